@@ -1,0 +1,3 @@
+module contour.example/envoybootstrap
+
+go 1.26.0
