@@ -1,0 +1,54 @@
+// Package contrib is what each API says about hosts: the common form in which
+// HTTPProxy, Ingress and later APIs hand their routes to compile, which merges
+// them host by host, resolves their conflicts and makes the virtual hosts.
+//
+// It holds data and the order of precedence, no lookups.
+package contrib
+
+import (
+	"cmp"
+	"time"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+)
+
+// Rank orders the APIs: where two say something about the same requests of a host, the higher rank wins.
+type Rank uint8
+
+// The ranks: HTTPProxy beats Ingress, as in Contour.
+const (
+	RankIngress Rank = iota
+	RankHTTPProxy
+)
+
+// Root is all that one root object says: for each host that it claims a contribution, and its report.
+type Root struct {
+	Contributions []Contribution
+	Report        report.Report // sealed
+}
+
+// Contribution is what one root object says about one host of one listener.
+type Contribution struct {
+	Key     ir.HostKey
+	Object  kobj.Key
+	Created time.Time // age decides conflicts within a rank; the zero time is the oldest
+	Rank    Rank
+	// Exclusive: no two roots of this rank may share the host; the oldest has it alone.
+	Exclusive bool
+
+	// Routes in the order written. Of two with equal matches the later one counts.
+	Routes []ir.Route
+	TLS    *ir.TLS      // only on a TLS listener
+	TCP    *ir.TCPProxy // only on a TLS listener, instead of Routes
+}
+
+// Compare puts the winner of a conflict first: rank, then age, then namespace and name.
+func (c *Contribution) Compare(o *Contribution) int {
+	return cmp.Or(
+		cmp.Compare(o.Rank, c.Rank),
+		c.Created.Compare(o.Created),
+		c.Object.Compare(o.Object),
+	)
+}

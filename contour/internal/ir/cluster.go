@@ -1,0 +1,52 @@
+package ir
+
+import (
+	"time"
+
+	"contour.example/contour/internal/kobj"
+)
+
+// Protocol is what is spoken to a backend.
+type Protocol uint8
+
+// The protocols that a backend may speak.
+const (
+	ProtocolHTTP1 Protocol = iota // HTTP/1.1, plain; bytes as they are for TCP
+	ProtocolH2C                   // HTTP/2, plain
+	ProtocolTLS                   // HTTP/1.1 over TLS
+	ProtocolH2                    // HTTP/2 over TLS
+)
+
+// Cluster is a port of a Service, spoken to in one way. Two clusters with different settings are two clusters in Envoy.
+type Cluster struct {
+	Endpoints EndpointKey
+	Port      int32 // the Service's port number, for people who read names
+	Protocol  Protocol
+	TLS       *UpstreamTLS // nil: no TLS, or TLS without verification when Protocol says TLS
+	SNI       string       // server name sent with TLS; "" sends none
+	Idle      Timeout      // of pooled connections
+	Connect   time.Duration
+	Limits    CircuitBreakers
+}
+
+// UpstreamTLS says how the certificate of a backend is verified.
+type UpstreamTLS struct {
+	CA    kobj.Name // the Secret with ca.crt
+	Names []string  // subject alternative names (DNS), any of which must match exactly
+}
+
+// CircuitBreakers limit what is under way to a cluster at once; zero stands for Envoy's default. They belong to the
+// Service, not to the route, so they are no part of a cluster's identity.
+type CircuitBreakers struct {
+	MaxConnections        uint32
+	MaxPendingRequests    uint32
+	MaxRequests           uint32
+	MaxRetries            uint32
+	PerHostMaxConnections uint32
+}
+
+// EndpointKey is the identity of the set of endpoints behind one port of a Service.
+type EndpointKey struct {
+	Service kobj.Name
+	Port    string // the port's name in the Service; "" if it has none
+}

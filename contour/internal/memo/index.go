@@ -1,0 +1,151 @@
+package memo
+
+import "slices"
+
+// source is a table that an Index can turn around.
+type source[K comparable, V any] interface {
+	onChange(func(k K, old, new *V))
+	stratum() int
+	at() *Engine
+}
+
+// Index holds, for each thing that the values of a table say, the keys of the values that say it.
+type Index[I, K comparable] struct {
+	core
+	source   int // the stratum of the indexed table
+	compare  func(a, b K) int
+	entries  map[I]*listed[I, K]
+	presence []func(i I, present bool)
+}
+
+// listed is an entry of an Index: the sorted keys, replaced and never changed in place.
+type listed[I, K comparable] struct {
+	node
+	index *Index[I, K]
+	key   I
+	keys  []K
+}
+
+// NewIndex turns table around: of says what a value is found by (duplicates count once), compare orders the keys.
+func NewIndex[I, K comparable, V any](table source[K, V], name string, compare func(a, b K) int, of func(K, V) []I) *Index[I, K] {
+	ix := &Index[I, K]{source: table.stratum(), compare: compare, entries: map[I]*listed[I, K]{}}
+	ix.core = core{engine: table.at(), name: name, order: table.stratum()}
+	ix.keyOf = func(n *node) any { return n.self.(*listed[I, K]).key }
+	table.onChange(func(k K, old, new *V) {
+		var before, after []I
+		if old != nil {
+			before = of(k, *old)
+		}
+		if new != nil {
+			after = of(k, *new)
+		}
+		ix.move(k, before, after)
+	})
+	return ix
+}
+
+// Get is the sorted keys found by i, none if there are none, recorded as read. The slice may not be changed.
+func (ix *Index[I, K]) Get(r *Reader, i I) []K {
+	if reader := r.node.self.owner(); ix.source >= reader.order {
+		ix.engine.bug(r.node, "a derivation reads the index "+ix.name+" before it is complete")
+	}
+	l := ix.entry(i)
+	r.record(&l.node)
+	return l.keys
+}
+
+// Peek is the sorted keys found by i as of now, for whoever stands outside the derivations.
+func (ix *Index[I, K]) Peek(i I) []K {
+	if l, ok := ix.entries[i]; ok {
+		return l.keys
+	}
+	return nil
+}
+
+// Values calls f for everything that has at least one key, in no particular order, until it returns false.
+func (ix *Index[I, K]) Values(f func(I) bool) {
+	for i, l := range ix.entries {
+		if len(l.keys) > 0 && !f(i) {
+			return
+		}
+	}
+}
+
+// Drive makes the table hold every key that the index has, for as long as the index has it.
+func Drive[K, S comparable, V any](ix *Index[K, S], t *Table[K, V]) {
+	ix.presence = append(ix.presence, func(k K, present bool) {
+		if present {
+			t.Demand(k)
+		} else {
+			t.Release(k)
+		}
+	})
+}
+
+// move takes k out of what it was found by and puts it into what it is found by.
+func (ix *Index[I, K]) move(k K, before, after []I) {
+	for _, i := range before {
+		if !slices.Contains(after, i) {
+			ix.remove(i, k)
+		}
+	}
+	for _, i := range after {
+		ix.insert(i, k)
+	}
+}
+
+func (ix *Index[I, K]) insert(i I, k K) {
+	l := ix.entry(i)
+	at, found := slices.BinarySearchFunc(l.keys, k, ix.compare)
+	if found {
+		return
+	}
+	keys := make([]K, 0, len(l.keys)+1)
+	l.keys = append(append(append(keys, l.keys[:at]...), k), l.keys[at:]...)
+	if len(l.keys) == 1 {
+		ix.announce(i, true)
+	}
+	l.invalidate()
+}
+
+func (ix *Index[I, K]) remove(i I, k K) {
+	l := ix.entry(i)
+	at, found := slices.BinarySearchFunc(l.keys, k, ix.compare)
+	if !found {
+		return
+	}
+	keys := make([]K, 0, len(l.keys)-1)
+	l.keys = append(append(keys, l.keys[:at]...), l.keys[at+1:]...)
+	if len(l.keys) == 0 {
+		ix.announce(i, false)
+		ix.engine.forget(&l.node)
+	}
+	l.invalidate()
+}
+
+func (ix *Index[I, K]) announce(i I, present bool) {
+	for _, p := range ix.presence {
+		p(i, present)
+	}
+}
+
+func (ix *Index[I, K]) entry(i I) *listed[I, K] {
+	l, ok := ix.entries[i]
+	if !ok {
+		l = &listed[I, K]{index: ix, key: i}
+		l.self = l
+		ix.entries[i] = l
+	}
+	return l
+}
+
+func (l *listed[I, K]) owner() *core { return &l.index.core }
+func (l *listed[I, K]) recompute()   { l.state = clean }
+
+func (l *listed[I, K]) drop() bool {
+	if len(l.keys) > 0 {
+		return false
+	}
+	delete(l.index.entries, l.key)
+	return true
+}

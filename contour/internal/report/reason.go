@@ -1,0 +1,123 @@
+package report
+
+// Type is the type of a sub-condition in the status of a projectcontour.io object.
+type Type string
+
+// The types of sub-conditions, as Contour's API names them.
+const (
+	TypeOrphaned        Type = "Orphaned"
+	TypeVirtualHost     Type = "VirtualHostError"
+	TypeRootNamespace   Type = "RootNamespaceError"
+	TypeSpec            Type = "SpecError"
+	TypeInclude         Type = "IncludeError"
+	TypeRoute           Type = "RouteError"
+	TypeService         Type = "ServiceError"
+	TypePrefixReplace   Type = "PrefixReplaceError"
+	TypeTLS             Type = "TLSError"
+	TypeTCPProxy        Type = "TCPProxyError"
+	TypeTCPProxyInclude Type = "TCPProxyIncludeError"
+
+	// TypeEnvoy is ours: what Envoy refused, or a fault of the controller.
+	TypeEnvoy Type = "EnvoyError"
+	// TypeIngress is ours: what is wrong with an Ingress, whose status has no conditions.
+	TypeIngress Type = "IngressError"
+)
+
+// Reason is why a diagnostic was made, in one word.
+type Reason string
+
+// The reasons of HTTPProxy, as Contour's API names them.
+const (
+	// Orphaned: no root includes the proxy. Include it from a root, or give it a virtualhost.
+	Orphaned Reason = "Orphaned"
+	// FQDNNotSpecified: virtualhost.fqdn is blank. Name the host.
+	FQDNNotSpecified Reason = "FQDNNotSpecified"
+	// DuplicateVhost: an older root has the same fqdn. Delete one, or include one from the other.
+	DuplicateVhost Reason = "DuplicateVhost"
+	// RootProxyNotAllowedInNamespace: --root-namespaces does not list the namespace. Move the root.
+	RootProxyNotAllowedInNamespace Reason = "RootProxyNotAllowedInNamespace"
+	// NothingDefined: there are no routes, includes or tcpproxy (or no service and include in a tcpproxy). Add one.
+	NothingDefined Reason = "NothingDefined"
+	// IgnoredField: a field has no effect here. Remove it.
+	IgnoredField Reason = "IgnoredField"
+	// IncludeCreatesCycle: the includes lead back to a proxy they came through. Break the circle.
+	IncludeCreatesCycle Reason = "IncludeCreatesCycle"
+	// IncludeNotFound: the included proxy does not exist. Create it or correct the name.
+	IncludeNotFound Reason = "IncludeNotFound"
+	// RootIncludesRoot: the included proxy has a virtualhost of its own. Remove one of the two.
+	RootIncludesRoot Reason = "RootIncludesRoot"
+	// DuplicateMatchConditions: two includes of a proxy have equal conditions. Make them differ.
+	DuplicateMatchConditions Reason = "DuplicateMatchConditions"
+	// PathMatchConditionsNotValid: the path conditions do not start with /, do not compile or are too many.
+	PathMatchConditionsNotValid Reason = "PathMatchConditionsNotValid"
+	// HeaderMatchConditionsNotValid: the header conditions contradict each other or do not compile.
+	HeaderMatchConditionsNotValid Reason = "HeaderMatchConditionsNotValid"
+	// QueryParameterMatchConditionsNotValid: the query conditions contradict each other or do not compile.
+	QueryParameterMatchConditionsNotValid Reason = "QueryParameterMatchConditionsNotValid"
+	// RouteActionCountNotValid: a route needs exactly one of services, requestRedirectPolicy and directResponsePolicy.
+	RouteActionCountNotValid Reason = "RouteActionCountNotValid"
+	// RequestHeadersPolicyInvalid: a request header name or value cannot be sent, or is set twice.
+	RequestHeadersPolicyInvalid Reason = "RequestHeadersPolicyInvalid"
+	// ResponseHeadersPolicyInvalid: the same of the response headers of a service.
+	ResponseHeadersPolicyInvalid Reason = "ResponseHeadersPolicyInvalid"
+	// ResponseHeaderPolicyInvalid: the same of the response headers of a route (the singular is Contour's).
+	ResponseHeaderPolicyInvalid Reason = "ResponseHeaderPolicyInvalid"
+	// TimeoutPolicyNotValid: a duration does not parse. Write it as in 1m30s, or infinity.
+	TimeoutPolicyNotValid Reason = "TimeoutPolicyNotValid"
+	// RequestRedirectPolicy: the redirect has both path and prefix, or a part that cannot be used.
+	RequestRedirectPolicy Reason = "RequestRedirectPolicy"
+	// ServicePortInvalid: the port is outside 1-65535.
+	ServicePortInvalid Reason = "ServicePortInvalid"
+	// ServiceUnresolvedReference: the Service or its port does not exist, or is of a type that is not allowed.
+	ServiceUnresolvedReference Reason = "ServiceUnresolvedReference"
+	// UnsupportedProtocol: the protocol of the service is not h2, h2c or tls.
+	UnsupportedProtocol Reason = "UnsupportedProtocol"
+	// TLSUpstreamValidation: the CA Secret or the subject name of upstream validation cannot be used.
+	TLSUpstreamValidation Reason = "TLSUpstreamValidation"
+	// CACertificateNotDelegated: the CA Secret is in another namespace, which has not delegated it to this one.
+	CACertificateNotDelegated Reason = "CACertificateNotDelegated"
+	// MustHavePrefix: a prefix replacement is on a route without a prefix condition.
+	MustHavePrefix Reason = "MustHavePrefix"
+	// DuplicateReplacement: two prefix replacements are for the same prefix.
+	DuplicateReplacement Reason = "DuplicateReplacement"
+	// AmbiguousReplacement: two prefix replacements are for no prefix in particular.
+	AmbiguousReplacement Reason = "AmbiguousReplacement"
+	// TLSConfigNotValid: the TLS settings contradict each other.
+	TLSConfigNotValid Reason = "TLSConfigNotValid"
+	// TLSIncompatibleFeatures: two TLS features that exclude each other are on.
+	TLSIncompatibleFeatures Reason = "TLSIncompatibleFeatures"
+	// SecretNotValid: the Secret does not exist, is of the wrong type, or its contents cannot be used.
+	SecretNotValid Reason = "SecretNotValid"
+	// DelegationNotPermitted: the Secret is in another namespace, which has not delegated it to this one.
+	DelegationNotPermitted Reason = "DelegationNotPermitted"
+	// TLSMustBeConfigured: a tcpproxy is on a host without TLS.
+	TLSMustBeConfigured Reason = "TLSMustBeConfigured"
+	// NoServicesAndInclude: a tcpproxy has both services and an include.
+	NoServicesAndInclude Reason = "NoServicesAndInclude"
+)
+
+// The reasons that are ours.
+const (
+	// SecretExpired: the certificate is past its end date. It is served all the same; renew it.
+	SecretExpired Reason = "SecretExpired"
+	// RetryPolicyNotValid: the retry policy has a value that Envoy does not know.
+	RetryPolicyNotValid Reason = "RetryPolicyNotValid"
+	// RouteConflict: an older object has a route with equal conditions on the host.
+	RouteConflict Reason = "RouteConflict"
+	// FeatureNotSupported: the field is one of Contour's that this version cannot serve yet; requests of the route get an error.
+	FeatureNotSupported Reason = "FeatureNotSupported"
+	// TooMany: the object has more of something than can be served.
+	TooMany Reason = "TooMany"
+	// RejectedByEnvoy: Envoy refused what was made of the object; the last good configuration is still served.
+	RejectedByEnvoy Reason = "RejectedByEnvoy"
+	// InternalError: the controller failed on the object. It is a bug; the last good configuration is still served.
+	InternalError Reason = "InternalError"
+	// HostNotValid: the host of an Ingress rule is not a DNS name, with at most a leading "*.".
+	HostNotValid Reason = "HostNotValid"
+	// PathNotValid: the path of an Ingress rule does not start with / or does not compile.
+	PathNotValid Reason = "PathNotValid"
+	// BackendNotSupported: a resource backend; only Services can be served.
+	BackendNotSupported Reason = "BackendNotSupported"
+	// AnnotationNotValid: the value of an annotation cannot be used, or the annotation has no effect on this kind.
+	AnnotationNotValid Reason = "AnnotationNotValid"
+)

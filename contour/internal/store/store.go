@@ -1,0 +1,175 @@
+// Package store holds the Kubernetes objects that the controller knows, by name,
+// with the indexes by which derivations find them.
+//
+// Batches of changes go in; derivations read through the memo tables, so that every
+// read is recorded. The store knows kinds and keys and which fields of an object can
+// matter at all (an update of anything else is no change); what a field means is
+// compile's business. Objects are shared with the informers and never modified.
+package store
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+)
+
+// Change is a new state of one object; a nil Object means that it is gone.
+type Change struct {
+	Key    kobj.Key
+	Object metav1.Object
+}
+
+// Store holds the objects as inputs of a memo engine.
+type Store struct {
+	HTTPProxies   *memo.Input[kobj.Name, *contourv1.HTTPProxy]
+	Delegations   *memo.Input[kobj.Name, *contourv1.TLSCertificateDelegation]
+	Ingresses     *memo.Input[kobj.Name, *networkingv1.Ingress]
+	Services      *memo.Input[kobj.Name, *corev1.Service]
+	Secrets       *memo.Input[kobj.Name, *corev1.Secret]
+	EndpointSlice *memo.Input[kobj.Name, *discoveryv1.EndpointSlice]
+
+	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
+	Expired *memo.Input[kobj.Name, struct{}]
+
+	// Roots finds the HTTPProxies with a virtualhost and all Ingresses: every object that may claim a host.
+	RootProxies *memo.Index[kobj.Key, kobj.Name]
+	RootIngress *memo.Index[kobj.Key, kobj.Name]
+	// Reported finds the objects whose status is ours to write, each under its own key.
+	ReportedProxies *memo.Index[kobj.Key, kobj.Name]
+
+	delegationsByNamespace *memo.Index[string, kobj.Name]
+	slicesByService        *memo.Index[kobj.Name, kobj.Name]
+	settings               *memo.Input[struct{}, config.Config]
+}
+
+// New is an empty store whose tables belong to the engine.
+func New(e *memo.Engine, c config.Config) *Store {
+	s := &Store{
+		HTTPProxies:   memo.NewInput[kobj.Name](e, "store/httpproxy", equalHTTPProxy),
+		Delegations:   memo.NewInput[kobj.Name](e, "store/tlscertificatedelegation", equalDelegation),
+		Ingresses:     memo.NewInput[kobj.Name](e, "store/ingress", equalIngress),
+		Services:      memo.NewInput[kobj.Name](e, "store/service", equalService),
+		Secrets:       memo.NewInput[kobj.Name](e, "store/secret", equalSecret),
+		EndpointSlice: memo.NewInput[kobj.Name](e, "store/endpointslice", equalEndpointSlice),
+		Expired:       memo.NewInput[kobj.Name](e, "store/expired", func(struct{}, struct{}) bool { return true }),
+		settings:      memo.NewInput[struct{}](e, "store/config", equalConfig),
+	}
+	s.index()
+	s.Configure(c)
+	return s
+}
+
+func (s *Store) index() {
+	s.RootProxies = memo.NewIndex(s.HTTPProxies, "rootProxies", kobj.Name.Compare, func(n kobj.Name, p *contourv1.HTTPProxy) []kobj.Key {
+		if p.Spec.VirtualHost == nil {
+			return nil
+		}
+		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
+	})
+	s.RootIngress = memo.NewIndex(s.Ingresses, "rootIngresses", kobj.Name.Compare, func(n kobj.Name, _ *networkingv1.Ingress) []kobj.Key {
+		return []kobj.Key{{Kind: kobj.Ingress, Name: n}}
+	})
+	s.ReportedProxies = memo.NewIndex(s.HTTPProxies, "reportedProxies", kobj.Name.Compare, func(n kobj.Name, _ *contourv1.HTTPProxy) []kobj.Key {
+		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
+	})
+	s.delegationsByNamespace = memo.NewIndex(s.Delegations, "delegationsByNamespace", kobj.Name.Compare,
+		func(n kobj.Name, _ *contourv1.TLSCertificateDelegation) []string { return []string{n.Namespace} })
+	s.slicesByService = memo.NewIndex(s.EndpointSlice, "slicesByService", kobj.Name.Compare,
+		func(n kobj.Name, e *discoveryv1.EndpointSlice) []kobj.Name {
+			return []kobj.Name{{Namespace: n.Namespace, Name: e.Labels[discoveryv1.LabelServiceName]}}
+		})
+}
+
+// Configure replaces the configuration.
+func (s *Store) Configure(c config.Config) { s.settings.Set(struct{}{}, c) }
+
+// Config is the configuration.
+func (s *Store) Config(r *memo.Reader) config.Config {
+	c, _ := s.settings.Get(r, struct{}{})
+	return c
+}
+
+// DelegationsIn are the TLSCertificateDelegations of a namespace, by name.
+func (s *Store) DelegationsIn(r *memo.Reader, namespace string) []*contourv1.TLSCertificateDelegation {
+	return collect(r, s.Delegations, s.delegationsByNamespace.Get(r, namespace))
+}
+
+// SlicesOf are the EndpointSlices of a Service, by name.
+func (s *Store) SlicesOf(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice {
+	return collect(r, s.EndpointSlice, s.slicesByService.Get(r, service))
+}
+
+func collect[V any](r *memo.Reader, from *memo.Input[kobj.Name, V], names []kobj.Name) []V {
+	objects := make([]V, 0, len(names))
+	for _, n := range names {
+		if o, ok := from.Get(r, n); ok {
+			objects = append(objects, o)
+		}
+	}
+	return objects
+}
+
+// Apply takes over a batch of changes and returns the keys of those that changed anything that can matter.
+func (s *Store) Apply(batch []Change) []kobj.Key {
+	var changed []kobj.Key
+	for _, c := range batch {
+		if s.apply(c) {
+			changed = append(changed, c.Key)
+		}
+	}
+	return changed
+}
+
+func (s *Store) apply(c Change) bool {
+	switch c.Key.Kind {
+	case kobj.HTTPProxy:
+		return put(s.HTTPProxies, c)
+	case kobj.TLSCertificateDelegation:
+		return put(s.Delegations, c)
+	case kobj.Ingress:
+		return put(s.Ingresses, c)
+	case kobj.Service:
+		return put(s.Services, c)
+	case kobj.Secret:
+		return put(s.Secrets, c)
+	case kobj.EndpointSlice:
+		return put(s.EndpointSlice, c)
+	default: // a kind that nothing reads yet
+		return false
+	}
+}
+
+func put[V metav1.Object](in *memo.Input[kobj.Name, V], c Change) bool {
+	if c.Object == nil {
+		return in.Delete(c.Key.Name)
+	}
+	v, ok := c.Object.(V)
+	return ok && in.Set(c.Key.Name, v)
+}
+
+// Len is the number of objects of each kind.
+func (s *Store) Len() map[kobj.Kind]int {
+	return map[kobj.Kind]int{
+		kobj.HTTPProxy:                s.HTTPProxies.Len(),
+		kobj.TLSCertificateDelegation: s.Delegations.Len(),
+		kobj.Ingress:                  s.Ingresses.Len(),
+		kobj.Service:                  s.Services.Len(),
+		kobj.Secret:                   s.Secrets.Len(),
+		kobj.EndpointSlice:            s.EndpointSlice.Len(),
+	}
+}
+
+// relevant are the annotations that the controller reads, by the ends of their prefixes.
+func relevant(key string) bool {
+	prefix, _, _ := strings.Cut(key, "/")
+	return prefix == "projectcontour.io" || slices.Contains([]string{"kubernetes.io", "ingress.kubernetes.io"}, prefix)
+}
