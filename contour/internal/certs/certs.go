@@ -1,0 +1,184 @@
+// Package certs makes the certificates of the xDS connection: an authority, the
+// controller's server certificate and Envoy's client certificate, for mutual TLS.
+//
+// In go names and a lifetime; out comes a Bundle, and from it PEM files, Kubernetes
+// Secrets, or those Secrets as YAML. The authority's key is used once and never
+// leaves Generate, so a renewal is always a new authority. Keys are ECDSA P-256:
+// a controller that restarts signs one handshake per Envoy, and that costs a
+// thirtieth of RSA-2048; both sides speak TLS 1.3 only.
+//
+// It must not read a clock of its own, and knows nothing of how the files are used
+// (see tlsfile for that).
+package certs
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	contour = "contour"
+	envoy   = "envoy"
+
+	// skew is how far the clocks of two nodes may be apart for a new certificate to be valid on both.
+	skew = time.Hour
+	// maxLifetimeDays is a hundred years; more is a mistake.
+	maxLifetimeDays = 36500
+)
+
+// Options is what the certificates depend on.
+type Options struct {
+	// Namespace is where the controller's Service is; a DNS label.
+	Namespace string
+	// LifetimeDays is how long all three certificates are valid, from Now; 1 to 36500.
+	LifetimeDays int
+	// Now is the time of issue.
+	Now time.Time
+}
+
+// Bundle is one authority and what it issued. All values are PEM.
+type Bundle struct {
+	CA      []byte  // the authority's certificate
+	Contour KeyPair // proves to Envoys that this is the controller; also a client of it, for debugging tools
+	Envoy   KeyPair // proves to the controller that this is an Envoy
+}
+
+// KeyPair is a certificate and its PKCS #8 key.
+type KeyPair struct {
+	Cert []byte
+	Key  []byte
+}
+
+// Generate makes a Bundle of new keys. Errors: Options that are out of range.
+func Generate(o Options) (*Bundle, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	ca, err := newAuthority(o)
+	if err != nil {
+		return nil, err
+	}
+	server, err := ca.issue(o.leaf(contour, x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth))
+	if err != nil {
+		return nil, err
+	}
+	client, err := ca.issue(o.leaf(envoy, x509.ExtKeyUsageClientAuth))
+	if err != nil {
+		return nil, err
+	}
+	return &Bundle{CA: certPEM(ca.cert.Raw), Contour: server, Envoy: client}, nil
+}
+
+func (o Options) validate() error {
+	if problems := validation.IsDNS1123Label(o.Namespace); len(problems) > 0 {
+		return fmt.Errorf("namespace %q: %s", o.Namespace, problems[0])
+	}
+	if o.LifetimeDays < 1 || o.LifetimeDays > maxLifetimeDays {
+		return fmt.Errorf("certificate lifetime of %d days: want 1 to %d", o.LifetimeDays, maxLifetimeDays)
+	}
+	if o.Now.IsZero() {
+		return errors.New("time of issue: missing")
+	}
+	return nil
+}
+
+// template is what all certificates have in common.
+func (o Options) template(name string) *x509.Certificate {
+	return &x509.Certificate{
+		Subject:               pkix.Name{Organization: []string{"Project Contour"}, CommonName: name},
+		NotBefore:             o.Now.Add(-skew).UTC(),
+		NotAfter:              o.Now.AddDate(0, 0, o.LifetimeDays).UTC(),
+		BasicConstraintsValid: true,
+	}
+}
+
+// leaf is a certificate for the Service of that name, under all the names that a pod may call it by.
+func (o Options) leaf(service string, usages ...x509.ExtKeyUsage) *x509.Certificate {
+	t := o.template(service)
+	inNamespace := service + "." + o.Namespace
+	t.DNSNames = []string{service, inNamespace, inNamespace + ".svc", inNamespace + ".svc.cluster.local"}
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	t.ExtKeyUsage = usages
+	return t
+}
+
+// authority signs certificates; it lives as long as Generate runs.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(o Options) (*authority, error) {
+	t := o.template("Contour CA")
+	t.IsCA = true
+	t.MaxPathLenZero = true
+	t.KeyUsage = x509.KeyUsageCertSign
+	key, err := newKey()
+	if err != nil {
+		return nil, err
+	}
+	der, err := sign(t, t, key, key)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("parse authority: %w", err)
+	}
+	return &authority{cert, key}, nil
+}
+
+func (a *authority) issue(t *x509.Certificate) (KeyPair, error) {
+	key, err := newKey()
+	if err != nil {
+		return KeyPair{}, err
+	}
+	der, err := sign(t, a.cert, key, a.key)
+	if err != nil {
+		return KeyPair{}, err
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("encode key: %w", err)
+	}
+	return KeyPair{
+		Cert: certPEM(der),
+		Key:  pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded}),
+	}, nil
+}
+
+func newKey() (*ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("generate key: %w", err)
+	}
+	return key, nil
+}
+
+// sign makes the certificate of key, with a random serial number of 127 bits.
+func sign(t, issuer *x509.Certificate, key, signer *ecdsa.PrivateKey) ([]byte, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
+	if err != nil {
+		return nil, fmt.Errorf("serial number: %w", err)
+	}
+	t.SerialNumber = serial.Add(serial, big.NewInt(1))
+	der, err := x509.CreateCertificate(rand.Reader, t, issuer, &key.PublicKey, signer)
+	if err != nil {
+		return nil, fmt.Errorf("sign certificate of %s: %w", t.Subject.CommonName, err)
+	}
+	return der, nil
+}
+
+func certPEM(der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}

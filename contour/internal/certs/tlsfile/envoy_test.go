@@ -1,0 +1,130 @@
+//go:build envoy
+
+package tlsfile
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/peer"
+
+	"contour.example/contour/internal/certs"
+	"contour.example/envoybootstrap"
+)
+
+// TestEnvoyConnectsAcrossRenewal has a real Envoy, started from a real bootstrap, at a
+// real gRPC server: it connects, everything is renewed on both sides, and it connects again.
+func TestEnvoyConnectsAcrossRenewal(t *testing.T) {
+	before, after := bundle(t), bundle(t)
+	server, envoy := newMount(t, before), newMount(t, asEnvoy(before))
+	config, err := Server(server.files(), func(err error) { t.Error(err) })
+	must(t, err)
+	serial := make(chan string, 16)
+	address, stop := serveGRPC(t, config, serial, "127.0.0.1:0")
+	startEnvoy(t, envoy, address)
+	if got, want := await(t, serial), serialOf(t, before); got != want {
+		t.Fatalf("Envoy came with certificate %s, want %s", got, want)
+	}
+	stop()
+	server.swap(t, after)
+	envoy.swap(t, asEnvoy(after))
+	serveGRPC(t, config, serial, address)
+	if got, want := await(t, serial), serialOf(t, after); got != want {
+		t.Errorf("Envoy came with certificate %s, want %s", got, want)
+	}
+}
+
+// asEnvoy is the Bundle with Envoy's part where a mount has the server's.
+func asEnvoy(b *certs.Bundle) *certs.Bundle {
+	return &certs.Bundle{CA: b.CA, Contour: b.Envoy}
+}
+
+func serialOf(t *testing.T, b *certs.Bundle) string {
+	t.Helper()
+	return client(t, b).Certificates[0].Leaf.SerialNumber.String()
+}
+
+func await(t *testing.T, serial <-chan string) string {
+	t.Helper()
+	select {
+	case s := <-serial:
+		return s
+	case <-time.After(20 * time.Second):
+		t.Fatal("Envoy opened no stream")
+		return ""
+	}
+}
+
+// serveGRPC accepts any stream and sends the serial number of the client's certificate.
+func serveGRPC(t *testing.T, config *tls.Config, serial chan<- string, listen string) (address string, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", listen)
+	must(t, err)
+	server := grpc.NewServer(
+		grpc.Creds(credentials.NewTLS(config)),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: envoybootstrap.PingInterval / 2, PermitWithoutStream: true}),
+		grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+			if p, ok := peer.FromContext(stream.Context()); ok {
+				info := p.AuthInfo.(credentials.TLSInfo)
+				serial <- info.State.PeerCertificates[0].SerialNumber.String()
+			}
+			<-stream.Context().Done()
+			return stream.Context().Err()
+		}),
+	)
+	go func() { _ = server.Serve(l) }() // ends with stop
+	t.Cleanup(server.Stop)
+	return l.Addr().String(), server.Stop
+}
+
+func startEnvoy(t *testing.T, m *mount, address string) {
+	t.Helper()
+	tcp, err := net.ResolveTCPAddr("tcp", address)
+	must(t, err)
+	dir := t.TempDir()
+	c := envoybootstrap.Default()
+	c.AdminSocket = filepath.Join(dir, "admin.sock")
+	c.XDSAddress, c.XDSPort = tcp.IP.String(), tcp.Port
+	c.TLS = envoybootstrap.TLS{CAFile: m.files().CA, CertFile: m.files().Cert, KeyFile: m.files().Key}
+	path := filepath.Join(dir, "envoy.json")
+	must(t, envoybootstrap.Write(path, c))
+
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, envoyPath(t), "-c", path, "--use-dynamic-base-id", "--concurrency", "1",
+		"--service-node", "node", "--service-cluster", "cluster")
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	t.Cleanup(func() {
+		cancel()
+		_ = cmd.Wait() // killed: the error says only that
+		if t.Failed() {
+			t.Logf("Envoy:\n%s", log.String())
+		}
+	})
+	must(t, cmd.Start())
+}
+
+// envoyPath is the Envoy under test: $ENVOY, else the developers' cache.
+func envoyPath(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("ENVOY"); path != "" {
+		return path
+	}
+	home, err := os.UserHomeDir()
+	must(t, err)
+	path := filepath.Join(home, ".cache", "contour-dev", "envoy", "1.40.0", "envoy")
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("no Envoy to test with, set ENVOY: %v", err)
+	}
+	return path
+}
