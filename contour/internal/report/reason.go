@@ -102,6 +102,12 @@ const (
 	SecretExpired Reason = "SecretExpired"
 	// RetryPolicyNotValid: the retry policy has a value that Envoy does not know.
 	RetryPolicyNotValid Reason = "RetryPolicyNotValid"
+	// DirectResponsePolicyNotValid: the direct response has a status code outside 200-599 or too long a body.
+	DirectResponsePolicyNotValid Reason = "DirectResponsePolicyNotValid"
+	// ReplacementNotValid: what a prefix is replaced by does not start with /, or has control characters.
+	ReplacementNotValid Reason = "ReplacementNotValid"
+	// ServiceWeightInvalid: a weight is negative, or the weights together are more than 32 bits hold.
+	ServiceWeightInvalid Reason = "ServiceWeightInvalid"
 	// RouteConflict: an older object has a route with equal conditions on the host.
 	RouteConflict Reason = "RouteConflict"
 	// FeatureNotSupported: the field is one of Contour's that this version cannot serve yet; requests of the route get an error.
@@ -112,7 +118,7 @@ const (
 	RejectedByEnvoy Reason = "RejectedByEnvoy"
 	// InternalError: the controller failed on the object. It is a bug; the last good configuration is still served.
 	InternalError Reason = "InternalError"
-	// HostNotValid: the host of an Ingress rule is not a DNS name, with at most a leading "*.".
+	// HostNotValid: the fqdn of an HTTPProxy, or the host of an Ingress rule, is not a DNS name with at most a leading "*.".
 	HostNotValid Reason = "HostNotValid"
 	// PathNotValid: the path of an Ingress rule does not start with / or does not compile.
 	PathNotValid Reason = "PathNotValid"

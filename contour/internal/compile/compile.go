@@ -1,0 +1,167 @@
+// Package compile turns objects into the routing model: it asks each API what its
+// root objects contribute to which host, merges the contributions of a host, resolves
+// their conflicts with one winner each, and gathers what is to be said about every object.
+//
+// All of it is derived: a host is compiled again only when one of its roots contributes
+// something else, and a root only when something that it read has changed. The package
+// holds the tables and the merge; what the APIs mean is in the packages below it.
+package compile
+
+import (
+	"reflect"
+
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/httpproxy"
+	"contour.example/contour/internal/compile/ingress"
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/store"
+)
+
+// Host is the outcome for one hostname on one listener.
+type Host struct {
+	VirtualHost *ir.VirtualHost // nil: nothing can be served
+	Report      report.Report   // conflicts between roots, sealed
+}
+
+// Object is what is to be said about one object.
+type Object struct {
+	Visited     bool // some root considered it
+	Diagnostics []report.Diagnostic
+}
+
+// Compile is the tables from objects to virtual hosts and reports.
+type Compile struct {
+	Ref *ref.Resolver
+	// VirtualHosts has an entry for every hostname claimed; nil where nothing can be served.
+	VirtualHosts *memo.Table[ir.HostKey, *ir.VirtualHost]
+	// Objects has an entry for every HTTPProxy and Ingress.
+	Objects *memo.Table[kobj.Key, Object]
+
+	store  *store.Store
+	roots  *memo.Table[kobj.Key, contrib.Root]
+	hosts  *memo.Table[ir.HostKey, Host]
+	claims *memo.Index[ir.HostKey, kobj.Key] // by hostname, the listener left empty: the roots that claim it
+	visits *memo.Index[kobj.Key, kobj.Key]   // by object: the roots that considered it
+	blames *memo.Index[kobj.Key, ir.HostKey] // by object: the hosts with something to say about it
+}
+
+// New adds the tables to the engine of the store.
+func New(e *memo.Engine, s *store.Store) *Compile {
+	c := &Compile{store: s, Ref: ref.New(e, s)}
+	c.addRoots(e)
+	c.addHosts(e)
+	c.addObjects(e)
+	return c
+}
+
+func (c *Compile) addRoots(e *memo.Engine) {
+	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
+		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], Rescue: rescueRoot,
+	})
+	memo.Drive(c.store.RootProxies, c.roots)
+	memo.Drive(c.store.RootIngress, c.roots)
+	c.claims = memo.NewIndex(c.roots, "claims", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
+		keys := make([]ir.HostKey, 0, len(r.Contributions))
+		for _, k := range r.Contributions {
+			keys = append(keys, hostname(k.Key))
+		}
+		return keys
+	})
+	c.visits = memo.NewIndex(c.roots, "visits", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []kobj.Key { return r.Report.Visited })
+}
+
+func (c *Compile) addHosts(e *memo.Engine) {
+	claimed := memo.NewIndex(c.roots, "claimed", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
+		keys := make([]ir.HostKey, 0, len(r.Contributions))
+		for _, k := range r.Contributions {
+			keys = append(keys, k.Key)
+		}
+		return keys
+	})
+	c.hosts = memo.NewTable(e, memo.Options[ir.HostKey, Host]{
+		Name: "compile/host", Derive: c.deriveHost, Equal: equalValue[Host],
+	})
+	c.blames = memo.NewIndex(c.hosts, "blames", compareHosts, func(_ ir.HostKey, h Host) []kobj.Key {
+		var keys []kobj.Key
+		for _, d := range h.Report.Diagnostics {
+			keys = append(keys, d.Object)
+		}
+		return keys
+	})
+	c.VirtualHosts = memo.NewTable(e, memo.Options[ir.HostKey, *ir.VirtualHost]{
+		Name: "compile/virtualhost", Equal: equalValue[*ir.VirtualHost],
+		Derive: func(r *memo.Reader, k ir.HostKey) *ir.VirtualHost { return c.hosts.Get(r, k).VirtualHost },
+	})
+	memo.Drive(claimed, c.hosts)
+	memo.Drive(claimed, c.VirtualHosts)
+}
+
+func (c *Compile) addObjects(e *memo.Engine) {
+	c.Objects = memo.NewTable(e, memo.Options[kobj.Key, Object]{
+		Name: "compile/object", Derive: c.deriveObject, Equal: equalValue[Object],
+	})
+	memo.Drive(c.store.ReportedProxies, c.Objects)
+	memo.Drive(c.store.RootIngress, c.Objects)
+}
+
+func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
+	if k.Kind == kobj.Ingress {
+		return ingress.Root(r, ingress.Env{Store: c.store, Ref: c.Ref}, k.Name)
+	}
+	return httpproxy.Root(r, httpproxy.Env{Store: c.store, Ref: c.Ref}, k.Name)
+}
+
+// rescueRoot keeps what a root last contributed when its derivation failed, and says so on the object.
+func rescueRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Root {
+	t := report.TypeEnvoy
+	if k.Kind == kobj.Ingress {
+		t = report.TypeIngress
+	}
+	var rep report.Report
+	rep.Merge(last.Report)
+	rep.Visit(k)
+	rep.Add(report.Diagnostic{
+		Object: k, Type: t, Reason: report.InternalError,
+		Message: "The controller could not process the object (" + text + "); what it said before is still served.",
+	})
+	rep.Seal()
+	return contrib.Root{Contributions: last.Contributions, Report: rep}
+}
+
+// deriveHost merges what all roots that claim the hostname, on whatever listener, say about this listener.
+func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
+	var claims []*contrib.Contribution
+	for _, root := range c.claims.Get(r, hostname(k)) {
+		v := c.roots.Get(r, root)
+		for i := range v.Contributions {
+			if hostname(v.Contributions[i].Key) == hostname(k) {
+				claims = append(claims, &v.Contributions[i])
+			}
+		}
+	}
+	return merge(k, claims)
+}
+
+func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
+	var all report.Report
+	roots := c.visits.Get(r, k)
+	for _, root := range roots {
+		v := c.roots.Get(r, root)
+		all.Add(v.Report.Of(k)...)
+	}
+	for _, h := range c.blames.Get(r, k) {
+		v := c.hosts.Get(r, h)
+		all.Add(v.Report.Of(k)...)
+	}
+	all.Seal()
+	return Object{Visited: len(roots) > 0, Diagnostics: all.Diagnostics}
+}
+
+// hostname is the key of a hostname regardless of the listener.
+func hostname(k ir.HostKey) ir.HostKey { return ir.HostKey{Fleet: k.Fleet, Hostname: k.Hostname} }
+
+func equalValue[V any](a, b V) bool { return reflect.DeepEqual(a, b) }

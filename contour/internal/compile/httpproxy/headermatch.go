@@ -1,0 +1,116 @@
+package httpproxy
+
+import (
+	"strings"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// headerCondition reads a condition on a header. Each operator that is given has to hold.
+func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchCondition, at path) bool {
+	f := fault{report.TypeRoute, report.HeaderMatchConditionsNotValid}
+	if !isMatchName(h.Name) {
+		p.errorf(f, at.dot("name"), "%s is not the name of a header.", quoted(h.Name))
+		return false
+	}
+	operators := headerOperators(h)
+	if len(operators) == 0 {
+		p.errorf(f, at, "The condition on header %s says nothing about its value.", quoted(h.Name))
+		return false
+	}
+	ok := true
+	for _, o := range operators {
+		if problem := valueProblem(o.match.Kind, o.match.Value); problem != "" {
+			p.errorf(f, at.dot(o.field), "The value %s %s.", quoted(o.match.Value), problem)
+			ok = false
+			continue
+		}
+		own.headers = append(own.headers, o.match)
+	}
+	return ok
+}
+
+// headerOperator is an operator of a header condition as written.
+type headerOperator struct {
+	field string
+	given bool
+	match ir.HeaderMatch
+}
+
+// headerOperators is the operators that are given. Names of headers have no case.
+func headerOperators(h *contourv1.HeaderMatchCondition) []headerOperator {
+	all := [...]headerOperator{
+		{"present", h.Present, ir.HeaderMatch{Kind: ir.StringPresent}},
+		{"notpresent", h.NotPresent, ir.HeaderMatch{Kind: ir.StringPresent, Invert: true}},
+		{"contains", h.Contains != "", ir.HeaderMatch{Kind: ir.StringContains, Value: h.Contains, IgnoreCase: h.IgnoreCase}},
+		{"notcontains", h.NotContains != "", ir.HeaderMatch{
+			Kind: ir.StringContains, Value: h.NotContains, IgnoreCase: h.IgnoreCase, Invert: true, MissingAsEmpty: h.TreatMissingAsEmpty,
+		}},
+		{"exact", h.Exact != "", ir.HeaderMatch{Kind: ir.StringExact, Value: h.Exact, IgnoreCase: h.IgnoreCase}},
+		{"notexact", h.NotExact != "", ir.HeaderMatch{
+			Kind: ir.StringExact, Value: h.NotExact, IgnoreCase: h.IgnoreCase, Invert: true, MissingAsEmpty: h.TreatMissingAsEmpty,
+		}},
+		{"regex", h.Regex != "", ir.HeaderMatch{Kind: ir.StringRegex, Value: h.Regex}},
+	}
+	var given []headerOperator
+	for _, o := range all {
+		if o.given {
+			o.match.Name = strings.ToLower(h.Name)
+			given = append(given, o)
+		}
+	}
+	return given
+}
+
+// valueProblem says why a value cannot be compared with, "" if it can.
+func valueProblem(k ir.StringKind, value string) string {
+	switch {
+	case !isText(value):
+		return "has control characters"
+	case k == ir.StringRegex:
+		return regexProblem(value)
+	}
+	return ""
+}
+
+// checkHeaders finds conditions on headers that no request can meet together.
+func (p *proxy) checkHeaders(matches []ir.HeaderMatch, at path) bool {
+	f := fault{report.TypeRoute, report.HeaderMatchConditionsNotValid}
+	if len(matches) > maxMatches {
+		p.errorf(f, at, "There are more than %d conditions on headers.", maxMatches)
+		return false
+	}
+	for i, a := range matches {
+		for _, b := range matches[:i] {
+			if contradict(a, b) {
+				p.errorf(f, at, "The conditions on header %s contradict each other.", quoted(a.Name))
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// contradict reports whether two conditions on a header exclude each other, or are two for its one value.
+func contradict(a, b ir.HeaderMatch) bool {
+	switch {
+	case a.Name != b.Name || a.Kind != b.Kind:
+		return false
+	case a.Kind == ir.StringExact && !a.Invert && !b.Invert:
+		return true
+	}
+	return a.Kind != ir.StringRegex && a.Invert != b.Invert && a.Value == b.Value
+}
+
+// maxName bounds the names of headers and query parameters in bytes, as Envoy does.
+const maxName = 1024
+
+// isHeaderName reports whether s is a token of RFC 9110, as names of headers are.
+func isHeaderName(s string) bool {
+	return s != "" && len(s) <= maxName && !strings.ContainsFunc(s, func(r rune) bool {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
+		return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
+	})
+}

@@ -1,0 +1,79 @@
+package httpproxy
+
+import (
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// queryCondition reads a condition on a query parameter, which has exactly one operator.
+func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatchCondition, at path) bool {
+	f := fault{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
+	if q.Name == "" || len(q.Name) > maxName || !isText(q.Name) {
+		p.errorf(f, at.dot("name"), "%s is not the name of a query parameter.", quoted(q.Name))
+		return false
+	}
+	operators := queryOperators(q)
+	if len(operators) != 1 {
+		p.errorf(f, at, "The condition on query parameter %s has %d operators instead of one.", quoted(q.Name), len(operators))
+		return false
+	}
+	o := operators[0]
+	if problem := valueProblem(o.match.Kind, o.match.Value); problem != "" {
+		p.errorf(f, at.dot(o.field), "The value %s %s.", quoted(o.match.Value), problem)
+		return false
+	}
+	own.query = append(own.query, o.match)
+	return true
+}
+
+// queryOperator is an operator of a condition on a query parameter as written.
+type queryOperator struct {
+	field string
+	given bool
+	match ir.QueryMatch
+}
+
+// queryOperators is the operators that are given. Case is not ignored in expressions and where no value is compared.
+func queryOperators(q *contourv1.QueryParameterMatchCondition) []queryOperator {
+	text := func(k ir.StringKind, value string) ir.QueryMatch {
+		return ir.QueryMatch{Kind: k, Value: value, IgnoreCase: q.IgnoreCase}
+	}
+	all := [...]queryOperator{
+		{"exact", q.Exact != "", text(ir.StringExact, q.Exact)},
+		{"prefix", q.Prefix != "", text(ir.StringPrefix, q.Prefix)},
+		{"suffix", q.Suffix != "", text(ir.StringSuffix, q.Suffix)},
+		{"contains", q.Contains != "", text(ir.StringContains, q.Contains)},
+		{"regex", q.Regex != "", ir.QueryMatch{Kind: ir.StringRegex, Value: q.Regex}},
+		{"present", q.Present, ir.QueryMatch{Kind: ir.StringPresent}},
+	}
+	var given []queryOperator
+	for _, o := range all {
+		if o.given {
+			o.match.Name = q.Name
+			given = append(given, o)
+		}
+	}
+	return given
+}
+
+// checkQuery finds conditions on query parameters that no request can meet together.
+func (p *proxy) checkQuery(matches []ir.QueryMatch, at path) bool {
+	f := fault{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
+	if len(matches) > maxMatches {
+		p.errorf(f, at, "There are more than %d conditions on query parameters.", maxMatches)
+		return false
+	}
+	exact := make(map[string]bool, len(matches))
+	for _, m := range matches {
+		if m.Kind != ir.StringExact {
+			continue
+		}
+		if exact[m.Name] {
+			p.errorf(f, at, "There are two exact conditions on query parameter %s.", quoted(m.Name))
+			return false
+		}
+		exact[m.Name] = true
+	}
+	return true
+}

@@ -1,0 +1,118 @@
+package httpproxy
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxProgram bounds the size of a compiled expression, in instructions as RE2 counts them. RE2's own
+// memory limit allows about twice as many.
+const maxProgram = 40_000
+
+// regexProblem says why Envoy could not use the expression, "" if it can. The dialects of Go and
+// RE2 are one, but for the size of programs and the names of Unicode classes.
+func regexProblem(expr string) string {
+	if len(expr) > maxPath {
+		return fmt.Sprintf("is longer than %d bytes", maxPath)
+	}
+	if _, err := regexp.Compile(expr); err != nil {
+		if e := (*syntax.Error)(nil); errors.As(err, &e) {
+			return fmt.Sprintf("does not compile: %s", e.Code)
+		}
+		return "does not compile"
+	}
+	if name, ok := foreignClass(expr); ok {
+		return fmt.Sprintf("uses the character class %s, which Envoy does not know", quoted(name))
+	}
+	if tree, err := syntax.Parse(expr, syntax.Perl); err != nil || programSize(tree) > maxProgram {
+		return "compiles to too large a program"
+	}
+	return ""
+}
+
+// foreignClass finds the name of a Unicode class, as in \pN or \p{Greek}, that only Go knows.
+func foreignClass(expr string) (string, bool) {
+	for i := 0; i < len(expr)-1; i++ {
+		if expr[i] != '\\' {
+			continue
+		}
+		i++
+		if c := expr[i]; c != 'p' && c != 'P' {
+			continue
+		}
+		if name := className(expr[i+1:]); name != "Any" && !unicodeClass(name) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// className is the name at the start of s, a letter or in braces, without the ^ that negates it.
+func className(s string) string {
+	if rest, ok := strings.CutPrefix(s, "{"); ok {
+		name, _, _ := strings.Cut(rest, "}")
+		return strings.TrimPrefix(name, "^")
+	}
+	_, size := utf8.DecodeRuneInString(s)
+	return s[:size]
+}
+
+// unicodeClass reports whether it is the name of a category or script that RE2 knows too.
+func unicodeClass(name string) bool {
+	if name == "Cn" || name == "LC" {
+		return false
+	}
+	if _, ok := unicode.Categories[name]; ok {
+		return true
+	}
+	_, ok := unicode.Scripts[name]
+	return ok
+}
+
+// programSize estimates from above how many instructions RE2 makes of the expression, up to about maxProgram.
+func programSize(re *syntax.Regexp) int {
+	size := 2
+	switch re.Op {
+	case syntax.OpLiteral:
+		for _, r := range re.Rune {
+			size += runeSize(r, re.Flags)
+		}
+	case syntax.OpCharClass:
+		size += classSize(re.Rune)
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		size += 12
+	default:
+		for _, sub := range re.Sub {
+			size += programSize(sub)
+		}
+	}
+	if re.Op == syntax.OpRepeat {
+		size *= max(re.Max, re.Min, 1)
+	}
+	return min(size, 10*maxProgram)
+}
+
+func runeSize(r rune, flags syntax.Flags) int {
+	if flags&syntax.FoldCase != 0 {
+		return 3 * utf8.UTFMax
+	}
+	return max(utf8.RuneLen(r), 1)
+}
+
+// classSize counts one instruction for a range of ASCII and a few for one of longer encodings, which share their ends.
+func classSize(ranges []rune) int {
+	ascii, longer := 0, 0
+	for i := 1; i < len(ranges); i += 2 {
+		if ranges[i] < utf8.RuneSelf {
+			ascii++
+		} else {
+			longer++
+		}
+	}
+	return ascii + 3*longer + min(longer, 1)*12
+}

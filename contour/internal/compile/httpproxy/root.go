@@ -1,0 +1,205 @@
+// Package httpproxy compiles HTTPProxies: a root with everything that it includes becomes
+// the contributions of that root to its host, on the plain listener and on the TLS listener.
+//
+// In go the objects that the store and the resolver know, read through a memo Reader; out
+// come routes, TLS settings and a report for each proxy that was reached. What the author of
+// a proxy did wrong is a diagnostic, and the smallest thing around it fails: a route that
+// cannot be built keeps its match and answers with an error, so that its requests never
+// reach a broader route by accident. Features that are not built yet stand in unsupported.go.
+//
+// The package decides nothing between roots: conflicts, orphans and the order of routes are
+// for package compile.
+package httpproxy
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/class"
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/store"
+)
+
+// maxParts bounds the routes and includes under one root, counted each time they are reached.
+const maxParts = 50_000
+
+// Env is what derivations of this package read from.
+type Env struct {
+	Store *store.Store
+	Ref   *ref.Resolver
+}
+
+// Root compiles the HTTPProxy of that name, if it is a root of a class that is served; otherwise the result is empty.
+func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
+	c := &compiler{reader: r, env: env, config: env.Store.Config(r)}
+	obj, ok := c.lookup(name)
+	if !ok || obj.Spec.VirtualHost == nil {
+		return contrib.Root{}
+	}
+	c.host = obj.Spec.VirtualHost
+	root := c.visit(obj, name, nil)
+	contributions := root.contributions(obj.CreationTimestamp.Time)
+	c.report.Seal()
+	return contrib.Root{Contributions: contributions, Report: c.report}
+}
+
+// compiler is the work on one root.
+type compiler struct {
+	reader *memo.Reader
+	env    Env
+	config config.Config
+	host   *contourv1.VirtualHost // of the root
+	report report.Report
+	parts  int // routes and includes reached so far, up to maxParts
+}
+
+// lookup finds an HTTPProxy of a class that is served.
+func (c *compiler) lookup(name kobj.Name) (*contourv1.HTTPProxy, bool) {
+	obj, ok := c.env.Store.HTTPProxies.Get(c.reader, name)
+	if !ok || !class.Matches(obj.Annotations, obj.Spec.IngressClassName, c.config.IngressClassNames) {
+		return nil, false
+	}
+	return obj, true
+}
+
+// visit notes that the object was reached, by inclusion from above unless that is nil.
+func (c *compiler) visit(obj *contourv1.HTTPProxy, name kobj.Name, above *proxy) *proxy {
+	key := kobj.Key{Kind: kobj.HTTPProxy, Name: name}
+	c.report.Visit(key)
+	return &proxy{compiler: c, key: key, spec: &obj.Spec, above: above}
+}
+
+// charge counts the parts of a proxy before they are compiled and reports whether they can be afforded.
+func (c *compiler) charge(spec *contourv1.HTTPProxySpec) bool {
+	parts := len(spec.Routes) + len(spec.Includes)
+	if c.parts+parts > maxParts {
+		return false
+	}
+	c.parts += parts
+	return true
+}
+
+// proxy is one HTTPProxy as reached along one way of inclusion.
+type proxy struct {
+	*compiler
+	key   kobj.Key
+	spec  *contourv1.HTTPProxySpec
+	above *proxy // the one that includes it; nil for a root
+}
+
+// contributions is what a root says about its host.
+func (p *proxy) contributions(created time.Time) []contrib.Contribution {
+	hostname, ok := p.hostname()
+	if !ok || !p.inRootNamespace() || !p.definesSomething() {
+		return nil
+	}
+	p.reportHost()
+	tls, tcp := p.tls(), p.tcpOfRoot()
+
+	var out []contrib.Contribution
+	add := func(l ir.Listener, c contrib.Contribution) {
+		c.Key = ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: hostname}
+		c.Object, c.Created, c.Rank, c.Exclusive = p.key, created, contrib.RankHTTPProxy, true
+		out = append(out, c)
+	}
+	routes := p.rootRoutes()
+	if len(p.spec.Routes)+len(p.spec.Includes) > 0 {
+		add(ir.HTTP, contrib.Contribution{Routes: p.plain(routes)})
+	}
+	switch {
+	case tls == nil:
+	case p.spec.TCPProxy == nil:
+		add(ir.HTTPS, contrib.Contribution{TLS: tls, Routes: unwrap(routes)})
+	case tcp != nil:
+		add(ir.HTTPS, contrib.Contribution{TLS: tls, TCP: tcp})
+	}
+	return out
+}
+
+// hostname is the host of a root in lower case, if it is one.
+func (p *proxy) hostname() (string, bool) {
+	at := path("spec.virtualhost.fqdn")
+	name := strings.ToLower(p.host.Fqdn)
+	switch {
+	case strings.TrimSpace(name) == "":
+		p.errorf(fault{report.TypeVirtualHost, report.FQDNNotSpecified}, at, "The host has no name.")
+		return "", false
+	case !isDNSName(strings.TrimPrefix(name, "*.")):
+		p.errorf(fault{report.TypeVirtualHost, report.HostNotValid}, at,
+			"%s is not a DNS name, of which only the first label may be a single \"*\".", quoted(p.host.Fqdn))
+		return "", false
+	}
+	return name, true
+}
+
+// isDNSName reports whether s is a DNS-1123 subdomain: at most 253 characters, dots between labels.
+func isDNSName(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if !isLabel(label) {
+			return false
+		}
+	}
+	return len(s) <= 253
+}
+
+func isLabel(s string) bool {
+	inner := strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-")
+	return s != "" && inner == "" && s[0] != '-' && s[len(s)-1] != '-'
+}
+
+func (p *proxy) inRootNamespace() bool {
+	allowed := p.config.RootNamespaces
+	if len(allowed) == 0 || slices.Contains(allowed, p.key.Namespace) {
+		return true
+	}
+	p.errorf(fault{report.TypeRootNamespace, report.RootProxyNotAllowedInNamespace}, "spec.virtualhost",
+		"Namespace %s is not one of those that may hold a proxy with a virtual host.", quoted(p.key.Namespace))
+	return false
+}
+
+func (p *proxy) definesSomething() bool {
+	if len(p.spec.Routes) > 0 || len(p.spec.Includes) > 0 || p.spec.TCPProxy != nil {
+		return true
+	}
+	p.errorf(fault{report.TypeSpec, report.NothingDefined}, "spec", "There are no routes, no includes and no tcpproxy.")
+	return false
+}
+
+// rootRoutes is the routes of the host as on the TLS listener.
+func (p *proxy) rootRoutes() []route {
+	if !p.charge(p.spec) {
+		p.errorf(fault{report.TypeSpec, report.TooMany}, "spec", "There are more than %d routes and includes.", maxParts)
+		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
+	}
+	return expand(p.routes(conditions{}))
+}
+
+// plain is the routes as on the listener without TLS: on a host with TLS they lead there, unless they permit otherwise.
+func (p *proxy) plain(routes []route) []ir.Route {
+	out := unwrap(routes)
+	if p.host.TLS == nil {
+		return out
+	}
+	for i, rt := range routes {
+		if !rt.insecure || p.config.DisablePermitInsecure {
+			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
+		}
+	}
+	return out
+}
+
+func unwrap(routes []route) []ir.Route {
+	out := make([]ir.Route, len(routes))
+	for i, rt := range routes {
+		out[i] = rt.Route
+	}
+	return out
+}

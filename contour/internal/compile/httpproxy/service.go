@@ -1,0 +1,231 @@
+package httpproxy
+
+import (
+	"math"
+	"net/netip"
+	"slices"
+	"strings"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+)
+
+// verdict is what came of a service.
+type verdict uint8
+
+const (
+	usable verdict = iota
+	absent         // what it refers to is not there: the other services do its share
+	wrong          // its own settings cannot be used: nothing is served
+)
+
+// backends is where the requests of the route go; none if no service with a share of them can be had.
+func (b *builder) backends(idle ir.Timeout, host *ir.HostRewrite) []ir.Backend {
+	at := b.at.dot("services")
+	weights, ok := b.weights(weighed(b.spec.Services), at)
+	if !ok {
+		b.broken = true
+		return nil
+	}
+	if !slices.ContainsFunc(b.spec.Services, func(s contourv1.Service) bool { return !s.Mirror }) {
+		b.reject(fault{report.TypeRoute, report.RouteActionCountNotValid}, at, "All services are mirrors, which answer no requests.")
+		return nil
+	}
+	var out []ir.Backend
+	for i := range b.spec.Services {
+		spec := &b.spec.Services[i]
+		b.reportHarmlessService(spec, at.at(i))
+		if spec.Mirror {
+			continue
+		}
+		backend, v := b.backend(spec, at.at(i), host)
+		switch v {
+		case usable:
+			backend.Weight = weights[i]
+			backend.Cluster.Idle = idle
+			out = append(out, backend)
+		case wrong:
+			b.broken = true
+		case absent:
+		}
+	}
+	return weighty(out)
+}
+
+// weighty is the backends if at least one of them has a weight, else none.
+func weighty(backends []ir.Backend) []ir.Backend {
+	if slices.ContainsFunc(backends, func(b ir.Backend) bool { return b.Weight > 0 }) {
+		return backends
+	}
+	return nil
+}
+
+// backend is one service of the route, with the changes to headers that are for it alone.
+func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite) (ir.Backend, verdict) {
+	known := variables{namespace: b.key.Namespace, service: spec.Name, port: spec.Port}
+	request, own := b.headers(headerPolicy{
+		spec: spec.RequestHeadersPolicy, at: at.dot("requestHeadersPolicy"), request: true, literalHost: true,
+		fault: fault{report.TypeService, report.RequestHeadersPolicyInvalid}, known: known,
+	})
+	response, _ := b.headers(headerPolicy{
+		spec: spec.ResponseHeadersPolicy, at: at.dot("responseHeadersPolicy"),
+		fault: fault{report.TypeService, report.ResponseHeadersPolicyInvalid}, known: known,
+	})
+	out := ir.Backend{RequestHeaders: request, ResponseHeaders: response}
+	if own != nil {
+		out.Host, host = own.Literal, own
+	}
+	cluster, v := b.cluster(spec, at, report.TypeService)
+	if host != nil && speaksTLS(cluster.Protocol) {
+		cluster.SNI = serverName(host.Literal)
+	}
+	out.Cluster = cluster
+	return out, v
+}
+
+// serverName is the name to ask for in TLS where the Host header is set to that: addresses are no names.
+func serverName(authority string) string {
+	name, _, _ := strings.Cut(authority, ":")
+	if _, err := netip.ParseAddr(name); err == nil || !isDNSName(strings.ToLower(name)) {
+		return ""
+	}
+	return name
+}
+
+// weighed is the services with the weights that are shares: that of a mirror is something else.
+func weighed(services []contourv1.Service) []contourv1.Service {
+	out := slices.Clone(services)
+	for i := range out {
+		if out[i].Mirror {
+			out[i].Weight = 0
+		}
+	}
+	return out
+}
+
+// weights is the share of each service; where no weight is given all shares are equal.
+func (p *proxy) weights(services []contourv1.Service, at path) ([]uint32, bool) {
+	f := fault{report.TypeService, report.ServiceWeightInvalid}
+	out := make([]uint32, len(services))
+	sum := int64(0)
+	for i, s := range services {
+		if s.Weight < 0 || s.Weight > math.MaxUint32 {
+			p.errorf(f, at.at(i).dot("weight"), "The weight %d is not between 0 and %d.", s.Weight, uint32(math.MaxUint32))
+			return nil, false
+		}
+		out[i] = uint32(s.Weight)
+		sum += s.Weight
+	}
+	if sum > math.MaxUint32 {
+		p.errorf(f, at, "The weights add up to %d, more than %d.", sum, uint32(math.MaxUint32))
+		return nil, false
+	}
+	if sum == 0 {
+		for i := range out {
+			out[i] = 1
+		}
+	}
+	return out, true
+}
+
+// cluster is the port of a Service that is named, and how it is spoken to. A Service that is not there is reported as of type t.
+func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Cluster, verdict) {
+	if spec.Port < 1 || spec.Port > 65535 {
+		p.errorf(fault{report.TypeService, report.ServicePortInvalid}, at.dot("port"), "The port %d is not between 1 and 65535.", spec.Port)
+		return ir.Cluster{}, absent
+	}
+	name := kobj.Name{Namespace: p.key.Namespace, Name: spec.Name}
+	port, failure := p.env.Ref.Service(p.reader, name, int32(spec.Port))
+	if failure != nil {
+		p.errorf(fault{t, report.ServiceUnresolvedReference}, at, "%s", failure.Message)
+	}
+	protocol, ok := p.protocol(spec, at, port.Protocol)
+	if !ok {
+		return ir.Cluster{}, wrong
+	}
+	if failure != nil {
+		return ir.Cluster{}, absent
+	}
+	c := ir.Cluster{
+		Endpoints: port.Endpoints(), Port: port.Number, Protocol: protocol,
+		Connect: p.config.ConnectTimeout, Limits: port.Limits,
+	}
+	tls, v := p.upstreamTLS(spec.UpstreamValidation, at.dot("validation"), protocol)
+	c.TLS = tls
+	return c, v
+}
+
+// protocol is what the proxy says is spoken to the service, else what the Service says.
+func (p *proxy) protocol(spec *contourv1.Service, at path, said ir.Protocol) (ir.Protocol, bool) {
+	if spec.Protocol == nil {
+		return said, true
+	}
+	switch *spec.Protocol {
+	case "h2":
+		return ir.ProtocolH2, true
+	case "h2c":
+		return ir.ProtocolH2C, true
+	case "tls":
+		return ir.ProtocolTLS, true
+	}
+	p.errorf(fault{report.TypeService, report.UnsupportedProtocol}, at.dot("protocol"),
+		"The protocol %s is not one of h2, h2c and tls.", quoted(*spec.Protocol))
+	return 0, false
+}
+
+func speaksTLS(p ir.Protocol) bool { return p == ir.ProtocolTLS || p == ir.ProtocolH2 }
+
+// upstreamTLS is how the certificate of the service is verified; nil if it is not.
+func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol ir.Protocol) (*ir.UpstreamTLS, verdict) {
+	if v == nil {
+		return nil, usable
+	}
+	if !speaksTLS(protocol) {
+		p.warnf(fault{report.TypeService, report.IgnoredField}, at, "Nothing is verified, because the service is not spoken to by TLS.")
+		return nil, usable
+	}
+	names, ok := p.subjectNames(v, at)
+	if !ok {
+		return nil, wrong
+	}
+	ca := ref.SecretName(p.key.Namespace, v.CACertificate)
+	switch failure := p.env.Ref.CASecret(p.reader, p.key.Namespace, ca); {
+	case failure == nil:
+		return &ir.UpstreamTLS{CA: ca, Names: names}, usable
+	case failure.Problem == ref.NotPermitted:
+		p.errorf(fault{report.TypeTLS, report.CACertificateNotDelegated}, at.dot("caSecret"), "%s", failure.Message)
+	default:
+		p.errorf(fault{report.TypeService, report.TLSUpstreamValidation}, at.dot("caSecret"), "%s", failure.Message)
+	}
+	return nil, absent
+}
+
+// subjectNames is the names of which the certificate has to be for one.
+func (p *proxy) subjectNames(v *contourv1.UpstreamValidation, at path) ([]string, bool) {
+	const most, longest = 8, 250
+	f := fault{report.TypeService, report.TLSUpstreamValidation}
+	names := slices.Clone(v.SubjectNames)
+	if len(names) == 0 {
+		names = []string{v.SubjectName}
+	}
+	switch {
+	case v.SubjectName == "":
+		p.errorf(f, at.dot("subjectName"), "The name that the certificate has to be for is empty.")
+	case len(names) > most:
+		p.errorf(f, at.dot("subjectNames"), "There are %d subject names, more than %d.", len(names), most)
+	case names[0] != v.SubjectName:
+		p.errorf(f, at.dot("subjectNames").at(0), "The first name %s is not subjectName %s.", quoted(names[0]), quoted(v.SubjectName))
+	default:
+		for i, n := range names {
+			if n == "" || len(n) > longest || !isText(n) {
+				p.errorf(f, at.dot("subjectNames").at(i), "%s is not the name of a subject.", quoted(n))
+				return nil, false
+			}
+		}
+		return names, true
+	}
+	return nil, false
+}

@@ -1,0 +1,78 @@
+package httpproxy
+
+import (
+	"slices"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// tcpOfRoot is where the connections of the host go instead of its requests; nil if nowhere, wanted or not.
+func (p *proxy) tcpOfRoot() *ir.TCPProxy {
+	if p.spec.TCPProxy == nil {
+		return nil
+	}
+	out := p.tcp()
+	if p.host.TLS == nil {
+		p.errorf(fault{report.TypeTCPProxy, report.TLSMustBeConfigured}, "spec.tcpproxy", "A tcpproxy needs a host with TLS.")
+		return nil
+	}
+	if p.guarded() { // a connection cannot be answered with an error
+		return nil
+	}
+	return out
+}
+
+// tcp is the tcpproxy of the proxy, its own or an included one.
+func (p *proxy) tcp() *ir.TCPProxy {
+	spec, at := p.spec.TCPProxy, path("spec.tcpproxy")
+	include, field := tcpTarget(spec)
+	p.reportHarmlessTCP(spec, at)
+	switch {
+	case include != nil && len(spec.Services) > 0:
+		p.errorf(fault{report.TypeTCPProxy, report.NoServicesAndInclude}, at, "The tcpproxy has both services and an include.")
+	case include != nil:
+		return p.includedTCP(include, at.dot(field))
+	case len(spec.Services) > 0:
+		return p.tcpServices(spec.Services, at.dot("services"))
+	default:
+		p.errorf(fault{report.TypeTCPProxy, report.NothingDefined}, at, "The tcpproxy has neither services nor an include.")
+	}
+	return nil
+}
+
+func (p *proxy) includedTCP(include *contourv1.TCPProxyInclude, at path) *ir.TCPProxy {
+	child, ok := p.target(include.Namespace, include.Name, at, report.TypeTCPProxyInclude)
+	if !ok {
+		return nil
+	}
+	if child.spec.TCPProxy == nil {
+		p.errorf(fault{report.TypeTCPProxyInclude, report.NothingDefined}, at, "HTTPProxy %s has no tcpproxy.", quoted(child.key.Name.String()))
+		return nil
+	}
+	return child.tcp()
+}
+
+// tcpServices is the services that connections go to; nil if a setting is wrong or none of them can be had.
+func (p *proxy) tcpServices(services []contourv1.Service, at path) *ir.TCPProxy {
+	weights, ok := p.weights(services, at)
+	if !ok {
+		return nil
+	}
+	var out []ir.Backend
+	for i := range services {
+		p.reportIgnoredTCP(&services[i], at.at(i))
+		cluster, v := p.cluster(&services[i], at.at(i), report.TypeTCPProxy)
+		if v == wrong {
+			ok = false
+		}
+		if v == usable && weights[i] > 0 {
+			out = append(out, ir.Backend{Cluster: cluster, Weight: weights[i]})
+		}
+	}
+	if !ok || len(out) == 0 {
+		return nil
+	}
+	return &ir.TCPProxy{Backends: slices.Clip(out)}
+}

@@ -1,0 +1,144 @@
+package httpproxy
+
+import (
+	"cmp"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// tls is how the TLS listener treats the host; nil if it does not serve it, for want of settings or of usable ones.
+func (p *proxy) tls() *ir.TLS {
+	spec := p.host.TLS
+	if spec == nil {
+		return nil
+	}
+	if !p.checkTLS(spec) {
+		return nil
+	}
+	if spec.Passthrough {
+		return &ir.TLS{Passthrough: true}
+	}
+	out, ok := p.versions(spec)
+	if !ok || !p.servingSecret(spec, out) {
+		return nil
+	}
+	return out
+}
+
+// checkTLS finds settings that exclude each other.
+func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
+	at := path("spec.virtualhost.tls")
+	exclusive := fault{report.TypeTLS, report.TLSIncompatibleFeatures}
+	settings := fault{report.TypeTLS, report.TLSConfigNotValid}
+	before := len(p.report.Diagnostics)
+	switch {
+	case spec.Passthrough && spec.SecretName != "":
+		p.errorf(settings, at, "The host has both a secretName and passthrough.")
+	case !spec.Passthrough && spec.SecretName == "":
+		p.errorf(settings, at, "The host has neither a secretName nor passthrough.")
+	case spec.Passthrough && p.spec.TCPProxy == nil:
+		p.errorf(settings, at.dot("passthrough"), "The host has passthrough but no tcpproxy.")
+	}
+	if spec.Passthrough && spec.EnableFallbackCertificate {
+		p.errorf(exclusive, at.dot("enableFallbackCertificate"), "The fallback certificate has no effect with passthrough.")
+	}
+	if spec.Passthrough && spec.ClientValidation != nil {
+		p.errorf(exclusive, at.dot("clientValidation"), "Clients cannot be validated with passthrough.")
+	}
+	if spec.EnableFallbackCertificate {
+		p.checkFallback(spec, at)
+	}
+	return len(p.report.Diagnostics) == before
+}
+
+// checkFallback finds what would not hold for clients that get the fallback certificate.
+func (p *proxy) checkFallback(spec *contourv1.TLS, at path) {
+	for _, c := range []struct {
+		on   bool
+		what string
+	}{
+		{spec.ClientValidation != nil, "clientValidation"},
+		{p.host.Authorization != nil, "authorization"},
+		{len(p.host.JWTProviders) > 0, "jwtProviders"},
+	} {
+		if c.on {
+			p.errorf(fault{report.TypeTLS, report.TLSIncompatibleFeatures}, at.dot("enableFallbackCertificate"),
+				"The fallback certificate cannot be used together with %s.", c.what)
+		}
+	}
+}
+
+// servingSecret finds the certificate of the host.
+func (p *proxy) servingSecret(spec *contourv1.TLS, out *ir.TLS) bool {
+	at := path("spec.virtualhost.tls.secretName")
+	out.Certificate = ref.SecretName(p.key.Namespace, spec.SecretName)
+	expired, failure := p.env.Ref.ServingSecret(p.reader, p.key.Namespace, out.Certificate)
+	switch {
+	case failure == nil && expired:
+		p.warnf(fault{report.TypeTLS, report.SecretExpired}, at, "The certificate in Secret %s has expired.", quoted(out.Certificate.String()))
+	case failure == nil:
+	case failure.Problem == ref.NotPermitted:
+		p.errorf(fault{report.TypeTLS, report.DelegationNotPermitted}, at, "%s", failure.Message)
+	default:
+		p.errorf(fault{report.TypeTLS, report.SecretNotValid}, at, "%s", failure.Message)
+	}
+	return failure == nil
+}
+
+// versions is the TLS versions of the host, within those of the configuration. What the host does not ask for
+// stays the default.
+func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
+	at := path("spec.virtualhost.tls")
+	low, okMin := p.minimum(spec.MinimumProtocolVersion, at.dot("minimumProtocolVersion"))
+	high, okMax := p.version(spec.MaximumProtocolVersion, at.dot("maximumProtocolVersion"))
+	if !okMin || !okMax {
+		return nil, false
+	}
+	lowest, highest := cmp.Or(p.config.MinTLS, ir.TLS12), cmp.Or(p.config.MaxTLS, ir.TLS13)
+	from, to := max(low, lowest), min(cmp.Or(high, highest), highest)
+	if from > to {
+		p.errorf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The minimum TLS version %s is above the maximum %s.", versionName(from), versionName(to))
+		return nil, false
+	}
+	out := &ir.TLS{}
+	if low != ir.TLSDefault {
+		out.Min = from
+	}
+	if high != ir.TLSDefault {
+		out.Max = to
+	}
+	return out, true
+}
+
+// minimum reads the minimum version. One below 1.2 leaves the default, which is stricter.
+func (p *proxy) minimum(s string, at path) (ir.TLSVersion, bool) {
+	if s == "1.0" || s == "1.1" {
+		p.warnf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not served; the least is 1.2.", s)
+		return ir.TLSDefault, true
+	}
+	return p.version(s, at)
+}
+
+// version reads a TLS version. One that is not known is refused: what is served may not be weaker than what was asked.
+func (p *proxy) version(s string, at path) (ir.TLSVersion, bool) {
+	switch s {
+	case "":
+		return ir.TLSDefault, true
+	case "1.2":
+		return ir.TLS12, true
+	case "1.3":
+		return ir.TLS13, true
+	}
+	p.errorf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not one of 1.2 and 1.3.", quoted(s))
+	return ir.TLSDefault, false
+}
+
+func versionName(v ir.TLSVersion) string {
+	if v == ir.TLS13 {
+		return "1.3"
+	}
+	return "1.2"
+}

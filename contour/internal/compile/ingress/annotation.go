@@ -1,0 +1,243 @@
+package ingress
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// annotations is the field that holds them.
+const annotations = "metadata.annotations"
+
+// The annotations of an Ingress.
+const (
+	prefix = "projectcontour.io/"
+
+	forceSSLRedirect = "ingress.kubernetes.io/force-ssl-redirect"
+	allowHTTP        = "kubernetes.io/ingress.allow-http"
+	ingressClass     = prefix + "ingress.class"
+	numRetries       = prefix + "num-retries"
+	perTryTimeout    = prefix + "per-try-timeout"
+	retryOn          = prefix + "retry-on"
+	responseTimeout  = prefix + "response-timeout"
+	requestTimeout   = prefix + "request-timeout" // the former name of response-timeout
+	minimumTLS       = prefix + "tls-minimum-protocol-version"
+	maximumTLS       = prefix + "tls-maximum-protocol-version"
+	certNamespace    = prefix + "tls-cert-namespace"
+	websocketRoutes  = prefix + "websocket-routes"
+)
+
+// settings are what the annotations say; one that cannot be used counts as unset.
+type settings struct {
+	plain           bool // serve in plain text
+	redirect        bool // redirect plain text to HTTPS; plain text is served for that in any case
+	timeout         ir.Timeout
+	retry           *ir.Retry
+	minTLS, maxTLS  ir.TLSVersion
+	secretNamespace string
+	websockets      map[string]bool // by path as written
+}
+
+func (b *builder) readAnnotations() {
+	b.settings = settings{
+		plain:           b.readBool(allowHTTP, true),
+		redirect:        b.readBool(forceSSLRedirect, false),
+		timeout:         b.readResponseTimeout(),
+		retry:           b.readRetry(),
+		minTLS:          b.readTLSVersion(minimumTLS),
+		maxTLS:          b.readTLSVersion(maximumTLS),
+		secretNamespace: b.readNamespace(certNamespace),
+		websockets:      map[string]bool{},
+	}
+	for _, path := range list(b.value(websocketRoutes)) {
+		b.settings.websockets[path] = true
+	}
+	b.checkKnown()
+}
+
+func (b *builder) value(name string) string { return strings.TrimSpace(b.ingress.Annotations[name]) }
+
+// invalid notes that the value of an annotation cannot be used.
+func (b *builder) invalid(name, value, must string) {
+	b.fail(report.AnnotationNotValid, annotationField(name), "Value %s %s.", quote(value), must)
+}
+
+func annotationField(name string) string {
+	return fmt.Sprintf("%s[%s]", annotations, cut(name, maxMessage))
+}
+
+// list is the items of a comma-separated list that are not blank.
+func list(text string) []string {
+	var items []string
+	for item := range strings.SplitSeq(text, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func (b *builder) readBool(name string, unset bool) bool {
+	switch v := b.value(name); v {
+	case "":
+		return unset
+	case "true", "false":
+		return v == "true"
+	default:
+		b.invalid(name, v, `is not "true" or "false"`)
+		return unset
+	}
+}
+
+func (b *builder) readResponseTimeout() ir.Timeout {
+	if b.value(responseTimeout) != "" {
+		return b.readTimeout(responseTimeout)
+	}
+	return b.readTimeout(requestTimeout)
+}
+
+func (b *builder) readTimeout(name string) ir.Timeout {
+	v := b.value(name)
+	t, ok := parseTimeout(v)
+	if !ok {
+		b.invalid(name, v, `is not a duration such as 1m30s, or "infinity"`)
+	}
+	return t
+}
+
+// parseTimeout reads a duration; none, and 0, stand for Envoy's default. Less than Envoy's unit, a millisecond,
+// would become 0 there, which means no limit.
+func parseTimeout(v string) (ir.Timeout, bool) {
+	switch v {
+	case "":
+		return ir.Timeout{}, true
+	case "infinity", "infinite":
+		return ir.Timeout{Disabled: true}, true
+	}
+	d, err := time.ParseDuration(v)
+	if err != nil || d < 0 {
+		return ir.Timeout{}, false
+	}
+	if d > 0 {
+		d = max(d, time.Millisecond)
+	}
+	return ir.Timeout{Duration: d}, true
+}
+
+// readRetry is the retry policy, nil without retry-on.
+func (b *builder) readRetry() *ir.Retry {
+	retry := &ir.Retry{On: b.readRetryOn(), Count: b.readRetryCount(), PerTry: b.readTimeout(perTryTimeout)}
+	if len(retry.On) > 0 {
+		return retry
+	}
+	for _, name := range []string{numRetries, perTryTimeout} {
+		if b.value(name) != "" && b.value(retryOn) == "" {
+			b.warn(report.AnnotationNotValid, annotationField(name), "The annotation has no effect without %s.", retryOn)
+		}
+	}
+	return nil
+}
+
+func (b *builder) readRetryOn() []string {
+	var on, unknown []string
+	for _, c := range list(b.value(retryOn)) {
+		switch {
+		case !retryable(c):
+			unknown = append(unknown, c)
+		case !slices.Contains(on, c):
+			on = append(on, c)
+		}
+	}
+	if len(unknown) > 0 {
+		b.invalid(retryOn, strings.Join(unknown, ","), "is nothing that Envoy can retry on")
+	}
+	return on
+}
+
+// retryable reports whether Envoy knows the name as something to retry on.
+func retryable(name string) bool {
+	switch name {
+	case "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited",
+		"retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers", "http3-post-connect-failure",
+		"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable":
+		return true
+	}
+	return false
+}
+
+// readRetryCount is the number of retries: none for -1, one for everything else that is not positive.
+func (b *builder) readRetryCount() uint32 {
+	v := b.value(numRetries)
+	if v == "" {
+		return 1
+	}
+	n, err := strconv.ParseInt(v, 10, 32)
+	switch {
+	case err != nil:
+		b.invalid(numRetries, v, "is not a number")
+		return 1
+	case n == -1:
+		return 0
+	case n <= 0:
+		return 1
+	}
+	return uint32(n)
+}
+
+func (b *builder) readTLSVersion(name string) ir.TLSVersion {
+	switch v := b.value(name); v {
+	case "":
+	case "1.2":
+		return ir.TLS12
+	case "1.3":
+		return ir.TLS13
+	default:
+		b.invalid(name, v, "is not 1.2 or 1.3")
+	}
+	return ir.TLSDefault
+}
+
+func (b *builder) readNamespace(name string) string {
+	v := b.value(name)
+	if v == "" || len(v) <= validation.DNS1123LabelMaxLength && len(validation.IsDNS1123Label(v)) == 0 {
+		return v
+	}
+	b.invalid(name, v, "is not the name of a namespace")
+	return ""
+}
+
+// checkWebsocketRoutes notes the first of the websocket routes that is no path of the Ingress.
+func (b *builder) checkWebsocketRoutes(paths map[string]bool) {
+	for _, p := range slices.Sorted(maps.Keys(b.settings.websockets)) {
+		if !paths[p] {
+			b.warn(report.AnnotationNotValid, annotationField(websocketRoutes), "No rule has the path %s.", quote(p))
+			return
+		}
+	}
+}
+
+// checkKnown notes annotations that look like ours but have no effect on an Ingress.
+func (b *builder) checkKnown() {
+	for _, name := range slices.Sorted(maps.Keys(b.ingress.Annotations)) {
+		if strings.HasPrefix(name, prefix) && !known(name) {
+			b.warn(report.AnnotationNotValid, annotationField(name), "The annotation %s has no effect on an Ingress.", quote(name))
+		}
+	}
+}
+
+func known(name string) bool {
+	switch name {
+	case ingressClass, numRetries, perTryTimeout, retryOn, responseTimeout, requestTimeout,
+		minimumTLS, maximumTLS, certNamespace, websocketRoutes:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,63 @@
+package ingress
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+)
+
+// route is a route without its match. One whose backend cannot be used answers with an error:
+// 500 if the backend is of a kind that is never served, 503 if the Service or its port is missing.
+func (b *builder) route(field, path string, be *networkingv1.IngressBackend) ir.Route {
+	r := ir.Route{Origin: b.key}
+	if be.Resource != nil || be.Service == nil {
+		b.fail(report.BackendNotSupported, field, "The backend is not a Service; its requests are answered with 500.")
+		r.Direct = &ir.Direct{Code: 500}
+		return r
+	}
+	port, ok := b.servicePort(field+".service", be.Service)
+	if !ok {
+		r.Direct = &ir.Direct{Code: 503}
+		return r
+	}
+	r.Forward = b.forward(path, port)
+	return r
+}
+
+func (b *builder) servicePort(field string, s *networkingv1.IngressServiceBackend) (ref.ServicePort, bool) {
+	name := kobj.Name{Namespace: b.key.Namespace, Name: s.Name}
+	if s.Port.Name == "" && (s.Port.Number < 1 || s.Port.Number > 65535) {
+		b.fail(report.ServicePortInvalid, field+".port", "Port %d is outside 1-65535; the requests are answered with 503.", s.Port.Number)
+		return ref.ServicePort{}, false
+	}
+	port, f := b.lookUp(name, s.Port)
+	if f != nil {
+		b.fail(report.ServiceUnresolvedReference, field, "%s", f.Message)
+	}
+	return port, f == nil
+}
+
+func (b *builder) lookUp(name kobj.Name, port networkingv1.ServiceBackendPort) (ref.ServicePort, *ref.Failure) {
+	if port.Name != "" {
+		return b.env.Ref.ServiceNamed(b.reader, name, port.Name)
+	}
+	return b.env.Ref.Service(b.reader, name, port.Number)
+}
+
+func (b *builder) forward(path string, port ref.ServicePort) *ir.Forward {
+	return &ir.Forward{
+		Backends: []ir.Backend{{Weight: 1, Cluster: ir.Cluster{
+			Endpoints: port.Endpoints(),
+			Port:      port.Number,
+			Protocol:  port.Protocol,
+			Connect:   b.config.ConnectTimeout,
+			Limits:    port.Limits,
+		}}},
+		Timeout:   b.settings.timeout,
+		Retry:     b.settings.retry,
+		Websocket: b.settings.websockets[path],
+	}
+}

@@ -1,0 +1,101 @@
+package ingress
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// anyHost stands for the hosts that no Ingress or HTTPProxy names.
+const anyHost = "*"
+
+// readRules reads the default backend and the rules. The default backend comes first, because of two
+// equal matches the later one counts. It answers for hosts that nobody names; on a host that
+// has rules, a path that none of them matches is not found.
+func (b *builder) readRules() {
+	spec := &b.ingress.Spec
+	if spec.DefaultBackend != nil {
+		b.addCatchAll(b.ruled(anyHost))
+	}
+	seen := map[string]bool{}
+	if spec.DefaultBackend != nil {
+		seen["/"] = true
+	}
+	for i := range spec.Rules {
+		b.readRule(fmt.Sprintf("spec.rules[%d]", i), &spec.Rules[i], seen)
+	}
+	b.checkWebsocketRoutes(seen)
+}
+
+// ruled is the host of a rule.
+func (b *builder) ruled(name string) *host {
+	h := b.host(name)
+	h.ruled = true
+	return h
+}
+
+// readRule adds the routes of a rule and notes its paths in seen. A rule without paths sends all of its host
+// to the default backend. A host with a rule is claimed even if no path can be served.
+func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen map[string]bool) {
+	name, ok := b.hostname(field+".host", rule.Host)
+	if !ok {
+		return
+	}
+	h := b.ruled(name)
+	switch {
+	case rule.HTTP != nil && len(rule.HTTP.Paths) > 0:
+		for i := range rule.HTTP.Paths {
+			p := &rule.HTTP.Paths[i]
+			seen[pathOf(p)] = true
+			b.readPath(fmt.Sprintf("%s.http.paths[%d]", field, i), h, p)
+		}
+	case b.ingress.Spec.DefaultBackend != nil:
+		b.addCatchAll(h)
+	default:
+		b.warn(report.IgnoredField, field, "The rule has no paths and there is no default backend, so that no request is served.")
+	}
+}
+
+func (b *builder) readPath(field string, h *host, p *networkingv1.HTTPIngressPath) {
+	m, ok := b.match(field, p)
+	if !ok {
+		return
+	}
+	r := b.route(field+".backend", pathOf(p), &p.Backend)
+	r.Match.Path = m
+	h.routes = append(h.routes, r)
+}
+
+// addCatchAll sends to the default backend what no other route of the host matches.
+func (b *builder) addCatchAll(h *host) {
+	r := b.route("spec.defaultBackend", "/", b.ingress.Spec.DefaultBackend)
+	r.Match.Path = ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}
+	h.routes = append(h.routes, r)
+}
+
+// hostname is the valid form of a host: lower case, a DNS name with at most a leading "*." ("*" if empty).
+func (b *builder) hostname(field, name string) (string, bool) {
+	name = strings.ToLower(name)
+	if name == "" || name == anyHost {
+		return anyHost, true
+	}
+	if !validHostname(name) {
+		b.fail(report.HostNotValid, field, "Host %s is not a DNS name, with at most a leading \"*.\".", quote(name))
+		return "", false
+	}
+	return name, true
+}
+
+func validHostname(name string) bool {
+	if _, err := netip.ParseAddr(name); err == nil {
+		return false
+	}
+	name = strings.TrimPrefix(name, "*.")
+	return len(name) <= validation.DNS1123SubdomainMaxLength && len(validation.IsDNS1123Subdomain(name)) == 0
+}

@@ -1,0 +1,129 @@
+package ingress
+
+import (
+	"fmt"
+
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// readTLS gives hosts their certificates. Where two entries name a host, the last one that can be served counts.
+// An entry without hosts is for the hosts of the rules that no other entry names.
+func (b *builder) readTLS() {
+	if len(b.ingress.Spec.TLS) == 0 {
+		return
+	}
+	lowest, highest, compatible := b.versions()
+	named := b.namedHosts()
+	for i := range b.ingress.Spec.TLS {
+		field := fmt.Sprintf("spec.tls[%d]", i)
+		hosts := named[i]
+		if len(b.ingress.Spec.TLS[i].Hosts) == 0 {
+			hosts = b.otherHosts(field, named)
+		}
+		tls := b.serve(field, &b.ingress.Spec.TLS[i])
+		if tls == nil || !compatible {
+			continue
+		}
+		tls.Min, tls.Max = lowest, highest
+		for _, name := range hosts {
+			b.host(name).tls = tls
+		}
+	}
+}
+
+// namedHosts are the valid hosts of each entry of spec.tls.
+func (b *builder) namedHosts() [][]string {
+	named := make([][]string, len(b.ingress.Spec.TLS))
+	for i := range b.ingress.Spec.TLS {
+		for j, written := range b.ingress.Spec.TLS[i].Hosts {
+			field := fmt.Sprintf("spec.tls[%d].hosts[%d]", i, j)
+			if name, ok := b.tlsHost(field, written); ok {
+				named[i] = append(named[i], name)
+			}
+		}
+	}
+	return named
+}
+
+func (b *builder) tlsHost(field, written string) (string, bool) {
+	name, ok := b.hostname(field, written)
+	switch {
+	case !ok:
+		return "", false
+	case name == anyHost:
+		b.fail(report.HostNotValid, field, "Host %s cannot be served over TLS: a certificate is for named hosts.", quote(written))
+		return "", false
+	case b.byName[name] == nil || !b.byName[name].ruled:
+		b.warn(report.IgnoredField, field, "Host %s has no rule in this Ingress; its certificate is for the rules of others.", quote(written))
+	}
+	return name, true
+}
+
+// otherHosts are the hosts of rules that no entry names.
+func (b *builder) otherHosts(field string, named [][]string) []string {
+	taken := map[string]bool{anyHost: true}
+	for _, names := range named {
+		for _, n := range names {
+			taken[n] = true
+		}
+	}
+	var out []string
+	for _, h := range b.hosts {
+		if h.ruled && !taken[h.name] {
+			out = append(out, h.name)
+		}
+	}
+	if len(out) == 0 {
+		b.warn(report.IgnoredField, field, "The entry names no hosts, and no rule has a host that it could be for.")
+	}
+	return out
+}
+
+// serve is the TLS of an entry, nil if its certificate cannot be served. The Secret is in the namespace
+// of the Ingress unless the annotation, or the name itself, says another one, which must have delegated it.
+func (b *builder) serve(field string, entry *networkingv1.IngressTLS) *ir.TLS {
+	field += ".secretName"
+	if entry.SecretName == "" {
+		b.fail(report.SecretNotValid, field, "No Secret is named; the hosts are not served over TLS.")
+		return nil
+	}
+	namespace := b.key.Namespace
+	if b.settings.secretNamespace != "" {
+		namespace = b.settings.secretNamespace
+	}
+	secret := ref.SecretName(namespace, entry.SecretName)
+	expired, f := b.env.Ref.ServingSecret(b.reader, b.key.Namespace, secret)
+	if f != nil {
+		b.fail(secretReason(f), field, "%s", f.Message)
+		return nil
+	}
+	if expired {
+		b.warn(report.SecretExpired, field, "The certificate in Secret %s has expired.", quote(secret.String()))
+	}
+	return &ir.TLS{Certificate: secret}
+}
+
+// versions is the range of TLS versions: the part of the configured range that the annotations allow,
+// written as the default where they change nothing. It reports whether any version is left.
+func (b *builder) versions() (lowest, highest ir.TLSVersion, ok bool) {
+	lowest = max(b.settings.minTLS, b.config.MinTLS)
+	highest = b.config.MaxTLS
+	if b.settings.maxTLS != ir.TLSDefault && (highest == ir.TLSDefault || b.settings.maxTLS < highest) {
+		highest = b.settings.maxTLS
+	}
+	if highest != ir.TLSDefault && lowest > highest {
+		b.fail(report.TLSConfigNotValid, annotations, "The annotations and the configuration leave no TLS version; the hosts are not served over TLS.")
+		return 0, 0, false
+	}
+	if lowest == b.config.MinTLS {
+		lowest = ir.TLSDefault
+	}
+	if highest == b.config.MaxTLS {
+		highest = ir.TLSDefault
+	}
+	return lowest, highest, true
+}

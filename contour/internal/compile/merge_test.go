@@ -1,0 +1,148 @@
+package compile
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+)
+
+var (
+	plainKey  = ir.HostKey{Fleet: ir.DefaultFleet, Listener: ir.HTTP, Hostname: "a.example"}
+	secureKey = ir.HostKey{Fleet: ir.DefaultFleet, Listener: ir.HTTPS, Hostname: "a.example"}
+)
+
+func route(kind ir.PathKind, path string, code uint32) ir.Route {
+	return ir.Route{Match: ir.Match{Path: ir.PathMatch{Kind: kind, Value: path}}, Direct: &ir.Direct{Code: code}}
+}
+
+func claim(kind kobj.Kind, name string, age int, key ir.HostKey, routes ...ir.Route) *contrib.Contribution {
+	c := &contrib.Contribution{
+		Key: key, Object: kobj.Of(kind, "ns", name), Created: time.Unix(int64(1000-age), 0), Routes: routes,
+	}
+	if kind == kobj.HTTPProxy {
+		c.Rank, c.Exclusive = contrib.RankHTTPProxy, true
+	}
+	return c
+}
+
+// told is the objects and reasons of a report.
+func told(r report.Report) []string {
+	var out []string
+	for _, d := range r.Diagnostics {
+		out = append(out, d.Object.Name.Name+" "+string(d.Reason))
+	}
+	return out
+}
+
+func codes(h *ir.VirtualHost) []uint32 {
+	var out []uint32
+	for _, r := range h.Routes {
+		out = append(out, r.Direct.Code)
+	}
+	return out
+}
+
+func TestOldestProxyHasTheHost(t *testing.T) {
+	young := claim(kobj.HTTPProxy, "young", 1, plainKey, route(ir.PathPrefix, "/", 201))
+	old := claim(kobj.HTTPProxy, "old", 2, plainKey, route(ir.PathPrefix, "/", 200))
+	h := merge(plainKey, []*contrib.Contribution{young, old})
+	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{200}) {
+		t.Errorf("routes %v", got)
+	}
+	if diff := cmp.Diff([]string{"young DuplicateVhost"}, told(h.Report)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Who loses the plain-text host may not get the TLS host because the winner asks for no TLS.
+func TestLoserGetsNoOtherListenerEither(t *testing.T) {
+	old := claim(kobj.HTTPProxy, "old", 2, plainKey, route(ir.PathPrefix, "/", 200))
+	young := claim(kobj.HTTPProxy, "young", 1, plainKey, route(ir.PathPrefix, "/", 201))
+	youngTLS := claim(kobj.HTTPProxy, "young", 1, secureKey, route(ir.PathPrefix, "/", 201))
+	youngTLS.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
+	h := merge(secureKey, []*contrib.Contribution{youngTLS, young, old})
+	if h.VirtualHost != nil {
+		t.Errorf("the TLS host is served: %+v", h.VirtualHost)
+	}
+	if diff := cmp.Diff([]string{"young DuplicateVhost"}, told(h.Report)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestProxyBeatsIngressRouteByRoute(t *testing.T) {
+	ing := claim(kobj.Ingress, "ing", 9, plainKey, route(ir.PathPrefix, "/", 201), route(ir.PathExact, "/x", 202))
+	proxy := claim(kobj.HTTPProxy, "proxy", 1, plainKey, route(ir.PathPrefix, "/", 200))
+	h := merge(plainKey, []*contrib.Contribution{ing, proxy})
+	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202, 200}) {
+		t.Errorf("routes %v", got)
+	}
+	if len(h.Report.Diagnostics) != 0 {
+		t.Errorf("a weaker API gives way silently, but: %v", told(h.Report))
+	}
+}
+
+func TestOlderIngressHasThePath(t *testing.T) {
+	a := claim(kobj.Ingress, "a", 1, plainKey, route(ir.PathExact, "/x", 201))
+	b := claim(kobj.Ingress, "b", 2, plainKey, route(ir.PathExact, "/x", 202))
+	h := merge(plainKey, []*contrib.Contribution{a, b})
+	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202}) {
+		t.Errorf("routes %v", got)
+	}
+	if diff := cmp.Diff([]string{"a RouteConflict"}, told(h.Report)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLaterOfTwoEqualRoutesOfOneObjectCounts(t *testing.T) {
+	first, second := route(ir.PathPrefix, "/", 201), route(ir.PathPrefix, "/", 202)
+	first.Match.Headers = []ir.HeaderMatch{{Name: "a", Kind: ir.StringPresent}, {Name: "b", Kind: ir.StringPresent}}
+	second.Match.Headers = []ir.HeaderMatch{{Name: "b", Kind: ir.StringPresent}, {Name: "a", Kind: ir.StringPresent}}
+	h := merge(plainKey, []*contrib.Contribution{claim(kobj.HTTPProxy, "p", 1, plainKey, first, second)})
+	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202}) {
+		t.Errorf("routes %v; the order of conditions says nothing", got)
+	}
+}
+
+func TestTCPProxyHasTheTLSHost(t *testing.T) {
+	tcp := claim(kobj.HTTPProxy, "tcp", 1, secureKey)
+	tcp.TLS, tcp.TCP = &ir.TLS{Passthrough: true}, &ir.TCPProxy{}
+	ing := claim(kobj.Ingress, "ing", 2, secureKey, route(ir.PathPrefix, "/", 200))
+	ing.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
+	h := merge(secureKey, []*contrib.Contribution{ing, tcp})
+	if h.VirtualHost.TCP == nil || len(h.VirtualHost.Routes) != 0 || !h.VirtualHost.TLS.Passthrough {
+		t.Errorf("%+v", h.VirtualHost)
+	}
+	if len(h.Report.Diagnostics) != 2 {
+		t.Errorf("the Ingress is told of its TLS settings and of its routes: %v", told(h.Report))
+	}
+}
+
+// The order of HTTPProxy: exact, regex, prefix; longer first; whole segments first; more conditions first.
+func TestPrecedence(t *testing.T) {
+	header := func(r ir.Route, h ...ir.HeaderMatch) ir.Route { r.Match.Headers = h; return r }
+	want := []ir.Route{
+		route(ir.PathExact, "/a", 0),
+		route(ir.PathRegex, "/a.*longer", 1),
+		route(ir.PathRegex, "/a.*", 2),
+		route(ir.PathSegment, "/a/b", 3),
+		header(route(ir.PathPrefix, "/a/b", 4), ir.HeaderMatch{Name: ":method", Value: "GET"}),
+		header(route(ir.PathPrefix, "/a/b", 5), ir.HeaderMatch{Name: "x", Value: "1"}, ir.HeaderMatch{Name: "y", Value: "1"}),
+		header(route(ir.PathPrefix, "/a/b", 6), ir.HeaderMatch{Name: "x", Value: "1"}),
+		header(route(ir.PathPrefix, "/a/b", 7), ir.HeaderMatch{Name: "x", Kind: ir.StringPresent}),
+		route(ir.PathPrefix, "/a", 8),
+		route(ir.PathPrefix, "/", 9),
+	}
+	shuffled := slices.Clone(want)
+	slices.Reverse(shuffled)
+	h := merge(plainKey, []*contrib.Contribution{claim(kobj.HTTPProxy, "p", 1, plainKey, shuffled...)})
+	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
+		t.Errorf("order %v", got)
+	}
+}

@@ -1,0 +1,36 @@
+package ref
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"strings"
+)
+
+// privateKeys counts the private keys in PEM data; parameter blocks beside them do not count.
+func privateKeys(data []byte) int {
+	keys := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
+			keys++
+		}
+	}
+	return keys
+}
+
+// rsaBits is the size of an RSA key, 0 for other keys.
+func rsaBits(c *x509.Certificate) int {
+	if k, ok := c.PublicKey.(*rsa.PublicKey); ok {
+		return k.N.BitLen()
+	}
+	return 0
+}
+
+// reasonOf is the text of an error of crypto/tls or crypto/x509 without the package's name.
+func reasonOf(err error) string {
+	text := err.Error()
+	for _, prefix := range []string{"tls: ", "x509: "} {
+		text = strings.TrimPrefix(text, prefix)
+	}
+	return text
+}

@@ -1,0 +1,96 @@
+// Package ref resolves what objects refer to: a port of a Service, the certificate or
+// CA bundle in a Secret, with the delegation that another namespace may have to give.
+//
+// Lookups read the store through the Reader and return a value or a typed Failure;
+// which reason and sub-condition a Failure becomes is for the caller to say, since
+// each API words it in its own way. Certificates are parsed once per Secret, and who
+// asks only whether one can be used is not disturbed when it is rotated.
+package ref
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/store"
+)
+
+// Problem is why a reference cannot be followed.
+type Problem uint8
+
+// The problems.
+const (
+	NotFound     Problem = iota // the object, or the part of it that is named, does not exist
+	NotPermitted                // it exists, but the referrer may not use it
+	Invalid                     // it exists, but its contents cannot be used
+)
+
+// Failure says why a reference cannot be followed.
+type Failure struct {
+	Problem Problem
+	Message string // one sentence for the author of the reference
+}
+
+func failure(p Problem, format string, args ...any) *Failure {
+	return &Failure{Problem: p, Message: fmt.Sprintf(format, args...)}
+}
+
+// Resolver follows references.
+type Resolver struct {
+	store        *store.Store
+	certificates *memo.Table[kobj.Name, certificate]
+	usable       *memo.Table[kobj.Name, usability]
+	bundles      *memo.Table[kobj.Name, bundle]
+	trustable    *memo.Table[kobj.Name, usability]
+}
+
+// New is a Resolver whose tables belong to the engine of the store.
+func New(e *memo.Engine, s *store.Store) *Resolver {
+	x := &Resolver{store: s}
+	x.certificates = memo.NewTable(e, memo.Options[kobj.Name, certificate]{
+		Name: "ref/certificate", Derive: x.deriveCertificate, Equal: certificate.equal,
+	})
+	x.certificates.Watch()
+	x.usable = memo.NewTable(e, memo.Options[kobj.Name, usability]{
+		Name: "ref/usable", Derive: x.deriveUsable, Equal: usability.equal,
+	})
+	x.bundles = memo.NewTable(e, memo.Options[kobj.Name, bundle]{
+		Name: "ref/bundle", Derive: x.deriveBundle, Equal: bundle.equal,
+	})
+	x.trustable = memo.NewTable(e, memo.Options[kobj.Name, usability]{
+		Name: "ref/trustable", Derive: x.deriveTrustable, Equal: usability.equal,
+	})
+	return x
+}
+
+// SecretName reads a reference to a Secret, "name" or "namespace/name", made by an object in the namespace.
+func SecretName(namespace, ref string) kobj.Name {
+	if ns, name, ok := strings.Cut(ref, "/"); ok {
+		return kobj.Name{Namespace: ns, Name: name}
+	}
+	return kobj.Name{Namespace: namespace, Name: ref}
+}
+
+// delegated reports whether objects in the namespace may use the Secret. A "*" counts only as the sole target.
+func (x *Resolver) delegated(r *memo.Reader, secret kobj.Name, to string) bool {
+	if secret.Namespace == to {
+		return true
+	}
+	for _, d := range x.store.DelegationsIn(r, secret.Namespace) {
+		for _, c := range d.Spec.Delegations {
+			if c.SecretName == secret.Name && targets(c.TargetNamespaces, to) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func targets(namespaces []string, to string) bool {
+	if len(namespaces) == 1 && namespaces[0] == "*" {
+		return true
+	}
+	return slices.Contains(namespaces, to)
+}

@@ -1,0 +1,223 @@
+package ref
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"math/big"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/store"
+)
+
+// world runs lookups inside a derivation, as compile does.
+type world struct {
+	engine *memo.Engine
+	store  *store.Store
+	ref    *Resolver
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	e := memo.New(func(f memo.Fault) { t.Errorf("fault: %+v", f) })
+	s := store.New(e, config.Default())
+	return &world{engine: e, store: s, ref: New(e, s)}
+}
+
+func ask[V any](w *world, f func(*memo.Reader) V) (out V) {
+	tab := memo.NewTable(w.engine, memo.Options[int, int]{
+		Name: "test", Equal: func(a, b int) bool { return a == b },
+		Derive: func(r *memo.Reader, _ int) int { out = f(r); return 0 },
+	})
+	tab.Demand(0)
+	w.engine.Run()
+	tab.Release(0)
+	return out
+}
+
+func pemOf(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+func ecdsaKey(t *testing.T) crypto.Signer {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func rsaKey(t *testing.T, bits int) crypto.Signer {
+	t.Helper()
+	k, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// pair makes a self-signed certificate for the key.
+func pair(t *testing.T, name string, key crypto.Signer) (cert, keyPEM []byte) {
+	t.Helper()
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pemOf("CERTIFICATE", der), pemOf("PRIVATE KEY", k)
+}
+
+func (w *world) secret(name string, typ corev1.SecretType, data map[string][]byte) {
+	w.store.Apply([]store.Change{{Key: kobj.Of(kobj.Secret, "ns", name), Object: &corev1.Secret{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}, Type: typ, Data: data,
+	}}})
+}
+
+func (w *world) serving(from, name string) *Failure {
+	return ask(w, func(r *memo.Reader) *Failure {
+		_, f := w.ref.ServingSecret(r, from, kobj.Name{Namespace: "ns", Name: name})
+		return f
+	})
+}
+
+func TestServingSecretAcceptsWhatEnvoyAccepts(t *testing.T) {
+	w := newWorld(t)
+	cert, key := pair(t, "a.example", ecdsaKey(t))
+	other, _ := pair(t, "b.example", ecdsaKey(t))
+	nameless, namelessKey := pair(t, "", ecdsaKey(t))
+	weak, weakKey := pair(t, "weak.example", rsaKey(t, 1024))
+	both := func(c, k []byte) map[string][]byte { return map[string][]byte{"tls.crt": c, "tls.key": k} }
+	for _, c := range []struct {
+		name string
+		typ  corev1.SecretType
+		data map[string][]byte
+		want string // part of the message; "" accepts
+	}{
+		{"good", corev1.SecretTypeTLS, both(cert, key), ""},
+		{"opaque", corev1.SecretTypeOpaque, both(cert, key), ""},
+		{"parameters", corev1.SecretTypeTLS, both(cert, append(pemOf("EC PARAMETERS", []byte{6, 0}), key...)), ""},
+		{"wrong-type", "helm.sh/release.v1", both(cert, key), "is of type"},
+		{"no-key", corev1.SecretTypeTLS, both(cert, nil), "has no tls.key"},
+		{"two-keys", corev1.SecretTypeTLS, both(cert, append(key, key...)), "2 private keys"},
+		{"mismatch", corev1.SecretTypeTLS, both(other, key), "cannot be used together"},
+		{"garbage", corev1.SecretTypeTLS, both([]byte("x"), key), "cannot be used together"},
+		{"nameless", corev1.SecretTypeTLS, both(nameless, namelessKey), "without a common name"},
+		{"weak", corev1.SecretTypeTLS, both(weak, weakKey), "1024 bits"},
+	} {
+		w.secret(c.name, c.typ, c.data)
+		f := w.serving("ns", c.name)
+		switch {
+		case c.want == "" && f != nil:
+			t.Errorf("%s: refused: %s", c.name, f.Message)
+		case c.want != "" && (f == nil || f.Problem != Invalid || !strings.Contains(f.Message, c.want)):
+			t.Errorf("%s: got %+v, want %q", c.name, f, c.want)
+		}
+	}
+	if f := w.serving("ns", "absent"); f == nil || f.Problem != NotFound {
+		t.Errorf("absent: %+v", f)
+	}
+}
+
+func TestDelegationIsNeededAcrossNamespaces(t *testing.T) {
+	w := newWorld(t)
+	cert, key := pair(t, "a.example", ecdsaKey(t))
+	w.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
+	if f := w.serving("other", "s"); f == nil || f.Problem != NotPermitted {
+		t.Fatalf("without a delegation: %+v", f)
+	}
+	for _, c := range []struct {
+		targets []string
+		allowed bool
+	}{
+		{[]string{"other"}, true}, {[]string{"*"}, true}, {[]string{"third"}, false}, {[]string{"*", "third"}, false}, {nil, false},
+	} {
+		d := &contourv1.TLSCertificateDelegation{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "d"}}
+		d.Spec.Delegations = []contourv1.CertificateDelegation{{SecretName: "s", TargetNamespaces: c.targets}}
+		w.store.Apply([]store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "ns", "d"), Object: d}})
+		if f := w.serving("other", "s"); (f == nil) != c.allowed {
+			t.Errorf("targets %q: %+v", c.targets, f)
+		}
+	}
+}
+
+func TestRotationDisturbsNobodyWhoOnlyUsesTheSecret(t *testing.T) {
+	w := newWorld(t)
+	cert, key := pair(t, "a.example", ecdsaKey(t))
+	w.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
+	runs := 0
+	user := memo.NewTable(w.engine, memo.Options[int, bool]{
+		Name: "user", Equal: func(a, b bool) bool { return a == b },
+		Derive: func(r *memo.Reader, _ int) bool {
+			runs++
+			_, f := w.ref.ServingSecret(r, "ns", kobj.Name{Namespace: "ns", Name: "s"})
+			return f == nil
+		},
+	})
+	user.Demand(0)
+	w.engine.Run()
+	cert, key = pair(t, "a.example", ecdsaKey(t))
+	w.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
+	w.engine.Run()
+	if runs != 1 {
+		t.Errorf("a rotation ran the user of the Secret %d times", runs-1)
+	}
+	w.secret("s", corev1.SecretTypeTLS, nil)
+	w.engine.Run()
+	if ok, _ := user.Peek(0); runs != 2 || ok {
+		t.Errorf("a Secret that became unusable: %d runs, usable %t", runs, ok)
+	}
+}
+
+func TestServicePort(t *testing.T) {
+	w := newWorld(t)
+	h2c, odd := "kubernetes.io/h2c", "example.com/odd"
+	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", Annotations: map[string]string{
+		"projectcontour.io/upstream-protocol.tls": "8443, secure", "projectcontour.io/max-requests": "7", "projectcontour.io/max-retries": "many",
+	}}}
+	svc.Spec.Ports = []corev1.ServicePort{
+		{Name: "web", Port: 80}, {Name: "grpc", Port: 81, AppProtocol: &h2c}, {Name: "secure", Port: 444},
+		{Name: "odd", Port: 8443, AppProtocol: &odd}, {Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
+	}
+	w.store.Apply([]store.Change{{Key: kobj.Of(kobj.Service, "ns", "s"), Object: svc}})
+	for port, want := range map[int32]ir.Protocol{80: ir.ProtocolHTTP1, 81: ir.ProtocolH2C, 444: ir.ProtocolTLS, 8443: ir.ProtocolHTTP1} {
+		got := ask(w, func(r *memo.Reader) ServicePort {
+			p, f := w.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
+			if f != nil {
+				t.Errorf("port %d: %s", port, f.Message)
+			}
+			return p
+		})
+		if got.Protocol != want || got.Limits != (ir.CircuitBreakers{MaxRequests: 7}) {
+			t.Errorf("port %d: %+v", port, got)
+		}
+	}
+	for _, port := range []int32{53, 99, 0} {
+		f := ask(w, func(r *memo.Reader) *Failure {
+			_, f := w.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
+			return f
+		})
+		if f == nil || f.Problem != NotFound {
+			t.Errorf("port %d: %+v", port, f)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package ref
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+)
+
+// CAKey is the key of a CA bundle in a Secret.
+const CAKey = "ca.crt"
+
+// certificate is what a Secret of type kubernetes.io/tls, or a like one, holds.
+type certificate struct {
+	chain, key []byte
+	notAfter   time.Time
+	failure    *Failure
+}
+
+func (c certificate) equal(o certificate) bool {
+	return bytes.Equal(c.chain, o.chain) && bytes.Equal(c.key, o.key) && equalFailure(c.failure, o.failure)
+}
+
+// bundle is the CA certificates that a Secret holds.
+type bundle struct {
+	pem     []byte
+	failure *Failure
+}
+
+func (b bundle) equal(o bundle) bool {
+	return bytes.Equal(b.pem, o.pem) && equalFailure(b.failure, o.failure)
+}
+
+// usability is all of a Secret that its users' routes depend on.
+type usability struct {
+	failure *Failure
+	expired bool
+}
+
+func (u usability) equal(o usability) bool {
+	return u.expired == o.expired && equalFailure(u.failure, o.failure)
+}
+
+func equalFailure(a, b *Failure) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+// ServingSecret finds the Secret that a listener is to serve, for an object in the namespace.
+// It reports whether the certificate is past its end date, which is no failure.
+func (x *Resolver) ServingSecret(r *memo.Reader, namespace string, secret kobj.Name) (expired bool, f *Failure) {
+	if !x.delegated(r, secret, namespace) {
+		return false, failure(NotPermitted, "Secret %q is not delegated to namespace %q.", secret, namespace)
+	}
+	u := x.usable.Get(r, secret)
+	return u.expired, u.failure
+}
+
+// CASecret finds the Secret with the CA bundle that a backend is verified by, for an object in the namespace.
+func (x *Resolver) CASecret(r *memo.Reader, namespace string, secret kobj.Name) *Failure {
+	if !x.delegated(r, secret, namespace) {
+		return failure(NotPermitted, "Secret %q is not delegated to namespace %q.", secret, namespace)
+	}
+	return x.trustable.Get(r, secret).failure
+}
+
+// Certificate is the certificate chain and the key of a serving Secret, in PEM.
+func (x *Resolver) Certificate(r *memo.Reader, secret kobj.Name) (chain, key []byte, ok bool) {
+	c := x.certificates.Get(r, secret)
+	return c.chain, c.key, c.failure == nil
+}
+
+// CA is the CA bundle of a Secret, in PEM.
+func (x *Resolver) CA(r *memo.Reader, secret kobj.Name) (bundle []byte, ok bool) {
+	b := x.bundles.Get(r, secret)
+	return b.pem, b.failure == nil
+}
+
+// Expiries are the end dates of all certificates in use.
+func (x *Resolver) Expiries() map[kobj.Name]time.Time {
+	ends := map[kobj.Name]time.Time{}
+	x.certificates.Keys(func(n kobj.Name) bool {
+		if c, ok := x.certificates.Peek(n); ok && c.failure == nil {
+			ends[n] = c.notAfter
+		}
+		return true
+	})
+	return ends
+}
+
+// Renewed are the end dates of the certificates that changed since the last call. A certificate that went
+// or became unusable has the last date there is, so that nobody takes it for expired.
+func (x *Resolver) Renewed() map[kobj.Name]time.Time {
+	ends := map[kobj.Name]time.Time{}
+	for _, c := range x.certificates.Changes() {
+		if c.New != nil && c.New.failure == nil {
+			ends[c.Key] = c.New.notAfter
+		} else {
+			ends[c.Key] = time.Date(9999, time.December, 31, 0, 0, 0, 0, time.UTC)
+		}
+	}
+	return ends
+}
+
+func (x *Resolver) deriveUsable(r *memo.Reader, n kobj.Name) usability {
+	c := x.certificates.Get(r, n)
+	_, expired := x.store.Expired.Get(r, n)
+	return usability{failure: c.failure, expired: expired && c.failure == nil}
+}
+
+func (x *Resolver) deriveTrustable(r *memo.Reader, n kobj.Name) usability {
+	return usability{failure: x.bundles.Get(r, n).failure}
+}
+
+func (x *Resolver) deriveCertificate(r *memo.Reader, n kobj.Name) certificate {
+	s, ok := x.store.Secrets.Get(r, n)
+	if !ok {
+		return certificate{failure: failure(NotFound, "Secret %q does not exist.", n)}
+	}
+	if s.Type != corev1.SecretTypeTLS && s.Type != corev1.SecretTypeOpaque && s.Type != "" {
+		return certificate{failure: failure(Invalid, "Secret %q is of type %q, not kubernetes.io/tls.", n, s.Type)}
+	}
+	chain, key := s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey]
+	for _, part := range []struct {
+		name string
+		data []byte
+	}{{corev1.TLSCertKey, chain}, {corev1.TLSPrivateKeyKey, key}} {
+		if len(part.data) == 0 {
+			return certificate{failure: failure(Invalid, "Secret %q has no %s.", n, part.name)}
+		}
+	}
+	return parseCertificate(n, chain, key)
+}
+
+// parseCertificate accepts what Envoy accepts: a leaf with a name, and exactly one key, which is the leaf's.
+func parseCertificate(n kobj.Name, chain, key []byte) certificate {
+	if keys := privateKeys(key); keys != 1 {
+		return certificate{failure: failure(Invalid, "Secret %q has %d private keys in tls.key, not one.", n, keys)}
+	}
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return certificate{failure: failure(Invalid, "Secret %q has a certificate and key that cannot be used together: %s.", n, reasonOf(err))}
+	}
+	leaf := pair.Leaf
+	if leaf.Subject.CommonName == "" && len(leaf.DNSNames)+len(leaf.IPAddresses)+len(leaf.URIs)+len(leaf.EmailAddresses) == 0 {
+		return certificate{failure: failure(Invalid, "Secret %q has a certificate without a common name or subject alternative name.", n)}
+	}
+	if bits := rsaBits(leaf); bits > 0 && bits < 2048 {
+		return certificate{failure: failure(Invalid, "Secret %q has an RSA key of %d bits, fewer than the 2048 that Envoy accepts.", n, bits)}
+	}
+	return certificate{chain: chain, key: key, notAfter: leaf.NotAfter}
+}
+
+func (x *Resolver) deriveBundle(r *memo.Reader, n kobj.Name) bundle {
+	s, ok := x.store.Secrets.Get(r, n)
+	if !ok {
+		return bundle{failure: failure(NotFound, "Secret %q does not exist.", n)}
+	}
+	data := s.Data[CAKey]
+	if len(data) == 0 {
+		return bundle{failure: failure(Invalid, "Secret %q has no %s.", n, CAKey)}
+	}
+	found := 0
+	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			return bundle{failure: failure(Invalid, "Secret %q has a block of type %q in %s.", n, block.Type, CAKey)}
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return bundle{failure: failure(Invalid, "Secret %q has a certificate in %s that does not parse: %s.", n, CAKey, reasonOf(err))}
+		}
+		found++
+	}
+	if found == 0 {
+		return bundle{failure: failure(Invalid, "Secret %q has no certificate in %s.", n, CAKey)}
+	}
+	return bundle{pem: data}
+}

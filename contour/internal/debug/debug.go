@@ -1,0 +1,181 @@
+// Package debug shows the stages of a running controller over HTTP, as YAML: the
+// objects held, the virtual hosts made of them, what is said about each object, the
+// xDS resources and how far each Envoy has got.
+//
+// In go functions that look at the stages; every answer is a copy made while the
+// pipeline rests between two batches. Private keys are never shown. It must not
+// change anything.
+package debug
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	anypb "google.golang.org/protobuf/types/known/anypb"
+	"sigs.k8s.io/yaml"
+
+	"contour.example/contour/internal/compile"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/status"
+	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/server"
+	"contour.example/contour/internal/xds/table"
+)
+
+// View is what can be looked at while the pipeline rests.
+type View struct {
+	Store   *store.Store
+	Compile *compile.Compile
+	Status  *status.Status
+	Stats   []memo.Stat
+}
+
+// Sources are the stages to look at.
+type Sources struct {
+	// Inspect calls f while the pipeline rests; false if it has ended.
+	Inspect  func(ctx context.Context, f func(View)) bool
+	Table    *table.Table
+	Sessions func() []server.Session
+}
+
+// Register adds the pages to a mux.
+func Register(mux *http.ServeMux, s Sources) {
+	mux.HandleFunc("GET /debug/{$}", index)
+	mux.HandleFunc("GET /debug/store", s.inspected(storePage))
+	mux.HandleFunc("GET /debug/ir", s.inspected(irPage))
+	mux.HandleFunc("GET /debug/report", s.inspected(reportPage))
+	mux.HandleFunc("GET /debug/derivations", s.inspected(func(v View) (any, error) { return v.Stats, nil }))
+	mux.HandleFunc("GET /debug/xds", s.xds)
+	mux.HandleFunc("GET /debug/rejections", func(w http.ResponseWriter, _ *http.Request) { write(w, s.Table.Rejections(), nil) })
+	mux.HandleFunc("GET /debug/sessions", func(w http.ResponseWriter, _ *http.Request) { write(w, s.Sessions(), nil) })
+}
+
+const pages = `/debug/store        objects held, by kind
+/debug/ir           virtual hosts
+/debug/report       statuses and diagnostics
+/debug/derivations  what each derived table holds and did
+/debug/xds          xDS resources; ?type=CDS&name=... shows one
+/debug/rejections   what Envoy refuses
+/debug/sessions     how far each Envoy has got
+/debug/pprof/       profiles
+`
+
+func index(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = w.Write([]byte(pages))
+}
+
+// inspected answers with what page says of the resting pipeline.
+func (s Sources) inspected(page func(View) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var (
+			body any
+			err  error
+		)
+		if !s.Inspect(r.Context(), func(v View) { body, err = page(v) }) {
+			http.Error(w, "the controller is stopping", http.StatusServiceUnavailable)
+			return
+		}
+		write(w, body, err)
+	}
+}
+
+// write answers with YAML, or with text that is YAML already.
+func write(w http.ResponseWriter, body any, err error) {
+	text, isText := body.([]byte)
+	if err == nil && !isText {
+		text, err = yaml.Marshal(body)
+	}
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(text)
+}
+
+func storePage(v View) (any, error) { return v.Store.Len(), nil }
+
+func irPage(v View) (any, error) {
+	var hosts []*ir.VirtualHost
+	v.Compile.VirtualHosts.Keys(func(k ir.HostKey) bool {
+		if h, ok := v.Compile.VirtualHosts.Peek(k); ok && h != nil {
+			hosts = append(hosts, h)
+		}
+		return true
+	})
+	slices.SortFunc(hosts, func(a, b *ir.VirtualHost) int {
+		return strings.Compare(string(a.Key.Listener)+" "+a.Key.Hostname, string(b.Key.Listener)+" "+b.Key.Hostname)
+	})
+	return hosts, nil
+}
+
+func reportPage(v View) (any, error) {
+	var statuses []*status.Desired
+	v.Status.Desired.Keys(func(k kobj.Key) bool {
+		if d, ok := v.Status.Desired.Peek(k); ok {
+			statuses = append(statuses, d)
+		}
+		return true
+	})
+	text, err := status.YAML(statuses)
+	return text, err
+}
+
+// resource is the line of an xDS resource in the list.
+type resource struct {
+	Type    string `json:"type"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// xds lists the effective resources, or shows one.
+func (s Sources) xds(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("name") != "" {
+		s.one(w, q.Get("type"), q.Get("name"))
+		return
+	}
+	var list []resource
+	for _, v := range s.Table.All() {
+		if t := q.Get("type"); t == "" || strings.EqualFold(t, v.Ref.Type.String()) {
+			list = append(list, resource{Type: v.Ref.Type.String(), Name: v.Ref.Name, Version: v.Hash})
+		}
+	}
+	write(w, list, nil)
+}
+
+func (s Sources) one(w http.ResponseWriter, typ, name string) {
+	for _, t := range table.Types() {
+		if !strings.EqualFold(typ, t.String()) {
+			continue
+		}
+		v := s.Table.Get(table.Ref{Type: t, Name: name})
+		if v == nil {
+			http.Error(w, fmt.Sprintf("there is no %s resource %q", t, name), http.StatusNotFound)
+			return
+		}
+		if t == table.Secret {
+			http.Error(w, "secrets are not shown", http.StatusForbidden)
+			return
+		}
+		text, err := show(&anypb.Any{TypeUrl: t.URL(), Value: v.Body()})
+		write(w, text, err)
+		return
+	}
+	http.Error(w, fmt.Sprintf("%q is no xDS type: CDS, EDS, SDS, LDS, RDS", typ), http.StatusBadRequest)
+}
+
+func show(a *anypb.Any) ([]byte, error) {
+	text, err := protojson.Marshal(a)
+	if err != nil {
+		return nil, fmt.Errorf("resource: %w", err)
+	}
+	return yaml.JSONToYAML(text)
+}

@@ -1,0 +1,143 @@
+// Package endpoint turns the EndpointSlices of one Service port into one
+// ClusterLoadAssignment, so that a change of a pod costs exactly that message.
+//
+// In: the slices as Kubernetes gives them, in any order, and the name of the port.
+// Out: the same message for the same endpoints, whatever the order and however they
+// are spread over slices. Addresses that Envoy could not use are left out, because one
+// of them would make Envoy refuse its siblings too.
+//
+// All endpoints share one locality: Envoy then gives each the same share of the
+// requests. The package is pure and modifies nothing that it is given.
+package endpoint
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+// Assignment is the endpoints behind the Service port called port ("" if it has no name), under the given EDS name.
+//
+// An endpoint takes part if it is ready; a readiness that is not stated counts as ready. If none is ready, those
+// that terminate and still serve are used instead, so that the last pod of a Service can finish its work: they are
+// sent without a health status, because Envoy gives no requests to endpoints marked as draining. Without any
+// endpoint the message is empty, never nil.
+func Assignment(name, port string, of []*discoveryv1.EndpointSlice) *endpointv3.ClusterLoadAssignment {
+	found := collect(port, of)
+	cla := &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	usable := found[ready]
+	if len(usable) == 0 {
+		usable = found[lingering]
+	}
+	if len(usable) > 0 {
+		cla.Endpoints = []*endpointv3.LocalityLbEndpoints{{LbEndpoints: lbEndpoints(usable)}}
+	}
+	return cla
+}
+
+// readiness says whether an endpoint may get requests.
+type readiness uint8
+
+const (
+	unusable  readiness = iota
+	lingering           // terminating, but still serving
+	ready
+)
+
+// readinessOf follows the defaults that the EndpointSlice API states for conditions that are not set.
+func readinessOf(c discoveryv1.EndpointConditions) readiness {
+	isReady := c.Ready == nil || *c.Ready
+	serving := isReady
+	if c.Serving != nil {
+		serving = *c.Serving
+	}
+	switch terminating := c.Terminating != nil && *c.Terminating; {
+	case isReady:
+		return ready
+	case serving && terminating:
+		return lingering
+	}
+	return unusable
+}
+
+// collect finds the addresses of each readiness.
+func collect(port string, of []*discoveryv1.EndpointSlice) map[readiness]addresses {
+	found := map[readiness]addresses{}
+	for _, s := range of {
+		if s == nil {
+			continue
+		}
+		numbers := portNumbers(port, s.Ports)
+		for i := range s.Endpoints {
+			e := &s.Endpoints[i]
+			r := readinessOf(e.Conditions)
+			found[r] = found[r].add(e.Addresses, numbers)
+		}
+	}
+	return found
+}
+
+// portNumbers is what the port called name is numbered in a slice: once, unless the slice is malformed.
+func portNumbers(name string, ports []discoveryv1.EndpointPort) []uint16 {
+	var numbers []uint16
+	for _, p := range ports {
+		if p.Port == nil || *p.Port < 1 || *p.Port > 65535 || !isTCP(p.Protocol) || nameOf(p) != name {
+			continue
+		}
+		numbers = append(numbers, uint16(*p.Port))
+	}
+	return numbers
+}
+
+func isTCP(p *corev1.Protocol) bool { return p == nil || *p == corev1.ProtocolTCP }
+
+func nameOf(p discoveryv1.EndpointPort) string {
+	if p.Name == nil {
+		return ""
+	}
+	return *p.Name
+}
+
+// addresses is a list of sockets, in any order and with duplicates.
+type addresses []netip.AddrPort
+
+// add appends every address with every port; what is no plain IP address is left out.
+func (a addresses) add(texts []string, ports []uint16) addresses {
+	for _, t := range texts {
+		ip, err := netip.ParseAddr(t)
+		if err != nil || ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() {
+			continue
+		}
+		for _, p := range ports {
+			a = append(a, netip.AddrPortFrom(ip.Unmap(), p))
+		}
+	}
+	return a
+}
+
+// lbEndpoints is each address once, in order.
+func lbEndpoints(a addresses) []*endpointv3.LbEndpoint {
+	slices.SortFunc(a, func(x, y netip.AddrPort) int {
+		return cmp.Or(x.Addr().Compare(y.Addr()), cmp.Compare(x.Port(), y.Port()))
+	})
+	a = slices.Compact(a)
+	out := make([]*endpointv3.LbEndpoint, 0, len(a))
+	for _, s := range a {
+		out = append(out, lbEndpoint(s))
+	}
+	return out
+}
+
+func lbEndpoint(s netip.AddrPort) *endpointv3.LbEndpoint {
+	return &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{
+		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+			Address:       s.Addr().String(),
+			PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(s.Port())},
+		}}},
+	}}}
+}

@@ -1,0 +1,167 @@
+package endpoint
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/testing/protocmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+// conditions of the kinds that matter.
+var (
+	unstated    = discoveryv1.EndpointConditions{}
+	isReady     = discoveryv1.EndpointConditions{Ready: ptr(true)}
+	notReady    = discoveryv1.EndpointConditions{Ready: ptr(false)}
+	finishing   = discoveryv1.EndpointConditions{Ready: ptr(false), Serving: ptr(true), Terminating: ptr(true)}
+	terminated  = discoveryv1.EndpointConditions{Ready: ptr(false), Serving: ptr(false), Terminating: ptr(true)}
+	starting    = discoveryv1.EndpointConditions{Ready: ptr(false), Serving: ptr(true), Terminating: ptr(false)}
+	alwaysReady = discoveryv1.EndpointConditions{Ready: ptr(true), Serving: ptr(true), Terminating: ptr(true)} // publishNotReadyAddresses
+)
+
+func at(c discoveryv1.EndpointConditions, addresses ...string) discoveryv1.Endpoint {
+	return discoveryv1.Endpoint{Addresses: addresses, Conditions: c}
+}
+
+func port(name *string, number *int32, protocol *corev1.Protocol) discoveryv1.EndpointPort {
+	return discoveryv1.EndpointPort{Name: name, Port: number, Protocol: protocol}
+}
+
+func slice(p []discoveryv1.EndpointPort, e ...discoveryv1.Endpoint) *discoveryv1.EndpointSlice {
+	return &discoveryv1.EndpointSlice{Ports: p, Endpoints: e}
+}
+
+func onPort(name string, number int32) []discoveryv1.EndpointPort {
+	return []discoveryv1.EndpointPort{port(&name, &number, nil)}
+}
+
+// sockets is the message as text, in its order.
+func sockets(cla *endpointv3.ClusterLoadAssignment) []string {
+	var out []string
+	for _, l := range cla.GetEndpoints() {
+		for _, e := range l.GetLbEndpoints() {
+			s := e.GetEndpoint().GetAddress().GetSocketAddress()
+			out = append(out, fmt.Sprintf("%s %d", s.GetAddress(), s.GetPortValue()))
+		}
+	}
+	return out
+}
+
+func TestWhichEndpointsTakePart(t *testing.T) {
+	tcp, udp := corev1.ProtocolTCP, corev1.ProtocolUDP
+	for _, c := range []struct {
+		name string
+		port string
+		in   []*discoveryv1.EndpointSlice
+		want []string
+	}{
+		{name: "nothing is known"},
+		{
+			name: "readiness that is not stated counts as ready", port: "http",
+			in:   []*discoveryv1.EndpointSlice{slice(onPort("http", 80), at(unstated, "10.0.0.1"), at(isReady, "10.0.0.2"), at(notReady, "10.0.0.3"))},
+			want: []string{"10.0.0.1 80", "10.0.0.2 80"},
+		},
+		{
+			name: "those that finish their work are not used while one is ready", port: "http",
+			in:   []*discoveryv1.EndpointSlice{slice(onPort("http", 80), at(finishing, "10.0.0.1"), at(isReady, "10.0.0.2"))},
+			want: []string{"10.0.0.2 80"},
+		},
+		{
+			name: "those that finish their work are used when none is ready", port: "http",
+			in:   []*discoveryv1.EndpointSlice{slice(onPort("http", 80), at(finishing, "10.0.0.1"), at(terminated, "10.0.0.2"), at(starting, "10.0.0.3"))},
+			want: []string{"10.0.0.1 80"},
+		},
+		{
+			name: "a terminating endpoint that is declared ready is ready", port: "",
+			in:   []*discoveryv1.EndpointSlice{slice([]discoveryv1.EndpointPort{port(nil, ptr(int32(80)), nil)}, at(alwaysReady, "10.0.0.1"))},
+			want: []string{"10.0.0.1 80"},
+		},
+		{
+			name: "ports are found by name, TCP only", port: "web",
+			in: []*discoveryv1.EndpointSlice{slice([]discoveryv1.EndpointPort{
+				port(ptr("web"), ptr(int32(8080)), &tcp), port(ptr("web"), ptr(int32(8081)), &udp),
+				port(ptr("admin"), ptr(int32(9000)), &tcp), port(ptr("web"), nil, &tcp),
+			}, at(isReady, "10.0.0.1"))},
+			want: []string{"10.0.0.1 8080"},
+		},
+		{
+			name: "slices may number the port differently", port: "web",
+			in: []*discoveryv1.EndpointSlice{
+				slice(onPort("web", 8080), at(isReady, "10.0.0.2")), slice(onPort("web", 8081), at(isReady, "10.0.0.1")), nil,
+			},
+			want: []string{"10.0.0.1 8081", "10.0.0.2 8080"},
+		},
+		{
+			name: "each address once, readiness in one slice is enough", port: "web",
+			in: []*discoveryv1.EndpointSlice{
+				slice(onPort("web", 80), at(isReady, "10.0.0.10", "10.0.0.9")),
+				slice(onPort("web", 80), at(isReady, "10.0.0.10"), at(notReady, "10.0.0.9"), at(isReady, "::ffff:10.0.0.9")),
+			},
+			want: []string{"10.0.0.9 80", "10.0.0.10 80"},
+		},
+		{
+			name: "IPv4 and IPv6", port: "web",
+			in:   []*discoveryv1.EndpointSlice{slice(onPort("web", 80), at(isReady, "fd00::2"), at(isReady, "10.0.0.1"))},
+			want: []string{"10.0.0.1 80", "fd00::2 80"},
+		},
+		{
+			name: "what is no address of a host is left out", port: "web",
+			in: []*discoveryv1.EndpointSlice{slice(
+				onPort("web", 80), at(isReady, "example.com", "", "10.0.0.300", "fe80::1%eth0", "0.0.0.0", "224.0.0.1", "10.0.0.1"),
+			)},
+			want: []string{"10.0.0.1 80"},
+		},
+		{
+			name: "ports out of range are left out", port: "web",
+			in: []*discoveryv1.EndpointSlice{
+				slice(onPort("web", 0), at(isReady, "10.0.0.1")), slice(onPort("web", 65536), at(isReady, "10.0.0.2")),
+				slice(onPort("web", 65535), at(isReady, "10.0.0.3")),
+			},
+			want: []string{"10.0.0.3 65535"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			got := Assignment("ns/s/p", c.port, c.in)
+			if diff := cmp.Diff(c.want, sockets(got)); diff != "" {
+				t.Errorf("endpoints (-want +got):\n%s", diff)
+			}
+			if err := got.ValidateAll(); err != nil || got.GetClusterName() != "ns/s/p" {
+				t.Errorf("name %q, valid: %v", got.GetClusterName(), err)
+			}
+			if len(got.GetEndpoints()) > 1 {
+				t.Errorf("%d localities, want one: a second one would change the shares", len(got.GetEndpoints()))
+			}
+		})
+	}
+}
+
+func TestOrderAndSlicingDoNotMatter(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	var all []discoveryv1.Endpoint
+	for i := range 50 {
+		all = append(all, at([]discoveryv1.EndpointConditions{isReady, notReady, finishing}[i%3], fmt.Sprintf("10.0.%d.%d", i%7, i)))
+	}
+	want := Assignment("n", "web", []*discoveryv1.EndpointSlice{slice(onPort("web", 80), all...)})
+	for range 100 {
+		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		cut := rng.IntN(len(all))
+		in := []*discoveryv1.EndpointSlice{slice(onPort("web", 80), all[:cut]...), slice(onPort("web", 80), all[cut:]...)}
+		before := slices.Clone(all)
+		if diff := cmp.Diff(want, Assignment("n", "web", in), protocmp.Transform()); diff != "" {
+			t.Fatalf("another order, another message (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff(before, all); diff != "" {
+			t.Fatalf("the input was modified:\n%s", diff)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+// Package metrics makes the controller's Prometheus metrics: the counters of every
+// stage, under Contour's names where Contour has the same figure.
+//
+// It only constructs and converts; who owns a stage calls the methods. There is no
+// global registry.
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+)
+
+// Metrics holds the controller's metrics.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	derivations *prometheus.CounterVec
+	entries     *prometheus.GaugeVec
+	faults      *prometheus.CounterVec
+	objects     *prometheus.GaugeVec
+	batches     prometheus.Histogram
+	published   prometheus.Counter
+	proxies     *prometheus.GaugeVec
+
+	sent     *prometheus.CounterVec
+	bytes    *prometheus.CounterVec
+	answers  *prometheus.CounterVec
+	sessions prometheus.Gauge
+	rejected prometheus.Gauge
+	overdue  *prometheus.CounterVec
+
+	statuses      *prometheus.CounterVec
+	statusSeconds *prometheus.HistogramVec
+
+	runs map[string]uint64
+}
+
+// New registers everything in a registry of its own; version labels contour_build_info.
+func New(version, revision string) *Metrics {
+	m := &Metrics{Registry: prometheus.NewRegistry(), runs: map[string]uint64{}}
+	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	info := m.gauges("contour_build_info", "Build of the controller; the value is always 1.", "branch", "revision", "version")
+	info.WithLabelValues("", revision, version).Set(1)
+	m.pipeline()
+	m.xds()
+	m.status()
+	return m
+}
+
+func (m *Metrics) pipeline() {
+	m.derivations = m.counters("contour_derivations_total", "Derivations run, by table.", "table")
+	m.entries = m.gauges("contour_derived_entries", "Keys held by each derived table.", "table")
+	m.faults = m.counters("contour_derivation_faults_total", "Derivations that failed inside the controller, by table.", "table")
+	m.objects = m.gauges("contour_dag_cache_object", "Kubernetes objects held, by kind.", "kind")
+	m.proxies = m.gauges("contour_httpproxy_status", "HTTPProxies by the status that they ought to have.", "status")
+	m.batches = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "contour_batch_seconds", Help: "Time to derive and publish one batch of changes.",
+		Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14),
+	})
+	m.published = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "contour_xds_resources_published_total", Help: "xDS resources set or removed in the table.",
+	})
+	m.Registry.MustRegister(m.batches, m.published)
+}
+
+func (m *Metrics) xds() {
+	m.sent = m.counters("contour_xds_resources_sent_total", "xDS resources sent, by type and kind (update or removal).", "type", "kind")
+	m.bytes = m.counters("contour_xds_sent_bytes_total", "Bytes of xDS responses sent, by type.", "type")
+	m.answers = m.counters("contour_xds_answers_total", "Answers of Envoys to xDS responses, by type and verdict (ack or nack).", "type", "verdict")
+	m.overdue = m.counters("contour_xds_needs_overdue_total", "Resources sent although what they need was not acknowledged in time.", "type")
+	m.sessions = m.gauge("contour_xds_sessions", "Envoys connected.")
+	m.rejected = m.gauge("contour_xds_rejected", "Resources, or parts of them, that are wanted and that Envoy refuses.")
+}
+
+func (m *Metrics) status() {
+	m.statuses = m.counters("contour_status_update_total", "Status writes, by kind and outcome (success, noop, conflict or failed).", "kind", "outcome")
+	m.statusSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "contour_status_update_duration_seconds", Help: "Time of one status write.",
+		Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12),
+	}, []string{"kind", "error"})
+	m.Registry.MustRegister(m.statusSeconds)
+}
+
+// Batch notes one turn of the pipeline.
+func (m *Metrics) Batch(took time.Duration, published int, tables []memo.Stat, objects map[kobj.Kind]int) {
+	m.batches.Observe(took.Seconds())
+	m.published.Add(float64(published))
+	for _, t := range tables {
+		m.derivations.WithLabelValues(t.Table).Add(float64(t.Runs - m.runs[t.Table]))
+		m.runs[t.Table] = t.Runs
+		m.entries.WithLabelValues(t.Table).Set(float64(t.Entries))
+	}
+	for k, n := range objects {
+		m.objects.WithLabelValues(string(k)).Set(float64(n))
+	}
+}
+
+// Fault notes a derivation that failed.
+func (m *Metrics) Fault(f memo.Fault) { m.faults.WithLabelValues(f.Table).Inc() }
+
+// Proxy moves one HTTPProxy from a status to another; "" stands for none.
+func (m *Metrics) Proxy(from, to string) {
+	if from != "" {
+		m.proxies.WithLabelValues(from).Dec()
+	}
+	if to != "" {
+		m.proxies.WithLabelValues(to).Inc()
+	}
+}
+
+// Sent notes resources sent to one Envoy, and the bytes of the response.
+func (m *Metrics) Sent(typ string, updates, removals, bytes int) {
+	m.bytes.WithLabelValues(typ).Add(float64(bytes))
+	m.sent.WithLabelValues(typ, "update").Add(float64(updates))
+	m.sent.WithLabelValues(typ, "removal").Add(float64(removals))
+}
+
+// Answered notes the answer of an Envoy to a response.
+func (m *Metrics) Answered(typ string, accepted bool) {
+	verdict := "nack"
+	if accepted {
+		verdict = "ack"
+	}
+	m.answers.WithLabelValues(typ, verdict).Inc()
+}
+
+// Overdue notes a resource sent before its needs were acknowledged.
+func (m *Metrics) Overdue(typ string) { m.overdue.WithLabelValues(typ).Inc() }
+
+// Sessions notes that Envoys came or went.
+func (m *Metrics) Sessions(delta int) { m.sessions.Add(float64(delta)) }
+
+// Rejected notes how many pieces Envoy refuses.
+func (m *Metrics) Rejected(n int) { m.rejected.Set(float64(n)) }
+
+// StatusWrite notes a status write.
+func (m *Metrics) StatusWrite(kind, outcome string, took time.Duration) {
+	m.statuses.WithLabelValues(kind, outcome).Inc()
+	failed := "false"
+	if outcome == "failed" {
+		failed = "true"
+	}
+	m.statusSeconds.WithLabelValues(kind, failed).Observe(took.Seconds())
+}
+
+func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {
+	c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	m.Registry.MustRegister(c)
+	return c
+}
+
+func (m *Metrics) gauges(name, help string, labels ...string) *prometheus.GaugeVec {
+	g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+	m.Registry.MustRegister(g)
+	return g
+}
+
+func (m *Metrics) gauge(name, help string) prometheus.Gauge {
+	g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	m.Registry.MustRegister(g)
+	return g
+}

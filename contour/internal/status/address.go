@@ -1,0 +1,57 @@
+package status
+
+import (
+	"net/netip"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+)
+
+// deriveAddresses is where Envoy can be reached: as configured, else as the status of the Envoy Service says.
+func (t *Status) deriveAddresses(r *memo.Reader, _ struct{}) []corev1.LoadBalancerIngress {
+	c := t.store.Config(r)
+	if len(c.StatusAddresses) > 0 {
+		return parseAddresses(c.StatusAddresses)
+	}
+	svc, ok := t.store.Services.Get(r, kobj.Name{Namespace: c.EnvoyService.Namespace, Name: c.EnvoyService.Name})
+	if !ok {
+		return nil
+	}
+	return svc.Status.LoadBalancer.Ingress
+}
+
+// parseAddresses tells IP addresses from hostnames.
+func parseAddresses(addresses []string) []corev1.LoadBalancerIngress {
+	var out []corev1.LoadBalancerIngress
+	for _, a := range addresses {
+		a = strings.TrimSpace(a)
+		switch ip, err := netip.ParseAddr(a); {
+		case err == nil:
+			out = append(out, corev1.LoadBalancerIngress{IP: ip.String()})
+		case a != "":
+			out = append(out, corev1.LoadBalancerIngress{Hostname: strings.ToLower(a)})
+		}
+	}
+	return out
+}
+
+// forIngress is the same addresses in the types of networking.k8s.io.
+func forIngress(addresses []corev1.LoadBalancerIngress) networkingv1.IngressLoadBalancerStatus {
+	var s networkingv1.IngressLoadBalancerStatus
+	for _, a := range addresses {
+		s.Ingress = append(s.Ingress, networkingv1.IngressLoadBalancerIngress{IP: a.IP, Hostname: a.Hostname, Ports: portStatuses(a.Ports)})
+	}
+	return s
+}
+
+func portStatuses(ports []corev1.PortStatus) []networkingv1.IngressPortStatus {
+	var out []networkingv1.IngressPortStatus
+	for _, p := range ports {
+		out = append(out, networkingv1.IngressPortStatus{Port: p.Port, Protocol: p.Protocol, Error: p.Error})
+	}
+	return out
+}
