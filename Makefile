@@ -1,0 +1,86 @@
+# One target for each thing to do; CI runs the same targets. `make` lists them.
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MODULES     := envoybootstrap contour harness conformance tools
+BIN         := $(CURDIR)/bin
+ASSETS      := go run ./tools/cmd/assets
+LINT        := cd tools/lint && GOWORK=off go build -o $(BIN)/
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##
+.PHONY: build run assets
+build: ## Build contour and envoybootstrap into bin/.
+	@mkdir -p $(BIN)
+	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./contour/cmd/contour ./envoybootstrap/cmd/envoybootstrap
+
+run: build ## Serve examples/quickstart with a real Envoy on 127.0.0.1:8080 and :8443.
+	@go build -o $(BIN)/demo ./harness/cmd/demo
+	@ENVOY="$$($(ASSETS) envoy)" exec $(BIN)/demo -contour $(BIN)/contour examples/quickstart
+
+assets: ## Get Envoy, and build etcd and kube-apiserver, into the user's cache.
+	@$(ASSETS) all
+
+##
+.PHONY: test test-unit test-envoy test-local fuzz bench
+test: test-unit test-envoy test-local ## Run every test that needs no cluster of containers.
+
+test-unit: ## Unit, golden, semantic, property and in-process feature tests.
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done
+
+test-envoy: ## Tests of single stages against a real Envoy.
+	@export ENVOY="$$($(ASSETS) envoy)"; go test -count=1 -tags envoy ./envoybootstrap/... ./contour/...
+
+test-local: build ## Tests of the whole path: etcd, kube-apiserver, contour, Envoy.
+	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/...
+
+fuzz: ## Fuzz every target for FUZZTIME (default 30s) each.
+	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' contour envoybootstrap); do \
+	  for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$f | cut -c6-); do \
+	    echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} ./$$(dirname $$f); done; done
+
+bench: build ## Measure the controller; N="1000 10000" is the default.
+	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go run ./harness/cmd/bench $(foreach n,$(or $(N),1000 10000),-n $(n)) $(BENCHFLAGS)
+
+##
+.PHONY: verify verify-generate verify-format verify-lint verify-modules verify-workspace
+verify: verify-modules verify-workspace verify-generate verify-format verify-lint ## Run every check of the sources.
+
+verify-generate: ## Generated files are up to date.
+	@tools/unchanged.sh 'make fix-generate' contour/api manifests/crds -- $(MAKE) --no-print-directory fix-generate
+
+verify-format: ## Go files are formatted.
+	@$(LINT) mvdan.cc/gofumpt
+	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs $(BIN)/gofumpt -l); [ -z "$$files" ] || { echo "not formatted (make fix-format):"; echo "$$files"; exit 1; }
+
+verify-lint: ## golangci-lint, with the edges of the architecture.
+	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local ./...); done
+
+verify-modules: ## go.mod and go.sum are tidy.
+	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
+
+verify-workspace: ## Each module builds and vets without the workspace too.
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local ./...); done
+
+##
+.PHONY: fix fix-generate fix-format fix-modules
+fix: fix-modules fix-generate fix-format ## Mend what verify complains about, as far as a program can.
+
+fix-generate: ## Generate deepcopy functions and CRDs.
+	@cd tools && GOWORK=off go run ./crdgen ..
+
+fix-format: ## Format Go files.
+	@$(LINT) mvdan.cc/gofumpt
+	@git ls-files -co --exclude-standard '*.go' | xargs $(BIN)/gofumpt -w
+
+fix-modules: ## Tidy go.mod and go.sum.
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
+	@go work sync
+
+.PHONY: clean
+clean: ## Remove what was built here (not the user's cache).
+	rm -rf $(BIN)

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# unchanged.sh REMEDY PATH... -- COMMAND...: runs the command and fails, naming the remedy, if it changed one of the paths.
+set -euo pipefail
+remedy=$1; shift
+paths=()
+while [ "$1" != "--" ]; do paths+=("$1"); shift; done
+shift
+sum() { find "${paths[@]}" -type f -print0 | sort -z | xargs -0 sha256sum; }
+before=$(sum)
+"$@"
+if ! changed=$(diff <(echo "$before") <(sum)); then
+  echo "out of date; run: $remedy" >&2
+  echo "$changed" | awk '/^[<>]/ {print "  " $3}' | sort -u >&2
+  exit 1
+fi
