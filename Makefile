@@ -15,7 +15,7 @@ help: ## List the targets.
 .PHONY: build run assets
 build: ## Build contour and envoybootstrap into bin/.
 	@mkdir -p $(BIN)
-	CGO_ENABLED=0 go build -trimpath -o $(BIN)/ ./contour/cmd/contour ./envoybootstrap/cmd/envoybootstrap
+	go build -o $(BIN)/ ./contour/cmd/contour ./envoybootstrap/cmd/envoybootstrap
 
 run: build ## Serve examples/quickstart with a real Envoy on 127.0.0.1:8080 and :8443.
 	@go build -o $(BIN)/demo ./harness/cmd/demo

@@ -16,8 +16,9 @@ import (
 func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
 	m := merger{key: k}
-	for _, c := range m.admit(claims) {
-		if c.Key == k {
+	admitted := m.admit(claims)
+	for _, c := range admitted {
+		if c.Key == k && joins(c, admitted) {
 			m.add(c)
 		}
 	}
@@ -55,6 +56,14 @@ func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 		admitted = append(admitted, c)
 	}
 	return admitted
+}
+
+// joins reports whether c belongs to its host: on the TLS listener an object that asks for no TLS itself joins
+// only what another of its own API has asked TLS for. Nobody gets onto a TLS host of another API by writing a rule.
+func joins(c *contrib.Contribution, all []*contrib.Contribution) bool {
+	return c.Key.Listener != ir.HTTPS || slices.ContainsFunc(all, func(o *contrib.Contribution) bool {
+		return o.Key == c.Key && o.Rank == c.Rank && o.TLS != nil
+	})
 }
 
 func (m *merger) lostHost(loser, winner kobj.Key) {
@@ -114,9 +123,9 @@ func (m *merger) conflict(loser kobj.Key, field, message string) {
 	})
 }
 
-// result is the virtual host, nil if nothing was admitted.
+// result is the virtual host, nil if nothing was admitted, or if nobody who wants TLS has a certificate.
 func (m *merger) result() *ir.VirtualHost {
-	if len(m.origins) == 0 {
+	if len(m.origins) == 0 || m.key.Listener == ir.HTTPS && m.host.TLS == nil {
 		return nil
 	}
 	m.host.Key = m.key

@@ -124,6 +124,22 @@ func TestTCPProxyHasTheTLSHost(t *testing.T) {
 	}
 }
 
+func TestTLSHostIsJoinedOnlyWithinAnAPI(t *testing.T) {
+	proxy := claim(kobj.HTTPProxy, "proxy", 1, secureKey, route(ir.PathPrefix, "/", 200))
+	proxy.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
+	plain := claim(kobj.Ingress, "plain", 2, secureKey, route(ir.PathExact, "/x", 201))
+	h := merge(secureKey, []*contrib.Contribution{proxy, plain})
+	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{200}) {
+		t.Errorf("an Ingress without TLS got onto the TLS host of an HTTPProxy: routes %v", got)
+	}
+	secure := claim(kobj.Ingress, "secure", 1, secureKey)
+	secure.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "other"}}
+	h = merge(secureKey, []*contrib.Contribution{secure, plain})
+	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{201}) {
+		t.Errorf("one Ingress has the certificate, another the routes: routes %v", got)
+	}
+}
+
 // The order of HTTPProxy: exact, regex, prefix; longer first; whole segments first; more conditions first.
 func TestPrecedence(t *testing.T) {
 	header := func(r ir.Route, h ...ir.HeaderMatch) ir.Route { r.Match.Headers = h; return r }

@@ -18,15 +18,19 @@ type Index[I, K comparable] struct {
 	presence []func(i I, present bool)
 }
 
-// listed is an entry of an Index: the sorted keys, replaced and never changed in place.
+// listed is an entry of an Index. Changes are put off until somebody asks for the keys, so that n changes in a row
+// cost one pass over the keys and not n.
 type listed[I, K comparable] struct {
 	node
-	index *Index[I, K]
-	key   I
-	keys  []K
+	index   *Index[I, K]
+	key     I
+	keys    []K        // sorted, before what is pending; replaced and never changed in place
+	pending map[K]bool // true: to be added to keys; false: to be taken out
+	size    int        // of keys, with what is pending
 }
 
 // NewIndex turns table around: of says what a value is found by (duplicates count once), compare orders the keys.
+// Of a Table it lists the keys that are held by Demand, not those that are merely read.
 func NewIndex[I, K comparable, V any](table source[K, V], name string, compare func(a, b K) int, of func(K, V) []I) *Index[I, K] {
 	ix := &Index[I, K]{source: table.stratum(), compare: compare, entries: map[I]*listed[I, K]{}}
 	ix.core = core{engine: table.at(), name: name, order: table.stratum()}
@@ -51,13 +55,13 @@ func (ix *Index[I, K]) Get(r *Reader, i I) []K {
 	}
 	l := ix.entry(i)
 	r.record(&l.node)
-	return l.keys
+	return l.sorted()
 }
 
 // Peek is the sorted keys found by i as of now, for whoever stands outside the derivations.
 func (ix *Index[I, K]) Peek(i I) []K {
 	if l, ok := ix.entries[i]; ok {
-		return l.keys
+		return l.sorted()
 	}
 	return nil
 }
@@ -65,7 +69,7 @@ func (ix *Index[I, K]) Peek(i I) []K {
 // Values calls f for everything that has at least one key, in no particular order, until it returns false.
 func (ix *Index[I, K]) Values(f func(I) bool) {
 	for i, l := range ix.entries {
-		if len(l.keys) > 0 && !f(i) {
+		if l.size > 0 && !f(i) {
 			return
 		}
 	}
@@ -96,13 +100,11 @@ func (ix *Index[I, K]) move(k K, before, after []I) {
 
 func (ix *Index[I, K]) insert(i I, k K) {
 	l := ix.entry(i)
-	at, found := slices.BinarySearchFunc(l.keys, k, ix.compare)
-	if found {
+	if l.has(k) {
 		return
 	}
-	keys := make([]K, 0, len(l.keys)+1)
-	l.keys = append(append(append(keys, l.keys[:at]...), k), l.keys[at:]...)
-	if len(l.keys) == 1 {
+	l.put(k, true)
+	if l.size == 1 {
 		ix.announce(i, true)
 	}
 	l.invalidate()
@@ -110,13 +112,11 @@ func (ix *Index[I, K]) insert(i I, k K) {
 
 func (ix *Index[I, K]) remove(i I, k K) {
 	l := ix.entry(i)
-	at, found := slices.BinarySearchFunc(l.keys, k, ix.compare)
-	if !found {
+	if !l.has(k) {
 		return
 	}
-	keys := make([]K, 0, len(l.keys)-1)
-	l.keys = append(append(keys, l.keys[:at]...), l.keys[at+1:]...)
-	if len(l.keys) == 0 {
+	l.put(k, false)
+	if l.size == 0 {
 		ix.announce(i, false)
 		ix.engine.forget(&l.node)
 	}
@@ -143,9 +143,60 @@ func (l *listed[I, K]) owner() *core { return &l.index.core }
 func (l *listed[I, K]) recompute()   { l.state = clean }
 
 func (l *listed[I, K]) drop() bool {
-	if len(l.keys) > 0 {
+	if l.size > 0 {
 		return false
 	}
 	delete(l.index.entries, l.key)
 	return true
+}
+
+func (l *listed[I, K]) has(k K) bool {
+	if present, ok := l.pending[k]; ok {
+		return present
+	}
+	_, found := slices.BinarySearchFunc(l.keys, k, l.index.compare)
+	return found
+}
+
+// put notes that k, which is not there if present and there if not, is to be added or taken out.
+func (l *listed[I, K]) put(k K, present bool) {
+	if present {
+		l.size++
+	} else {
+		l.size--
+	}
+	if _, undone := l.pending[k]; undone {
+		delete(l.pending, k)
+		return
+	}
+	if l.pending == nil {
+		l.pending = map[K]bool{}
+	}
+	l.pending[k] = present
+}
+
+// sorted is the keys in order.
+func (l *listed[I, K]) sorted() []K {
+	if len(l.pending) == 0 {
+		return l.keys
+	}
+	added := slices.SortedFunc(func(yield func(K) bool) {
+		for k, present := range l.pending {
+			if present && !yield(k) {
+				return
+			}
+		}
+	}, l.index.compare)
+	keys := make([]K, 0, l.size)
+	for _, k := range l.keys {
+		if _, gone := l.pending[k]; gone {
+			continue
+		}
+		for len(added) > 0 && l.index.compare(added[0], k) < 0 {
+			keys, added = append(keys, added[0]), added[1:]
+		}
+		keys = append(keys, k)
+	}
+	l.keys, l.pending = append(keys, added...), nil
+	return l.keys
 }

@@ -126,6 +126,31 @@ func TestWhatNobodyReadsIsForgotten(t *testing.T) {
 	}
 }
 
+// A key that is released while it is still read leaves the indexes at once: who finds it by an index would
+// otherwise keep it, and be kept by it, for ever.
+func TestReleasedKeyLeavesTheIndexes(t *testing.T) {
+	s := newSums()
+	list := NewTable(s.engine, Options[bool, string]{Name: "list", Equal: eq[string], Derive: func(r *Reader, odd bool) string {
+		text := ""
+		for _, g := range s.byOdd.Get(r, odd) {
+			text += fmt.Sprint(g, s.parity.Get(r, g), " ")
+		}
+		return text
+	}})
+	list.Demand(false)
+	s.numbers.Set("a", number{"g", 2})
+	s.numbers.Set("b", number{"h", 4})
+	s.engine.Run()
+	s.numbers.Delete("a")
+	s.engine.Run()
+	if got, _ := list.Peek(false); got != "htrue " {
+		t.Errorf("the list is %q", got)
+	}
+	if _, ok := s.parity.Peek("g"); ok {
+		t.Error("the key that nobody wants is still there")
+	}
+}
+
 func TestPanicCostsOneKey(t *testing.T) {
 	s := newSums()
 	s.numbers.Set("a", number{group: "g", n: 3})

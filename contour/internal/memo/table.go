@@ -86,7 +86,13 @@ func (t *Table[K, V]) Keys(f func(K) bool) {
 func (t *Table[K, V]) Demand(k K) {
 	d := t.entry(k)
 	d.demand++
-	if d.demand == 1 && d.state != clean {
+	if d.demand > 1 {
+		return
+	}
+	if d.has {
+		t.list(k, nil, &d.value)
+	}
+	if d.state != clean {
 		t.enqueue(&d.node)
 	}
 }
@@ -98,6 +104,12 @@ func (t *Table[K, V]) Release(k K) {
 		return
 	}
 	d.demand--
+	if d.demand > 0 {
+		return
+	}
+	if d.has {
+		t.list(k, &d.value, nil)
+	}
 	if d.unused() {
 		t.engine.forget(&d.node)
 	}
@@ -133,7 +145,10 @@ func (d *derived[K, V]) recompute() {
 		old = &former
 	}
 	d.value, d.has = v, true
-	t.changed(d.key, old, &d.value)
+	t.changes.add(d.key, old, &d.value)
+	if d.demand > 0 {
+		t.list(d.key, old, &d.value)
+	}
 	d.invalidate()
 }
 
@@ -159,13 +174,14 @@ func (d *derived[K, V]) drop() bool {
 	delete(t.entries, d.key)
 	if d.has {
 		old := d.value
-		t.changed(d.key, &old, nil)
+		t.changes.add(d.key, &old, nil)
 	}
 	return true
 }
 
-func (t *Table[K, V]) changed(k K, old, new *V) {
-	t.changes.add(k, old, new)
+// list tells the indexes of the table what to list: only keys that are held. One that is merely read still would not
+// be brought up to date in the turn of its table, and an index could find it by what it said long ago.
+func (t *Table[K, V]) list(k K, old, new *V) {
 	for _, h := range t.hooks {
 		h(k, old, new)
 	}

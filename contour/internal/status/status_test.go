@@ -66,12 +66,11 @@ type said struct {
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	cases, err := filepath.Glob("testdata/*/in.yaml")
+	cases, err := filepath.Glob("testdata/*")
 	if err != nil || len(cases) == 0 {
 		t.Fatalf("no cases: %v", err)
 	}
-	for _, in := range cases {
-		dir := filepath.Dir(in)
+	for _, dir := range cases {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
 			t.Parallel()
 			golden(t, filepath.Join(dir, "status.yaml"), runCase(t, dir))

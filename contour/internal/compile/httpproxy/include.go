@@ -48,7 +48,9 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
 	case found:
 		child.routes(above)
 	case usable && !merged.empty():
-		return []route{p.failing(merged.match(), 502)}
+		rt := p.failing(merged.match(), 502)
+		rt.stopgap = true
+		return []route{rt}
 	}
 	return nil
 }
@@ -77,7 +79,7 @@ func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, 
 	n := kobj.Name{Namespace: cmp.Or(namespace, p.key.Namespace), Name: name}
 	obj, ok := p.lookup(n)
 	if !ok {
-		p.errorf(fault{t, report.IncludeNotFound}, at, "HTTPProxy %s does not exist.", quoted(n.String()))
+		p.errorf(fault{t, report.IncludeNotFound}, at, "HTTPProxy %s does not exist, or is of an ingress class that is not served.", quoted(n.String()))
 		return nil, false
 	}
 	if obj.Spec.VirtualHost != nil {

@@ -179,7 +179,9 @@ func (p *proxy) rootRoutes() []route {
 		p.errorf(fault{report.TypeSpec, report.TooMany}, "spec", "There are more than %d routes and includes.", maxParts)
 		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
 	}
-	return expand(p.routes(conditions{}))
+	routes := p.routes(conditions{})
+	slices.SortStableFunc(routes, func(a, b route) int { return compareBools(b.stopgap, a.stopgap) })
+	return expand(routes)
 }
 
 // plain is the routes as on the listener without TLS: on a host with TLS they lead there, unless they permit otherwise.

@@ -13,6 +13,7 @@ const maxBody = 4096
 type route struct {
 	ir.Route
 	insecure bool // it may be served without TLS as well
+	stopgap  bool // it answers for an inclusion that leads nowhere: any other route with an equal match counts instead
 }
 
 // builder is the work on one route.

@@ -55,7 +55,7 @@ func (p *proxy) reportHost() {
 	for _, g := range guards(p.host) {
 		if g.set {
 			p.errorf(unsupported(report.TypeVirtualHost), at.dot(g.name),
-				"This version cannot serve %s; what it protects answers with an error.", g.name)
+				"This version cannot serve %s; what it protects is not served.", g.name)
 		}
 	}
 	for _, f := range []field{
@@ -84,7 +84,7 @@ func (b *builder) protect() {
 	} {
 		if g.set {
 			b.reject(unsupported(report.TypeRoute), b.at.dot(g.name),
-				"This version cannot serve %s; the requests of the route get an error.", g.name)
+				"This version cannot serve %s; the route is not served.", g.name)
 		}
 	}
 	if b.protectedByHost() {

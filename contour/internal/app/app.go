@@ -1,0 +1,132 @@
+// Package app is the command line of contour: it reads flags, constructs the stages,
+// starts them in order and stops them in order.
+//
+// It holds no logic of its own: what a stage does stands in the stage.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"contour.example/envoybootstrap"
+)
+
+// Streams are where a command reads and writes.
+type Streams struct {
+	Out, Err io.Writer
+	Env      func(string) string
+}
+
+// exitCode is an error that carries the exit code of a command which has said itself what is wrong.
+type exitCode int
+
+func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// Main runs contour with the arguments (without the program's name) until it is done or a signal to
+// terminate comes, and returns the exit code: 0, 1 if something failed, 2 for a wrong command line.
+func Main(args []string, s Streams) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var misused bool
+	root := command(s, &misused)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	var code exitCode
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	}
+	fmt.Fprintf(s.Err, "contour: %v\n", err)
+	if misused {
+		return 2
+	}
+	return 1
+}
+
+// command is the command tree. misused is set when it is the command line that is wrong.
+func command(s Streams, misused *bool) *cobra.Command {
+	*misused = true // until a command runs
+	root := &cobra.Command{
+		Use:           "contour",
+		Short:         "An Ingress and Gateway controller that configures Envoy.",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		PersistentPreRun: func(*cobra.Command, []string) {
+			*misused = false
+		},
+	}
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	root.CompletionOptions.DisableDefaultCmd = true
+	logging := &logFlags{}
+	logging.add(root.PersistentFlags())
+	root.AddCommand(serveCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), versionCommand(s))
+	return root
+}
+
+func bootstrapCommand(s Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:                "bootstrap PATH",
+		Short:              "Write Envoy's bootstrap file.",
+		DisableFlagParsing: true, // envoybootstrap has its own, so that both binaries agree
+		RunE: func(_ *cobra.Command, args []string) error {
+			if code := envoybootstrap.Run(args, s.Env, s.Out, s.Err); code != 0 {
+				return exitCode(code)
+			}
+			return nil
+		},
+	}
+}
+
+func versionCommand(s Streams) *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version.",
+		Args:  cobra.NoArgs,
+		Run: func(*cobra.Command, []string) {
+			v, rev := buildVersion()
+			fmt.Fprintf(s.Out, "version %s\nrevision %s\n", v, rev)
+		},
+	}
+}
+
+// buildVersion is the version and revision that the Go toolchain stamped into the binary.
+func buildVersion() (version, revision string) {
+	version, revision = "devel", "unknown"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version, revision
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		version = v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	return version, revision
+}
+
+// logger writes to the error stream in the chosen format.
+func logger(w io.Writer, f *logFlags) *slog.Logger {
+	o := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if f.debug {
+		o.Level = slog.LevelDebug
+	}
+	if f.format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}

@@ -1,0 +1,106 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/metrics"
+	"contour.example/contour/internal/pipeline"
+	"contour.example/contour/internal/status"
+	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/server"
+	"contour.example/contour/internal/xds/server/session"
+	"contour.example/contour/internal/xds/table"
+)
+
+// core is what serve and standalone share: the pipeline, the table it publishes to, and the xDS server.
+type core struct {
+	log      *slog.Logger
+	metrics  *metrics.Metrics
+	table    *table.Table
+	pipeline *pipeline.Pipeline
+	server   *server.Server
+
+	rejected  chan struct{} // a value: the table's rejections have changed
+	published chan struct{} // closed: the first complete configuration is in the table
+	once      sync.Once
+}
+
+func newCore(c config.Config, log *slog.Logger) *core {
+	version, revision := buildVersion()
+	k := &core{
+		log: log, metrics: metrics.New(version, revision), table: table.New(),
+		rejected: make(chan struct{}, 1), published: make(chan struct{}),
+	}
+	k.table.OnRejections(func() {
+		select {
+		case k.rejected <- struct{}{}:
+		default: // the pipeline has not looked since the last change
+		}
+	})
+	k.pipeline = pipeline.New(pipeline.Options{Config: c, Table: k.table, Log: log, Fault: k.metrics.Fault})
+	k.server = server.New(server.Options{
+		Fleet: func(*corev3.Node) (*table.Table, error) { return k.table, nil }, // there is one fleet
+		Log:   log, Hooks: k.hooks(),
+	})
+	return k
+}
+
+// run feeds the pipeline with batches until the context ends; done gets every result.
+func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func(pipeline.Result)) error {
+	started := time.Now()
+	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
+		k.metrics.Batch(r.Took, r.Published, k.pipeline.Stats(), k.pipeline.Store.Len())
+		k.metrics.Rejected(len(k.table.Rejections()))
+		k.countProxies(r)
+		done(r)
+		k.once.Do(func() {
+			k.log.Info("first configuration published", "resources", r.Published, "after", time.Since(started))
+			close(k.published)
+		})
+	})
+	return ctx.Err()
+}
+
+// countProxies keeps the gauge of HTTPProxies by status.
+func (k *core) countProxies(r pipeline.Result) {
+	of := func(d **status.Desired) string {
+		if d == nil || *d == nil || (*d).HTTPProxy == nil {
+			return ""
+		}
+		return (*d).HTTPProxy.CurrentStatus
+	}
+	for _, c := range r.Statuses {
+		k.metrics.Proxy(of(c.Old), of(c.New))
+	}
+}
+
+func (k *core) hooks() server.Hooks {
+	m := k.metrics
+	return server.Hooks{
+		Connected:    func(string) { m.Sessions(1) },
+		Disconnected: func(string) { m.Sessions(-1) },
+		Sent:         func(t table.Type, set, removed, bytes int) { m.Sent(t.String(), set, removed, bytes) },
+		Acked:        func(t table.Type) { m.Answered(t.String(), true) },
+		Nacked:       func(t table.Type) { m.Answered(t.String(), false) },
+		Overdue:      func(o session.Overdue) { m.Overdue(o.Need.Type.String()) },
+	}
+}
+
+// debug is what the debug pages look at.
+func (k *core) debug() debug.Sources {
+	return debug.Sources{
+		Inspect: func(ctx context.Context, f func(debug.View)) bool {
+			return k.pipeline.Inspect(ctx, func(p *pipeline.Pipeline) {
+				f(debug.View{Store: p.Store, Compile: p.Compile, Status: p.Status, Stats: p.Stats()})
+			})
+		},
+		Table: k.table, Sessions: k.server.Sessions,
+	}
+}

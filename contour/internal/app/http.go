@@ -1,0 +1,101 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// The bounds of the small HTTP servers.
+const (
+	readTimeout     = 10 * time.Second
+	writeTimeout    = 5 * time.Minute // a CPU profile takes as long as its client asks
+	shutdownTimeout = 5 * time.Second
+	maxHeaderBytes  = 64 << 10
+)
+
+// handlers puts paths on sockets; sockets that are equal share a server.
+type handlers map[socket]*http.ServeMux
+
+func (h handlers) on(s socket) *http.ServeMux {
+	if h[s] == nil {
+		h[s] = http.NewServeMux()
+	}
+	return h[s]
+}
+
+// addHealth serves the liveness probe: that the process answers, whatever the API server does.
+func addHealth(mux *http.ServeMux) {
+	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK\n")) }
+	mux.HandleFunc("GET /healthz", ok)
+	mux.HandleFunc("GET /health", ok)
+}
+
+func addMetrics(mux *http.ServeMux, r *prometheus.Registry) {
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+}
+
+func addProfiles(mux *http.ServeMux) {
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+}
+
+// serve listens on every socket and returns a function that runs until the context ends.
+func (h handlers) listen(ctx context.Context, log *slog.Logger) (run func(context.Context) error, err error) {
+	var servers []func(context.Context) error
+	for s, mux := range h {
+		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.String())
+		if err != nil {
+			return nil, err
+		}
+		log.Info("listening", "address", l.Addr().String(), "for", "http")
+		servers = append(servers, func(ctx context.Context) error { return serveHTTP(ctx, l, mux) })
+	}
+	return func(ctx context.Context) error { return all(ctx, servers...) }, nil
+}
+
+func serveHTTP(ctx context.Context, l net.Listener, mux *http.ServeMux) error {
+	srv := &http.Server{Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: maxHeaderBytes}
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		stopped <- srv.Shutdown(bounded)
+	}()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	<-stopped // a connection that will not end is cut
+	return nil
+}
+
+// all runs the functions side by side; the first that returns, for whatever reason, ends the others.
+// It returns when all have returned, with the errors that are not the end of the context.
+func all(ctx context.Context, run ...func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := make(chan error, len(run))
+	for _, f := range run {
+		go func() { results <- f(ctx) }()
+	}
+	var errs []error
+	for range run {
+		err := <-results
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

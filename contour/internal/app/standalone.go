@@ -1,0 +1,321 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/proxy"
+	"contour.example/contour/internal/source/dir"
+	"contour.example/contour/internal/store"
+	"contour.example/envoybootstrap"
+)
+
+// standaloneFlags are the flags of standalone. It is a tool for one person's machine, so that everything
+// listens on loopback unless told otherwise.
+type standaloneFlags struct {
+	envoy       string
+	concurrency int
+	http, https socket
+	admin       uint16
+	stats       uint16
+	accessLog   string
+	classes     string
+	roots       string
+}
+
+func standaloneCommand(s Streams, logging *logFlags) *cobra.Command {
+	f := &standaloneFlags{}
+	c := &cobra.Command{
+		Use:   "standalone DIRECTORY",
+		Short: "Serve a directory of manifests with an Envoy of its own; no Kubernetes needed.",
+		Long: `Serve the Ingresses and HTTPProxies among the manifests (*.yaml, *.yml, *.json) in a directory.
+
+An Envoy runs as a child process, and both end together. Changes of files are served at once. The hosts
+served and whatever is wrong in the manifests go to standard output, logs to standard error.
+Addresses of endpoints come from EndpointSlice or Endpoints manifests.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := errors.Join(logging.check(), f.check()); err != nil {
+				return err
+			}
+			return f.run(c.Context(), s, logging, args[0])
+		},
+	}
+	f.add(c.Flags())
+	return c
+}
+
+func (f *standaloneFlags) add(fs *pflag.FlagSet) {
+	const loopback = "127.0.0.1"
+	fs.StringVar(&f.envoy, "envoy", "", "Path of the Envoy binary; empty takes $ENVOY, then envoy on PATH.")
+	fs.IntVar(&f.concurrency, "envoy-concurrency", min(2, runtime.NumCPU()), "Worker threads of Envoy.")
+	f.http.add(fs, "http", loopback, 8080, "Envoy's HTTP listener")
+	f.https.add(fs, "https", loopback, 8443, "Envoy's HTTPS listener")
+	fs.Uint16Var(&f.admin, "admin-port", 0, "Port on "+loopback+" for Envoy's admin endpoint and the controller's /debug pages; 0 serves neither.")
+	fs.Uint16Var(&f.stats, "stats-port", 0, "Port on "+loopback+" for Envoy's /stats and /ready; 0 takes a free one.")
+	fs.StringVar(&f.accessLog, "access-log", "", "File for Envoy's access log, such as /dev/stderr; empty writes none.")
+	fs.StringVar(&f.classes, "ingress-class-name", "", "Ingress classes to serve, comma-separated; empty serves objects without a class and of class contour.")
+	fs.StringVar(&f.roots, "root-namespaces", "", "Namespaces that may hold root HTTPProxies, comma-separated; empty allows all.")
+}
+
+func (f *standaloneFlags) check() error {
+	errs := []error{f.http.check("http-address"), f.https.check("https-address")}
+	if f.http.port == 0 || f.https.port == 0 {
+		errs = append(errs, errors.New("--http-port and --https-port: 0 is no port to listen on"))
+	}
+	if f.http == f.https {
+		errs = append(errs, fmt.Errorf("--http-port and --https-port: both are %d", f.http.port))
+	}
+	if f.concurrency < 1 {
+		errs = append(errs, fmt.Errorf("--envoy-concurrency: %d is less than 1", f.concurrency))
+	}
+	return errors.Join(errs...)
+}
+
+func (f *standaloneFlags) config() config.Config {
+	c := config.Default()
+	c.HTTP, c.HTTPS = f.http.address(), f.https.address()
+	c.Stats = socket{"127.0.0.1", f.stats}.address()
+	c.HTTPAccessLog, c.HTTPSAccessLog = f.accessLog, f.accessLog
+	c.IngressClassNames, c.RootNamespaces = list(f.classes), list(f.roots)
+	return c
+}
+
+// run serves the directory until the context or Envoy ends.
+func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags, manifests string) error {
+	binary, err := findEnvoy(f.envoy, s.Env)
+	if err := errors.Join(directory(manifests), err, f.free(ctx)); err != nil {
+		return err
+	}
+	private, err := os.MkdirTemp("", "contour-") // mode 0700
+	if err != nil {
+		return fmt.Errorf("private directory for sockets (set TMPDIR): %w", err)
+	}
+	defer os.RemoveAll(private) //nolint:errcheck // nothing can be done about it
+	a := &standalone{
+		core: newCore(f.config(), quietLogger(s.Err, logging)), flags: f,
+		manifests: manifests, binary: binary, private: private, board: newBoard(), streams: s, verbose: logging.debug,
+	}
+	return a.run(ctx)
+}
+
+// standalone is the stages of standalone.
+type standalone struct {
+	*core
+	flags     *standaloneFlags
+	manifests string // directory
+	binary    string // of Envoy
+	private   string // directory
+	board     *board
+	streams   Streams
+	verbose   bool
+	proxy     *proxy.Proxy
+}
+
+func (a *standalone) run(ctx context.Context) error {
+	xds, err := a.listenXDS(ctx)
+	if err != nil {
+		return err
+	}
+	admin, err := a.listenAdmin(ctx)
+	if err == nil {
+		err = a.startEnvoy()
+	}
+	if err != nil {
+		return errors.Join(err, xds.Close())
+	}
+	batches := make(chan []store.Change)
+	return all(ctx,
+		a.envoy,
+		func(ctx context.Context) error { return a.source(ctx, batches) },
+		func(ctx context.Context) error { return a.core.run(ctx, batches, a.result) },
+		func(ctx context.Context) error { return a.xds(ctx, xds) },
+		(&console{out: a.streams.Out, board: a.board, flags: a.flags, manifests: a.manifests, acknowledged: a.acknowledged}).run,
+		admin,
+	)
+}
+
+func (a *standalone) socket(name string) string { return filepath.Join(a.private, name+".sock") }
+
+func (a *standalone) listenXDS(ctx context.Context) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", a.socket("xds"))
+	if err != nil {
+		return nil, fmt.Errorf("xDS socket (set TMPDIR to a shorter path): %w", err)
+	}
+	return l, nil
+}
+
+// xds serves Envoy once there is a complete configuration; until then its connection waits.
+func (a *standalone) xds(ctx context.Context, l net.Listener) error {
+	select {
+	case <-a.published:
+		return serveXDS(ctx, l, a.server, nil) // the directory of the socket is nobody else's
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), l.Close())
+	}
+}
+
+// listenAdmin returns what serves the admin port, which does nothing if there is none.
+func (a *standalone) listenAdmin(ctx context.Context) (run func(context.Context) error, err error) {
+	if a.flags.admin == 0 {
+		return func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, nil
+	}
+	h := handlers{}
+	pages := http.NewServeMux()
+	pages.Handle("/", proxy.Admin(a.socket("admin")))
+	debug.Register(pages, a.debug())
+	h.on(socket{"127.0.0.1", a.flags.admin}).Handle("/", localOnly(pages))
+	return h.listen(ctx, a.log)
+}
+
+// localOnly keeps web pages from using the browser of whoever runs this to get at a port on loopback: a
+// request of another site, or by another name than a local one, is refused.
+func localOnly(h http.Handler) http.Handler {
+	guarded := http.NewCrossOriginProtection().Handler(h)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = r.Host
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "this host is not served here", http.StatusForbidden)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
+func (a *standalone) startEnvoy() (err error) {
+	c := envoybootstrap.Default()
+	c.AdminSocket, c.XDSAddress = a.socket("admin"), "unix://"+a.socket("xds")
+	path := filepath.Join(a.private, "envoy.json")
+	if err := envoybootstrap.Write(path, c); err != nil {
+		return fmt.Errorf("bootstrap of Envoy: %w", err)
+	}
+	level := "error" // what Envoy warns of, the console tells better
+	if a.verbose {
+		level = "info"
+	}
+	a.proxy, err = proxy.Start(proxy.Options{
+		Path: a.binary, Bootstrap: path, AdminSocket: a.socket("admin"), Node: "standalone", Cluster: "contour",
+		Concurrency: a.flags.concurrency, LogLevel: level,
+		Log: func(line string) { fmt.Fprintln(a.streams.Err, "envoy:", line) },
+	})
+	return err
+}
+
+// envoy returns when Envoy has ended: with an error if it did so by itself.
+func (a *standalone) envoy(ctx context.Context) error {
+	select {
+	case <-a.proxy.Done():
+		return a.proxy.Err()
+	case <-ctx.Done():
+		a.proxy.Stop(context.WithoutCancel(ctx))
+		return ctx.Err()
+	}
+}
+
+// source hands what the directory holds to the pipeline, and what is wrong in it to the console.
+func (a *standalone) source(ctx context.Context, batches chan<- []store.Change) error {
+	return dir.Watch(ctx, a.manifests, a.log, func(b dir.Batch) {
+		a.board.files(b)
+		select {
+		case batches <- b.Changes:
+		case <-ctx.Done():
+		}
+	})
+}
+
+// acknowledged reports whether Envoy has, and serves, all that was published up to that sequence number.
+func (a *standalone) acknowledged(ctx context.Context, seq uint64) bool {
+	for _, s := range a.server.Sessions() {
+		if s.Seq >= seq && s.Quiet() {
+			return a.proxy.Ready(ctx)
+		}
+	}
+	return false
+}
+
+// directory says what is wrong with the path of a directory.
+func directory(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return fmt.Errorf("directory %s does not exist", path)
+	case err != nil:
+		return fmt.Errorf("directory: %w", err)
+	case !info.IsDir():
+		return fmt.Errorf("%s is not a directory; give the one that the manifests are in", path)
+	}
+	return nil
+}
+
+// findEnvoy is the path of the Envoy binary: the given one, else $ENVOY, else the one on PATH.
+func findEnvoy(given string, env func(string) string) (string, error) {
+	for _, candidate := range []string{given, env("ENVOY"), "envoy"} {
+		if candidate == "" {
+			continue
+		}
+		path, err := exec.LookPath(candidate)
+		if err != nil {
+			return "", fmt.Errorf("no Envoy to run (%w): give its path with --envoy or $ENVOY, or put envoy on PATH; in a checkout of this project, make run gets one", err)
+		}
+		return path, nil
+	}
+	return "", nil // not reached: the last candidate is not empty
+}
+
+// free says which ports other programs use. Envoy alone would not notice another Envoy of the same user:
+// the two would share the port, and its connections.
+func (f *standaloneFlags) free(ctx context.Context) error {
+	errs := []error{f.http.free(ctx, "http"), f.https.free(ctx, "https")}
+	if f.stats != 0 {
+		errs = append(errs, socket{"127.0.0.1", f.stats}.free(ctx, "stats"))
+	}
+	if f.admin != 0 {
+		errs = append(errs, socket{"127.0.0.1", f.admin}.free(ctx, "admin"))
+	}
+	return errors.Join(errs...)
+}
+
+func (s socket) free(ctx context.Context, flag string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.String())
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return s.inUse(flag)
+	case err != nil:
+		return fmt.Errorf("--%s-port: %w", flag, err)
+	}
+	return l.Close()
+}
+
+func (s socket) inUse(flag string) error {
+	return fmt.Errorf("port %d on %s is used by another program; choose another with --%s-port", s.port, s.host, flag)
+}
+
+// quietLogger logs errors alone unless asked for more: what concerns the user is told by the console.
+func quietLogger(w io.Writer, f *logFlags) *slog.Logger {
+	if f.debug {
+		return logger(w, f)
+	}
+	o := &slog.HandlerOptions{Level: slog.LevelError}
+	if f.format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"contour.example/contour/internal/xds/server"
+	"contour.example/envoybootstrap"
+)
+
+// The bounds of the xDS server.
+const (
+	// maxRequestBytes is what one request may have: the first one of a reconnecting Envoy names every
+	// resource that it holds, some 40 bytes each.
+	maxRequestBytes = 64 << 20
+	// peerSilence is how long an Envoy may be silent before it is asked for a sign of life, which it
+	// then has peerTimeout to give.
+	peerSilence = 30 * time.Second
+	peerTimeout = 20 * time.Second
+	// stopTimeout bounds how long a connection may hold up the stop.
+	stopTimeout = 5 * time.Second
+)
+
+// serveXDS serves Envoys on the listener, which it closes, until the context ends; then it ends their
+// streams, so that they go to another replica. A nil config is plain text.
+func serveXDS(ctx context.Context, l net.Listener, s *server.Server, config *tls.Config) error {
+	g := newGRPC(config)
+	s.Register(g)
+	failed := make(chan error, 1)
+	go func() { failed <- g.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("xDS server: %w", err)
+	case <-ctx.Done():
+	}
+	s.Stop()
+	stopGRPC(g)
+	if err := <-failed; err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("xDS server: %w", err)
+	}
+	return ctx.Err()
+}
+
+func newGRPC(config *tls.Config) *grpc.Server {
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(maxRequestBytes),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: peerSilence, Timeout: peerTimeout}),
+		// Envoy pings at envoybootstrap.PingInterval, with a stream or without.
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: envoybootstrap.PingInterval / 2, PermitWithoutStream: true}),
+	}
+	if config != nil {
+		options = append(options, grpc.Creds(credentials.NewTLS(config)))
+	}
+	return grpc.NewServer(options...)
+}
+
+// stopGRPC lets the streams end and cuts what has not ended in time.
+func stopGRPC(g *grpc.Server) {
+	cut := time.AfterFunc(stopTimeout, g.Stop)
+	defer cut.Stop()
+	g.GracefulStop()
+}

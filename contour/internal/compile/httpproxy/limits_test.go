@@ -1,0 +1,118 @@
+package httpproxy
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/store"
+)
+
+func change(name string, spec contourv1.HTTPProxySpec) store.Change {
+	return store.Change{
+		Key:    kobj.Of(kobj.HTTPProxy, "default", name),
+		Object: &contourv1.HTTPProxy{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: spec},
+	}
+}
+
+func direct(prefix string) contourv1.Route {
+	return contourv1.Route{
+		Conditions:           []contourv1.MatchCondition{{Prefix: prefix}},
+		DirectResponsePolicy: &contourv1.HTTPDirectResponsePolicy{StatusCode: 200},
+	}
+}
+
+func manyRoutes(n int) []contourv1.Route {
+	routes := make([]contourv1.Route, n)
+	for i := range routes {
+		routes[i] = direct(fmt.Sprintf("/%d", i))
+	}
+	return routes
+}
+
+func host() *contourv1.VirtualHost { return &contourv1.VirtualHost{Fqdn: "a.example.com"} }
+
+func reasons(c compiled) []report.Reason {
+	var out []report.Reason
+	for _, d := range c.Diagnostics {
+		out = append(out, d.Reason)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func TestTenThousandRoutes(t *testing.T) {
+	t.Parallel()
+	got := newWorld(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: manyRoutes(10_000)})})
+	if n := len(got[0].Contributions[0].Routes); n != 10_000 || len(got[0].Diagnostics) > 0 {
+		t.Errorf("%d routes and diagnostics %v, want 10000 and none", n, got[0].Diagnostics)
+	}
+}
+
+func TestTooManyRoutesFailTheHost(t *testing.T) {
+	t.Parallel()
+	got := newWorld(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: manyRoutes(maxParts + 1)})})
+	routes := got[0].Contributions[0].Routes
+	if len(routes) != 1 || routes[0].Direct == nil || routes[0].Direct.Code != 500 || !slices.Equal(reasons(got[0]), []report.Reason{report.TooMany}) {
+		t.Errorf("%d routes and reasons %v, want one route that answers 500 and TooMany", len(routes), reasons(got[0]))
+	}
+}
+
+// TestBomb includes 2^40 routes: what is too much answers 502, the rest is served.
+func TestBomb(t *testing.T) {
+	t.Parallel()
+	const levels = 40
+	includes := func(i int) []contourv1.Include {
+		name := fmt.Sprintf("p%d", i)
+		return []contourv1.Include{
+			{Name: name, Conditions: []contourv1.MatchCondition{{Prefix: "/a"}}},
+			{Name: name, Conditions: []contourv1.MatchCondition{{Prefix: "/b"}}},
+		}
+	}
+	batch := []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: []contourv1.Route{direct("/")}, Includes: includes(1)})}
+	for i := 1; i < levels; i++ {
+		batch = append(batch, change(fmt.Sprintf("p%d", i), contourv1.HTTPProxySpec{Includes: includes(i + 1)}))
+	}
+	batch = append(batch, change(fmt.Sprintf("p%d", levels), contourv1.HTTPProxySpec{Routes: []contourv1.Route{direct("/")}}))
+	got := newWorld(t, config.Default()).compile(t, batch)
+	if n := len(got[0].Contributions[0].Routes); n > maxParts || !slices.Contains(reasons(got[0]), report.TooMany) {
+		t.Errorf("%d routes and reasons %v", n, reasons(got[0]))
+	}
+}
+
+func TestDepth(t *testing.T) {
+	t.Parallel()
+	batch := []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Includes: []contourv1.Include{{Name: "p0"}}})}
+	for i := range 2 * maxDepth {
+		batch = append(batch, change(fmt.Sprintf("p%d", i), contourv1.HTTPProxySpec{
+			Routes: []contourv1.Route{direct(fmt.Sprintf("/%d", i))}, Includes: []contourv1.Include{{Name: fmt.Sprintf("p%d", i+1)}},
+		}))
+	}
+	got := newWorld(t, config.Default()).compile(t, batch)
+	if n := len(got[0].Contributions[0].Routes); n != maxDepth-1 || !slices.Equal(reasons(got[0]), []report.Reason{report.TooMany}) {
+		t.Errorf("%d routes and reasons %v, want %d and TooMany", n, reasons(got[0]), maxDepth-1)
+	}
+}
+
+func TestManyConditions(t *testing.T) {
+	t.Parallel()
+	var list []contourv1.MatchCondition
+	for i := range maxMatches + 1 {
+		list = append(list, contourv1.MatchCondition{
+			Header:         &contourv1.HeaderMatchCondition{Name: fmt.Sprintf("x-%d", i), Present: true},
+			QueryParameter: &contourv1.QueryParameterMatchCondition{Name: fmt.Sprintf("q%d", i), Present: true},
+		})
+	}
+	route := contourv1.Route{Conditions: list, DirectResponsePolicy: &contourv1.HTTPDirectResponsePolicy{StatusCode: 200}}
+	got := newWorld(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: []contourv1.Route{route, direct("/")}})})
+	want := []report.Reason{report.HeaderMatchConditionsNotValid, report.QueryParameterMatchConditionsNotValid}
+	if n := len(got[0].Contributions[0].Routes); n != 1 || !slices.Equal(reasons(got[0]), want) {
+		t.Errorf("%d routes and reasons %v, want 1 and %v", n, reasons(got[0]), want)
+	}
+}

@@ -1,0 +1,29 @@
+package httpproxy
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRegexProblem(t *testing.T) {
+	t.Parallel()
+	for expr, bad := range map[string]bool{
+		`/a.*`:                             false,
+		`/(a|b)+/\d{1,3}`:                  false,
+		`/\p{Greek}\pL\p{^Lu}`:             false,
+		`/\\p{nothing}`:                    false,
+		`/[^/]{1,900}`:                     false,
+		`/a(?!b)`:                          true,
+		`/(`:                               true,
+		`/\1`:                              true,
+		`/a**`:                             true,
+		`/\p{greek}`:                       true,
+		`/\p{Letter}`:                      true,
+		`/(\pL\pL\pL\pL\pL\pL\pL\pL){100}`: true,
+		`/` + strings.Repeat("a", maxPath): true,
+	} {
+		if got := regexProblem(expr); (got != "") != bad {
+			t.Errorf("regexProblem(%.40q) = %q, want a problem: %v", expr, got, bad)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package pipeline_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/semantic"
+	"contour.example/contour/internal/stagetest"
+)
+
+// The goldens of a case.
+const (
+	irFile     = "ir.yaml"
+	reportFile = "report.yaml"
+	xdsFile    = "xds.yaml"
+)
+
+func loadCases(t testing.TB) []stagetest.Case {
+	t.Helper()
+	cases, err := stagetest.Load("testdata", irFile, reportFile, xdsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Fatal("there are no cases")
+	}
+	return cases
+}
+
+// Each case: what the stages make of in.yaml is what the goldens say, and answers requests as expect.yaml says.
+func TestCases(t *testing.T) {
+	for _, c := range loadCases(t) {
+		t.Run(c.Name, func(t *testing.T) { runCase(t, c) })
+	}
+}
+
+func runCase(t *testing.T, c stagetest.Case) {
+	sys := newSystem(t, c.Config)
+	sys.Step(c.Objects)
+	s := sys.state()
+	compareGolden(t, filepath.Join(c.Dir, irFile), must(stagetest.IR(s.Hosts))(t))
+	compareGolden(t, filepath.Join(c.Dir, reportFile), must(stagetest.Report(s.Statuses))(t))
+	compareGolden(t, filepath.Join(c.Dir, xdsFile), must(stagetest.XDS(semantic.Effective(sys.table)))(t))
+	checkPublished(t, sys)
+	model := sys.model(t)
+	for _, q := range c.Questions {
+		answer, err := model.Ask(q.Request)
+		if err != nil {
+			t.Errorf("%+v: %v", q.Request, err)
+			continue
+		}
+		for _, d := range q.Answer.Compare(answer) {
+			t.Errorf("%+v: %s", q.Request, d)
+		}
+	}
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func compareGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got, -update rewrites):\n%s", file, diff)
+	}
+}
+
+// elsewhere are the reasons that no manifest brings about, and where they are shown instead.
+var elsewhere = map[report.Reason]string{
+	report.InternalError:   "a derivation has to fail: see the tests of package compile",
+	report.RejectedByEnvoy: "an Envoy has to refuse: see the tests of package status and of the xDS server",
+	report.TooMany:         "takes manifests of megabytes: see the limits tests of compile/httpproxy",
+}
+
+// Every reason that a user can be told is in the report of a case.
+func TestEveryReasonHasACase(t *testing.T) {
+	shown := map[report.Reason]bool{}
+	for _, c := range loadCases(t) {
+		text, err := os.ReadFile(filepath.Join(c.Dir, reportFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range must(stagetest.Reasons(text))(t) {
+			shown[r] = true
+		}
+	}
+	for _, r := range reasons(t) {
+		switch why, excused := elsewhere[r]; {
+		case shown[r] && excused:
+			t.Errorf("%s is in a report.yaml, so it is not true that it %s", r, why)
+		case !shown[r] && !excused:
+			t.Errorf("%s is in no report.yaml", r)
+		}
+	}
+}
+
+// reasons are the constants of type Reason in package report.
+func reasons(t *testing.T) []report.Reason {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../report/reason.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []report.Reason
+	ast.Inspect(file, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if typ, ok := spec.Type.(*ast.Ident); ok && typ.Name == "Reason" {
+			for _, v := range spec.Values {
+				out = append(out, report.Reason(strings.Trim(v.(*ast.BasicLit).Value, `"`)))
+			}
+		}
+		return true
+	})
+	if len(out) < 30 {
+		t.Fatalf("found only %d reasons", len(out))
+	}
+	slices.Sort(out)
+	return out
+}

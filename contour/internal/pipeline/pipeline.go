@@ -1,0 +1,210 @@
+// Package pipeline is the one loop of the controller: it takes a batch of object
+// changes, brings the derived tables up to date, publishes what came out to the
+// xDS table, and hands on the statuses.
+//
+// The goroutine that runs the loop owns the store and all derived tables; whoever
+// wants to look at them asks it to by Inspect. Step is one turn of the loop without
+// any waiting: tests and the directory mode drive it by hand. The package decides
+// nothing about content.
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"contour.example/contour/internal/compile"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/status"
+	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/table"
+	"contour.example/contour/internal/xds/translate"
+)
+
+// Options says what a Pipeline works with.
+type Options struct {
+	Config config.Config
+	Table  *table.Table
+	Log    *slog.Logger
+	// Now is the clock by which certificates expire; nil is the system's.
+	Now func() time.Time
+	// Fault is told of derivations that failed; may be nil.
+	Fault func(memo.Fault)
+}
+
+// Pipeline holds every stage from the store to the xDS table.
+type Pipeline struct {
+	Store     *store.Store
+	Compile   *compile.Compile
+	Translate *translate.Tables
+	Status    *status.Status
+
+	engine  *memo.Engine
+	table   *table.Table
+	log     *slog.Logger
+	now     func() time.Time
+	inspect chan func()
+
+	blamed map[kobj.Key]bool // objects with a rejection
+}
+
+// New is a Pipeline with an empty store.
+func New(o Options) *Pipeline {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	p := &Pipeline{table: o.Table, log: o.Log, now: o.Now, inspect: make(chan func()), blamed: map[kobj.Key]bool{}}
+	p.engine = memo.New(func(f memo.Fault) {
+		p.log.Error("derivation failed", "table", f.Table, "key", f.Key, "reason", f.Reason, "stack", string(f.Stack))
+		if o.Fault != nil {
+			o.Fault(f)
+		}
+	})
+	p.Store = store.New(p.engine, o.Config)
+	p.Compile = compile.New(p.engine, p.Store)
+	p.Translate = translate.New(translate.Sources{
+		Engine: p.engine, Fleet: ir.DefaultFleet, Hosts: p.Compile.VirtualHosts, Secrets: p.Compile.Ref, Config: p.Store.Config, Slices: p.Store.SlicesOf,
+	})
+	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)
+	p.Compile.VirtualHosts.Watch()
+	p.Status.Desired.Watch()
+	return p
+}
+
+// Result is what one turn of the loop brought about.
+type Result struct {
+	Took        time.Duration
+	Objects     int    // objects that changed in a way that can matter
+	Derivations uint64 // derivations run
+	Published   int    // xDS resources set or removed
+	Hosts       []memo.Change[ir.HostKey, *ir.VirtualHost]
+	Statuses    []memo.Change[kobj.Key, *status.Desired]
+}
+
+// Step takes over a batch and publishes what follows from it.
+func (p *Pipeline) Step(batch []store.Change) Result {
+	started := p.now()
+	changed := p.Store.Apply(batch)
+	r := p.settle()
+	r.Objects, r.Took = len(changed), p.now().Sub(started)
+	return r
+}
+
+// Configure takes over another configuration and publishes what follows from it.
+func (p *Pipeline) Configure(c config.Config) Result {
+	p.Store.Configure(c)
+	return p.settle()
+}
+
+// Stats counts the derivations of every table.
+func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
+
+// settle derives, publishes and collects.
+func (p *Pipeline) settle() Result {
+	before := p.engine.Runs()
+	p.engine.Run()
+	if p.expire(p.Compile.Ref.Renewed()) {
+		p.engine.Run()
+	}
+	set, removed := p.Translate.Changes()
+	if len(set)+len(removed) > 0 {
+		p.table.Publish(set, removed)
+	}
+	p.blame()
+	p.engine.Run()
+	return Result{
+		Derivations: p.engine.Runs() - before,
+		Published:   len(set) + len(removed),
+		Hosts:       p.Compile.VirtualHosts.Changes(),
+		Statuses:    p.Status.Desired.Changes(),
+	}
+}
+
+// expire notes which of the certificates are past their end date, and reports whether that is news.
+func (p *Pipeline) expire(ends map[kobj.Name]time.Time) bool {
+	now, news := p.now(), false
+	for n, end := range ends {
+		if end.Before(now) {
+			news = p.Store.Expired.Set(n, struct{}{}) || news
+		} else {
+			news = p.Store.Expired.Delete(n) || news
+		}
+	}
+	return news
+}
+
+// blame tells the objects behind rejected resources.
+func (p *Pipeline) blame() {
+	said := map[kobj.Key][]report.Diagnostic{}
+	for _, rej := range p.table.Rejections() {
+		for _, k := range rej.Origins {
+			said[k] = append(said[k], report.Diagnostic{
+				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
+				Message: "Envoy refused " + describe(rej) + ": " + rej.Message,
+			})
+		}
+	}
+	for k, ds := range said {
+		p.Status.Rejected.Set(k, ds)
+		p.blamed[k] = true
+	}
+	for k := range p.blamed {
+		if said[k] == nil {
+			p.Status.Rejected.Delete(k)
+			delete(p.blamed, k)
+		}
+	}
+}
+
+func describe(r table.Rejection) string {
+	name := r.Ref.Type.String() + " resource " + r.Ref.Name
+	if r.Part != "" {
+		name += ", part " + r.Part
+	}
+	return name
+}
+
+// expiryPeriod is how often the end dates of all certificates are looked at.
+const expiryPeriod = time.Minute
+
+// Run takes batches until the context ends or the channel is closed, and hands every Result to done.
+// rejected tells, by a value, that the table's rejections have changed.
+func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
+	tick := time.NewTicker(expiryPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case batch, ok := <-batches:
+			if !ok {
+				return
+			}
+			done(p.Step(batch))
+		case <-rejected:
+			done(p.settle())
+		case f := <-p.inspect:
+			f()
+		case <-tick.C:
+			if p.expire(p.Compile.Ref.Expiries()) {
+				done(p.settle())
+			}
+		}
+	}
+}
+
+// Inspect runs f on the goroutine of Run, when the tables are at rest. It reports false if the context ended before.
+func (p *Pipeline) Inspect(ctx context.Context, f func(*Pipeline)) bool {
+	finished := make(chan struct{})
+	select {
+	case p.inspect <- func() { defer close(finished); f(p) }:
+		<-finished
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

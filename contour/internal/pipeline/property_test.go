@@ -1,0 +1,182 @@
+package pipeline_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/stagetest"
+	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/table"
+)
+
+const (
+	batchSize   = 20  // edits at once, at most
+	checkPeriod = 200 // edits between checks, about
+)
+
+// After any sequence of edits the result equals a build from scratch, of the same objects in another order.
+func TestIncrementalEqualsFromScratch(t *testing.T) {
+	world, source := newWorld(t)
+	sys, cfg := newSystem(t, config.Default()), config.Default()
+	for done, next := 0, checkPeriod; done < *edits && !t.Failed(); {
+		batch := world.Batch(batchSize)
+		done += len(batch)
+		sys.Step(batch)
+		if done < next {
+			continue
+		}
+		next += checkPeriod
+		fresh := newSystem(t, cfg)
+		fresh.Step(world.Objects())
+		if !sameState(t, fresh.state(), sys.state()) {
+			t.Fatalf("after %d edits the result is not that of a build from scratch", done)
+		}
+		checkPublished(t, sys)
+		cfg = otherConfig(source)
+		sys.Configure(cfg)
+	}
+}
+
+// What was added and removed again leaves nothing behind.
+func TestRemovalRestores(t *testing.T) {
+	world, source := newWorld(t)
+	base := world.Batch(100)
+	sys := newSystem(t, config.Default())
+	sys.Step(base)
+	before := sys.state()
+	former := map[kobj.Key]store.Change{}
+	for _, c := range base {
+		former[c.Key] = c
+	}
+	for range 20 {
+		added := world.Batch(batchSize)
+		sys.Step(added)
+		var undo []store.Change
+		for _, c := range added {
+			undo = append(undo, store.Change{Key: c.Key, Object: former[c.Key].Object})
+		}
+		source.Shuffle(len(undo), func(i, j int) { undo[i], undo[j] = undo[j], undo[i] })
+		sys.Step(undo)
+		if !sameState(t, before, sys.state()) {
+			t.FailNow()
+		}
+	}
+}
+
+// newWorld is a world whose edits can be replayed with the flag -seed, and another source of randomness.
+func newWorld(t *testing.T) (*stagetest.Random, *rand.Rand) {
+	t.Helper()
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Logf("replay with: go test ./internal/pipeline -run '^%s$' -seed %d -edits %d", t.Name(), s, *edits)
+	world, err := stagetest.NewRandom(rand.NewPCG(s, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return world, rand.New(rand.NewPCG(s, 2))
+}
+
+// otherConfig is the default configuration with some of what a user may change.
+func otherConfig(r *rand.Rand) config.Config {
+	c := config.Default()
+	switch r.IntN(6) {
+	case 0:
+		c.RootNamespaces = []string{"a"}
+	case 1:
+		c.IngressClassNames = []string{"other"}
+	case 2:
+		c.DisablePermitInsecure = true
+	case 3:
+		c.MinTLS = c.MaxTLS
+	case 4:
+		c.StatusAddresses = []string{"192.0.2.1", "lb.example.com"}
+	}
+	return c
+}
+
+// checkPublished checks what holds for any input: nothing that we make is invalid, and everything needed is there.
+func checkPublished(t testing.TB, sys *system) {
+	t.Helper()
+	for _, r := range sys.table.Rejections() {
+		t.Errorf("our own validation refuses %s, part %q: %s", r.Ref, r.Part, r.Message)
+	}
+	for _, v := range sys.table.All() {
+		for _, need := range v.Needs {
+			if sys.table.Get(need) == nil {
+				t.Errorf("%s needs %s, which does not exist", v.Ref, need)
+			}
+		}
+	}
+	checkClusters(t, sys)
+	checkTold(t, sys)
+}
+
+// checkClusters finds routes to clusters that do not exist, and names that are not unique.
+func checkClusters(t testing.TB, sys *system) {
+	t.Helper()
+	for _, v := range sys.table.All() {
+		if v.Ref.Type != table.Route {
+			continue
+		}
+		var rc routev3.RouteConfiguration
+		if err := proto.Unmarshal(v.Body(), &rc); err != nil {
+			t.Fatal(err)
+		}
+		domains := map[string]bool{}
+		for _, vh := range rc.GetVirtualHosts() {
+			for _, d := range vh.GetDomains() {
+				if domains[d] {
+					t.Errorf("%s has domain %s twice", v.Ref, d)
+				}
+				domains[d] = true
+			}
+			for _, name := range clustersOf(vh) {
+				if sys.table.Get(table.Ref{Type: table.Cluster, Name: name}) == nil {
+					t.Errorf("%s leads to cluster %s, which does not exist", v.Ref, name)
+				}
+			}
+		}
+	}
+}
+
+func clustersOf(vh *routev3.VirtualHost) []string {
+	var names []string
+	for _, r := range vh.GetRoutes() {
+		if c := r.GetRoute().GetCluster(); c != "" {
+			names = append(names, c)
+		}
+		for _, w := range r.GetRoute().GetWeightedClusters().GetClusters() {
+			names = append(names, w.GetName())
+		}
+	}
+	return names
+}
+
+// checkTold finds HTTPProxies whose status does not go with what is said about them.
+func checkTold(t testing.TB, sys *system) {
+	t.Helper()
+	for k, d := range values(sys.Status.Desired) {
+		if d == nil || d.HTTPProxy == nil {
+			continue
+		}
+		wrong := false
+		for _, said := range d.Diagnostics {
+			wrong = wrong || said.Severity == report.Error
+			if said.Object != k || said.Message == "" || said.Reason == "" || said.Type == "" {
+				t.Errorf("%s is told %+v", k, said)
+			}
+		}
+		if valid := d.HTTPProxy.CurrentStatus == "valid"; valid == wrong {
+			t.Errorf("%s is %s, and this is said: %v", k, d.HTTPProxy.CurrentStatus, d.Diagnostics)
+		}
+	}
+}

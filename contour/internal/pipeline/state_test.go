@@ -1,0 +1,111 @@
+package pipeline_test
+
+import (
+	"flag"
+	"log/slog"
+	"reflect"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/contour/internal/compile"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/pipeline"
+	"contour.example/contour/internal/semantic"
+	"contour.example/contour/internal/stagetest"
+	"contour.example/contour/internal/status"
+	"contour.example/contour/internal/xds/table"
+)
+
+// How the tests of this package are run.
+var (
+	update = flag.Bool("update", false, "rewrite the goldens under testdata")
+	seed   = flag.Uint64("seed", 0, "seed of the random edits; 0 takes another one each time")
+	edits  = flag.Int("edits", 10_000, "number of random edits")
+)
+
+// system is a pipeline with its table.
+type system struct {
+	*pipeline.Pipeline
+	table *table.Table
+}
+
+// newSystem is an empty system in which no derivation may fail.
+func newSystem(t testing.TB, c config.Config) *system {
+	t.Helper()
+	s := &system{table: table.New()}
+	s.Pipeline = pipeline.New(pipeline.Options{
+		Config: c, Table: s.table, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
+		Fault: func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) },
+	})
+	return s
+}
+
+// state is everything that a system made of its objects.
+type state struct {
+	Hosts      map[ir.HostKey]*ir.VirtualHost
+	Objects    map[kobj.Key]compile.Object
+	Statuses   map[kobj.Key]*status.Desired
+	Wanted     map[table.Ref]*table.Resource
+	Effective  map[table.Ref]effective
+	Rejections []table.Rejection
+}
+
+// effective is what sessions would send.
+type effective struct {
+	Version string
+	Body    string
+	Needs   []table.Ref
+}
+
+func (s *system) state() state {
+	out := state{
+		Hosts: values(s.Compile.VirtualHosts), Objects: values(s.Compile.Objects), Statuses: values(s.Status.Desired),
+		Wanted: map[table.Ref]*table.Resource{}, Effective: map[table.Ref]effective{}, Rejections: s.table.Rejections(),
+	}
+	for _, r := range s.Translate.All() {
+		out.Wanted[r.Ref] = r
+	}
+	for _, v := range s.table.All() {
+		out.Effective[v.Ref] = effective{Version: v.Hash, Body: string(v.Body()), Needs: v.Needs}
+	}
+	return out
+}
+
+// model is an Envoy that has what the system publishes.
+func (s *system) model(t testing.TB) *semantic.Envoy {
+	t.Helper()
+	e, err := semantic.New(semantic.Effective(s.table))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func values[K comparable, V any](from *memo.Table[K, V]) map[K]V {
+	out := map[K]V{}
+	from.Keys(func(k K) bool {
+		if v, ok := from.Peek(k); ok {
+			out[k] = v
+		}
+		return true
+	})
+	return out
+}
+
+// sameState compares part by part, so that the first stage that differs is named.
+func sameState(t testing.TB, want, got state) bool {
+	t.Helper()
+	w, g := reflect.ValueOf(want), reflect.ValueOf(got)
+	for i := range w.NumField() {
+		a, b := w.Field(i).Interface(), g.Field(i).Interface()
+		if !reflect.DeepEqual(a, b) {
+			t.Errorf("%s differ (-want +got):\n%s", w.Type().Field(i).Name, cmp.Diff(a, b))
+			return false
+		}
+	}
+	return true
+}

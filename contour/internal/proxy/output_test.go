@@ -1,0 +1,35 @@
+package proxy
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOutputPutsLinesTogether(t *testing.T) {
+	t.Parallel()
+	var got []string
+	o := &output{line: func(l string) { got = append(got, l) }}
+	for _, s := range []string{"a", "b\nc", "\n\n", "bad\xff\n", strings.Repeat("x", maxLineBytes), "yyy\nend"} {
+		if n, err := o.Write([]byte(s)); n != len(s) || err != nil {
+			t.Errorf("Write(%q) = %d, %v", s, n, err)
+		}
+	}
+	o.flush()
+	want := []string{"ab", "c", "", "bad\uFFFD", strings.Repeat("x", maxLineBytes), "end"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if got := o.tail(); got != strings.Join(want, "\n") {
+		t.Errorf("tail %q", got)
+	}
+}
+
+func TestSumActiveLeavesTheAdminEndpointOut(t *testing.T) {
+	t.Parallel()
+	const stats = "http.admin.downstream_rq_active: 1\nhttp.ingress_http.downstream_rq_active: 2\nhttp.ingress_https.downstream_rq_active: 3\n"
+	if got := sumActive(stats); got != 5 {
+		t.Errorf("got %d", got)
+	}
+}

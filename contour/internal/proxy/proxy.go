@@ -1,0 +1,158 @@
+// Package proxy runs an Envoy as a child process of the controller and does not
+// leave it behind.
+//
+// In goes where the binary, its bootstrap file and its admin socket are; out come
+// readiness, the lines that Envoy prints, and how it ended. The child has a process
+// group of its own, so that a signal from the terminal reaches the controller alone,
+// and the kernel kills it when the controller dies, however that happens.
+//
+// It must not know what Envoy is told to serve. It needs Linux.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// Options say what to run. All fields are required unless said otherwise.
+type Options struct {
+	Path        string // of the binary
+	Bootstrap   string // path of the bootstrap file
+	AdminSocket string // path of the unix socket that the bootstrap gives to the admin endpoint
+	Node        string
+	Cluster     string
+	Concurrency int    // worker threads
+	LogLevel    string // in Envoy's words
+	// Log gets each line that Envoy prints, in order, on a goroutine of its own; may be nil.
+	Log func(line string)
+}
+
+// Proxy is an Envoy that was started. Its methods may be called at any time, by any goroutine.
+type Proxy struct {
+	cmd    *exec.Cmd
+	output *output
+	admin  admin
+	done   chan struct{}
+	err    error // valid after done
+}
+
+// pipeTimeout bounds how long Wait reads on after Envoy has ended, in case that another process holds its output.
+const pipeTimeout = time.Second
+
+// Start starts Envoy and does not wait for it to be ready. That it ends at once is not an error of Start: see Done.
+func Start(o Options) (*Proxy, error) {
+	p := &Proxy{output: &output{line: o.Log}, admin: newAdmin(o.AdminSocket), done: make(chan struct{})}
+	p.cmd = exec.Command(o.Path, arguments(o)...)
+	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	p.cmd.WaitDelay = pipeTimeout
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	started := make(chan error)
+	go p.run(started)
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start Envoy: %w", err)
+	}
+	return p, nil
+}
+
+// arguments leave hot restart out: it keeps shared memory, which would stay behind.
+func arguments(o Options) []string {
+	return []string{
+		"--config-path", o.Bootstrap,
+		"--service-node", o.Node, "--service-cluster", o.Cluster,
+		"--concurrency", strconv.Itoa(o.Concurrency),
+		"--log-level", o.LogLevel,
+		"--disable-hot-restart",
+	}
+}
+
+// run keeps to one thread until Envoy has ended: Linux sends Pdeathsig when the thread that forked ends.
+func (p *Proxy) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	p.err = p.cmd.Wait()
+	p.output.flush()
+	close(p.done)
+}
+
+// PID is the id of the process, and of its process group.
+func (p *Proxy) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when Envoy has ended.
+func (p *Proxy) Done() <-chan struct{} { return p.done }
+
+// Err says how Envoy ended, with the last lines that it printed. It is nil until Done is closed and never after.
+func (p *Proxy) Err() error {
+	select {
+	case <-p.done:
+	default:
+		return nil
+	}
+	how := p.err
+	if how == nil {
+		how = errors.New("exit status 0")
+	}
+	if tail := p.output.tail(); tail != "" {
+		return fmt.Errorf("envoy has ended: %w; its last words:\n%s", how, tail)
+	}
+	return fmt.Errorf("envoy has ended: %w", how)
+}
+
+// Ready reports whether Envoy has its first complete configuration and takes connections.
+func (p *Proxy) Ready(ctx context.Context) bool { return p.admin.ready(ctx) }
+
+// The bounds of a stop.
+const (
+	drainTimeout = 5 * time.Second // for requests that are being answered
+	exitTimeout  = 5 * time.Second // from SIGTERM to SIGKILL
+)
+
+// Stop closes Envoy's listeners, lets the requests that are being answered end, and ends Envoy; each for a
+// bounded time. It returns when the process is gone.
+func (p *Proxy) Stop(ctx context.Context) {
+	p.drain(ctx)
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
+	timer := time.NewTimer(exitTimeout)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+	case <-timer.C:
+	}
+	_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // the whole group; fails only if nobody is left in it
+	<-p.done
+}
+
+// drainPeriod is how often a draining Envoy is asked whether requests are left.
+const drainPeriod = 50 * time.Millisecond
+
+func (p *Proxy) drain(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	if p.admin.closeListeners(ctx) != nil {
+		return // it is not up yet, or down already
+	}
+	tick := time.NewTicker(drainPeriod)
+	defer tick.Stop()
+	for {
+		if n, err := p.admin.activeRequests(ctx); err != nil || n == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-p.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}

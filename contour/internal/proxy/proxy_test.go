@@ -1,0 +1,119 @@
+package proxy_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"contour.example/contour/internal/proxy"
+)
+
+// patience is how long a loaded machine may take for what usually takes an instant.
+const patience = 30 * time.Second
+
+// start runs a shell script in the place of Envoy, which hands its lines to the channel.
+func start(t *testing.T, script string) (*proxy.Proxy, <-chan string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "envoy")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lines := make(chan string, 100)
+	p, err := proxy.Start(proxy.Options{
+		Path: path, Bootstrap: "envoy.json", AdminSocket: filepath.Join(t.TempDir(), "none"), Node: "node", Cluster: "cluster",
+		Concurrency: 1, LogLevel: "error", Log: func(l string) { lines <- l },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Stop(t.Context()) })
+	return p, lines
+}
+
+func receive[V any](t *testing.T, c <-chan V, what string) (v V) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		t.Fatal("no " + what)
+	}
+	return v
+}
+
+func TestErrSaysHowEnvoyEndedAndItsLastWords(t *testing.T) {
+	t.Parallel()
+	p, _ := start(t, "seq 100; printf 'cannot go on' >&2; exit 3")
+	receive(t, p.Done(), "end")
+	err := p.Err().Error()
+	if !strings.Contains(err, "exit status 3") || !strings.HasSuffix(err, "\n100\ncannot go on") {
+		t.Errorf("got %q", err)
+	}
+	if strings.Contains(err, "\n81\n") || !strings.Contains(err, "\n82\n") {
+		t.Errorf("not the last 20 lines: %q", err)
+	}
+}
+
+func TestErrOfACleanExitIsAnErrorToo(t *testing.T) {
+	t.Parallel()
+	p, _ := start(t, "exit 0")
+	receive(t, p.Done(), "end")
+	if err := p.Err(); err == nil || !strings.Contains(err.Error(), "exit status 0") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestErrIsNilWhileItRuns(t *testing.T) {
+	t.Parallel()
+	p, lines := start(t, "echo up; exec sleep 600")
+	receive(t, lines, "line")
+	if err := p.Err(); err != nil {
+		t.Error(err)
+	}
+	if p.Ready(t.Context()) {
+		t.Error("ready without an admin endpoint")
+	}
+}
+
+func TestStopAsksFirst(t *testing.T) {
+	t.Parallel()
+	p, lines := start(t, "trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.01; done")
+	receive(t, lines, "line")
+	p.Stop(t.Context())
+	if got := receive(t, lines, "line"); got != "asked" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestStopKillsTheGroup has a program that ignores SIGTERM, and so does its child.
+func TestStopKillsTheGroup(t *testing.T) {
+	t.Parallel()
+	p, lines := start(t, "trap '' TERM; sleep 600 & echo $!; wait")
+	child := receive(t, lines, "line")
+	p.Stop(t.Context())
+	for _, pid := range []string{child, fmt.Sprint(p.PID())} {
+		deadline := time.After(patience)
+		for running(pid) {
+			select {
+			case <-deadline:
+				t.Fatalf("process %s is left", pid)
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}
+}
+
+// running reports whether a process is there, zombies aside: those are for init to bury.
+func running(pid string) bool {
+	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+	return err == nil && !strings.Contains(string(stat), ") Z ")
+}
+
+func TestStartOfWhatIsNotThere(t *testing.T) {
+	t.Parallel()
+	if _, err := proxy.Start(proxy.Options{Path: "/no/such/envoy"}); err == nil || !strings.Contains(err.Error(), "/no/such/envoy") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,69 @@
+package dir
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+)
+
+// crdSchema is the part of an OpenAPI schema that matters here.
+type crdSchema struct {
+	Default    any                  `json:"default"`
+	Properties map[string]crdSchema `json:"properties"`
+	Items      *crdSchema           `json:"items"`
+}
+
+// defaults adds "path.field=value" for every default below a schema.
+func (s crdSchema) defaults(at string, out *[]string) {
+	for name, p := range s.Properties {
+		if p.Default != nil {
+			*out = append(*out, line(at, name, p.Default))
+		}
+		p.defaults(strings.TrimPrefix(at+"."+name, "."), out)
+	}
+	if s.Items != nil {
+		s.Items.defaults(at+"[]", out)
+	}
+}
+
+func line(at, field string, value any) string {
+	text, err := json.Marshal(value)
+	if err != nil {
+		panic(err)
+	}
+	return at + "." + field + "=" + string(text)
+}
+
+func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
+	text, err := os.ReadFile("../../../../manifests/crds/projectcontour.io_httpproxies.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd struct {
+		Spec struct {
+			Versions []struct {
+				Schema struct {
+					Spec crdSchema `json:"openAPIV3Schema"`
+				} `json:"schema"`
+			} `json:"versions"`
+		} `json:"spec"`
+	}
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	crd.Spec.Versions[0].Schema.Spec.Properties["spec"].defaults("spec", &want)
+	for _, d := range crdDefaults() {
+		got = append(got, line(d.at, d.field, d.value))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("defaults (-CRD +ours):\n%s", diff)
+	}
+}

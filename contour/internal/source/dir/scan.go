@@ -1,0 +1,138 @@
+package dir
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// listing is what a directory holds.
+type listing struct {
+	files    []found  // sorted by path
+	watch    []string // real paths of the directories whose changes matter, sorted
+	problems []Problem
+}
+
+// found is a manifest file.
+type found struct {
+	path  string // below the root as it was given
+	real  string // without symbolic links
+	stamp stamp
+}
+
+// stamp tells versions of a file apart, unless it is written twice within the resolution of its clock.
+type stamp struct {
+	real     string
+	size     int64
+	modified time.Time
+}
+
+// scan lists a directory and those below it. Names that start with a dot are passed over: editors keep their drafts
+// there, and Kubernetes the generations of a mounted ConfigMap. Symbolic links are followed.
+func scan(root string) (listing, error) {
+	s := scanner{}
+	if err := s.directory(root, nil); err != nil {
+		return listing{}, fmt.Errorf("read directory: %w", err)
+	}
+	if len(s.files) > maxFiles {
+		s.problem(root, "There are %d files; the first %d by path are read.", len(s.files), maxFiles)
+	}
+	slices.SortFunc(s.files, func(a, b found) int { return strings.Compare(a.path, b.path) })
+	s.files = s.files[:min(len(s.files), maxFiles)]
+	slices.Sort(s.watch)
+	s.watch = slices.Compact(s.watch)
+	return s.listing, nil
+}
+
+type scanner struct{ listing }
+
+func (s *scanner) problem(path, format string, args ...any) {
+	s.problems = append(s.problems, Problem{File: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// directory lists one directory; above are the real paths of those that it is in.
+func (s *scanner) directory(path string, above []string) error {
+	actual, err := resolve(path)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(actual)
+	if err != nil {
+		return err
+	}
+	s.watch = append(s.watch, actual)
+	above = append(above, actual)
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") {
+			s.entry(filepath.Join(path, e.Name()), above)
+		}
+	}
+	return nil
+}
+
+// resolve is the absolute path without symbolic links.
+func resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
+}
+
+func (s *scanner) entry(path string, above []string) {
+	actual, err := resolve(path)
+	if err != nil { // gone meanwhile, or a link to nowhere
+		s.unreadable(path)
+		return
+	}
+	info, err := os.Stat(actual)
+	switch {
+	case err != nil:
+		s.unreadable(path)
+	case info.IsDir():
+		s.below(path, actual, above)
+	case info.Mode().IsRegular() && manifest(path):
+		s.file(path, actual, info, above)
+	}
+}
+
+func (s *scanner) unreadable(path string) {
+	if _, err := os.Lstat(path); err == nil && manifest(path) {
+		s.problem(path, "The file cannot be read: its link leads nowhere.")
+	}
+}
+
+func (s *scanner) below(path, actual string, above []string) {
+	switch {
+	case slices.Contains(above, actual):
+		s.problem(path, "The directory is a link to one that it is in; it is not read.")
+	case len(above) >= maxDepth:
+		s.problem(path, "The directory is more than %d levels deep; it is not read.", maxDepth)
+	default:
+		if err := s.directory(path, slices.Clip(above)); err != nil {
+			s.problem(path, "The directory cannot be read: %s.", cause(err))
+		}
+	}
+}
+
+func (s *scanner) file(path, actual string, info fs.FileInfo, above []string) {
+	if home := filepath.Dir(actual); home != above[len(above)-1] {
+		s.watch = append(s.watch, home)
+	}
+	s.files = append(s.files, found{
+		path: path, real: actual,
+		stamp: stamp{real: actual, size: info.Size(), modified: info.ModTime()},
+	})
+}
+
+func manifest(path string) bool {
+	switch filepath.Ext(path) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
+}

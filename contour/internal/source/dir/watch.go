@@ -1,0 +1,189 @@
+package dir
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// Whoever writes files does so in several steps. A burst of events is over when nothing happened for the quiet time,
+// and is cut off after the longest time.
+const (
+	quiet   = 50 * time.Millisecond
+	longest = time.Second
+)
+
+// Watch reads a directory and calls f with what it holds, and again after every change, until the context is done.
+// It returns an error if the directory cannot be read at first, or can no longer be watched. f is not called
+// from two goroutines at once. A directory that goes away leaves everything as it was until it is back.
+func Watch(ctx context.Context, root string, log *slog.Logger, f func(Batch)) error {
+	events, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch directory: %w", err)
+	}
+	defer events.Close()
+	w, err := newWatcher(root, events, log)
+	if err != nil {
+		return err
+	}
+	if _, err := w.read(nil); err != nil {
+		return err
+	}
+	f(w.dir.batch())
+	for {
+		d, err := w.wait(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("watch directory: %w", err)
+		}
+		changed, err := w.read(d)
+		if err != nil {
+			changed = w.away(err)
+		}
+		if changed {
+			f(w.dir.batch())
+		}
+	}
+}
+
+// watcher keeps a directory up to date.
+type watcher struct {
+	dir     *directory
+	root    string // as its parent tells of it
+	events  *fsnotify.Watcher
+	watched map[string]fs.FileInfo // by real path
+	log     *slog.Logger
+}
+
+func newWatcher(root string, events *fsnotify.Watcher, log *slog.Logger) (*watcher, error) {
+	absolute, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("read directory: %w", err)
+	}
+	parent, err := resolve(filepath.Dir(absolute))
+	if err != nil {
+		return nil, fmt.Errorf("read directory: %w", err)
+	}
+	return &watcher{
+		dir: newDirectory(root), root: filepath.Join(parent, filepath.Base(absolute)),
+		events: events, watched: map[string]fs.FileInfo{}, log: log,
+	}, nil
+}
+
+// dirty is what events told about.
+type dirty struct {
+	all   bool // events were lost
+	paths map[string]bool
+}
+
+func (d *dirty) file(f found) bool { return d.all || d.paths[f.path] || d.paths[f.real] }
+
+// read brings the directory up to date, and watches all that belongs to it. What is not watched yet may have
+// changed while it was read, so that it is read again.
+func (w *watcher) read(d *dirty) (changed bool, err error) {
+	var told func(found) bool
+	if d != nil {
+		told = d.file
+	}
+	for {
+		more, err := w.dir.refresh(told)
+		changed = changed || more
+		if err != nil || !w.follow() {
+			return changed, err
+		}
+	}
+}
+
+// follow watches exactly what the directory consists of, and its parent: there one sees that the root
+// is replaced. It reports whether any of it is new.
+func (w *watcher) follow() bool {
+	wanted := append(slices.Clone(w.dir.watch), filepath.Dir(w.root))
+	for path := range w.watched {
+		if !slices.Contains(wanted, path) {
+			_ = w.events.Remove(path) // it has removed itself if the directory is gone
+			delete(w.watched, path)
+		}
+	}
+	grew := false
+	for _, path := range wanted {
+		grew = w.watch(path) || grew
+	}
+	return grew
+}
+
+// watch adds a directory, or the one that has taken its place, and reports whether it is new.
+func (w *watcher) watch(path string) bool {
+	info, err := os.Stat(path)
+	if err != nil {
+		return false // its parent tells when it is back
+	}
+	if former := w.watched[path]; former != nil {
+		if os.SameFile(former, info) && slices.Contains(w.events.WatchList(), path) {
+			return false
+		}
+		_ = w.events.Remove(path)
+	}
+	if err := w.events.Add(path); err != nil {
+		w.log.Warn("cannot watch directory", "path", path, "error", err)
+		return false
+	}
+	w.watched[path] = info
+	return true
+}
+
+// wait returns what a burst of events told about, once it is over.
+func (w *watcher) wait(ctx context.Context) (*dirty, error) {
+	d := &dirty{paths: map[string]bool{}}
+	var over, end <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-over:
+			return d, nil
+		case <-end:
+			return d, nil
+		case err, ok := <-w.events.Errors:
+			if !ok || !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return nil, err
+			}
+			d.all = true
+		case e, ok := <-w.events.Events:
+			switch {
+			case !ok:
+				return nil, fsnotify.ErrClosed
+			case w.foreign(e.Name):
+				continue
+			}
+			d.paths[e.Name] = true
+		}
+		over = time.After(quiet)
+		if end == nil {
+			end = time.After(longest)
+		}
+	}
+}
+
+// foreign reports whether an event is about a neighbour of the root.
+func (w *watcher) foreign(path string) bool {
+	home := filepath.Dir(w.root)
+	return filepath.Dir(path) == home && path != w.root && !slices.Contains(w.dir.watch, home)
+}
+
+// away notes that the directory cannot be read, and reports whether that is new.
+func (w *watcher) away(err error) bool {
+	p := []Problem{{File: w.dir.root, Message: fmt.Sprintf("The directory cannot be read: %s. Its objects stay as they were.", cause(err))}}
+	changed := !slices.Equal(w.dir.problems, p)
+	w.dir.problems = p
+	return changed
+}

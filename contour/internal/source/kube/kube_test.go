@@ -1,0 +1,214 @@
+package kube
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/client-go/rest"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/store"
+)
+
+// patience bounds how long a test waits for what has to come.
+const patience = 20 * time.Second
+
+func start(t *testing.T, c *rest.Config, o Options) (*Source, <-chan []store.Change) {
+	t.Helper()
+	o.Config, o.Log = c, slog.New(slog.DiscardHandler)
+	s, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	out := make(chan []store.Change)
+	var running sync.WaitGroup
+	running.Go(func() { s.Run(ctx, out) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	return s, out
+}
+
+func receive(t *testing.T, out <-chan []store.Change) []store.Change {
+	t.Helper()
+	select {
+	case b := <-out:
+		return b
+	case <-time.After(patience):
+		t.Fatal("no batch came")
+		return nil
+	}
+}
+
+// await receives until a change of the object has come, and returns it.
+func await(t *testing.T, out <-chan []store.Change, k kobj.Key) store.Change {
+	t.Helper()
+	for {
+		for _, c := range receive(t, out) {
+			if c.Key == k {
+				return c
+			}
+		}
+	}
+}
+
+func names(batch []store.Change) []string {
+	var out []string
+	for _, c := range batch {
+		out = append(out, c.Key.String())
+	}
+	slices.Sort(out)
+	return out
+}
+
+func fill(s *apiServer) {
+	s.put("HTTPProxy", "default", "web", object{"spec": object{"virtualhost": object{"fqdn": "a.example.com"}}})
+	s.put("TLSCertificateDelegation", "default", "all", object{"spec": object{"delegations": []any{}}})
+	s.put("Ingress", "other", "web", object{"spec": object{}})
+	s.put("Service", "default", "web", object{"spec": object{"ports": []any{object{"port": 80}}}})
+	s.put("Secret", "default", "cert", object{"type": "kubernetes.io/tls", "data": object{"tls.crt": "QQ=="}})
+	s.put("EndpointSlice", "default", "web-1", object{"addressType": "IPv4", "endpoints": []any{}})
+}
+
+func everything() []string {
+	return []string{
+		"EndpointSlice default/web-1", "HTTPProxy default/web", "Ingress other/web", "Secret default/cert",
+		"Service default/web", "TLSCertificateDelegation default/all",
+	}
+}
+
+func TestTheFirstBatchIsEverythingOnceEveryKindIsListed(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	fill(api)
+	release := api.hold("secrets")
+	s, out := start(t, config, Options{})
+	time.AfterFunc(300*time.Millisecond, release) // long after the others; a batch before that would lack the Secret
+	if diff := cmp.Diff(everything(), names(receive(t, out))); diff != "" {
+		t.Errorf("first batch (-want +got):\n%s", diff)
+	}
+	o, ok := s.Get(kobj.Of(kobj.HTTPProxy, "default", "web"))
+	if p, is := o.(*contourv1.HTTPProxy); !ok || !is || p.Spec.VirtualHost.Fqdn != "a.example.com" {
+		t.Errorf("Get = %+v, %t", o, ok)
+	}
+	if _, ok := s.Get(kobj.Of(kobj.HTTPProxy, "default", "none")); ok {
+		t.Error("Get of what is not there")
+	}
+}
+
+func TestChangesAndDeletionsFollow(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	fill(api)
+	observed := make(chan kobj.Key, 100)
+	s, out := start(t, config, Options{Observe: func(k kobj.Key) { observed <- k }})
+	receive(t, out)
+
+	k := kobj.Of(kobj.HTTPProxy, "default", "web")
+	api.put("HTTPProxy", "default", "web", object{"spec": object{"virtualhost": object{"fqdn": "b.example.com"}}})
+	if p, ok := await(t, out, k).Object.(*contourv1.HTTPProxy); !ok || p.Spec.VirtualHost.Fqdn != "b.example.com" {
+		t.Errorf("changed to %+v", p)
+	}
+	api.put("HTTPProxy", "default", "web", nil)
+	if c := await(t, out, k); c.Object != nil {
+		t.Errorf("deleted, but %+v came", c.Object)
+	}
+	if _, ok := s.Get(k); ok {
+		t.Error("Get of what was deleted")
+	}
+	for range 4 { // three states of the proxy, and the Ingress
+		select {
+		case k := <-observed:
+			if k.Kind != kobj.HTTPProxy && k.Kind != kobj.Ingress {
+				t.Errorf("%s observed", k)
+			}
+		case <-time.After(patience):
+			t.Fatal("a change was not observed")
+		}
+	}
+}
+
+func TestABurstIsMergedForEachObject(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	observed := make(chan kobj.Key, 10_000)
+	_, out := start(t, config, Options{Observe: func(k kobj.Key) { observed <- k }})
+	receive(t, out)
+	for range 1000 {
+		api.put("HTTPProxy", "default", "web", object{"spec": object{}})
+	}
+	api.put("HTTPProxy", "default", "last", object{"spec": object{}})
+	last := kobj.Of(kobj.HTTPProxy, "default", "last")
+	for seen := false; !seen; {
+		select {
+		case k := <-observed:
+			seen = k == last
+		case <-time.After(patience):
+			t.Fatal("the last change was not observed")
+		}
+	}
+	changes := 0
+	for found := false; !found; {
+		for _, c := range receive(t, out) {
+			changes++
+			found = found || c.Key == last
+		}
+	}
+	if changes > 4 { // two, or some more where the receiver was faster than the merge
+		t.Errorf("%d changes of two objects", changes)
+	}
+}
+
+func TestAMissingKindBlocksNothingAndIsWatchedOnceItAppears(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	fill(api)
+	api.hide("projectcontour.io", true)
+	_, out := start(t, config, Options{})
+	first := receive(t, out)
+	want := slices.DeleteFunc(everything(), func(s string) bool {
+		return strings.HasPrefix(s, "HTTPProxy") || strings.HasPrefix(s, "TLSCertificateDelegation")
+	})
+	if diff := cmp.Diff(want, names(first)); diff != "" {
+		t.Errorf("first batch (-want +got):\n%s", diff)
+	}
+	api.hide("projectcontour.io", false)
+	if c := await(t, out, kobj.Of(kobj.HTTPProxy, "default", "web")); c.Object == nil {
+		t.Error("the kind appeared, but its object is told as deleted")
+	}
+}
+
+func TestOnlyTheNamespacesAskedForAreWatched(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	fill(api)
+	s, out := start(t, config, Options{Namespaces: []string{"other", "third", "other"}})
+	if diff := cmp.Diff([]string{"Ingress other/web"}, names(receive(t, out))); diff != "" {
+		t.Errorf("first batch (-want +got):\n%s", diff)
+	}
+	if _, ok := s.Get(kobj.Of(kobj.Ingress, "other", "web")); !ok {
+		t.Error("Get does not find the Ingress")
+	}
+	for _, r := range api.asked() {
+		if !strings.Contains(r, "/namespaces/other/") && !strings.Contains(r, "/namespaces/third/") {
+			t.Errorf("request for %s", r)
+		}
+	}
+}
+
+func TestSecretsAreSelectedByTheAPIServer(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	_, out := start(t, config, Options{})
+	receive(t, out)
+	want := "/api/v1/secrets?type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1"
+	if !slices.Contains(api.asked(), want) {
+		t.Errorf("requests %q, want %q among them", api.asked(), want)
+	}
+}

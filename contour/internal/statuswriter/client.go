@@ -1,0 +1,105 @@
+package statuswriter
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/kobj"
+)
+
+// fieldManager is the name under which the API server notes what was written.
+const fieldManager = "contour"
+
+// reporter is the name under which Events are written.
+const reporter = "projectcontour.io/contour"
+
+// API is the Client of a real API server.
+type API struct {
+	clients map[schema.GroupVersion]rest.Interface
+}
+
+// NewAPI is a Client for the API server of the configuration, whose rate limits are ignored: the limit of 5
+// requests a second that clients have by default would need half an hour for the first statuses of 10,000 objects.
+// What bounds the load is the number of workers, and API Priority and Fairness on the other side.
+func NewAPI(c *rest.Config) (*API, error) {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	for _, add := range []func(*runtime.Scheme) error{networkingv1.AddToScheme, eventsv1.AddToScheme, contourv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("scheme: %w", err)
+		}
+	}
+	a := &API{clients: map[schema.GroupVersion]rest.Interface{}}
+	for _, gv := range []schema.GroupVersion{networkingv1.SchemeGroupVersion, eventsv1.SchemeGroupVersion, contourv1.GroupVersion} {
+		client, err := rest.RESTClientFor(clientConfig(c, scheme, gv))
+		if err != nil {
+			return nil, fmt.Errorf("client of %s: %w", gv, err)
+		}
+		a.clients[gv] = client
+	}
+	return a, nil
+}
+
+func clientConfig(c *rest.Config, scheme *runtime.Scheme, gv schema.GroupVersion) *rest.Config {
+	c = rest.CopyConfig(c)
+	c.QPS, c.RateLimiter = -1, nil
+	c.GroupVersion, c.APIPath = &gv, "/apis"
+	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
+	return c
+}
+
+// PatchStatus implements Client for HTTPProxies and Ingresses.
+func (a *API) PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (metav1.Object, error) {
+	switch k.Kind {
+	case kobj.HTTPProxy:
+		var p contourv1.HTTPProxy
+		return &p, a.patch(ctx, contourv1.HTTPProxyGVR, k.Name, patch, &p)
+	case kobj.Ingress:
+		var i networkingv1.Ingress
+		return &i, a.patch(ctx, networkingv1.SchemeGroupVersion.WithResource("ingresses"), k.Name, patch, &i)
+	default:
+		return nil, fmt.Errorf("status of %s: kind has none to write", k)
+	}
+}
+
+func (a *API) patch(ctx context.Context, gvr schema.GroupVersionResource, n kobj.Name, patch []byte, into runtime.Object) error {
+	return a.clients[gvr.GroupVersion()].Patch(types.MergePatchType).
+		Namespace(n.Namespace).Resource(gvr.Resource).Name(n.Name).SubResource("status").
+		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Into(into)
+}
+
+// CreateEvent implements Client.
+func (a *API) CreateEvent(ctx context.Context, e Event) error {
+	return a.clients[eventsv1.SchemeGroupVersion].Post().
+		Namespace(e.Regarding.Namespace).Resource("events").
+		Param("fieldManager", fieldManager).Body(e.object()).Do(ctx).Error()
+}
+
+// object is the Event as the API has it.
+func (e Event) object() *eventsv1.Event {
+	return &eventsv1.Event{
+		TypeMeta:   metav1.TypeMeta{APIVersion: eventsv1.SchemeGroupVersion.String(), Kind: "Event"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: e.Regarding.Namespace, Name: e.Name},
+		EventTime:  metav1.NewMicroTime(e.Time),
+
+		ReportingController: reporter, ReportingInstance: cut(e.Instance, 128),
+		Type: corev1.EventTypeWarning, Reason: e.Reason, Action: "Reconcile", Note: e.Note,
+		Regarding: corev1.ObjectReference{
+			APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: string(e.Regarding.Kind),
+			Namespace: e.Regarding.Namespace, Name: e.Regarding.Name.Name,
+			UID: types.UID(e.UID), ResourceVersion: e.ResourceVersion,
+		},
+	}
+}

@@ -1,0 +1,197 @@
+// Package server is the xDS server: delta ADS over gRPC, one session per Envoy stream.
+//
+// In go the tables of the fleets and the requests of Envoys; out go responses, and verdicts
+// back into the tables. What is sent when is decided by package session; here are the stream,
+// its goroutines and the clock. A client that does not read holds up its own stream only.
+//
+// It must not look into resources, nor change a table except by verdicts.
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"contour.example/contour/internal/xds/server/session"
+	"contour.example/contour/internal/xds/table"
+)
+
+// Options is what a Server needs. Fleet is required.
+type Options struct {
+	// Fleet is the table for an Envoy. An error refuses the Envoy: with its gRPC status if it
+	// has one, else as permission denied.
+	Fleet func(*corev3.Node) (*table.Table, error)
+	Log   *slog.Logger // nil: no logs
+	Hooks Hooks
+
+	Limits    session.Limits
+	NodeBytes int // of an Envoy's description of itself; 0: 64 KiB
+}
+
+// Hooks are told what happens, for metrics; any of them may be nil. They are called by many
+// goroutines and must not wait.
+type Hooks struct {
+	Connected    func(node string)
+	Disconnected func(node string)
+	Sent         func(t table.Type, resources, removed, bytes int)
+	Acked        func(t table.Type)
+	Nacked       func(t table.Type)
+	Overdue      func(session.Overdue)
+}
+
+// Server implements the aggregated discovery service.
+type Server struct {
+	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
+	options Options
+	stop    func()
+	stopped chan struct{}
+
+	mu       sync.Mutex
+	sessions map[*stream]struct{}
+}
+
+// New is a server for these fleets.
+func New(options Options) *Server {
+	if options.Log == nil {
+		options.Log = slog.New(slog.DiscardHandler)
+	}
+	if options.NodeBytes == 0 {
+		options.NodeBytes = 64 << 10
+	}
+	stopped := make(chan struct{})
+	return &Server{
+		options: options, stopped: stopped, sessions: map[*stream]struct{}{},
+		stop: sync.OnceFunc(func() { close(stopped) }),
+	}
+}
+
+// Register adds the service to a gRPC server.
+func (s *Server) Register(to grpc.ServiceRegistrar) {
+	discoveryv3.RegisterAggregatedDiscoveryServiceServer(to, s)
+}
+
+// Stop ends all streams and refuses new ones, so that a gRPC server can stop gracefully;
+// Envoys keep what they have and connect to another replica.
+func (s *Server) Stop() { s.stop() }
+
+// StreamAggregatedResources refuses the state-of-the-world variant.
+func (s *Server) StreamAggregatedResources(discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
+	return status.Error(codes.Unimplemented, "only delta xDS is served: set api_type DELTA_GRPC in the bootstrap's ads_config")
+}
+
+// DeltaAggregatedResources serves one Envoy until it leaves or the server stops.
+func (s *Server) DeltaAggregatedResources(rpc discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	requests, failed := receive(rpc)
+	first, err := s.first(rpc.Context(), requests, failed)
+	if err != nil {
+		return ignoreEOF(err)
+	}
+	t, err := s.fleet(first.GetNode())
+	if err != nil {
+		return err
+	}
+	stream := newStream(s, t, first.GetNode())
+	defer stream.watch.Close()
+	s.join(stream)
+	defer s.leave(stream)
+	return ignoreEOF(stream.run(rpc, first, requests, failed))
+}
+
+// first is the request that says who the client is.
+func (s *Server) first(ctx context.Context, requests <-chan *discoveryv3.DeltaDiscoveryRequest, failed <-chan error) (*discoveryv3.DeltaDiscoveryRequest, error) {
+	select {
+	case request := <-requests:
+		return request, nil
+	case err := <-failed:
+		return nil, err
+	case <-s.stopped:
+		return nil, errStopped()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (s *Server) fleet(node *corev3.Node) (*table.Table, error) {
+	if size := proto.Size(node); size > s.options.NodeBytes {
+		return nil, status.Errorf(codes.ResourceExhausted, "the node description has %d bytes, more than %d", size, s.options.NodeBytes)
+	}
+	t, err := s.options.Fleet(node)
+	if err == nil {
+		return t, nil
+	}
+	s.options.Log.Warn("refused an Envoy", "node", node.GetId(), "error", err)
+	if _, ok := status.FromError(err); ok {
+		return nil, err
+	}
+	return nil, status.Error(codes.PermissionDenied, err.Error())
+}
+
+func (s *Server) join(stream *stream) {
+	s.mu.Lock()
+	s.sessions[stream] = struct{}{}
+	s.mu.Unlock()
+	s.options.Log.Info("Envoy connected", "node", stream.node.GetId())
+	if f := s.options.Hooks.Connected; f != nil {
+		f(stream.node.GetId())
+	}
+}
+
+func (s *Server) leave(stream *stream) {
+	s.mu.Lock()
+	delete(s.sessions, stream)
+	s.mu.Unlock()
+	s.options.Log.Info("Envoy disconnected", "node", stream.node.GetId())
+	if f := s.options.Hooks.Disconnected; f != nil {
+		f(stream.node.GetId())
+	}
+}
+
+// Session describes one connected Envoy.
+type Session struct {
+	Node  string
+	Since time.Time
+	Seq   uint64 // of the last publish that the session knows; if it is also quiet, Envoy has all of it
+	session.Snapshot
+}
+
+// Sessions describes the connected Envoys, sorted by node and time.
+func (s *Server) Sessions() []Session {
+	s.mu.Lock()
+	streams := make([]*stream, 0, len(s.sessions))
+	for stream := range s.sessions {
+		streams = append(streams, stream)
+	}
+	s.mu.Unlock()
+	out := make([]Session, 0, len(streams))
+	for _, stream := range streams {
+		out = append(out, stream.describe())
+	}
+	slices.SortFunc(out, func(a, b Session) int {
+		if c := strings.Compare(a.Node, b.Node); c != 0 {
+			return c
+		}
+		return a.Since.Compare(b.Since)
+	})
+	return out
+}
+
+func errStopped() error { return status.Error(codes.Unavailable, "the server is stopping") }
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,424 @@
+package session_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/genproto/googleapis/rpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"contour.example/contour/internal/xds/server/session"
+	"contour.example/contour/internal/xds/table"
+)
+
+type (
+	response        = discoveryv3.DeltaDiscoveryResponse
+	request         = discoveryv3.DeltaDiscoveryRequest
+	resourceMessage = discoveryv3.Resource
+)
+
+// Bodies in these tests are texts: "text;needs=CDS:a,EDS:b;". A body with BAD in it is refused.
+func body(text string, needs ...table.Ref) []byte {
+	var names []string
+	for _, n := range needs {
+		names = append(names, n.Type.String()+":"+n.Name)
+	}
+	return fmt.Appendf(nil, "%s;needs=%s;", text, strings.Join(names, ","))
+}
+
+func needsOf(text string) []table.Ref {
+	var refs []table.Ref
+	for chunk := range strings.SplitSeq(text, "needs=") {
+		list, _, found := strings.Cut(chunk, ";")
+		if !found {
+			continue
+		}
+		for n := range strings.SplitSeq(list, ",") {
+			service, name, ok := strings.Cut(n, ":")
+			for _, t := range table.Types() {
+				if ok && t.String() == service {
+					refs = append(refs, table.Ref{Type: t, Name: name})
+				}
+			}
+		}
+	}
+	return refs
+}
+
+func simple(ref table.Ref, text string, needs ...table.Ref) *table.Resource {
+	return &table.Resource{Ref: ref, Body: body(text, needs...), Needs: needs}
+}
+
+func composite(ref table.Ref, header string, parts ...table.Part) *table.Resource {
+	return &table.Resource{Ref: ref, Body: protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), header), Field: 2, Parts: parts}
+}
+
+func part(name, text string, needs ...table.Ref) table.Part {
+	return table.Part{Name: name, Body: body(name+":"+text, needs...), Needs: needs}
+}
+
+func cds(name string) table.Ref { return table.Ref{Type: table.Cluster, Name: name} }
+func eds(name string) table.Ref { return table.Ref{Type: table.Endpoint, Name: name} }
+func sds(name string) table.Ref { return table.Ref{Type: table.Secret, Name: name} }
+func lds(name string) table.Ref { return table.Ref{Type: table.Listener, Name: name} }
+func rds(name string) table.Ref { return table.Ref{Type: table.Route, Name: name} }
+
+// client behaves like Envoy: it subscribes to all clusters and listeners, and by name to what
+// those need; it answers CDS responses in order, each when its clusters are warm; it applies
+// an arbitrary part of a response that it refuses. It checks every message.
+type client struct {
+	t       *testing.T
+	name    string
+	chance  func(n int) bool // true once in n times
+	noNames bool             // its words name no resource
+
+	has      map[table.Ref]string // what it uses
+	warming  map[table.Ref]string // clusters that wait for endpoints and secrets
+	version  map[table.Ref]string // what it reports on reconnect
+	unsure   map[table.Ref]bool   // reported version may be older than what it uses
+	fed      map[table.Ref]bool   // answered by name since the last update of a cluster that needs it
+	subs     map[table.Type]map[string]bool
+	refused  map[string]bool     // bodies that were refused alone
+	refusing map[*request]string // the same, while the server does not know yet
+
+	acks     []*request // CDS answers, waiting for their turn
+	waitsFor []([]table.Ref)
+	up       []*request
+	got      map[table.Type]int // resources received
+	nacks    int
+}
+
+func newClient(t *testing.T, name string, chance func(int) bool) *client {
+	c := &client{
+		t: t, name: name, chance: chance,
+		has: map[table.Ref]string{}, warming: map[table.Ref]string{}, version: map[table.Ref]string{}, unsure: map[table.Ref]bool{},
+		fed: map[table.Ref]bool{}, refused: map[string]bool{},
+	}
+	c.connect()
+	return c
+}
+
+// connect starts a stream; what was on its way is lost.
+func (c *client) connect() {
+	c.up, c.acks, c.waitsFor, c.got = nil, nil, nil, map[table.Type]int{}
+	c.refusing = map[*request]string{}
+	if c.subs == nil {
+		c.subs = map[table.Type]map[string]bool{table.Endpoint: {}, table.Secret: {}, table.Route: {}}
+	}
+	for _, t := range table.Types() {
+		r := &request{TypeUrl: t.URL(), InitialResourceVersions: map[string]string{}}
+		for ref, v := range c.version {
+			if ref.Type == t {
+				r.InitialResourceVersions[ref.Name] = v
+			}
+		}
+		r.ResourceNamesSubscribe = slices.Sorted(maps.Keys(c.subs[t]))
+		if t == table.Cluster || t == table.Listener || len(r.ResourceNamesSubscribe) > 0 {
+			c.up = append(c.up, r)
+		}
+	}
+}
+
+// receive handles a response. exempt are needs that could not be met when it was made.
+func (c *client) receive(resp *response, exempt map[table.Ref]bool) {
+	t, _ := table.TypeOf(resp.GetTypeUrl())
+	for _, name := range resp.GetRemovedResources() {
+		c.remove(table.Ref{Type: t, Name: name})
+	}
+	bad := c.bad(resp)
+	all := bad == nil || t == table.Cluster || t == table.Listener
+	var waits []table.Ref
+	for _, r := range resp.GetResources() {
+		ref := table.Ref{Type: t, Name: r.GetName()}
+		text := string(r.GetResource().GetValue())
+		c.got[t]++
+		c.check(ref, text, exempt)
+		c.fed[ref] = true // a refused answer ends the waiting as well
+		if slices.Contains(bad, r) || !all && c.chance(2) {
+			continue
+		}
+		if c.subs[t] != nil && !c.subs[t][ref.Name] {
+			continue // unsubscribed meanwhile
+		}
+		c.apply(ref, text)
+		waits = append(waits, ref)
+		if bad == nil {
+			c.version[ref] = r.GetVersion()
+			delete(c.unsure, ref)
+		} else {
+			c.unsure[ref] = true
+		}
+	}
+	answer := &request{TypeUrl: resp.GetTypeUrl(), ResponseNonce: resp.GetNonce()}
+	if bad != nil {
+		answer.ErrorDetail = &status.Status{Code: 13, Message: c.words(t, bad)}
+		c.nacks++
+		if len(resp.GetResources()) == 1 || !c.noNames && (t == table.Cluster || t == table.Listener) && len(bad) == 1 {
+			c.refusing[answer] = string(bad[0].GetResource().GetValue())
+		}
+	}
+	c.warmUp()
+	c.answer(t, answer, waits)
+	c.subscribe()
+}
+
+func (c *client) bad(resp *response) []*discoveryv3.Resource {
+	var bad []*discoveryv3.Resource
+	for _, r := range resp.GetResources() {
+		if strings.Contains(string(r.GetResource().GetValue()), "BAD") {
+			bad = append(bad, r)
+		}
+	}
+	return bad
+}
+
+func (c *client) words(t table.Type, bad []*discoveryv3.Resource) string {
+	if c.noNames || t == table.Secret || t == table.Endpoint {
+		return "something is wrong"
+	}
+	words := "Error adding/updating:"
+	for _, r := range bad {
+		words += " " + r.GetName() + ": wrong"
+	}
+	return words
+}
+
+// check holds what a message must never do.
+func (c *client) check(ref table.Ref, text string, exempt map[table.Ref]bool) {
+	if c.refused[text] {
+		c.t.Errorf("%s: %v was sent again although it was refused: %s", c.name, ref, text)
+	}
+	for _, need := range needsOf(text) {
+		if need.Type == table.Cluster && c.has[need] == "" && !exempt[need] {
+			c.t.Errorf("%s: %v was sent before the client had %v", c.name, ref, need)
+		}
+	}
+}
+
+func (c *client) remove(ref table.Ref) {
+	for holder, text := range c.has {
+		if c.has[ref] != "" && slices.Contains(needsOf(text), ref) {
+			c.t.Errorf("%s: %v was removed although %v needs it", c.name, ref, holder)
+		}
+	}
+	delete(c.has, ref)
+	delete(c.version, ref)
+	delete(c.warming, ref)
+	delete(c.unsure, ref)
+	c.fed[ref] = true
+	c.warmUp()
+}
+
+func (c *client) apply(ref table.Ref, text string) {
+	if ref.Type != table.Cluster {
+		c.has[ref] = text
+		return
+	}
+	c.warming[ref] = text
+	for _, need := range needsOf(text) {
+		if need.Type == table.Endpoint || !c.subs[need.Type][need.Name] {
+			delete(c.fed, need)
+		}
+	}
+}
+
+// warmUp puts clusters to use that have all that they wait for.
+func (c *client) warmUp() {
+	for ref, text := range c.warming {
+		if !slices.ContainsFunc(needsOf(text), func(n table.Ref) bool { return !c.fed[n] }) {
+			c.has[ref] = text
+			delete(c.warming, ref)
+		}
+	}
+}
+
+// giveUp ends the waiting for what does not exist; Envoy does so after 15 seconds.
+func (c *client) giveUp(tab *table.Table) bool {
+	gave := false
+	for _, text := range c.warming {
+		for _, need := range needsOf(text) {
+			if !c.fed[need] && tab.Get(need) == nil {
+				c.fed[need], gave = true, true
+			}
+		}
+	}
+	c.warmUp()
+	return gave
+}
+
+func (c *client) answer(t table.Type, answer *request, waits []table.Ref) {
+	if t != table.Cluster {
+		c.up = append(c.up, answer)
+		return
+	}
+	c.acks, c.waitsFor = append(c.acks, answer), append(c.waitsFor, waits)
+}
+
+// release sends the CDS answers whose turn has come.
+func (c *client) release() {
+	for len(c.acks) > 0 {
+		if slices.ContainsFunc(c.waitsFor[0], func(r table.Ref) bool { return c.warming[r] != "" }) {
+			return
+		}
+		c.up = append(c.up, c.acks[0])
+		c.acks, c.waitsFor = c.acks[1:], c.waitsFor[1:]
+	}
+}
+
+// subscribe asks for what is needed and gives up what is not.
+func (c *client) subscribe() {
+	want := map[table.Type]map[string]bool{table.Endpoint: {}, table.Secret: {}, table.Route: {}}
+	for _, held := range []map[table.Ref]string{c.has, c.warming} {
+		for ref, text := range held {
+			if ref.Type != table.Cluster && ref.Type != table.Listener {
+				continue
+			}
+			for _, n := range needsOf(text) {
+				if want[n.Type] != nil {
+					want[n.Type][n.Name] = true
+				}
+			}
+		}
+	}
+	for _, t := range []table.Type{table.Endpoint, table.Secret, table.Route} {
+		r := &request{TypeUrl: t.URL()}
+		for _, name := range slices.Sorted(maps.Keys(want[t])) {
+			if !c.subs[t][name] {
+				r.ResourceNamesSubscribe = append(r.ResourceNamesSubscribe, name)
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.subs[t])) {
+			if !want[t][name] {
+				r.ResourceNamesUnsubscribe = append(r.ResourceNamesUnsubscribe, name)
+				ref := table.Ref{Type: t, Name: name}
+				delete(c.has, ref)
+				delete(c.version, ref)
+				delete(c.fed, ref)
+				delete(c.unsure, ref)
+			}
+		}
+		c.subs[t] = want[t]
+		if len(r.ResourceNamesSubscribe)+len(r.ResourceNamesUnsubscribe) > 0 {
+			c.up = append(c.up, r)
+		}
+	}
+}
+
+// link is a client, its session, and what is on the wire between them.
+type link struct {
+	client *client
+	table  *table.Table
+	watch  *table.Watch
+	state  *session.State
+	down   []*response
+	exempt []map[table.Ref]bool
+	sent   int // responses
+}
+
+func connect(c *client, tab *table.Table, limits session.Limits) *link {
+	l := &link{client: c, table: tab, watch: tab.Watch(), state: session.New(limits)}
+	c.t.Cleanup(l.watch.Close)
+	return l
+}
+
+// reconnect starts a new stream of the same client.
+func (l *link) reconnect(limits session.Limits) {
+	l.watch.Close()
+	l.watch, l.state = l.table.Watch(), session.New(limits)
+	l.down, l.exempt = nil, nil
+	l.client.connect()
+}
+
+func (l *link) apply() {
+	select {
+	case <-l.watch.C():
+		changes, _ := l.watch.Take()
+		l.state.Apply(changes)
+	default:
+	}
+}
+
+// serve makes one response, if there is one.
+func (l *link) serve(now time.Time) bool {
+	l.apply()
+	resp := l.state.Next(now)
+	if resp == nil {
+		return false
+	}
+	exempt := map[table.Ref]bool{}
+
+	for _, r := range resp.GetResources() {
+		for _, n := range needsOf(string(r.GetResource().GetValue())) {
+			if l.table.Get(n) == nil {
+				exempt[n] = true
+			}
+		}
+		for _, rejection := range l.table.Rejections() {
+			if rejection.Ref.Name == r.GetName() && rejection.Ref.Type.URL() == resp.GetTypeUrl() && rejection.Hash == r.GetVersion() {
+				l.client.t.Errorf("quarantined %v is sent", rejection.Ref)
+			}
+		}
+	}
+	l.down, l.exempt = append(l.down, resp), append(l.exempt, exempt)
+	l.sent++
+	return true
+}
+
+// deliver hands the oldest response on the wire to the client.
+func (l *link) deliver() bool {
+	if len(l.down) == 0 {
+		return false
+	}
+	resp, exempt := l.down[0], l.exempt[0]
+	l.down, l.exempt = l.down[1:], l.exempt[1:]
+	l.client.receive(resp, exempt)
+	return true
+}
+
+// answer hands the oldest request on the wire to the session.
+func (l *link) answer(now time.Time) bool {
+	l.client.release()
+	if len(l.client.up) == 0 {
+		return false
+	}
+	req := l.client.up[0]
+	l.client.up = l.client.up[1:]
+	l.apply()
+	if body, ok := l.client.refusing[req]; ok {
+		l.client.refused[body] = true
+	}
+	verdict, err := l.state.Request(req, now)
+	if err != nil {
+		l.client.t.Fatal(err)
+	}
+	l.table.Accept(verdict.Accepted)
+	if verdict.Rejected != nil {
+		l.table.Reject(verdict.Rejected, verdict.Words)
+	}
+	return true
+}
+
+// settle lets everything happen that wants to, without time passing.
+func settle(t *testing.T, now time.Time, links ...*link) {
+	t.Helper()
+	for range 100_000 {
+		busy := false
+		for _, l := range links {
+			busy = l.serve(now) || busy
+			busy = l.deliver() || busy
+			busy = l.answer(now) || busy
+		}
+		for _, l := range links {
+			busy = busy || l.client.giveUp(l.table)
+		}
+		if !busy {
+			return
+		}
+	}
+	t.Fatal("the sessions do not come to rest")
+}

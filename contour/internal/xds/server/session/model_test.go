@@ -1,0 +1,325 @@
+package session_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/contour/internal/xds/server/session"
+	"contour.example/contour/internal/xds/table"
+)
+
+// world publishes random changes: each step is a consistent set, as translate makes it.
+type world struct {
+	rnd     *rand.Rand
+	table   *table.Table
+	serial  int
+	current map[table.Ref]*table.Resource
+}
+
+func (w *world) text(bad int) string {
+	w.serial++
+	if w.rnd.IntN(bad) == 0 {
+		return fmt.Sprintf("v%d BAD", w.serial)
+	}
+	return fmt.Sprintf("v%d", w.serial)
+}
+
+// pick is a random subset of the names, none of them twice.
+func (w *world) pick(n int, names []string) []string {
+	var out []string
+	for _, i := range w.rnd.Perm(len(names))[:min(n, len(names))] {
+		out = append(out, names[i])
+	}
+	return out
+}
+
+func names(prefix string, n int) []string {
+	var out []string
+	for i := range n {
+		out = append(out, fmt.Sprint(prefix, i))
+	}
+	return out
+}
+
+func (w *world) cluster(name string) *table.Resource {
+	needs := []table.Ref{eds("e-" + name)}
+	if w.rnd.IntN(3) == 0 {
+		needs = append(needs, sds(w.pick(1, names("s", 4))[0]))
+	}
+	return simple(cds(name), w.text(12), needs...)
+}
+
+func (w *world) part(name string) table.Part {
+	needs := []table.Ref{}
+	for _, c := range w.pick(1+w.rnd.IntN(2), names("c", 8)) {
+		needs = append(needs, cds(c))
+	}
+	return part(name, w.text(10), needs...)
+}
+
+func (w *world) route(name string) *table.Resource {
+	var parts []table.Part
+	old := w.current[rds(name)]
+	for i := range 1 + w.rnd.IntN(5) {
+		if old != nil && i < len(old.Parts) && w.rnd.IntN(3) > 0 {
+			parts = append(parts, old.Parts[i])
+			continue
+		}
+		parts = append(parts, w.part(fmt.Sprint(name, "-h", i)))
+	}
+	return composite(rds(name), name, parts...)
+}
+
+func (w *world) listener(name string) *table.Resource {
+	var parts []table.Part
+	for _, r := range w.pick(1+w.rnd.IntN(3), names("r", 5)) {
+		needs := []table.Ref{rds(r)}
+		if w.rnd.IntN(2) == 0 {
+			needs = append(needs, sds(w.pick(1, names("s", 4))[0]))
+		}
+		parts = append(parts, part(name+"-"+r, w.text(12), needs...))
+	}
+	return composite(lds(name), name, parts...)
+}
+
+func (w *world) make(ref table.Ref) *table.Resource {
+	switch ref.Type {
+	case table.Cluster:
+		return w.cluster(ref.Name)
+	case table.Listener:
+		return w.listener(ref.Name)
+	case table.Route:
+		return w.route(ref.Name)
+	default:
+		return simple(ref, w.text(12))
+	}
+}
+
+// step changes some resources, adds what those need, and removes what nothing needs.
+func (w *world) step() {
+	next := map[table.Ref]*table.Resource{}
+	for ref, r := range w.current {
+		next[ref] = r
+	}
+	for range 1 + w.rnd.IntN(4) {
+		ref := []table.Ref{
+			lds(w.pick(1, names("l", 2))[0]), rds(w.pick(1, names("r", 5))[0]), rds(w.pick(1, names("r", 5))[0]),
+			cds(w.pick(1, names("c", 8))[0]), eds("e-" + w.pick(1, names("c", 8))[0]), sds(w.pick(1, names("s", 4))[0]),
+		}[w.rnd.IntN(6)]
+		if ref.Type == table.Listener && w.rnd.IntN(4) == 0 {
+			delete(next, ref)
+			continue
+		}
+		if ref.Type == table.Listener || next[ref] != nil {
+			next[ref] = w.make(ref)
+		}
+	}
+	w.publish(w.close(next))
+}
+
+// close keeps the listeners and all that they need.
+func (w *world) close(from map[table.Ref]*table.Resource) map[table.Ref]*table.Resource {
+	out := map[table.Ref]*table.Resource{}
+	var visit func(ref table.Ref)
+	visit = func(ref table.Ref) {
+		if out[ref] != nil {
+			return
+		}
+		r := from[ref]
+		if r == nil {
+			r = w.make(ref)
+		}
+		out[ref] = r
+		for _, n := range allNeeds(r) {
+			visit(n)
+		}
+	}
+	for _, name := range names("l", 2) {
+		if from[lds(name)] != nil {
+			visit(lds(name))
+		}
+	}
+	return out
+}
+
+func allNeeds(r *table.Resource) []table.Ref {
+	needs := slices.Clone(r.Needs)
+	for _, p := range r.Parts {
+		needs = append(needs, p.Needs...)
+	}
+	return needs
+}
+
+func (w *world) publish(next map[table.Ref]*table.Resource) {
+	var set []*table.Resource
+	var removed []table.Ref
+	for ref, r := range next {
+		if w.current[ref] != r {
+			set = append(set, r)
+		}
+	}
+	for ref := range w.current {
+		if next[ref] == nil {
+			removed = append(removed, ref)
+		}
+	}
+	slices.SortFunc(set, func(a, b *table.Resource) int { return a.Ref.Compare(b.Ref) })
+	slices.SortFunc(removed, table.Ref.Compare)
+	w.current = next
+	w.table.Publish(set, removed)
+}
+
+// bads counts what the wanted content has of bad pieces.
+func (w *world) bads() int {
+	n := 0
+	for _, r := range w.current {
+		if strings.Contains(string(r.Body), "BAD") {
+			n++
+		}
+		for _, p := range r.Parts {
+			if strings.Contains(string(p.Body), "BAD") {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// TestModel has clients that behave like Envoy follow random changes over a wire that delays
+// everything for random times, with reconnects in between. The clients check each message;
+// at rest they must have what the table says. SEED=<number> replays a run.
+func TestModel(t *testing.T) {
+	seeds := 400
+	if testing.Short() {
+		seeds = 50
+	}
+	base := rand.Uint64()
+	if text := os.Getenv("SEED"); text != "" {
+		base, _ = strconv.ParseUint(text, 10, 64)
+	}
+	for i := range seeds {
+		seed := base + uint64(i)
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { runModel(t, seed) })
+		if t.Failed() {
+			t.Fatalf("seed %d", seed)
+		}
+	}
+}
+
+func runModel(t *testing.T, seed uint64) {
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	w := &world{rnd: rnd, table: table.New(), current: map[table.Ref]*table.Resource{}}
+	now := time.Unix(0, 0)
+	limits := session.Limits{ClusterWindow: 1 + rnd.IntN(8), SecretWindow: 1 + rnd.IntN(3), UnprovenResources: 1 + rnd.IntN(20)}
+	links := make([]*link, 1+rnd.IntN(2))
+	for i := range links {
+		c := newClient(t, fmt.Sprint("client", i), func(n int) bool { return rnd.IntN(n) == 0 })
+		c.noNames = rnd.IntN(2) == 0
+		links[i] = connect(c, w.table, limits)
+	}
+	for range 60 {
+		w.step()
+		for range rnd.IntN(30) {
+			l := links[rnd.IntN(len(links))]
+			switch rnd.IntN(3) {
+			case 0:
+				l.serve(now)
+			case 1:
+				l.deliver()
+			case 2:
+				l.answer(now)
+			}
+		}
+		if l := links[0]; rnd.IntN(20) == 0 && len(l.client.unsure) == 0 && len(l.client.warming) == 0 {
+			l.reconnect(limits)
+		}
+	}
+	settle(t, now, links...)
+	for _, l := range links {
+		atRest(t, w, l)
+	}
+	restartSendsNothing(t, w, now, limits, links)
+}
+
+// atRest checks that the client has what the table says, and that the table says what is
+// wanted, but for the bad pieces.
+func atRest(t *testing.T, w *world, l *link) {
+	t.Helper()
+	want := map[table.Ref]string{}
+	for _, v := range w.table.All() {
+		if v.Ref.Type == table.Cluster || v.Ref.Type == table.Listener || l.client.subs[v.Ref.Type][v.Ref.Name] {
+			want[v.Ref] = string(v.Body())
+		}
+	}
+	unclear := false // what the client has of something withheld: the session keeps all that it may need
+	watch := w.table.Watch()
+	defer watch.Close()
+	changes, _ := watch.Take()
+	for _, c := range changes {
+		if c.Withheld {
+			unclear = unclear || l.client.unsure[c.Ref]
+			l.client.except(c.Ref, want)
+		}
+	}
+	for ref := range l.client.has {
+		if unclear && want[ref] == "" {
+			delete(l.client.has, ref)
+		}
+	}
+	if diff := cmp.Diff(want, l.client.has); diff != "" {
+		t.Errorf("%s has something else than the table (-table +client): %s\n%+v", l.client.name, diff, l.state.Snapshot())
+	}
+	if got := len(w.table.Rejections()); got > w.bads() {
+		t.Errorf("%d rejections for %d bad pieces: %v", got, w.bads(), w.table.Rejections())
+	}
+	for ref, r := range w.current {
+		v := w.table.Get(ref)
+		for _, p := range r.Parts {
+			if v != nil && !strings.Contains(string(p.Body), "BAD") && !strings.Contains(string(v.Body()), string(p.Body)) && l.client.subs[ref.Type][ref.Name] {
+				t.Errorf("the good part %s of %v does not arrive", p.Name, ref)
+			}
+		}
+	}
+	snap := l.state.Snapshot()
+	if len(snap.HeldBack) > 0 || snap.Waiting > 0 {
+		t.Errorf("%s is not at rest: %+v; it waits for %v", l.client.name, snap, l.client.warming)
+	}
+}
+
+// except leaves out of the comparison what is withheld, of which the client keeps what it has,
+// and what that needs.
+func (c *client) except(ref table.Ref, want map[table.Ref]string) {
+	text := c.has[ref]
+	delete(c.has, ref)
+	delete(c.unsure, ref)
+	for _, need := range needsOf(text) {
+		if want[need] == "" {
+			c.except(need, want)
+		}
+	}
+}
+
+// restartSendsNothing has everybody reconnect, to a table that another replica made.
+func restartSendsNothing(t *testing.T, w *world, now time.Time, limits session.Limits, links []*link) {
+	t.Helper()
+	for _, l := range links {
+		if len(l.client.unsure) > 0 {
+			t.Errorf("%s does not know its versions of %v", l.client.name, l.client.unsure)
+		}
+		l.reconnect(limits)
+	}
+	settle(t, now, links...)
+	for _, l := range links {
+		if len(l.client.got) > 0 {
+			t.Errorf("%s received %v after a restart", l.client.name, l.client.got)
+		}
+	}
+}

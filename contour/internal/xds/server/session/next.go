@@ -1,0 +1,195 @@
+package session
+
+import (
+	"time"
+
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+
+	"contour.example/contour/internal/xds/table"
+)
+
+// Next is the response to send now, nil if there is none. The caller sends it, and calls Next
+// again when it is sent: what changes meanwhile costs no memory.
+func (s *State) Next(now time.Time) *discoveryv3.DeltaDiscoveryResponse {
+	for _, t := range table.Types() {
+		if stream := &s.types[t]; stream.seen && len(stream.flights) < s.window(t) {
+			if response := s.nextOf(t, now); response != nil {
+				return response
+			}
+		}
+	}
+	return nil
+}
+
+func (s *State) window(t table.Type) int {
+	switch t {
+	case table.Cluster:
+		return s.limits.ClusterWindow
+	case table.Secret:
+		return s.limits.SecretWindow
+	default:
+		return 1
+	}
+}
+
+func (s *State) nextOf(t table.Type, now time.Time) *discoveryv3.DeltaDiscoveryResponse {
+	stream := &s.types[t]
+	b := batch{limits: &s.limits, flight: &flight{seq: s.seq + 1}}
+	for r := stream.peek(); r != nil; r = stream.peek() {
+		do := s.decide(r)
+		if do.what == send && !b.fits(r, do.version) || do.what == remove && !b.fitsName(r) {
+			break
+		}
+		stream.pop()
+		switch do.what {
+		case send:
+			b.add(r, do.version)
+		case remove:
+			b.remove(r)
+		case wait:
+			s.park(r, do.cluster, now)
+		case nothing:
+			s.forgetIdle(r)
+		}
+	}
+	if b.empty() && (!stream.greet || !stream.wildcard || stream.wanted > 0) {
+		return nil
+	}
+	stream.greet = false
+	return s.launch(t, b.flight, now)
+}
+
+// action is what to do about a resource.
+type action struct {
+	what    verb
+	version *table.Version // to send
+	cluster table.Ref      // to wait for
+}
+
+type verb uint8
+
+const (
+	nothing verb = iota
+	send
+	remove
+	wait
+)
+
+// decide looks at one resource.
+func (s *State) decide(r *resource) action {
+	if !s.interested(r) || r.inFlight > 0 && r.ref.Type != table.Cluster {
+		return action{}
+	}
+	target := r.target()
+	switch {
+	case target != nil && (r.owed || r.current() != target.Hash):
+		if cluster, blocked := s.blocker(target); blocked {
+			return action{what: wait, cluster: cluster}
+		}
+		return action{what: send, version: target}
+	case target == nil && r.owed && len(r.holds) == 0:
+		return action{what: remove}
+	case r.absent() && r.present() && !s.isNeeded(r.ref):
+		return action{what: remove}
+	case target == nil && r.owed && r.known() != nil:
+		return action{what: send, version: r.known()}
+	}
+	return action{}
+}
+
+// launch makes the response and takes note that it is on its way.
+func (s *State) launch(t table.Type, f *flight, now time.Time) *discoveryv3.DeltaDiscoveryResponse {
+	s.seq = f.seq
+	s.types[t].flights = append(s.types[t].flights, f)
+	response := &discoveryv3.DeltaDiscoveryResponse{TypeUrl: t.URL(), Nonce: f.nonce()}
+	for _, it := range f.items {
+		response.Resources = append(response.Resources, it.version.Message())
+		it.resource.inFlight++
+		it.resource.owed = false
+		s.add(it.resource, hold{version: it.version, hash: it.version.Hash, seq: f.seq, status: sent})
+		if t == table.Cluster {
+			s.launchCluster(it, now)
+		}
+	}
+	for _, r := range f.removed {
+		response.RemovedResources = append(response.RemovedResources, r.ref.Name)
+		r.inFlight++
+		r.owed, r.overdue, r.awaited = false, false, time.Time{}
+		r.goneSeq = f.seq
+	}
+	return response
+}
+
+// launchCluster has the cluster's endpoints sent again: Envoy does not ask for endpoints that
+// it is subscribed to, but a cluster that was updated waits for them.
+func (s *State) launchCluster(it item, now time.Time) {
+	it.resource.sentAt = now
+	for _, need := range it.version.Needs {
+		if need.Type != table.Endpoint {
+			continue
+		}
+		e := s.at(need)
+		e.owed = true
+		s.mark(e)
+	}
+}
+
+// batch collects what goes into one response.
+type batch struct {
+	limits        *Limits
+	flight        *flight
+	bytes         int
+	unproven      int
+	unprovenBytes int
+	limit         int // the least of the resources' limits; 0: none
+}
+
+func (b *batch) empty() bool { return len(b.flight.items) == 0 && len(b.flight.removed) == 0 }
+
+// fits reports whether the resource may go into this response. Anything fits into an empty
+// one. An unproven secret travels alone: Envoy accepts the second copy of a bad secret without
+// using it, so a refused response of several could not be searched.
+func (b *batch) fits(r *resource, v *table.Version) bool {
+	n := len(b.flight.items)
+	if n == 0 {
+		return true
+	}
+	if r.ref.Type == table.Secret && (!v.Proven() || b.unproven > 0) {
+		return false
+	}
+	if limit := least(b.limit, r.limit); limit > 0 && n >= limit {
+		return false
+	}
+	size := v.Size()
+	if b.bytes+size > b.limits.ResponseBytes {
+		return false
+	}
+	return v.Proven() || b.unproven < b.limits.UnprovenResources && b.unprovenBytes+size <= b.limits.UnprovenBytes
+}
+
+func (b *batch) fitsName(r *resource) bool {
+	return b.empty() || b.bytes+len(r.ref.Name) <= b.limits.ResponseBytes
+}
+
+func (b *batch) add(r *resource, v *table.Version) {
+	b.flight.items = append(b.flight.items, item{resource: r, version: v})
+	b.bytes += v.Size()
+	b.limit = least(b.limit, r.limit)
+	if !v.Proven() {
+		b.unproven++
+		b.unprovenBytes += v.Size()
+	}
+}
+
+func (b *batch) remove(r *resource) {
+	b.flight.removed = append(b.flight.removed, r)
+	b.bytes += len(r.ref.Name)
+}
+
+// least is the smaller limit, where 0 is none.
+func least(a, b int) int {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
+}

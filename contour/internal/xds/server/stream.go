@@ -1,0 +1,213 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"contour.example/contour/internal/xds/server/session"
+	"contour.example/contour/internal/xds/table"
+)
+
+type rpcStream = discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer
+
+// stream runs one session: its own goroutine takes events one by one, one goroutine receives
+// and one sends. The lock is held for single steps of the state, never while sending.
+type stream struct {
+	table *table.Table
+	watch *table.Watch
+	node  *corev3.Node
+	since time.Time
+	log   *slog.Logger
+	hooks Hooks
+	stop  <-chan struct{}
+
+	mu    sync.Mutex
+	state *session.State
+	seq   uint64
+}
+
+func newStream(s *Server, t *table.Table, node *corev3.Node) *stream {
+	return &stream{
+		table: t, watch: t.Watch(), node: node, since: time.Now(),
+		log: s.options.Log.With("node", node.GetId()), hooks: s.options.Hooks, stop: s.stopped,
+		state: session.New(s.options.Limits),
+	}
+}
+
+// receive reads requests, each when the one before was taken. It ends with the stream.
+func receive(rpc rpcStream) (<-chan *discoveryv3.DeltaDiscoveryRequest, <-chan error) {
+	requests, failed := make(chan *discoveryv3.DeltaDiscoveryRequest), make(chan error, 1)
+	go func() {
+		for {
+			request, err := rpc.Recv()
+			if err != nil {
+				failed <- err
+				return
+			}
+			select {
+			case requests <- request:
+			case <-rpc.Context().Done():
+				return
+			}
+		}
+	}()
+	return requests, failed
+}
+
+// transmit sends what comes in out, and says so in done. It ends with the stream.
+func transmit(rpc rpcStream, out <-chan *discoveryv3.DeltaDiscoveryResponse, done chan<- error) {
+	for {
+		select {
+		case response := <-out:
+			done <- rpc.Send(response)
+		case <-rpc.Context().Done():
+			return
+		}
+	}
+}
+
+// run serves until the stream ends. There is at most one response between the state and the
+// wire; the next one is made when that one is sent, of what holds then.
+func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, requests <-chan *discoveryv3.DeltaDiscoveryRequest, failed <-chan error) error {
+	out, done := make(chan *discoveryv3.DeltaDiscoveryResponse, 1), make(chan error, 1)
+	go transmit(rpc, out, done)
+	alarm := time.NewTimer(0)
+	defer alarm.Stop()
+	s.catchUp()
+	err := s.request(first)
+	for sending := false; err == nil; {
+		s.catchUp()
+		if !sending {
+			sending = s.next(out)
+		}
+		s.setAlarm(alarm)
+		select {
+		case request := <-requests:
+			err = s.request(request)
+		case <-s.watch.C():
+			s.apply()
+		case err = <-done:
+			sending = false
+		case <-alarm.C:
+			s.expire()
+		case err = <-failed:
+		case <-s.stop:
+			err = errStopped()
+		case <-rpc.Context().Done():
+			err = context.Cause(rpc.Context())
+		}
+	}
+	return err
+}
+
+// catchUp applies what changed already, so that no response is made from less.
+func (s *stream) catchUp() {
+	select {
+	case <-s.watch.C():
+		s.apply()
+	default:
+	}
+}
+
+func (s *stream) apply() {
+	changes, seq := s.watch.Take()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.Apply(changes)
+	s.seq = seq
+}
+
+func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
+	s.mu.Lock()
+	verdict, err := s.state.Request(request, time.Now())
+	s.mu.Unlock()
+	if err != nil {
+		s.log.Warn("ended a stream for its request", "error", err)
+		return status.Error(codeOf(err), err.Error())
+	}
+	s.table.Accept(verdict.Accepted)
+	if verdict.Acked && s.hooks.Acked != nil {
+		s.hooks.Acked(verdict.Type)
+	}
+	if verdict.Words != "" {
+		s.refused(verdict)
+	}
+	return nil
+}
+
+// maxLoggedWords bounds what of Envoy's words is logged: it may quote a whole resource.
+const maxLoggedWords = 1024
+
+func (s *stream) refused(verdict session.Verdict) {
+	name := ""
+	if verdict.Rejected != nil {
+		s.table.Reject(verdict.Rejected, verdict.Words)
+		name = verdict.Rejected.Ref.Name
+	}
+	words := verdict.Words[:min(len(verdict.Words), maxLoggedWords)]
+	s.log.Warn("Envoy refused a response", "type", verdict.Type.String(), "resource", name, "words", words)
+	if s.hooks.Nacked != nil {
+		s.hooks.Nacked(verdict.Type)
+	}
+}
+
+// next hands the next response to the sending goroutine; false if there is none.
+func (s *stream) next(out chan<- *discoveryv3.DeltaDiscoveryResponse) bool {
+	s.mu.Lock()
+	response := s.state.Next(time.Now())
+	s.mu.Unlock()
+	if response == nil {
+		return false
+	}
+	out <- response
+	if s.hooks.Sent != nil {
+		t, _ := table.TypeOf(response.GetTypeUrl())
+		s.hooks.Sent(t, len(response.GetResources()), len(response.GetRemovedResources()), proto.Size(response))
+	}
+	return true
+}
+
+func (s *stream) setAlarm(alarm *time.Timer) {
+	s.mu.Lock()
+	deadline, ok := s.state.Deadline()
+	s.mu.Unlock()
+	if !ok {
+		alarm.Stop()
+		return
+	}
+	alarm.Reset(time.Until(deadline))
+}
+
+func (s *stream) expire() {
+	s.mu.Lock()
+	overdue := s.state.Expire(time.Now())
+	s.mu.Unlock()
+	for _, o := range overdue {
+		s.log.Warn("cluster is not acknowledged in time, what needs it is sent without", "resource", o.Need.Name, "waiting", o.Waiting)
+		if s.hooks.Overdue != nil {
+			s.hooks.Overdue(o)
+		}
+	}
+}
+
+func (s *stream) describe() Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return Session{Node: s.node.GetId(), Since: s.since, Seq: s.seq, Snapshot: s.state.Snapshot()}
+}
+
+func codeOf(err error) codes.Code {
+	if errors.Is(err, session.ErrLimits) {
+		return codes.ResourceExhausted
+	}
+	return codes.InvalidArgument
+}

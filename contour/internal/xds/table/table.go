@@ -1,0 +1,259 @@
+// Package table holds the xDS resources of one fleet: what translate wants Envoy to have, and
+// what Envoy said about it. In go sets of resources, published all or nothing, and the verdicts
+// of the sessions (Accept, Reject). Out come effective versions, each with a content hash and
+// the names it needs, handed to sessions through a Watch.
+//
+// A refused piece is quarantined by its hash: what is effective has its last accepted content
+// in its place, or lacks it, and everything else goes on. When Envoy does not say which piece
+// it means, the table finds it by holding back halves.
+//
+// It must not do I/O, log, wait, or know anything about single Envoys.
+package table
+
+import (
+	"slices"
+	"sync"
+)
+
+// Table is safe for concurrent use.
+type Table struct {
+	mu       sync.Mutex
+	seq      uint64
+	orders   uint64
+	entries  map[Ref]*entry
+	users    map[Ref]int // by needed resource: how many effective and accepted versions need it
+	rejected map[Ref][]Rejection
+	watches  map[*Watch]struct{}
+	stats    Stats
+
+	onRejections func()
+	news         bool // rejections differ from what onRejections was told
+}
+
+// Stats counts what happened since New, and what is there.
+type Stats struct {
+	Published uint64 // calls of Publish
+	Versions  uint64 // effective versions that differ from the ones before
+	Accepted  uint64 // versions accepted for the first time
+	Refused   uint64 // refusals by Envoys
+	Resources map[Type]int
+	Withheld  int // resources of which Envoy accepts no known content
+	Rejected  int // length of Rejections
+}
+
+// New is an empty table.
+func New() *Table {
+	return &Table{
+		entries:  map[Ref]*entry{},
+		users:    map[Ref]int{},
+		rejected: map[Ref][]Rejection{},
+		watches:  map[*Watch]struct{}{},
+	}
+}
+
+// OnRejections sets a function that is called, outside of all locks, after Rejections changed.
+// It is called by whoever caused the change and must not wait. Set it before the first Publish.
+func (t *Table) OnRejections(f func()) { t.onRejections = f }
+
+// Publish replaces the resources in set, removes those in removed (a resource in both is set),
+// and shows sessions the result in one step. A removed resource stays while the effective or
+// accepted version of another needs it.
+func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
+	defer t.step()()
+	t.seq++
+	t.stats.Published++
+	kept := make(map[Ref]bool, len(set))
+	for _, r := range set {
+		kept[r.Ref] = true
+		e := t.entries[r.Ref]
+		if e == nil {
+			e = &entry{ref: r.Ref, orders: &t.orders}
+			t.entries[r.Ref] = e
+			t.touch(r.Ref)
+		}
+		e.setWant(r)
+		t.settle(e)
+	}
+	for _, ref := range removed {
+		if e := t.entries[ref]; e != nil && !kept[ref] {
+			e.setGone()
+			t.settle(e)
+			t.dropUnneeded(ref)
+		}
+	}
+	return t.seq
+}
+
+// Accept takes note that an Envoy accepted these versions.
+func (t *Table) Accept(versions []*Version) {
+	if !slices.ContainsFunc(versions, func(v *Version) bool { return !v.Proven() }) {
+		return
+	}
+	defer t.step()()
+	for _, v := range versions {
+		e := t.entries[v.Ref]
+		if e == nil || v.Proven() && e.accepted == v || v != e.effective && !t.complete(v) {
+			continue
+		}
+		before := e.accepted
+		e.accept(v)
+		if e.accepted != before {
+			t.stats.Accepted++
+			t.retain(e.accepted)
+			t.release(before)
+		}
+		t.settle(e)
+	}
+}
+
+// complete reports whether all that v needs is still there. A version that was superseded
+// before it was accepted does not keep what it needs, and then is nothing to fall back to.
+func (t *Table) complete(v *Version) bool {
+	return !slices.ContainsFunc(v.Needs, func(need Ref) bool { return t.entries[need] == nil })
+}
+
+// Reject takes note that an Envoy refused v, and v alone, with these words.
+func (t *Table) Reject(v *Version, words string) {
+	defer t.step()()
+	t.stats.Refused++
+	if e := t.entries[v.Ref]; e != nil {
+		e.reject(v, words)
+		t.settle(e)
+	}
+}
+
+// Rejections lists what is wanted now and refused, sorted.
+func (t *Table) Rejections() []Rejection {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []Rejection
+	for _, rs := range t.rejected {
+		out = append(out, rs...)
+	}
+	slices.SortFunc(out, Rejection.Compare)
+	return out
+}
+
+// Get is the effective version of a resource, nil if there is none.
+func (t *Table) Get(ref Ref) *Version {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.change(ref).Version
+}
+
+// All lists the effective versions, sorted.
+func (t *Table) All() []*Version {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := make([]*Version, 0, len(t.entries))
+	for _, e := range t.entries {
+		if e.effective != nil {
+			out = append(out, e.effective)
+		}
+	}
+	slices.SortFunc(out, func(a, b *Version) int { return a.Ref.Compare(b.Ref) })
+	return out
+}
+
+// Seq is the sequence number of the last Publish, 0 before the first.
+func (t *Table) Seq() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.seq
+}
+
+// Stats is a copy of the counters.
+func (t *Table) Stats() Stats {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s := t.stats
+	s.Resources = map[Type]int{}
+	for ref, e := range t.entries {
+		s.Resources[ref.Type]++
+		if e.effective == nil {
+			s.Withheld++
+		}
+		s.Rejected += len(t.rejected[ref])
+	}
+	return s
+}
+
+// step locks the table for one step and returns what ends the step.
+func (t *Table) step() func() {
+	t.mu.Lock()
+	return func() {
+		t.signal()
+		tell := t.onRejections
+		if !t.news {
+			tell = nil
+		}
+		t.news = false
+		t.mu.Unlock()
+		if tell != nil {
+			tell()
+		}
+	}
+}
+
+// settle makes effective what ought to be.
+func (t *Table) settle(e *entry) {
+	before := e.effective
+	if e.effective = e.compose(); e.effective != before {
+		t.stats.Versions++
+		t.touch(e.ref)
+		t.retain(e.effective)
+		t.release(before)
+	}
+	rejections := e.rejections()
+	if !slices.EqualFunc(rejections, t.rejected[e.ref], sameRejection) {
+		t.news = true
+		t.setRejected(e.ref, rejections)
+	}
+}
+
+func sameRejection(a, b Rejection) bool {
+	return a.Compare(b) == 0 && a.Message == b.Message && slices.Equal(a.Origins, b.Origins)
+}
+
+func (t *Table) setRejected(ref Ref, rejections []Rejection) {
+	if len(rejections) == 0 {
+		delete(t.rejected, ref)
+		return
+	}
+	t.rejected[ref] = rejections
+}
+
+func (t *Table) retain(v *Version) {
+	if v == nil {
+		return
+	}
+	for _, need := range v.Needs {
+		t.users[need]++
+	}
+}
+
+func (t *Table) release(v *Version) {
+	if v == nil {
+		return
+	}
+	for _, need := range v.Needs {
+		t.users[need]--
+		t.dropUnneeded(need)
+	}
+}
+
+// dropUnneeded forgets a removed resource that nothing needs.
+func (t *Table) dropUnneeded(ref Ref) {
+	if t.users[ref] > 0 {
+		return
+	}
+	delete(t.users, ref)
+	e := t.entries[ref]
+	if e == nil || e.want != nil {
+		return
+	}
+	delete(t.entries, ref)
+	t.touch(ref)
+	t.release(e.effective)
+	t.release(e.accepted)
+}

@@ -1,0 +1,395 @@
+package table
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"contour.example/contour/internal/kobj"
+)
+
+func simple(t Type, name, body string, needs ...Ref) *Resource {
+	return &Resource{Ref: Ref{t, name}, Body: []byte(body), Needs: needs}
+}
+
+func cluster(name string) Ref { return Ref{Cluster, name} }
+
+// route is a composite whose parts have bodies like "host: body"; a need follows "->".
+func route(header string, parts ...string) *Resource {
+	r := &Resource{Ref: Ref{Route, "rc"}, Body: protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), header), Field: 2}
+	for _, p := range parts {
+		name, _, _ := strings.Cut(p, ":")
+		part := Part{Name: name, Body: []byte(p), Origins: []kobj.Key{kobj.Of(kobj.HTTPProxy, "ns", name)}}
+		if _, need, ok := strings.Cut(p, "->"); ok {
+			part.Needs = []Ref{cluster(need)}
+		}
+		r.Parts = append(r.Parts, part)
+	}
+	return r
+}
+
+// contents is the header and the parts of a composite's bytes.
+func contents(v *Version) []string {
+	var out []string
+	for b := v.Body(); len(b) > 0; {
+		_, _, n := protowire.ConsumeTag(b)
+		value, m := protowire.ConsumeBytes(b[n:])
+		out = append(out, string(value))
+		b = b[n+m:]
+	}
+	return out
+}
+
+// envoy gives verdicts until it has the effective version: it refuses what contains "BAD",
+// saying what words makes of it. It returns how many versions it saw.
+func envoy(t *testing.T, tab *Table, ref Ref, words func(*Version) string) int {
+	t.Helper()
+	for seen := 0; ; seen++ {
+		v := tab.Get(ref)
+		if v == nil || v.Proven() {
+			return seen
+		}
+		if seen > 2000 {
+			t.Fatal("the search does not end")
+		}
+		if strings.Contains(string(v.Body()), "BAD") {
+			tab.Reject(v, words(v))
+		} else {
+			tab.Accept([]*Version{v})
+		}
+	}
+}
+
+func silent(*Version) string { return "no" }
+
+func rejectedParts(tab *Table) []string {
+	var names []string
+	for _, r := range tab.Rejections() {
+		names = append(names, r.Part)
+	}
+	return names
+}
+
+func TestSimpleQuarantine(t *testing.T) {
+	tab := New()
+	told := 0
+	tab.OnRejections(func() { told++; tab.Rejections() })
+	ref := Ref{Secret, "s"}
+	tab.Publish([]*Resource{simple(Secret, "s", "BAD one")}, nil)
+	envoy(t, tab, ref, func(*Version) string { return "not PEM" })
+	if tab.Get(ref) != nil {
+		t.Error("a resource that was never accepted must be withheld")
+	}
+	want := []Rejection{{Ref: ref, Hash: digestOf([]byte("BAD one")).String(), Message: "not PEM"}}
+	if diff := cmp.Diff(want, tab.Rejections()); diff != "" {
+		t.Error(diff)
+	}
+	tab.Publish([]*Resource{simple(Secret, "s", "good")}, nil)
+	envoy(t, tab, ref, silent)
+	good := tab.Get(ref)
+	if len(tab.Rejections()) != 0 || good == nil {
+		t.Fatal("a good version must leave quarantine by itself")
+	}
+	tab.Publish([]*Resource{simple(Secret, "s", "BAD two")}, nil)
+	envoy(t, tab, ref, silent)
+	if tab.Get(ref) != good || len(tab.Rejections()) != 1 {
+		t.Errorf("effective %v, want the accepted version; rejections %v", tab.Get(ref), tab.Rejections())
+	}
+	tab.Publish(nil, []Ref{ref})
+	if tab.Get(ref) != nil || len(tab.Rejections()) != 0 {
+		t.Error("a removed resource is still there")
+	}
+	if told != 4 {
+		t.Errorf("told %d times, want 4: bad, good, bad, removed", told)
+	}
+}
+
+func TestBadContentIsNotTriedAgainBeforeSomethingElseWasAccepted(t *testing.T) {
+	tab := New()
+	ref := Ref{Secret, "s"}
+	publish := func(body string) { tab.Publish([]*Resource{simple(Secret, "s", body)}, nil) }
+	publish("good")
+	envoy(t, tab, ref, silent)
+	publish("BAD")
+	envoy(t, tab, ref, silent)
+	publish("never sent")
+	publish("BAD")
+	if seen := envoy(t, tab, ref, silent); seen != 0 || string(tab.Get(ref).Body()) != "good" {
+		t.Errorf("seen %d, effective %q", seen, tab.Get(ref).Body())
+	}
+}
+
+func TestLateAcceptOfRefusedDoesNotCount(t *testing.T) {
+	tab := New()
+	tab.Publish([]*Resource{simple(Secret, "s", "BAD")}, nil)
+	v := tab.Get(Ref{Secret, "s"})
+	tab.Reject(v, "no")
+	tab.Accept([]*Version{v})
+	if v.Proven() || tab.Get(v.Ref) != nil {
+		t.Error("the second copy of a bad secret, which Envoy accepts unread, made it proven")
+	}
+}
+
+func TestAcceptedByOneRefusedByAnother(t *testing.T) {
+	tab := New()
+	tab.Publish([]*Resource{simple(Cluster, "c", "new field")}, nil)
+	v := tab.Get(cluster("c"))
+	tab.Accept([]*Version{v})
+	tab.Reject(v, "unknown field")
+	if tab.Get(v.Ref) != v || len(tab.Rejections()) != 1 {
+		t.Error("an older Envoy's refusal must be reported, and not take the resource from the others")
+	}
+}
+
+func TestInvalidIsNeverEffective(t *testing.T) {
+	tab := New()
+	r := route("h", "a: fine", "b: broken")
+	r.Parts[1].Invalid = "no domains"
+	whole := simple(Cluster, "c", "x")
+	whole.Invalid = "no name"
+	tab.Publish([]*Resource{r, whole}, nil)
+	if diff := cmp.Diff([]string{"h", "a: fine"}, contents(tab.Get(r.Ref))); diff != "" {
+		t.Error(diff)
+	}
+	if tab.Get(cluster("c")) != nil || len(tab.Rejections()) != 2 {
+		t.Errorf("rejections %v", tab.Rejections())
+	}
+}
+
+func TestPartFallsBackToItsAcceptedContent(t *testing.T) {
+	tab := New()
+	ref := Ref{Route, "rc"}
+	clusters := []*Resource{simple(Cluster, "old", "1"), simple(Cluster, "new", "2")}
+	tab.Publish(append(clusters[:1:1], route("h", "a: v1->old", "b: v1")), nil)
+	envoy(t, tab, ref, silent)
+	tab.Publish([]*Resource{clusters[1], route("h", "a: BAD v2->new", "b: v2")}, []Ref{cluster("old")})
+	if tab.Get(cluster("old")) == nil {
+		t.Fatal("the cluster of the accepted version went before there was a verdict on the next")
+	}
+	envoy(t, tab, ref, silent)
+	if diff := cmp.Diff([]string{"h", "a: v1->old", "b: v2"}, contents(tab.Get(ref))); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]Ref{cluster("old")}, tab.Get(ref).Needs); diff != "" || tab.Get(cluster("old")) == nil {
+		t.Errorf("the fallback's cluster must stay needed and present: %s", diff)
+	}
+	tab.Publish([]*Resource{route("h", "a: v3->new", "b: v2")}, nil)
+	envoy(t, tab, ref, silent)
+	if tab.Get(cluster("old")) != nil || len(tab.Rejections()) != 0 {
+		t.Error("the removed cluster stays although nothing needs it")
+	}
+}
+
+// TestLateAcceptOfWhatLostItsNeeds has an acknowledgement come after the version was superseded
+// and what it needs was removed: it must not become what later versions fall back to.
+func TestLateAcceptOfWhatLostItsNeeds(t *testing.T) {
+	tab := New()
+	ref := Ref{Route, "rc"}
+	tab.Publish([]*Resource{route("h", "a: v1")}, nil)
+	envoy(t, tab, ref, silent)
+	tab.Publish([]*Resource{simple(Cluster, "c", "1"), route("h", "a: v2->c")}, nil)
+	late := tab.Get(ref)
+	tab.Publish([]*Resource{route("h", "a: BAD v3")}, []Ref{cluster("c")})
+	tab.Accept([]*Version{late})
+	envoy(t, tab, ref, silent)
+	if diff := cmp.Diff([]string{"h", "a: v1"}, contents(tab.Get(ref))); diff != "" {
+		t.Errorf("the fallback needs a cluster that is gone: %s", diff)
+	}
+}
+
+func TestTheNamedPartIsGuessedFirst(t *testing.T) {
+	for name, words := range map[string]string{
+		"part name":   "Duplicate entry in virtual host h70.",
+		"only quoted": "bad domain bad.example.com in route rc",
+	} {
+		tab := New()
+		var parts []string
+		for i := range 100 {
+			parts = append(parts, fmt.Sprintf("h%d: ok", i))
+		}
+		parts[70] = "h70: BAD bad.example.com"
+		tab.Publish([]*Resource{route("h", parts...)}, nil)
+		seen := envoy(t, tab, Ref{Route, "rc"}, func(*Version) string { return words })
+		if diff := cmp.Diff([]string{"h70"}, rejectedParts(tab)); diff != "" || seen != 2 {
+			t.Errorf("%s: %d versions seen, want 2: the refused one and the one without h70; %s", name, seen, diff)
+		}
+	}
+}
+
+func TestBadHeader(t *testing.T) {
+	parts := []string{}
+	for i := range 40 {
+		parts = append(parts, fmt.Sprintf("h%d: ok", i))
+	}
+	t.Run("with an accepted one", func(t *testing.T) {
+		tab := New()
+		tab.Publish([]*Resource{route("v1", parts...)}, nil)
+		envoy(t, tab, Ref{Route, "rc"}, silent)
+		tab.Publish([]*Resource{route("BAD", append(parts, "more: ok")...)}, nil)
+		envoy(t, tab, Ref{Route, "rc"}, silent)
+		got := contents(tab.Get(Ref{Route, "rc"}))
+		if diff := cmp.Diff(append([]string{"v1"}, append(parts, "more: ok")...), got); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff([]string{""}, rejectedParts(tab)); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("never accepted", func(t *testing.T) {
+		tab := New()
+		tab.Publish([]*Resource{route("BAD", parts...)}, nil)
+		envoy(t, tab, Ref{Route, "rc"}, silent)
+		if diff := cmp.Diff([]string{""}, rejectedParts(tab)); diff != "" || tab.Get(Ref{Route, "rc"}) != nil {
+			t.Errorf("want the header alone blamed and the resource withheld: %s", diff)
+		}
+	})
+}
+
+// TestSearchFindsExactlyTheCulprits bisects random sets of bad parts, with and without an
+// accepted version to start from, while the wanted content goes on changing.
+func TestSearchFindsExactlyTheCulprits(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 300 {
+		tab := New()
+		ref := Ref{Route, "rc"}
+		n := 1 + rnd.IntN(60)
+		parts := map[string]string{}
+		publish := func() {
+			var list []string
+			for name, body := range parts {
+				list = append(list, name+": "+body)
+			}
+			slices.Sort(list)
+			tab.Publish([]*Resource{route("h", list...)}, nil)
+		}
+		for i := range n {
+			parts[fmt.Sprint("p", i)] = "v1"
+		}
+		if rnd.IntN(2) == 0 {
+			publish()
+			envoy(t, tab, ref, silent)
+		}
+		for round := range 3 {
+			for range 1 + rnd.IntN(6) {
+				body := fmt.Sprintf("v%d-%d", round, rnd.IntN(4))
+				if rnd.IntN(2) == 0 && badCount(parts) < maxStrikes-1 {
+					body += " BAD"
+				}
+				parts[fmt.Sprint("p", rnd.IntN(n))] = body
+			}
+			publish()
+			for range rnd.IntN(4) { // some verdicts come before the next change
+				if v := tab.Get(ref); v != nil && !v.Proven() && strings.Contains(string(v.Body()), "BAD") {
+					tab.Reject(v, "no")
+				}
+			}
+		}
+		envoy(t, tab, ref, silent)
+		var want []string
+		for name, body := range parts {
+			if strings.Contains(body, "BAD") {
+				want = append(want, name)
+			} else if !slices.Contains(contents(tab.Get(ref)), name+": "+body) {
+				t.Errorf("the good part %s is not delivered", name)
+			}
+		}
+		slices.Sort(want)
+		got := rejectedParts(tab)
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+func badCount(parts map[string]string) int {
+	n := 0
+	for _, body := range parts {
+		if strings.Contains(body, "BAD") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestWatchSeesAPublishAsOneStep(t *testing.T) {
+	tab := New()
+	w := tab.Watch()
+	defer w.Close()
+	<-w.C()
+	if changes, _ := w.Take(); len(changes) != 0 {
+		t.Fatal("an empty table has changes")
+	}
+	tab.Publish([]*Resource{simple(Cluster, "a", "1"), simple(Cluster, "b", "1")}, nil)
+	seq := tab.Publish([]*Resource{simple(Cluster, "a", "2")}, []Ref{cluster("b")})
+	<-w.C()
+	changes, got := w.Take()
+	if len(changes) != 2 || got != seq {
+		t.Errorf("%d changes at %d, want the two resources at %d", len(changes), got, seq)
+	}
+	tab.Publish([]*Resource{simple(Cluster, "a", "2")}, nil)
+	select {
+	case <-w.C():
+		t.Error("the same content published again woke the watch")
+	default:
+	}
+}
+
+func TestVersionsAreAFunctionOfTheBytes(t *testing.T) {
+	one, two := New(), New()
+	one.Publish([]*Resource{route("h", "a: 1", "b: 1")}, nil)
+	two.Publish([]*Resource{route("h", "a: 0")}, nil)
+	two.Publish([]*Resource{route("h", "a: 1", "b: 1")}, nil)
+	a, b := one.Get(Ref{Route, "rc"}), two.Get(Ref{Route, "rc"})
+	if a.Hash != b.Hash || a.Hash == "" {
+		t.Errorf("replicas disagree: %q and %q", a.Hash, b.Hash)
+	}
+}
+
+func TestRemovedAndAddedAgain(t *testing.T) {
+	tab := New()
+	for range 3 {
+		tab.Publish([]*Resource{simple(Cluster, "c", "1")}, nil)
+		old := tab.Get(cluster("c"))
+		tab.Publish(nil, []Ref{cluster("c")})
+		tab.Publish([]*Resource{simple(Cluster, "c", "2")}, nil)
+		tab.Accept([]*Version{old})
+		now := tab.Get(cluster("c"))
+		tab.Accept([]*Version{now})
+		if !now.Proven() {
+			t.Fatal("an acknowledgement from before the removal hides the one of now")
+		}
+		tab.Publish(nil, []Ref{cluster("c")})
+	}
+	if s := tab.Stats(); len(s.Resources) != 0 || len(tab.users) != 0 {
+		t.Errorf("left over: %v %v", s.Resources, tab.users)
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		text, name string
+		want       bool
+	}{
+		{"Error adding/updating cluster(s) bad2: malformed IP", "bad2", true},
+		{"Error adding/updating cluster(s) bad2: malformed IP", "bad", false},
+		{"in route rc100.", "rc100", true},
+		{"in route rc100.", "rc10", false},
+		{`name: "a/b"`, "a/b", true},
+		{"cluster x.a.b", "a.b", false},
+		{"cluster a.b.c", "a.b", false},
+		{"a, b", "a", true},
+		{"anything", "", false},
+	} {
+		if got := Names(c.text, c.name); got != c.want {
+			t.Errorf("Names(%q, %q) = %v", c.text, c.name, got)
+		}
+	}
+}

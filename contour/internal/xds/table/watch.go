@@ -1,0 +1,88 @@
+package table
+
+// Change says what holds for one resource now.
+type Change struct {
+	Ref      Ref
+	Version  *Version // what a client should have; nil when there is nothing to give
+	Withheld bool     // with a nil Version: the resource exists, but Envoy refuses every known content
+}
+
+// Watch tells one session which resources changed. What piles up between two calls of Take is
+// bounded by the number of resources, however slow the session is.
+type Watch struct {
+	table *Table
+	wake  chan struct{}
+	all   bool
+	dirty map[Ref]struct{}
+}
+
+// Watch starts a watch; the first Take gives the whole table. Close it after use.
+func (t *Table) Watch() *Watch {
+	w := &Watch{table: t, wake: make(chan struct{}, 1), all: true, dirty: map[Ref]struct{}{}}
+	w.wake <- struct{}{}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.watches[w] = struct{}{}
+	return w
+}
+
+// C receives after something changed; one receive may stand for many changes.
+func (w *Watch) C() <-chan struct{} { return w.wake }
+
+// Take gives what changed since the last Take, in no particular order, and the sequence number
+// of the last Publish that is in it. A Publish is in it as a whole or not at all.
+func (w *Watch) Take() ([]Change, uint64) {
+	t := w.table
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var changes []Change
+	if w.all {
+		for _, e := range t.entries {
+			changes = append(changes, e.change())
+		}
+	} else {
+		for ref := range w.dirty {
+			changes = append(changes, t.change(ref))
+		}
+	}
+	w.all, w.dirty = false, map[Ref]struct{}{}
+	return changes, t.seq
+}
+
+// Close ends the watch.
+func (w *Watch) Close() {
+	w.table.mu.Lock()
+	defer w.table.mu.Unlock()
+	delete(w.table.watches, w)
+}
+
+func (t *Table) change(ref Ref) Change {
+	if e := t.entries[ref]; e != nil {
+		return e.change()
+	}
+	return Change{Ref: ref}
+}
+
+func (e *entry) change() Change {
+	return Change{Ref: e.ref, Version: e.effective, Withheld: e.effective == nil}
+}
+
+// touch marks the resource for every watch; the caller holds the lock.
+func (t *Table) touch(ref Ref) {
+	for w := range t.watches {
+		w.dirty[ref] = struct{}{}
+	}
+}
+
+// signal wakes the watches that have something; the caller holds the lock.
+func (t *Table) signal() {
+	for w := range t.watches {
+		if len(w.dirty) == 0 {
+			continue
+		}
+		select {
+		case w.wake <- struct{}{}:
+		default:
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package translate
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"contour.example/contour/internal/ir"
+)
+
+// setAction sets what r answers with. A route that says nothing, or that forwards to no backend, answers with an
+// error: leaving it out would let its requests fall through to a broader route.
+func setAction(e *encoder, r *routev3.Route, of ir.Route, hostname string) {
+	switch {
+	case of.Direct != nil:
+		r.Action = &routev3.Route_DirectResponse{DirectResponse: directResponse(e, *of.Direct)}
+	case of.Redirect != nil:
+		r.Action = &routev3.Route_Redirect{Redirect: redirect(*of.Redirect, of.Match.Path, hostname)}
+	case of.Forward != nil && len(of.Forward.Backends) > 0:
+		r.Action = &routev3.Route_Route{Route: forward(*of.Forward, of.Match.Path)}
+	case of.Forward != nil:
+		r.Action = &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 503})}
+	default:
+		r.Action = &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 500})}
+	}
+}
+
+// maxDirectBody is the size in bytes up to which Envoy accepts the body of a direct response; its default is 4 KiB.
+const maxDirectBody = 1 << 20
+
+func directResponse(e *encoder, d ir.Direct) *routev3.DirectResponseAction {
+	if len(d.Body) > maxDirectBody {
+		e.refuse(fmt.Sprintf("the body of a direct response has %d bytes, more than %d", len(d.Body), maxDirectBody))
+	}
+	action := &routev3.DirectResponseAction{Status: d.Code}
+	if d.Body != "" {
+		action.Body = &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: d.Body}}
+	}
+	return action
+}
+
+// forward sends the request to one cluster, or to one of several by weight.
+func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
+	action := &routev3.RouteAction{
+		Timeout:     limit(f.Timeout),
+		IdleTimeout: limit(f.Idle),
+		RetryPolicy: retryPolicy(f.Retry),
+	}
+	if b := f.Backends; len(b) == 1 && plain(b[0]) {
+		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: clusterName(b[0].Cluster)}
+	} else {
+		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weightedClusters(b)}
+	}
+	if f.Websocket {
+		action.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
+	}
+	setHost(action, f.Host)
+	if f.Rewrite != nil {
+		action.PrefixRewrite, action.RegexRewrite = rewrite(path, f.Rewrite.Prefix)
+	}
+	return action
+}
+
+// plain reports whether the backend does nothing but take requests.
+func plain(b ir.Backend) bool {
+	return b.Host == "" && !edits(b.RequestHeaders) && !edits(b.ResponseHeaders)
+}
+
+func setHost(action *routev3.RouteAction, h *ir.HostRewrite) {
+	switch {
+	case h == nil:
+	case h.Header != "":
+		action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteHeader{HostRewriteHeader: h.Header}
+	case h.Literal != "":
+		action.HostRewriteSpecifier = &routev3.RouteAction_HostRewriteLiteral{HostRewriteLiteral: h.Literal}
+	}
+}
+
+func weightedClusters(backends []ir.Backend) *routev3.WeightedCluster {
+	wc := &routev3.WeightedCluster{}
+	for i, w := range weights(backends) {
+		wc.Clusters = append(wc.Clusters, weightedCluster(backends[i], w))
+	}
+	return wc
+}
+
+func weightedCluster(b ir.Backend, weight uint32) *routev3.WeightedCluster_ClusterWeight {
+	cw := &routev3.WeightedCluster_ClusterWeight{
+		Name:                    clusterName(b.Cluster),
+		Weight:                  wrapperspb.UInt32(weight),
+		RequestHeadersToAdd:     setHeaders(b.RequestHeaders.Set),
+		RequestHeadersToRemove:  b.RequestHeaders.Remove,
+		ResponseHeadersToAdd:    setHeaders(b.ResponseHeaders.Set),
+		ResponseHeadersToRemove: b.ResponseHeaders.Remove,
+	}
+	if b.Host != "" {
+		cw.HostRewriteSpecifier = &routev3.WeightedCluster_ClusterWeight_HostRewriteLiteral{HostRewriteLiteral: b.Host}
+	}
+	return cw
+}
+
+// weights is the weight of each backend: as given, or one each if all are zero. Envoy adds them up in 32 bits,
+// so weights too large for that are scaled down, keeping their shares as well as integers allow.
+func weights(backends []ir.Backend) []uint32 {
+	var sum uint64
+	for _, b := range backends {
+		sum += uint64(b.Weight)
+	}
+	scale := sum/math.MaxUint32 + 1
+	out := make([]uint32, len(backends))
+	for i, b := range backends {
+		switch {
+		case sum == 0:
+			out[i] = 1
+		default:
+			out[i] = uint32(uint64(b.Weight) / scale)
+		}
+	}
+	return out
+}
+
+// rewrite replaces what path matched by to: as Envoy's plain prefix rewrite, or as one by expression where that
+// would leave two slashes in a row.
+func rewrite(path ir.PathMatch, to string) (prefix string, regex *matcherv3.RegexMatchAndSubstitute) {
+	if path.Kind != ir.PathSegment {
+		return rooted(to), nil
+	}
+	from, to := segments(path.Value), segments(to)
+	switch {
+	case from == "":
+		return to + "/", nil
+	case to == "":
+		return "", &matcherv3.RegexMatchAndSubstitute{Pattern: re2("^" + regexp.QuoteMeta(from) + "/*"), Substitution: "/"}
+	}
+	return rooted(to), nil
+}
+
+// rooted is a path that Envoy takes for one; it reads an empty one as "do not rewrite".
+func rooted(path string) string {
+	if strings.HasPrefix(path, "/") {
+		return path
+	}
+	return "/" + path
+}

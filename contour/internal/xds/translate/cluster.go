@@ -1,0 +1,93 @@
+package translate
+
+import (
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/xds/table"
+)
+
+// httpOptions is the key of the options that all HTTP protocols of a cluster share.
+const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+// cluster is a Service port spoken to in one way; connect is the timeout used when the cluster has none of its own.
+func cluster(c ir.Cluster, connect time.Duration) *table.Resource {
+	e := &encoder{}
+	m := &clusterv3.Cluster{
+		Name:                 clusterName(c),
+		AltStatName:          clusterStats(c),
+		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
+		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads(), ServiceName: endpointName(c.Endpoints)},
+		ConnectTimeout:       positive(c.Connect, connect),
+		LbPolicy:             clusterv3.Cluster_ROUND_ROBIN,
+		// Below the threshold, Envoy would send requests to endpoints known to be bad.
+		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
+		IgnoreHealthOnHostRemoval:     true,
+		CircuitBreakers:               circuitBreakers(c.Limits),
+		TypedExtensionProtocolOptions: protocolOptions(e, c),
+		TransportSocket:               upstreamTLS(e, c),
+	}
+	body := e.bytes(m)
+	return &table.Resource{
+		Ref: table.Ref{Type: table.Cluster, Name: m.GetName()}, Body: body, Needs: needsOf(c),
+		Origins: []kobj.Key{{Kind: kobj.Service, Name: c.Endpoints.Service}}, Invalid: e.invalid(),
+	}
+}
+
+// needsOf is what Envoy must have before the cluster can be used.
+func needsOf(c ir.Cluster) []table.Ref {
+	needs := []table.Ref{{Type: table.Endpoint, Name: endpointName(c.Endpoints)}}
+	if verifies(c) {
+		needs = append(needs, table.Ref{Type: table.Secret, Name: authorityName(c.TLS.CA)})
+	}
+	return needs
+}
+
+// protocolOptions is nil when Envoy's defaults are meant: HTTP/1.1 and its own idle timeout.
+func protocolOptions(e *encoder, c ir.Cluster) map[string]*anypb.Any {
+	http2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
+	if !http2 && limit(c.Idle) == nil {
+		return nil
+	}
+	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
+		ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{},
+	}
+	if http2 {
+		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
+			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
+		}
+	}
+	return map[string]*anypb.Any{httpOptions: e.pack(&httpv3.HttpProtocolOptions{
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: limit(c.Idle)},
+		UpstreamProtocolOptions:   &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit},
+	})}
+}
+
+// circuitBreakers is nil when no limit is set.
+func circuitBreakers(l ir.CircuitBreakers) *clusterv3.CircuitBreakers {
+	if l == (ir.CircuitBreakers{}) {
+		return nil
+	}
+	cb := &clusterv3.CircuitBreakers{}
+	perHost := l.PerHostMaxConnections
+	l.PerHostMaxConnections = 0
+	if l != (ir.CircuitBreakers{}) {
+		cb.Thresholds = []*clusterv3.CircuitBreakers_Thresholds{{
+			MaxConnections:     number(l.MaxConnections),
+			MaxPendingRequests: number(l.MaxPendingRequests),
+			MaxRequests:        number(l.MaxRequests),
+			MaxRetries:         number(l.MaxRetries),
+		}}
+	}
+	if perHost != 0 {
+		cb.PerHostThresholds = []*clusterv3.CircuitBreakers_Thresholds{{MaxConnections: number(perHost)}}
+	}
+	return cb
+}

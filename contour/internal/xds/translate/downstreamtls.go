@@ -1,0 +1,48 @@
+package translate
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+)
+
+// downstreamTLS terminates TLS with the certificate of t; alpn is what is offered on top.
+func downstreamTLS(e *encoder, t ir.TLS, cfg config.Config, alpn ...string) *corev3.TransportSocket {
+	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
+		TlsParams: &tlsv3.TlsParameters{
+			TlsMinimumProtocolVersion: tlsVersion(e, t.Min, cfg.MinTLS),
+			TlsMaximumProtocolVersion: tlsVersion(e, t.Max, cfg.MaxTLS),
+			CipherSuites:              cipherSuites(),
+		},
+		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{sds(certificateName(t.Certificate))},
+		AlpnProtocols:                  alpn,
+	}})
+}
+
+// tlsVersion is v, or fallback where v leaves it open. Envoy's own default is never meant: it differs by direction.
+func tlsVersion(e *encoder, v, fallback ir.TLSVersion) tlsv3.TlsParameters_TlsProtocol {
+	if v == ir.TLSDefault {
+		v = fallback
+	}
+	switch v {
+	case ir.TLS12:
+		return tlsv3.TlsParameters_TLSv1_2
+	case ir.TLS13:
+		return tlsv3.TlsParameters_TLSv1_3
+	case ir.TLSDefault:
+	}
+	e.refuse("unknown TLS version")
+	return tlsv3.TlsParameters_TLSv1_3
+}
+
+// cipherSuites is what TLS 1.2 connections may use: forward secret and authenticated, none else.
+func cipherSuites() []string {
+	return []string{
+		"[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]",
+		"[ECDHE-RSA-AES128-GCM-SHA256|ECDHE-RSA-CHACHA20-POLY1305]",
+		"ECDHE-ECDSA-AES256-GCM-SHA384",
+		"ECDHE-RSA-AES256-GCM-SHA384",
+	}
+}

@@ -1,0 +1,86 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"contour.example/contour/internal/ir"
+)
+
+// message is a generated message that knows its constraints.
+type message interface {
+	proto.Message
+	ValidateAll() error
+}
+
+// encoder turns messages into bytes, equal ones for equal messages, and remembers what was wrong with them.
+// One encoder serves one resource or part, together with the messages that it embeds.
+type encoder struct{ faults []string }
+
+// bytes is the encoding of m.
+func (e *encoder) bytes(m message) []byte {
+	e.fail(m.ValidateAll())
+	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	e.fail(err)
+	return body
+}
+
+// pack is m with its type, as extensions are configured. Validation does not reach into
+// packed messages, so it happens here.
+func (e *encoder) pack(m message) *anypb.Any {
+	return &anypb.Any{TypeUrl: "type.googleapis.com/" + string(m.ProtoReflect().Descriptor().FullName()), Value: e.bytes(m)}
+}
+
+func (e *encoder) fail(err error) {
+	if err != nil {
+		e.refuse(err.Error())
+	}
+}
+
+// refuse notes why the resource may not be sent.
+func (e *encoder) refuse(reason string) { e.faults = append(e.faults, reason) }
+
+// invalid is all that was wrong, "" if nothing was.
+func (e *encoder) invalid() string { return strings.Join(slices.Compact(e.faults), "; ") }
+
+// ads is the one source of everything that is discovered.
+func ads() *corev3.ConfigSource {
+	return &corev3.ConfigSource{
+		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+		ResourceApiVersion:    corev3.ApiVersion_V3,
+	}
+}
+
+// limit is a timeout as Envoy takes it: nil for its default, zero for none.
+func limit(t ir.Timeout) *durationpb.Duration {
+	switch {
+	case t.Disabled:
+		return durationpb.New(0)
+	case t.Duration > 0:
+		return durationpb.New(t.Duration)
+	}
+	return nil
+}
+
+// positive is d, or fallback if d is no positive duration.
+func positive(d, fallback time.Duration) *durationpb.Duration {
+	if d <= 0 {
+		d = fallback
+	}
+	return durationpb.New(d)
+}
+
+// number is n as an optional field: nil if it is zero.
+func number(n uint32) *wrapperspb.UInt32Value {
+	if n == 0 {
+		return nil
+	}
+	return wrapperspb.UInt32(n)
+}

@@ -1,0 +1,316 @@
+package translate
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/xds/table"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// service is a cluster on port 80 of a Service in namespace app.
+func service(name string) ir.Cluster {
+	return ir.Cluster{Endpoints: ir.EndpointKey{Service: kobj.Name{Namespace: "app", Name: name}, Port: "http"}, Port: 80}
+}
+
+// to forwards to one Service.
+func to(name string) *ir.Forward {
+	return &ir.Forward{Backends: []ir.Backend{{Cluster: service(name), Weight: 1}}}
+}
+
+func prefix(p string) ir.Match { return ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: p}} }
+
+func segment(p string) ir.Match { return ir.Match{Path: ir.PathMatch{Kind: ir.PathSegment, Value: p}} }
+
+func hostKey(l ir.Listener, name string) ir.HostKey {
+	return ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: name}
+}
+
+func httpHost(name string, routes ...ir.Route) *ir.VirtualHost {
+	return &ir.VirtualHost{Key: hostKey(ir.HTTP, name), Routes: routes, Origins: []kobj.Key{kobj.Of(kobj.HTTPProxy, "app", "root")}}
+}
+
+func httpsHost(name string, routes ...ir.Route) *ir.VirtualHost {
+	v := httpHost(name, routes...)
+	v.Key.Listener = ir.HTTPS
+	v.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "app", Name: "cert"}}
+	return v
+}
+
+func passthrough(name string, backends ...ir.Backend) *ir.VirtualHost {
+	v := httpsHost(name)
+	v.TLS = &ir.TLS{Passthrough: true}
+	v.TCP = &ir.TCPProxy{Backends: backends}
+	return v
+}
+
+func terminatedTCP(name string, backends ...ir.Backend) *ir.VirtualHost {
+	v := passthrough(name, backends...)
+	v.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "app", Name: "cert"}}
+	return v
+}
+
+func routesOf(v *ir.VirtualHost) *table.Resource {
+	return routeConfiguration(routeTable(v.Key), []table.Part{virtualHost(v)})
+}
+
+func chainsOf(cfg config.Config, hosts ...*ir.VirtualHost) *table.Resource {
+	var chains []table.Part
+	for _, v := range hosts {
+		chains = append(chains, filterChain(v, cfg))
+	}
+	return httpsListener(cfg, chains)
+}
+
+// loggingJSON is the configuration that differs from the default in what listeners show of it.
+func loggingJSON() config.Config {
+	cfg := config.Default()
+	cfg.AccessLogFormat, cfg.UseProxyProtocol, cfg.HTTPSAccessLog, cfg.MinTLS = "json", true, "", ir.TLS13
+	return cfg
+}
+
+// goldens is a file of testdata for each concept.
+func goldens() map[string][]*table.Resource {
+	cfg := config.Default()
+	clusters := func(of ...ir.Cluster) (out []*table.Resource) {
+		for _, c := range of {
+			out = append(out, cluster(c, cfg.ConnectTimeout))
+		}
+		return out
+	}
+	return map[string][]*table.Resource{
+		"match":              {routesOf(httpHost("match.example.com", matches()...))},
+		"wildcard":           {routesOf(httpHost("*.example.com", ir.Route{Match: prefix("/"), Forward: to("web")})), routesOf(httpHost("*", ir.Route{Match: prefix("/"), Forward: to("web")}))},
+		"redirect":           {routesOf(httpHost("old.example.com", redirects()...)), routesOf(httpHost("*.example.com", redirects()[0]))},
+		"answer":             {routesOf(httpHost("answer.example.com", answers()...))},
+		"forward":            {routesOf(httpHost("forward.example.com", forwards()...))},
+		"routeconfiguration": {routeConfiguration("ingress_http", nil), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
+		"cluster":            clusters(manyClusters()...),
+		"listener":           {httpListener(cfg), httpListener(loggingJSON()), httpsListener(loggingJSON(), nil)},
+		"filterchain":        {chainsOf(cfg, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
+		"filterchain-tcp":    {chainsOf(loggingJSON(), terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
+		"misdirected":        {chainsOf(loggingJSON(), httpsHost("*.example.com"))},
+		"stats":              {statsListener(cfg)},
+		"secret":             {certificate(kobj.Name{Namespace: "app", Name: "cert"}, []byte("chain"), []byte("key")), authority(kobj.Name{Namespace: "app", Name: "cert"}, []byte("bundle"))},
+	}
+}
+
+func matches() []ir.Route {
+	var routes []ir.Route
+	add := func(m ir.Match) { routes = append(routes, ir.Route{Match: m, Direct: &ir.Direct{Code: 200}}) }
+	for _, p := range []ir.PathMatch{
+		{Kind: ir.PathPrefix, Value: "/pre"},
+		{Kind: ir.PathSegment, Value: "/seg"},
+		{Kind: ir.PathSegment, Value: "/seg/"},
+		{Kind: ir.PathSegment, Value: "/"},
+		{Kind: ir.PathSegment, Value: "/a?b"},
+		{Kind: ir.PathExact, Value: "/exact"},
+		{Kind: ir.PathRegex, Value: "/[0-9]+"},
+	} {
+		add(ir.Match{Path: p})
+	}
+	m := prefix("/")
+	for kind := ir.StringExact; kind <= ir.StringPresent; kind++ {
+		m.Headers = append(m.Headers, ir.HeaderMatch{Name: "x-a", Kind: kind, Value: "v", IgnoreCase: kind%2 == 0, Invert: kind%3 == 0, MissingAsEmpty: kind == ir.StringContains})
+		m.Query = append(m.Query, ir.QueryMatch{Name: "q", Kind: kind, Value: "v", IgnoreCase: kind%2 == 0})
+	}
+	m.Headers = append(m.Headers, ir.HeaderMatch{Name: "x-empty", Kind: ir.StringContains})
+	add(m)
+	return routes
+}
+
+func redirects() []ir.Route {
+	origin := kobj.Of(kobj.Ingress, "app", "old")
+	return []ir.Route{
+		{Match: prefix("/"), Redirect: &ir.Redirect{HTTPS: true, Code: 301}, Origin: origin},
+		{Match: prefix("/a"), Redirect: &ir.Redirect{HTTPS: true, Port: 8443, Code: 308}, Origin: origin},
+		{Match: prefix("/b"), Redirect: &ir.Redirect{Scheme: "http", Hostname: "new.example.com", Port: 81, Path: "/new", Code: 303}},
+		{Match: prefix("/c"), Redirect: &ir.Redirect{Prefix: "/d", Code: 307}},
+		{Match: segment("/e"), Redirect: &ir.Redirect{Prefix: "/"}},
+	}
+}
+
+func answers() []ir.Route {
+	return []ir.Route{
+		{Match: prefix("/a"), Direct: &ir.Direct{Code: 404, Body: "not here"}, ResponseHeaders: ir.HeaderEdits{Set: []ir.Header{{Name: "X-A", Value: "b"}}}},
+		{Match: prefix("/no-backend"), Forward: &ir.Forward{}},
+		{Match: prefix("/nothing")},
+	}
+}
+
+func forwards() []ir.Route {
+	rewritten := func(m ir.Match, prefix string) ir.Route {
+		f := to("web")
+		f.Rewrite = &ir.PathRewrite{Prefix: prefix}
+		return ir.Route{Match: m, Forward: f}
+	}
+	all := to("web")
+	all.Timeout, all.Idle, all.Websocket = ir.Timeout{Duration: 3 * time.Second}, ir.Timeout{Disabled: true}, true
+	all.Retry = &ir.Retry{On: []string{"5xx", "reset"}, Count: 2, PerTry: ir.Timeout{Duration: time.Second}, StatusCode: []uint32{503}}
+	all.Host = &ir.HostRewrite{Literal: "internal"}
+	byHeader := to("web")
+	byHeader.Timeout, byHeader.Host = ir.Timeout{Disabled: true}, &ir.HostRewrite{Header: "x-host"}
+	return []ir.Route{
+		{
+			Match: prefix("/all"), Forward: all, Origin: kobj.Of(kobj.HTTPProxy, "app", "child"),
+			RequestHeaders:  ir.HeaderEdits{Set: []ir.Header{{Name: "X-Set", Value: "100%%"}}, Remove: []string{"X-Gone"}},
+			ResponseHeaders: ir.HeaderEdits{Remove: []string{"Server"}},
+		},
+		{Match: prefix("/by-header"), Forward: byHeader},
+		{Match: prefix("/weighted"), Forward: &ir.Forward{Backends: []ir.Backend{
+			{Cluster: service("a"), Weight: 90, Host: "a.internal", RequestHeaders: ir.HeaderEdits{Set: []ir.Header{{Name: "X-To", Value: "a"}}}},
+			{Cluster: service("b"), Weight: 10, ResponseHeaders: ir.HeaderEdits{Remove: []string{"X-B"}}},
+			{Cluster: service("c")},
+		}}},
+		{Match: prefix("/one-with-edits"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: service("a"), Weight: 1, Host: "a.internal"}}}},
+		{Match: prefix("/unweighted"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: service("a")}, {Cluster: service("b")}}}},
+		rewritten(prefix("/old"), "/new"), rewritten(segment("/old"), "/new/"), rewritten(segment("/old"), "/"), rewritten(segment("/"), "/new"),
+	}
+}
+
+func manyClusters() []ir.Cluster {
+	change := func(name string, f func(*ir.Cluster)) ir.Cluster {
+		c := service(name)
+		f(&c)
+		return c
+	}
+	return []ir.Cluster{
+		service("plain"),
+		change("unnamed-port", func(c *ir.Cluster) { c.Endpoints.Port = "" }),
+		change("settings", func(c *ir.Cluster) {
+			c.Idle, c.Connect = ir.Timeout{Duration: time.Minute}, 5*time.Second
+			c.Limits = ir.CircuitBreakers{MaxConnections: 1, MaxPendingRequests: 2, MaxRequests: 3, MaxRetries: 4, PerHostMaxConnections: 5}
+		}),
+		change("h2c", func(c *ir.Cluster) { c.Protocol = ir.ProtocolH2C }),
+		change("tls", func(c *ir.Cluster) { c.Protocol, c.SNI = ir.ProtocolTLS, "backend.internal" }),
+		change("verified", func(c *ir.Cluster) {
+			c.Protocol, c.Idle = ir.ProtocolH2, ir.Timeout{Disabled: true}
+			c.TLS = &ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: []string{"a.internal", "b.internal"}}
+		}),
+		change("a-name-that-is-much-longer-than-most-people-choose", func(c *ir.Cluster) { c.Endpoints.Service.Namespace = "a-namespace-that-is-long-too" }),
+	}
+}
+
+func TestGolden(t *testing.T) {
+	files := map[string]bool{}
+	for name, resources := range goldens() {
+		files[name+".yaml"] = true
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join("testdata", name+".yaml")
+			got := yamlOf(t, resources)
+			if *update {
+				if err := os.WriteFile(path, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("%s (-want +got, -update rewrites):\n%s", path, diff)
+			}
+		})
+	}
+	entries, err := os.ReadDir("testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !e.IsDir() && !files[e.Name()] {
+			t.Errorf("testdata/%s belongs to no case", e.Name())
+		}
+	}
+}
+
+// yamlOf is resources as people read them: a document each, with what the table is told about it first.
+func yamlOf(t *testing.T, resources []*table.Resource) []byte {
+	t.Helper()
+	var docs []string
+	for _, r := range resources {
+		if r == nil {
+			docs = append(docs, "# no resource\n")
+			continue
+		}
+		js, err := protojson.Marshal(decode(t, r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := yaml.JSONToYAML(js)
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs = append(docs, headOf(r)+string(body))
+	}
+	return []byte(strings.Join(docs, "---\n"))
+}
+
+func headOf(r *table.Resource) string {
+	var b strings.Builder
+	line := func(what string, needs []table.Ref, origins []kobj.Key, invalid string) {
+		b.WriteString("# " + what + "\n")
+		for _, n := range needs {
+			b.WriteString("#   needs " + n.String() + "\n")
+		}
+		for _, o := range origins {
+			b.WriteString("#   from " + o.String() + "\n")
+		}
+		if invalid != "" {
+			b.WriteString("#   invalid: " + invalid + "\n")
+		}
+	}
+	line(r.Ref.String(), r.Needs, r.Origins, r.Invalid)
+	for _, p := range r.Parts {
+		line("part "+p.Name, p.Needs, p.Origins, p.Invalid)
+	}
+	return b.String()
+}
+
+// decode is the message that Envoy gets.
+func decode(t testing.TB, r *table.Resource) message {
+	t.Helper()
+	body := r.Body
+	for _, p := range r.Parts {
+		body = protowire.AppendBytes(protowire.AppendTag(body, r.Field, protowire.BytesType), p.Body)
+	}
+	m := empty(r.Ref.Type)
+	if err := proto.Unmarshal(body, m); err != nil {
+		t.Fatalf("%s: %v", r.Ref, err)
+	}
+	return m
+}
+
+func empty(t table.Type) message {
+	switch t {
+	case table.Cluster:
+		return &clusterv3.Cluster{}
+	case table.Endpoint:
+		return &endpointv3.ClusterLoadAssignment{}
+	case table.Secret:
+		return &tlsv3.Secret{}
+	case table.Listener:
+		return &listenerv3.Listener{}
+	case table.Route:
+		return &routev3.RouteConfiguration{}
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package translate
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	gzipv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/gzip/compressor/v3"
+	compressorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/compressor/v3"
+	grpcstatsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_stats/v3"
+	grpcwebv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_web/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"contour.example/contour/internal/ir"
+)
+
+// httpChain says how the requests of a filter chain are handled.
+type httpChain struct {
+	listener  ir.Listener
+	routes    string // name of the route table
+	log       string // path of the access log
+	logFormat string
+	checkSNI  bool // requests must be for the very name that the TLS connection was opened for
+}
+
+// filter is the network filter that handles requests.
+func (h httpChain) filter(e *encoder) *listenerv3.Filter {
+	return &listenerv3.Filter{
+		Name:       "envoy.filters.network.http_connection_manager",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.pack(h.manager(e))},
+	}
+}
+
+// manager is for clients at the edge: their addresses count, what they say about themselves does not, and paths
+// are normalized before they are compared.
+func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
+	return &hcmv3.HttpConnectionManager{
+		StatPrefix: string(h.listener),
+		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
+			ConfigSource: ads(), RouteConfigName: h.routes,
+		}},
+		HttpFilters:               h.filters(e),
+		HttpProtocolOptions:       &corev3.Http1ProtocolOptions{AcceptHttp_10: true, AllowChunkedLength: true},
+		AccessLog:                 accessLog(e, h.log, h.logFormat),
+		UseRemoteAddress:          wrapperspb.Bool(true),
+		NormalizePath:             wrapperspb.Bool(true),
+		MergeSlashes:              true,
+		PreserveExternalRequestId: true,
+	}
+}
+
+// filters is the HTTP filters in the order of spec 2.13.
+func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
+	var filters []*hcmv3.HttpFilter
+	if h.checkSNI {
+		filters = append(filters, misdirectedFilter(e))
+	}
+	return append(
+		filters,
+		httpFilter(e, "envoy.filters.http.compressor", compressor(e)),
+		httpFilter(e, "envoy.filters.http.grpc_web", &grpcwebv3.GrpcWeb{}),
+		httpFilter(e, "envoy.filters.http.grpc_stats", &grpcstatsv3.FilterConfig{EmitFilterState: true}),
+		httpFilter(e, "envoy.filters.http.router", &routerv3.Router{}),
+	)
+}
+
+func httpFilter(e *encoder, name string, m message) *hcmv3.HttpFilter {
+	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: e.pack(m)}}
+}
+
+// compressor compresses responses of the types that gain by it, if the client wishes.
+func compressor(e *encoder) *compressorv3.Compressor {
+	return &compressorv3.Compressor{CompressorLibrary: &corev3.TypedExtensionConfig{
+		Name: "gzip", TypedConfig: e.pack(&gzipv3.Gzip{}),
+	}}
+}

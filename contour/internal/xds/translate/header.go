@@ -1,0 +1,22 @@
+package translate
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+
+	"contour.example/contour/internal/ir"
+)
+
+// setHeaders overwrites or adds each header.
+func setHeaders(of []ir.Header) []*corev3.HeaderValueOption {
+	options := make([]*corev3.HeaderValueOption, 0, len(of))
+	for _, h := range of {
+		options = append(options, &corev3.HeaderValueOption{
+			Header:       &corev3.HeaderValue{Key: h.Name, Value: h.Value},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		})
+	}
+	return options
+}
+
+// edits reports whether there is anything to change.
+func edits(e ir.HeaderEdits) bool { return len(e.Set)+len(e.Remove) > 0 }

@@ -1,0 +1,124 @@
+package translate
+
+import (
+	"regexp"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"contour.example/contour/internal/ir"
+)
+
+// routeMatch is m as Envoy's matcher, on a host with that name.
+func routeMatch(m ir.Match, hostname string) *routev3.RouteMatch {
+	rm := &routev3.RouteMatch{}
+	setPath(rm, m.Path)
+	if suffix, ok := strings.CutPrefix(hostname, "*."); ok {
+		rm.Headers = append(rm.Headers, oneLabel(suffix))
+	}
+	for _, h := range m.Headers {
+		rm.Headers = append(rm.Headers, headerMatcher(h))
+	}
+	for _, q := range m.Query {
+		rm.QueryParameters = append(rm.QueryParameters, queryMatcher(q))
+	}
+	return rm
+}
+
+// setPath sets how the path is compared.
+func setPath(rm *routev3.RouteMatch, p ir.PathMatch) {
+	switch p.Kind {
+	case ir.PathExact:
+		rm.PathSpecifier = &routev3.RouteMatch_Path{Path: p.Value}
+	case ir.PathRegex:
+		rm.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: re2(p.Value)}
+	case ir.PathSegment:
+		setSegments(rm, p.Value)
+	default:
+		rm.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: p.Value}
+	}
+}
+
+// setSegments compares whole segments. Envoy's matcher for that takes neither the root, which is a prefix like any
+// other, nor the characters that end a path, which as a prefix match nothing.
+func setSegments(rm *routev3.RouteMatch, value string) {
+	path := segments(value)
+	switch {
+	case path == "":
+		rm.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: "/"}
+	case len(path) < 2 || strings.ContainsAny(path, "?#"):
+		rm.PathSpecifier = &routev3.RouteMatch_Prefix{Prefix: path}
+	default:
+		rm.PathSpecifier = &routev3.RouteMatch_PathSeparatedPrefix{PathSeparatedPrefix: path}
+	}
+}
+
+// segments is a path prefix without the slash at its end, which does not count; "" is the root.
+func segments(path string) string { return strings.TrimRight(path, "/") }
+
+// oneLabel keeps a wildcard host to names with exactly one label in place of the star: Envoy's own takes any number.
+func oneLabel(suffix string) *routev3.HeaderMatcher {
+	return &routev3.HeaderMatcher{
+		Name: ":authority",
+		HeaderMatchSpecifier: &routev3.HeaderMatcher_StringMatch{StringMatch: matching(
+			`(?i)[a-z0-9]([-a-z0-9]*[a-z0-9])?\.` + regexp.QuoteMeta(suffix) + `(:[0-9]+)?`,
+		)},
+	}
+}
+
+func headerMatcher(h ir.HeaderMatch) *routev3.HeaderMatcher {
+	hm := &routev3.HeaderMatcher{Name: h.Name, InvertMatch: h.Invert, TreatMissingHeaderAsEmpty: h.MissingAsEmpty}
+	if h.Kind == ir.StringPresent {
+		hm.HeaderMatchSpecifier = &routev3.HeaderMatcher_PresentMatch{PresentMatch: true}
+	} else {
+		hm.HeaderMatchSpecifier = &routev3.HeaderMatcher_StringMatch{StringMatch: stringMatcher(h.Kind, h.Value, h.IgnoreCase)}
+	}
+	return hm
+}
+
+func queryMatcher(q ir.QueryMatch) *routev3.QueryParameterMatcher {
+	qm := &routev3.QueryParameterMatcher{Name: q.Name}
+	if q.Kind == ir.StringPresent {
+		qm.QueryParameterMatchSpecifier = &routev3.QueryParameterMatcher_PresentMatch{PresentMatch: true}
+	} else {
+		qm.QueryParameterMatchSpecifier = &routev3.QueryParameterMatcher_StringMatch{StringMatch: stringMatcher(q.Kind, q.Value, q.IgnoreCase)}
+	}
+	return qm
+}
+
+// stringMatcher compares a value. Envoy refuses to look for the empty string, which every value contains.
+func stringMatcher(kind ir.StringKind, value string, ignoreCase bool) *matcherv3.StringMatcher {
+	if value == "" && (kind == ir.StringPrefix || kind == ir.StringSuffix || kind == ir.StringContains) {
+		return matching("(?s).*")
+	}
+	sm := &matcherv3.StringMatcher{IgnoreCase: ignoreCase}
+	switch kind {
+	case ir.StringPrefix:
+		sm.MatchPattern = &matcherv3.StringMatcher_Prefix{Prefix: value}
+	case ir.StringSuffix:
+		sm.MatchPattern = &matcherv3.StringMatcher_Suffix{Suffix: value}
+	case ir.StringContains:
+		sm.MatchPattern = &matcherv3.StringMatcher_Contains{Contains: value}
+	case ir.StringRegex:
+		return matchingCase(value, ignoreCase)
+	default:
+		sm.MatchPattern = &matcherv3.StringMatcher_Exact{Exact: value}
+	}
+	return sm
+}
+
+// matchingCase compares with a regular expression, for which Envoy has no switch to ignore case.
+func matchingCase(regex string, ignoreCase bool) *matcherv3.StringMatcher {
+	if ignoreCase {
+		regex = "(?i)" + regex
+	}
+	return matching(regex)
+}
+
+func matching(regex string) *matcherv3.StringMatcher {
+	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: re2(regex)}}
+}
+
+// re2 is a regular expression that the whole value must match.
+func re2(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }

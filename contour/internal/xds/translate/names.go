@@ -1,0 +1,98 @@
+package translate
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+)
+
+// Names that do not depend on user objects.
+const (
+	statsName  = "stats-health"
+	adminName  = "envoy-admin"       // the cluster in Envoy's bootstrap that leads to its admin interface
+	strayName  = "misdirected/421"   // no hostname: those have no slash
+	originName = "io.projectcontour" // prefix of the keys that say where a route was written
+)
+
+// routeTable is the name of the RouteConfiguration that holds a host. It alone decides how hosts are grouped.
+func routeTable(k ir.HostKey) string {
+	if k.Listener == ir.HTTPS {
+		return "https/" + k.Hostname
+	}
+	return string(k.Listener)
+}
+
+// certificateName is the name of a serving certificate in SDS. It does not depend on the content:
+// a rotated certificate is the same secret with other bytes.
+func certificateName(n kobj.Name) string { return n.String() }
+
+// authorityName is the name of a CA bundle in SDS.
+func authorityName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name }
+
+// endpointName is the name of a set of endpoints in EDS.
+func endpointName(k ir.EndpointKey) string {
+	if k.Port == "" {
+		return k.Service.String()
+	}
+	return k.Service.String() + "/" + k.Port
+}
+
+// Sizes of cluster names, in bytes: names are sent in every subscription, and the hash alone must tell clusters apart.
+const (
+	clusterNameSize = 60
+	clusterHashSize = 16
+)
+
+// clusterName is the name of a cluster: the Service and port for people, and a hash of everything that the
+// cluster's content depends on except its limits and the configuration of the fleet, which change it in place.
+func clusterName(c ir.Cluster) string {
+	parts := cut(clusterNameSize-clusterHashSize-1, c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port))
+	return strings.Join(append(parts, hash(clusterHashSize, identity(c)...)), "/")
+}
+
+// identity lists what tells one cluster from another.
+func identity(c ir.Cluster) []string {
+	id := []string{
+		c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, c.Endpoints.Port, decimal(c.Port),
+		decimal(c.Protocol), c.SNI, c.Idle.Duration.String(), strconv.FormatBool(c.Idle.Disabled), c.Connect.String(),
+	}
+	if c.TLS == nil {
+		return id
+	}
+	return append(append(id, "tls", c.TLS.CA.Namespace, c.TLS.CA.Name), c.TLS.Names...)
+}
+
+// clusterStats is the name that a cluster's statistics go by: one for all clusters of a Service port.
+func clusterStats(c ir.Cluster) string {
+	return strings.Join([]string{c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port)}, "_")
+}
+
+// cut shortens parts, the last ones first, until they fit into size when joined by single characters.
+// A shortened part ends with a hash of the whole.
+func cut(size int, parts ...string) []string {
+	total := len(parts) - 1
+	for _, p := range parts {
+		total += len(p)
+	}
+	share := (size - len(parts) + 1) / len(parts)
+	for i := len(parts) - 1; i >= 0 && total > size; i-- {
+		if p := parts[i]; len(p) > share {
+			parts[i] = p[:share-7] + "-" + hash(6, p)
+			total -= len(p) - share
+		}
+	}
+	return parts
+}
+
+// hash is the first size hexadecimal digits of a digest over parts; how they are divided matters.
+func hash(size int, parts ...string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
+	return hex.EncodeToString(sum[:])[:size]
+}
+
+func decimal[T ~int32 | ~uint8](n T) string { return strconv.FormatInt(int64(n), 10) }

@@ -1,0 +1,338 @@
+package translate
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/xds/table"
+)
+
+// seeded is a random seed, told so that a failure can be replayed.
+func seeded(t *testing.T) uint64 {
+	t.Helper()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	return seed
+}
+
+func TestValidValuesMakeValidResources(t *testing.T) {
+	r := newRandom(seeded(t))
+	for range 200 {
+		v := r.host()
+		resources := []*table.Resource{routesOf(v)}
+		if v.Key.Listener == ir.HTTPS {
+			resources = append(resources, chainsOf(config.Default(), v))
+		}
+		for b := range backends(v) {
+			resources = append(resources, cluster(b.Cluster, time.Second))
+		}
+		for _, res := range resources {
+			checkValid(t, res)
+		}
+	}
+}
+
+func checkValid(t *testing.T, r *table.Resource) {
+	t.Helper()
+	faults := r.Invalid
+	for _, p := range r.Parts {
+		faults += p.Invalid
+	}
+	if err := decode(t, r).ValidateAll(); err != nil || faults != "" {
+		t.Errorf("%s: %q, and as a whole: %v", r.Ref, faults, err)
+	}
+}
+
+func TestEverythingReferencedExists(t *testing.T) {
+	r := newRandom(seeded(t))
+	for range 50 {
+		w := newWorld()
+		for range r.IntN(10) {
+			w.set(r.host())
+		}
+		w.run()
+		all := w.tables.All()
+		have := map[table.Ref]bool{}
+		for _, res := range all {
+			have[res.Ref] = true
+		}
+		for _, res := range all {
+			for _, n := range referenced(t, res) {
+				if !have[n] {
+					t.Errorf("%s refers to %s, which is not there", res.Ref, n)
+				}
+				if !slices.Contains(needs(res), n) {
+					t.Errorf("%s refers to %s without needing it", res.Ref, n)
+				}
+			}
+			for _, n := range needs(res) {
+				if n.Type != table.Secret && !have[n] {
+					t.Errorf("%s needs %s, which is not there", res.Ref, n)
+				}
+			}
+		}
+	}
+}
+
+func needs(r *table.Resource) []table.Ref {
+	all := slices.Clone(r.Needs)
+	for _, p := range r.Parts {
+		all = append(all, p.Needs...)
+	}
+	return all
+}
+
+// referenced is the clusters and route tables that a message really names.
+func referenced(t *testing.T, r *table.Resource) (refs []table.Ref) {
+	switch m := decode(t, r).(type) {
+	case *routev3.RouteConfiguration:
+		walk(m.ProtoReflect(), func(m protoreflect.Message) {
+			switch m := m.Interface().(type) {
+			case *routev3.RouteAction:
+				if c := m.GetCluster(); c != "" {
+					refs = append(refs, table.Ref{Type: table.Cluster, Name: c})
+				}
+			case *routev3.WeightedCluster_ClusterWeight:
+				refs = append(refs, table.Ref{Type: table.Cluster, Name: m.GetName()})
+			}
+		})
+	case *listenerv3.Listener:
+		for _, c := range m.GetFilterChains() {
+			refs = append(refs, namedBy(t, c.GetFilters()[0])...)
+		}
+	}
+	return refs
+}
+
+func namedBy(t *testing.T, f *listenerv3.Filter) (refs []table.Ref) {
+	m, err := f.GetTypedConfig().UnmarshalNew()
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch m := m.(type) {
+	case *hcmv3.HttpConnectionManager:
+		if m.GetRds() != nil {
+			refs = append(refs, table.Ref{Type: table.Route, Name: m.GetRds().GetRouteConfigName()})
+		}
+	case *tcpproxyv3.TcpProxy:
+		if c := m.GetCluster(); c != "" {
+			refs = append(refs, table.Ref{Type: table.Cluster, Name: c})
+		}
+		for _, c := range m.GetWeightedClusters().GetClusters() {
+			refs = append(refs, table.Ref{Type: table.Cluster, Name: c.GetName()})
+		}
+	}
+	return refs
+}
+
+func walk(m protoreflect.Message, visit func(protoreflect.Message)) {
+	visit(m)
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.Message() == nil || f.IsMap():
+		case f.IsList():
+			for i := range v.List().Len() {
+				walk(v.List().Get(i).Message(), visit)
+			}
+		default:
+			walk(v.Message(), visit)
+		}
+		return true
+	})
+}
+
+func TestIncrementalEqualsFromScratch(t *testing.T) {
+	r := newRandom(seeded(t))
+	w := newWorld()
+	for step := range 300 {
+		if v := r.host(); r.IntN(3) == 0 {
+			w.hosts.Delete(v.Key)
+		} else {
+			w.set(v)
+		}
+		n := r.name()
+		w.secrets.Set(n, pair{chain: r.text(), key: []string{"", "key"}[r.IntN(2)]})
+		w.slices.Set(n, slicesAt(fmt.Sprintf("10.0.0.%d", 1+r.IntN(3))))
+		if step%10 != 0 {
+			continue
+		}
+		w.run()
+		scratch := newWorld()
+		w.hosts.Each(func(k ir.HostKey, v *ir.VirtualHost) bool { scratch.hosts.Set(k, v); return true })
+		w.secrets.Each(func(k kobj.Name, v pair) bool { scratch.secrets.Set(k, v); return true })
+		for _, a := range r.texts {
+			for _, b := range r.texts {
+				if s, ok := w.slices.Peek(kobj.Name{Namespace: a, Name: b}); ok {
+					scratch.slices.Set(kobj.Name{Namespace: a, Name: b}, s)
+				}
+			}
+		}
+		scratch.run()
+		if want, got := scratch.tables.All(), w.tables.All(); !slices.EqualFunc(want, got, equalResource) {
+			t.Fatalf("after %d edits (-from scratch +incremental):\n%s", step, cmp.Diff(want, got))
+		}
+		if len(w.faults)+len(scratch.faults) > 0 {
+			t.Fatalf("faults: %v %v", w.faults, scratch.faults)
+		}
+	}
+}
+
+func TestClusterNamesCoverTheContent(t *testing.T) {
+	seen := map[string]string{}
+	r := newRandom(seeded(t))
+	long := strings.Repeat("long-", 12)
+	r.texts = append(r.texts, "", "ab", "a/b", "tls", long+"a", long+"b", "1")
+	for range 5000 {
+		c := r.cluster()
+		name, content := clusterName(c), contentOf(c)
+		if before, ok := seen[name]; ok && before != content {
+			t.Fatalf("one name, %s, for\n%s\n%s", name, before, content)
+		}
+		seen[name] = content
+		if len(name) > clusterNameSize {
+			t.Fatalf("%s has %d bytes, more than %d", name, len(name), clusterNameSize)
+		}
+		limited := c
+		limited.Limits.MaxRetries++
+		if clusterName(limited) != name {
+			t.Fatal("limits are part of the name")
+		}
+		if diff := cmp.Diff(c, specOf(c).cluster()); diff != "" {
+			t.Fatalf("a cluster does not survive being a key:\n%s", diff)
+		}
+	}
+}
+
+// contentOf is everything about a cluster but its limits.
+func contentOf(c ir.Cluster) string {
+	tls := "none"
+	if c.TLS != nil {
+		tls = fmt.Sprintf("%q", *c.TLS)
+	}
+	c.TLS = nil
+	return fmt.Sprintf("%#v %s", c, tls)
+}
+
+func TestNamesAreInjective(t *testing.T) {
+	labels := []string{"a", "b", "a-b", "ca", "https", "ingress-http", "x"}
+	secrets, endpoints, routes := map[string]string{}, map[string]string{}, map[string]string{}
+	add := func(seen map[string]string, name, content string) {
+		if before, ok := seen[name]; ok && before != content {
+			t.Errorf("one name, %s, for %s and %s", name, before, content)
+		}
+		seen[name] = content
+	}
+	for _, ns := range labels {
+		for _, l := range []ir.Listener{ir.HTTP, ir.HTTPS} {
+			k := hostKey(l, ns)
+			content := fmt.Sprint(k)
+			if l == ir.HTTP {
+				content = "all plain hosts"
+			}
+			add(routes, routeTable(k), content)
+		}
+		for _, name := range labels {
+			n := kobj.Name{Namespace: ns, Name: name}
+			add(secrets, certificateName(n), "certificate "+n.String())
+			add(secrets, authorityName(n), "authority "+n.String())
+			for _, port := range append(labels, "") {
+				k := ir.EndpointKey{Service: n, Port: port}
+				add(endpoints, endpointName(k), fmt.Sprintf("%q", k))
+			}
+		}
+	}
+}
+
+func TestWeightsKeepTheirShares(t *testing.T) {
+	for _, c := range []struct{ in, want []uint32 }{
+		{[]uint32{1, 2, 0}, []uint32{1, 2, 0}},
+		{[]uint32{0, 0}, []uint32{1, 1}},
+		{[]uint32{math.MaxUint32, math.MaxUint32}, []uint32{math.MaxUint32 / 3, math.MaxUint32 / 3}},
+		{nil, []uint32{}},
+	} {
+		var b []ir.Backend
+		for _, w := range c.in {
+			b = append(b, ir.Backend{Weight: w})
+		}
+		if diff := cmp.Diff(c.want, weights(b)); diff != "" {
+			t.Errorf("weights %v (-want +got):\n%s", c.in, diff)
+		}
+	}
+}
+
+func TestWhatCannotBeServedIsMarked(t *testing.T) {
+	bare := httpsHost("a.example.com")
+	bare.TLS = nil
+	nowhere := passthrough("a.example.com")
+	nowhere.TCP = nil
+	unknown := httpsHost("a.example.com")
+	unknown.TLS.Min = 1
+	plainTLS := service("s")
+	plainTLS.TLS = &ir.UpstreamTLS{CA: kobj.Name{Namespace: "a", Name: "ca"}}
+	bad := httpHost("a.example.com", ir.Route{Match: prefix("/"), Direct: &ir.Direct{Code: 200, Body: strings.Repeat("x", maxDirectBody+1)}})
+	header := httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s"), RequestHeaders: ir.HeaderEdits{Set: []ir.Header{{Name: "a\nb"}}}})
+	for what, invalid := range map[string]string{
+		"a TLS host without TLS":               filterChain(bare, config.Default()).Invalid,
+		"passthrough to nowhere":               filterChain(nowhere, config.Default()).Invalid,
+		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), config.Default()).Invalid,
+		"a TLS version that does not exist":    filterChain(unknown, config.Default()).Invalid,
+		"verification on a plain connection":   cluster(plainTLS, time.Second).Invalid,
+		"a body that Envoy would not take":     virtualHost(bad).Invalid,
+		"a header name with a line break":      virtualHost(header).Invalid,
+		"text that is not UTF-8":               virtualHost(httpHost("\xff")).Invalid,
+		"a server name longer than DNS allows": cluster(ir.Cluster{Protocol: ir.ProtocolTLS, SNI: strings.Repeat("a", 300)}, time.Second).Invalid,
+	} {
+		if invalid == "" {
+			t.Errorf("%s is taken for valid", what)
+		}
+	}
+}
+
+// FuzzAnyValue checks that no value of the ir, however odd, panics, gives different bytes twice, or passes for
+// valid when the message that Envoy gets is not.
+func FuzzAnyValue(f *testing.F) {
+	for seed := range uint64(200) {
+		f.Add(seed, "text")
+	}
+	f.Fuzz(func(t *testing.T, seed uint64, text string) {
+		v, again := wild(seed, text).host(), wild(seed, text).host()
+		checkPart(t, virtualHost(v), virtualHost(again), &routev3.VirtualHost{})
+		checkPart(t, filterChain(v, config.Default()), filterChain(again, config.Default()), &listenerv3.FilterChain{})
+		for b := range backends(v) {
+			c := cluster(b.Cluster, time.Second)
+			if c.Invalid == "" {
+				checkValid(t, c)
+			}
+		}
+	})
+}
+
+func checkPart(t *testing.T, p, again table.Part, m message) {
+	t.Helper()
+	if !equalPart(p, again) {
+		t.Errorf("part %q: equal values, different parts", p.Name)
+	}
+	if p.Invalid != "" {
+		return
+	}
+	if err := proto.Unmarshal(p.Body, m); err != nil || m.ValidateAll() != nil || !bytes.Equal(p.Body, again.Body) {
+		t.Errorf("part %q: passes for valid, but: %v, %v", p.Name, err, m.ValidateAll())
+	}
+}

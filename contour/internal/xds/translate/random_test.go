@@ -1,0 +1,204 @@
+package translate
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+)
+
+// random makes values of the ir. Its texts come from a few, so that values meet; with valid set it makes only
+// what compile may make.
+type random struct {
+	*rand.Rand
+	texts []string
+	valid bool
+}
+
+// newRandom makes values that compile may make.
+func newRandom(seed uint64) random {
+	return random{Rand: rand.New(rand.NewPCG(seed, 0)), valid: true, texts: []string{"a", "b", "web", "x-header"}}
+}
+
+// wild makes any values at all, with the given text among their texts.
+func wild(seed uint64, text string) random {
+	return random{Rand: rand.New(rand.NewPCG(seed, 0)), texts: []string{text, "", "a", "/", "/a/", "*.", "\x00", "\xff", "%", "a\nb", "?#"}}
+}
+
+func (r random) text() string { return r.texts[r.IntN(len(r.texts))] }
+
+func (r random) flip() bool { return r.IntN(2) == 0 }
+
+// some is up to three values.
+func some[T any](r random, of func() T) []T {
+	var out []T
+	for range r.IntN(4) {
+		out = append(out, of())
+	}
+	return out
+}
+
+func maybe[T any](r random, of func() T) *T {
+	if r.flip() {
+		return nil
+	}
+	v := of()
+	return &v
+}
+
+// enum is one of the values up to last; a wild one may be beyond.
+func enum[T ~uint8](r random, last T) T {
+	if r.valid {
+		return T(r.IntN(int(last) + 1))
+	}
+	return T(r.IntN(int(last) + 3))
+}
+
+func (r random) path() string {
+	if !r.valid {
+		return r.text()
+	}
+	return [...]string{"/", "/a", "/a/", "/a/b"}[r.IntN(4)]
+}
+
+func (r random) number(limit int) uint32 {
+	if !r.valid && r.IntN(8) == 0 {
+		return r.Uint32()
+	}
+	return uint32(r.IntN(limit))
+}
+
+func (r random) timeout() ir.Timeout {
+	d := time.Duration(r.IntN(3)) * time.Second
+	if !r.valid {
+		d = time.Duration(r.Uint64())
+	}
+	return ir.Timeout{Disabled: r.IntN(4) == 0, Duration: d}
+}
+
+func (r random) name() kobj.Name { return kobj.Name{Namespace: r.text(), Name: r.text()} }
+
+func (r random) cluster() ir.Cluster {
+	c := ir.Cluster{
+		Endpoints: ir.EndpointKey{Service: r.name(), Port: r.text()}, Port: int32(r.number(3)),
+		Protocol: enum(r, ir.ProtocolH2), SNI: r.text(), Idle: r.timeout(), Connect: r.timeout().Duration,
+	}
+	if !r.valid || encrypted(c) {
+		c.TLS = maybe(r, func() ir.UpstreamTLS { return ir.UpstreamTLS{CA: r.name(), Names: some(r, r.text)} })
+	}
+	return c
+}
+
+func (r random) edits() ir.HeaderEdits {
+	return ir.HeaderEdits{Set: some(r, func() ir.Header { return ir.Header{Name: r.text(), Value: r.text()} }), Remove: some(r, r.text)}
+}
+
+func (r random) backend() ir.Backend {
+	b := ir.Backend{Cluster: r.cluster(), Weight: r.number(3), RequestHeaders: r.edits(), ResponseHeaders: r.edits()}
+	if r.flip() {
+		b.Host = r.text()
+	}
+	return b
+}
+
+// backends is at least one, unless the values are wild.
+func (r random) backends() []ir.Backend {
+	b := some(r, r.backend)
+	if r.valid {
+		b = append(b, r.backend())
+	}
+	return b
+}
+
+func (r random) forward() ir.Forward {
+	return ir.Forward{
+		Backends: r.backends(), Timeout: r.timeout(), Idle: r.timeout(), Websocket: r.flip(),
+		Rewrite: maybe(r, func() ir.PathRewrite { return ir.PathRewrite{Prefix: r.path()} }),
+		Host:    maybe(r, func() ir.HostRewrite { return ir.HostRewrite{Literal: r.text(), Header: r.text()} }),
+		Retry: maybe(r, func() ir.Retry {
+			return ir.Retry{On: some(r, r.text), Count: r.number(3), PerTry: r.timeout(), StatusCode: some(r, func() uint32 { return 500 + r.number(50) })}
+		}),
+	}
+}
+
+func (r random) match() ir.Match {
+	return ir.Match{
+		Path: ir.PathMatch{Kind: enum(r, ir.PathRegex), Value: r.path()},
+		Headers: some(r, func() ir.HeaderMatch {
+			return ir.HeaderMatch{Name: r.text(), Kind: enum(r, ir.StringPresent), Value: r.text(), IgnoreCase: r.flip(), Invert: r.flip(), MissingAsEmpty: r.flip()}
+		}),
+		Query: some(r, func() ir.QueryMatch {
+			return ir.QueryMatch{Name: r.text(), Kind: enum(r, ir.StringPresent), Value: r.text(), IgnoreCase: r.flip()}
+		}),
+	}
+}
+
+// route has exactly one action, unless the values are wild.
+func (r random) route() ir.Route {
+	route := ir.Route{Match: r.match(), RequestHeaders: r.edits(), ResponseHeaders: r.edits(), Origin: kobj.Key{Kind: kobj.HTTPProxy, Name: r.name()}}
+	redirect := func() ir.Redirect {
+		return ir.Redirect{Scheme: r.text(), Hostname: r.text(), Port: r.number(60000), Path: r.path(), Prefix: r.path(), Code: 300 + r.number(9), HTTPS: r.flip()}
+	}
+	direct := func() ir.Direct { return ir.Direct{Code: 200 + r.number(300), Body: r.text()} }
+	if !r.valid {
+		route.Forward, route.Redirect, route.Direct = maybe(r, r.forward), maybe(r, redirect), maybe(r, direct)
+		return route
+	}
+	switch r.IntN(4) {
+	case 0:
+		v := redirect()
+		route.Redirect = &v
+	case 1:
+		v := direct()
+		route.Direct = &v
+	default:
+		v := r.forward()
+		route.Forward = &v
+	}
+	return route
+}
+
+func (r random) key() ir.HostKey {
+	k := ir.HostKey{Fleet: ir.DefaultFleet, Listener: ir.HTTP, Hostname: fmt.Sprintf("h%d.example.com", r.IntN(8))}
+	if r.flip() {
+		k.Listener = ir.HTTPS
+	}
+	switch r.IntN(8) {
+	case 0:
+		k.Hostname = "*"
+	case 1:
+		k.Hostname = "*.example.com"
+	case 2:
+		if !r.valid {
+			k.Hostname = r.text()
+		}
+	}
+	return k
+}
+
+func (r random) host() *ir.VirtualHost {
+	v := &ir.VirtualHost{Key: r.key(), Origins: []kobj.Key{{Kind: kobj.HTTPProxy, Name: r.name()}}}
+	tls := func() ir.TLS { return ir.TLS{Certificate: r.name(), Min: ir.TLS12, Max: ir.TLS13} }
+	tcp := func() ir.TCPProxy { return ir.TCPProxy{Backends: r.backends()} }
+	switch {
+	case !r.valid:
+		v.Routes, v.TLS, v.TCP = some(r, r.route), maybe(r, tls), maybe(r, tcp)
+		if v.TLS != nil {
+			v.TLS.Passthrough, v.TLS.Min = r.flip(), ir.TLSVersion(r.number(10))
+		}
+		return v
+	case v.Key.Listener == ir.HTTPS:
+		v.TLS, v.TCP = maybe(r, tls), maybe(r, tcp)
+		if v.TLS == nil && v.TCP == nil {
+			v.TLS = &ir.TLS{Certificate: r.name()}
+		} else if v.TLS == nil {
+			v.TLS = &ir.TLS{Passthrough: true}
+		}
+	}
+	if v.TCP == nil {
+		v.Routes = some(r, r.route)
+	}
+	return v
+}

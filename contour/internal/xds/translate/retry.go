@@ -1,0 +1,23 @@
+package translate
+
+import (
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"contour.example/contour/internal/ir"
+)
+
+// retryPolicy says when a request is sent again; nil stays nil.
+func retryPolicy(r *ir.Retry) *routev3.RetryPolicy {
+	if r == nil {
+		return nil
+	}
+	return &routev3.RetryPolicy{
+		RetryOn:              strings.Join(r.On, ","),
+		NumRetries:           wrapperspb.UInt32(r.Count),
+		PerTryTimeout:        limit(r.PerTry),
+		RetriableStatusCodes: r.StatusCode,
+	}
+}

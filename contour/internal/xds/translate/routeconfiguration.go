@@ -1,0 +1,52 @@
+package translate
+
+import (
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/table"
+)
+
+// virtualHostsField is the number of RouteConfiguration.virtual_hosts.
+const virtualHostsField = 2
+
+// routeConfiguration is the route table called name, with the given virtual hosts.
+func routeConfiguration(name string, hosts []table.Part) *table.Resource {
+	e := &encoder{}
+	rc := &routev3.RouteConfiguration{
+		Name:                           name,
+		IgnorePortInHostMatching:       true,
+		MaxDirectResponseBodySizeBytes: wrapperspb.UInt32(maxDirectBody),
+		RequestHeadersToAdd: []*corev3.HeaderValueOption{{
+			Header:       &corev3.HeaderValue{Key: "x-request-start", Value: "t=%START_TIME(%s.%3f)%"},
+			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
+		}},
+	}
+	if strays(name) {
+		rc.VirtualHosts = []*routev3.VirtualHost{strayHost()}
+	}
+	body := e.bytes(rc)
+	return &table.Resource{
+		Ref: table.Ref{Type: table.Route, Name: name}, Body: body, Field: virtualHostsField, Parts: hosts, Invalid: e.invalid(),
+	}
+}
+
+// strays reports whether requests of other hosts can arrive at a route table though they are not meant to:
+// at that of a TLS host, over a connection that a client opened for the host and uses for another.
+func strays(routeTable string) bool {
+	host, tls := strings.CutPrefix(routeTable, "https/")
+	return tls && host != "*"
+}
+
+// strayHost sends requests for other hosts back, to be tried on a connection of their own (RFC 9110, 15.5.20).
+func strayHost() *routev3.VirtualHost {
+	e := &encoder{}
+	return &routev3.VirtualHost{Name: strayName, Domains: []string{"*"}, Routes: []*routev3.Route{{
+		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
+		Action: &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 421})},
+	}}}
+}

@@ -1,0 +1,46 @@
+package translate
+
+import (
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/xds/table"
+)
+
+// statsListener serves Envoy's readiness and statistics, and nothing else of its admin interface: paths are
+// compared as a whole. It depends on no other resource, so it answers as soon as Envoy is connected.
+func statsListener(cfg config.Config) *table.Resource {
+	e := &encoder{}
+	l := listener(statsName, cfg.Stats)
+	manager := &hcmv3.HttpConnectionManager{
+		StatPrefix: "stats",
+		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
+			Name:         statsName,
+			VirtualHosts: []*routev3.VirtualHost{{Name: adminName, Domains: []string{"*"}, Routes: adminRoutes()}},
+		}},
+		HttpFilters:   []*hcmv3.HttpFilter{httpFilter(e, "envoy.filters.http.router", &routerv3.Router{})},
+		NormalizePath: wrapperspb.Bool(true),
+	}
+	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{{
+		Name:       "envoy.filters.network.http_connection_manager",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.pack(manager)},
+	}}}}
+	return listenerResource(e, l)
+}
+
+func adminRoutes() []*routev3.Route {
+	var routes []*routev3.Route
+	for _, path := range []string{"/ready", "/stats", "/stats/prometheus"} {
+		routes = append(routes, &routev3.Route{
+			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: path}},
+			Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+				ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: adminName},
+			}},
+		})
+	}
+	return routes
+}

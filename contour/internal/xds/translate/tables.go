@@ -1,0 +1,315 @@
+package translate
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/endpoint"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/xds/table"
+)
+
+// Secrets finds what Kubernetes Secrets hold. Bytes are PEM and may not be changed; ok is false where there is no
+// such Secret, or where it does not hold that.
+type Secrets interface {
+	// Certificate is a certificate chain and its private key.
+	Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool)
+	// CA is the certificates of authorities.
+	CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
+}
+
+// Sources is what the resources of one fleet are made from. All fields are required.
+type Sources struct {
+	Engine *memo.Engine
+	Fleet  ir.Fleet
+	// Hosts has every host of every fleet; nil is a host without a virtual host.
+	Hosts   *memo.Table[ir.HostKey, *ir.VirtualHost]
+	Secrets Secrets
+	Config  func(*memo.Reader) config.Config
+	// Slices is the EndpointSlices of a Service, in any order.
+	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
+}
+
+// Tables is the derived tables from hosts to xDS resources. They are up to date after each run of the engine.
+type Tables struct {
+	from Sources
+
+	// What hosts say, turned around. Clusters and secrets are found through the distinct specs of
+	// clusters, so that a host that changes otherwise does not touch them.
+	routeTables  *memo.Index[string, ir.HostKey]
+	listenerOf   *memo.Index[ir.Listener, ir.HostKey]
+	certificates *memo.Index[secretKey, ir.HostKey]
+	clusterUsers *memo.Index[spec, ir.HostKey]
+	clusterNames *memo.Index[string, spec]
+	authorities  *memo.Index[secretKey, spec]
+	endpointSets *memo.Index[ir.EndpointKey, spec]
+
+	virtualHosts *memo.Table[ir.HostKey, table.Part]
+	chains       *memo.Table[ir.HostKey, table.Part]
+	specs        *memo.Table[spec, bool]
+
+	outputs []output
+}
+
+// secretKey is a Secret and the use that is made of it.
+type secretKey struct {
+	authority bool
+	name      kobj.Name
+}
+
+// output is a table of resources, whatever its keys are.
+type output struct {
+	changes func(yield func(before, after *table.Resource))
+	all     func(yield func(*table.Resource))
+}
+
+// New adds the tables to the engine of s. What they hold follows the hosts; the listeners for plain
+// requests and for statistics exist always.
+func New(s Sources) *Tables {
+	t := &Tables{from: s}
+	t.indexHosts()
+	t.addRoutes()
+	t.addListeners()
+	t.addClusters()
+	t.addSecrets()
+	t.addEndpoints()
+	return t
+}
+
+// indexHosts turns around what hosts say.
+func (t *Tables) indexHosts() {
+	t.routeTables = indexOf(t, "translate/route tables by name", func(v *ir.VirtualHost) []string {
+		if v.TCP != nil {
+			return nil
+		}
+		return []string{routeTable(v.Key)}
+	})
+	t.listenerOf = indexOf(t, "translate/TLS hosts by listener", func(v *ir.VirtualHost) []ir.Listener {
+		if v.Key.Listener != ir.HTTPS {
+			return nil
+		}
+		return []ir.Listener{v.Key.Listener}
+	})
+	t.certificates = indexOf(t, "translate/hosts by certificate", func(v *ir.VirtualHost) []secretKey {
+		if v.TLS == nil || v.TLS.Passthrough {
+			return nil
+		}
+		return []secretKey{{name: v.TLS.Certificate}}
+	})
+	t.clusterUsers = indexOf(t, "translate/hosts by cluster", specsOf)
+}
+
+// indexOf finds the virtual hosts of the fleet by what of says about them.
+func indexOf[I comparable](t *Tables, name string, of func(*ir.VirtualHost) []I) *memo.Index[I, ir.HostKey] {
+	return memo.NewIndex(t.from.Hosts, name, compareHosts, func(k ir.HostKey, v *ir.VirtualHost) []I {
+		if v == nil || k.Fleet != t.from.Fleet {
+			return nil
+		}
+		return of(v)
+	})
+}
+
+func compareHosts(a, b ir.HostKey) int {
+	return cmp.Or(
+		strings.Compare(string(a.Fleet), string(b.Fleet)),
+		strings.Compare(string(a.Listener), string(b.Listener)),
+		strings.Compare(a.Hostname, b.Hostname),
+	)
+}
+
+// addRoutes makes a RouteConfiguration of each group of hosts, and that of plain requests even without any.
+func (t *Tables) addRoutes() {
+	t.virtualHosts = parts(t, "translate/virtual hosts", func(_ *memo.Reader, v *ir.VirtualHost) table.Part { return virtualHost(v) })
+	routes := resources(t, "translate/routes", func(r *memo.Reader, name string) *table.Resource {
+		return routeConfiguration(name, gather(r, t.virtualHosts, t.routeTables.Get(r, name)))
+	})
+	memo.Drive(t.routeTables, routes)
+	routes.Demand(string(ir.HTTP))
+}
+
+// addListeners makes the listeners; that for TLS exists while it has filter chains.
+func (t *Tables) addListeners() {
+	t.chains = parts(t, "translate/filter chains", func(r *memo.Reader, v *ir.VirtualHost) table.Part { return filterChain(v, t.from.Config(r)) })
+	listeners := resources(t, "translate/listeners", func(r *memo.Reader, name string) *table.Resource {
+		switch cfg := t.from.Config(r); name {
+		case string(ir.HTTP):
+			return httpListener(cfg)
+		case string(ir.HTTPS):
+			return httpsListener(cfg, gather(r, t.chains, t.listenerOf.Get(r, ir.HTTPS)))
+		case statsName:
+			return statsListener(cfg)
+		}
+		return nil
+	})
+	for _, name := range []string{string(ir.HTTP), string(ir.HTTPS), statsName} {
+		listeners.Demand(name)
+	}
+}
+
+// gather is the parts of the given hosts, in their order.
+func gather(r *memo.Reader, from *memo.Table[ir.HostKey, table.Part], hosts []ir.HostKey) []table.Part {
+	gathered := make([]table.Part, 0, len(hosts))
+	for _, k := range hosts {
+		gathered = append(gathered, from.Get(r, k))
+	}
+	return gathered
+}
+
+// addClusters makes each cluster that a host uses. If hosts disagree about the limits of
+// a cluster, which only a half-read change could bring about, the first in order counts.
+func (t *Tables) addClusters() {
+	t.specs = memo.NewTable(t.from.Engine, memo.Options[spec, bool]{
+		Name:   "translate/cluster specs",
+		Equal:  func(a, b bool) bool { return a == b },
+		Derive: func(*memo.Reader, spec) bool { return true },
+	})
+	memo.Drive(t.clusterUsers, t.specs)
+	t.clusterNames = memo.NewIndex(t.specs, "translate/specs by cluster", spec.compare, func(s spec, _ bool) []string {
+		return []string{s.name}
+	})
+	clusters := resources(t, "translate/clusters", func(r *memo.Reader, name string) *table.Resource {
+		users := t.clusterNames.Get(r, name)
+		if len(users) == 0 {
+			return nil
+		}
+		return cluster(users[0].cluster(), t.from.Config(r).ConnectTimeout)
+	})
+	memo.Drive(t.clusterNames, clusters)
+}
+
+// addSecrets makes the certificates that hosts serve and the authorities that clusters trust. A Secret
+// that is missing has no resource.
+func (t *Tables) addSecrets() {
+	t.authorities = memo.NewIndex(t.specs, "translate/specs by authority", spec.compare, func(s spec, _ bool) []secretKey {
+		if !verifies(s.cluster()) {
+			return nil
+		}
+		return []secretKey{{authority: true, name: s.ca}}
+	})
+	secrets := resources(t, "translate/secrets", func(r *memo.Reader, k secretKey) *table.Resource {
+		if k.authority {
+			if pem, ok := t.from.Secrets.CA(r, k.name); ok {
+				return authority(k.name, pem)
+			}
+			return nil
+		}
+		if chain, key, ok := t.from.Secrets.Certificate(r, k.name); ok {
+			return certificate(k.name, chain, key)
+		}
+		return nil
+	})
+	memo.Drive(t.certificates, secrets)
+	memo.Drive(t.authorities, secrets)
+}
+
+// addEndpoints makes the endpoints of each Service port that a cluster leads to, empty if there are none.
+func (t *Tables) addEndpoints() {
+	t.endpointSets = memo.NewIndex(t.specs, "translate/specs by endpoints", spec.compare, func(s spec, _ bool) []ir.EndpointKey {
+		return []ir.EndpointKey{s.backend}
+	})
+	endpoints := resources(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
+		e := &encoder{}
+		name := endpointName(k)
+		body := e.bytes(endpoint.Assignment(name, k.Port, t.from.Slices(r, k.Service)))
+		return &table.Resource{
+			Ref: table.Ref{Type: table.Endpoint, Name: name}, Body: body,
+			Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}}, Invalid: e.invalid(),
+		}
+	})
+	memo.Drive(t.endpointSets, endpoints)
+}
+
+// parts adds a table with one part for each host; that of a host that is gone is empty, and no index leads to it.
+func parts(t *Tables, name string, of func(*memo.Reader, *ir.VirtualHost) table.Part) *memo.Table[ir.HostKey, table.Part] {
+	return memo.NewTable(t.from.Engine, memo.Options[ir.HostKey, table.Part]{
+		Name: name, Equal: equalPart,
+		Derive: func(r *memo.Reader, k ir.HostKey) table.Part {
+			v := t.from.Hosts.Get(r, k)
+			if v == nil {
+				return table.Part{}
+			}
+			return of(r, v)
+		},
+	})
+}
+
+// resources adds a table whose values are published; nil is none.
+func resources[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
+	out := memo.NewTable(t.from.Engine, memo.Options[K, *table.Resource]{Name: name, Equal: equalResource, Derive: derive})
+	out.Watch()
+	t.outputs = append(t.outputs, output{
+		changes: func(yield func(before, after *table.Resource)) {
+			for _, c := range out.Changes() {
+				yield(orNil(c.Old), orNil(c.New))
+			}
+		},
+		all: func(yield func(*table.Resource)) {
+			out.Keys(func(k K) bool {
+				if v, ok := out.Peek(k); ok && v != nil {
+					yield(v)
+				}
+				return true
+			})
+		},
+	})
+	return out
+}
+
+func orNil(r **table.Resource) *table.Resource {
+	if r == nil {
+		return nil
+	}
+	return *r
+}
+
+// Changes is what differs since the last call: resources that are new or other than before, and the names of those
+// that are gone. Both are sorted.
+func (t *Tables) Changes() (set []*table.Resource, removed []table.Ref) {
+	for _, o := range t.outputs {
+		o.changes(func(before, after *table.Resource) {
+			switch {
+			case after != nil:
+				set = append(set, after)
+			case before != nil:
+				removed = append(removed, before.Ref)
+			}
+		})
+	}
+	sortResources(set)
+	slices.SortFunc(removed, table.Ref.Compare)
+	return set, removed
+}
+
+// All is every resource as of the last run, sorted.
+func (t *Tables) All() []*table.Resource {
+	var all []*table.Resource
+	for _, o := range t.outputs {
+		o.all(func(r *table.Resource) { all = append(all, r) })
+	}
+	sortResources(all)
+	return all
+}
+
+func sortResources(rs []*table.Resource) {
+	slices.SortFunc(rs, func(a, b *table.Resource) int { return a.Ref.Compare(b.Ref) })
+}
+
+func equalPart(a, b table.Part) bool {
+	return a.Name == b.Name && a.Invalid == b.Invalid && bytes.Equal(a.Body, b.Body) &&
+		slices.Equal(a.Needs, b.Needs) && slices.Equal(a.Origins, b.Origins)
+}
+
+func equalResource(a, b *table.Resource) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Ref == b.Ref && a.Invalid == b.Invalid && a.Field == b.Field && bytes.Equal(a.Body, b.Body) &&
+		slices.Equal(a.Needs, b.Needs) && slices.Equal(a.Origins, b.Origins) && slices.EqualFunc(a.Parts, b.Parts, equalPart)
+}

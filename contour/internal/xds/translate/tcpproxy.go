@@ -1,0 +1,49 @@
+package translate
+
+import (
+	"time"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+)
+
+// tcpIdle is for how long a proxied connection may be silent (spec 2.7).
+const tcpIdle = 9001 * time.Second
+
+// tcpFilter is the network filter that forwards bytes.
+func tcpFilter(e *encoder, t ir.TCPProxy, cfg config.Config) *listenerv3.Filter {
+	proxy := &tcpproxyv3.TcpProxy{
+		StatPrefix:  string(ir.HTTPS),
+		IdleTimeout: durationpb.New(tcpIdle),
+		AccessLog:   accessLog(e, cfg.HTTPSAccessLog, cfg.AccessLogFormat),
+	}
+	setTCPClusters(proxy, t.Backends)
+	return &listenerv3.Filter{
+		Name:       "envoy.filters.network.tcp_proxy",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.pack(proxy)},
+	}
+}
+
+// setTCPClusters leaves out backends of weight zero, which a TCP proxy may not have; without any backend the
+// message stays invalid.
+func setTCPClusters(proxy *tcpproxyv3.TcpProxy, backends []ir.Backend) {
+	weighted := &tcpproxyv3.TcpProxy_WeightedCluster{}
+	for i, w := range weights(backends) {
+		if w > 0 {
+			weighted.Clusters = append(weighted.Clusters, &tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight{
+				Name: clusterName(backends[i].Cluster), Weight: w,
+			})
+		}
+	}
+	switch len(weighted.GetClusters()) {
+	case 0:
+	case 1:
+		proxy.ClusterSpecifier = &tcpproxyv3.TcpProxy_Cluster{Cluster: weighted.GetClusters()[0].GetName()}
+	default:
+		proxy.ClusterSpecifier = &tcpproxyv3.TcpProxy_WeightedClusters{WeightedClusters: weighted}
+	}
+}

@@ -1,0 +1,64 @@
+package translate
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"contour.example/contour/internal/ir"
+)
+
+const tlsSocket = "envoy.transport_sockets.tls"
+
+// verifies reports whether the backend's certificate is verified.
+func verifies(c ir.Cluster) bool { return encrypted(c) && c.TLS != nil }
+
+func encrypted(c ir.Cluster) bool { return c.Protocol == ir.ProtocolTLS || c.Protocol == ir.ProtocolH2 }
+
+// upstreamTLS encrypts the connections to a cluster; nil if the protocol is a plain one.
+func upstreamTLS(e *encoder, c ir.Cluster) *corev3.TransportSocket {
+	if !encrypted(c) {
+		if c.TLS != nil {
+			e.refuse("a plain protocol cannot verify the backend's certificate")
+		}
+		return nil
+	}
+	common := &tlsv3.CommonTlsContext{TlsParams: &tlsv3.TlsParameters{
+		TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
+		TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+	}}
+	if c.Protocol == ir.ProtocolH2 {
+		common.AlpnProtocols = []string{"h2"}
+	}
+	if c.TLS != nil {
+		common.ValidationContextType = validation(*c.TLS)
+	}
+	return tlsTransport(e, &tlsv3.UpstreamTlsContext{CommonTlsContext: common, Sni: c.SNI})
+}
+
+// validation trusts the authorities of a secret, for the given names only; without names, for any.
+func validation(u ir.UpstreamTLS) *tlsv3.CommonTlsContext_CombinedValidationContext {
+	names := &tlsv3.CertificateValidationContext{}
+	for _, n := range u.Names {
+		names.MatchTypedSubjectAltNames = append(names.MatchTypedSubjectAltNames, &tlsv3.SubjectAltNameMatcher{
+			SanType: tlsv3.SubjectAltNameMatcher_DNS,
+			Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: n}},
+		})
+	}
+	return &tlsv3.CommonTlsContext_CombinedValidationContext{
+		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
+			DefaultValidationContext:         names,
+			ValidationContextSdsSecretConfig: sds(authorityName(u.CA)),
+		},
+	}
+}
+
+func sds(name string) *tlsv3.SdsSecretConfig {
+	return &tlsv3.SdsSecretConfig{Name: name, SdsConfig: ads()}
+}
+
+func tlsTransport(e *encoder, context message) *corev3.TransportSocket {
+	return &corev3.TransportSocket{
+		Name: tlsSocket, ConfigType: &corev3.TransportSocket_TypedConfig{TypedConfig: e.pack(context)},
+	}
+}
