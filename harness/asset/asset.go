@@ -1,0 +1,77 @@
+// Package asset finds the programs that the harness starts: Envoy, etcd,
+// kube-apiserver, and the contour command of this checkout.
+//
+// In goes a name; out comes the path of an executable. The command tools/cmd/assets
+// provides what is not ours (and honours $ENVOY and $KUBEBUILDER_ASSETS); contour is built
+// unless $CONTOUR names a binary. The first call may take minutes, and shows progress on standard error.
+package asset
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Get returns the path of envoy, etcd or kube-apiserver.
+func Get(ctx context.Context, name string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	tools := filepath.Join(root, "tools")
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/assets", "-root", root, name)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = tools, &out, os.Stderr
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("provide %s: %w", name, err)
+	}
+	return strings.TrimSpace(out.String()), nil
+}
+
+// Contour returns the path of the contour command: $CONTOUR, or else dir/contour, which it builds.
+func Contour(ctx context.Context, dir string) (string, error) {
+	if path := os.Getenv("CONTOUR"); path != "" {
+		return filepath.Abs(path)
+	}
+	return build(ctx, dir, "contour", "./cmd/contour")
+}
+
+// build compiles a main package of one of our modules into dir.
+func build(ctx context.Context, dir, module, pkg string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, filepath.Base(pkg))
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, pkg)
+	cmd.Dir = filepath.Join(root, module)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
+	}
+	return path, nil
+}
+
+// Root is the root of the repository: the nearest directory, from the working
+// directory up, that has the asset command.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("repository: %w", err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "tools", "cmd", "assets")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("repository: the harness must be run from within it")
+		}
+		dir = parent
+	}
+}

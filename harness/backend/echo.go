@@ -1,0 +1,114 @@
+package backend
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/net/websocket"
+)
+
+// Echo is the body of an answer, as JSON.
+type Echo struct {
+	// Service and Instance say who answers.
+	Service  string `json:"service"`
+	Instance string `json:"instance"`
+	// The request as the backend got it; Path is with the query.
+	Method  string      `json:"method"`
+	Host    string      `json:"host"`
+	Path    string      `json:"path"`
+	Proto   string      `json:"proto"`
+	Headers http.Header `json:"headers"`
+	// BodyBytes is the length of the request's body.
+	BodyBytes int64 `json:"bodyBytes"`
+	// TLS is nil without TLS.
+	TLS *EchoTLS `json:"tls,omitempty"`
+}
+
+// EchoTLS is what the backend saw of the TLS handshake.
+type EchoTLS struct {
+	ServerName string `json:"serverName"`
+	ALPN       string `json:"alpn"`
+	// ClientName is the common name of the client's certificate, empty without one.
+	ClientName string `json:"clientName,omitempty"`
+}
+
+// Request headers that say how to answer.
+const (
+	// StatusHeader is the status code of the answer.
+	StatusHeader = "X-Echo-Status"
+	// DelayHeader is how long to wait before the answer, as a Go duration.
+	DelayHeader = "X-Echo-Delay"
+	// SetHeader is a header of the answer, "name: value"; it may be repeated.
+	SetHeader = "X-Echo-Set"
+)
+
+// maxDelay bounds what DelayHeader may ask.
+const maxDelay = time.Minute
+
+// Handler answers requests with an Echo and upgrades those that ask for a
+// WebSocket. delay is added to every answer.
+func Handler(service, instance string, delay time.Duration) http.Handler {
+	sockets := websocket.Server{Handler: func(ws *websocket.Conn) {
+		_, _ = io.Copy(ws, ws) // until the client has enough
+	}}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
+			sockets.ServeHTTP(w, r)
+			return
+		}
+		size, _ := io.Copy(io.Discard, r.Body) // a broken body shows in its length
+		if !wait(r, delay) {
+			return
+		}
+		e := describe(r)
+		e.Service, e.Instance, e.BodyBytes = service, instance, size
+		answer(w, r, e)
+	})
+}
+
+// wait says whether the client is still there after the delay.
+func wait(r *http.Request, delay time.Duration) bool {
+	if asked, err := time.ParseDuration(r.Header.Get(DelayHeader)); err == nil {
+		delay += min(asked, maxDelay)
+	}
+	if delay <= 0 {
+		return true
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		return false
+	}
+}
+
+func describe(r *http.Request) Echo {
+	e := Echo{Method: r.Method, Host: r.Host, Path: r.RequestURI, Proto: r.Proto, Headers: r.Header}
+	if r.TLS == nil {
+		return e
+	}
+	e.TLS = &EchoTLS{ServerName: r.TLS.ServerName, ALPN: r.TLS.NegotiatedProtocol}
+	if len(r.TLS.PeerCertificates) > 0 {
+		e.TLS.ClientName = r.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	return e
+}
+
+func answer(w http.ResponseWriter, r *http.Request, e Echo) {
+	for _, line := range r.Header.Values(SetHeader) {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			w.Header().Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if status, err := strconv.Atoi(r.Header.Get(StatusHeader)); err == nil && status >= 200 && status <= 599 {
+		w.WriteHeader(status)
+	}
+	_ = json.NewEncoder(w).Encode(e) // a client that went away needs no answer
+}

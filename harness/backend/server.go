@@ -1,0 +1,153 @@
+package backend
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options describe one server.
+type Options struct {
+	// Service and Instance are in every answer.
+	Service, Instance string
+	// Listen is where; port 0 takes a free one.
+	Listen netip.AddrPort
+	// TLS makes it an HTTPS server. Nil is plain text: HTTP/1.1 and h2c on one port.
+	TLS *tls.Config
+	// Delay is added to every answer.
+	Delay time.Duration
+}
+
+// Server is one running backend.
+type Server struct {
+	address  netip.AddrPort
+	requests atomic.Int64
+	stop     func(context.Context) error
+	kill     func() error
+}
+
+// Address is where it listens.
+func (s *Server) Address() netip.AddrPort { return s.address }
+
+// Requests is how many requests (or TCP connections) it has got.
+func (s *Server) Requests() int64 { return s.requests.Load() }
+
+// Shutdown stops accepting and waits for the requests that are being answered.
+func (s *Server) Shutdown(ctx context.Context) error { return s.stop(ctx) }
+
+// Close cuts everything off, as the crash of a pod does.
+func (s *Server) Close() error { return s.kill() }
+
+// HTTP starts an HTTP or HTTPS server.
+func HTTP(o Options) (*Server, error) {
+	l, s, err := listen(o)
+	if err != nil {
+		return nil, err
+	}
+	echo := Handler(o.Service, o.Instance, o.Delay)
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(o.TLS != nil)
+	protocols.SetUnencryptedHTTP2(o.TLS == nil)
+	server := &http.Server{
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			s.requests.Add(1)
+			echo.ServeHTTP(w, r)
+		}),
+		TLSConfig: o.TLS,
+		Protocols: protocols,
+		ErrorLog:  log.New(io.Discard, "", 0),
+	}
+	s.stop, s.kill = server.Shutdown, server.Close
+	go serve(server, l)
+	return s, nil
+}
+
+// serve returns when the server was closed.
+func serve(server *http.Server, l net.Listener) {
+	if server.TLSConfig != nil {
+		_ = server.ServeTLS(l, "", "")
+		return
+	}
+	_ = server.Serve(l)
+}
+
+// TCP starts a server that sends its service name and a line feed and then all that it gets back.
+func TCP(o Options) (*Server, error) {
+	l, s, err := listen(o)
+	if err != nil {
+		return nil, err
+	}
+	if o.TLS != nil {
+		l = tls.NewListener(l, o.TLS)
+	}
+	t := &tcp{listener: l, service: o.Service, open: map[net.Conn]struct{}{}}
+	s.stop = func(context.Context) error { return t.close() }
+	s.kill = t.close
+	go t.serve(&s.requests)
+	return s, nil
+}
+
+func listen(o Options) (net.Listener, *Server, error) {
+	l, err := net.Listen("tcp", o.Listen.String())
+	if err != nil {
+		return nil, nil, fmt.Errorf("backend %s: %w", o.Service, err)
+	}
+	address, err := netip.ParseAddrPort(l.Addr().String())
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("backend %s: %w", o.Service, err), l.Close())
+	}
+	return l, &Server{address: address}, nil
+}
+
+// tcp is the connections of an echo server.
+type tcp struct {
+	listener net.Listener
+	service  string
+
+	mu   sync.Mutex
+	open map[net.Conn]struct{}
+}
+
+func (t *tcp) serve(count *atomic.Int64) {
+	for {
+		conn, err := t.listener.Accept()
+		if err != nil {
+			return
+		}
+		count.Add(1)
+		t.mu.Lock()
+		t.open[conn] = struct{}{}
+		t.mu.Unlock()
+		go t.echo(conn)
+	}
+}
+
+func (t *tcp) echo(conn net.Conn) {
+	if _, err := io.WriteString(conn, t.service+"\n"); err == nil {
+		_, _ = io.Copy(conn, conn)
+	}
+	_ = conn.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.open, conn)
+}
+
+func (t *tcp) close() error {
+	err := t.listener.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for conn := range t.open {
+		_ = conn.Close()
+	}
+	return err
+}

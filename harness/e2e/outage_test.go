@@ -1,0 +1,64 @@
+//go:build local
+
+package e2e
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"contour.example/harness/load"
+	"contour.example/harness/stack"
+	"contour.example/harness/traffic"
+)
+
+// While the API server is away everything goes on being served, to an Envoy that starts meanwhile too;
+// when it is back, changes are served again.
+func TestAPIServerOutage(t *testing.T) {
+	s := start(t, stack.Options{})
+	runScenario(t, s, "testdata/httpproxy.yaml")
+	apply(t, s)
+	ask := traffic.Request{Host: "stays.example"} // has no endpoints
+	serves := func() {
+		t.Helper()
+		_, err := s.Traffic.Until(t.Context(), seen, ask, func(a traffic.Answer) string {
+			if a.Status != 503 {
+				return fmt.Sprintf("%s, want status 503", a)
+			}
+			return ""
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	serves()
+	if err := s.Cluster.StopAPIServer(); err != nil {
+		t.Fatal(err)
+	}
+	report := load.Run(t.Context(), load.Options{
+		Client: s.Traffic, Request: ask, Rate: 100, Duration: 2 * time.Second,
+		Check: func(a traffic.Answer) string {
+			if a.Status != 503 {
+				return fmt.Sprintf("status %d", a.Status)
+			}
+			return ""
+		},
+	})
+	if report.OK != 200 {
+		t.Errorf("the outage was seen by requests:\n%s", report)
+	}
+	if err := s.Controllers[0].Healthy(t.Context()); err != nil {
+		t.Errorf("liveness depends on the API server: %v", err)
+	}
+	if err := s.RestartEnvoy(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	serves()
+	if err := s.Cluster.StartAPIServer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	runScenario(t, s, "testdata/httpproxy.yaml")
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

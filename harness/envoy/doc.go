@@ -1,0 +1,6 @@
+// Package envoy runs a real Envoy as a child process and asks its admin endpoint.
+//
+// In goes a bootstrap (written by contour.example/envoybootstrap, or any other whose admin
+// endpoint is a unix socket); out come readiness, statistics and the
+// configuration that Envoy has accepted. One worker thread, no hot restart: many can run side by side.
+package envoy

@@ -1,0 +1,191 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"contour.example/harness/traffic"
+)
+
+// Options describe a load.
+type Options struct {
+	Client traffic.Client
+	// Request is sent each time.
+	Request traffic.Request
+	// Rate is requests per second, more than 0.
+	Rate float64
+	// Duration ends the load; 0 is until Stop.
+	Duration time.Duration
+	// MaxInFlight bounds the requests that wait for their answers at a time; 0 is one second's worth, at least 100.
+	MaxInFlight int
+	// Check says what is wrong with an answer, in few different words, or nothing.
+	// Nil accepts any status below 400.
+	Check func(traffic.Answer) string
+}
+
+// tick is how often requests that are due are sent.
+const tick = time.Millisecond
+
+// Load is a running load.
+type Load struct {
+	options   Options
+	transport *http.Transport
+	cancel    context.CancelFunc
+	done      chan struct{}
+	slots     chan struct{}
+	inFlight  sync.WaitGroup
+
+	mu     sync.Mutex
+	report Report
+}
+
+// Start begins to send. Always call Stop or Wait.
+func Start(ctx context.Context, o Options) *Load {
+	if o.Request.Method == "" {
+		o.Request.Method = http.MethodPost
+	}
+	if o.MaxInFlight == 0 {
+		o.MaxInFlight = max(100, int(o.Rate))
+	}
+	if o.Check == nil {
+		o.Check = checkStatus
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	transport := o.Client.Transport(o.Request)
+	transport.MaxIdleConnsPerHost = o.MaxInFlight
+	l := &Load{
+		options: o, transport: transport, cancel: cancel,
+		done: make(chan struct{}), slots: make(chan struct{}, o.MaxInFlight),
+		report: Report{Failures: map[string]int{}, Backends: map[string]int{}},
+	}
+	go l.run(ctx)
+	return l
+}
+
+// Run is Start and Wait.
+func Run(ctx context.Context, o Options) Report { return Start(ctx, o).Wait() }
+
+// Wait returns the report when the duration is over and all answers have come.
+func (l *Load) Wait() Report {
+	<-l.done
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.report
+}
+
+// Stop ends the load early; requests that were sent still get their answers.
+func (l *Load) Stop() Report {
+	l.cancel()
+	return l.Wait()
+}
+
+// run sends what is due at each tick.
+func (l *Load) run(ctx context.Context) {
+	defer close(l.done)
+	defer l.cancel()
+	defer l.transport.CloseIdleConnections()
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	start, sent := time.Now(), 0
+	for running := true; running; {
+		select {
+		case <-ctx.Done():
+			running = false
+		case <-ticker.C:
+			elapsed := time.Since(start)
+			if l.options.Duration > 0 && elapsed >= l.options.Duration {
+				elapsed, running = l.options.Duration, false
+			}
+			for due := int(elapsed.Seconds() * l.options.Rate); sent < due; sent++ {
+				l.send(ctx, start)
+			}
+		}
+	}
+	l.inFlight.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.report.Elapsed = time.Since(start)
+}
+
+// send starts one request unless too many are in flight.
+func (l *Load) send(ctx context.Context, start time.Time) {
+	select {
+	case l.slots <- struct{}{}:
+	default:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.report.NotSent++
+		return
+	}
+	ctx = context.WithoutCancel(ctx) // Stop does not cut requests off
+	l.inFlight.Go(func() {
+		defer func() { <-l.slots }()
+		a, err := traffic.Do(ctx, l.transport, l.options.Request)
+		l.record(a, err, time.Since(start))
+	})
+}
+
+func (l *Load) record(a traffic.Answer, err error, at time.Duration) {
+	kind := ""
+	if err != nil {
+		kind = errorKind(err)
+	} else {
+		kind = l.options.Check(a)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.report.Sent++
+	if err == nil {
+		l.report.latency.add(a.Took)
+		countBounded(l.report.Backends, a.Backend())
+	}
+	if kind == "" {
+		l.report.OK++
+		return
+	}
+	countBounded(l.report.Failures, kind)
+	if len(l.report.Samples) < maxSamples {
+		l.report.Samples = append(l.report.Samples, sample(a, err, at))
+	}
+}
+
+func sample(a traffic.Answer, err error, at time.Duration) string {
+	if err != nil {
+		return fmt.Sprintf("after %s: %v", at.Round(time.Millisecond), err)
+	}
+	return fmt.Sprintf("after %s: %s", at.Round(time.Millisecond), a)
+}
+
+// checkStatus is the Check of who gives none.
+func checkStatus(a traffic.Answer) string {
+	if a.Status >= http.StatusBadRequest {
+		return fmt.Sprintf("status %d", a.Status)
+	}
+	return ""
+}
+
+// errorKind sorts errors into few kinds.
+func errorKind(err error) string {
+	var timeout net.Error
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "connection refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "connection reset"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	case strings.Contains(err.Error(), "EOF"):
+		return "connection closed"
+	case strings.Contains(err.Error(), "tls:"):
+		return "TLS"
+	default:
+		return "other error"
+	}
+}

@@ -1,0 +1,118 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/harness/backend"
+	"contour.example/harness/poll"
+	"contour.example/harness/traffic"
+)
+
+func serve(t *testing.T) (*backend.Server, traffic.Client) {
+	t.Helper()
+	s, err := backend.HTTP(backend.Options{Service: "shop", Listen: netip.MustParseAddrPort("127.0.0.1:0")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, traffic.Client{HTTP: s.Address().String()}
+}
+
+func TestRateAndCounts(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t)
+	r := Run(t.Context(), Options{Client: c, Request: traffic.Request{Host: "a"}, Rate: 200, Duration: 500 * time.Millisecond})
+	if r.Sent != 100 || r.OK != 100 || r.NotSent != 0 || s.Requests() != 100 {
+		t.Errorf("want 100 requests, all ok; the backend has got %d; report:\n%s", s.Requests(), r)
+	}
+	if diff := cmp.Diff(map[string]int{"shop": 100}, r.Backends); diff != "" {
+		t.Errorf("backends (-want +got):\n%s", diff)
+	}
+	if r.Latency(0.5) <= 0 || r.Latency(0.5) > r.Latency(1) {
+		t.Errorf("p50 %s, max %s", r.Latency(0.5), r.Latency(1))
+	}
+}
+
+func TestFailuresAreCountedByKind(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t)
+	ask := traffic.Request{Host: "a", Headers: http.Header{backend.StatusHeader: {"503"}}}
+	r := Run(t.Context(), Options{Client: c, Request: ask, Rate: 100, Duration: 200 * time.Millisecond})
+	if diff := cmp.Diff(map[string]int{"status 503": 20}, r.Failures); diff != "" || r.Failed() != 20 {
+		t.Errorf("failed %d, failures (-want +got):\n%s", r.Failed(), diff)
+	}
+	if len(r.Samples) != maxSamples {
+		t.Errorf("%d samples, want %d", len(r.Samples), maxSamples)
+	}
+}
+
+// A backend that dies cuts requests off: the client must not hide that by sending them again.
+func TestCutConnectionsAreFailures(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t)
+	ask := traffic.Request{Host: "a", Headers: http.Header{backend.DelayHeader: {"1h"}}}
+	l := Start(t.Context(), Options{Client: c, Request: ask, Rate: 1000, MaxInFlight: 5})
+	err := poll.Until(t.Context(), 10*time.Second, "5 requests in flight and others that wait", func(context.Context) (bool, string, error) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return s.Requests() == 5 && l.report.NotSent > 0, fmt.Sprintf("%d in flight", s.Requests()), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.cancel()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := l.Stop()
+	if r.Failed() < 5 || r.OK != 0 || r.NotSent == 0 {
+		t.Errorf("want at least 5 failures, nothing ok, some not sent:\n%s", r)
+	}
+	if r.Failures["connection closed"]+r.Failures["connection reset"] < 5 {
+		t.Errorf("kinds are %v, want connections closed or reset", r.Failures)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	s, c := serve(t)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := Run(t.Context(), Options{Client: c, Request: traffic.Request{Host: "a"}, Rate: 100, Duration: 100 * time.Millisecond})
+	if diff := cmp.Diff(map[string]int{"connection refused": 10}, r.Failures); diff != "" {
+		t.Errorf("failures (-want +got):\n%s", diff)
+	}
+}
+
+func TestQuantiles(t *testing.T) {
+	t.Parallel()
+	var h histogram
+	for i := range 1000 {
+		h.add(time.Duration(i+1) * time.Millisecond)
+	}
+	for q, want := range map[float64]time.Duration{0.5: 500 * time.Millisecond, 0.99: 990 * time.Millisecond, 1: time.Second} {
+		got := h.quantile(q)
+		if off := float64(got-want) / float64(want); off < 0 || off > growth-1 {
+			t.Errorf("quantile %v is %s, want %s within 2 %%", q, got, want)
+		}
+	}
+}
+
+func TestKindsAreBounded(t *testing.T) {
+	t.Parallel()
+	counts := map[string]int{}
+	for i := range 3 * maxKinds {
+		countBounded(counts, time.Duration(i).String())
+	}
+	if len(counts) > maxKinds+1 {
+		t.Errorf("%d kinds, want at most %d", len(counts), maxKinds+1)
+	}
+}

@@ -1,0 +1,158 @@
+// Package pki makes certificates for tests: authorities, servers, clients.
+//
+// In go names; out come PEM pairs and what crypto/tls needs. Keys are ECDSA P-256,
+// since they cost microseconds. Certificates are valid from an hour ago until tomorrow unless a
+// test wants other times (expired ones, for example). Nothing here is fit for production.
+package pki
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Pair is a certificate and its private key, both PEM.
+type Pair struct{ Cert, Key []byte }
+
+// TLS is the pair for crypto/tls.
+func (p Pair) TLS() (tls.Certificate, error) {
+	c, err := tls.X509KeyPair(p.Cert, p.Key)
+	if err != nil {
+		return tls.Certificate{}, fmt.Errorf("key pair: %w", err)
+	}
+	return c, nil
+}
+
+// Write puts the pair into <dir>/<name>.crt and <dir>/<name>.key and returns the two paths.
+func (p Pair) Write(dir, name string) (cert, key string, err error) {
+	cert, key = filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
+	if err := os.WriteFile(cert, p.Cert, 0o644); err != nil {
+		return "", "", fmt.Errorf("certificate: %w", err)
+	}
+	if err := os.WriteFile(key, p.Key, 0o600); err != nil {
+		return "", "", fmt.Errorf("key: %w", err)
+	}
+	return cert, key, nil
+}
+
+// Authority signs certificates.
+type Authority struct {
+	// Cert is its own certificate, PEM.
+	Cert []byte
+
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
+// Request is what a certificate shall say.
+type Request struct {
+	// CommonName and Organization are the subject; the API server takes them as user and group.
+	CommonName   string
+	Organization []string
+	// Names are DNS names and IP addresses.
+	Names []string
+	// NotBefore and NotAfter are an hour ago and tomorrow if zero.
+	NotBefore, NotAfter time.Time
+}
+
+// New makes an authority.
+func New(name string) (*Authority, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	t, err := template(Request{CommonName: name})
+	if err != nil {
+		return nil, err
+	}
+	t.IsCA, t.BasicConstraintsValid = true, true
+	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("authority: %w", err)
+	}
+	return &Authority{Cert: encode("CERTIFICATE", der), cert: cert, key: key}, nil
+}
+
+// Issue makes a key and a certificate for a server or a client.
+func (a *Authority) Issue(r Request) (Pair, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return Pair{}, fmt.Errorf("issue %s: %w", r.CommonName, err)
+	}
+	t, err := template(r)
+	if err != nil {
+		return Pair{}, err
+	}
+	t.KeyUsage = x509.KeyUsageDigitalSignature
+	t.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
+	der, err := x509.CreateCertificate(rand.Reader, t, a.cert, key.Public(), a.key)
+	if err != nil {
+		return Pair{}, fmt.Errorf("issue %s: %w", r.CommonName, err)
+	}
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return Pair{}, fmt.Errorf("issue %s: %w", r.CommonName, err)
+	}
+	return Pair{Cert: encode("CERTIFICATE", der), Key: encode("PRIVATE KEY", pkcs8)}, nil
+}
+
+// Server makes a pair for the names, the first of which is also the common name.
+func (a *Authority) Server(names ...string) (Pair, error) {
+	return a.Issue(Request{CommonName: names[0], Names: names})
+}
+
+// Pool holds the authority's certificate only.
+func (a *Authority) Pool() *x509.CertPool {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return pool
+}
+
+func template(r Request) (*x509.Certificate, error) {
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, fmt.Errorf("serial number: %w", err)
+	}
+	now := time.Now()
+	t := &x509.Certificate{
+		SerialNumber: serial,
+		Subject:      pkix.Name{CommonName: r.CommonName, Organization: r.Organization},
+		NotBefore:    orElse(r.NotBefore, now.Add(-time.Hour)),
+		NotAfter:     orElse(r.NotAfter, now.Add(24*time.Hour)),
+	}
+	for _, name := range r.Names {
+		if ip := net.ParseIP(name); ip != nil {
+			t.IPAddresses = append(t.IPAddresses, ip)
+			continue
+		}
+		t.DNSNames = append(t.DNSNames, name)
+	}
+	return t, nil
+}
+
+func orElse(t, other time.Time) time.Time {
+	if t.IsZero() {
+		return other
+	}
+	return t
+}
+
+func encode(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}

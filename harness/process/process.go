@@ -1,0 +1,145 @@
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// Spec says what to run.
+type Spec struct {
+	// Name is for messages; empty is the program's path.
+	Name string
+	// Path is the program, absolute or found in $PATH.
+	Path string
+	Args []string
+	// Env is the complete environment as k=v; nil is that of this process.
+	Env []string
+	// Dir is the working directory; empty is that of this process.
+	Dir string
+	// Log is the file that standard output and standard error are appended to.
+	Log string
+}
+
+// Process is a child that was started. Its methods may be called at any time from any goroutine.
+type Process struct {
+	spec Spec
+	cmd  *exec.Cmd
+	done chan struct{}
+	err  error // valid after done
+}
+
+// Start runs the program. It is an error if the program cannot be started; that
+// it may end at once is not: see Done.
+func Start(spec Spec) (*Process, error) {
+	if spec.Name == "" {
+		spec.Name = spec.Path
+	}
+	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: log: %w", spec.Name, err)
+	}
+	defer func() { _ = log.Close() }()
+	cmd := exec.Command(spec.Path, spec.Args...)
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = spec.Env, spec.Dir, log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
+	started := make(chan error)
+	go p.run(started)
+	if err := <-started; err != nil {
+		return nil, fmt.Errorf("start %s: %w", spec.Name, err)
+	}
+	return p, nil
+}
+
+// run starts the child and stays on one thread until it ends: the kernel sends
+// Pdeathsig when the thread that started the child ends.
+func (p *Process) run(started chan<- error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := p.cmd.Start()
+	started <- err
+	if err != nil {
+		return
+	}
+	p.err = p.cmd.Wait()
+	close(p.done)
+}
+
+// PID is the process id, which is also the id of its process group.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Log is the path of the log file.
+func (p *Process) Log() string { return p.spec.Log }
+
+// Done is closed when the process has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Running says whether the process has not ended yet.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Err says how the process ended, with the end of its log: nil while it runs,
+// and if it exited with code 0.
+func (p *Process) Err() error {
+	if p.Running() || p.err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w\n%s", p.spec.Name, p.err, p.Tail(20))
+}
+
+// Signal sends the signal to the process, not to its group. A process that has ended is no error.
+func (p *Process) Signal(s os.Signal) error {
+	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal %s: %w", p.spec.Name, err)
+	}
+	return nil
+}
+
+// Stop asks the process to end (SIGTERM), kills its group when it has not within
+// grace, and returns when it has ended. Having to kill is an error; the exit code is not looked at.
+func (p *Process) Stop(grace time.Duration) error {
+	if err := p.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.done:
+		return p.Kill() // its children, if any
+	case <-timer.C:
+		return errors.Join(
+			fmt.Errorf("%s: still running %s after SIGTERM\n%s", p.spec.Name, grace, p.Tail(20)),
+			p.Kill())
+	}
+}
+
+// Kill ends the process and its group without warning and returns when it has ended.
+func (p *Process) Kill() error {
+	if err := syscall.Kill(-p.PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("kill %s: %w", p.spec.Name, err)
+	}
+	<-p.done
+	return nil
+}
+
+// Wait returns when the process has ended, with Err, or when ctx is done, with its error.
+func (p *Process) Wait(ctx context.Context) error {
+	select {
+	case <-p.done:
+		return p.Err()
+	case <-ctx.Done():
+		return fmt.Errorf("wait for %s: %w", p.spec.Name, ctx.Err())
+	}
+}

@@ -1,0 +1,230 @@
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"contour.example/envoybootstrap"
+
+	"contour.example/harness/address"
+	"contour.example/harness/asset"
+	"contour.example/harness/controller"
+	"contour.example/harness/envoy"
+	"contour.example/harness/kube"
+	"contour.example/harness/local"
+	"contour.example/harness/pki"
+	"contour.example/harness/relay"
+	"contour.example/harness/scenario"
+	"contour.example/harness/traffic"
+)
+
+// Namespace is the controller's.
+const Namespace = "projectcontour"
+
+// Options describe a stack; the zero value is one replica with mutual TLS.
+type Options struct {
+	// Replicas of the controller, 1 if 0.
+	Replicas int
+	// Insecure serves xDS in plain text.
+	Insecure bool
+	// Contour is the path of the command; empty is asset.Contour.
+	Contour string
+	// ServeArgs and EnvoyArgs are more arguments for all replicas and for Envoy.
+	ServeArgs, EnvoyArgs []string
+}
+
+// Stack is everything that runs.
+type Stack struct {
+	// Dir has all files; logs are *.log in it and in its subdirectories.
+	Dir         string
+	Cluster     *local.Cluster
+	Kube        *kube.Client
+	Controllers []*controller.Controller
+	// Relay is between Envoy and the controllers.
+	Relay *relay.Relay
+	Envoy *envoy.Envoy
+	// Traffic goes to Envoy.
+	Traffic traffic.Client
+	// Addresses are for the backends of tests.
+	Addresses *address.Claims
+	// CA is for the certificates of tests.
+	CA *pki.Authority
+
+	started     int // replicas, those that were killed included
+	options     Options
+	listeners   controller.Listeners
+	credentials *controller.Credentials
+}
+
+// Start returns when Envoy serves what the (still empty) cluster says.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	dir, err := os.MkdirTemp("", "contour-") // short, for the paths of unix sockets
+	if err != nil {
+		return nil, fmt.Errorf("stack: %w", err)
+	}
+	s := &Stack{Dir: dir, options: o}
+	for _, step := range []func(context.Context) error{s.claim, s.startCluster, s.startControllers, s.startEnvoy} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(fmt.Errorf("stack in %s: %w", dir, err), s.Stop())
+		}
+	}
+	return s, nil
+}
+
+// claim takes addresses and makes credentials.
+func (s *Stack) claim(context.Context) (err error) {
+	if s.Addresses, err = address.New(); err != nil {
+		return err
+	}
+	if s.listeners, err = controller.ClaimListeners(s.Addresses); err != nil {
+		return err
+	}
+	s.Traffic = traffic.Client{HTTP: loopback(s.listeners.HTTP), HTTPS: loopback(s.listeners.HTTPS)}
+	if s.CA, err = pki.New("test"); err != nil {
+		return err
+	}
+	if !s.options.Insecure {
+		s.credentials, err = controller.WriteCredentials(s.Dir)
+	}
+	return err
+}
+
+func (s *Stack) startCluster(ctx context.Context) (err error) {
+	if s.Cluster, err = local.Start(ctx, s.Dir); err != nil {
+		return err
+	}
+	if s.Kube, err = kube.New(s.Cluster.Config); err != nil {
+		return err
+	}
+	root, err := asset.Root()
+	if err != nil {
+		return err
+	}
+	if err := s.Kube.InstallCRDs(ctx, filepath.Join(root, "manifests", "crds")); err != nil {
+		return err
+	}
+	_, err = s.Kube.ApplyYAML(ctx, "", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}\n")
+	return err
+}
+
+func (s *Stack) startControllers(ctx context.Context) (err error) {
+	if s.options.Contour == "" {
+		if s.options.Contour, err = asset.Contour(ctx, s.Dir); err != nil {
+			return err
+		}
+	}
+	for range max(1, s.options.Replicas) {
+		if _, err := s.AddController(ctx); err != nil {
+			return err
+		}
+	}
+	s.Relay, err = relay.Listen("127.0.0.1:0", s.targets()...)
+	return err
+}
+
+// AddController starts one more replica and returns when it is ready.
+func (s *Stack) AddController(ctx context.Context) (*controller.Controller, error) {
+	c, err := controller.Start(controller.Options{
+		Path: s.options.Contour, Name: "contour-" + strconv.Itoa(s.started),
+		Kubeconfig: s.Cluster.Kubeconfig, Dir: s.Dir, Namespace: Namespace,
+		Credentials: s.credentials, Listeners: s.listeners, Args: s.options.ServeArgs,
+	}, s.Addresses)
+	if err != nil {
+		return nil, err
+	}
+	s.started++
+	s.Controllers = append(s.Controllers, c)
+	if err := c.Ready(ctx); err != nil {
+		return nil, err
+	}
+	if s.Relay != nil {
+		s.Relay.SetTargets(s.targets()...)
+	}
+	return c, nil
+}
+
+// KillController kills a replica as a crash does; it is no part of the stack any more.
+func (s *Stack) KillController(c *controller.Controller) error {
+	s.Controllers = slices.DeleteFunc(s.Controllers, func(other *controller.Controller) bool { return other == c })
+	s.Relay.SetTargets(s.targets()...)
+	return c.Kill()
+}
+
+// targets are all replicas, in the order of their start.
+func (s *Stack) targets() []string {
+	var targets []string
+	for _, c := range s.Controllers {
+		targets = append(targets, c.XDSAddress())
+	}
+	return targets
+}
+
+func (s *Stack) startEnvoy(ctx context.Context) (err error) {
+	config := envoybootstrap.Default()
+	config.XDSPort, config.TLS = s.Relay.Port(), s.credentials.Envoy()
+	if s.Envoy, err = envoy.Start(ctx, envoy.Options{Dir: s.Dir, XDS: config, Args: s.options.EnvoyArgs}); err != nil {
+		return err
+	}
+	return s.Envoy.Ready(ctx)
+}
+
+// RestartEnvoy kills Envoy and starts it anew, without any configuration.
+func (s *Stack) RestartEnvoy(ctx context.Context) error {
+	if err := s.Envoy.Kill(); err != nil {
+		return err
+	}
+	return s.startEnvoy(ctx)
+}
+
+// Scenarios is where scenarios run on this stack.
+func (s *Stack) Scenarios(logf func(string, ...any)) scenario.Env {
+	return scenario.Env{Kube: s.Kube, Traffic: s.Traffic, Addresses: s.Addresses, CA: s.CA, Logf: logf}
+}
+
+// Check says whether what should still run does, and whether Envoy refused anything.
+func (s *Stack) Check(ctx context.Context) error {
+	var errs []error
+	for _, c := range s.Controllers {
+		errs = append(errs, c.Err())
+	}
+	if !s.Envoy.Running() {
+		return errors.Join(append(errs, errors.New("envoy ended"), s.Envoy.Err())...)
+	}
+	updates, err := s.Envoy.Updates(ctx)
+	if updates.Rejected > 0 {
+		err = fmt.Errorf("envoy rejected %d updates", updates.Rejected)
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// Stop ends all processes and returns when they are gone. The files stay: see Remove.
+func (s *Stack) Stop() error {
+	var errs []error
+	if s.Envoy != nil {
+		errs = append(errs, s.Envoy.Kill())
+	}
+	for _, c := range s.Controllers {
+		errs = append(errs, c.Kill())
+	}
+	if s.Relay != nil {
+		errs = append(errs, s.Relay.Close())
+	}
+	if s.Cluster != nil {
+		errs = append(errs, s.Cluster.Stop())
+	}
+	if s.Addresses != nil {
+		errs = append(errs, s.Addresses.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Remove deletes the files.
+func (s *Stack) Remove() error { return os.RemoveAll(s.Dir) }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
