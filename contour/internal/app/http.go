@@ -76,7 +76,9 @@ func serveHTTP(ctx context.Context, l net.Listener, mux *http.ServeMux) error {
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	<-stopped // a connection that will not end is cut
+	if err := <-stopped; err != nil {
+		return srv.Close() // a connection that will not end in time is cut
+	}
 	return nil
 }
 

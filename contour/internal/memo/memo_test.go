@@ -201,7 +201,7 @@ func TestIndexReadTooEarlyIsAFault(t *testing.T) {
 	}
 	self := NewTable(s.engine, Options[int, int]{Name: "self", Equal: eq[int], Derive: func(r *Reader, _ int) int { return 0 }})
 	ix := NewIndex(self, "ofSelf", cmp.Compare[int], func(k, _ int) []int { return []int{k} })
-	self.Options.Derive = func(r *Reader, _ int) int { return len(ix.Get(r, 0)) }
+	self.Derive = func(r *Reader, _ int) int { return len(ix.Get(r, 0)) }
 	self.Demand(0)
 	s.engine.Run()
 	if len(s.faults) == 0 {

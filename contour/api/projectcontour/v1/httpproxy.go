@@ -83,7 +83,7 @@ type TCPProxy struct {
 	// Another HTTPProxy whose tcpproxy is used instead.
 	// +optional
 	Include *TCPProxyInclude `json:"include,omitempty"`
-	// Deprecated: a misspelling of include, accepted for old manifests.
+	// The former name of include, accepted for old manifests.
 	// +optional
 	IncludesDeprecated *TCPProxyInclude `json:"includes,omitempty"`
 	// Active health checks, by opening a connection.

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/regex"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -123,7 +124,7 @@ func (w writtenPath) problem() string {
 	case !isText(w.value):
 		return "has control characters"
 	case w.kind == ir.PathRegex:
-		return regexProblem(w.value)
+		return regex.Problem(w.value)
 	}
 	return ""
 }
@@ -147,7 +148,7 @@ func (p *proxy) checkPath(m ir.PathMatch, at path, t report.Type) bool {
 	if len(m.Value) > maxPath {
 		problem = fmt.Sprintf("is longer than %d bytes", maxPath)
 	} else if m.Kind == ir.PathRegex {
-		problem = regexProblem(m.Value)
+		problem = regex.Problem(m.Value)
 	}
 	if problem == "" {
 		return true

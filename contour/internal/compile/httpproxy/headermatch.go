@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/regex"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -70,7 +71,7 @@ func valueProblem(k ir.StringKind, value string) string {
 	case !isText(value):
 		return "has control characters"
 	case k == ir.StringRegex:
-		return regexProblem(value)
+		return regex.Problem(value)
 	}
 	return ""
 }

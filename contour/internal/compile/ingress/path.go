@@ -1,22 +1,15 @@
 package ingress
 
 import (
-	"regexp/syntax"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"contour.example/contour/internal/compile/regex"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
-)
-
-// The bounds of a regular expression, well within what Envoy can compile: its length in bytes,
-// and the size of its program, in instructions, where a range of characters counts for eight.
-const (
-	maxRegexLength  = 4096
-	maxRegexProgram = 50_000
 )
 
 // pathOf is the path as written, "/" if there is none.
@@ -33,8 +26,8 @@ func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathM
 	if p.PathType != nil {
 		kind = *p.PathType
 	}
-	regex := kind == networkingv1.PathTypeImplementationSpecific && strings.ContainsAny(path, "^+*[]%")
-	if why := unusable(path, regex); why != "" {
+	isRegex := kind == networkingv1.PathTypeImplementationSpecific && strings.ContainsAny(path, "^+*[]%")
+	if why := unusable(path, isRegex); why != "" {
 		b.fail(report.PathNotValid, field+".path", "Path %s %s.", quote(path), why)
 		return ir.PathMatch{}, false
 	}
@@ -44,7 +37,7 @@ func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathM
 	case networkingv1.PathTypeExact:
 		return ir.PathMatch{Kind: ir.PathExact, Value: path}, true
 	case networkingv1.PathTypeImplementationSpecific:
-		if regex {
+		if isRegex {
 			return ir.PathMatch{Kind: ir.PathRegex, Value: path}, true
 		}
 		return ir.PathMatch{Kind: ir.PathPrefix, Value: path}, true
@@ -63,39 +56,19 @@ func segments(path string) ir.PathMatch {
 }
 
 // unusable says what is wrong with a path, "" if nothing is.
-func unusable(path string, regex bool) string {
+func unusable(path string, isRegex bool) string {
 	switch {
 	case !strings.HasPrefix(path, "/"):
 		return "does not start with /"
 	case !utf8.ValidString(path), strings.ContainsFunc(path, unicode.IsControl):
 		return "has a character that no path can have"
-	case regex:
-		return unusableRegex(path)
+	case isRegex:
+		if why := regex.Problem(path); why != "" {
+			return "is a regular expression that " + why
+		}
+		return ""
 	case strings.ContainsAny(path, "?#"):
 		return "has a ? or #, which is never part of a path"
 	}
 	return ""
-}
-
-func unusableRegex(path string) string {
-	if len(path) > maxRegexLength {
-		return "is too long for a regular expression"
-	}
-	re, err := syntax.Parse(path, syntax.Perl)
-	if err != nil {
-		return "is read as a regular expression, but is none"
-	}
-	prog, err := syntax.Compile(re.Simplify())
-	if err != nil || programSize(prog) > maxRegexProgram {
-		return "is too large for a regular expression"
-	}
-	return ""
-}
-
-func programSize(p *syntax.Prog) int {
-	size := 0
-	for i := range p.Inst {
-		size += 1 + 4*len(p.Inst[i].Rune) // a range is two runes
-	}
-	return size
 }

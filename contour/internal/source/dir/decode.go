@@ -98,8 +98,9 @@ func wanted(t reflect.Type) string {
 		return "an object"
 	case reflect.Int32, reflect.Uint32, reflect.Int16, reflect.Uint16:
 		return "a whole number of at most " + strconv.Itoa(t.Bits()) + " bits"
+	default:
+		return "a number"
 	}
-	return "a number"
 }
 
 // fieldAt is the path of the JSON value that ends at an offset, or begins there if it is a list or object.

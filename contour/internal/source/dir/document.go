@@ -146,6 +146,7 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 				return n.Content[i], n.Content[i+1]
 			}
 		}
+	default: // a scalar has nothing under it
 	}
 	return nil, nil
 }
@@ -196,5 +197,6 @@ func duplicates(n *yaml.Node, at string, out *[]repeated) {
 			seen[name] = true
 			duplicates(n.Content[i+1], field, out)
 		}
+	default: // a scalar has nothing under it
 	}
 }

@@ -48,7 +48,7 @@ func sliceOf(e *corev1.Endpoints, i int, family discoveryv1.AddressType) *discov
 	return s
 }
 
-func endpointsOf(addresses []corev1.EndpointAddress, family discoveryv1.AddressType, ready bool) []discoveryv1.Endpoint { //nolint:staticcheck // see kinds
+func endpointsOf(addresses []corev1.EndpointAddress, family discoveryv1.AddressType, ready bool) []discoveryv1.Endpoint {
 	var out []discoveryv1.Endpoint
 	for _, a := range addresses {
 		ip, err := netip.ParseAddr(a.IP)

@@ -84,7 +84,7 @@ func read(path string) (text []byte, growing bool, why string) {
 	if err != nil {
 		return nil, false, fmt.Sprintf("The file cannot be read: %s.", cause(err))
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // nothing was written
 	text, err = io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	switch {
 	case err != nil:

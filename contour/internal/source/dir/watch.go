@@ -29,7 +29,7 @@ func Watch(ctx context.Context, root string, log *slog.Logger, f func(Batch)) er
 	if err != nil {
 		return fmt.Errorf("watch directory: %w", err)
 	}
-	defer events.Close()
+	defer func() { _ = events.Close() }()
 	w, err := newWatcher(root, events, log)
 	if err != nil {
 		return err

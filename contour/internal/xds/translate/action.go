@@ -115,12 +115,11 @@ func weights(backends []ir.Backend) []uint32 {
 	scale := sum/math.MaxUint32 + 1
 	out := make([]uint32, len(backends))
 	for i, b := range backends {
-		switch {
-		case sum == 0:
+		if sum == 0 {
 			out[i] = 1
-		default:
-			out[i] = uint32(uint64(b.Weight) / scale)
+			continue
 		}
+		out[i] = uint32(uint64(b.Weight) / scale)
 	}
 	return out
 }

@@ -81,17 +81,26 @@ func (s *State) decide(r *resource) action {
 		return action{}
 	}
 	target := r.target()
+	if target == nil {
+		return s.decideWithout(r)
+	}
+	if !r.owed && r.current() == target.Hash {
+		return action{}
+	}
+	if cluster, blocked := s.blocker(target); blocked {
+		return action{what: wait, cluster: cluster}
+	}
+	return action{what: send, version: target}
+}
+
+// decideWithout looks at a resource of which there is nothing that the client ought to have.
+func (s *State) decideWithout(r *resource) action {
 	switch {
-	case target != nil && (r.owed || r.current() != target.Hash):
-		if cluster, blocked := s.blocker(target); blocked {
-			return action{what: wait, cluster: cluster}
-		}
-		return action{what: send, version: target}
-	case target == nil && r.owed && len(r.holds) == 0:
+	case r.owed && len(r.holds) == 0:
 		return action{what: remove}
 	case r.absent() && r.present() && !s.isNeeded(r.ref):
 		return action{what: remove}
-	case target == nil && r.owed && r.known() != nil:
+	case r.owed && r.known() != nil:
 		return action{what: send, version: r.known()}
 	}
 	return action{}

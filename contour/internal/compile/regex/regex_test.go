@@ -1,4 +1,4 @@
-package httpproxy
+package regex
 
 import (
 	"strings"
@@ -20,10 +20,10 @@ func TestRegexProblem(t *testing.T) {
 		`/\p{greek}`:                       true,
 		`/\p{Letter}`:                      true,
 		`/(\pL\pL\pL\pL\pL\pL\pL\pL){100}`: true,
-		`/` + strings.Repeat("a", maxPath): true,
+		`/` + strings.Repeat("a", maxLength): true,
 	} {
-		if got := regexProblem(expr); (got != "") != bad {
-			t.Errorf("regexProblem(%.40q) = %q, want a problem: %v", expr, got, bad)
+		if got := Problem(expr); (got != "") != bad {
+			t.Errorf("Problem(%.40q) = %q, want a problem: %v", expr, got, bad)
 		}
 	}
 }

@@ -1,4 +1,9 @@
-package httpproxy
+// Package regex says whether Envoy can use a regular expression that stands in an object.
+//
+// Users write RE2 and Envoy compiles RE2, but this program has only Go's dialect of it: the
+// package bridges the difference, which is the size of programs and the names of Unicode
+// classes. It refuses rather too much than too little, since Envoy would refuse the whole host.
+package regex
 
 import (
 	"errors"
@@ -10,15 +15,17 @@ import (
 	"unicode/utf8"
 )
 
+// maxLength bounds an expression, in bytes.
+const maxLength = 16 << 10
+
 // maxProgram bounds the size of a compiled expression, in instructions as RE2 counts them. RE2's own
 // memory limit allows about twice as many.
 const maxProgram = 40_000
 
-// regexProblem says why Envoy could not use the expression, "" if it can. The dialects of Go and
-// RE2 are one, but for the size of programs and the names of Unicode classes.
-func regexProblem(expr string) string {
-	if len(expr) > maxPath {
-		return fmt.Sprintf("is longer than %d bytes", maxPath)
+// Problem says why Envoy could not use the expression, as the end of a sentence that begins with it; "" if it can.
+func Problem(expr string) string {
+	if len(expr) > maxLength {
+		return fmt.Sprintf("is longer than %d bytes", maxLength)
 	}
 	if _, err := regexp.Compile(expr); err != nil {
 		if e := (*syntax.Error)(nil); errors.As(err, &e) {
@@ -27,7 +34,7 @@ func regexProblem(expr string) string {
 		return "does not compile"
 	}
 	if name, ok := foreignClass(expr); ok {
-		return fmt.Sprintf("uses the character class %s, which Envoy does not know", quoted(name))
+		return fmt.Sprintf("uses the character class %q, which Envoy does not know", shortened(name))
 	}
 	if tree, err := syntax.Parse(expr, syntax.Perl); err != nil || programSize(tree) > maxProgram {
 		return "compiles to too large a program"
@@ -50,6 +57,15 @@ func foreignClass(expr string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// shortened is a name of a length fit for a message.
+func shortened(name string) string {
+	const most = 64
+	if r := []rune(name); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return name
 }
 
 // className is the name at the start of s, a letter or in braces, without the ^ that negates it.
