@@ -4,6 +4,7 @@ import (
 	"math"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/timeout"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -24,7 +25,7 @@ func (b *builder) retry() *ir.Retry {
 	case spec.NumRetries > 0:
 		out.Count = uint32(spec.NumRetries)
 	}
-	limit, ok := parseTimeout(spec.PerTryTimeout)
+	limit, ok := timeout.Parse(spec.PerTryTimeout)
 	if !ok {
 		b.reject(f, at.dot("perTryTimeout"), "%s is not a duration such as 1m30s, or infinity.", quoted(spec.PerTryTimeout))
 	}

@@ -1,9 +1,7 @@
 package httpproxy
 
 import (
-	"strings"
-	"time"
-
+	"contour.example/contour/internal/compile/timeout"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -19,7 +17,7 @@ func (b *builder) timeouts() timeouts {
 		return timeouts{}
 	}
 	read := func(field, text string) ir.Timeout {
-		limit, ok := parseTimeout(text)
+		limit, ok := timeout.Parse(text)
 		if !ok {
 			b.reject(fault{report.TypeRoute, report.TimeoutPolicyNotValid}, b.at.dot("timeoutPolicy").dot(field),
 				"%s is not a duration such as 1m30s, or infinity.", quoted(text))
@@ -31,23 +29,4 @@ func (b *builder) timeouts() timeouts {
 		idle:       read("idle", spec.Idle),
 		connection: read("idleConnection", spec.IdleConnection),
 	}
-}
-
-// parseTimeout reads a limit in time: a Go duration without a sign, or infinity, or infinite. Nothing and zero
-// stand for Envoy's default. Fractions of a millisecond, which Envoy would cut off, are rounded up.
-func parseTimeout(s string) (ir.Timeout, bool) {
-	switch s {
-	case "":
-		return ir.Timeout{}, true
-	case "infinity", "infinite":
-		return ir.Timeout{Disabled: true}, true
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || strings.ContainsAny(s[:1], "+-") {
-		return ir.Timeout{}, false
-	}
-	if up := d.Truncate(time.Millisecond); up < d {
-		d = up + time.Millisecond
-	}
-	return ir.Timeout{Duration: d}, d >= 0
 }

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"contour.example/contour/internal/compile/timeout"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -106,30 +106,11 @@ func (b *builder) readResponseTimeout() ir.Timeout {
 
 func (b *builder) readTimeout(name string) ir.Timeout {
 	v := b.value(name)
-	t, ok := parseTimeout(v)
+	t, ok := timeout.Parse(v)
 	if !ok {
 		b.invalid(name, v, `is not a duration such as 1m30s, or "infinity"`)
 	}
 	return t
-}
-
-// parseTimeout reads a duration; none, and 0, stand for Envoy's default. Less than Envoy's unit, a millisecond,
-// would become 0 there, which means no limit.
-func parseTimeout(v string) (ir.Timeout, bool) {
-	switch v {
-	case "":
-		return ir.Timeout{}, true
-	case "infinity", "infinite":
-		return ir.Timeout{Disabled: true}, true
-	}
-	d, err := time.ParseDuration(v)
-	if err != nil || d < 0 {
-		return ir.Timeout{}, false
-	}
-	if d > 0 {
-		d = max(d, time.Millisecond)
-	}
-	return ir.Timeout{Duration: d}, true
 }
 
 // readRetry is the retry policy, nil without retry-on.

@@ -8,18 +8,18 @@ import (
 func TestRegexProblem(t *testing.T) {
 	t.Parallel()
 	for expr, bad := range map[string]bool{
-		`/a.*`:                             false,
-		`/(a|b)+/\d{1,3}`:                  false,
-		`/\p{Greek}\pL\p{^Lu}`:             false,
-		`/\\p{nothing}`:                    false,
-		`/[^/]{1,900}`:                     false,
-		`/a(?!b)`:                          true,
-		`/(`:                               true,
-		`/\1`:                              true,
-		`/a**`:                             true,
-		`/\p{greek}`:                       true,
-		`/\p{Letter}`:                      true,
-		`/(\pL\pL\pL\pL\pL\pL\pL\pL){100}`: true,
+		`/a.*`:                               false,
+		`/(a|b)+/\d{1,3}`:                    false,
+		`/\p{Greek}\pL\p{^Lu}`:               false,
+		`/\\p{nothing}`:                      false,
+		`/[^/]{1,900}`:                       false,
+		`/a(?!b)`:                            true,
+		`/(`:                                 true,
+		`/\1`:                                true,
+		`/a**`:                               true,
+		`/\p{greek}`:                         true,
+		`/\p{Letter}`:                        true,
+		`/(\pL\pL\pL\pL\pL\pL\pL\pL){100}`:   true,
 		`/` + strings.Repeat("a", maxLength): true,
 	} {
 		if got := Problem(expr); (got != "") != bad {

@@ -1,4 +1,4 @@
-package httpproxy
+package timeout
 
 import (
 	"testing"
@@ -27,9 +27,9 @@ func TestParseTimeout(t *testing.T) {
 		{"ten seconds", ir.Timeout{}, false},
 		{"9999999999h", ir.Timeout{}, false},
 	} {
-		got, ok := parseTimeout(tc.text)
+		got, ok := Parse(tc.text)
 		if ok != tc.ok || ok && got != tc.want {
-			t.Errorf("parseTimeout(%q) = %v, %v, want %v, %v", tc.text, got, ok, tc.want, tc.ok)
+			t.Errorf("Parse(%q) = %v, %v, want %v, %v", tc.text, got, ok, tc.want, tc.ok)
 		}
 	}
 }
