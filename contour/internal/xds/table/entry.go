@@ -32,9 +32,13 @@ type trial struct {
 	strikes int // parts convicted in a row while the header itself was never accepted
 }
 
-// maxStrikes is how many parts may be convicted one after the other before the header, which
-// was in every refused version and never in an accepted one, is convicted in their place.
-const maxStrikes = 8
+// Parts convicted one after the other, while the header was in every refused version and never in
+// an accepted one, make the header suspicious too. After loneStrikes of them single parts are tried,
+// far from each other: one that is accepted clears the header. After maxStrikes it is convicted.
+const (
+	loneStrikes = 8
+	maxStrikes  = 16
+)
 
 // maxFormer bounds the verdicts remembered for contents that are not wanted any more. They are
 // kept until something is accepted, so that going back and forth does not send a bad one again.
@@ -108,6 +112,10 @@ func (e *entry) narrow(v *Version, suspects []pieceID) {
 		return
 	}
 	e.trial.blamed, e.trial.words = suspects, words
+	if e.accepted == nil && e.trial.strikes >= loneStrikes {
+		e.holdAllBut(suspects[e.trial.strikes*len(suspects)/maxStrikes])
+		return
+	}
 	if guess := named(v.pieces, suspects, words); guess >= 0 {
 		e.hold(suspects[guess : guess+1])
 		return
@@ -169,6 +177,12 @@ func (e *entry) holdHalf() {
 		delete(e.trial.held, id)
 	}
 	e.hold(e.trial.blamed[half:])
+}
+
+// holdAllBut tries one of the blamed pieces alone.
+func (e *entry) holdAllBut(id pieceID) {
+	e.hold(e.trial.blamed)
+	delete(e.trial.held, id)
 }
 
 func (e *entry) hold(ids []pieceID) {

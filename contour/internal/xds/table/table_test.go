@@ -252,6 +252,32 @@ func TestBadHeader(t *testing.T) {
 
 // TestSearchFindsExactlyTheCulprits bisects random sets of bad parts, with and without an
 // accepted version to start from, while the wanted content goes on changing.
+// Very many bad parts in a table that no Envoy has accepted yet, all of them at its beginning: the good ones
+// are served all the same, and the header is not blamed for them.
+func TestManyBadPartsBeforeAnythingWasAccepted(t *testing.T) {
+	tab := New()
+	var parts []string
+	for i := range 200 {
+		body := "good"
+		if i < 60 {
+			body = "BAD"
+		}
+		parts = append(parts, fmt.Sprintf("h%03d: %s", i, body))
+	}
+	r := route("head", parts...)
+	tab.Publish([]*Resource{r}, nil)
+	seen := envoy(t, tab, r.Ref, silent)
+	if got := len(rejectedParts(tab)); got != 60 {
+		t.Errorf("%d parts are rejected, want the 60 bad ones: %v", got, rejectedParts(tab))
+	}
+	if v := tab.Get(r.Ref); v == nil || len(contents(v)) != 1+140 {
+		t.Errorf("the good parts are not served")
+	}
+	if most := 60*9 + 60; seen > most {
+		t.Errorf("the search took %d versions, want at most %d", seen, most)
+	}
+}
+
 func TestSearchFindsExactlyTheCulprits(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
