@@ -29,7 +29,7 @@ func equalAnnotations(a, b map[string]string) bool {
 // subset reports whether every annotation of a that matters stands in b too.
 func subset(a, b map[string]string) bool {
 	for k, v := range a {
-		if w, ok := b[k]; relevant(k) && (!ok || v != w) {
+		if w, ok := b[k]; Relevant(k) && (!ok || v != w) {
 			return false
 		}
 	}

@@ -8,7 +8,6 @@
 package store
 
 import (
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,10 +39,10 @@ type Store struct {
 	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
 	Expired *memo.Input[kobj.Name, struct{}]
 
-	// Roots finds the HTTPProxies with a virtualhost and all Ingresses: every object that may claim a host.
-	RootProxies *memo.Index[kobj.Key, kobj.Name]
-	RootIngress *memo.Index[kobj.Key, kobj.Name]
-	// Reported finds the objects whose status is ours to write, each under its own key.
+	// RootProxies has every HTTPProxy with a virtualhost, RootIngress every Ingress: the objects that may claim a
+	// host. ReportedProxies has every HTTPProxy: what has a status. Each object stands under its own key.
+	RootProxies     *memo.Index[kobj.Key, kobj.Name]
+	RootIngress     *memo.Index[kobj.Key, kobj.Name]
 	ReportedProxies *memo.Index[kobj.Key, kobj.Name]
 
 	delegationsByNamespace *memo.Index[string, kobj.Name]
@@ -168,8 +167,9 @@ func (s *Store) Len() map[kobj.Kind]int {
 	}
 }
 
-// relevant are the annotations that the controller reads, by the ends of their prefixes.
-func relevant(key string) bool {
+// Relevant reports whether an annotation with that key is one of those that the controller may read. Sources may
+// drop the others.
+func Relevant(key string) bool {
 	prefix, _, _ := strings.Cut(key, "/")
-	return prefix == "projectcontour.io" || slices.Contains([]string{"kubernetes.io", "ingress.kubernetes.io"}, prefix)
+	return prefix == contourv1.GroupName || prefix == "kubernetes.io" || prefix == "ingress.kubernetes.io"
 }

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"maps"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -11,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/store"
 )
 
 // The functions below take out of an object, before anybody else sees it, what no stage reads. At tens of thousands
@@ -20,16 +20,10 @@ import (
 func trimMeta(m *metav1.ObjectMeta) {
 	m.ManagedFields, m.OwnerReferences, m.Finalizers, m.Labels = nil, nil, nil, nil
 	m.GenerateName = ""
-	maps.DeleteFunc(m.Annotations, func(k, _ string) bool { return !annotationOfUse(k) })
+	maps.DeleteFunc(m.Annotations, func(k, _ string) bool { return !store.Relevant(k) })
 	if len(m.Annotations) == 0 {
 		m.Annotations = nil
 	}
-}
-
-// annotationOfUse reports whether an annotation is one of those that the controller may read.
-func annotationOfUse(key string) bool {
-	prefix, _, _ := strings.Cut(key, "/")
-	return prefix == contourv1.GroupName || prefix == "kubernetes.io" || prefix == "ingress.kubernetes.io"
 }
 
 func trimProxy(o runtime.Object) {
