@@ -145,7 +145,7 @@ func (a *standalone) run(ctx context.Context) error {
 		func(ctx context.Context) error { return a.source(ctx, batches) },
 		func(ctx context.Context) error { return a.core.run(ctx, batches, a.result) },
 		func(ctx context.Context) error { return a.xds(ctx, xds) },
-		(&console{out: a.streams.Out, board: a.board, flags: a.flags, manifests: a.manifests, acknowledged: a.acknowledged}).run,
+		newConsole(console{out: a.streams.Out, board: a.board, flags: a.flags, manifests: a.manifests, acknowledged: a.acknowledged}).run,
 		admin,
 	)
 }

@@ -28,7 +28,7 @@ type news struct {
 	seq      uint64                           // of the last publish
 	results  bool                             // the pipeline has come round at least once
 	problems []dir.Problem                    // all
-	refused  []table.Rejection                // all for which no object is to blame
+	refused  []table.Rejection                // all
 	where    dir.Where
 }
 
@@ -63,13 +63,7 @@ func (b *board) files(batch dir.Batch) {
 
 func (b *board) result(r pipeline.Result, seq uint64, rejections []table.Rejection) {
 	b.post(func(n *news) {
-		n.seq, n.results, n.updated = seq, true, n.updated+r.Published
-		n.refused = nil
-		for _, rej := range rejections {
-			if len(rej.Origins) == 0 {
-				n.refused = append(n.refused, rej)
-			}
-		}
+		n.seq, n.results, n.updated, n.refused = seq, true, n.updated+r.Published, rejections
 		for _, h := range r.Hosts {
 			n.hosts[h.Key] = nil
 			if h.New != nil {

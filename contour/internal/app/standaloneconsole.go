@@ -40,8 +40,12 @@ type console struct {
 // acknowledgePeriod is how often the console looks whether Envoy has acknowledged what is pending.
 const acknowledgePeriod = 50 * time.Millisecond
 
-func (c *console) run(ctx context.Context) error {
+func newConsole(c console) *console {
 	c.remarks, c.hosts, c.served = remarks{}, map[ir.HostKey]*ir.VirtualHost{}, map[ir.HostKey]string{}
+	return &c
+}
+
+func (c *console) run(ctx context.Context) error {
 	tick := time.NewTicker(acknowledgePeriod)
 	defer tick.Stop()
 	for {
@@ -51,15 +55,20 @@ func (c *console) run(ctx context.Context) error {
 		}
 		select {
 		case <-c.board.changed:
-			c.take(c.board.take())
 		case <-due:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		if c.pending && c.acknowledged(ctx, c.news.seq) {
-			c.tellHosts()
-			c.pending = false
-		}
+		c.show(ctx, c.board.take())
+	}
+}
+
+// show tells what the news and the acknowledgements of Envoy allow to tell.
+func (c *console) show(ctx context.Context, n news) {
+	c.take(n)
+	if c.pending && c.acknowledged(ctx, n.seq) {
+		c.tellHosts()
+		c.pending = false
 	}
 }
 
@@ -71,7 +80,7 @@ func (c *console) take(n news) {
 	}
 	maps.Copy(c.hosts, n.hosts)
 	c.updated += n.updated
-	c.pending = c.pending || len(n.hosts) > 0 || n.updated > 0 || !c.started
+	c.pending = c.pending || len(c.hosts) > 0 || n.updated > 0 || !c.started
 	c.print(c.remarks.replace(kobj.Key{Kind: "file"}, problemRemarks(n.problems)))
 	c.print(c.remarks.replace(kobj.Key{Kind: "Envoy"}, c.refusals(n.refused)))
 	for _, k := range sortedKeys(n.said, kobj.Key.Compare) {
@@ -85,15 +94,21 @@ func (c *console) print(lines []string) {
 	}
 }
 
-// refusals are remarks about what Envoy refuses though no object is to blame.
+// refusals are remarks about what Envoy refuses though no object is to blame: that, and a port that it cannot
+// have, which it says of whatever was the first to need the port.
 func (c *console) refusals(rejections []table.Rejection) []remark {
+	noPort := map[table.Ref]bool{}
 	var said []remark
 	for _, r := range rejections {
-		message := fmt.Sprintf("Envoy refuses %s: %s", r.Ref, r.Message)
-		if s, flag := c.socketOf(r.Ref); flag != "" && strings.Contains(r.Message, "Address already in use") {
-			message = "Envoy cannot listen: " + s.inUse(flag).Error()
+		if s, flag := c.socketOf(r.Ref); flag != "" && strings.Contains(r.Message, "Address already in use") && !noPort[r.Ref] {
+			noPort[r.Ref] = true
+			said = append(said, remark{message: "Envoy cannot listen: " + s.inUse(flag).Error()})
 		}
-		said = append(said, remark{severity: report.Error, message: message})
+	}
+	for _, r := range rejections {
+		if len(r.Origins) == 0 && !noPort[r.Ref] {
+			said = append(said, remark{message: fmt.Sprintf("Envoy refuses %s: %s", r.Ref, r.Message)})
+		}
 	}
 	return said
 }
@@ -111,13 +126,29 @@ func (c *console) socketOf(r table.Ref) (s socket, flag string) {
 	return socket{"127.0.0.1", c.flags.stats}, "stats"
 }
 
+// refused reports whether Envoy refuses something without which it does not serve the host as it is now.
+func (c *console) refused(v *ir.VirtualHost) bool {
+	return v != nil && slices.ContainsFunc(c.news.refused, func(r table.Rejection) bool {
+		blamed := slices.ContainsFunc(r.Origins, func(k kobj.Key) bool { return slices.Contains(v.Origins, k) })
+		if r.Ref.Type == table.Listener {
+			return r.Ref.Name == string(v.Key.Listener) && (blamed || len(r.Origins) == 0)
+		}
+		return r.Ref.Type == table.Route && blamed && strings.HasPrefix(r.Ref.Name, "https/") == (v.Key.Listener == ir.HTTPS)
+	})
+}
+
 // tellHosts tells of the hosts that are pending.
 func (c *console) tellHosts() {
 	first := !c.started
 	c.started = true
 	said := 0
+	refused := map[ir.HostKey]*ir.VirtualHost{} // told when Envoy takes them
 	for _, k := range sortedKeys(c.hosts, compareHostKeys) {
-		said += c.tellHost(k, c.hosts[k])
+		if v := c.hosts[k]; c.refused(v) {
+			refused[k] = v
+		} else {
+			said += c.tellHost(k, v)
+		}
 	}
 	switch {
 	case first && len(c.served) == 0:
@@ -125,7 +156,7 @@ func (c *console) tellHosts() {
 	case !first && said == 0 && c.updated > 0:
 		fmt.Fprintf(c.out, "applied a change that leaves the routes of all hosts as they are (%d resources of Envoy)\n", c.updated)
 	}
-	c.hosts, c.updated = map[ir.HostKey]*ir.VirtualHost{}, 0
+	c.hosts, c.updated = refused, 0
 }
 
 // tellHost tells of one host and returns the number of lines it took.

@@ -10,16 +10,20 @@ import (
 const (
 	tailLines    = 20
 	maxLineBytes = 4 << 10 // Envoy may quote a whole resource
+	maxUntaken   = 1000    // lines
 )
 
-// output takes what Envoy prints apart into lines, hands them on and remembers the last ones.
+// output takes what Envoy prints apart into lines, hands them on and remembers the last ones. It never waits
+// for whoever takes the lines: that would hold up Envoy, and its end. What is not taken in time is dropped.
 type output struct {
-	line func(string) // may be nil
+	lines chan string
 
 	mu   sync.Mutex
 	rest []byte // of a line whose end has not come
 	last []string
 }
+
+func newOutput() *output { return &output{lines: make(chan string, maxUntaken)} }
 
 // Write takes the next bytes; it never fails.
 func (o *output) Write(b []byte) (int, error) {
@@ -37,13 +41,14 @@ func (o *output) Write(b []byte) (int, error) {
 	}
 }
 
-// flush takes an unfinished last line for a line.
-func (o *output) flush() {
+// close takes an unfinished last line for a line. There are no more after it.
+func (o *output) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.rest) > 0 {
 		o.end()
 	}
+	close(o.lines)
 }
 
 // tail is the last lines, joined.
@@ -66,7 +71,8 @@ func (o *output) end() {
 	if len(o.last) > tailLines {
 		o.last = append(o.last[:0], o.last[1:]...)
 	}
-	if o.line != nil {
-		o.line(line)
+	select {
+	case o.lines <- line:
+	default:
 	}
 }

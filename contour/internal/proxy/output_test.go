@@ -9,14 +9,17 @@ import (
 
 func TestOutputPutsLinesTogether(t *testing.T) {
 	t.Parallel()
-	var got []string
-	o := &output{line: func(l string) { got = append(got, l) }}
+	o := newOutput()
 	for _, s := range []string{"a", "b\nc", "\n\n", "bad\xff\n", strings.Repeat("x", maxLineBytes), "yyy\nend"} {
 		if n, err := o.Write([]byte(s)); n != len(s) || err != nil {
 			t.Errorf("Write(%q) = %d, %v", s, n, err)
 		}
 	}
-	o.flush()
+	o.close()
+	var got []string
+	for l := range o.lines {
+		got = append(got, l)
+	}
 	want := []string{"ab", "c", "", "bad\uFFFD", strings.Repeat("x", maxLineBytes), "end"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -29,7 +29,8 @@ type Options struct {
 	Cluster     string
 	Concurrency int    // worker threads
 	LogLevel    string // in Envoy's words
-	// Log gets each line that Envoy prints, in order, on a goroutine of its own; may be nil.
+	// Log gets the lines that Envoy prints, in order, on a goroutine of its own; may be nil. If it falls far
+	// behind it misses some.
 	Log func(line string)
 }
 
@@ -47,7 +48,7 @@ const pipeTimeout = time.Second
 
 // Start starts Envoy and does not wait for it to be ready. That it ends at once is not an error of Start: see Done.
 func Start(o Options) (*Proxy, error) {
-	p := &Proxy{output: &output{line: o.Log}, admin: newAdmin(o.AdminSocket), done: make(chan struct{})}
+	p := &Proxy{output: newOutput(), admin: newAdmin(o.AdminSocket), done: make(chan struct{})}
 	p.cmd = exec.Command(o.Path, arguments(o)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.WaitDelay = pipeTimeout
@@ -57,6 +58,7 @@ func Start(o Options) (*Proxy, error) {
 	if err := <-started; err != nil {
 		return nil, fmt.Errorf("start Envoy: %w", err)
 	}
+	go p.log(o.Log)
 	return p, nil
 }
 
@@ -81,8 +83,17 @@ func (p *Proxy) run(started chan<- error) {
 		return
 	}
 	p.err = p.cmd.Wait()
-	p.output.flush()
+	p.output.close()
 	close(p.done)
+}
+
+// log hands on the lines that Envoy prints, until it has ended.
+func (p *Proxy) log(to func(string)) {
+	for line := range p.output.lines {
+		if to != nil {
+			to(line)
+		}
+	}
 }
 
 // PID is the id of the process, and of its process group.

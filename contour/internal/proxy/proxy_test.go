@@ -21,7 +21,7 @@ func start(t *testing.T, script string) (*proxy.Proxy, <-chan string) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	lines := make(chan string, 100)
+	lines := make(chan string, 200)
 	p, err := proxy.Start(proxy.Options{
 		Path: path, Bootstrap: "envoy.json", AdminSocket: filepath.Join(t.TempDir(), "none"), Node: "node", Cluster: "cluster",
 		Concurrency: 1, LogLevel: "error", Log: func(l string) { lines <- l },
@@ -116,4 +116,23 @@ func TestStartOfWhatIsNotThere(t *testing.T) {
 	if _, err := proxy.Start(proxy.Options{Path: "/no/such/envoy"}); err == nil || !strings.Contains(err.Error(), "/no/such/envoy") {
 		t.Errorf("got %v", err)
 	}
+}
+
+// TestStopWhenNobodyTakesTheOutput is a terminal that is held.
+func TestStopWhenNobodyTakesTheOutput(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "envoy")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho one; echo two; exec sleep 600"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	held, release := make(chan string, 2), make(chan struct{})
+	defer close(release)
+	p, err := proxy.Start(proxy.Options{Path: path, Log: func(l string) { held <- l; <-release }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receive(t, held, "line")
+	stopped := make(chan struct{})
+	go func() { p.Stop(t.Context()); close(stopped) }()
+	receive(t, stopped, "stop")
 }

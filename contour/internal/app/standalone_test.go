@@ -1,0 +1,92 @@
+package app
+
+import (
+	"bytes"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// mistaken runs standalone in a way that cannot succeed, and returns the exit code and what it says.
+func mistaken(t *testing.T, env map[string]string, args ...string) (int, string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code := Main(append([]string{"standalone"}, args...), Streams{Out: &out, Err: &err, Env: func(k string) string { return env[k] }})
+	if out.Len() > 0 {
+		t.Errorf("on standard output: %s", &out)
+	}
+	return code, err.String()
+}
+
+func TestStandaloneSaysWhyItCannotStart(t *testing.T) {
+	t.Parallel()
+	manifests := t.TempDir()
+	file := filepath.Join(manifests, "a.yaml")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	taken := strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	envoy := map[string]string{"ENVOY": "/bin/true"}
+	for name, c := range map[string]struct {
+		env  map[string]string
+		args []string
+		code int
+		want string
+	}{
+		"no directory":      {envoy, []string{manifests + "/none"}, 1, "none does not exist"},
+		"a file":            {envoy, []string{file}, 1, "a.yaml is not a directory"},
+		"no Envoy there":    {nil, []string{manifests, "--envoy", "/no/such/envoy"}, 1, "--envoy or $ENVOY"},
+		"bad $ENVOY":        {map[string]string{"ENVOY": file}, []string{manifests}, 1, "no Envoy to run"},
+		"port taken":        {envoy, []string{manifests, "--http-port", taken}, 1, "port " + taken + " on 127.0.0.1 is used by another program; choose another with --http-port"},
+		"admin port taken":  {envoy, []string{manifests, "--admin-port", taken}, 1, "--admin-port"},
+		"one port for both": {envoy, []string{manifests, "--http-port", "8443"}, 1, "both are 8443"},
+		"port 0":            {envoy, []string{manifests, "--https-port", "0"}, 1, "0 is no port"},
+		"a host name":       {envoy, []string{manifests, "--http-address", "localhost"}, 1, "not an IP address"},
+		"unknown flag":      {envoy, []string{manifests, "--color"}, 2, "unknown flag"},
+		"no argument":       {envoy, nil, 2, "accepts 1 arg"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if code, said := mistaken(t, c.env, c.args...); code != c.code || !strings.Contains(said, c.want) {
+				t.Errorf("exit code %d, want %d, with %q; got %q", code, c.code, c.want, said)
+			}
+		})
+	}
+}
+
+func TestLocalOnlyRefusesOtherSites(t *testing.T) {
+	t.Parallel()
+	h := localOnly(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	for _, c := range []struct {
+		method, host, site string
+		want               int
+	}{
+		{http.MethodGet, "127.0.0.1:9001", "", http.StatusOK},
+		{http.MethodGet, "localhost:9001", "", http.StatusOK},
+		{http.MethodGet, "[::1]:9001", "", http.StatusOK},
+		{http.MethodPost, "localhost:9001", "", http.StatusOK},
+		{http.MethodGet, "rebound.example:9001", "", http.StatusForbidden},
+		{http.MethodGet, "10.0.0.1", "", http.StatusForbidden},
+		{http.MethodPost, "localhost:9001", "cross-site", http.StatusForbidden},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), c.method, "/quitquitquit", http.NoBody)
+		r.Host = c.host
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, r); w.Code != c.want {
+			t.Errorf("%+v: got %d", c, w.Code)
+		}
+	}
+}
