@@ -30,6 +30,9 @@ type stream struct {
 	hooks Hooks
 	stop  <-chan struct{}
 
+	blocked []table.Ref      // what Envoy could not use through no fault of the resource
+	retry   <-chan time.Time // when to try it again; nil: there is nothing
+
 	mu    sync.Mutex
 	state *session.State
 	seq   uint64
@@ -99,6 +102,8 @@ func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, re
 			sending = false
 		case <-alarm.C:
 			s.expire()
+		case <-s.retry:
+			s.tryAgain()
 		case err = <-failed:
 		case <-s.stop:
 			err = errStopped()
@@ -148,16 +153,34 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 const maxLoggedWords = 1024
 
 func (s *stream) refused(verdict session.Verdict) {
-	name := ""
-	if verdict.Rejected != nil {
-		s.table.Reject(verdict.Rejected, verdict.Words)
+	name, words := "", verdict.Words[:min(len(verdict.Words), maxLoggedWords)]
+	switch {
+	case verdict.Rejected == nil:
+	case table.Obstacle(verdict.Words):
 		name = verdict.Rejected.Ref.Name
+		s.table.Obstruct(verdict.Rejected, words)
+		s.blocked = append(s.blocked, verdict.Rejected.Ref)
+		s.retry = time.After(retryPeriod)
+	default:
+		name = verdict.Rejected.Ref.Name
+		s.table.Reject(verdict.Rejected, verdict.Words)
 	}
-	words := verdict.Words[:min(len(verdict.Words), maxLoggedWords)]
 	s.log.Warn("Envoy refused a response", "type", verdict.Type.String(), "resource", name, "words", words)
 	if s.hooks.Nacked != nil {
 		s.hooks.Nacked(verdict.Type)
 	}
+}
+
+// retryPeriod is the time between attempts at what Envoy could not use through no fault of the resource.
+const retryPeriod = 10 * time.Second
+
+func (s *stream) tryAgain() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, ref := range s.blocked {
+		s.state.Retry(ref)
+	}
+	s.blocked, s.retry = nil, nil
 }
 
 // next hands the next response to the sending goroutine; false if there is none.

@@ -19,6 +19,7 @@ type entry struct {
 
 	bad     map[pieceID]string // found guilty, with Envoy's words
 	refused map[string]string  // hashes of whole versions that were refused, with Envoy's words
+	blocked string             // why an Envoy could not use the effective version, through no fault of its content
 	stuck   string             // hash of the version that ought to be effective but was refused with no piece to blame
 	trial   trial
 }
@@ -60,7 +61,9 @@ func (e *entry) setWant(r *Resource) {
 	}
 }
 
-func (e *entry) setGone() { e.want, e.bad, e.refused, e.stuck, e.trial = nil, nil, nil, "", trial{} }
+func (e *entry) setGone() {
+	e.want, e.bad, e.refused, e.stuck, e.blocked, e.trial = nil, nil, nil, "", "", trial{}
+}
 
 // accept takes note that an Envoy accepted v. What was refused once stays refused: Envoy may
 // accept the second copy of a bad secret without using it.
@@ -68,7 +71,7 @@ func (e *entry) accept(v *Version) {
 	if e.refused[v.Hash] != "" || e.hasBad(v) || e.accepted != nil && e.accepted.order >= v.order {
 		return
 	}
-	e.accepted = v
+	e.accepted, e.blocked = v, ""
 	v.proven.Store(true)
 	if e.want == nil {
 		return
@@ -294,6 +297,9 @@ func (e *entry) rejections() []Rejection {
 	}
 	if e.stuck != "" {
 		out = append(out, Rejection{Ref: e.ref, Hash: e.stuck, Message: e.refused[e.stuck], Origins: e.want[0].origins})
+	}
+	if e.blocked != "" && e.effective != nil {
+		out = append(out, Rejection{Ref: e.ref, Hash: e.effective.Hash, Message: e.blocked})
 	}
 	slices.SortFunc(out, Rejection.Compare)
 	return out

@@ -12,6 +12,7 @@ package table
 
 import (
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -121,6 +122,19 @@ func (t *Table) Reject(v *Version, words string) {
 		t.settle(e)
 	}
 }
+
+// Obstruct takes note that an Envoy cannot use v for a reason that is not in v, such as a port that is taken.
+// It is told by Rejections without anybody to blame, until a version is accepted; nothing is quarantined.
+func (t *Table) Obstruct(v *Version, words string) {
+	defer t.step()()
+	if e := t.entries[v.Ref]; e != nil {
+		e.blocked = words
+		t.settle(e)
+	}
+}
+
+// Obstacle reports whether Envoy's words are about its surroundings rather than about the resource.
+func Obstacle(words string) bool { return strings.Contains(words, "cannot bind") }
 
 // Rejections lists what is wanted now and refused, sorted.
 func (t *Table) Rejections() []Rejection {

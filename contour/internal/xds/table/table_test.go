@@ -345,6 +345,29 @@ func badCount(parts map[string]string) int {
 	return n
 }
 
+// A port that is taken is nobody's fault: nothing is quarantined, nobody is blamed, and it is told until it works.
+func TestObstacleIsNotAVerdict(t *testing.T) {
+	tab := New()
+	r := route("head", "a: one", "b: two")
+	tab.Publish([]*Resource{r}, nil)
+	v := tab.Get(r.Ref)
+	words := "Error adding/updating listener(s) rc: cannot bind '0.0.0.0:80': Address already in use"
+	if !Obstacle(words) || Obstacle("malformed IP address") {
+		t.Error("the words of an obstacle are not told from others")
+	}
+	tab.Obstruct(v, words)
+	if got := tab.Rejections(); len(got) != 1 || got[0].Part != "" || got[0].Message != words || got[0].Origins != nil {
+		t.Errorf("rejections %+v", got)
+	}
+	if tab.Get(r.Ref) != v {
+		t.Error("the effective version has changed")
+	}
+	tab.Accept([]*Version{v})
+	if got := tab.Rejections(); len(got) != 0 {
+		t.Errorf("rejections after it was accepted: %+v", got)
+	}
+}
+
 func TestWatchSeesAPublishAsOneStep(t *testing.T) {
 	tab := New()
 	w := tab.Watch()

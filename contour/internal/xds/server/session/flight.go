@@ -144,6 +144,14 @@ func (s *State) reject(it item) *table.Version {
 	return it.version
 }
 
+// Retry has a resource sent again that the client refused last, for when the reason may be gone.
+func (s *State) Retry(ref table.Ref) {
+	if r := s.resources[ref]; r != nil && r.refused != "" {
+		r.refused = ""
+		s.mark(r)
+	}
+}
+
 // guilty is the index of the item that must be meant, -1 if that is not clear.
 func (f *flight) guilty(words string) int {
 	if len(f.items) == 1 {

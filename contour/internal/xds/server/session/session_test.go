@@ -267,6 +267,35 @@ func TestRefusedBatchIsSearchedInHalves(t *testing.T) {
 	}
 }
 
+// What Envoy could not use through no fault of the resource is sent again when the caller says so, and only then.
+func TestRetrySendsTheSameVersionAgain(t *testing.T) {
+	s := newScript(t, session.Limits{})
+	s.publish(nil, simple(lds("l"), "ok"))
+	s.subscribe(table.Listener)
+	r := s.state.Next(s.now)
+	if r == nil {
+		t.Fatal("nothing is sent")
+	}
+	if _, err := s.state.Request(&request{
+		TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce(), ErrorDetail: &status.Status{Message: "cannot bind"},
+	}, s.now); err != nil {
+		t.Fatal(err)
+	}
+	if again := s.state.Next(s.now); again != nil {
+		t.Fatalf("sent again unasked: %v", again)
+	}
+	s.state.Retry(lds("l"))
+	again := s.state.Next(s.now)
+	if again == nil || again.GetResources()[0].GetVersion() != r.GetResources()[0].GetVersion() {
+		t.Fatalf("after Retry: %v", again)
+	}
+	s.ack(again)
+	s.state.Retry(lds("l"))
+	if more := s.state.Next(s.now); more != nil {
+		t.Errorf("sent again after it was accepted: %v", more)
+	}
+}
+
 func TestReportedVersions(t *testing.T) {
 	first := running(t)
 	acked := first.state.Snapshot().Acked
