@@ -40,7 +40,7 @@ test-local: build ## Tests of the whole path: etcd, kube-apiserver, contour, Env
 fuzz: ## Fuzz every target for FUZZTIME (default 30s) each.
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' contour envoybootstrap); do \
 	  for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$f | cut -c6-); do \
-	    echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} ./$$(dirname $$f); done; done
+	    echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} -fuzzminimizetime 1x ./$$(dirname $$f); done; done
 
 bench: build ## Measure the controller; N="1000 10000" is the default.
 	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go run ./harness/cmd/bench $(foreach n,$(or $(N),1000 10000),-n $(n)) $(BENCHFLAGS)

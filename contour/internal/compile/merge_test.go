@@ -140,6 +140,19 @@ func TestTLSHostIsJoinedOnlyWithinAnAPI(t *testing.T) {
 	}
 }
 
+// Ingresses contribute to the TLS listener in case another brings a certificate.
+func TestHostWithoutCertificateIsNoTLSHost(t *testing.T) {
+	ing := claim(kobj.Ingress, "ing", 1, secureKey, route(ir.PathPrefix, "/", 200))
+	if h := merge(secureKey, []*contrib.Contribution{ing}); h.VirtualHost != nil {
+		t.Errorf("the TLS host is served: %+v", h.VirtualHost)
+	}
+	other := claim(kobj.Ingress, "other", 2, secureKey)
+	other.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
+	if h := merge(secureKey, []*contrib.Contribution{ing, other}); h.VirtualHost == nil || len(h.VirtualHost.Routes) != 1 {
+		t.Errorf("the certificate of one is not for the routes of the other: %+v", h.VirtualHost)
+	}
+}
+
 // The order of HTTPProxy: exact, regex, prefix; longer first; whole segments first; more conditions first.
 func TestPrecedence(t *testing.T) {
 	header := func(r ir.Route, h ...ir.HeaderMatch) ir.Route { r.Match.Headers = h; return r }

@@ -15,6 +15,7 @@ import (
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/stagetest"
+	"contour.example/contour/internal/store"
 )
 
 // The goldens of a case.
@@ -36,7 +37,8 @@ func loadCases(t testing.TB) []stagetest.Case {
 	return cases
 }
 
-// Each case: what the stages make of in.yaml is what the goldens say, and answers requests as expect.yaml says.
+// Each case: what the stages make of in.yaml is what the goldens say, whatever way the objects came, and answers
+// requests as expect.yaml says.
 func TestCases(t *testing.T) {
 	for _, c := range loadCases(t) {
 		t.Run(c.Name, func(t *testing.T) { runCase(t, c) })
@@ -51,6 +53,11 @@ func runCase(t *testing.T, c stagetest.Case) {
 	compareGolden(t, filepath.Join(c.Dir, reportFile), must(stagetest.Report(s.Statuses))(t))
 	compareGolden(t, filepath.Join(c.Dir, xdsFile), must(stagetest.XDS(semantic.Effective(sys.table)))(t))
 	checkPublished(t, sys)
+	oneByOne := newSystem(t, c.Config)
+	for _, o := range slices.Backward(c.Objects) {
+		oneByOne.Step([]store.Change{o})
+	}
+	sameState(t, s, oneByOne.state())
 	model := sys.model(t)
 	for _, q := range c.Questions {
 		answer, err := model.Ask(q.Request)

@@ -78,11 +78,8 @@ func newWorld(t *testing.T) (*stagetest.Random, *rand.Rand) {
 		s = uint64(time.Now().UnixNano())
 	}
 	t.Logf("replay with: go test ./internal/pipeline -run '^%s$' -seed %d -edits %d", t.Name(), s, *edits)
-	world, err := stagetest.NewRandom(rand.NewPCG(s, 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return world, rand.New(rand.NewPCG(s, 2))
+	pairs := must(stagetest.Pairs())(t)
+	return stagetest.NewRandom(rand.NewPCG(s, 1), pairs), rand.New(rand.NewPCG(s, 2))
 }
 
 // otherConfig is the default configuration with some of what a user may change.

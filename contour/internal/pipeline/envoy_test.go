@@ -1,0 +1,258 @@
+//go:build envoy
+
+package pipeline_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/pipeline"
+	"contour.example/contour/internal/stagetest"
+	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/server"
+	"contour.example/contour/internal/xds/table"
+	"contour.example/envoybootstrap"
+)
+
+// patience is how long Envoy may take to do what it is told, on a busy machine.
+const patience = 20 * time.Second
+
+// The cases again, on a real Envoy: one process gets one case after the other from the real xDS server, refuses
+// nothing, and answers as expect.yaml says. It keeps the model of package semantic honest.
+func TestCasesOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	for _, c := range loadCases(t) {
+		t.Run(c.Name, func(t *testing.T) {
+			f.replace(t, c)
+			for _, q := range c.Questions {
+				f.ask(t, q)
+			}
+		})
+	}
+}
+
+// Whatever users write, a real Envoy refuses nothing.
+func TestRandomEditsOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	world, _ := newWorld(t)
+	for done := 0; done < 3000 && !t.Failed(); {
+		batch := world.Batch(batchSize)
+		done += len(batch)
+		f.sys.Step(batch)
+		f.settle(t)
+	}
+}
+
+// fleet is an Envoy with its xDS server, a pipeline that feeds it, and the backends that answer.
+type fleet struct {
+	sys      *system
+	server   *server.Server
+	backends *backends
+	config   config.Config // addresses of the listeners
+	objects  []store.Change
+
+	mu       sync.Mutex
+	refusals []string
+}
+
+func startFleet(t *testing.T) *fleet {
+	t.Helper()
+	f := &fleet{backends: newBackends(t), config: config.Default()}
+	for _, a := range []*config.Address{&f.config.HTTP, &f.config.HTTPS, &f.config.Stats} {
+		*a = config.Address{Host: "127.0.0.1", Port: freePort(t)}
+	}
+	f.config.HTTPAccessLog, f.config.HTTPSAccessLog = "", ""
+	f.sys = &system{table: table.New()}
+	f.sys.Pipeline = pipeline.New(pipeline.Options{
+		Config: f.config, Table: f.sys.table, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
+	})
+	f.sys.Step(nil)
+	f.server = server.New(server.Options{
+		Fleet: func(*corev3.Node) (*table.Table, error) { return f.sys.table, nil },
+		Hooks: server.Hooks{Nacked: func(typ table.Type) { f.refuse(typ.String()) }},
+	})
+	dir := t.TempDir()
+	f.serve(t, filepath.Join(dir, "xds.sock"))
+	startEnvoy(t, dir)
+	f.settle(t)
+	return f
+}
+
+func (f *fleet) refuse(what string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refusals = append(f.refusals, what)
+}
+
+func (f *fleet) serve(t *testing.T, socket string) {
+	t.Helper()
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := grpc.NewServer(grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}))
+	f.server.Register(g)
+	go func() { _ = g.Serve(l) }()
+	t.Cleanup(g.Stop)
+}
+
+// startEnvoy runs an Envoy until the test ends; it dies with the test process.
+func startEnvoy(t *testing.T, dir string) {
+	t.Helper()
+	c := envoybootstrap.Default()
+	c.AdminSocket, c.XDSAddress, c.XDSPort = filepath.Join(dir, "admin.sock"), "unix://"+filepath.Join(dir, "xds.sock"), 0
+	bootstrap := filepath.Join(dir, "envoy.json")
+	if err := envoybootstrap.Write(bootstrap, c); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(envoyPath(t), "-c", bootstrap, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error",
+		"--drain-time-s", "1", "--service-node", "test", "--service-cluster", "test")
+	var log bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &log, &log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("Envoy says:\n%s", log.Bytes())
+		}
+	})
+}
+
+func envoyPath(t *testing.T) string {
+	t.Helper()
+	if path := os.Getenv("ENVOY"); path != "" {
+		return path
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(home, ".cache", "contour-dev", "envoy", "1.40.0", "envoy")
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("no Envoy: set ENVOY to its path (%v)", err)
+	}
+	return path
+}
+
+func freePort(t *testing.T) uint32 {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return uint32(l.Addr().(*net.TCPAddr).Port)
+}
+
+// replace takes the objects of the former case away and brings those of c, with backends of ours as endpoints.
+func (f *fleet) replace(t *testing.T, c stagetest.Case) {
+	t.Helper()
+	var batch []store.Change
+	for _, o := range f.objects {
+		batch = append(batch, store.Change{Key: o.Key})
+	}
+	f.objects = f.objects[:0]
+	for _, o := range c.Objects {
+		if s, ok := o.Object.(*discoveryv1.EndpointSlice); ok {
+			o.Object = f.local(t, s)
+		}
+		f.objects = append(f.objects, o)
+	}
+	cfg := c.Config
+	cfg.HTTP, cfg.HTTPS, cfg.Stats = f.config.HTTP, f.config.HTTPS, f.config.Stats
+	cfg.HTTPAccessLog, cfg.HTTPSAccessLog = "", ""
+	f.sys.Step(append(batch, f.objects...))
+	f.sys.Configure(cfg)
+	f.settle(t)
+}
+
+// local is the slice with the backends of its Service in place of its addresses.
+func (f *fleet) local(t *testing.T, s *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
+	t.Helper()
+	s = s.DeepCopy()
+	for i := range s.Ports {
+		name := kobj.Name{Namespace: s.Namespace, Name: s.Labels[discoveryv1.LabelServiceName]}.String()
+		if port := *s.Ports[i].Name; port != "" {
+			name += "/" + port
+		}
+		s.Ports[i].Port = new(int32(f.backends.port(t, name)))
+	}
+	for i := range s.Endpoints {
+		s.Endpoints[i].Addresses = []string{"127.0.0.1"}
+	}
+	return s
+}
+
+// settle waits until Envoy has all that is published, and fails if it refused any of it.
+func (f *fleet) settle(t *testing.T) {
+	t.Helper()
+	var last []server.Session
+	done := eventually(func() bool {
+		last = f.server.Sessions()
+		return len(last) == 1 && last[0].Seq == f.sys.table.Seq() && last[0].Quiet()
+	})
+	if !done {
+		t.Fatalf("Envoy does not come to rest at %d: %+v", f.sys.table.Seq(), last)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.sys.table.Rejections() {
+		t.Errorf("Envoy refuses %s, part %q, of %v: %s", r.Ref, r.Part, r.Origins, r.Message)
+	}
+	if len(f.refusals) > 0 {
+		t.Errorf("refused responses: %v", f.refusals)
+	}
+	f.refusals = nil
+}
+
+// eventually polls until the condition holds or patience is at its end.
+func eventually(condition func() bool) bool {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
+		if condition() {
+			return true
+		}
+	}
+	return false
+}
+
+// ask sends a request until the answer is as expected: workers take over a configuration a moment after it was accepted.
+func (f *fleet) ask(t *testing.T, q stagetest.Question) {
+	t.Helper()
+	var wrong []string
+	if !eventually(func() bool {
+		wrong = compareSeen(q, f.send(q))
+		return len(wrong) == 0
+	}) {
+		t.Errorf("%+v: %v", q.Request, wrong)
+	}
+}
+
+func (f *fleet) send(q stagetest.Question) seen {
+	at := f.config.HTTP
+	if q.TLS {
+		at = f.config.HTTPS
+	}
+	return send(fmt.Sprintf("%s:%d", at.Host, at.Port), q.Request, q.Answer.Without)
+}

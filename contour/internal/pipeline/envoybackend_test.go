@@ -1,0 +1,171 @@
+//go:build envoy
+
+package pipeline_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+)
+
+const (
+	receivedHeader = "X-Received" // of answers: what the backend received, as JSON
+	wantHeader     = "X-Want"     // of requests: a header that the answer is to have
+)
+
+// received is what a backend received.
+type received struct {
+	Service  string
+	Protocol string // as package semantic names it
+	SNI      string
+	Host     string
+	Path     string
+	Header   http.Header
+}
+
+// backends are HTTP servers, one for each set of endpoints. They speak whatever is spoken to them:
+// HTTP/1.1 or HTTP/2, plain or over TLS.
+type backends struct {
+	certificate tls.Certificate
+	ports       map[string]int
+}
+
+func newBackends(t *testing.T) *backends {
+	t.Helper()
+	pem, err := os.ReadFile("testdata/backend.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, err := tls.X509KeyPair(pem, pem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &backends{certificate: certificate, ports: map[string]int{}}
+}
+
+// port is where the backend of that name listens; it is started on first use and lives as long as the test that
+// owns the backends.
+func (b *backends) port(t *testing.T, name string) int {
+	t.Helper()
+	if p, ok := b.ports[name]; ok {
+		return p
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	either := &eitherListener{Listener: l, ready: make(chan net.Conn), closed: make(chan struct{}), config: &tls.Config{
+		Certificates: []tls.Certificate{b.certificate}, NextProtos: []string{"h2", "http/1.1"},
+	}}
+	go either.accept()
+	s := &http.Server{Handler: echo(name), TLSConfig: either.config, Protocols: new(http.Protocols)}
+	s.Protocols.SetHTTP1(true)
+	s.Protocols.SetHTTP2(true)
+	s.Protocols.SetUnencryptedHTTP2(true)
+	go func() { _ = s.Serve(either) }()
+	b.ports[name] = l.Addr().(*net.TCPAddr).Port
+	return b.ports[name]
+}
+
+// echo answers with what it received.
+func echo(name string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got := received{Service: name, Protocol: protocolOf(r), Host: r.Host, Path: r.RequestURI, Header: r.Header}
+		if r.TLS != nil {
+			got.SNI = r.TLS.ServerName
+		}
+		text, _ := json.Marshal(got)
+		w.Header().Set(receivedHeader, string(text))
+		for _, h := range r.Header.Values(wantHeader) {
+			w.Header().Set(h, "from the backend")
+		}
+		if r.Header.Get("Upgrade") != "" {
+			upgrade(w, string(text))
+			return
+		}
+		_, _ = io.WriteString(w, "ok")
+	})
+}
+
+func protocolOf(r *http.Request) string {
+	switch {
+	case r.ProtoMajor == 2 && r.TLS != nil:
+		return "h2"
+	case r.ProtoMajor == 2:
+		return "h2c"
+	case r.TLS != nil:
+		return "tls"
+	}
+	return "http1"
+}
+
+func upgrade(w http.ResponseWriter, text string) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%s: %s\r\n\r\n",
+		receivedHeader, strings.ReplaceAll(text, "\n", " "))
+}
+
+// eitherListener accepts plain connections and TLS ones, which begin with the byte of a handshake record.
+type eitherListener struct {
+	net.Listener
+	config *tls.Config
+	ready  chan net.Conn
+	closed chan struct{}
+}
+
+func (l *eitherListener) accept() {
+	defer close(l.closed)
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return
+		}
+		go l.sniff(conn)
+	}
+}
+
+func (l *eitherListener) sniff(conn net.Conn) {
+	r := bufio.NewReader(conn)
+	first, err := r.Peek(1)
+	if err != nil {
+		conn.Close()
+		return
+	}
+	var out net.Conn = &peeked{Conn: conn, r: r}
+	if first[0] == 0x16 {
+		out = tls.Server(out, l.config)
+	}
+	select {
+	case l.ready <- out:
+	case <-l.closed:
+		conn.Close()
+	}
+}
+
+func (l *eitherListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// peeked is a connection whose first bytes were looked at.
+type peeked struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+func (p *peeked) Read(b []byte) (int, error) { return p.r.Read(b) }

@@ -1,0 +1,226 @@
+package semantic
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strings"
+	"time"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// location is where a redirect leads.
+func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (string, error) {
+	if err := only(r, `host_redirect port_redirect response_code https_redirect scheme_redirect path_redirect
+		prefix_rewrite regex_rewrite`); err != nil {
+		return "", err
+	}
+	was := "http"
+	if x.TLS {
+		was = "https"
+	}
+	scheme := was
+	switch {
+	case r.GetHttpsRedirect():
+		scheme = "https"
+	case r.GetSchemeRedirect() != "":
+		scheme = r.GetSchemeRedirect()
+	}
+	host := r.GetHostRedirect()
+	if host == "" {
+		host = x.redirectHost(was, scheme, r.GetPortRedirect() != 0)
+	}
+	if p := r.GetPortRedirect(); p != 0 {
+		host = fmt.Sprintf("%s:%d", host, p)
+	}
+	path, err := x.redirectPath(r, m)
+	return scheme + "://" + host + path, err
+}
+
+// redirectHost is the authority of the request. Its port goes if another is set, or if it was the standard
+// port of a scheme that changes.
+func (x *exchange) redirectHost(was, scheme string, newPort bool) string {
+	host, port, err := net.SplitHostPort(x.authority)
+	if err != nil {
+		return x.authority
+	}
+	standard := map[string]string{"http": "80", "https": "443"}[was] == port
+	if newPort || was != scheme && standard {
+		return host
+	}
+	return x.authority
+}
+
+func (x *exchange) redirectPath(r *routev3.RedirectAction, m *routev3.RouteMatch) (string, error) {
+	switch p := r.GetPathRewriteSpecifier().(type) {
+	case *routev3.RedirectAction_PathRedirect:
+		if strings.Contains(p.PathRedirect, "?") {
+			return p.PathRedirect, nil
+		}
+		return p.PathRedirect + x.query, nil
+	case *routev3.RedirectAction_PrefixRewrite:
+		path, err := x.rewritePrefix(m, p.PrefixRewrite)
+		return path + x.query, err
+	case *routev3.RedirectAction_RegexRewrite:
+		path, err := substitute(p.RegexRewrite, x.path)
+		return path + x.query, err
+	}
+	return x.path + x.query, nil
+}
+
+// rewritePrefix replaces what the route matched: its prefix, or the whole path.
+func (x *exchange) rewritePrefix(m *routev3.RouteMatch, to string) (string, error) {
+	switch p := m.GetPathSpecifier().(type) {
+	case *routev3.RouteMatch_Prefix:
+		return to + x.path[len(p.Prefix):], nil
+	case *routev3.RouteMatch_PathSeparatedPrefix:
+		return to + x.path[len(p.PathSeparatedPrefix):], nil
+	case *routev3.RouteMatch_Path, *routev3.RouteMatch_SafeRegex:
+		return to, nil
+	}
+	return "", errors.New("the model does not know which part of the path is rewritten")
+}
+
+func substitute(r *matcherv3.RegexMatchAndSubstitute, path string) (string, error) {
+	re, err := regexp.Compile(r.GetPattern().GetRegex())
+	if err != nil {
+		return "", fmt.Errorf("expression: %w", err)
+	}
+	if strings.ContainsAny(r.GetSubstitution(), `\`) {
+		return "", errors.New("the model does not know references to groups")
+	}
+	return re.ReplaceAllLiteralString(path, r.GetSubstitution()), nil
+}
+
+// forward sends the request to a cluster, or to one of several.
+func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction) (Answer, error) {
+	if err := only(f, `cluster weighted_clusters timeout idle_timeout retry_policy upgrade_configs host_rewrite_literal
+		host_rewrite_header prefix_rewrite regex_rewrite`); err != nil {
+		return a, err
+	}
+	if x.Upgrade != "" && !upgradable(f, x.Upgrade) {
+		a.Status = 403
+		return a, nil
+	}
+	clusters := f.GetWeightedClusters().GetClusters()
+	if c := f.GetCluster(); c != "" {
+		clusters = []*routev3.WeightedCluster_ClusterWeight{{Name: c}}
+	}
+	for _, w := range clusters {
+		u, ready, err := x.sendTo(rc, r, f, w)
+		if err != nil {
+			return a, err
+		}
+		switch weight := w.GetWeight().GetValue(); {
+		case f.GetCluster() == "" && weight == 0: // gets no requests
+		case ready:
+			a.From = append(a.From, u)
+		default:
+			a.Lost += weight
+		}
+	}
+	switch {
+	case len(a.From) == 0:
+		a.Status, a.Lost = 503, 0
+	case x.Upgrade != "":
+		a.Status = 101
+	default:
+		a.Status = 200
+	}
+	return a, nil
+}
+
+func upgradable(f *routev3.RouteAction, to string) bool {
+	for _, u := range f.GetUpgradeConfigs() {
+		if strings.EqualFold(u.GetUpgradeType(), to) && (u.GetEnabled() == nil || u.GetEnabled().GetValue()) {
+			return true
+		}
+	}
+	return false
+}
+
+// sendTo is what one of the clusters gets; false if it has no endpoint to take it.
+func (x *exchange) sendTo(
+	rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight,
+) (Upstream, bool, error) {
+	if err := only(w, `name weight request_headers_to_add request_headers_to_remove response_headers_to_add
+		response_headers_to_remove host_rewrite_literal`); err != nil {
+		return Upstream{}, false, err
+	}
+	u, ready, err := x.envoy.upstream(w.GetName(), false)
+	if err != nil || !ready {
+		return u, ready, err
+	}
+	u.Weight = w.GetWeight().GetValue()
+	u.Timeout, u.Idle, u.Retry = duration(f.GetTimeout()), duration(f.GetIdleTimeout()), retry(f.GetRetryPolicy())
+	if u.Path, err = x.upstreamPath(f, r.GetMatch()); err != nil {
+		return u, false, err
+	}
+	request, response := newEditor(x.headers), newEditor(nil)
+	err = errors.Join(
+		request.edit(w.GetRequestHeadersToRemove(), w.GetRequestHeadersToAdd()),
+		request.edit(r.GetRequestHeadersToRemove(), r.GetRequestHeadersToAdd()),
+		request.edit(rc.GetRequestHeadersToRemove(), rc.GetRequestHeadersToAdd()),
+		response.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()),
+		response.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
+	)
+	u.Request, u.Response = request.changes, response.changes
+	u.Host = x.upstreamHost(f, w, request.headers)
+	return u, true, err
+}
+
+func (x *exchange) upstreamPath(f *routev3.RouteAction, m *routev3.RouteMatch) (string, error) {
+	path := x.path
+	var err error
+	switch {
+	case f.GetRegexRewrite() != nil:
+		path, err = substitute(f.GetRegexRewrite(), x.path)
+	case f.GetPrefixRewrite() != "":
+		path, err = x.rewritePrefix(m, f.GetPrefixRewrite())
+	}
+	return path + x.query, err
+}
+
+// upstreamHost is the Host header that the backend gets: the route's own rewrite counts before that of the cluster.
+func (x *exchange) upstreamHost(f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight, headers map[string]string) string {
+	switch h := f.GetHostRewriteSpecifier().(type) {
+	case *routev3.RouteAction_HostRewriteLiteral:
+		return h.HostRewriteLiteral
+	case *routev3.RouteAction_HostRewriteHeader:
+		if value := headers[strings.ToLower(h.HostRewriteHeader)]; value != "" {
+			return value
+		}
+	}
+	if literal := w.GetHostRewriteLiteral(); literal != "" {
+		return literal
+	}
+	return x.authority
+}
+
+func duration(d *durationpb.Duration) string {
+	switch {
+	case d == nil:
+		return ""
+	case d.AsDuration() == 0:
+		return "none"
+	}
+	return d.AsDuration().String()
+}
+
+func retry(p *routev3.RetryPolicy) string {
+	if p == nil {
+		return ""
+	}
+	text := fmt.Sprintf("%s x%d", p.GetRetryOn(), p.GetNumRetries().GetValue())
+	if len(p.GetRetriableStatusCodes()) > 0 {
+		text += fmt.Sprintf(" for %d", p.GetRetriableStatusCodes())
+	}
+	if d := p.GetPerTryTimeout().AsDuration(); d != 0 {
+		text += " within " + d.Round(time.Millisecond).String()
+	}
+	return text
+}

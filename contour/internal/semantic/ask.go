@@ -1,0 +1,174 @@
+package semantic
+
+import (
+	"fmt"
+	"net"
+	"strings"
+)
+
+// The names of the listeners that take requests.
+const (
+	plainListener  = "ingress_http"
+	secureListener = "ingress_https"
+)
+
+// Request is what a client sends.
+type Request struct {
+	TLS     bool              `json:"tls,omitempty"`        // over TLS
+	SNI     string            `json:"sni,omitempty"`        // the server name asked for over TLS; Host without its port if empty
+	Version string            `json:"tlsVersion,omitempty"` // the only TLS version that the client speaks; any if empty
+	Host    string            `json:"host"`                 // as sent: any case, perhaps with a port
+	Path    string            `json:"path,omitempty"`       // with the query; "/" if empty
+	Method  string            `json:"method,omitempty"`     // GET if empty
+	Headers map[string]string `json:"headers,omitempty"`
+	Upgrade string            `json:"upgrade,omitempty"` // asks for this protocol, such as websocket
+}
+
+// Answer is what becomes of a request.
+type Answer struct {
+	Refused     bool   `json:"refused,omitempty"`     // there is no connection: no such TLS host, or no common TLS version
+	Certificate string `json:"certificate,omitempty"` // the first DNS name of the certificate that Envoy serves
+	// Status is what the client gets; 200 (101 for an upgrade) if a backend answers.
+	Status   int    `json:"status,omitempty"`
+	Location string `json:"location,omitempty"`
+	Body     string `json:"body,omitempty"`
+	// Changes are those to the headers of an answer of Envoy's own.
+	Changes Changes `json:"changes,omitzero"`
+	// From is the backends that may answer. None if Envoy answers itself.
+	From []Upstream `json:"from,omitempty"`
+	// Lost is the weight of backends without endpoints, whose share of the requests gets 503 while From answers the others.
+	Lost uint32 `json:"lost,omitempty"`
+}
+
+// Upstream is a backend and what it is sent.
+type Upstream struct {
+	Service string `json:"service"`          // the name of its endpoints: namespace/name, or namespace/name/port
+	Weight  uint32 `json:"weight,omitempty"` // 0 if it is the only one
+	// Protocol is http1, h2c, tls, h2, or tcp where bytes go on as they are.
+	Protocol string `json:"protocol,omitempty"`
+	SNI      string `json:"sni,omitempty"`
+	// Verified are the names of which the backend must prove one; empty if it is not verified.
+	Verified []string `json:"verified,omitempty"`
+
+	Path     string  `json:"path,omitempty"`
+	Host     string  `json:"host,omitempty"`
+	Request  Changes `json:"request,omitzero"`
+	Response Changes `json:"response,omitzero"`
+
+	Timeout string `json:"timeout,omitempty"` // a duration; "none", or "" for Envoy's default
+	Idle    string `json:"idle,omitempty"`
+	Retry   string `json:"retry,omitempty"` // as "5xx,reset x3 within 2s"
+}
+
+// Changes are changes to headers. Names are in lower case.
+type Changes struct {
+	Set     map[string]string `json:"set,omitempty"`
+	Removed []string          `json:"removed,omitempty"`
+}
+
+// exchange is a request on its way through Envoy, in Envoy's terms.
+type exchange struct {
+	Request
+	envoy     *Envoy
+	authority string
+	host      string // the authority in lower case, without port
+	path      string // normalized, without the query
+	query     string // with the question mark
+	headers   map[string]string
+}
+
+// Ask is what the Envoy answers. An error says that the model does not cover the request or the configuration.
+func (e *Envoy) Ask(r Request) (Answer, error) {
+	x, err := e.receive(r)
+	if err != nil {
+		return Answer{}, fmt.Errorf("request: %w", err)
+	}
+	name := plainListener
+	if r.TLS {
+		name = secureListener
+	}
+	l := e.listeners[name]
+	if l == nil {
+		return Answer{Refused: true}, nil
+	}
+	a, err := x.connect(l)
+	if err != nil {
+		return Answer{}, fmt.Errorf("listener %s: %w", name, err)
+	}
+	return a, nil
+}
+
+// receive normalizes the request.
+func (e *Envoy) receive(r Request) (*exchange, error) {
+	x := &exchange{Request: r, envoy: e, authority: r.Host, host: hostname(r.Host), headers: map[string]string{}}
+	if x.Method == "" {
+		x.Method = "GET"
+	}
+	if x.SNI == "" {
+		x.SNI = x.host
+	}
+	x.SNI = strings.ToLower(x.SNI)
+	if err := x.readPath(); err != nil {
+		return nil, err
+	}
+	for name, value := range r.Headers {
+		x.headers[strings.ToLower(name)] = value
+	}
+	if r.Upgrade != "" {
+		x.headers["upgrade"], x.headers["connection"] = r.Upgrade, "upgrade"
+	}
+	x.headers[":method"], x.headers[":authority"], x.headers[":path"] = x.Method, x.authority, x.path+x.query
+	return x, nil
+}
+
+// readPath applies normalize_path and merge_slashes to a path without escapes.
+func (x *exchange) readPath() error {
+	full := x.Path
+	if full == "" {
+		full = "/"
+	}
+	path, query, asked := strings.Cut(full, "?")
+	if asked {
+		x.query = "?" + query
+	}
+	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "%\\#") {
+		return fmt.Errorf("path %q: the model does not normalize escapes", path)
+	}
+	x.path = mergeSlashes(resolveDots(path))
+	return nil
+}
+
+// resolveDots removes the segments "." and ".." (RFC 3986, 5.2.4).
+func resolveDots(path string) string {
+	segments := strings.Split(path, "/")[1:]
+	var out []string
+	for i, s := range segments {
+		last := i == len(segments)-1
+		switch {
+		case s != "." && s != "..":
+			out = append(out, s)
+			continue
+		case s == ".." && len(out) > 0:
+			out = out[:len(out)-1]
+		}
+		if last {
+			out = append(out, "")
+		}
+	}
+	return "/" + strings.Join(out, "/")
+}
+
+func mergeSlashes(path string) string {
+	for strings.Contains(path, "//") {
+		path = strings.ReplaceAll(path, "//", "/")
+	}
+	return path
+}
+
+// hostname is an authority in lower case and without port.
+func hostname(authority string) string {
+	if host, _, err := net.SplitHostPort(authority); err == nil {
+		authority = host
+	}
+	return strings.ToLower(authority)
+}

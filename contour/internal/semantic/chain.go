@@ -1,0 +1,236 @@
+package semantic
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+)
+
+// connect finds the filter chain of the connection, shakes hands and goes on with its filter.
+func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
+	if err := only(l, "name address filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes"); err != nil {
+		return Answer{}, err
+	}
+	chain, err := x.chain(l.GetFilterChains())
+	if err != nil || chain == nil {
+		return Answer{Refused: true}, err
+	}
+	var a Answer
+	if chain.GetTransportSocket() != nil {
+		certificate, ok, err := x.handshake(chain.GetTransportSocket())
+		if err != nil || !ok {
+			return Answer{Refused: true}, err
+		}
+		a.Certificate = certificate
+	}
+	if n := len(chain.GetFilters()); n != 1 {
+		return a, fmt.Errorf("filter chain %q has %d filters", chain.GetName(), n)
+	}
+	return x.filter(a, chain.GetFilters()[0])
+}
+
+// chain is the filter chain for the server name: exact, else the longest wildcard, else the one for any name.
+func (x *exchange) chain(chains []*listenerv3.FilterChain) (*listenerv3.FilterChain, error) {
+	var best *listenerv3.FilterChain
+	bestRank := -1
+	for _, c := range chains {
+		if err := only(c, "name filter_chain_match filters transport_socket"); err != nil {
+			return nil, err
+		}
+		rank, err := x.rank(c.GetFilterChainMatch())
+		if err != nil {
+			return nil, err
+		}
+		if rank > bestRank {
+			best, bestRank = c, rank
+		}
+	}
+	return best, nil
+}
+
+// rank is how specifically a filter chain matches, -1 if not at all.
+func (x *exchange) rank(m *listenerv3.FilterChainMatch) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	if err := only(m, "server_names transport_protocol"); err != nil {
+		return -1, err
+	}
+	if p := m.GetTransportProtocol(); p != "" && (p == "tls") != x.TLS {
+		return -1, nil
+	}
+	best := -1
+	if len(m.GetServerNames()) == 0 {
+		best = 0
+	}
+	for _, name := range m.GetServerNames() {
+		switch suffix, wildcard := strings.CutPrefix(name, "*"); {
+		case x.TLS && name == x.SNI:
+			best = 1 << 20
+		case x.TLS && wildcard && strings.HasSuffix(x.SNI, suffix) && len(x.SNI) > len(suffix):
+			best = max(best, len(suffix))
+		}
+	}
+	return best, nil
+}
+
+// handshake is the first DNS name of the certificate served; false if there is no agreement.
+func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok bool, err error) {
+	context, err := unpack(s.GetTypedConfig(), &tlsv3.DownstreamTlsContext{})
+	if err != nil {
+		return "", false, err
+	}
+	common := context.GetCommonTlsContext()
+	if err := errors.Join(
+		only(context, "common_tls_context"),
+		only(common, "tls_params tls_certificate_sds_secret_configs alpn_protocols"),
+		only(common.GetTlsParams(), "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites"),
+	); err != nil {
+		return "", false, err
+	}
+	if len(common.GetTlsCertificateSdsSecretConfigs()) != 1 {
+		return "", false, errors.New("not exactly one certificate by SDS")
+	}
+	if agreed, err := x.agree(common.GetTlsParams()); err != nil || !agreed {
+		return "", false, err
+	}
+	secret := x.envoy.secrets[common.GetTlsCertificateSdsSecretConfigs()[0].GetName()]
+	if secret == nil {
+		return "", false, nil
+	}
+	name, err := firstName(secret.GetTlsCertificate().GetCertificateChain().GetInlineBytes())
+	return name, true, err
+}
+
+// agree reports whether client and server have a TLS version in common.
+func (x *exchange) agree(p *tlsv3.TlsParameters) (bool, error) {
+	speaks := map[string]tlsv3.TlsParameters_TlsProtocol{"1.2": tlsv3.TlsParameters_TLSv1_2, "1.3": tlsv3.TlsParameters_TLSv1_3}
+	if x.Version == "" {
+		return p.GetTlsMinimumProtocolVersion() <= p.GetTlsMaximumProtocolVersion(), nil
+	}
+	v, ok := speaks[x.Version]
+	if !ok {
+		return false, fmt.Errorf("unknown TLS version %q", x.Version)
+	}
+	return p.GetTlsMinimumProtocolVersion() <= v && v <= p.GetTlsMaximumProtocolVersion(), nil
+}
+
+func firstName(chain []byte) (string, error) {
+	block, _ := pem.Decode(chain)
+	if block == nil {
+		return "", errors.New("a certificate chain without PEM")
+	}
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", fmt.Errorf("certificate: %w", err)
+	}
+	if len(certificate.DNSNames) > 0 {
+		return certificate.DNSNames[0], nil
+	}
+	return certificate.Subject.CommonName, nil
+}
+
+// filter goes on with the network filter of the chain.
+func (x *exchange) filter(a Answer, f *listenerv3.Filter) (Answer, error) {
+	packed := f.GetTypedConfig()
+	switch {
+	case packed.MessageIs((*hcmv3.HttpConnectionManager)(nil)):
+		m, err := unpack(packed, &hcmv3.HttpConnectionManager{})
+		if err != nil {
+			return a, err
+		}
+		return x.manage(a, m)
+	case packed.MessageIs((*tcpproxyv3.TcpProxy)(nil)):
+		p, err := unpack(packed, &tcpproxyv3.TcpProxy{})
+		if err != nil {
+			return a, err
+		}
+		return x.proxyBytes(a, p)
+	}
+	return a, unknownMessage("network filter", packed)
+}
+
+// manage is the HTTP connection manager.
+func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
+	if err := only(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
+		merge_slashes preserve_external_request_id common_http_protocol_options`); err != nil {
+		return a, err
+	}
+	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
+		return a, errors.New("the model expects paths to be normalized")
+	}
+	for _, f := range m.GetHttpFilters() {
+		answered, err := x.httpFilter(f)
+		if err != nil || answered != 0 {
+			a.Status = answered
+			return a, err
+		}
+	}
+	return x.route(a, x.envoy.routes[m.GetRds().GetRouteConfigName()])
+}
+
+// httpFilter is the status with which a filter answers, 0 if it lets the request pass.
+func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
+	packed := f.GetTypedConfig()
+	switch packed.MessageName().Name() {
+	case "Compressor", "GrpcWeb", "FilterConfig", "Router":
+		return 0, nil
+	case "Lua":
+		script, err := unpack(packed, &luav3.Lua{})
+		if err != nil {
+			return 0, err
+		}
+		if script.GetSharedVmId() != "misdirected" {
+			return 0, errors.New("the model does not know the script")
+		}
+		if hostname(x.authority) != x.SNI {
+			return 421, nil
+		}
+		return 0, nil
+	}
+	return 0, unknownMessage("HTTP filter", packed)
+}
+
+// proxyBytes is the TCP proxy: the backend answers whatever it answers.
+func (x *exchange) proxyBytes(a Answer, p *tcpproxyv3.TcpProxy) (Answer, error) {
+	if err := only(p, "stat_prefix idle_timeout access_log cluster weighted_clusters"); err != nil {
+		return a, err
+	}
+	weights := map[string]uint32{}
+	var order []string
+	if c := p.GetCluster(); c != "" {
+		order = []string{c}
+	}
+	for _, w := range p.GetWeightedClusters().GetClusters() {
+		if err := only(w, "name weight"); err != nil {
+			return a, err
+		}
+		order = append(order, w.GetName())
+		weights[w.GetName()] += w.GetWeight()
+	}
+	for _, name := range order {
+		u, ready, err := x.envoy.upstream(name, true)
+		if err != nil {
+			return a, err
+		}
+		if !ready {
+			a.Refused = true
+			continue
+		}
+		u.Weight = weights[name]
+		a.From = append(a.From, u)
+	}
+	if len(a.From) > 0 {
+		a.Refused, a.Status = false, 200
+	}
+	return a, nil
+}

@@ -1,0 +1,91 @@
+// Package semantic answers requests the way an Envoy with given xDS resources would: a small
+// model of Envoy by which tests ask a configuration a question instead of comparing it to a text.
+//
+// In go the encoded resources of a fleet, as a session would send them, and one Request; out
+// comes an Answer: which backend gets what, or what Envoy says itself. It knows exactly the
+// messages and fields that translate emits. Whatever else is set and could matter is an error,
+// never a guess; the same questions are asked of a real Envoy, so that the model stays honest.
+//
+// The package is for tests. It does no I/O and knows nothing of Kubernetes.
+package semantic
+
+import (
+	"fmt"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	"google.golang.org/protobuf/proto"
+
+	"contour.example/contour/internal/xds/table"
+)
+
+// Envoy is an Envoy that has these resources.
+type Envoy struct {
+	listeners map[string]*listenerv3.Listener
+	routes    map[string]*routev3.RouteConfiguration
+	clusters  map[string]*clusterv3.Cluster
+	endpoints map[string]*endpointv3.ClusterLoadAssignment
+	secrets   map[string]*tlsv3.Secret
+}
+
+// Resource is one encoded resource.
+type Resource struct {
+	Ref  table.Ref
+	Body []byte
+}
+
+// Effective is what a table has sessions send.
+func Effective(t *table.Table) []Resource {
+	var out []Resource
+	for _, v := range t.All() {
+		out = append(out, Resource{Ref: v.Ref, Body: v.Body()})
+	}
+	return out
+}
+
+// New is an Envoy with the resources. It fails on one that does not decode or goes by another name.
+func New(resources []Resource) (*Envoy, error) {
+	e := &Envoy{
+		listeners: map[string]*listenerv3.Listener{},
+		routes:    map[string]*routev3.RouteConfiguration{},
+		clusters:  map[string]*clusterv3.Cluster{},
+		endpoints: map[string]*endpointv3.ClusterLoadAssignment{},
+		secrets:   map[string]*tlsv3.Secret{},
+	}
+	for _, r := range resources {
+		if err := e.add(r); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Ref, err)
+		}
+	}
+	return e, nil
+}
+
+func (e *Envoy) add(r Resource) error {
+	switch r.Ref.Type {
+	case table.Listener:
+		return decode(e.listeners, r, &listenerv3.Listener{}, (*listenerv3.Listener).GetName)
+	case table.Route:
+		return decode(e.routes, r, &routev3.RouteConfiguration{}, (*routev3.RouteConfiguration).GetName)
+	case table.Cluster:
+		return decode(e.clusters, r, &clusterv3.Cluster{}, (*clusterv3.Cluster).GetName)
+	case table.Endpoint:
+		return decode(e.endpoints, r, &endpointv3.ClusterLoadAssignment{}, (*endpointv3.ClusterLoadAssignment).GetClusterName)
+	case table.Secret:
+		return decode(e.secrets, r, &tlsv3.Secret{}, (*tlsv3.Secret).GetName)
+	}
+	return fmt.Errorf("unknown type %d", r.Ref.Type)
+}
+
+func decode[M proto.Message](into map[string]M, r Resource, m M, name func(M) string) error {
+	if err := (proto.UnmarshalOptions{}).Unmarshal(r.Body, m); err != nil {
+		return fmt.Errorf("decode: %w", err)
+	}
+	if name(m) != r.Ref.Name {
+		return fmt.Errorf("the message calls itself %q", name(m))
+	}
+	into[r.Ref.Name] = m
+	return nil
+}

@@ -1,0 +1,104 @@
+package semantic
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+)
+
+// editor applies changes to headers, one level after the other.
+type editor struct {
+	headers map[string]string
+	changes Changes
+}
+
+func newEditor(headers map[string]string) *editor {
+	return &editor{headers: maps.Clone(headers), changes: Changes{Set: map[string]string{}}}
+}
+
+// edit removes, then sets, as Envoy does on each level.
+func (e *editor) edit(remove []string, set []*corev3.HeaderValueOption) error {
+	for _, name := range remove {
+		name = strings.ToLower(name)
+		delete(e.headers, name)
+		delete(e.changes.Set, name)
+		if !slices.Contains(e.changes.Removed, name) {
+			e.changes.Removed = append(e.changes.Removed, name)
+		}
+	}
+	for _, o := range set {
+		if err := only(o, "header append_action"); err != nil {
+			return err
+		}
+		if o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
+			return fmt.Errorf("the model does not know how header %s is added", o.GetHeader().GetKey())
+		}
+		value, err := e.format(o.GetHeader().GetValue())
+		if err != nil {
+			return err
+		}
+		e.set(strings.ToLower(o.GetHeader().GetKey()), value)
+	}
+	return nil
+}
+
+func (e *editor) set(name, value string) {
+	if e.headers == nil {
+		e.headers = map[string]string{}
+	}
+	e.headers[name], e.changes.Set[name] = value, value
+	e.changes.Removed = slices.DeleteFunc(e.changes.Removed, func(n string) bool { return n == name })
+}
+
+// format evaluates Envoy's formatter syntax: %% and %REQ(name)%. Other commands depend on the connection
+// and stay as they are written.
+func (e *editor) format(value string) (string, error) {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(value, "%")
+		out.WriteString(before)
+		if !found {
+			return out.String(), nil
+		}
+		if after, doubled := strings.CutPrefix(rest, "%"); doubled {
+			out.WriteByte('%')
+			value = after
+			continue
+		}
+		length := commandLength(rest)
+		if length < 0 {
+			return "", fmt.Errorf("%q has a %% that nothing ends", value)
+		}
+		out.WriteString(e.command(rest[:length]))
+		value = rest[length+1:]
+	}
+}
+
+// commandLength is the length of the command at the start of text, up to the % that ends it; -1 if none does.
+// Parentheses may hold percent signs.
+func commandLength(text string) int {
+	depth := 0
+	for i, c := range text {
+		switch {
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == '%' && depth == 0:
+			return i
+		}
+	}
+	return -1
+}
+
+func (e *editor) command(text string) string {
+	name, ok := strings.CutPrefix(text, "REQ(")
+	name, closed := strings.CutSuffix(name, ")")
+	if !ok || !closed || strings.Contains(name, "?") {
+		return "%" + text + "%"
+	}
+	return e.headers[strings.ToLower(name)]
+}

@@ -1,0 +1,133 @@
+package semantic
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+)
+
+// matches reports whether the request meets all conditions of a route.
+func (x *exchange) matches(m *routev3.RouteMatch) (bool, error) {
+	if err := only(m, "prefix path safe_regex path_separated_prefix headers query_parameters"); err != nil {
+		return false, err
+	}
+	ok, err := x.matchesPath(m)
+	if !ok || err != nil {
+		return false, err
+	}
+	for _, h := range m.GetHeaders() {
+		if ok, err := x.matchesHeader(h); !ok || err != nil {
+			return false, err
+		}
+	}
+	for _, q := range m.GetQueryParameters() {
+		if ok, err := x.matchesQuery(q); !ok || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (x *exchange) matchesPath(m *routev3.RouteMatch) (bool, error) {
+	switch p := m.GetPathSpecifier().(type) {
+	case *routev3.RouteMatch_Prefix:
+		return strings.HasPrefix(x.path, p.Prefix), nil
+	case *routev3.RouteMatch_Path:
+		return x.path == p.Path, nil
+	case *routev3.RouteMatch_PathSeparatedPrefix:
+		return x.path == p.PathSeparatedPrefix || strings.HasPrefix(x.path, p.PathSeparatedPrefix+"/"), nil
+	case *routev3.RouteMatch_SafeRegex:
+		return matchesWhole(p.SafeRegex, x.path)
+	}
+	return false, errors.New("the model does not know how the path is compared")
+}
+
+// matchesHeader compares a header. One that is missing meets no condition on its value, not even an inverted one,
+// unless it counts as empty.
+func (x *exchange) matchesHeader(h *routev3.HeaderMatcher) (bool, error) {
+	if err := only(h, "name string_match present_match invert_match treat_missing_header_as_empty"); err != nil {
+		return false, err
+	}
+	value, there := x.headers[strings.ToLower(h.GetName())]
+	switch s := h.GetHeaderMatchSpecifier().(type) {
+	case *routev3.HeaderMatcher_PresentMatch:
+		return (there == s.PresentMatch) != h.GetInvertMatch(), nil
+	case *routev3.HeaderMatcher_StringMatch:
+		if !there && !h.GetTreatMissingHeaderAsEmpty() {
+			return false, nil
+		}
+		ok, err := matchesString(s.StringMatch, value)
+		return ok != h.GetInvertMatch(), err
+	}
+	return false, fmt.Errorf("the model does not know how header %s is compared", h.GetName())
+}
+
+// matchesQuery compares the first value of a query parameter, as it was sent.
+func (x *exchange) matchesQuery(q *routev3.QueryParameterMatcher) (bool, error) {
+	if err := only(q, "name string_match present_match"); err != nil {
+		return false, err
+	}
+	value, there := x.parameter(q.GetName())
+	switch s := q.GetQueryParameterMatchSpecifier().(type) {
+	case *routev3.QueryParameterMatcher_PresentMatch:
+		return there == s.PresentMatch, nil
+	case *routev3.QueryParameterMatcher_StringMatch:
+		if !there {
+			return false, nil
+		}
+		return matchesString(s.StringMatch, value)
+	}
+	return false, fmt.Errorf("the model does not know how query parameter %s is compared", q.GetName())
+}
+
+func (x *exchange) parameter(name string) (value string, there bool) {
+	for pair := range strings.SplitSeq(strings.TrimPrefix(x.query, "?"), "&") {
+		if n, v, _ := strings.Cut(pair, "="); n == name && pair != "" {
+			return v, true
+		}
+	}
+	return "", false
+}
+
+func matchesString(m *matcherv3.StringMatcher, value string) (bool, error) {
+	if err := only(m, "exact prefix suffix contains safe_regex ignore_case"); err != nil {
+		return false, err
+	}
+	fold := func(s string) string { return s }
+	if m.GetIgnoreCase() {
+		fold = strings.ToLower
+	}
+	value = fold(value)
+	switch p := m.GetMatchPattern().(type) {
+	case *matcherv3.StringMatcher_Exact:
+		return value == fold(p.Exact), nil
+	case *matcherv3.StringMatcher_Prefix:
+		return strings.HasPrefix(value, fold(p.Prefix)), nil
+	case *matcherv3.StringMatcher_Suffix:
+		return strings.HasSuffix(value, fold(p.Suffix)), nil
+	case *matcherv3.StringMatcher_Contains:
+		return strings.Contains(value, fold(p.Contains)), nil
+	case *matcherv3.StringMatcher_SafeRegex:
+		if m.GetIgnoreCase() {
+			return false, errors.New("Envoy does not ignore case in expressions")
+		}
+		return matchesWhole(p.SafeRegex, value)
+	}
+	return false, errors.New("the model does not know how the text is compared")
+}
+
+// matchesWhole reports whether the expression matches all of the text, as RE2's full match does.
+func matchesWhole(m *matcherv3.RegexMatcher, text string) (bool, error) {
+	if err := only(m, "regex"); err != nil {
+		return false, err
+	}
+	re, err := regexp.Compile(`\A(?:` + m.GetRegex() + `)\z`)
+	if err != nil {
+		return false, fmt.Errorf("expression: %w", err)
+	}
+	return re.MatchString(text), nil
+}

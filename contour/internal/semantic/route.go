@@ -1,0 +1,115 @@
+package semantic
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+)
+
+// route finds the virtual host and the route, and goes on with its action. Without either the answer is 404.
+func (x *exchange) route(a Answer, rc *routev3.RouteConfiguration) (Answer, error) {
+	a.Status = 404
+	if rc == nil {
+		return a, nil
+	}
+	if err := only(rc, "name virtual_hosts ignore_port_in_host_matching max_direct_response_body_size_bytes request_headers_to_add"); err != nil {
+		return a, err
+	}
+	if !rc.GetIgnorePortInHostMatching() {
+		return a, errors.New("the model expects ports of hosts to be ignored")
+	}
+	vh := x.virtualHost(rc.GetVirtualHosts())
+	if vh == nil {
+		return a, nil
+	}
+	if err := only(vh, "name domains routes"); err != nil {
+		return a, err
+	}
+	for i, r := range vh.GetRoutes() {
+		matched, err := x.matches(r.GetMatch())
+		if err != nil {
+			return a, fmt.Errorf("virtual host %s, route %d: %w", vh.GetName(), i, err)
+		}
+		if !matched {
+			continue
+		}
+		if a, err = x.act(a, rc, r); err != nil {
+			return a, fmt.Errorf("virtual host %s, route %d: %w", vh.GetName(), i, err)
+		}
+		return a, nil
+	}
+	return a, nil
+}
+
+// virtualHost is the one whose domain matches best: exactly, by the longest suffix, by the longest prefix, or "*".
+func (x *exchange) virtualHost(hosts []*routev3.VirtualHost) *routev3.VirtualHost {
+	var best *routev3.VirtualHost
+	bestRank := 0
+	for _, vh := range hosts {
+		for _, domain := range vh.GetDomains() {
+			if rank := x.domainRank(strings.ToLower(domain)); rank > bestRank {
+				best, bestRank = vh, rank
+			}
+		}
+	}
+	return best
+}
+
+// domainRank is how well a domain matches the host, 0 if it does not.
+func (x *exchange) domainRank(domain string) int {
+	const exact, suffix, prefix = 3 << 20, 2 << 20, 1 << 20
+	longer := len(x.host) >= len(domain)
+	switch {
+	case domain == x.host:
+		return exact
+	case domain == "*":
+		return 1
+	case strings.HasPrefix(domain, "*") && longer && strings.HasSuffix(x.host, domain[1:]):
+		return suffix + len(domain)
+	case strings.HasSuffix(domain, "*") && longer && strings.HasPrefix(x.host, domain[:len(domain)-1]):
+		return prefix + len(domain)
+	}
+	return 0
+}
+
+// act is the action of the route that matched.
+func (x *exchange) act(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route) (Answer, error) {
+	if err := only(r, `name match metadata route redirect direct_response request_headers_to_add request_headers_to_remove
+		response_headers_to_add response_headers_to_remove`); err != nil {
+		return a, err
+	}
+	switch action := r.GetAction().(type) {
+	case *routev3.Route_DirectResponse:
+		a.Status = int(action.DirectResponse.GetStatus())
+		a.Body = action.DirectResponse.GetBody().GetInlineString()
+		return a, x.own(&a, r)
+	case *routev3.Route_Redirect:
+		var err error
+		a.Status = redirectStatus(action.Redirect.GetResponseCode())
+		a.Location, err = x.location(action.Redirect, r.GetMatch())
+		return a, errors.Join(err, x.own(&a, r))
+	case *routev3.Route_Route:
+		return x.forward(a, rc, r, action.Route)
+	}
+	return a, errors.New("the model does not know the action of the route")
+}
+
+// own notes the changes to the headers of an answer of Envoy's own.
+func (x *exchange) own(a *Answer, r *routev3.Route) error {
+	c := newEditor(x.headers)
+	err := c.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd())
+	a.Changes = c.changes
+	return err
+}
+
+func redirectStatus(c routev3.RedirectAction_RedirectResponseCode) int {
+	return map[routev3.RedirectAction_RedirectResponseCode]int{
+		routev3.RedirectAction_MOVED_PERMANENTLY:  301,
+		routev3.RedirectAction_FOUND:              302,
+		routev3.RedirectAction_SEE_OTHER:          303,
+		routev3.RedirectAction_TEMPORARY_REDIRECT: 307,
+		routev3.RedirectAction_PERMANENT_REDIRECT: 308,
+	}[c]
+}

@@ -1,0 +1,112 @@
+package semantic
+
+import (
+	"strings"
+	"testing"
+
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	"google.golang.org/protobuf/proto"
+
+	"contour.example/contour/internal/xds/table"
+)
+
+// What the model says about whole configurations is compared with a real Envoy beside the pipeline; here is what no
+// case there can show, because translate does not emit it.
+
+func TestVirtualHostSearchOrder(t *testing.T) {
+	domains := []string{"*", "www.*", "*.example.com", "*.b.example.com", "www.example.com"}
+	for host, want := range map[string]string{
+		"www.example.com": "www.example.com", "WWW.Example.Com:8080": "www.example.com", "x.example.com": "*.example.com",
+		"a.b.example.com": "*.b.example.com", "www.example.org": "www.*", "example.com": "*",
+	} {
+		x := &exchange{host: hostname(host)}
+		var hosts []*routev3.VirtualHost
+		for _, d := range domains {
+			hosts = append(hosts, &routev3.VirtualHost{Domains: []string{d}})
+		}
+		if got := x.virtualHost(hosts).GetDomains()[0]; got != want {
+			t.Errorf("%s: %s, want %s", host, got, want)
+		}
+	}
+}
+
+func TestFilterChainByServerName(t *testing.T) {
+	var chains []*listenerv3.FilterChain
+	for _, name := range []string{"", "*.example.com", "*.b.example.com", "www.example.com"} {
+		c := &listenerv3.FilterChain{Name: name, FilterChainMatch: &listenerv3.FilterChainMatch{TransportProtocol: "tls"}}
+		if name != "" {
+			c.FilterChainMatch.ServerNames = []string{name}
+		}
+		chains = append(chains, c)
+	}
+	for sni, want := range map[string]string{
+		"www.example.com": "www.example.com", "x.example.com": "*.example.com", "x.y.example.com": "*.example.com",
+		"a.b.example.com": "*.b.example.com", "example.org": "",
+	} {
+		x := &exchange{Request: Request{TLS: true, SNI: sni}}
+		if got, err := x.chain(chains); err != nil || got.GetName() != want {
+			t.Errorf("%s: %q (%v), want %q", sni, got.GetName(), err, want)
+		}
+	}
+	if got, err := (&exchange{}).chain(chains); err != nil || got != nil {
+		t.Errorf("a plain connection gets %v (%v)", got, err)
+	}
+}
+
+func TestWhatIsNotModelledIsAnError(t *testing.T) {
+	x := &exchange{path: "/", headers: map[string]string{}}
+	for name, m := range map[string]*routev3.RouteMatch{
+		"a field":   {PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}, Grpc: &routev3.RouteMatch_GrpcRouteMatchOptions{}},
+		"a path":    {PathSpecifier: &routev3.RouteMatch_ConnectMatcher_{}},
+		"a matcher": {PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}, Headers: []*routev3.HeaderMatcher{{Name: "x"}}},
+	} {
+		if _, err := x.matches(m); err == nil || !strings.Contains(err.Error(), "the model does not know") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNewRefusesAMessageOfAnotherName(t *testing.T) {
+	body, err := proto.Marshal(&routev3.RouteConfiguration{Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New([]Resource{{Ref: table.Ref{Type: table.Route, Name: "b"}, Body: body}}); err == nil {
+		t.Error("it is accepted")
+	}
+}
+
+func TestPathsAreNormalized(t *testing.T) {
+	for path, want := range map[string]string{
+		"": "/", "/a//b": "/a/b", "/a/./b": "/a/b", "/a/../b": "/b", "/a/..": "/", "/a/.": "/a/", "/../x": "/x", "//": "/",
+	} {
+		x := &exchange{Request: Request{Path: path}}
+		if err := x.readPath(); err != nil || x.path != want {
+			t.Errorf("%q: %q (%v), want %q", path, x.path, err, want)
+		}
+	}
+}
+
+func TestExpressionsMatchTheWholeText(t *testing.T) {
+	for expr, want := range map[string]bool{"/a": false, "/a.*": true, "/a|/ab": true, "a": false} {
+		if got, err := matchesWhole(&matcherv3.RegexMatcher{Regex: expr}, "/ab"); err != nil || got != want {
+			t.Errorf("%s: %t (%v)", expr, got, err)
+		}
+	}
+}
+
+func TestFormatter(t *testing.T) {
+	e := newEditor(map[string]string{"x-in": "in"})
+	for value, want := range map[string]string{
+		"100%%": "100%", "%REQ(X-In)%": "in", "%REQ(none)%": "", "a %PROTOCOL% b": "a %PROTOCOL% b", "%START_TIME(%s)%": "%START_TIME(%s)%",
+	} {
+		if got, err := e.format(value); err != nil || got != want {
+			t.Errorf("%q: %q (%v), want %q", value, got, err, want)
+		}
+	}
+	if _, err := e.format("50% off"); err == nil {
+		t.Error("a lone percent sign is accepted, which Envoy refuses")
+	}
+}

@@ -1,0 +1,107 @@
+package semantic
+
+import (
+	"errors"
+	"fmt"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
+)
+
+const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+// upstream is the backend behind a cluster; false if it does not exist or has no endpoints.
+func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
+	c := e.clusters[cluster]
+	if c == nil {
+		return Upstream{}, false, nil
+	}
+	if err := only(c, `name alt_stat_name type eds_cluster_config connect_timeout lb_policy common_lb_config
+		ignore_health_on_host_removal circuit_breakers typed_extension_protocol_options transport_socket`); err != nil {
+		return Upstream{}, false, err
+	}
+	if c.GetType() != clusterv3.Cluster_EDS {
+		return Upstream{}, false, fmt.Errorf("cluster %s: the model knows EDS only", cluster)
+	}
+	u := Upstream{Service: c.GetEdsClusterConfig().GetServiceName()}
+	http2, err := speaksHTTP2(c)
+	if err != nil {
+		return u, false, fmt.Errorf("cluster %s: %w", cluster, err)
+	}
+	encrypted, err := e.encryption(c, &u)
+	if err != nil {
+		return u, false, fmt.Errorf("cluster %s: %w", cluster, err)
+	}
+	u.Protocol = protocol(bytes, http2, encrypted)
+	return u, e.populated(u.Service), nil
+}
+
+func protocol(bytes, http2, encrypted bool) string {
+	switch {
+	case bytes && !encrypted:
+		return "tcp"
+	case http2 && encrypted:
+		return "h2"
+	case http2:
+		return "h2c"
+	case encrypted:
+		return "tls"
+	}
+	return "http1"
+}
+
+func speaksHTTP2(c *clusterv3.Cluster) (bool, error) {
+	packed := c.GetTypedExtensionProtocolOptions()[httpOptions]
+	if packed == nil {
+		return false, nil
+	}
+	options, err := unpack(packed, &httpv3.HttpProtocolOptions{})
+	if err != nil {
+		return false, err
+	}
+	if err := only(options, "common_http_protocol_options explicit_http_config"); err != nil {
+		return false, err
+	}
+	return options.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil, nil
+}
+
+// encryption notes how the backend is verified, and reports whether connections to it are encrypted.
+func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
+	if c.GetTransportSocket() == nil {
+		return false, nil
+	}
+	context, err := unpack(c.GetTransportSocket().GetTypedConfig(), &tlsv3.UpstreamTlsContext{})
+	if err != nil {
+		return false, err
+	}
+	common := context.GetCommonTlsContext()
+	if err := errors.Join(
+		only(context, "common_tls_context sni"),
+		only(common, "tls_params alpn_protocols combined_validation_context"),
+	); err != nil {
+		return false, err
+	}
+	u.SNI = context.GetSni()
+	combined := common.GetCombinedValidationContext()
+	if combined == nil {
+		return true, nil
+	}
+	for _, m := range combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames() {
+		u.Verified = append(u.Verified, m.GetMatcher().GetExact())
+	}
+	if ca := combined.GetValidationContextSdsSecretConfig().GetName(); e.secrets[ca] == nil {
+		return true, fmt.Errorf("the secret %s is missing", ca)
+	}
+	return true, nil
+}
+
+// populated reports whether there are endpoints of that name.
+func (e *Envoy) populated(service string) bool {
+	for _, l := range e.endpoints[service].GetEndpoints() {
+		if len(l.GetLbEndpoints()) > 0 {
+			return true
+		}
+	}
+	return false
+}

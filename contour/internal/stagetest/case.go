@@ -1,0 +1,154 @@
+package stagetest
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sigs.k8s.io/yaml"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/semantic"
+	"contour.example/contour/internal/store"
+)
+
+// The files of a case.
+const (
+	inFile     = "in.yaml"
+	configFile = "config.yaml"
+	expectFile = "expect.yaml"
+)
+
+// fuzzDir is where the go command keeps what made a fuzz test fail.
+const fuzzDir = "fuzz"
+
+// Case is one case.
+type Case struct {
+	Name      string // area/case
+	Dir       string
+	Proves    string // the sentence at the top of in.yaml
+	Config    config.Config
+	Objects   []store.Change
+	Questions []Question
+}
+
+// Question is a request, and what is to become of it.
+type Question struct {
+	semantic.Request
+	Answer Expectation `json:"answer"`
+}
+
+// settings is what config.yaml may set.
+type settings struct {
+	IngressClassNames     []string `json:"ingressClassNames,omitempty"`
+	RootNamespaces        []string `json:"rootNamespaces,omitempty"`
+	DisablePermitInsecure bool     `json:"disablePermitInsecure,omitempty"`
+	MinTLS                string   `json:"minTLS,omitempty"`
+	MaxTLS                string   `json:"maxTLS,omitempty"`
+}
+
+// Load reads all cases under a directory, ordered by name. goldens are the names of the files
+// that a case has besides those written by hand; any other file is an error.
+func Load(root string, goldens ...string) ([]Case, error) {
+	dirs, err := filepath.Glob(filepath.Join(root, "*", "*"))
+	if err != nil {
+		return nil, err
+	}
+	var cases []Case
+	for _, dir := range dirs {
+		if filepath.Base(filepath.Dir(dir)) == fuzzDir {
+			continue
+		}
+		c, err := load(root, dir, goldens)
+		if err != nil {
+			return nil, fmt.Errorf("case %s: %w", dir, err)
+		}
+		cases = append(cases, c)
+	}
+	return cases, nil
+}
+
+func load(root, dir string, goldens []string) (Case, error) {
+	name, err := filepath.Rel(root, dir)
+	if err != nil {
+		return Case{}, err
+	}
+	c := Case{Name: filepath.ToSlash(name), Dir: dir}
+	return c, errors.Join(checkFiles(dir, goldens), c.readObjects(), c.readConfig(), c.readQuestions())
+}
+
+// checkFiles finds files that belong to no case.
+func checkFiles(dir string, goldens []string) error {
+	known := append([]string{inFile, configFile, expectFile}, goldens...)
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if !slices.Contains(known, f.Name()) {
+			return fmt.Errorf("%s is no file of a case", f.Name())
+		}
+	}
+	return nil
+}
+
+func (c *Case) readObjects() error {
+	in, err := os.ReadFile(filepath.Join(c.Dir, inFile))
+	if err != nil {
+		return err
+	}
+	first, rest, _ := bytes.Cut(in, []byte("\n"))
+	sentence, ok := bytes.CutPrefix(first, []byte("# "))
+	if !ok || !bytes.HasSuffix(sentence, []byte(".")) {
+		return errors.New("in.yaml does not begin with a comment that says in a sentence what it proves")
+	}
+	c.Proves = string(sentence)
+	if c.Objects, err = Decode(rest); err != nil {
+		return fmt.Errorf("%s: %w", inFile, err)
+	}
+	return nil
+}
+
+func (c *Case) readConfig() error {
+	c.Config = config.Default()
+	in, err := os.ReadFile(filepath.Join(c.Dir, configFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var s settings
+	if err == nil {
+		err = yaml.UnmarshalStrict(in, &s)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", configFile, err)
+	}
+	c.Config.IngressClassNames, c.Config.RootNamespaces = s.IngressClassNames, s.RootNamespaces
+	c.Config.DisablePermitInsecure = s.DisablePermitInsecure
+	versions := map[string]ir.TLSVersion{"1.2": ir.TLS12, "1.3": ir.TLS13}
+	if v, ok := versions[s.MinTLS]; ok {
+		c.Config.MinTLS = v
+	}
+	if v, ok := versions[s.MaxTLS]; ok {
+		c.Config.MaxTLS = v
+	}
+	return nil
+}
+
+func (c *Case) readQuestions() error {
+	in, err := os.ReadFile(filepath.Join(c.Dir, expectFile))
+	if err != nil {
+		return err
+	}
+	if err := yaml.UnmarshalStrict(in, &c.Questions); err != nil {
+		return fmt.Errorf("%s: %w", expectFile, err)
+	}
+	if len(c.Questions) == 0 {
+		return fmt.Errorf("%s asks nothing", expectFile)
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package stagetest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3" // so that clusters can be printed
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
+
+	"contour.example/contour/internal/semantic"
+	"contour.example/contour/internal/xds/table"
+)
+
+// XDS is the text form of resources, reduced to what differs from case to case: virtual hosts instead of route
+// tables, filter chains instead of listeners, without what all clusters and connection managers share (translate's
+// own goldens show that) and with keys and certificates by their size.
+func XDS(resources []semantic.Resource) ([]byte, error) {
+	x := xdsText{}
+	for _, r := range resources {
+		if err := x.add(r); err != nil {
+			return nil, fmt.Errorf("%s: %w", r.Ref, err)
+		}
+	}
+	return yaml.Marshal(x)
+}
+
+// xdsText is a section for each kind of thing, each by name.
+type xdsText map[string]map[string]any
+
+func (x xdsText) put(section, name string, value any) {
+	if x[section] == nil {
+		x[section] = map[string]any{}
+	}
+	x[section][name] = value
+}
+
+func (x xdsText) add(r semantic.Resource) error {
+	switch r.Ref.Type {
+	case table.Cluster:
+		return x.addCluster(r.Body)
+	case table.Endpoint:
+		return x.addEndpoints(r.Body)
+	case table.Secret:
+		return x.addSecret(r.Body)
+	case table.Listener:
+		return x.addListener(r.Body)
+	case table.Route:
+		return x.addRoutes(r.Body)
+	}
+	return errors.New("unknown type")
+}
+
+func (x xdsText) addCluster(body []byte) error {
+	var c clusterv3.Cluster
+	if err := proto.Unmarshal(body, &c); err != nil {
+		return err
+	}
+	c.EdsClusterConfig.EdsConfig = nil
+	c.ConnectTimeout, c.CommonLbConfig, c.IgnoreHealthOnHostRemoval = nil, nil, false
+	text, err := jsonOf(&c)
+	if err != nil {
+		return err
+	}
+	delete(text, "name")
+	delete(text, "type")
+	x.put("clusters", c.GetName(), text)
+	return nil
+}
+
+func (x xdsText) addEndpoints(body []byte) error {
+	var a endpointv3.ClusterLoadAssignment
+	if err := proto.Unmarshal(body, &a); err != nil {
+		return err
+	}
+	addresses := []string{}
+	for _, l := range a.GetEndpoints() {
+		for _, e := range l.GetLbEndpoints() {
+			s := e.GetEndpoint().GetAddress().GetSocketAddress()
+			addresses = append(addresses, fmt.Sprintf("%s:%d", s.GetAddress(), s.GetPortValue()))
+		}
+	}
+	x.put("endpoints", a.GetClusterName(), addresses)
+	return nil
+}
+
+func (x xdsText) addSecret(body []byte) error {
+	var s tlsv3.Secret
+	if err := proto.Unmarshal(body, &s); err != nil {
+		return err
+	}
+	if c := s.GetTlsCertificate(); c != nil {
+		x.put("secrets", s.GetName(), fmt.Sprintf("certificate of %d bytes", len(c.GetCertificateChain().GetInlineBytes())))
+		return nil
+	}
+	x.put("secrets", s.GetName(), fmt.Sprintf("authorities of %d bytes", len(s.GetValidationContext().GetTrustedCa().GetInlineBytes())))
+	return nil
+}
+
+// addListener leaves out the listeners that are the same in all cases.
+func (x xdsText) addListener(body []byte) error {
+	var l listenerv3.Listener
+	if err := proto.Unmarshal(body, &l); err != nil {
+		return err
+	}
+	for _, c := range l.GetFilterChains() {
+		if c.GetName() == "" {
+			continue
+		}
+		text, err := chainText(c)
+		if err != nil {
+			return err
+		}
+		x.put("filterChains", c.GetName(), text)
+	}
+	return nil
+}
+
+func chainText(c *listenerv3.FilterChain) (map[string]any, error) {
+	text := map[string]any{}
+	if names := c.GetFilterChainMatch().GetServerNames(); len(names) > 0 {
+		text["serverNames"] = names
+	}
+	if c.GetTransportSocket() != nil {
+		var t tlsv3.DownstreamTlsContext
+		if err := c.GetTransportSocket().GetTypedConfig().UnmarshalTo(&t); err != nil {
+			return nil, err
+		}
+		common := t.GetCommonTlsContext()
+		text["certificate"] = common.GetTlsCertificateSdsSecretConfigs()[0].GetName()
+		text["tls"] = fmt.Sprintf("%s-%s", common.GetTlsParams().GetTlsMinimumProtocolVersion(), common.GetTlsParams().GetTlsMaximumProtocolVersion())
+		text["alpn"] = strings.Join(common.GetAlpnProtocols(), " ")
+	}
+	for _, f := range c.GetFilters() {
+		if err := filterText(text, f); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
+func filterText(text map[string]any, f *listenerv3.Filter) error {
+	packed := f.GetTypedConfig()
+	if packed.MessageIs((*tcpproxyv3.TcpProxy)(nil)) {
+		var p tcpproxyv3.TcpProxy
+		if err := packed.UnmarshalTo(&p); err != nil {
+			return err
+		}
+		p.AccessLog = nil
+		fields, err := jsonOf(&p)
+		text["tcpProxy"] = fields
+		return err
+	}
+	var m hcmv3.HttpConnectionManager
+	if err := packed.UnmarshalTo(&m); err != nil {
+		return err
+	}
+	text["routes"] = m.GetRds().GetRouteConfigName()
+	return nil
+}
+
+func (x xdsText) addRoutes(body []byte) error {
+	var rc routev3.RouteConfiguration
+	if err := proto.Unmarshal(body, &rc); err != nil {
+		return err
+	}
+	for _, vh := range rc.GetVirtualHosts() {
+		if vh.GetName() == "misdirected/421" {
+			continue
+		}
+		for _, r := range vh.GetRoutes() {
+			r.Metadata = nil
+		}
+		text, err := jsonOf(vh)
+		if err != nil {
+			return err
+		}
+		delete(text, "name")
+		x.put("virtualHosts", rc.GetName()+" "+vh.GetName(), text)
+	}
+	return nil
+}
+
+func jsonOf(m proto.Message) (map[string]any, error) {
+	data, err := protojson.Marshal(m)
+	if err != nil {
+		return nil, err
+	}
+	var fields map[string]any
+	return fields, json.Unmarshal(data, &fields)
+}
