@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"sync"
+	"time"
 
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
@@ -26,19 +27,59 @@ func (b *batch) put(c store.Change) {
 	b.changes = append(b.changes, c)
 }
 
+// removalDelay is how long the deletion of an object that others refer to is held back. Each kind is watched by
+// itself, so "lead the route to the new Service, then delete the old one" may arrive the other way round; without the
+// delay the route would answer with an error in between. An object that is back within it was never away.
+const removalDelay = 200 * time.Millisecond
+
 // queue takes changes from any number of goroutines without ever blocking them.
 type queue struct {
 	mu      sync.Mutex
 	pending batch
-	arrived chan struct{} // holds a value while pending may not be empty
+	held    map[kobj.Key]*time.Timer // deletions that are held back
+	arrived chan struct{}            // holds a value while pending may not be empty
 }
 
-func newQueue() *queue { return &queue{arrived: make(chan struct{}, 1)} }
+func newQueue() *queue {
+	return &queue{held: map[kobj.Key]*time.Timer{}, arrived: make(chan struct{}, 1)}
+}
 
 func (q *queue) put(c store.Change) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
+	if t, ok := q.held[c.Key]; ok {
+		t.Stop()
+		delete(q.held, c.Key)
+	}
+	if c.Object == nil && referred(c.Key.Kind) {
+		q.hold(c)
+		return
+	}
+	q.add(c)
+}
+
+// referred says whether objects of other kinds name objects of this kind.
+func referred(k kobj.Kind) bool {
+	return k == kobj.Service || k == kobj.EndpointSlice || k == kobj.Secret
+}
+
+// hold adds the deletion when its delay is over, unless put has taken it back by then.
+func (q *queue) hold(c store.Change) {
+	var t *time.Timer
+	t = time.AfterFunc(removalDelay, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if q.held[c.Key] == t {
+			delete(q.held, c.Key)
+			q.add(c)
+		}
+	})
+	q.held[c.Key] = t
+}
+
+// add needs the lock.
+func (q *queue) add(c store.Change) {
 	q.pending.put(c)
-	q.mu.Unlock()
 	select {
 	case q.arrived <- struct{}{}:
 	default:

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -67,6 +68,7 @@ func TestWhatArrivesWhileTheReceiverIsBusyIsOneBatch(t *testing.T) {
 		gone := change("b3", 0)
 		gone.Object = nil
 		q.put(gone)
+		time.Sleep(removalDelay) // of the bubble's clock
 		synctest.Wait()
 		b := <-out
 		if len(b) != 11 || b[0].Key.Name.Name != "a" || b[0].Object.GetResourceVersion() != "999" {
@@ -74,6 +76,35 @@ func TestWhatArrivesWhileTheReceiverIsBusyIsOneBatch(t *testing.T) {
 		}
 		if b[4].Key.Name.Name != "b3" || b[4].Object != nil {
 			t.Errorf("change %+v, want the deletion of b3", b[4])
+		}
+	})
+}
+
+// A Service's deletion is held back, so that it does not overtake the change of who refers to it; one that is back meanwhile was never away.
+func TestDeletionOfWhatOthersReferToIsHeldBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := newQueue()
+		out := drained(t, q)
+		<-out
+		gone, back := change("gone", 1), change("back", 1)
+		gone.Object, back.Object = nil, nil
+		start := time.Now()
+		q.put(gone)
+		q.put(back)
+		q.put(change("other", 1))
+		if b := <-out; len(b) != 1 || b[0].Key.Name.Name != "other" || time.Since(start) > 0 {
+			t.Errorf("after %s: %+v, want the other change at once", time.Since(start), b)
+		}
+		q.put(change("back", 2))
+		if b := <-out; len(b) != 1 || b[0].Object == nil {
+			t.Errorf("%+v, want the object that is back", b)
+		}
+		if b := <-out; len(b) != 1 || b[0].Key != gone.Key || b[0].Object != nil || time.Since(start) != removalDelay {
+			t.Errorf("after %s: %+v, want the deletion", time.Since(start), b)
+		}
+		synctest.Wait()
+		if len(q.held) != 0 || q.len() != 0 {
+			t.Errorf("left over: %v, %d pending", q.held, q.len())
 		}
 	})
 }

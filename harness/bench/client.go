@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+)
+
+// kind is where the API server has objects of a kind.
+type kind struct{ group, plural string }
+
+//nolint:gochecknoglobals // constants, which Go cannot have of a struct type
+var (
+	namespaces     = kind{"/api/v1", "namespaces"}
+	services       = kind{"/api/v1", "services"}
+	endpointSlices = kind{"/apis/discovery.k8s.io/v1", "endpointslices"}
+	ingresses      = kind{"/apis/networking.k8s.io/v1", "ingresses"}
+	httpProxies    = kind{"/apis/projectcontour.io/v1", "httpproxies"}
+)
+
+// client writes and watches objects in one namespace. It leaves their JSON
+// alone as far as it can, so that it costs little beside what is measured.
+type client struct {
+	rest      rest.Interface
+	namespace string
+}
+
+// newClient makes a client without rate limits; it has no namespace yet.
+func newClient(config *rest.Config) (*client, error) {
+	config = rest.CopyConfig(config)
+	config.QPS, config.RateLimiter = -1, nil
+	config.NegotiatedSerializer = scheme.Codecs.WithoutConversion()
+	c, err := rest.UnversionedRESTClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("client: %w", err)
+	}
+	return &client{rest: c}, nil
+}
+
+// createNamespace makes the namespace that all else goes to.
+func (c *client) createNamespace(ctx context.Context) error {
+	body, err := json.Marshal(object{
+		"apiVersion": "v1", "kind": "Namespace", "metadata": object{"generateName": "bench-"},
+	})
+	if err != nil {
+		return fmt.Errorf("create namespace: %w", err)
+	}
+	answer, err := c.rest.Post().AbsPath(namespaces.group, namespaces.plural).
+		SetHeader("Content-Type", "application/json").Body(body).DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("create namespace: %w", err)
+	}
+	var created routed
+	if err := json.Unmarshal(answer, &created); err != nil {
+		return fmt.Errorf("create namespace: %w", err)
+	}
+	c.namespace = created.Metadata.Name
+	return nil
+}
+
+func (c *client) create(ctx context.Context, k kind, o object) error {
+	body, err := json.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("create one of %s: %w", k.plural, err)
+	}
+	_, err = c.rest.Post().AbsPath(c.path(k)...).
+		SetHeader("Content-Type", "application/json").Body(body).DoRaw(ctx)
+	if err != nil {
+		return fmt.Errorf("create one of %s: %w", k.plural, err)
+	}
+	return nil
+}
+
+// patch sends a JSON patch or a merge patch.
+func (c *client) patch(ctx context.Context, k kind, name string, t types.PatchType, body []byte) error {
+	if _, err := c.rest.Patch(t).AbsPath(c.path(k, name)...).Body(body).DoRaw(ctx); err != nil {
+		return fmt.Errorf("patch %s %s: %w", k.plural, name, err)
+	}
+	return nil
+}
+
+func (c *client) delete(ctx context.Context, k kind, name string) error {
+	if _, err := c.rest.Delete().AbsPath(c.path(k, name)...).DoRaw(ctx); err != nil {
+		return fmt.Errorf("delete %s %s: %w", k.plural, name, err)
+	}
+	return nil
+}
+
+// deleteAll deletes all objects of the kinds, and the namespace.
+func (c *client) deleteAll(ctx context.Context, kinds ...kind) error {
+	var errs []error
+	for _, k := range kinds {
+		if _, err := c.rest.Delete().AbsPath(c.path(k)...).DoRaw(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("delete all %s: %w", k.plural, err))
+		}
+	}
+	_, err := c.rest.Delete().AbsPath(namespaces.group, namespaces.plural, c.namespace).DoRaw(ctx)
+	return errors.Join(append(errs, err)...)
+}
+
+// version is the resource version that a watch of the kind may start from.
+func (c *client) version(ctx context.Context, k kind) (string, error) {
+	answer, err := c.rest.Get().AbsPath(c.path(k)...).Param("limit", "1").DoRaw(ctx)
+	if err != nil {
+		return "", fmt.Errorf("list %s: %w", k.plural, err)
+	}
+	var list routed
+	if err := json.Unmarshal(answer, &list); err != nil {
+		return "", fmt.Errorf("list %s: %w", k.plural, err)
+	}
+	return list.Metadata.ResourceVersion, nil
+}
+
+// watch is the stream of events after a resource version, as JSON.
+func (c *client) watch(ctx context.Context, k kind, version string) (io.ReadCloser, error) {
+	stream, err := c.rest.Get().AbsPath(c.path(k)...).
+		Param("watch", "1").Param("resourceVersion", version).Stream(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("watch %s: %w", k.plural, err)
+	}
+	return stream, nil
+}
+
+func (c *client) path(k kind, name ...string) []string {
+	return append([]string{k.group, "namespaces", c.namespace, k.plural}, name...)
+}
+
+// serverVersion is the API server's, empty if it does not say.
+func serverVersion(ctx context.Context, config *rest.Config) string {
+	c, err := newClient(config)
+	if err != nil {
+		return ""
+	}
+	answer, err := c.rest.Get().AbsPath("/version").DoRaw(ctx)
+	if err != nil {
+		return ""
+	}
+	var version struct{ GitVersion string }
+	_ = json.Unmarshal(answer, &version) // then it does not say
+	return version.GitVersion
+}

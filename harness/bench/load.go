@@ -1,0 +1,115 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"contour.example/harness/bench/proc"
+)
+
+// How many of the loaded objects are asked for: the last ones and some of the others.
+const (
+	lastAsked   = 10
+	randomAsked = 50
+)
+
+// load creates the objects as fast as the API server takes them. Times count from the last answer.
+func (b *bench) load(ctx context.Context) error {
+	before, start := b.target.used(ctx), time.Now()
+	if err := parallel(ctx, b.Writers, b.N, b.world.create); err != nil {
+		return err
+	}
+	created := time.Now()
+	b.recorder.Seconds("created", created.Sub(start))
+	valid := make(chan error, 1)
+	var validAt time.Time
+	go func() {
+		err := b.statuses.count(ctx, b.LoadTimeout, b.N)
+		validAt = time.Now()
+		valid <- err
+	}()
+	servedAt, err := b.allServed(ctx)
+	if err == nil {
+		b.recorder.Seconds("served, after the last create", servedAt.Sub(created))
+	} else {
+		b.recorder.Failed(err)
+	}
+	if err := <-valid; err != nil {
+		return err
+	}
+	b.recorder.Seconds("valid, after the last create", validAt.Sub(created))
+	b.recordUse("", b.target.used(ctx).since(before), 1)
+	return nil
+}
+
+// allServed waits until the last objects and a random sample are served, and returns when.
+func (b *bench) allServed(ctx context.Context) (at time.Time, err error) {
+	for _, i := range b.sampled() {
+		if at, err = b.prober.until(ctx, b.LoadTimeout, b.world.wants(i)); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return at, nil
+}
+
+// sampled are the indices of the objects that are asked for.
+func (b *bench) sampled() []int {
+	var indices []int
+	for i := max(0, b.N-lastAsked); i < b.N; i++ {
+		indices = append(indices, i)
+	}
+	for range min(randomAsked, b.N) {
+		indices = append(indices, b.random.IntN(b.N))
+	}
+	return indices
+}
+
+// idle does nothing for a while: no object may change, and hardly anything be used.
+func (b *bench) idle(ctx context.Context) error {
+	before, events := b.target.used(ctx), b.statuses.seen()
+	if err := pause(ctx, b.Idle); err != nil {
+		return err
+	}
+	b.recorder.Value("API writes to the objects", "", float64(b.statuses.seen()-events), "in "+b.Idle.String())
+	b.recordUse("", b.target.used(ctx).since(before), 1)
+	return b.recordMemory("memory at rest", proc.Memory)
+}
+
+// recordUse records what was used, divided by the changes that it was used for.
+func (b *bench) recordUse(suffix string, u usage, changes int) {
+	for _, r := range resources() {
+		if v, ok := u[r]; ok && changes > 0 {
+			b.recorder.Value(string(r)+suffix, r.unit(), v/float64(changes), "")
+		}
+	}
+}
+
+// recordMemory records the memory of both processes, where they are known.
+func (b *bench) recordMemory(name string, read func(pid int) (float64, error)) error {
+	for _, p := range b.target.processes() {
+		mib, err := read(p.pid)
+		if err != nil {
+			return err
+		}
+		b.recorder.Value(fmt.Sprintf("%s %s", p.name, name), "MiB", mib, "")
+	}
+	return nil
+}
+
+// named is a process of the target.
+type named struct {
+	name string
+	pid  int
+}
+
+// processes are those that are known.
+func (t Target) processes() []named {
+	var known []named
+	for _, p := range []named{{"controller", t.Controller.PID}, {"Envoy", t.EnvoyPID}} {
+		if p.pid != 0 {
+			known = append(known, p)
+		}
+	}
+	return known
+}

@@ -1,0 +1,174 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// statuses follows, by a watch, when the objects of one kind in the namespace
+// become valid. Its methods are safe for concurrent use.
+type statuses struct {
+	client  *client
+	routing routing
+	cancel  context.CancelFunc
+	done    chan struct{}
+
+	mu      sync.Mutex
+	valid   map[string]time.Time
+	events  int
+	err     error         // the watch has ended
+	changed chan struct{} // closed at the next event
+}
+
+// reconnect is the pause before a watch that broke is opened again.
+const reconnect = 100 * time.Millisecond
+
+// watchStatuses returns when the watch is open; close ends it.
+func watchStatuses(ctx context.Context, c *client, r routing) (*statuses, error) {
+	version, err := c.version(ctx, r.kind())
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	stream, err := c.watch(ctx, r.kind(), version)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	s := &statuses{
+		client: c, routing: r, cancel: cancel,
+		done: make(chan struct{}), valid: map[string]time.Time{}, changed: make(chan struct{}),
+	}
+	go s.run(ctx, stream, version)
+	return s, nil
+}
+
+func (s *statuses) close() {
+	s.cancel()
+	<-s.done
+}
+
+// run reads the stream, and opens the next where it ended.
+func (s *statuses) run(ctx context.Context, stream io.ReadCloser, version string) {
+	defer close(s.done)
+	for {
+		err := s.read(stream, &version)
+		_ = stream.Close()
+		if err == nil {
+			err = pause(ctx, reconnect)
+		}
+		if err == nil {
+			stream, err = s.client.watch(ctx, s.routing.kind(), version)
+		}
+		if err != nil {
+			s.note(func() { s.err = fmt.Errorf("watch of statuses: %w", err) })
+			return
+		}
+	}
+}
+
+// read returns nil when the stream breaks, and the error that the server sends.
+func (s *statuses) read(stream io.Reader, version *string) error {
+	decoder := json.NewDecoder(stream)
+	for {
+		var event struct {
+			Type   string          `json:"type"`
+			Object json.RawMessage `json:"object"`
+		}
+		if decoder.Decode(&event) != nil {
+			return nil
+		}
+		if event.Type == "ERROR" {
+			return errors.New(string(event.Object))
+		}
+		var o routed
+		if err := json.Unmarshal(event.Object, &o); err != nil {
+			return fmt.Errorf("event: %w", err)
+		}
+		*version = o.Metadata.ResourceVersion
+		s.see(event.Type, o, time.Now())
+	}
+}
+
+// see notes when an object became valid, and forgets it when it no longer is.
+func (s *statuses) see(event string, o routed, now time.Time) {
+	s.note(func() {
+		s.events++
+		if event == "DELETED" || !s.routing.valid(o) {
+			delete(s.valid, o.Metadata.Name)
+			return
+		}
+		if _, ok := s.valid[o.Metadata.Name]; !ok {
+			s.valid[o.Metadata.Name] = now
+		}
+	})
+}
+
+func (s *statuses) note(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// seen is how many events there have been.
+func (s *statuses) seen() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.events
+}
+
+// when returns when the object became valid; it waits for that.
+func (s *statuses) when(ctx context.Context, timeout time.Duration, name string) (at time.Time, err error) {
+	err = s.wait(ctx, timeout, func() (string, bool) {
+		var ok bool
+		at, ok = s.valid[name]
+		return name + " is not valid", ok
+	})
+	return at, err
+}
+
+// count waits until at least n objects are valid.
+func (s *statuses) count(ctx context.Context, timeout time.Duration, n int) error {
+	return s.wait(ctx, timeout, func() (string, bool) {
+		return fmt.Sprintf("%d of %d objects are valid", len(s.valid), n), len(s.valid) >= n
+	})
+}
+
+// wait looks at each event until look is content; look says what it sees, for the error.
+func (s *statuses) wait(ctx context.Context, timeout time.Duration, look func() (string, bool)) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		saw, ok := look()
+		err, changed := s.err, s.changed
+		s.mu.Unlock()
+		if ok || err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%s after %s: %w", saw, timeout, ctx.Err())
+		}
+	}
+}
+
+// pause waits, or returns the context's error.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,127 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// long bounds waits that should succeed, short one that should not.
+const (
+	long  = 10 * time.Second
+	short = 50 * time.Millisecond
+)
+
+// watchServer answers a list with version 7 and each watch with the next of the texts; the
+// last one stays open. It fails the test if a watch does not go on where the last ended.
+func watchServer(t *testing.T, versions []string, texts []string) *client {
+	t.Helper()
+	watches := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("watch") == "" {
+			fmt.Fprint(w, `{"kind":"HTTPProxyList","metadata":{"resourceVersion":"7"},"items":[]}`)
+			return
+		}
+		if got := r.URL.Query().Get("resourceVersion"); got != versions[watches] {
+			t.Errorf("watch %d starts at %s, want %s", watches, got, versions[watches])
+		}
+		text := texts[watches]
+		watches++
+		fmt.Fprint(w, text)
+		w.(http.Flusher).Flush()
+		if watches == len(texts) {
+			<-r.Context().Done()
+		}
+	}))
+	t.Cleanup(server.Close)
+	c, err := newClient(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.namespace = "bench-x"
+	return c
+}
+
+// event is one line of a watch: a proxy and what its Valid condition says.
+func event(kind, name, version string, generation, observed int, valid string) string {
+	return fmt.Sprintf(`{"type":%q,"object":{"metadata":{"name":%q,"resourceVersion":%q,"generation":%d},
+		"status":{"conditions":[{"type":"Valid","status":%q,"observedGeneration":%d}]}}}`+"\n",
+		kind, name, version, generation, valid, observed)
+}
+
+func follow(t *testing.T, c *client) *statuses {
+	t.Helper()
+	s, err := watchStatuses(t.Context(), c, routing{api: HTTPProxy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	return s
+}
+
+func TestStatuses(t *testing.T) {
+	t.Parallel()
+	s := follow(t, watchServer(t, []string{"7", "9"}, []string{
+		event("ADDED", "a", "8", 1, 1, "True") + event("MODIFIED", "b", "9", 2, 1, "True"),
+		event("ADDED", "c", "10", 1, 1, "False") + event("ADDED", "d", "11", 1, 1, "True") +
+			event("DELETED", "d", "12", 1, 1, "True") + event("ADDED", "e", "13", 3, 3, "True"),
+	}))
+	if err := s.count(t.Context(), long, 2); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"a", "e"} {
+		if at, err := s.when(t.Context(), long, name); err != nil || at.IsZero() {
+			t.Errorf("%s: %v, %v", name, at, err)
+		}
+	}
+	for name, why := range map[string]string{"b": "an old status", "c": "invalid", "d": "deleted"} {
+		if _, err := s.when(t.Context(), short, name); err == nil || !strings.Contains(err.Error(), name+" is not valid") {
+			t.Errorf("%s, %s: error %v", name, why, err)
+		}
+	}
+	if s.seen() != 6 {
+		t.Errorf("%d events, want 6", s.seen())
+	}
+}
+
+// When the watch cannot go on, who waits is told at once.
+func TestStatusesWatchEnds(t *testing.T) {
+	t.Parallel()
+	s := follow(t, watchServer(t, []string{"7"}, []string{`{"type":"ERROR","object":{"message":"too old"}}` + "\n"}))
+	if err := s.count(t.Context(), long, 1); err == nil || !strings.Contains(err.Error(), "too old") {
+		t.Errorf("error %v, want that of the server", err)
+	}
+}
+
+func TestStatusesStop(t *testing.T) {
+	t.Parallel()
+	s := follow(t, watchServer(t, []string{"7"}, []string{""}))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.count(ctx, long, 1); err == nil {
+		t.Error("no error after the end of the context")
+	}
+}
+
+func TestIngressIsValidWithAnAddress(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}}`: true,
+		`{"status":{"loadBalancer":{}}}`:                               false,
+	} {
+		var o routed
+		if err := json.Unmarshal([]byte(text), &o); err != nil {
+			t.Fatal(err)
+		}
+		if got := (routing{api: Ingress}).valid(o); got != want {
+			t.Errorf("%s: got %t", text, got)
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"contour.example/harness/bench/figure"
+	"contour.example/harness/load"
+	"contour.example/harness/traffic"
+)
+
+// switchServices moves a host under load from Service to Service, and deletes the old one as soon as the
+// API server has taken the change, whether or not anybody has acted on it. The backends stay, so
+// every request can be answered: each one that is not is a fault of the switch.
+func (b *bench) switchServices(ctx context.Context) error {
+	s := &switcher{bench: b, name: "switch"}
+	if err := s.start(ctx); err != nil {
+		return err
+	}
+	running := load.Start(ctx, load.Options{
+		Client:  traffic.Client{HTTP: b.target.Envoy},
+		Request: traffic.Request{Host: b.world.host(s.name), Path: secondPath, Timeout: b.Timeout},
+		Rate:    b.Rate,
+	})
+	var taken []time.Duration
+	var err error
+	for len(taken) < b.Switches && err == nil {
+		var d time.Duration
+		if d, err = s.next(ctx); err == nil {
+			taken = append(taken, d)
+		}
+	}
+	report := running.Stop()
+	b.recorder.Latencies("switch seen by a request", taken)
+	b.recorder.Count("requests", report.Sent)
+	b.recorder.Value("failed requests", "", float64(report.Failed()), failures(report))
+	b.recorder.Count("requests not sent for lack of answers", report.NotSent)
+	b.recorder.Value("latency of requests, p50", "ms", figure.Milliseconds(report.Latency(0.5)), "")
+	b.recorder.Value("latency of requests, p99", "ms", figure.Milliseconds(report.Latency(0.99)), "")
+	return errors.Join(err, b.world.deleteRoute(ctx, s.name), b.world.deleteService(ctx, s.service()))
+}
+
+// failures says how many of each kind.
+func failures(r load.Report) string {
+	var kinds []string
+	for _, kind := range slices.Sorted(maps.Keys(r.Failures)) {
+		kinds = append(kinds, fmt.Sprintf("%s: %d", kind, r.Failures[kind]))
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// switcher is a host and how often it was switched.
+type switcher struct {
+	*bench
+	name     string
+	switches int
+}
+
+// service is the one that the host is on now.
+func (s *switcher) service() string { return fmt.Sprintf("%s-%d", s.name, s.switches) }
+
+func (s *switcher) want() want {
+	return want{s.world.host(s.name), secondPath, backendName(s.switches)}
+}
+
+func (s *switcher) start(ctx context.Context) error {
+	if err := s.world.createService(ctx, s.service(), s.switches%2); err != nil {
+		return err
+	}
+	if err := s.world.createRoute(ctx, s.name, serviceName(0), s.service()); err != nil {
+		return err
+	}
+	_, err := s.served(ctx, s.want())
+	return err
+}
+
+// next switches once and returns how long that took to be seen.
+func (s *switcher) next(ctx context.Context) (time.Duration, error) {
+	old := s.service()
+	s.switches++
+	if err := s.world.createService(ctx, s.service(), s.switches%2); err != nil {
+		return 0, err
+	}
+	if err := s.world.editRoute(ctx, s.name, s.service()); err != nil {
+		return 0, err
+	}
+	answered := time.Now()
+	if err := s.world.deleteService(ctx, old); err != nil {
+		return 0, err
+	}
+	at, err := s.prober.until(ctx, s.Timeout, s.want())
+	return at.Sub(answered), err
+}

@@ -1,0 +1,104 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The path of an edit must be that of the second route's Service.
+func TestEditIsOfTheSecondRoute(t *testing.T) {
+	t.Parallel()
+	for _, r := range []routing{{api: HTTPProxy}, {api: Ingress, class: "fast"}} {
+		text, err := json.Marshal(r.object("a", "a.example", "s-1", "s-2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o any
+		if err := json.Unmarshal(text, &o); err != nil {
+			t.Fatal(err)
+		}
+		body, err := r.edit("s-3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var patch []struct{ Op, Path, Value string }
+		if err := json.Unmarshal(body, &patch); err != nil || len(patch) != 1 {
+			t.Fatalf("%s: %s: %v", r.api, body, err)
+		}
+		if got := at(t, o, patch[0].Path); patch[0].Op != "replace" || patch[0].Value != "s-3" || got != "s-2" {
+			t.Errorf("%s: patch %+v replaces %v", r.api, patch[0], got)
+		}
+		if got := strings.Contains(string(text), `"ingressClassName":"fast"`); got != (r.class == "fast") {
+			t.Errorf("%s: class of %s", r.api, text)
+		}
+	}
+}
+
+// at is what a JSON pointer leads to.
+func at(t *testing.T, o any, pointer string) any {
+	t.Helper()
+	for _, step := range strings.Split(pointer, "/")[1:] {
+		switch v := o.(type) {
+		case map[string]any:
+			o = v[step]
+		case []any:
+			var i int
+			if _, err := fmt.Sscan(step, &i); err != nil || i >= len(v) {
+				t.Fatalf("no %s in %v", step, v)
+			}
+			o = v[i]
+		default:
+			t.Fatalf("%s leads nowhere", pointer)
+		}
+	}
+	return o
+}
+
+func TestParallel(t *testing.T) {
+	t.Parallel()
+	var done [100]atomic.Int64
+	if err := parallel(t.Context(), 7, len(done), func(_ context.Context, i int) error {
+		done[i].Add(1)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range done {
+		if got := done[i].Load(); got != 1 {
+			t.Errorf("%d was done %d times", i, got)
+		}
+	}
+	broken, calls := errors.New("broken"), atomic.Int64{}
+	err := parallel(t.Context(), 2, 1_000_000, func(_ context.Context, i int) error {
+		calls.Add(1)
+		return broken
+	})
+	if !errors.Is(err, broken) || calls.Load() > 10 {
+		t.Errorf("error %v after %d calls, want the first error to end it", err, calls.Load())
+	}
+}
+
+func TestChoose(t *testing.T) {
+	t.Parallel()
+	chosen, err := choose([]string{"restart", "edit"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, s := range chosen {
+		names = append(names, s.name)
+	}
+	if diff := cmp.Diff([]string{"load", "edit", "restart"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := choose([]string{"edit", "edits"}); err == nil || !strings.Contains(err.Error(), `"edits"`) {
+		t.Errorf("error %v does not name the unknown scenario", err)
+	}
+}

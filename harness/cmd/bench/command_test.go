@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/harness/bench"
+)
+
+func TestParse(t *testing.T) {
+	t.Parallel()
+	var usage bytes.Buffer
+	c, err := parse(strings.Fields(
+		"-n 20 -n 30 -api ingress -scenarios edit,idle -samples 7 -churn 2s -rate 50 -o out.json -serve-arg=--debug"), &usage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bench.Defaults()
+	want.API, want.Scenarios, want.Samples = bench.Ingress, []string{"edit", "idle"}, 7
+	want.Churn, want.Rate = 2*time.Second, 50
+	if diff := cmp.Diff(want, c.options); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]int{20, 30}, c.sizes); diff != "" {
+		t.Error(diff)
+	}
+	if c.output != "out.json" || !cmp.Equal(c.local.Args, []string{"--debug"}) {
+		t.Errorf("got %q, %q", c.output, c.local.Args)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	t.Parallel()
+	for args, why := range map[string]string{
+		"-n 0":                              "above 0",
+		"-api gateway":                      "httpproxy or ingress",
+		"-rate 0":                           "above 0",
+		"here":                              `unexpected argument "here"`,
+		"-envoy-address 10.0.0.1:80":        "need -kubeconfig",
+		"-kubeconfig f -backend-ip 1.2.3.4": "needs -envoy-address",
+	} {
+		var usage bytes.Buffer
+		if _, err := parse(strings.Fields(args), &usage); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: error %v, want %q in it", args, err, why)
+		}
+	}
+}
