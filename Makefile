@@ -25,7 +25,7 @@ assets: ## Get Envoy, and build etcd and kube-apiserver, into the user's cache.
 	@$(ASSETS) all
 
 ##
-.PHONY: test test-unit test-envoy test-local fuzz bench
+.PHONY: test test-unit test-envoy test-local conformance fuzz bench
 test: test-unit test-envoy test-local ## Run every test that needs no cluster of containers.
 
 test-unit: ## Unit, golden, semantic, property and in-process feature tests.
@@ -35,7 +35,10 @@ test-envoy: ## Tests of single stages against a real Envoy.
 	@export ENVOY="$$($(ASSETS) envoy)"; go test -count=1 -tags envoy ./envoybootstrap/... ./contour/...
 
 test-local: build ## Tests of the whole path: etcd, kube-apiserver, contour, Envoy.
-	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/...
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; go test -count=1 -p 1 -timeout 30m -tags local ./harness/...
+
+conformance: build ## Run the HTTPProxy and Ingress suites on this machine and write conformance/report.yaml.
+	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour -report $(or $(REPORT),$(CURDIR)/conformance/report.yaml)
 
 fuzz: ## Fuzz every target for FUZZTIME (default 30s) each.
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' contour envoybootstrap); do \
@@ -64,7 +67,7 @@ verify-modules: ## go.mod and go.sum are tidy.
 	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Each module builds and vets without the workspace too.
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local ./...); done
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local ./...); done; cd conformance && GOWORK=off go vet -tags conformance .
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules

@@ -77,7 +77,7 @@ type Route struct {
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
 
-	// Origin is the object that the route was written in, for blame and access logs.
+	// Origin is the object that the route was written in, for blame.
 	Origin kobj.Key
 }
 

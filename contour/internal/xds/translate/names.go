@@ -13,10 +13,9 @@ import (
 
 // Names that do not depend on user objects.
 const (
-	statsName  = "stats-health"
-	adminName  = "envoy-admin"       // the cluster in Envoy's bootstrap that leads to its admin interface
-	strayName  = "misdirected/421"   // no hostname: those have no slash
-	originName = "io.projectcontour" // prefix of the keys that say where a route was written
+	statsName = "stats-health"
+	adminName = "envoy-admin"     // the cluster in Envoy's bootstrap that leads to its admin interface
+	strayName = "misdirected/421" // no hostname: those have no slash
 )
 
 // routeTable is the name of the RouteConfiguration that holds a host. It alone decides how hosts are grouped.

@@ -1,0 +1,91 @@
+package httpproxy
+
+import "contour.example/conformance/suite"
+
+func inclusions() []suite.Test {
+	return []suite.Test{
+		{
+			Name:       "httpproxy/include-across-namespaces",
+			Sentence:   "An included HTTPProxy serves its part of the host from the Services of its own namespace.",
+			Features:   core(inclusion),
+			Namespaces: []string{"team"},
+			Backends:   []suite.Backend{{Name: "shop"}, {Name: "theirs", Namespace: "team"}},
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/team/deep/x", suite.From("theirs"))
+				t.Get("http://a.${DOMAIN}/team/x", suite.From("shop"))
+				t.Get("http://a.${DOMAIN}/deep/x", suite.From("shop"))
+				valid(t, "root")
+			},
+		},
+		{
+			Name:     "httpproxy/include-conditions",
+			Sentence: "The conditions on the way from the root to a route add up: prefixes one after the other, headers and queries all of them.",
+			Features: core(inclusion),
+			Backends: backends("root", "leaf"),
+			Run: func(t *suite.T) {
+				get := func(path, kind, backend string) {
+					t.Send(suite.Request{
+						URL: "http://a.${DOMAIN}" + path, Headers: map[string]string{"X-Kind": kind},
+					}, suite.From(backend))
+				}
+				get("/one/two/three?q=1", "special", "leaf")
+				get("/one/two/three?q=1", "plain", "root")
+				get("/one/two/three?q=2", "special", "root")
+				get("/one/two?q=1", "special", "root")
+				get("/two/three?q=1", "special", "root")
+				get("/one/two/exact?q=1", "special", "leaf")
+				get("/one/two/exact/more?q=1", "special", "root")
+				valid(t, "leaf")
+			},
+		},
+		{
+			Name:     "httpproxy/include-missing",
+			Sentence: "The part of a host that leads to an HTTPProxy which is not there answers 502, until it is there; the rest serves.",
+			Features: core(inclusion),
+			Backends: backends("root", "child"),
+			Run:      includeMissing,
+		},
+		{
+			Name:     "httpproxy/orphaned",
+			Sentence: "An HTTPProxy without a host that no root includes is orphaned, and valid as soon as one does.",
+			Features: core(status),
+			Backends: backends("child"),
+			Run:      adopt,
+		},
+	}
+}
+
+func includeMissing(t *suite.T) {
+	t.Get("http://a.${DOMAIN}/other", suite.From("root"))
+	t.Get("http://a.${DOMAIN}/team/x", suite.Status(502))
+	invalid(t, "root", "IncludeError", "IncludeNotFound")
+	t.Apply(`
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: child}
+spec:
+  routes:
+  - services: [{name: child, port: 80}]
+`)
+	t.Get("http://a.${DOMAIN}/team/x", suite.From("child"))
+	valid(t, "root")
+}
+
+func adopt(t *suite.T) {
+	orphaned(t, "child")
+	t.Apply(`
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: root}
+spec:
+  virtualhost: {fqdn: "a.${DOMAIN}"}
+  includes:
+  - {name: child}
+`)
+	t.Get("http://a.${DOMAIN}/", suite.From("child"))
+	valid(t, "child")
+	t.Delete(apiVersion, "HTTPProxy", "root")
+	orphaned(t, "child")
+	t.Get("http://a.${DOMAIN}/", suite.Status(404))
+	t.Get("http://stays.${DOMAIN}/", suite.From("child"))
+}

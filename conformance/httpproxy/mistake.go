@@ -1,0 +1,66 @@
+package httpproxy
+
+import "contour.example/conformance/suite"
+
+func mistakes() []suite.Test {
+	return []suite.Test{
+		{
+			Name:     "httpproxy/missing-service",
+			Sentence: "A route to a Service that is not there answers 503 and is named in the status; the others serve, and so does it when the Service is there.",
+			Features: core(service),
+			Backends: backends("shop"),
+			Run:      missingService,
+		},
+		{
+			Name:     "httpproxy/duplicate-host",
+			Sentence: "Of two roots with the same host, the younger is invalid.",
+			Features: core(status),
+			Backends: backends("one", "two"),
+			Run: func(t *suite.T) {
+				invalid(t, "b-second", "VirtualHostError", "DuplicateVhost")
+				t.Delete(apiVersion, "HTTPProxy", "a-first")
+				t.Get("http://a.${DOMAIN}/", suite.From("two"))
+				valid(t, "b-second")
+			},
+		},
+		{
+			Name:        "httpproxy/duplicate-host-oldest-serves",
+			Sentence:    "Of two roots with the same host, the older stays valid and is served.",
+			Features:    core(status),
+			Improvement: "Contour makes all roots of the host invalid, so that a second one takes down the first.",
+			Backends:    backends("one", "two"),
+			Run: func(t *suite.T) {
+				invalid(t, "b-second", "VirtualHostError", "DuplicateVhost")
+				t.Get("http://a.${DOMAIN}/", suite.From("one"))
+				valid(t, "a-first")
+			},
+		},
+		{
+			Name:        "httpproxy/broken-route-alone",
+			Sentence:    "A route with a mistake answers an error in its place, and the other routes of the HTTPProxy serve.",
+			Features:    core(status),
+			Improvement: "Contour drops all routes of an HTTPProxy if one is not valid.",
+			Backends:    backends("shop"),
+			Run: func(t *suite.T) {
+				invalid(t, "a", "RouteError", "RouteActionCountNotValid")
+				t.Get("http://a.${DOMAIN}/", suite.From("shop"))
+				t.Get("http://a.${DOMAIN}/broken", suite.Status(500, 502, 503))
+			},
+		},
+	}
+}
+
+func missingService(t *suite.T) {
+	t.Get("http://a.${DOMAIN}/", suite.From("shop"))
+	t.Get("http://a.${DOMAIN}/missing", suite.Status(503))
+	invalid(t, "a", "ServiceError", "ServiceUnresolvedReference")
+	t.Apply(`
+apiVersion: v1
+kind: Service
+metadata: {name: no-such-service}
+spec: {ports: [{port: 80}]}
+`)
+	valid(t, "a")
+	t.Get("http://a.${DOMAIN}/missing", suite.Status(503)) // there are no endpoints
+	t.Get("http://a.${DOMAIN}/", suite.From("shop"))
+}

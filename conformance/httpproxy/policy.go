@@ -1,0 +1,69 @@
+package httpproxy
+
+import "contour.example/conformance/suite"
+
+func policies() []suite.Test {
+	return []suite.Test{
+		{
+			Name:     "httpproxy/header-policy",
+			Sentence: "Headers of requests and of answers are set, overwritten and removed, by route and by Service.",
+			Features: extended(headerPolicy),
+			Backends: backends("shop"),
+			Run:      headerPolicies,
+		},
+		{
+			Name:     "httpproxy/host-rewrite",
+			Sentence: "Host in a request header policy is what the backend gets as its host.",
+			Features: extended(headerPolicy),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/", suite.From("shop"), suite.SentHost("inner.example"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:     "httpproxy/websocket",
+			Sentence: "A route with enableWebsockets upgrades to a WebSocket.",
+			Features: extended(webSocket),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.WebSocket("http://a.${DOMAIN}/ws")
+				t.Get("http://a.${DOMAIN}/ws", suite.From("shop"))
+			},
+		},
+		{
+			Name:     "httpproxy/response-timeout",
+			Sentence: "An answer that takes longer than the response timeout of its route is a 504.",
+			Features: extended(timeout),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				slow := map[string]string{"X-Echo-Delay": "3s"}
+				t.Get("http://a.${DOMAIN}/short", suite.From("shop"))
+				t.Send(suite.Request{URL: "http://a.${DOMAIN}/short", Headers: slow}, suite.Status(504))
+				t.Send(suite.Request{URL: "http://a.${DOMAIN}/never", Headers: slow}, suite.From("shop"))
+			},
+		},
+	}
+}
+
+func headerPolicies(t *suite.T) {
+	t.Send(suite.Request{
+		URL: "http://a.${DOMAIN}/",
+		Headers: map[string]string{
+			"X-Set": "from the client", "X-Remove": "1", "X-Keep": "2", "X-Service-Remove": "3",
+			"X-Echo-Set": "X-Reply-Remove: from the backend",
+		},
+	},
+		suite.From("shop"),
+		suite.Sent("X-Set", "100%"),
+		suite.Sent("X-Protocol", "HTTP/1.1"),
+		suite.Sent("X-Remove", ""),
+		suite.Sent("X-Keep", "2"),
+		suite.Sent("X-Service-Set", "by the service"),
+		suite.Sent("X-Service-Remove", ""),
+		suite.Header("X-Reply", "from the route"),
+		suite.Header("X-Reply-Service", "from the service"),
+		suite.Header("X-Reply-Remove", ""),
+	)
+	valid(t, "a")
+}

@@ -1,0 +1,93 @@
+package httpproxy
+
+import "contour.example/conformance/suite"
+
+func certificates() []suite.Test {
+	return []suite.Test{
+		{
+			Name:     "httpproxy/tls",
+			Sentence: "A host with a certificate is served over HTTPS, in HTTP/1.1 and HTTP/2, each host with its own; HTTP redirects there.",
+			Features: core(encryption),
+			Backends: backends("one", "two"),
+			Certificates: []suite.Certificate{
+				{Name: "a", Hosts: []string{"a.${DOMAIN}"}}, {Name: "b", Hosts: []string{"b.${DOMAIN}"}},
+			},
+			Run: func(t *suite.T) {
+				t.Get("https://a.${DOMAIN}/x", suite.From("one"), suite.Sent("X-Forwarded-Proto", "https"))
+				t.Send(suite.Request{URL: "https://a.${DOMAIN}/x", HTTP2: true}, suite.From("one"))
+				t.Get("https://b.${DOMAIN}/x", suite.From("two"))
+				t.Get("http://a.${DOMAIN}/x?y=1", t.Redirect(301, "https://a.${DOMAIN}/x?y=1"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:         "httpproxy/permit-insecure",
+			Sentence:     "A route with permitInsecure is served over HTTP as well; the others of its host are not.",
+			Features:     core(encryption),
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/open", suite.From("shop"))
+				t.Get("https://a.${DOMAIN}/open", suite.From("shop"))
+				t.Get("http://a.${DOMAIN}/", t.Redirect(301, "https://a.${DOMAIN}/"))
+			},
+		},
+		{
+			Name:         "httpproxy/tls-misdirected",
+			Sentence:     "A request for a host other than the one that TLS was made for is a 421.",
+			Features:     core(encryption),
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}", "b.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://b.${DOMAIN}/", suite.From("shop"))
+				t.Send(suite.Request{URL: "https://b.${DOMAIN}/", ServerName: "a.${DOMAIN}"}, suite.Status(421))
+			},
+		},
+		{
+			Name:         "httpproxy/tls-wildcard-host",
+			Sentence:     "A wildcard host is served over HTTPS.",
+			Features:     core(encryption),
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"*.w.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://x.w.${DOMAIN}/", suite.From("shop"))
+				t.Get("https://y.w.${DOMAIN}/", suite.From("shop"))
+			},
+		},
+		{
+			Name:     "httpproxy/tls-late-secret",
+			Sentence: "A host without its Secret is invalid with a reason, and is served as soon as the Secret is there.",
+			Features: core(encryption),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				invalid(t, "a", "TLSError", "SecretNotValid")
+				t.Issue(suite.Certificate{Name: "cert", Hosts: []string{"a.${DOMAIN}"}})
+				t.Get("https://a.${DOMAIN}/", suite.From("shop"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:         "httpproxy/tls-delegation",
+			Sentence:     "A certificate of another namespace is used only if that namespace delegates it.",
+			Features:     extended(delegation),
+			Namespaces:   []string{"certs"},
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Namespace: "certs", Hosts: []string{"a.${DOMAIN}"}}},
+			Run:          delegate,
+		},
+	}
+}
+
+func delegate(t *suite.T) {
+	invalid(t, "a", "TLSError", "DelegationNotPermitted")
+	t.Apply(`
+apiVersion: projectcontour.io/v1
+kind: TLSCertificateDelegation
+metadata: {name: certs, namespace: "${NAMESPACE}-certs"}
+spec:
+  delegations:
+  - {secretName: cert, targetNamespaces: ["${NAMESPACE}"]}
+`)
+	t.Get("https://a.${DOMAIN}/", suite.From("shop"))
+	valid(t, "a")
+}

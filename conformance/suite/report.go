@@ -1,0 +1,105 @@
+package suite
+
+import (
+	"fmt"
+	"os"
+
+	"sigs.k8s.io/yaml"
+)
+
+// Implementation is what was tested.
+type Implementation struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+}
+
+// Report is the outcome of a run. It holds no times, so that it changes only when an outcome does.
+type Report struct {
+	Implementation Implementation `json:"implementation"`
+	// Core, Extended and Improvements count each test once.
+	Core         Counts        `json:"core"`
+	Extended     Counts        `json:"extended"`
+	Improvements Counts        `json:"improvements"`
+	Tests        []ReportEntry `json:"tests"`
+}
+
+// Counts of tests; Run is those that passed or failed.
+type Counts struct {
+	Run     int `json:"run"`
+	Passed  int `json:"passed"`
+	Failed  int `json:"failed"`
+	Skipped int `json:"skipped"`
+}
+
+// ReportEntry is one test.
+type ReportEntry struct {
+	Name        string   `json:"name"`
+	Sentence    string   `json:"sentence"`
+	Features    []string `json:"features"`
+	Improvement string   `json:"improvement,omitempty"`
+	Outcome     Outcome  `json:"outcome"`
+	Reason      string   `json:"reason,omitempty"`
+}
+
+// NewReport sums up results, in their order.
+func NewReport(i Implementation, results []Result) Report {
+	r := Report{Implementation: i}
+	for _, result := range results {
+		r.counts(result.Test).add(result.Outcome)
+		entry := ReportEntry{
+			Name: result.Test.Name, Sentence: result.Test.Sentence, Improvement: result.Test.Improvement,
+			Outcome: result.Outcome, Reason: result.Reason,
+		}
+		for _, f := range result.Test.Features {
+			entry.Features = append(entry.Features, f.Name)
+		}
+		r.Tests = append(r.Tests, entry)
+	}
+	return r
+}
+
+// Write writes the report as YAML to the file.
+func (r Report) Write(path string) error {
+	text, err := yaml.Marshal(r)
+	if err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	return nil
+}
+
+// String is one line for people.
+func (r Report) String() string {
+	return fmt.Sprintf("core: %s; extended: %s; improvements: %s", r.Core, r.Extended, r.Improvements)
+}
+
+func (r *Report) counts(t Test) *Counts {
+	switch {
+	case t.Improvement != "":
+		return &r.Improvements
+	case t.Level() == Extended:
+		return &r.Extended
+	default:
+		return &r.Core
+	}
+}
+
+func (c *Counts) add(o Outcome) {
+	switch o {
+	case Skipped:
+		c.Skipped++
+		return
+	case Passed:
+		c.Passed++
+	case Failed:
+		c.Failed++
+	}
+	c.Run++
+}
+
+// String is like "12 passed, 1 failed, 0 skipped".
+func (c Counts) String() string {
+	return fmt.Sprintf("%d passed, %d failed, %d skipped", c.Passed, c.Failed, c.Skipped)
+}

@@ -1,0 +1,135 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"contour.example/harness/traffic"
+)
+
+// inARow is how many answers in a row must be right: one Envoy of several, or one worker of an Envoy, may
+// have the new configuration before others.
+const inARow = 3
+
+// line is what is sent over connections that are not plain requests.
+const line = "hello"
+
+// Request is what to ask for.
+type Request struct {
+	Method string // GET
+	// URL is http://host/path or https://host/path. The certificate must be one of Test.Certificates.
+	URL     string
+	Headers map[string]string
+	HTTP2   bool
+	// ServerName is the SNI, if it is not the URL's host.
+	ServerName string
+}
+
+// Get waits until the answers to a GET pass all checks.
+func (t *T) Get(url string, checks ...Check) { t.Send(Request{URL: url}, checks...) }
+
+// Send waits until the answers to the request pass all checks, several in a row.
+func (t *T) Send(r Request, checks ...Check) {
+	ask, err := t.request(r)
+	if err != nil {
+		t.Failf("%w", err)
+		return
+	}
+	t.Eventually("answer to "+ask.String(), func(ctx context.Context) string {
+		for range inARow {
+			if wrong := exchange(ctx, t.runner.Traffic, ask, checks); wrong != "" {
+				return wrong
+			}
+		}
+		return ""
+	})
+}
+
+// Answers sends the request n times, one after the other, each over a connection of its own.
+func (t *T) Answers(ctx context.Context, r Request, n int) ([]traffic.Answer, error) {
+	ask, err := t.request(r)
+	if err != nil {
+		return nil, err
+	}
+	var answers []traffic.Answer
+	for range n {
+		a, err := t.runner.Traffic.Do(ctx, ask)
+		if err != nil {
+			return nil, err
+		}
+		answers = append(answers, a)
+	}
+	return answers, nil
+}
+
+// WebSocket waits until a WebSocket to the URL (of scheme http or https) echoes a message.
+func (t *T) WebSocket(url string) {
+	t.echo(url, func(ctx context.Context, ask traffic.Request) (string, error) {
+		return t.runner.Traffic.WebSocket(ctx, ask, line)
+	})
+}
+
+// Stream waits until bytes that are sent over TLS to the URL's host come back from the backend.
+func (t *T) Stream(url, backend string) {
+	t.echo(url, func(ctx context.Context, ask traffic.Request) (string, error) {
+		service, reply, err := t.runner.Traffic.TCP(ctx, ask, line)
+		if err == nil && service != backend {
+			err = fmt.Errorf("backend %s answered, want %s", service, backend)
+		}
+		return reply, err
+	})
+}
+
+func (t *T) echo(url string, send func(context.Context, traffic.Request) (string, error)) {
+	ask, err := t.request(Request{URL: url})
+	if err != nil {
+		t.Failf("%w", err)
+		return
+	}
+	t.Eventually("echo of "+ask.String(), func(ctx context.Context) string {
+		reply, err := send(ctx, ask)
+		if err != nil {
+			return err.Error()
+		}
+		if reply != line {
+			return fmt.Sprintf("%q came back, want %q", reply, line)
+		}
+		return ""
+	})
+}
+
+// exchange sends once and says what is wrong, or nothing.
+func exchange(ctx context.Context, c traffic.Client, ask traffic.Request, checks []Check) string {
+	a, err := c.Do(ctx, ask)
+	if err != nil {
+		return err.Error()
+	}
+	for _, check := range checks {
+		if wrong := check(a); wrong != "" {
+			return wrong
+		}
+	}
+	return ""
+}
+
+// request is the request as the client sends it.
+func (t *T) request(r Request) (traffic.Request, error) {
+	u, err := url.Parse(t.expand(r.URL))
+	if err != nil {
+		return traffic.Request{}, fmt.Errorf("request: %w", err)
+	}
+	ask := traffic.Request{Method: r.Method, Host: u.Host, Path: u.RequestURI(), HTTP2: r.HTTP2, Headers: http.Header{}}
+	for name, value := range r.Headers {
+		ask.Headers.Set(name, value)
+	}
+	switch u.Scheme {
+	case "http":
+	case "https":
+		ask.TLS = &traffic.TLS{ServerName: t.expand(r.ServerName), Roots: t.runner.CA.Pool()}
+	default:
+		return traffic.Request{}, fmt.Errorf("request %s: want http or https", r.URL)
+	}
+	return ask, nil
+}

@@ -1,0 +1,209 @@
+package suite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"contour.example/harness/kube"
+	"contour.example/harness/poll"
+)
+
+// T is a test that is running. Its methods wait for what they expect; after the first
+// failure they do nothing any more, so that a test function reads as a list of expectations.
+type T struct {
+	ctx       context.Context
+	runner    *Runner
+	timeout   time.Duration
+	namespace string
+	undo      []func(context.Context) error
+	err       error
+}
+
+// Failf makes the test fail, unless it has failed already.
+func (t *T) Failf(format string, args ...any) {
+	if t.err == nil {
+		t.err = fmt.Errorf(format, args...)
+	}
+}
+
+// Eventually looks until nothing is wrong. look says what is wrong, or nothing.
+func (t *T) Eventually(what string, look func(context.Context) (wrong string)) {
+	if t.err != nil {
+		return
+	}
+	t.err = poll.Until(t.ctx, t.timeout, what, func(ctx context.Context) (bool, string, error) {
+		wrong := look(ctx)
+		return wrong == "", wrong, nil
+	})
+}
+
+// Apply applies manifests, which are treated as Test.Manifests.
+func (t *T) Apply(manifests string) {
+	if t.err != nil {
+		return
+	}
+	objects, err := kube.Parse(t.expand(manifests))
+	if err != nil {
+		t.Failf("manifests: %w", err)
+		return
+	}
+	for _, o := range objects {
+		if err := setClass(o, t.runner.Class); err != nil {
+			t.Failf("class of %s: %w", kube.RefTo(o), err)
+		}
+	}
+	t.apply(objects...)
+}
+
+// Delete deletes an object of ${NAMESPACE}.
+func (t *T) Delete(apiVersion, kind, name string) {
+	if t.err == nil {
+		t.err = t.runner.Kube.Delete(t.ctx, t.ref(apiVersion, kind, name))
+	}
+}
+
+// Object waits until nothing is wrong with an object of ${NAMESPACE}.
+func (t *T) Object(apiVersion, kind, name string, look func(*kube.Object) (wrong string)) {
+	ref := t.ref(apiVersion, kind, name)
+	t.Eventually(ref.String(), func(ctx context.Context) string {
+		o, err := t.runner.Kube.Get(ctx, ref)
+		if err != nil {
+			return err.Error()
+		}
+		return look(o)
+	})
+}
+
+func (t *T) ref(apiVersion, kind, name string) kube.Ref {
+	return kube.Ref{
+		GroupVersionKind: schema.FromAPIVersionAndKind(apiVersion, kind), Namespace: t.namespace, Name: name,
+	}
+}
+
+// prepare makes all that the test has before its function is called.
+func (t *T) prepare(test Test) {
+	t.createNamespace()
+	for _, name := range test.Namespaces {
+		t.Apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: '" + t.in(name) + "'}\n")
+	}
+	for _, b := range test.Backends {
+		t.startBackend(b)
+	}
+	for _, c := range test.Certificates {
+		t.Issue(c)
+	}
+	t.Apply(test.Manifests)
+}
+
+func (t *T) createNamespace() {
+	t.namespace, t.err = t.runner.Kube.CreateNamespace(t.ctx, "conformance")
+	if t.err != nil {
+		return
+	}
+	ref := kube.Ref{GroupVersionKind: schema.FromAPIVersionAndKind("v1", "Namespace"), Name: t.namespace}
+	t.undo = append(t.undo, func(ctx context.Context) error { return t.runner.Kube.Delete(ctx, ref) })
+}
+
+func (t *T) startBackend(b Backend) {
+	if t.err != nil {
+		return
+	}
+	b.Namespace, b.TLS = t.in(b.Namespace), t.expand(b.TLS)
+	if b.Port == 0 {
+		b.Port = 80
+	}
+	b.Endpoints = max(1, b.Endpoints)
+	stop, err := t.runner.Backends.Start(t.ctx, b)
+	if err != nil {
+		t.Failf("backend %s: %w", b.Name, err)
+		return
+	}
+	t.undo = append(t.undo, stop)
+}
+
+// Issue makes a certificate, as those of Test.Certificates.
+func (t *T) Issue(c Certificate) {
+	if t.err != nil {
+		return
+	}
+	var hosts []string
+	for _, h := range c.Hosts {
+		hosts = append(hosts, t.expand(h))
+	}
+	pair, err := t.runner.CA.Server(hosts...)
+	if err != nil {
+		t.Failf("certificate %s: %w", c.Name, err)
+		return
+	}
+	secret, err := kube.FromTyped(&corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Name: c.Name, Namespace: t.in(c.Namespace)},
+		Type:       corev1.SecretTypeTLS,
+		Data:       map[string][]byte{corev1.TLSCertKey: pair.Cert, corev1.TLSPrivateKeyKey: pair.Key},
+	})
+	if err != nil {
+		t.Failf("certificate %s: %w", c.Name, err)
+		return
+	}
+	t.apply(secret)
+}
+
+func (t *T) apply(objects ...*kube.Object) {
+	if t.err != nil {
+		return
+	}
+	applied, err := t.runner.Kube.Apply(t.ctx, t.namespace, objects...)
+	for _, o := range applied {
+		t.undo = append(t.undo, func(ctx context.Context) error { return t.runner.Kube.Delete(ctx, kube.RefTo(o)) })
+	}
+	t.err = err
+}
+
+// cleanUp undoes everything, last first, also when the test was interrupted.
+func (t *T) cleanUp() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), DefaultTimeout)
+	defer cancel()
+	errs := []error{t.err}
+	for i := len(t.undo) - 1; i >= 0; i-- {
+		errs = append(errs, t.undo[i](ctx))
+	}
+	t.err = errors.Join(errs...)
+}
+
+// in is the namespace that a test calls name.
+func (t *T) in(name string) string {
+	if name == "" {
+		return t.namespace
+	}
+	return t.namespace + "-" + name
+}
+
+func (t *T) expand(text string) string {
+	return strings.NewReplacer("${NAMESPACE}", t.namespace, "${DOMAIN}", t.namespace+".example").Replace(text)
+}
+
+// setClass gives the class to an Ingress or HTTPProxy that names none.
+func setClass(o *kube.Object, class string) error {
+	if class == "" || o.GetKind() != "Ingress" && o.GetKind() != "HTTPProxy" {
+		return nil
+	}
+	annotations := o.GetAnnotations()
+	for _, key := range []string{"kubernetes.io/ingress.class", "projectcontour.io/ingress.class"} {
+		if annotations[key] != "" {
+			return nil
+		}
+	}
+	_, named, err := unstructured.NestedString(o.Object, "spec", "ingressClassName")
+	if err != nil || named {
+		return err
+	}
+	return unstructured.SetNestedField(o.Object, class, "spec", "ingressClassName")
+}

@@ -1,0 +1,107 @@
+package suite
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Level says whom a feature is for.
+type Level string
+
+const (
+	// Core features are those that every controller with the API must have.
+	Core Level = "core"
+	// Extended features are optional: Runner.Features says which ones the controller claims.
+	Extended Level = "extended"
+)
+
+// Feature is a part of an API. Its name is unique among all suites.
+type Feature struct {
+	Name  string
+	Level Level
+}
+
+// Test is one test. In Manifests, and in all texts that its function gives to T, ${NAMESPACE} and
+// ${DOMAIN} stand for the test's own.
+type Test struct {
+	// Name is suite/name, lower case with hyphens.
+	Name string
+	// Sentence says what holds if the test passes.
+	Sentence string
+	// Features are what the controller needs for it; the test is extended if one of them is.
+	Features []Feature
+	// Improvement says what the documented API leaves open or answers worse; such a test is only run
+	// when asked for. Empty for most.
+	Improvement string
+	// Alone is for tests that change what unknown hosts get: no other test runs meanwhile.
+	Alone bool
+	// Namespaces are made besides ${NAMESPACE}: each is ${NAMESPACE}-<name>.
+	Namespaces []string
+	// Backends are started, and Certificates made, before Manifests are applied.
+	Backends     []Backend
+	Certificates []Certificate
+	// Manifests is YAML; objects without a namespace go to ${NAMESPACE}, and Ingresses and
+	// HTTPProxies without a class get Runner.Class.
+	Manifests string
+	// Run looks at what became of them; it is called when they are applied.
+	Run func(*T)
+}
+
+// Level is Extended if one of the features is.
+func (t Test) Level() Level {
+	if slices.ContainsFunc(t.Features, func(f Feature) bool { return f.Level == Extended }) {
+		return Extended
+	}
+	return Core
+}
+
+// Backend is a Service with endpoints that answer as package backend of the harness describes.
+type Backend struct {
+	Name string
+	// Namespace is one of Test.Namespaces, empty for ${NAMESPACE}.
+	Namespace string
+	// Port of the Service, 80 if 0, and its name.
+	Port     int
+	PortName string
+	// Endpoints is how many, 1 if 0.
+	Endpoints int
+	// TLS makes the endpoints speak raw bytes over TLS instead of HTTP, with a certificate for the host.
+	TLS string
+}
+
+// Certificate is a Secret of type kubernetes.io/tls, signed by the suite's authority.
+type Certificate struct {
+	Name string
+	// Namespace is as that of a Backend.
+	Namespace string
+	Hosts     []string
+}
+
+// Load gives the tests that have no manifests yet theirs: the file <name>.yaml, where name is what follows
+// the slash in the test's name. Each of these tests needs a file, and every file a test.
+func Load(files fs.FS, tests []Test) ([]Test, error) {
+	names, err := fs.Glob(files, "*.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("manifests: %w", err)
+	}
+	loaded := slices.Clone(tests)
+	for i, t := range loaded {
+		if t.Manifests != "" {
+			continue
+		}
+		file := path.Base(t.Name) + ".yaml"
+		text, err := fs.ReadFile(files, file)
+		if err != nil {
+			return nil, fmt.Errorf("test %s: manifests: %w", t.Name, err)
+		}
+		loaded[i].Manifests = string(text)
+		names = slices.DeleteFunc(names, func(name string) bool { return name == file })
+	}
+	if len(names) > 0 {
+		return nil, fmt.Errorf("manifests without a test: %s", strings.Join(names, ", "))
+	}
+	return loaded, nil
+}
