@@ -4,11 +4,8 @@ package e2e
 
 import (
 	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
-	"contour.example/harness/scenario"
 	"contour.example/harness/stack"
 )
 
@@ -16,25 +13,6 @@ import (
 var shared *stack.Stack
 
 func TestMain(m *testing.M) {
-	os.Exit(stack.Main(m, stack.Options{}, func(s *stack.Stack) { shared = s }))
-}
-
-func TestScenarios(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("testdata/*.yaml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	for _, file := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(file), ".yaml"), func(t *testing.T) {
-			t.Parallel()
-			s, err := scenario.Load(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := shared.Scenarios(t.Logf).Run(t.Context(), s); err != nil {
-				t.Error(err)
-			}
-		})
-	}
+	o := stack.Options{ServeArgs: []string{"--ingress-status-address=192.0.2.10,lb.example"}}
+	os.Exit(stack.Main(m, o, func(s *stack.Stack) { shared = s }))
 }

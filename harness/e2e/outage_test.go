@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // While the API server is away everything goes on being served, to an Envoy that starts meanwhile too;
 // when it is back, changes are served again.
 func TestAPIServerOutage(t *testing.T) {
-	s := start(t, stack.Options{})
+	s := start(t, stack.Options{MayLog: func(line string) bool { return strings.Contains(line, "lock=projectcontour/leader-elect") }})
 	runScenario(t, s, "testdata/httpproxy.yaml")
 	apply(t, s)
 	ask := traffic.Request{Host: "stays.example"} // has no endpoints
@@ -58,7 +59,4 @@ func TestAPIServerOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	runScenario(t, s, "testdata/httpproxy.yaml")
-	if err := s.Check(t.Context()); err != nil {
-		t.Error(err)
-	}
 }

@@ -44,9 +44,6 @@ func TestReplicaTakesOver(t *testing.T) {
 		t.Errorf("Envoy's configuration changed (-before +after):\n%s", diff)
 	}
 	runScenario(t, s, "testdata/httpproxy.yaml")
-	if err := s.Check(t.Context()); err != nil {
-		t.Error(err)
-	}
 	if err := errors.Join(second.Stop(takeover), second.Err()); err != nil {
 		t.Errorf("SIGTERM: %v", err)
 	}
@@ -59,8 +56,15 @@ func start(t *testing.T, o stack.Options) *stack.Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
+	stopAtEnd(t, s)
+	return s
+}
+
+// stopAtEnd checks at the end of the test that the stack is well, and stops it.
+func stopAtEnd(t *testing.T, s *stack.Stack) {
+	t.Helper()
 	t.Cleanup(func() {
-		if err := s.Stop(); err != nil {
+		if err := errors.Join(s.Check(context.WithoutCancel(t.Context())), s.Stop()); err != nil {
 			t.Error(err)
 		}
 		if t.Failed() {
@@ -69,7 +73,6 @@ func start(t *testing.T, o stack.Options) *stack.Stack {
 		}
 		_ = s.Remove()
 	})
-	return s
 }
 
 func runScenario(t *testing.T, s *stack.Stack, path string) {

@@ -6,6 +6,7 @@
 // and what was seen instead. Every scenario has a namespace and a domain of its own, so
 // scenarios may run in parallel; what one applied is deleted when it ends.
 //
-// In the text of a scenario ${NAMESPACE} and ${DOMAIN} stand for them. An expectation may
-// take a while to come true; a step begins when all of the one before have.
+// In the text of a scenario ${NAMESPACE} and ${DOMAIN} stand for them, and ${CA_BASE64} for
+// the certificate of Env.CA. An expectation may take a while to come true; a step begins when
+// all of the one before have.
 package scenario

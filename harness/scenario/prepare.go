@@ -3,15 +3,15 @@ package scenario
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
-
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"time"
 
 	"contour.example/harness/backend"
 	"contour.example/harness/kube"
+	"contour.example/harness/pki"
 )
 
 // prepare starts the backends and makes the certificates.
@@ -31,7 +31,7 @@ func (r *run) prepare(ctx context.Context, s Scenario) error {
 
 func (r *run) backend(ctx context.Context, b Backend) error {
 	service := backend.ServiceSpec{
-		Namespace: r.namespace, Name: b.Name, Port: b.Port, Annotations: b.Annotations,
+		Namespace: r.in(b.Namespace), Name: b.Name, Port: b.Port, Annotations: b.Annotations,
 	}
 	if b.Port == 0 {
 		service.Port = 80
@@ -67,7 +67,7 @@ func (r *run) serve(b Backend, i int) (*backend.Server, error) {
 	case "tcp":
 		return backend.TCP(o)
 	case "https":
-		if o.TLS, err = r.serverTLS(b.Name); err != nil {
+		if o.TLS, err = r.serverTLS(b.Name, r.in(b.Namespace)); err != nil {
 			return nil, err
 		}
 		return backend.HTTP(o)
@@ -77,8 +77,8 @@ func (r *run) serve(b Backend, i int) (*backend.Server, error) {
 }
 
 // serverTLS has a certificate for the name and for its DNS name in a cluster.
-func (r *run) serverTLS(name string) (*tls.Config, error) {
-	pair, err := r.CA.Server(name, name+"."+r.namespace, name+"."+r.namespace+".svc")
+func (r *run) serverTLS(name, namespace string) (*tls.Config, error) {
+	pair, err := r.CA.Server(name, name+"."+namespace, name+"."+namespace+".svc")
 	if err != nil {
 		return nil, err
 	}
@@ -93,21 +93,31 @@ func (r *run) serverTLS(name string) (*tls.Config, error) {
 }
 
 func (r *run) certificate(ctx context.Context, c Certificate) error {
-	if len(c.Hosts) == 0 {
-		return fmt.Errorf("certificate %s: needs hosts", c.Name)
-	}
-	pair, err := r.CA.Server(c.Hosts...)
+	pair, err := r.pair(c)
 	if err != nil {
-		return err
+		return fmt.Errorf("certificate %s: %w", c.Name, err)
 	}
-	secret, err := kube.FromTyped(&corev1.Secret{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Name: c.Name, Namespace: r.namespace},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: pair.Cert, corev1.TLSPrivateKeyKey: pair.Key},
-	})
+	secret, err := kube.TLSSecret(r.in(c.Namespace), c.Name, pair)
 	if err != nil {
 		return err
 	}
 	return r.apply(ctx, []*kube.Object{secret})
+}
+
+// pair is the certificate and its key, or another's.
+func (r *run) pair(c Certificate) (pki.Pair, error) {
+	if len(c.Hosts) == 0 {
+		return pki.Pair{}, errors.New("needs hosts")
+	}
+	request := pki.Request{CommonName: c.Hosts[0], Names: c.Hosts}
+	if c.Expired {
+		now := time.Now()
+		request.NotBefore, request.NotAfter = now.Add(-2*time.Hour), now.Add(-time.Hour)
+	}
+	pair, err := r.CA.Issue(request)
+	if err != nil || !c.Mismatched {
+		return pair, err
+	}
+	other, err := r.CA.Issue(request)
+	return pki.Pair{Cert: pair.Cert, Key: other.Key}, err
 }

@@ -2,11 +2,13 @@ package scenario
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
 
 	"contour.example/harness/address"
+	"contour.example/harness/backend"
 	"contour.example/harness/kube"
 	"contour.example/harness/pki"
 	"contour.example/harness/poll"
@@ -26,11 +28,13 @@ type Env struct {
 	CA *pki.Authority
 	// Timeout is for one expectation; DefaultTimeout if 0.
 	Timeout time.Duration
+	// CleanUp, if set, gets what undoes a scenario, to be called later; otherwise it is undone when it ends.
+	CleanUp func(undo func(context.Context) error)
 	// Logf gets a line for each step; nil is silent.
 	Logf func(format string, args ...any)
 }
 
-// Run runs a scenario in a namespace of its own and deletes what it applied.
+// Run runs a scenario in a namespace of its own and, unless CleanUp is set, deletes what it applied.
 func (e Env) Run(ctx context.Context, s Scenario) (err error) {
 	if err := s.check(); err != nil {
 		return err
@@ -39,12 +43,18 @@ func (e Env) Run(ctx context.Context, s Scenario) (err error) {
 	if r.Timeout == 0 {
 		r.Timeout = DefaultTimeout
 	}
-	defer func() { err = errors.Join(err, r.cleanUp(context.WithoutCancel(ctx))) }()
-	if r.namespace, err = e.Kube.CreateNamespace(ctx, "scenario"); err != nil {
+	if e.CleanUp == nil {
+		defer func() { err = errors.Join(err, r.cleanUp(context.WithoutCancel(ctx))) }()
+	} else {
+		e.CleanUp(r.cleanUp)
+	}
+	if err := r.namespaces(ctx, s.Namespaces); err != nil {
 		return err
 	}
-	r.applied = append(r.applied, Target{APIVersion: "v1", Kind: "Namespace", Name: r.namespace}.ref(""))
-	s, err = s.expand(map[string]string{"NAMESPACE": r.namespace, "DOMAIN": r.namespace + ".example"})
+	s, err = s.expand(map[string]string{
+		"NAMESPACE": r.namespace, "DOMAIN": r.namespace + ".example",
+		"CA_BASE64": base64.StdEncoding.EncodeToString(r.CA.Cert),
+	})
 	if err != nil {
 		return err
 	}
@@ -64,11 +74,56 @@ type run struct {
 	Env
 	namespace string
 	applied   []kube.Ref
-	servers   []interface{ Close() error }
+	servers   []*backend.Server
+}
+
+// namespaces makes the scenario's own namespace and the others.
+func (r *run) namespaces(ctx context.Context, others []string) (err error) {
+	if r.namespace, err = r.Kube.CreateNamespace(ctx, "scenario"); err != nil {
+		return err
+	}
+	r.applied = append(r.applied, Target{APIVersion: "v1", Kind: "Namespace", Name: r.namespace}.ref(""))
+	for _, name := range others {
+		o := &kube.Object{}
+		o.SetAPIVersion("v1")
+		o.SetKind("Namespace")
+		o.SetName(r.in(name))
+		if err := r.apply(ctx, []*kube.Object{o}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// in is the full name of one of Scenario.Namespaces, or the scenario's own for "".
+func (r *run) in(name string) string {
+	if name == "" {
+		return r.namespace
+	}
+	return r.namespace + "-" + name
 }
 
 func (r *run) step(ctx context.Context, s Step) error {
 	start := time.Now()
+	if err := r.change(ctx, s); err != nil {
+		return err
+	}
+	if err := r.look(ctx, s); err != nil {
+		return err
+	}
+	if r.Logf != nil {
+		r.Logf("%s (%s)", s.Name, time.Since(start).Round(time.Millisecond))
+	}
+	return nil
+}
+
+// change does what the step does.
+func (r *run) change(ctx context.Context, s Step) error {
+	for _, refused := range s.Refused {
+		if err := r.refused(ctx, refused); err != nil {
+			return err
+		}
+	}
 	objects, err := kube.Parse(s.Apply)
 	if err != nil {
 		return err
@@ -81,8 +136,18 @@ func (r *run) step(ctx context.Context, s Step) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// look waits until all that the step expects has come true.
+func (r *run) look(ctx context.Context, s Step) error {
 	for _, q := range s.Requests {
 		if err := r.request(ctx, q); err != nil {
+			return err
+		}
+	}
+	for _, share := range s.Shares {
+		if err := r.share(ctx, share); err != nil {
 			return err
 		}
 	}
@@ -91,8 +156,10 @@ func (r *run) step(ctx context.Context, s Step) error {
 			return err
 		}
 	}
-	if r.Logf != nil {
-		r.Logf("%s (%s)", s.Name, time.Since(start).Round(time.Millisecond))
+	for _, e := range s.Events {
+		if err := r.event(ctx, e); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -116,20 +183,32 @@ func (r *run) request(ctx context.Context, q Request) error {
 			return wrong == "", wrong, nil
 		})
 	}
-	_, err = r.Traffic.Until(ctx, r.Timeout, ask, q.Want.wrong)
+	if q.Want.Closed {
+		return r.closed(ctx, ask)
+	}
+	before := r.received()
+	_, err = r.Traffic.Until(ctx, r.Timeout, ask, func(a traffic.Answer) string {
+		now := r.received()
+		attempts := now - before
+		before = now
+		if wrong := q.Want.wrong(a); wrong != "" {
+			return wrong
+		}
+		if q.Want.Attempts != 0 && attempts != q.Want.Attempts {
+			return fmt.Sprintf("%s after %d attempts, want %d", a, attempts, q.Want.Attempts)
+		}
+		return ""
+	})
 	return err
 }
 
-func (r *run) object(ctx context.Context, o Object) error {
-	ref := o.ref(r.namespace)
-	return poll.Until(ctx, r.Timeout, ref.String(), func(ctx context.Context) (bool, string, error) {
-		got, err := r.Kube.Get(ctx, ref)
-		if err != nil {
-			return false, err.Error(), nil
-		}
-		wrong := lacks("", o.Has, got.Object)
-		return wrong == "", wrong, nil
-	})
+// received is how many requests all backends of the scenario have got.
+func (r *run) received() int64 {
+	var n int64
+	for _, s := range r.servers {
+		n += s.Requests()
+	}
+	return n
 }
 
 // cleanUp deletes the objects, last first, and then ends the backends.

@@ -16,6 +16,8 @@ import (
 type Scenario struct {
 	// Name is a sentence: what the scenario shows.
 	Name string `json:"name"`
+	// Namespaces are made besides the scenario's own; the one that is called b here is ${NAMESPACE}-b.
+	Namespaces []string `json:"namespaces,omitempty"`
 	// Backends are started first; each is a Service of that name in the scenario's namespace.
 	Backends []Backend `json:"backends,omitempty"`
 	// Certificates are made first; each is a Secret of type kubernetes.io/tls, signed by Env.CA.
@@ -30,29 +32,53 @@ type Backend struct {
 	Port int `json:"port,omitempty"`
 	// Endpoints is how many servers, 1 if 0.
 	Endpoints int `json:"endpoints,omitempty"`
-	// Protocol is http (HTTP/1.1 and h2c; the default), https or tcp.
+	// Protocol is http (HTTP/1.1 and h2c; the default), https (signed by Env.CA, for the Service's names) or tcp.
 	Protocol string `json:"protocol,omitempty"`
 	// Annotations of the Service.
 	Annotations map[string]string `json:"annotations,omitempty"`
+	// Namespace is one of Scenario.Namespaces; "" is the scenario's own.
+	Namespace string `json:"namespace,omitempty"`
 }
 
 // Certificate is a TLS Secret.
 type Certificate struct {
 	Name  string   `json:"name"`
 	Hosts []string `json:"hosts"`
+	// Namespace is one of Scenario.Namespaces; "" is the scenario's own.
+	Namespace string `json:"namespace,omitempty"`
+	// Expired certificates ended an hour ago; Mismatched ones are with the key of another.
+	Expired    bool `json:"expired,omitempty"`
+	Mismatched bool `json:"mismatched,omitempty"`
 }
 
 // Step is a change and what becomes of it.
 type Step struct {
 	// Name is a sentence: what the step shows.
 	Name string `json:"name"`
+	// Refused is what the API server must refuse, before anything else is done.
+	Refused []Refused `json:"refused,omitempty"`
 	// Apply is manifests; objects without a namespace go to the scenario's.
 	Apply string `json:"apply,omitempty"`
 	// Delete is done after Apply.
 	Delete []Target `json:"delete,omitempty"`
-	// Requests and Objects are what shall be seen then.
+	// Requests, Shares, Objects and Events are what shall be seen then.
 	Requests []Request `json:"requests,omitempty"`
+	Shares   []Share   `json:"shares,omitempty"`
 	Objects  []Object  `json:"objects,omitempty"`
+	Events   []Event   `json:"events,omitempty"`
+}
+
+// expectations counts what the step looks at.
+func (s Step) expectations() int {
+	return len(s.Refused) + len(s.Requests) + len(s.Shares) + len(s.Objects) + len(s.Events)
+}
+
+// Refused is a manifest that the API server does not admit.
+type Refused struct {
+	// Apply is one object.
+	Apply string `json:"apply"`
+	// Message is part of the API server's answer.
+	Message string `json:"message"`
 }
 
 // Target names an object; without a namespace it is in the scenario's.
@@ -97,6 +123,28 @@ type Want struct {
 	RequestHeaders map[string]string `json:"requestHeaders,omitempty"`
 	// Body is part of the answer's body.
 	Body string `json:"body,omitempty"`
+	// Closed wants the connection closed instead of an answer, as it is when no host with TLS has the name.
+	Closed bool `json:"closed,omitempty"`
+	// Attempts is how many requests the scenario's backends got for it, those that were tried again included; 0 is any.
+	Attempts int64 `json:"attempts,omitempty"`
+}
+
+// Share says how many of many equal requests each backend answers.
+type Share struct {
+	// URL is http://host/path.
+	URL string `json:"url"`
+	// Requests is how many are sent, one after the other.
+	Requests int `json:"requests"`
+	// Backends are percentages by name. One that is named must answer within 10 of its percentage, another one never; 0 is never too.
+	Backends map[string]float64 `json:"backends"`
+}
+
+// Event is a warning about an object that shall be among the Events of its namespace.
+type Event struct {
+	Target `json:",inline"`
+	Reason string `json:"reason"`
+	// Note is part of its text.
+	Note string `json:"note"`
 }
 
 // Object is an object and what it shall have.
@@ -135,11 +183,11 @@ func (s Scenario) check() error {
 		return fmt.Errorf("scenario %q: needs a name and steps", s.Name)
 	}
 	for i, step := range s.Steps {
-		if len(step.Requests)+len(step.Objects) == 0 {
+		if step.expectations() == 0 {
 			return fmt.Errorf("scenario %q: step %d expects nothing", s.Name, i+1)
 		}
 		for _, r := range step.Requests {
-			if r.Want.Status == 0 && !r.stream() {
+			if r.Want.Status == 0 && !r.Want.Closed && !r.stream() {
 				return fmt.Errorf("scenario %q: step %d: %s: wants no status", s.Name, i+1, r.URL)
 			}
 		}

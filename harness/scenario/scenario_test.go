@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -115,7 +116,7 @@ func TestStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := (&run{Env: Env{CA: ca}}).serverTLS("shop")
+	config, err := (&run{Env: Env{CA: ca}}).serverTLS("shop", "n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,5 +165,70 @@ func TestLacks(t *testing.T) {
 	want := object{"status": object{"conditions": []any{object{"type": "Valid", "status": "False"}}}}
 	if wrong := lacks("", want, got); !strings.Contains(wrong, ".status.conditions has no element like") {
 		t.Errorf("got %q", wrong)
+	}
+}
+
+func TestClosedConnections(t *testing.T) {
+	t.Parallel()
+	ca, err := pki.New("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := (&run{Env: Env{CA: ca}}).serverTLS("shop", "n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, secure := start(t, backend.HTTP, nil), start(t, backend.HTTP, config)
+	for client, closed := range map[traffic.Client]bool{plain: true, secure: false, {HTTPS: "127.0.0.1:1"}: false} {
+		r := &run{Env: Env{Traffic: client, Timeout: 100 * time.Millisecond}}
+		if err := r.request(t.Context(), Request{URL: "https://a/", Want: Want{Closed: true}}); (err == nil) != closed {
+			t.Errorf("%v: got %v, want closed: %v", client, err, closed)
+		}
+	}
+}
+
+func TestShares(t *testing.T) {
+	t.Parallel()
+	s := Share{Requests: 100, Backends: map[string]float64{"a": 75, "b": 25, "c": 0}}
+	for wrong, count := range map[string]map[string]int{
+		"":                                     {"a": 80, "b": 20},
+		`backend "a" answers 86 %, want 75 %`:  {"a": 86, "b": 14},
+		`backend "b" answers 0 %, want 25 %`:   {"a": 80},
+		`backend "" answers 1 %, want 0 %`:     {"": 1, "a": 75, "b": 24},
+		`backend "c" answers 2 %, want 0 %`:    {"a": 75, "b": 23, "c": 2},
+		`backend "a" answers 100 %, want 75 %`: {"a": 100},
+	} {
+		if got := s.wrong(count); got != wrong {
+			t.Errorf("%v: got %q, want %q", count, got, wrong)
+		}
+	}
+}
+
+func TestCertificatesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+	ca, err := pki.New("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &run{Env: Env{CA: ca}}
+	pair := func(c Certificate) (tls.Certificate, error) {
+		c.Name, c.Hosts = "cert", []string{"a.example"}
+		p, err := r.pair(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.TLS()
+	}
+	if good, err := pair(Certificate{}); err != nil || good.Leaf.NotAfter.Before(time.Now()) {
+		t.Errorf("a certificate cannot be used: %v", err)
+	}
+	if expired, err := pair(Certificate{Expired: true}); err != nil || expired.Leaf.NotAfter.After(time.Now()) {
+		t.Errorf("a certificate has not expired: %v", err)
+	}
+	if _, err := pair(Certificate{Mismatched: true}); err == nil {
+		t.Error("certificate and key match")
+	}
+	if _, err := r.pair(Certificate{Name: "cert"}); err == nil {
+		t.Error("a certificate without hosts is made")
 	}
 }

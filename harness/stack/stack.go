@@ -37,6 +37,8 @@ type Options struct {
 	Contour string
 	// ServeArgs and EnvoyArgs are more arguments for all replicas and for Envoy.
 	ServeArgs, EnvoyArgs []string
+	// MayLog says whether a line that a controller logs as an error is expected; nil expects none.
+	MayLog func(line string) bool
 }
 
 // Stack is everything that runs.
@@ -56,7 +58,8 @@ type Stack struct {
 	// CA is for the certificates of tests.
 	CA *pki.Authority
 
-	started     int // replicas, those that were killed included
+	started     []string // logs of the replicas, those that were killed included
+	guest       bool     // of another stack's cluster
 	options     Options
 	listeners   controller.Listeners
 	credentials *controller.Credentials
@@ -64,17 +67,32 @@ type Stack struct {
 
 // Start returns when Envoy serves what the (still empty) cluster says.
 func Start(ctx context.Context, o Options) (*Stack, error) {
-	dir, err := os.MkdirTemp("", "contour-") // short, for the paths of unix sockets
-	if err != nil {
-		return nil, fmt.Errorf("stack: %w", err)
+	s := &Stack{options: o}
+	return s, s.start(ctx, s.claim, s.startCluster, s.startControllers, s.startEnvoy)
+}
+
+// Beside starts controllers and an Envoy in the same cluster that are for the
+// objects of one ingress class, and have a leader of their own. Stop it before s.
+func (s *Stack) Beside(ctx context.Context, class string, o Options) (*Stack, error) {
+	if o.Contour == "" {
+		o.Contour = s.options.Contour
 	}
-	s := &Stack{Dir: dir, options: o}
-	for _, step := range []func(context.Context) error{s.claim, s.startCluster, s.startControllers, s.startEnvoy} {
+	o.ServeArgs = append([]string{"--ingress-class-name=" + class, "--leader-election-resource-name=" + class}, o.ServeArgs...)
+	b := &Stack{options: o, guest: true, Cluster: s.Cluster, Kube: s.Kube}
+	return b, b.start(ctx, b.claim, b.startControllers, b.startEnvoy)
+}
+
+// start runs the steps in a directory of the stack's own; it leaves nothing running if one fails.
+func (s *Stack) start(ctx context.Context, steps ...func(context.Context) error) (err error) {
+	if s.Dir, err = os.MkdirTemp("", "contour-"); err != nil { // short, for the paths of unix sockets
+		return fmt.Errorf("stack: %w", err)
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("stack in %s: %w", dir, err), s.Stop())
+			return errors.Join(fmt.Errorf("stack in %s: %w", s.Dir, err), s.Stop())
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // claim takes addresses and makes credentials.
@@ -131,14 +149,14 @@ func (s *Stack) startControllers(ctx context.Context) (err error) {
 // AddController starts one more replica and returns when it is ready.
 func (s *Stack) AddController(ctx context.Context) (*controller.Controller, error) {
 	c, err := controller.Start(controller.Options{
-		Path: s.options.Contour, Name: "contour-" + strconv.Itoa(s.started),
+		Path: s.options.Contour, Name: "contour-" + strconv.Itoa(len(s.started)),
 		Kubeconfig: s.Cluster.Kubeconfig, Dir: s.Dir, Namespace: Namespace,
 		Credentials: s.credentials, Listeners: s.listeners, Args: s.options.ServeArgs,
 	}, s.Addresses)
 	if err != nil {
 		return nil, err
 	}
-	s.started++
+	s.started = append(s.started, c.Log())
 	s.Controllers = append(s.Controllers, c)
 	if err := c.Ready(ctx); err != nil {
 		return nil, err
@@ -187,12 +205,13 @@ func (s *Stack) Scenarios(logf func(string, ...any)) scenario.Env {
 	return scenario.Env{Kube: s.Kube, Traffic: s.Traffic, Addresses: s.Addresses, CA: s.CA, Logf: logf}
 }
 
-// Check says whether what should still run does, and whether Envoy refused anything.
+// Check says whether what should still run does, whether Envoy refused anything, and whether a controller logged an error.
 func (s *Stack) Check(ctx context.Context) error {
 	var errs []error
 	for _, c := range s.Controllers {
 		errs = append(errs, c.Err())
 	}
+	errs = append(errs, s.checkLogs())
 	if !s.Envoy.Running() {
 		return errors.Join(append(errs, errors.New("envoy ended"), s.Envoy.Err())...)
 	}
@@ -215,7 +234,7 @@ func (s *Stack) Stop() error {
 	if s.Relay != nil {
 		errs = append(errs, s.Relay.Close())
 	}
-	if s.Cluster != nil {
+	if s.Cluster != nil && !s.guest {
 		errs = append(errs, s.Cluster.Stop())
 	}
 	if s.Addresses != nil {

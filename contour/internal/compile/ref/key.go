@@ -1,6 +1,8 @@
 package ref
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
@@ -24,6 +26,20 @@ func rsaBits(c *x509.Certificate) int {
 		return k.N.BitLen()
 	}
 	return 0
+}
+
+// ecdsaProblem says why Envoy could not use an ECDSA certificate, as the end of a sentence; "" if it can, or for other keys.
+func ecdsaProblem(c *x509.Certificate) string {
+	k, ok := c.PublicKey.(*ecdsa.PublicKey)
+	switch {
+	case !ok:
+		return ""
+	case k.Curve == elliptic.P224():
+		return "on the curve P-224, which Envoy does not know"
+	case c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0:
+		return "whose key usage does not allow digital signatures"
+	}
+	return ""
 }
 
 // reasonOf is the text of an error of crypto/tls or crypto/x509 without the package's name.

@@ -1,6 +1,7 @@
 package ref
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +58,12 @@ func pemOf(kind string, der []byte) []byte {
 
 func ecdsaKey(t *testing.T) crypto.Signer {
 	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	return ecdsaKeyOn(t, elliptic.P256())
+}
+
+func ecdsaKeyOn(t *testing.T, curve elliptic.Curve) crypto.Signer {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +82,13 @@ func rsaKey(t *testing.T, bits int) crypto.Signer {
 // pair makes a self-signed certificate for the key.
 func pair(t *testing.T, name string, key crypto.Signer) (cert, keyPEM []byte) {
 	t.Helper()
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)}
+	return pairFor(t, name, key, 0)
+}
+
+// pairFor makes one for some uses of the key only.
+func pairFor(t *testing.T, name string, key crypto.Signer, usage x509.KeyUsage) (cert, keyPEM []byte) {
+	t.Helper()
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour), KeyUsage: usage}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	if err != nil {
 		t.Fatal(err)
@@ -106,6 +119,10 @@ func TestServingSecretAcceptsWhatEnvoyAccepts(t *testing.T) {
 	other, _ := pair(t, "b.example", ecdsaKey(t))
 	nameless, namelessKey := pair(t, "", ecdsaKey(t))
 	weak, weakKey := pair(t, "weak.example", rsaKey(t, 1024))
+	p224, p224Key := pair(t, "p224.example", ecdsaKeyOn(t, elliptic.P224()))
+	p521, p521Key := pair(t, "p521.example", ecdsaKeyOn(t, elliptic.P521()))
+	signing, signingKey := pairFor(t, "signing.example", ecdsaKey(t), x509.KeyUsageCertSign)
+	headers := bytes.Replace(cert, []byte("CERTIFICATE-----\n"), []byte("CERTIFICATE-----\nX: y\n\n"), 1)
 	both := func(c, k []byte) map[string][]byte { return map[string][]byte{"tls.crt": c, "tls.key": k} }
 	for _, c := range []struct {
 		name string
@@ -122,6 +139,14 @@ func TestServingSecretAcceptsWhatEnvoyAccepts(t *testing.T) {
 		{"mismatch", corev1.SecretTypeTLS, both(other, key), "cannot be used together"},
 		{"garbage", corev1.SecretTypeTLS, both([]byte("x"), key), "cannot be used together"},
 		{"nameless", corev1.SecretTypeTLS, both(nameless, namelessKey), "without a common name"},
+		{"chain", corev1.SecretTypeTLS, both(slices.Concat([]byte("subject: a\n"), cert, other, []byte("end\n")), key), ""},
+		{"key-in-chain", corev1.SecretTypeTLS, both(slices.Concat(cert, key), key), ""},
+		{"garbage-in-chain", corev1.SecretTypeTLS, both(slices.Concat(cert, pemOf("CERTIFICATE", []byte("x"))), key), "does not parse"},
+		{"half-a-chain", corev1.SecretTypeTLS, both(slices.Concat(cert, []byte("-----BEGIN CERTIFICATE-----\nMII")), key), "not complete"},
+		{"headers", corev1.SecretTypeTLS, both(headers, key), "PEM headers"},
+		{"p224", corev1.SecretTypeTLS, both(p224, p224Key), "P-224"},
+		{"p521", corev1.SecretTypeTLS, both(p521, p521Key), ""},
+		{"signing", corev1.SecretTypeTLS, both(signing, signingKey), "digital signatures"},
 		{"weak", corev1.SecretTypeTLS, both(weak, weakKey), "1024 bits"},
 	} {
 		w.secret(c.name, c.typ, c.data)
@@ -135,6 +160,32 @@ func TestServingSecretAcceptsWhatEnvoyAccepts(t *testing.T) {
 	}
 	if f := w.serving("ns", "absent"); f == nil || f.Problem != NotFound {
 		t.Errorf("absent: %+v", f)
+	}
+}
+
+func TestCASecretAcceptsWhatEnvoyAccepts(t *testing.T) {
+	w := newWorld(t)
+	ca, key := pair(t, "ca.example", ecdsaKey(t))
+	for name, c := range map[string]struct {
+		data []byte
+		want string // part of the message; "" accepts
+	}{
+		"one":     {ca, ""},
+		"two":     {slices.Concat([]byte("subject: a\n"), ca, ca), ""},
+		"none":    {nil, "has no ca.crt"},
+		"text":    {[]byte("x"), "has no certificate"},
+		"key":     {slices.Concat(ca, key), "a block of type"},
+		"garbage": {slices.Concat(ca, pemOf("CERTIFICATE", []byte("x"))), "does not parse"},
+		"half":    {slices.Concat(ca, []byte("-----BEGIN CERTIFICATE-----\nMII")), "not complete"},
+	} {
+		w.secret(name, corev1.SecretTypeOpaque, map[string][]byte{"ca.crt": c.data})
+		f := ask(w, func(r *memo.Reader) *Failure { return w.ref.CASecret(r, "ns", kobj.Name{Namespace: "ns", Name: name}) })
+		switch {
+		case c.want == "" && f != nil:
+			t.Errorf("%s: refused: %s", name, f.Message)
+		case c.want != "" && (f == nil || f.Problem != Invalid || !strings.Contains(f.Message, c.want)):
+			t.Errorf("%s: got %+v, want %q", name, f, c.want)
+		}
 	}
 }
 
@@ -195,8 +246,11 @@ func TestServicePort(t *testing.T) {
 		"projectcontour.io/upstream-protocol.tls": "8443, secure", "projectcontour.io/max-requests": "7", "projectcontour.io/max-retries": "many",
 	}}}
 	svc.Spec.Ports = []corev1.ServicePort{
-		{Name: "web", Port: 80}, {Name: "grpc", Port: 81, AppProtocol: &h2c}, {Name: "secure", Port: 444},
-		{Name: "odd", Port: 8443, AppProtocol: &odd}, {Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
+		{Name: "web", Port: 80},
+		{Name: "grpc", Port: 81, AppProtocol: &h2c},
+		{Name: "secure", Port: 444},
+		{Name: "odd", Port: 8443, AppProtocol: &odd},
+		{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
 	}
 	w.store.Apply([]store.Change{{Key: kobj.Of(kobj.Service, "ns", "s"), Object: svc}})
 	for port, want := range map[int32]ir.Protocol{80: ir.ProtocolHTTP1, 81: ir.ProtocolH2C, 444: ir.ProtocolTLS, 8443: ir.ProtocolHTTP1} {

@@ -3,7 +3,6 @@ package ref
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/pem"
 	"time"
 
@@ -149,12 +148,18 @@ func parseCertificate(n kobj.Name, chain, key []byte) certificate {
 	if err != nil {
 		return certificate{failure: failure(Invalid, "Secret %q has a certificate and key that cannot be used together: %s.", n, reasonOf(err))}
 	}
+	if problem := checkPEM(chain); problem != "" {
+		return certificate{failure: failure(Invalid, "Secret %q %s in %s.", n, problem, corev1.TLSCertKey)}
+	}
 	leaf := pair.Leaf
 	if leaf.Subject.CommonName == "" && len(leaf.DNSNames)+len(leaf.IPAddresses)+len(leaf.URIs)+len(leaf.EmailAddresses) == 0 {
 		return certificate{failure: failure(Invalid, "Secret %q has a certificate without a common name or subject alternative name.", n)}
 	}
 	if bits := rsaBits(leaf); bits > 0 && bits < 2048 {
 		return certificate{failure: failure(Invalid, "Secret %q has an RSA key of %d bits, fewer than the 2048 that Envoy accepts.", n, bits)}
+	}
+	if problem := ecdsaProblem(leaf); problem != "" {
+		return certificate{failure: failure(Invalid, "Secret %q has an ECDSA certificate %s.", n, problem)}
 	}
 	return certificate{chain: chain, key: key, notAfter: leaf.NotAfter}
 }
@@ -170,16 +175,16 @@ func (x *Resolver) deriveBundle(r *memo.Reader, n kobj.Name) bundle {
 	}
 	found := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
+		if block.Type != certificateBlock {
 			return bundle{failure: failure(Invalid, "Secret %q has a block of type %q in %s.", n, block.Type, CAKey)}
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return bundle{failure: failure(Invalid, "Secret %q has a certificate in %s that does not parse: %s.", n, CAKey, reasonOf(err))}
 		}
 		found++
 	}
 	if found == 0 {
 		return bundle{failure: failure(Invalid, "Secret %q has no certificate in %s.", n, CAKey)}
+	}
+	if problem := checkPEM(data); problem != "" {
+		return bundle{failure: failure(Invalid, "Secret %q %s in %s.", n, problem, CAKey)}
 	}
 	return bundle{pem: data}
 }

@@ -1,8 +1,8 @@
 // Package regex says whether Envoy can use a regular expression that stands in an object.
 //
 // Users write RE2 and Envoy compiles RE2, but this program has only Go's dialect of it: the
-// package bridges the difference, which is the size of programs and the names of Unicode
-// classes. It refuses rather too much than too little, since Envoy would refuse the whole host.
+// package bridges the difference, which is the size of programs, the names of Unicode
+// classes, and that Envoy's characters are bytes. It refuses rather too much than too little, since Envoy would refuse the whole host.
 package regex
 
 import (
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,6 +34,12 @@ func Problem(expr string) string {
 		}
 		return "does not compile"
 	}
+	if wideEscape(expr) {
+		return "has an escape sequence for a character above \\xFF, which Envoy does not know"
+	}
+	if _, err := regexp.Compile(bytewise(expr)); err != nil {
+		return "does not compile with bytes for characters, as it is in Envoy"
+	}
 	if name, ok := foreignClass(expr); ok {
 		return fmt.Sprintf("uses the character class %q, which Envoy does not know", shortened(name))
 	}
@@ -40,6 +47,40 @@ func Problem(expr string) string {
 		return "compiles to too large a program"
 	}
 	return ""
+}
+
+// wideEscape reports whether the expression has an escape sequence for a character that is no byte, as in \x{100} and \777.
+func wideEscape(expr string) bool {
+	for i := 0; i < len(expr)-1; i++ {
+		if expr[i] != '\\' {
+			continue
+		}
+		i++
+		if escaped(expr[i:]) > 0xFF {
+			return true
+		}
+	}
+	return false
+}
+
+// escaped is the number of the character that s, which follows a backslash, begins with; 0 if it begins with no number.
+func escaped(s string) uint64 {
+	if rest, ok := strings.CutPrefix(s, "x{"); ok {
+		digits, _, _ := strings.Cut(rest, "}")
+		n, _ := strconv.ParseUint(digits, 16, 32) // what is no number does not compile either
+		return n
+	}
+	n, _ := strconv.ParseUint(s[:min(len(s), 3)], 8, 32)
+	return n
+}
+
+// bytewise is the expression with each of its bytes as a character.
+func bytewise(expr string) string {
+	runes := make([]rune, len(expr))
+	for i := range len(expr) {
+		runes[i] = rune(expr[i])
+	}
+	return string(runes)
 }
 
 // foreignClass finds the name of a Unicode class, as in \pN or \p{Greek}, that only Go knows.

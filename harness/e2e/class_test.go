@@ -1,0 +1,89 @@
+//go:build local
+
+package e2e
+
+import (
+	"testing"
+
+	"contour.example/harness/kube"
+	"contour.example/harness/scenario"
+	"contour.example/harness/stack"
+	"contour.example/harness/traffic"
+)
+
+// Two controllers share a cluster: each serves its ingress class and leaves the other's objects alone. The second one also
+// accepts roots only where --root-namespaces says; elsewhere a root is invalid, but its namespace can be delegated to.
+func TestClassesAndRootNamespaces(t *testing.T) {
+	const class, allowed = "second", "roots-allowed"
+	s := beside(t, class, stack.Options{ServeArgs: []string{"--root-namespaces=other," + allowed}})
+	namespace := &kube.Object{}
+	namespace.SetAPIVersion("v1")
+	namespace.SetKind("Namespace")
+	namespace.SetName(allowed)
+	roots, others := &fixture{t: t, s: s, namespace: allowed}, newFixture(t, s)
+	others.applyObjects(namespace)
+	for _, f := range []*fixture{roots, others} {
+		f.service("shop", f.server("shop-of-"+f.namespace, "0"))
+		f.apply(`
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: root}
+spec:
+  ingressClassName: %s
+  virtualhost: {fqdn: %s.example}
+  includes: [{name: child, namespace: %s, conditions: [{prefix: /child}]}]
+  routes: [{services: [{name: shop, port: 80}]}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: i, annotations: {projectcontour.io/ingress.class: %[1]s}}
+spec:
+  rules:
+  - host: i.%[2]s.example
+    http:
+      paths: [{path: /, pathType: Prefix, backend: {service: {name: shop, port: {number: 80}}}}]
+`, class, f.namespace, others.namespace)
+	}
+	others.apply(`
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: child}
+spec:
+  ingressClassName: %s
+  routes: [{services: [{name: shop, port: 80}]}]
+`, class)
+	roots.answered(traffic.Request{Host: allowed + ".example"}, "shop-of-"+allowed)
+	roots.answered(traffic.Request{Host: allowed + ".example", Path: "/child"}, "shop-of-"+others.namespace)
+	roots.answered(traffic.Request{Host: "i." + others.namespace + ".example"}, "shop-of-"+others.namespace)
+	roots.status(traffic.Request{Host: others.namespace + ".example"}, 404)
+	first := fixture{t: t, s: shared}
+	first.status(traffic.Request{Host: allowed + ".example"}, 404)
+	first.status(traffic.Request{Host: "i." + others.namespace + ".example"}, 404)
+	proxy := func(namespace, name string, status map[string]any) scenario.Object {
+		return scenario.Object{
+			Target: scenario.Target{APIVersion: "projectcontour.io/v1", Kind: "HTTPProxy", Name: name, Namespace: namespace},
+			Has:    map[string]any{"status": status},
+		}
+	}
+	roots.runSteps(scenario.Step{
+		Name: "only the root outside of the root namespaces is invalid",
+		Objects: []scenario.Object{
+			proxy(allowed, "root", map[string]any{"currentStatus": "valid"}),
+			proxy(others.namespace, "child", map[string]any{"currentStatus": "valid"}),
+			proxy(others.namespace, "root", map[string]any{"currentStatus": "invalid", "conditions": []any{map[string]any{
+				"errors": []any{map[string]any{"type": "RootNamespaceError", "reason": "RootProxyNotAllowedInNamespace"}},
+			}}}),
+		},
+	})
+}
+
+// beside runs another controller and Envoy in the shared cluster for one test, which checks at its end that they are well.
+func beside(t *testing.T, class string, o stack.Options) *stack.Stack {
+	t.Helper()
+	s, err := shared.Beside(t.Context(), class, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopAtEnd(t, s)
+	return s
+}

@@ -1,0 +1,155 @@
+//go:build local
+
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/harness/controller"
+	"contour.example/harness/load"
+	"contour.example/harness/poll"
+	"contour.example/harness/stack"
+	"contour.example/harness/traffic"
+)
+
+// A controller that starts anew, after a crash or a SIGTERM, sends an Envoy that is configured already nothing
+// at all, and requests go on all the while. The next change costs what it costs any other time.
+func TestRestartSendsNothing(t *testing.T) {
+	const proxies, withTLS = 200, 20
+	s := beside(t, "restart", stack.Options{})
+	f := newFixture(t, s)
+	f.service("shop", f.server("shop", "0"))
+	f.service("next", f.server("next", "0"))
+	f.proxies(proxies, withTLS)
+	l := load.Start(t.Context(), load.Options{
+		Client: s.Traffic, Request: traffic.Request{Host: restartHost(withTLS)}, Rate: 100,
+		Check: func(a traffic.Answer) string {
+			if a.Backend() == "" {
+				return a.String()
+			}
+			return ""
+		},
+	})
+	for _, end := range []struct {
+		name string
+		by   func(*controller.Controller) error
+	}{
+		{"crash", s.KillController},
+		{"SIGTERM", func(c *controller.Controller) error {
+			return errors.Join(c.Stop(takeover), c.Err(), s.KillController(c))
+		}},
+	} {
+		f.settled()
+		before := f.dump()
+		if err := end.by(s.Controllers[0]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.AddController(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		waitForStream(t, s)
+		f.settled()
+		if n := f.sent(); n != 0 {
+			t.Errorf("%s: %d resources were sent to an Envoy that has them", end.name, n)
+		}
+		if diff := cmp.Diff(before, f.dump()); diff != "" {
+			t.Errorf("%s: Envoy's configuration changed (-before +after):\n%s", end.name, diff)
+		}
+		f.oneChange(end.name)
+	}
+	report := l.Stop()
+	t.Log(report)
+	if report.Failed() > 0 || report.OK == 0 {
+		t.Error("requests failed")
+	}
+}
+
+func restartHost(i int) string { return fmt.Sprintf("restart-%d.example", i) }
+
+// proxies makes hosts, the first ones with TLS, and returns when all are served.
+func (f *fixture) proxies(n, withTLS int) {
+	f.t.Helper()
+	var manifests strings.Builder
+	for i := range n {
+		tls := ""
+		if i < withTLS {
+			f.certificate(fmt.Sprintf("cert-%d", i), restartHost(i))
+			tls = fmt.Sprintf(", tls: {secretName: cert-%d}", i)
+		}
+		manifests.WriteString(restartProxy(i, tls, "shop"))
+	}
+	f.apply("%s", manifests.String())
+	for i := range n {
+		ask := traffic.Request{Host: restartHost(i)}
+		if i < withTLS {
+			ask.TLS = &traffic.TLS{}
+		}
+		f.answered(ask, "shop")
+	}
+}
+
+func restartProxy(i int, tls, service string) string {
+	return fmt.Sprintf(`
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: proxy-%d}
+spec:
+  ingressClassName: restart
+  virtualhost: {fqdn: %s%s}
+  routes:
+  - services: [{name: shop, port: 80}]
+  - {conditions: [{prefix: /next}], services: [{name: %s, port: 80}]}
+  - {conditions: [{prefix: /other}], services: [{name: next, port: 80}]}
+---
+`, i, restartHost(i), tls, service)
+}
+
+// oneChange moves a route of a host with TLS, which has a route table of its own, to and fro.
+func (f *fixture) oneChange(name string) {
+	f.t.Helper()
+	sent := f.sent()
+	ask := traffic.Request{Host: restartHost(0), Path: "/next", TLS: &traffic.TLS{}}
+	f.apply("%s", restartProxy(0, ", tls: {secretName: cert-0}", "next"))
+	f.answered(ask, "next")
+	if n := f.sent() - sent; n != 1 {
+		f.t.Errorf("%s: the next change of a route sent %d resources, want 1", name, n)
+	}
+	f.apply("%s", restartProxy(0, ", tls: {secretName: cert-0}", "shop"))
+	f.answered(ask, "shop")
+}
+
+// settled returns when Envoy has not been updated for a while.
+func (f *fixture) settled() {
+	f.t.Helper()
+	const quiet = 50 // looks
+	var last map[string]int64
+	same := 0
+	err := poll.Until(f.t.Context(), takeover, "settled configuration", func(context.Context) (bool, string, error) {
+		now := f.updates("")
+		if cmp.Equal(last, now) {
+			same++
+		} else {
+			last, same = now, 0
+		}
+		return same >= quiet, "still changing", nil
+	})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// dump is Envoy's configuration with the time of each update.
+func (f *fixture) dump() string {
+	f.t.Helper()
+	dump, err := f.s.Envoy.ConfigDump(f.t.Context())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(dump)
+}
