@@ -11,6 +11,7 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"contour.example/contour/internal/compile"
@@ -141,7 +142,7 @@ func (p *Pipeline) expire(ends map[kobj.Name]time.Time) bool {
 func (p *Pipeline) blame() {
 	said := map[kobj.Key][]report.Diagnostic{}
 	for _, rej := range p.table.Rejections() {
-		for _, k := range rej.Origins {
+		for _, k := range p.answerable(rej) {
 			said[k] = append(said[k], report.Diagnostic{
 				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
 				Message: "Envoy refused " + describe(rej) + ": " + rej.Message,
@@ -158,6 +159,16 @@ func (p *Pipeline) blame() {
 			delete(p.blamed, k)
 		}
 	}
+}
+
+// answerable are the objects to tell of a rejection: those that it was made of if they have a status or Events,
+// else those that use them.
+func (p *Pipeline) answerable(r table.Rejection) []kobj.Key {
+	told := func(k kobj.Key) bool { return k.Kind == kobj.HTTPProxy || k.Kind == kobj.Ingress }
+	if len(r.Origins) == 0 || slices.ContainsFunc(r.Origins, told) {
+		return r.Origins
+	}
+	return slices.DeleteFunc(p.table.Users(r.Ref), func(k kobj.Key) bool { return !told(k) })
 }
 
 func describe(r table.Rejection) string {

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"contour.example/contour/internal/kobj"
 )
 
 // Table is safe for concurrent use.
@@ -146,6 +148,32 @@ func (t *Table) Rejections() []Rejection {
 	}
 	slices.SortFunc(out, Rejection.Compare)
 	return out
+}
+
+// Users lists the objects behind what needs a resource, directly or through clusters, sorted: those to tell when
+// nobody looks at the object that the resource itself was made of.
+func (t *Table) Users(ref Ref) []kobj.Key {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var users []kobj.Key
+	t.eachUser(ref, func(e *entry, p *piece) {
+		users = append(users, p.origins...)
+		if e.ref.Type == Cluster {
+			t.eachUser(e.ref, func(_ *entry, p *piece) { users = append(users, p.origins...) })
+		}
+	})
+	return kobj.Sort(users)
+}
+
+// eachUser calls f for every wanted piece that needs the resource.
+func (t *Table) eachUser(ref Ref, f func(*entry, *piece)) {
+	for _, e := range t.entries {
+		for _, p := range e.want {
+			if slices.Contains(p.needs, ref) {
+				f(e, p)
+			}
+		}
+	}
 }
 
 // Get is the effective version of a resource, nil if there is none.

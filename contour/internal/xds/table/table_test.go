@@ -368,6 +368,22 @@ func TestObstacleIsNotAVerdict(t *testing.T) {
 	}
 }
 
+// A Secret or Service has no status: who needs what was made of it is to be told.
+func TestUsersOfAResource(t *testing.T) {
+	tab := New()
+	ca := Ref{Secret, "ca"}
+	service := simple(Cluster, "c", "cluster", ca)
+	service.Origins = []kobj.Key{kobj.Of(kobj.Service, "ns", "s")}
+	tab.Publish([]*Resource{simple(Secret, "ca", "bytes"), service, route("head", "a: one->c", "b: two", "d: three->c")}, nil)
+	proxy := func(name string) kobj.Key { return kobj.Of(kobj.HTTPProxy, "ns", name) }
+	if diff := cmp.Diff([]kobj.Key{proxy("a"), proxy("d")}, tab.Users(cluster("c"))); diff != "" {
+		t.Error("users of the cluster:", diff)
+	}
+	if diff := cmp.Diff([]kobj.Key{proxy("a"), proxy("d"), service.Origins[0]}, tab.Users(ca)); diff != "" {
+		t.Error("users of the secret:", diff)
+	}
+}
+
 func TestWatchSeesAPublishAsOneStep(t *testing.T) {
 	tab := New()
 	w := tab.Watch()
