@@ -9,6 +9,7 @@ package compile
 
 import (
 	"reflect"
+	"slices"
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/httpproxy"
@@ -108,11 +109,18 @@ func (c *Compile) addObjects(e *memo.Engine) {
 	memo.Drive(c.store.RootIngress, c.Objects)
 }
 
+// deriveRoot is what a root says, ordered by host: one Ingress may name thousands, and each looks for its own.
 func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
+	var root contrib.Root
 	if k.Kind == kobj.Ingress {
-		return ingress.Root(r, ingress.Env{Store: c.store, Ref: c.Ref}, k.Name)
+		root = ingress.Root(r, ingress.Env{Store: c.store, Ref: c.Ref}, k.Name)
+	} else {
+		root = httpproxy.Root(r, httpproxy.Env{Store: c.store, Ref: c.Ref}, k.Name)
 	}
-	return httpproxy.Root(r, httpproxy.Env{Store: c.store, Ref: c.Ref}, k.Name)
+	slices.SortStableFunc(root.Contributions, func(a, b contrib.Contribution) int {
+		return compareHosts(hostname(a.Key), hostname(b.Key))
+	})
+	return root
 }
 
 // rescueRoot keeps what a root last contributed when its derivation failed, and says so on the object.
@@ -136,14 +144,24 @@ func rescueRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Root
 func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 	var claims []*contrib.Contribution
 	for _, root := range c.claims.Get(r, hostname(k)) {
-		v := c.roots.Get(r, root)
-		for i := range v.Contributions {
-			if hostname(v.Contributions[i].Key) == hostname(k) {
-				claims = append(claims, &v.Contributions[i])
-			}
+		of := contributionsTo(c.roots.Get(r, root).Contributions, hostname(k))
+		for i := range of {
+			claims = append(claims, &of[i])
 		}
 	}
 	return merge(k, claims)
+}
+
+// contributionsTo is those of the sorted contributions that are to the hostname, on whatever listener.
+func contributionsTo(all []contrib.Contribution, host ir.HostKey) []contrib.Contribution {
+	from, _ := slices.BinarySearchFunc(all, host, func(c contrib.Contribution, host ir.HostKey) int {
+		return compareHosts(hostname(c.Key), host)
+	})
+	to := from
+	for to < len(all) && hostname(all[to].Key) == host {
+		to++
+	}
+	return all[from:to]
 }
 
 func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {

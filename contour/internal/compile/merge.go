@@ -18,7 +18,7 @@ func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	m := merger{key: k}
 	admitted := m.admit(claims)
 	for _, c := range admitted {
-		if c.Key == k && joins(c, admitted) {
+		if c.Key == k && joins(c, admitted) && m.open(c, admitted) {
 			m.add(c)
 		}
 	}
@@ -64,6 +64,20 @@ func joins(c *contrib.Contribution, all []*contrib.Contribution) bool {
 	return c.Key.Listener != ir.HTTPS || slices.ContainsFunc(all, func(o *contrib.Contribution) bool {
 		return o.Key == c.Key && o.Rank == c.Rank && o.TLS != nil
 	})
+}
+
+// open reports whether c may be served on its host: not where a stronger API asks for a protection of the whole
+// host, on whatever listener, that cannot be served.
+func (m *merger) open(c *contrib.Contribution, all []*contrib.Contribution) bool {
+	i := slices.IndexFunc(all, func(o *contrib.Contribution) bool { return o.Closed && o.Rank > c.Rank })
+	if i < 0 {
+		return true
+	}
+	m.report.Add(report.Diagnostic{
+		Object: c.Object, Type: typeOf(c.Object), Reason: report.FeatureNotSupported, Field: "spec",
+		Message: fmt.Sprintf("Nothing is served for host %q, which %s protects by what this version cannot serve.", m.key.Hostname, all[i].Object),
+	})
+	return false
 }
 
 func (m *merger) lostHost(loser, winner kobj.Key) {
@@ -114,13 +128,16 @@ func (m *merger) addRoute(object kobj.Key, r ir.Route) {
 }
 
 func (m *merger) conflict(loser kobj.Key, field, message string) {
-	t := report.TypeRoute
-	if loser.Kind == kobj.Ingress {
-		t = report.TypeIngress
-	}
 	m.report.Add(report.Diagnostic{
-		Object: loser, Severity: report.Warning, Type: t, Reason: report.RouteConflict, Field: field, Message: message,
+		Object: loser, Severity: report.Warning, Type: typeOf(loser), Reason: report.RouteConflict, Field: field, Message: message,
 	})
+}
+
+func typeOf(k kobj.Key) report.Type {
+	if k.Kind == kobj.Ingress {
+		return report.TypeIngress
+	}
+	return report.TypeRoute
 }
 
 // result is the virtual host, nil if nothing was admitted, or if nobody who wants TLS has a certificate.

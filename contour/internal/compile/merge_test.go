@@ -175,3 +175,32 @@ func TestPrecedence(t *testing.T) {
 		t.Errorf("order %v", got)
 	}
 }
+
+func TestContributionsToAHostname(t *testing.T) {
+	at := func(l ir.Listener, host string) contrib.Contribution {
+		return contrib.Contribution{Key: ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: host}}
+	}
+	all := []contrib.Contribution{at(ir.HTTP, "a"), at(ir.HTTP, "b"), at(ir.HTTPS, "b"), at(ir.HTTPS, "c")}
+	for host, want := range map[string]int{"": 0, "a": 1, "aa": 0, "b": 2, "c": 1, "d": 0} {
+		got := contributionsTo(all, ir.HostKey{Fleet: ir.DefaultFleet, Hostname: host})
+		if len(got) != want || slices.ContainsFunc(got, func(c contrib.Contribution) bool { return c.Key.Hostname != host }) {
+			t.Errorf("%q: %v, want %d", host, got, want)
+		}
+	}
+}
+
+// A protection of the host that cannot be served holds for the routes of a weaker API on every listener.
+func TestClosedHostHasNoRoutesOfAWeakerAPI(t *testing.T) {
+	for _, closedAt := range []ir.HostKey{plainKey, secureKey} {
+		proxy := claim(kobj.HTTPProxy, "proxy", 1, closedAt, route(ir.PathPrefix, "/p", 500))
+		proxy.Closed = true
+		ing := claim(kobj.Ingress, "ing", 9, plainKey, route(ir.PathPrefix, "/", 201))
+		h := merge(plainKey, []*contrib.Contribution{ing, proxy})
+		if h.VirtualHost != nil && slices.Contains(codes(h.VirtualHost), 201) {
+			t.Errorf("closed at %v: %v", closedAt, codes(h.VirtualHost))
+		}
+		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, told(h.Report)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}

@@ -88,14 +88,28 @@ func Drive[K, S comparable, V any](ix *Index[K, S], t *Table[K, V]) {
 
 // move takes k out of what it was found by and puts it into what it is found by.
 func (ix *Index[I, K]) move(k K, before, after []I) {
+	stays := among(after)
 	for _, i := range before {
-		if !slices.Contains(after, i) {
+		if !stays(i) {
 			ix.remove(i, k)
 		}
 	}
 	for _, i := range after {
 		ix.insert(i, k)
 	}
+}
+
+// among tells what is in the list, which has thousands of entries if a user's object names thousands of things.
+func among[I comparable](list []I) func(I) bool {
+	const short = 16
+	if len(list) <= short {
+		return func(i I) bool { return slices.Contains(list, i) }
+	}
+	set := make(map[I]bool, len(list))
+	for _, i := range list {
+		set[i] = true
+	}
+	return func(i I) bool { return set[i] }
 }
 
 func (ix *Index[I, K]) insert(i I, k K) {

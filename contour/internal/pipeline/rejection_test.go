@@ -43,10 +43,9 @@ func TestRejectionsAreToldByTheObjectsBehindThem(t *testing.T) {
 	sys := newSystem(t, config.Default())
 	sys.Step(changes)
 	for _, v := range sys.table.All() {
-		switch {
-		case v.Ref.Type == table.Cluster:
+		if v.Ref.Type == table.Cluster {
 			sys.table.Reject(v, "no such cluster")
-		case v.Ref.Type == table.Route:
+		} else {
 			sys.table.Accept([]*table.Version{v})
 		}
 	}

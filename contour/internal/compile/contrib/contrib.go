@@ -37,6 +37,8 @@ type Contribution struct {
 	Rank    Rank
 	// Exclusive: no two roots of this rank may share the host; the oldest has it alone.
 	Exclusive bool
+	// Closed: something that protects the whole host cannot be served, so nothing of a weaker rank may be served there.
+	Closed bool
 
 	// Routes in the order written. Of two with equal matches the later one counts.
 	Routes []ir.Route

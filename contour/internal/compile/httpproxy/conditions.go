@@ -38,6 +38,18 @@ func (c conditions) trivial() bool {
 	return len(c.headers) == 0 && len(c.query) == 0 && strings.Trim(c.path.Value, "/") == ""
 }
 
+// size is about how many bytes the conditions take.
+func (c conditions) size() int {
+	n := len(c.path.Value)
+	for _, h := range c.headers {
+		n += len(h.Name) + len(h.Value)
+	}
+	for _, q := range c.query {
+		n += len(q.Name) + len(q.Value)
+	}
+	return n
+}
+
 // match is the conditions as those of a route.
 func (c conditions) match() ir.Match {
 	m := ir.Match{Path: c.path, Headers: c.headers, Query: c.query}

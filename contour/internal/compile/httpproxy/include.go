@@ -2,6 +2,7 @@ package httpproxy
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -37,9 +38,10 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
 	spec, at := &p.spec.Includes[i], path("spec.includes").at(i)
 	merged, usable := p.includeConditions(i, above, seen)
 	child, found := p.target(spec.Namespace, spec.Name, at, report.TypeInclude)
-	if found && !p.charge(child.spec) {
+	if found && (!p.charge(child.spec) || !p.copies(child.spec, merged)) {
 		p.errorf(fault{report.TypeInclude, report.TooMany}, at,
-			"The host has more than %d routes and includes with those of %s.", maxParts, quoted(child.key.Name.String()))
+			"The host has more than %d routes and includes, or %d MiB of them, with those of %s.",
+			maxParts, maxCopied>>20, quoted(child.key.Name.String()))
 		found = false
 	}
 	switch {
@@ -94,12 +96,10 @@ func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, 
 
 // acyclic reports whether the proxy may include n: n is none of those that it was reached through, which are not too many.
 func (p *proxy) acyclic(n kobj.Name, at path, t report.Type) bool {
-	chain := n.String()
 	depth := 0
 	for q := p; q != nil; q = q.above {
-		chain = q.key.Name.String() + " -> " + chain
 		if q.key.Name == n {
-			p.errorf(fault{t, report.IncludeCreatesCycle}, at, "The inclusion closes a cycle: %s.", shorten(chain))
+			p.errorf(fault{t, report.IncludeCreatesCycle}, at, "The inclusion closes a cycle: %s.", shorten(p.chain(q, n)))
 			return false
 		}
 		depth++
@@ -111,13 +111,24 @@ func (p *proxy) acyclic(n kobj.Name, at path, t report.Type) bool {
 	return true
 }
 
-// shorten leaves out the middle of a long chain of inclusions.
-func shorten(chain string) string {
-	const ends = 4
-	if links := strings.Split(chain, " -> "); len(links) > 2*ends {
-		return strings.Join(links[:ends], " -> ") + " -> ... -> " + strings.Join(links[len(links)-ends:], " -> ")
+// chain is the inclusions from the proxy top, which p was reached through, down to p and on to n.
+func (p *proxy) chain(top *proxy, n kobj.Name) []string {
+	links := []string{n.String()}
+	for q := p; q != top; q = q.above {
+		links = append(links, q.key.Name.String())
 	}
-	return chain
+	links = append(links, top.key.Name.String())
+	slices.Reverse(links)
+	return links
+}
+
+// shorten leaves out the middle of a long chain of inclusions.
+func shorten(links []string) string {
+	const ends = 4
+	if n := len(links); n > 2*ends {
+		links = slices.Concat(links[:ends], []string{"..."}, links[n-ends:])
+	}
+	return strings.Join(links, " -> ")
 }
 
 // failing is a route that answers with an error.

@@ -3,12 +3,14 @@ package httpproxy
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/store"
@@ -84,6 +86,53 @@ func TestBomb(t *testing.T) {
 	if n := len(got[0].Contributions[0].Routes); n > maxParts || !slices.Contains(reasons(got[0]), report.TooMany) {
 		t.Errorf("%d routes and reasons %v", n, reasons(got[0]))
 	}
+}
+
+// TestHeavyBomb includes 100 KB of headers a thousand times, then routes a thousand times under 100 KB of conditions:
+// what is too much answers 502, the rest is served.
+func TestHeavyBomb(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 10_000)
+	heavy := direct("/")
+	heavy.ResponseHeadersPolicy = &contourv1.HeadersPolicy{}
+	var above []contourv1.MatchCondition
+	for i := range 10 {
+		name := fmt.Sprintf("x-%d", i)
+		heavy.ResponseHeadersPolicy.Set = append(heavy.ResponseHeadersPolicy.Set, contourv1.HeaderValue{Name: name, Value: long})
+		above = append(above, contourv1.MatchCondition{Header: &contourv1.HeaderMatchCondition{Name: name, Exact: long}})
+	}
+	var many []contourv1.Include
+	for i := range 1000 {
+		many = append(many, contourv1.Include{Name: "part", Conditions: []contourv1.MatchCondition{{Prefix: fmt.Sprintf("/%d", i)}}})
+	}
+	for name, c := range map[string]struct {
+		includes []contourv1.Include
+		routes   []contourv1.Route
+	}{
+		"text":       {many, []contourv1.Route{heavy}},
+		"conditions": {[]contourv1.Include{{Name: "part", Conditions: above}}, manyRoutes(1000)},
+	} {
+		got := newWorld(t, config.Default()).compile(t, []store.Change{
+			change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Includes: c.includes}),
+			change("part", contourv1.HTTPProxySpec{Routes: c.routes}),
+		})
+		if size := sizeOf(got[0].Contributions[0].Routes); size > 2*maxCopied || !slices.Contains(reasons(got[0]), report.TooMany) {
+			t.Errorf("%s: %d bytes and reasons %v", name, size, reasons(got[0]))
+		}
+	}
+}
+
+func sizeOf(routes []ir.Route) int {
+	n := 0
+	for _, r := range routes {
+		for _, h := range r.ResponseHeaders.Set {
+			n += len(h.Value)
+		}
+		for _, h := range r.Match.Headers {
+			n += len(h.Value)
+		}
+	}
+	return n
 }
 
 func TestDepth(t *testing.T) {

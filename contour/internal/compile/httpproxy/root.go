@@ -12,6 +12,7 @@
 package httpproxy
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,10 @@ import (
 
 // maxParts bounds the routes and includes under one root, counted each time they are reached.
 const maxParts = 50_000
+
+// maxCopied bounds the bytes that inclusion repeats under one root: without it a megabyte that is included ten
+// thousand times would be ten gigabytes.
+const maxCopied = 16 << 20
 
 // Env is what derivations of this package read from.
 type Env struct {
@@ -59,6 +64,7 @@ type compiler struct {
 	host   *contourv1.VirtualHost // of the root
 	report report.Report
 	parts  int // routes and includes reached so far, up to maxParts
+	copied int // bytes repeated by inclusion so far, up to maxCopied
 }
 
 // lookup finds an HTTPProxy of a class that is served.
@@ -87,6 +93,18 @@ func (c *compiler) charge(spec *contourv1.HTTPProxySpec) bool {
 	return true
 }
 
+// copies counts the bytes that an inclusion repeats before it is compiled, and reports whether they can be afforded:
+// the text of the included proxy, and for each of its parts the conditions that it is included under.
+func (c *compiler) copies(spec *contourv1.HTTPProxySpec, above conditions) bool {
+	text, err := json.Marshal(spec)
+	size := len(text) + (len(spec.Routes)+len(spec.Includes))*above.size()
+	if err != nil || c.copied+size > maxCopied {
+		return false
+	}
+	c.copied += size
+	return true
+}
+
 // proxy is one HTTPProxy as reached along one way of inclusion.
 type proxy struct {
 	*compiler
@@ -108,6 +126,7 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	add := func(l ir.Listener, c contrib.Contribution) {
 		c.Key = ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: hostname}
 		c.Object, c.Created, c.Rank, c.Exclusive = p.key, created, contrib.RankHTTPProxy, true
+		c.Closed = p.guarded()
 		out = append(out, c)
 	}
 	routes := p.rootRoutes()
@@ -120,6 +139,9 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 		add(ir.HTTPS, contrib.Contribution{TLS: tls, Routes: unwrap(routes)})
 	case tcp != nil:
 		add(ir.HTTPS, contrib.Contribution{TLS: tls, TCP: tcp})
+	}
+	if len(out) == 0 { // a fault of the root must not hand its host to a younger one
+		add(ir.HTTPS, contrib.Contribution{})
 	}
 	return out
 }

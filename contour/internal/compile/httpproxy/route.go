@@ -13,7 +13,7 @@ const maxBody = 4096
 type route struct {
 	ir.Route
 	insecure bool // it may be served without TLS as well
-	stopgap  bool // it answers for an inclusion that leads nowhere: any other route with an equal match counts instead
+	stopgap  bool // it answers in the place of what cannot be served: any other route with an equal match counts instead
 }
 
 // builder is the work on one route.
@@ -30,14 +30,14 @@ func (b *builder) reject(f fault, at path, format string, args ...any) {
 	b.broken = true
 }
 
-// route is the i-th route of the proxy, under the conditions of the inclusions above. There is none if its own conditions
-// cannot be used: it is not known then which requests should get an error.
+// route is the i-th route of the proxy, under the conditions of the inclusions above. There is none if no request can meet
+// both, or if its own conditions cannot be read: it is not known then which requests should get an error.
 func (p *proxy) route(i int, above conditions) (route, bool) {
 	b := &builder{proxy: p, at: path("spec.routes").at(i), spec: &p.spec.Routes[i]}
 	at := b.at.dot("conditions")
 	own, ok := p.conditions(b.spec.Conditions, at, report.TypeRoute)
 	if !ok {
-		return route{}, false
+		return p.unmatched(above)
 	}
 	all, ok := p.join(above, own, at, report.TypeRoute)
 	if !ok {
@@ -48,6 +48,17 @@ func (p *proxy) route(i int, above conditions) (route, bool) {
 	if b.broken {
 		rt.Route = p.failing(rt.Match, 500).Route
 	}
+	return rt, true
+}
+
+// unmatched stands for a route whose own conditions cannot be read, if it was included under some: the requests that were
+// delegated to it, as far as no other route is for them, must not fall through to those of the proxy that delegated them.
+func (p *proxy) unmatched(above conditions) (route, bool) {
+	if above.trivial() {
+		return route{}, false
+	}
+	rt := p.failing(above.match(), 500)
+	rt.stopgap = true
 	return rt, true
 }
 

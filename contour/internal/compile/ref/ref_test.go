@@ -253,7 +253,7 @@ func TestServicePort(t *testing.T) {
 		{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
 	}
 	w.store.Apply([]store.Change{{Key: kobj.Of(kobj.Service, "ns", "s"), Object: svc}})
-	for port, want := range map[int32]ir.Protocol{80: ir.ProtocolHTTP1, 81: ir.ProtocolH2C, 444: ir.ProtocolTLS, 8443: ir.ProtocolHTTP1} {
+	for port, want := range map[int32]ir.Protocol{80: ir.ProtocolHTTP1, 81: ir.ProtocolH2C, 444: ir.ProtocolTLS, 8443: ir.ProtocolTLS} {
 		got := ask(w, func(r *memo.Reader) ServicePort {
 			p, f := w.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
 			if f != nil {

@@ -64,7 +64,7 @@ func protocol(svc *corev1.Service, p *corev1.ServicePort) ir.Protocol {
 			return ir.ProtocolH2C
 		case "https":
 			return ir.ProtocolTLS
-		default:
+		case "http", "kubernetes.io/ws":
 			return ir.ProtocolHTTP1
 		}
 	}

@@ -12,10 +12,12 @@ import (
 )
 
 // statsListener serves Envoy's readiness and statistics, and nothing else of its admin interface: paths are
-// compared as a whole. It depends on no other resource, so it answers as soon as Envoy is connected.
+// compared as a whole. It depends on no other resource, so it answers as soon as Envoy is connected. It is left
+// out of the limit of connections: an Envoy that is full must not look dead, or its neighbours get its clients too.
 func statsListener(cfg config.Config) *table.Resource {
 	e := &encoder{}
 	l := listener(statsName, cfg.Stats)
+	l.IgnoreGlobalConnLimit = true
 	manager := &hcmv3.HttpConnectionManager{
 		StatPrefix: "stats",
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
