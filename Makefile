@@ -82,7 +82,6 @@ fix-format: ## Format Go files.
 
 fix-modules: ## Tidy go.mod and go.sum.
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
-	@go work sync
 
 .PHONY: clean
 clean: ## Remove what was built here (not the user's cache).

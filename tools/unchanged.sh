@@ -5,7 +5,7 @@ remedy=$1; shift
 paths=()
 while [ "$1" != "--" ]; do paths+=("$1"); shift; done
 shift
-sum() { find "${paths[@]}" -type f -print0 | sort -z | xargs -0 sha256sum; }
+sum() { for p in "${paths[@]}"; do [ ! -e "$p" ] || find "$p" -type f -print0; done | sort -z | xargs -0 sha256sum; }
 before=$(sum)
 "$@"
 if ! changed=$(diff <(echo "$before") <(sum)); then
