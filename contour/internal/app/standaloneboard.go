@@ -66,7 +66,7 @@ func (b *board) result(r pipeline.Result, seq uint64, rejections []table.Rejecti
 		n.seq, n.results, n.updated, n.refused = seq, true, n.updated+r.Published, rejections
 		for _, h := range r.Hosts {
 			n.hosts[h.Key] = nil
-			if h.New != nil {
+			if h.New != nil && !closed(*h.New) {
 				n.hosts[h.Key] = *h.New
 			}
 		}
@@ -78,6 +78,9 @@ func (b *board) result(r pipeline.Result, seq uint64, rejections []table.Rejecti
 		}
 	})
 }
+
+// closed reports whether the host is held only so that no other has it.
+func closed(v *ir.VirtualHost) bool { return v != nil && v.TLS != nil && v.TLS.Refused }
 
 // result is called by the pipeline.
 func (a *standalone) result(r pipeline.Result) {

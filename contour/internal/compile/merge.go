@@ -31,6 +31,7 @@ type merger struct {
 	key     ir.HostKey
 	host    ir.VirtualHost
 	tlsBy   kobj.Key
+	tlsRank contrib.Rank
 	taken   map[string]kobj.Key // by the text of a match: who has it
 	origins []kobj.Key
 	report  report.Report
@@ -97,12 +98,14 @@ func (m *merger) add(c *contrib.Contribution) {
 	}
 }
 
-// settleTLS takes over the TLS settings of the strongest contribution that has any. It reports whether
+// settleTLS takes over the TLS settings of the strongest contribution that has any; within an API those that can be
+// served are stronger than those that cannot. It reports whether
 // routes of c can be added: where a TCP proxy has the host they cannot.
 func (m *merger) settleTLS(c *contrib.Contribution) bool {
 	switch {
-	case m.host.TLS == nil:
-		m.host.TLS, m.host.TCP, m.tlsBy = c.TLS, c.TCP, c.Object
+	case m.host.TLS == nil || m.host.TLS.Refused && c.Rank == m.tlsRank && c.TLS != nil:
+		m.host.TLS, m.host.TCP, m.tlsBy, m.tlsRank = c.TLS, c.TCP, c.Object, c.Rank
+	case c.TLS != nil && c.TLS.Refused: // it has been told why
 	case c.TLS != nil && *c.TLS != *m.host.TLS:
 		m.conflict(c.Object, "spec.tls", fmt.Sprintf("The TLS settings of host %q are those of the older %s.", m.key.Hostname, m.tlsBy))
 	}
@@ -144,6 +147,9 @@ func typeOf(k kobj.Key) report.Type {
 func (m *merger) result() *ir.VirtualHost {
 	if len(m.origins) == 0 || m.key.Listener == ir.HTTPS && m.host.TLS == nil {
 		return nil
+	}
+	if m.host.TLS != nil && m.host.TLS.Refused {
+		m.host.Routes = nil
 	}
 	m.host.Key = m.key
 	m.host.Origins = kobj.Sort(m.origins)

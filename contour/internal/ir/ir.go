@@ -58,6 +58,7 @@ const (
 // TLS says how a listener treats TLS connections that ask for a hostname.
 type TLS struct {
 	Passthrough bool      // bytes go on undecrypted; the rest is empty then
+	Refused     bool      // connections are closed, so that no broader host answers for this one; the rest is empty then
 	Certificate kobj.Name // the Secret with certificate and key
 	Min, Max    TLSVersion
 }

@@ -32,6 +32,9 @@ func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
 		}
 		a.Certificate = certificate
 	}
+	if len(chain.GetFilters()) == 0 {
+		return Answer{Refused: true}, nil
+	}
 	if n := len(chain.GetFilters()); n != 1 {
 		return a, fmt.Errorf("filter chain %q has %d filters", chain.GetName(), n)
 	}

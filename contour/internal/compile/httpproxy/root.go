@@ -134,14 +134,12 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 		add(ir.HTTP, contrib.Contribution{Routes: p.plain(routes)})
 	}
 	switch {
-	case tls == nil:
-	case p.spec.TCPProxy == nil:
+	case tls != nil && p.spec.TCPProxy == nil:
 		add(ir.HTTPS, contrib.Contribution{TLS: tls, Routes: unwrap(routes)})
-	case tcp != nil:
+	case tls != nil && tcp != nil:
 		add(ir.HTTPS, contrib.Contribution{TLS: tls, TCP: tcp})
-	}
-	if len(out) == 0 { // a fault of the root must not hand its host to a younger one
-		add(ir.HTTPS, contrib.Contribution{})
+	case p.host.TLS != nil || p.spec.TCPProxy != nil: // the host is claimed all the same: neither a younger root nor a wildcard gets it
+		add(ir.HTTPS, contrib.Contribution{TLS: &ir.TLS{Refused: true}})
 	}
 	return out
 }

@@ -26,11 +26,14 @@ func (b *builder) readTLS() {
 		}
 		tls := b.serve(field, &b.ingress.Spec.TLS[i])
 		if tls == nil || !compatible {
-			continue
+			tls = &ir.TLS{Refused: true}
+		} else {
+			tls.Min, tls.Max = lowest, highest
 		}
-		tls.Min, tls.Max = lowest, highest
 		for _, name := range hosts {
-			b.host(name).tls = tls
+			if h := b.host(name); h.tls == nil || !tls.Refused {
+				h.tls = tls
+			}
 		}
 	}
 }

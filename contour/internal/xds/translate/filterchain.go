@@ -19,6 +19,7 @@ func filterChain(v *ir.VirtualHost, cfg config.Config) table.Part {
 	switch {
 	case v.TLS == nil:
 		e.refuse("a host of a TLS listener has no TLS settings")
+	case v.TLS.Refused: // no filters: Envoy closes the connection
 	case v.TLS.Passthrough && v.TCP == nil:
 		e.refuse("connections are to be passed through, but to no backend")
 	case v.TCP != nil:
@@ -28,7 +29,7 @@ func filterChain(v *ir.VirtualHost, cfg config.Config) table.Part {
 		chain.Filters = []*listenerv3.Filter{httpsManager(v.Key, cfg).filter(e)}
 		part.Needs = []table.Ref{{Type: table.Route, Name: routeTable(v.Key)}}
 	}
-	if v.TLS != nil && !v.TLS.Passthrough {
+	if terminates(v.TLS) {
 		chain.TransportSocket = downstreamTLS(e, *v.TLS, cfg, alpn(v)...)
 		part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(v.TLS.Certificate)})
 	}
@@ -36,6 +37,9 @@ func filterChain(v *ir.VirtualHost, cfg config.Config) table.Part {
 	part.Invalid = e.invalid()
 	return part
 }
+
+// terminates reports whether the listener decrypts the connections.
+func terminates(t *ir.TLS) bool { return t != nil && !t.Passthrough && !t.Refused }
 
 // serverName matches connections that ask for hostname; "*" matches any TLS connection.
 func serverName(hostname string) *listenerv3.FilterChainMatch {

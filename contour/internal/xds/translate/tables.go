@@ -86,7 +86,7 @@ func New(s Sources) *Tables {
 // indexHosts turns around what hosts say.
 func (t *Tables) indexHosts() {
 	t.routeTables = indexOf(t, "translate/route tables by name", func(v *ir.VirtualHost) []string {
-		if v.TCP != nil {
+		if v.TCP != nil || v.TLS != nil && v.TLS.Refused {
 			return nil
 		}
 		return []string{routeTable(v.Key)}
@@ -98,7 +98,7 @@ func (t *Tables) indexHosts() {
 		return []ir.Listener{v.Key.Listener}
 	})
 	t.certificates = indexOf(t, "translate/hosts by certificate", func(v *ir.VirtualHost) []secretKey {
-		if v.TLS == nil || v.TLS.Passthrough {
+		if !terminates(v.TLS) {
 			return nil
 		}
 		return []secretKey{{name: v.TLS.Certificate}}
