@@ -26,7 +26,7 @@ func accessLog(e *encoder, path, format string) []*accesslogv3.AccessLog {
 	}}
 }
 
-// jsonFields is the fields of a line in JSON and what Envoy puts there: the default set of spec 1.8.
+// jsonFields is the fields of a line in JSON and what Envoy puts there: the default set of Contour.
 func jsonFields() *structpb.Struct {
 	fields := map[string]*structpb.Value{}
 	for name, value := range map[string]string{

@@ -49,7 +49,7 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	}
 }
 
-// filters is the HTTP filters in the order of spec 2.13.
+// filters is the HTTP filters in Contour's order.
 func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	var filters []*hcmv3.HttpFilter
 	if h.checkSNI {

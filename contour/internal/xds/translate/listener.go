@@ -47,7 +47,7 @@ func listenerResource(e *encoder, l *listenerv3.Listener, needs ...table.Ref) *t
 	}
 }
 
-// listener binds a socket whose dead peers are noticed (spec 6.4).
+// listener binds a socket whose dead peers are noticed, with Contour's periods.
 func listener(name string, at config.Address) *listenerv3.Listener {
 	return &listenerv3.Listener{
 		Name:    name,

@@ -11,7 +11,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// tcpIdle is for how long a proxied connection may be silent (spec 2.7).
+// tcpIdle is for how long a proxied connection may be silent, as in Contour.
 const tcpIdle = 9001 * time.Second
 
 // tcpFilter is the network filter that forwards bytes.
