@@ -17,9 +17,11 @@ build: ## Build contour and envoybootstrap into bin/.
 	@mkdir -p $(BIN)
 	go build -o $(BIN)/ ./contour/cmd/contour ./envoybootstrap/cmd/envoybootstrap
 
-run: build ## Serve examples/quickstart with a real Envoy on 127.0.0.1:8080 and :8443.
-	@go build -o $(BIN)/demo ./harness/cmd/demo
-	@ENVOY="$$($(ASSETS) envoy)" exec $(BIN)/demo -contour $(BIN)/contour examples/quickstart
+run: ## Serve examples/quickstart with a real Envoy on 127.0.0.1:8080 and :8443.
+	@mkdir -p $(BIN)
+	@echo 'Building contour (some minutes the first time) ...'
+	@go build -o $(BIN)/ ./contour/cmd/contour ./harness/cmd/demo ./tools/cmd/assets
+	@ENVOY="$$($(BIN)/assets envoy)" exec $(BIN)/demo -contour $(BIN)/contour examples/quickstart
 
 assets: ## Get Envoy, and build etcd and kube-apiserver, into the user's cache.
 	@$(ASSETS) all
