@@ -5,6 +5,8 @@ package envoybootstrap
 import (
 	"context"
 	"crypto/tls"
+	"encoding/binary"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -32,7 +34,7 @@ type controller struct {
 type stream struct {
 	path  string
 	peer  string // common name of the client certificate
-	first string // bytes of the first read
+	first string // content of the first message
 }
 
 // option is what a test wants of its controller beside plain text on loopback.
@@ -129,14 +131,23 @@ func (c *controller) serve(w http.ResponseWriter, r *http.Request) {
 	if r.TLS != nil && len(r.TLS.PeerCertificates) > 0 {
 		s.peer = r.TLS.PeerCertificates[0].Subject.CommonName
 	}
-	first := make([]byte, 1<<20)
-	n, _ := r.Body.Read(first)
-	s.first = string(first[:n])
+	s.first = firstMessage(r.Body)
 	w.Header().Set("Content-Type", "application/grpc")
 	w.WriteHeader(http.StatusOK)
 	_ = http.NewResponseController(w).Flush() // a client that left is seen below
 	c.streams <- s
 	<-r.Context().Done()
+}
+
+// firstMessage reads one message of a gRPC stream: a flag, its length in four bytes, its content.
+func firstMessage(stream io.Reader) string {
+	head := make([]byte, 5)
+	if _, err := io.ReadFull(stream, head); err != nil {
+		return ""
+	}
+	content := make([]byte, min(binary.BigEndian.Uint32(head[1:]), 1<<20))
+	n, _ := io.ReadFull(stream, content) // what is missing shows in the content
+	return string(content[:n])
 }
 
 func (c *controller) goAway() {
