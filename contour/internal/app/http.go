@@ -50,7 +50,7 @@ func addProfiles(mux *http.ServeMux) {
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 }
 
-// serve listens on every socket and returns a function that runs until the context ends.
+// listen binds every socket and returns a function that runs until the context ends.
 func (h handlers) listen(ctx context.Context, log *slog.Logger) (run func(context.Context) error, err error) {
 	var servers []func(context.Context) error
 	for s, mux := range h {

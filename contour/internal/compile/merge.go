@@ -99,8 +99,8 @@ func (m *merger) add(c *contrib.Contribution) {
 }
 
 // settleTLS takes over the TLS settings of the strongest contribution that has any; within an API those that can be
-// served are stronger than those that cannot. It reports whether
-// routes of c can be added: where a TCP proxy has the host they cannot.
+// served are stronger than those that cannot. It reports whether routes of c can be added: where a TCP proxy has the
+// host they cannot.
 func (m *merger) settleTLS(c *contrib.Contribution) bool {
 	switch {
 	case m.host.TLS == nil || m.host.TLS.Refused && c.Rank == m.tlsRank && c.TLS != nil:

@@ -23,8 +23,6 @@ const (
 	Ingress                  Kind = "Ingress"
 	Service                  Kind = "Service"
 	Secret                   Kind = "Secret"
-	ConfigMap                Kind = "ConfigMap"
-	Namespace                Kind = "Namespace"
 	EndpointSlice            Kind = "EndpointSlice"
 )
 
