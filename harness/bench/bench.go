@@ -5,48 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/netip"
-	"slices"
-	"strings"
 	"time"
 
-	"k8s.io/client-go/rest"
-
 	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/target"
+	"contour.example/harness/pki"
 )
-
-// Target is what is measured.
-type Target struct {
-	// Config is a client of the API server without rate limits.
-	Config *rest.Config
-	// Envoy is host:port of its plain HTTP listener.
-	Envoy string
-	// EnvoyPID is 0 if unknown: no figures of its CPU and memory then.
-	EnvoyPID   int
-	Controller Controller
-	// Lifecycle restarts the controller; nil if that is not ours to do.
-	Lifecycle Lifecycle
-	// Backends are the addresses that two test backends shall listen on, as Envoy reaches them. Port 0 takes a free one.
-	Backends [2]netip.AddrPort
-	// Disposable says that nothing outlives the benchmark, so that nothing needs to be cleaned up.
-	Disposable bool
-}
-
-// Controller is a running controller.
-type Controller struct {
-	// PID is 0 if unknown: no figures of its CPU and memory then.
-	PID int
-	// MetricsURL is empty if unknown.
-	MetricsURL string
-}
-
-// Lifecycle stops and starts the controller.
-type Lifecycle interface {
-	// Stop returns when the controller has ended.
-	Stop(context.Context) error
-	// Start returns when the xDS port of the new controller is open.
-	Start(context.Context) (Controller, error)
-}
 
 // Options say what to measure; see Defaults.
 type Options struct {
@@ -71,7 +35,14 @@ type Options struct {
 	// Switches is how often the host under load moves on, and Rate the requests a second meanwhile.
 	Switches int
 	Rate     float64
+	// TLSHosts is how many hosts with TLS are added, 0 for N but at most MaxTLSHosts.
+	TLSHosts int
+	// TLSShared gives all of them one Secret with a wildcard certificate, instead of one each.
+	TLSShared bool
 }
+
+// MaxTLSHosts bounds the TLS hosts that are added unless Options say how many.
+const MaxTLSHosts = 1000
 
 // Defaults are the options that published figures are made with.
 func Defaults() Options {
@@ -80,14 +51,14 @@ func Defaults() Options {
 		Samples: 100, Writers: 16,
 		LoadTimeout: 10 * time.Minute, Timeout: time.Minute,
 		Idle: time.Minute, Churn: 30 * time.Second, ChurnRate: 20,
-		Switches: 50, Rate: 1000,
+		Switches: 50, Rate: 1500,
 	}
 }
 
 // bench is one size being measured.
 type bench struct {
 	Options
-	target   Target
+	target   target.Target
 	recorder figure.Recorder
 	client   *client
 	routing  routing
@@ -95,11 +66,13 @@ type bench struct {
 	prober   *prober
 	statuses *statuses
 	random   *rand.Rand
+	ca       *pki.Authority
+	tlsHosts int // that exist
 }
 
 // Run measures one size, hands every measure to emit as it comes, and returns them all.
 // The error says that there is nothing to measure; what else goes wrong is in the measures.
-func Run(ctx context.Context, t Target, o Options, emit func(figure.Measure)) ([]figure.Measure, error) {
+func Run(ctx context.Context, t target.Target, o Options, emit func(figure.Measure)) ([]figure.Measure, error) {
 	chosen, err := choose(o.Scenarios)
 	if err != nil {
 		return nil, err
@@ -126,7 +99,10 @@ func Run(ctx context.Context, t Target, o Options, emit func(figure.Measure)) ([
 // prepare makes everything but the objects that are loaded.
 func (b *bench) prepare(ctx context.Context) (err error) {
 	b.routing = routing{b.API, b.Class}
-	b.prober = newProber(b.target.Envoy)
+	if b.ca, err = pki.New("bench"); err != nil {
+		return err
+	}
+	b.prober = newProber(b.target.HTTP, b.target.HTTPS, b.ca.Pool())
 	if b.client, err = newClient(b.target.Config); err != nil {
 		return err
 	}
@@ -147,7 +123,9 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 
 // close ends what runs in this process.
 func (b *bench) close() {
-	b.prober.close()
+	if b.prober != nil {
+		b.prober.close()
+	}
 	if b.statuses != nil {
 		b.statuses.close()
 	}
@@ -163,52 +141,8 @@ func (b *bench) cleanUp(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.LoadTimeout)
 	defer cancel()
-	if err := b.client.deleteAll(ctx, b.routing.kind(), endpointSlices, services); err != nil {
+	if err := b.client.deleteAll(ctx, b.routing.kind(), endpointSlices, services, secrets); err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
 	return nil
-}
-
-// scenario is something to do and what to measure of it. An error ends it, and is
-// reported beside the measures that it has given before.
-type scenario struct {
-	name string
-	run  func(*bench, context.Context) error
-}
-
-// scenarios are in the order in which they run: what needs quiet comes before what
-// makes noise, and the restart last.
-func scenarios() []scenario {
-	return []scenario{
-		{"load", (*bench).load},
-		{"idle", (*bench).idle},
-		{"edit", (*bench).edit},
-		{"create", (*bench).create},
-		{"status", (*bench).status},
-		{"endpoint", (*bench).endpoint},
-		{"churn", (*bench).churn},
-		{"switch", (*bench).switchServices},
-		{"restart", (*bench).restart},
-	}
-}
-
-// Scenarios are the names of all scenarios.
-func Scenarios() []string {
-	var names []string
-	for _, s := range scenarios() {
-		names = append(names, s.name)
-	}
-	return names
-}
-
-// choose returns load and the scenarios with these names.
-func choose(names []string) ([]scenario, error) {
-	for _, name := range names {
-		if !slices.Contains(Scenarios(), name) {
-			return nil, fmt.Errorf("no scenario %q; there are %s", name, strings.Join(Scenarios(), ", "))
-		}
-	}
-	return slices.DeleteFunc(scenarios(), func(s scenario) bool {
-		return s.name != "load" && !slices.Contains(names, s.name)
-	}), nil
 }

@@ -7,98 +7,74 @@ import (
 	"time"
 )
 
-// quiet is the pause before each sample, so that every change meets a system at rest.
-const quiet = 20 * time.Millisecond
-
-// sample makes a change Samples times. take returns how long its effect took; its error ends
-// the series, and what came before stays.
-func (b *bench) sample(ctx context.Context, take func(i int) (time.Duration, error)) ([]time.Duration, error) {
-	var taken []time.Duration
-	for i := range b.Samples {
-		if err := pause(ctx, quiet); err != nil {
-			return taken, err
-		}
-		d, err := take(i)
-		if err != nil {
-			return taken, fmt.Errorf("sample %d of %d: %w", i+1, b.Samples, err)
-		}
-		taken = append(taken, d)
-	}
-	return taken, nil
-}
-
-// served waits for the answer that a change, answered by the API server just now, leads to.
-func (b *bench) served(ctx context.Context, w want) (time.Duration, error) {
-	start := time.Now()
-	at, err := b.prober.until(ctx, b.Timeout, w)
-	return at.Sub(start), err
-}
-
 // edit changes the second route of random objects.
 func (b *bench) edit(ctx context.Context) error {
-	before := b.target.used(ctx)
-	taken, err := b.sample(ctx, func(int) (time.Duration, error) {
+	return b.series(ctx, "edit seen by a request", b.Samples, func(int) (time.Duration, error) {
 		i := b.random.IntN(b.N)
-		if err := b.world.edit(ctx, i); err != nil {
+		if _, err := b.world.edit(ctx, i); err != nil {
 			return 0, err
 		}
 		return b.served(ctx, b.world.wants(i))
 	})
-	b.recorder.Latencies("edit seen by a request", taken)
-	b.recordUse(" per change", b.target.used(ctx).since(before), len(taken))
-	return err
 }
 
-// create makes an object with a new host and deletes it again.
+// create makes objects with new hosts.
 func (b *bench) create(ctx context.Context) error {
-	before := b.target.used(ctx)
-	var deleted []time.Duration
-	created, err := b.sample(ctx, func(i int) (time.Duration, error) {
-		name := fmt.Sprintf("create-%d", i)
-		created, deletedIn, err := b.createAndDelete(ctx, name)
-		if err == nil {
-			deleted = append(deleted, deletedIn)
+	err := b.series(ctx, "create seen by a request", b.Samples, func(i int) (time.Duration, error) {
+		if err := b.world.createRoute(ctx, b.world.plain(nth("create", i), 0, 1)); err != nil {
+			return 0, err
 		}
-		return created, err
+		return b.served(ctx, b.world.wantsSeries("create", i))
 	})
-	b.recorder.Latencies("create seen by a request", created)
-	b.recorder.Latencies("delete seen by a request", deleted)
-	b.recordUse(" per change", b.target.used(ctx).since(before), 2*len(created))
-	return err
+	return errors.Join(err, b.deleteSeries(ctx, "create"))
 }
 
-func (b *bench) createAndDelete(ctx context.Context, name string) (created, deleted time.Duration, err error) {
-	w := want{b.world.host(name), secondPath, backendName(1)}
-	if err := b.world.createRoute(ctx, name, serviceName(0), serviceName(1)); err != nil {
-		return 0, 0, err
+// delete deletes objects and waits until nobody answers for their hosts.
+func (b *bench) delete(ctx context.Context) error {
+	if err := b.createSeries(ctx, "delete"); err != nil {
+		return err
 	}
-	if created, err = b.served(ctx, w); err != nil {
-		return 0, 0, errors.Join(err, b.world.deleteRoute(ctx, name))
-	}
-	if err := pause(ctx, quiet); err != nil {
-		return 0, 0, err
-	}
-	if err := b.world.deleteRoute(ctx, name); err != nil {
-		return 0, 0, err
-	}
-	w.backend = ""
-	deleted, err = b.served(ctx, w)
-	return created, deleted, err
+	err := b.series(ctx, "delete seen by a request", b.Samples, func(i int) (time.Duration, error) {
+		if err := b.world.deleteRoute(ctx, nth("delete", i)); err != nil {
+			return 0, err
+		}
+		return b.served(ctx, want{host: b.world.host(nth("delete", i)), path: secondPath})
+	})
+	return errors.Join(err, b.deleteSeries(ctx, "delete"))
+}
+
+// service makes objects that lead to a Service which was created just before.
+func (b *bench) service(ctx context.Context) error {
+	err := b.series(ctx, "route to a new Service seen by a request", b.Samples, func(i int) (time.Duration, error) {
+		name := nth("service", i)
+		if err := b.world.createService(ctx, name, 1); err != nil {
+			return 0, err
+		}
+		spec := b.world.plain(name, 0, 1)
+		spec.second = name
+		if err := b.world.createRoute(ctx, spec); err != nil {
+			return 0, err
+		}
+		return b.served(ctx, b.world.wantsSeries("service", i))
+	})
+	err = errors.Join(err, b.deleteSeries(ctx, "service"))
+	return errors.Join(err, parallel(ctx, b.Writers, b.Samples, func(ctx context.Context, i int) error {
+		return ignoreMissing(b.world.deleteService(ctx, nth("service", i)))
+	}))
 }
 
 // status makes objects and watches for their becoming valid, without requests beside it.
 func (b *bench) status(ctx context.Context) error {
-	taken, err := b.sample(ctx, func(i int) (time.Duration, error) {
-		name := fmt.Sprintf("status-%d", i)
-		if err := b.world.createRoute(ctx, name, serviceName(0), serviceName(1)); err != nil {
+	err := b.series(ctx, "create seen valid by a watch", b.Samples, func(i int) (time.Duration, error) {
+		name := nth("status", i)
+		if err := b.world.createRoute(ctx, b.world.plain(name, 0, 1)); err != nil {
 			return 0, err
 		}
 		start := time.Now()
 		at, err := b.statuses.when(ctx, b.Timeout, name)
-		return max(0, at.Sub(start)), errors.Join(err, b.world.deleteRoute(ctx, name))
+		return max(0, at.Sub(start)), err
 	})
-	b.recorder.Latencies("create seen valid by a watch", taken)
-	return err
+	return errors.Join(err, b.deleteSeries(ctx, "status"))
 }
 
 // endpoint moves the endpoints of one Service from one backend to the other.
@@ -107,22 +83,47 @@ func (b *bench) endpoint(ctx context.Context) error {
 	if err := b.world.createService(ctx, name, 0); err != nil {
 		return err
 	}
-	if err := b.world.createRoute(ctx, name, serviceName(0), name); err != nil {
+	spec := b.world.plain(name, 0, 1)
+	spec.second = name
+	if err := b.world.createRoute(ctx, spec); err != nil {
 		return err
 	}
-	w := want{b.world.host(name), secondPath, backendName(0)}
+	w := want{host: spec.host, path: secondPath, backend: backendName(0)}
 	if _, err := b.served(ctx, w); err != nil {
 		return err
 	}
-	before := b.target.used(ctx)
-	taken, err := b.sample(ctx, func(i int) (time.Duration, error) {
+	err := b.series(ctx, "endpoint change seen by a request", b.Samples, func(i int) (time.Duration, error) {
 		if err := b.world.moveService(ctx, name, (i+1)%2); err != nil {
 			return 0, err
 		}
 		w.backend = backendName(i + 1)
 		return b.served(ctx, w)
 	})
-	b.recorder.Latencies("endpoint change seen by a request", taken)
-	b.recordUse(" per change", b.target.used(ctx).since(before), len(taken))
 	return errors.Join(err, b.world.deleteRoute(ctx, name), b.world.deleteService(ctx, name))
+}
+
+// nth is the name of an object that one scenario makes and deletes.
+func nth(scenario string, i int) string { return fmt.Sprintf("%s-%d", scenario, i) }
+
+// createSeries makes the objects of a scenario at once and returns when the last of them is served.
+func (b *bench) createSeries(ctx context.Context, scenario string) error {
+	err := parallel(ctx, b.Writers, b.Samples, func(ctx context.Context, i int) error {
+		return b.world.createRoute(ctx, b.world.plain(nth(scenario, i), 0, 1))
+	})
+	if err != nil {
+		return err
+	}
+	for i := range b.Samples {
+		if _, err := b.served(ctx, b.world.wantsSeries(scenario, i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deleteSeries deletes what is left of the objects of a scenario.
+func (b *bench) deleteSeries(ctx context.Context, scenario string) error {
+	return parallel(ctx, b.Writers, b.Samples, func(ctx context.Context, i int) error {
+		return ignoreMissing(b.world.deleteRoute(ctx, nth(scenario, i)))
+	})
 }

@@ -1,27 +1,39 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 )
 
 // kind is where the API server has objects of a kind.
-type kind struct{ group, plural string }
+type kind struct {
+	group, plural string
+	// typed makes an empty object if the API server takes protobuf; nil if it takes JSON only.
+	typed func() runtime.Object
+}
 
 //nolint:gochecknoglobals // constants, which Go cannot have of a struct type
 var (
-	namespaces     = kind{"/api/v1", "namespaces"}
-	services       = kind{"/api/v1", "services"}
-	endpointSlices = kind{"/apis/discovery.k8s.io/v1", "endpointslices"}
-	ingresses      = kind{"/apis/networking.k8s.io/v1", "ingresses"}
-	httpProxies    = kind{"/apis/projectcontour.io/v1", "httpproxies"}
+	namespaces     = kind{"/api/v1", "namespaces", func() runtime.Object { return &corev1.Namespace{} }}
+	services       = kind{"/api/v1", "services", func() runtime.Object { return &corev1.Service{} }}
+	secrets        = kind{"/api/v1", "secrets", func() runtime.Object { return &corev1.Secret{} }}
+	endpointSlices = kind{"/apis/discovery.k8s.io/v1", "endpointslices", func() runtime.Object { return &discoveryv1.EndpointSlice{} }}
+	ingresses      = kind{"/apis/networking.k8s.io/v1", "ingresses", func() runtime.Object { return &networkingv1.Ingress{} }}
+	httpProxies    = kind{"/apis/projectcontour.io/v1", "httpproxies", nil}
 )
 
 // client writes and watches objects in one namespace. It leaves their JSON
@@ -56,7 +68,7 @@ func (c *client) createNamespace(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("create namespace: %w", err)
 	}
-	var created routed
+	var created answered
 	if err := json.Unmarshal(answer, &created); err != nil {
 		return fmt.Errorf("create namespace: %w", err)
 	}
@@ -65,24 +77,44 @@ func (c *client) createNamespace(ctx context.Context) error {
 }
 
 func (c *client) create(ctx context.Context, k kind, o object) error {
-	body, err := json.Marshal(o)
+	body, media, err := k.encode(o)
 	if err != nil {
 		return fmt.Errorf("create one of %s: %w", k.plural, err)
 	}
 	_, err = c.rest.Post().AbsPath(c.path(k)...).
-		SetHeader("Content-Type", "application/json").Body(body).DoRaw(ctx)
+		SetHeader("Content-Type", media).SetHeader("Accept", media).Body(body).DoRaw(ctx)
 	if err != nil {
 		return fmt.Errorf("create one of %s: %w", k.plural, err)
 	}
 	return nil
 }
 
-// patch sends a JSON patch or a merge patch.
-func (c *client) patch(ctx context.Context, k kind, name string, t types.PatchType, body []byte) error {
-	if _, err := c.rest.Patch(t).AbsPath(c.path(k, name)...).Body(body).DoRaw(ctx); err != nil {
-		return fmt.Errorf("patch %s %s: %w", k.plural, name, err)
+// encode writes an object as the API server reads it fastest.
+func (k kind) encode(o object) (body []byte, media string, err error) {
+	if k.typed == nil {
+		body, err = json.Marshal(o)
+		return body, runtime.ContentTypeJSON, err
 	}
-	return nil
+	typed := k.typed()
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o, typed); err != nil {
+		return nil, "", err
+	}
+	var b bytes.Buffer
+	err = protobuf.NewSerializer(scheme.Scheme, scheme.Scheme).Encode(typed, &b)
+	return b.Bytes(), runtime.ContentTypeProtobuf, err
+}
+
+// patch sends a JSON patch or a merge patch, and returns the generation that comes of it.
+func (c *client) patch(ctx context.Context, k kind, name string, t types.PatchType, body []byte) (generation int64, err error) {
+	answer, err := c.rest.Patch(t).AbsPath(c.path(k, name)...).Body(body).DoRaw(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("patch %s %s: %w", k.plural, name, err)
+	}
+	var patched answered
+	if err := json.Unmarshal(answer, &patched); err != nil {
+		return 0, fmt.Errorf("patch %s %s: %w", k.plural, name, err)
+	}
+	return patched.Metadata.Generation, nil
 }
 
 func (c *client) delete(ctx context.Context, k kind, name string) error {
@@ -90,6 +122,14 @@ func (c *client) delete(ctx context.Context, k kind, name string) error {
 		return fmt.Errorf("delete %s %s: %w", k.plural, name, err)
 	}
 	return nil
+}
+
+// ignoreMissing is the error unless it says that there is no such object.
+func ignoreMissing(err error) error {
+	if apierrors.IsNotFound(err) {
+		return nil
+	}
+	return err
 }
 
 // deleteAll deletes all objects of the kinds, and the namespace.
@@ -110,7 +150,7 @@ func (c *client) version(ctx context.Context, k kind) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("list %s: %w", k.plural, err)
 	}
-	var list routed
+	var list answered
 	if err := json.Unmarshal(answer, &list); err != nil {
 		return "", fmt.Errorf("list %s: %w", k.plural, err)
 	}
@@ -131,8 +171,8 @@ func (c *client) path(k kind, name ...string) []string {
 	return append([]string{k.group, "namespaces", c.namespace, k.plural}, name...)
 }
 
-// serverVersion is the API server's, empty if it does not say.
-func serverVersion(ctx context.Context, config *rest.Config) string {
+// ServerVersion is the API server's, empty if it does not say.
+func ServerVersion(ctx context.Context, config *rest.Config) string {
 	c, err := newClient(config)
 	if err != nil {
 		return ""

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"contour.example/harness/bench/proc"
+	"contour.example/harness/bench/target"
 )
 
 // How many of the loaded objects are asked for: the last ones and some of the others.
@@ -16,7 +16,7 @@ const (
 
 // load creates the objects as fast as the API server takes them. Times count from the last answer.
 func (b *bench) load(ctx context.Context) error {
-	before, start := b.target.used(ctx), time.Now()
+	before, start := b.target.Used(ctx), time.Now()
 	if err := parallel(ctx, b.Writers, b.N, b.world.create); err != nil {
 		return err
 	}
@@ -39,13 +39,13 @@ func (b *bench) load(ctx context.Context) error {
 		return err
 	}
 	b.recorder.Seconds("valid, after the last create", validAt.Sub(created))
-	b.recordUse("", b.target.used(ctx).since(before), 1)
-	return nil
+	b.recordUse("", b.target.Used(ctx).Since(before), 1)
+	return b.recordMemory("highest memory of loading", target.Process.PeakMemory)
 }
 
 // allServed waits until the last objects and a random sample are served, and returns when.
 func (b *bench) allServed(ctx context.Context) (at time.Time, err error) {
-	for _, i := range b.sampled() {
+	for _, i := range b.sampled(b.N) {
 		if at, err = b.prober.until(ctx, b.LoadTimeout, b.world.wants(i)); err != nil {
 			return time.Time{}, err
 		}
@@ -53,63 +53,49 @@ func (b *bench) allServed(ctx context.Context) (at time.Time, err error) {
 	return at, nil
 }
 
-// sampled are the indices of the objects that are asked for.
-func (b *bench) sampled() []int {
+// sampled are the indices of the objects, of n, that are asked for.
+func (b *bench) sampled(n int) []int {
 	var indices []int
-	for i := max(0, b.N-lastAsked); i < b.N; i++ {
+	for i := max(0, n-lastAsked); i < n; i++ {
 		indices = append(indices, i)
 	}
-	for range min(randomAsked, b.N) {
-		indices = append(indices, b.random.IntN(b.N))
+	for range min(randomAsked, n) {
+		indices = append(indices, b.random.IntN(n))
 	}
 	return indices
 }
 
 // idle does nothing for a while: no object may change, and hardly anything be used.
 func (b *bench) idle(ctx context.Context) error {
-	before, events := b.target.used(ctx), b.statuses.seen()
+	if err := b.rest(ctx); err != nil {
+		return err
+	}
+	before, events := b.target.Used(ctx), b.statuses.seen()
 	if err := pause(ctx, b.Idle); err != nil {
 		return err
 	}
 	b.recorder.Value("API writes to the objects", "", float64(b.statuses.seen()-events), "in "+b.Idle.String())
-	b.recordUse("", b.target.used(ctx).since(before), 1)
-	return b.recordMemory("memory at rest", proc.Memory)
+	b.recordUse("", b.target.Used(ctx).Since(before), 1)
+	return b.recordMemory("memory at rest", target.Process.Memory)
 }
 
 // recordUse records what was used, divided by the changes that it was used for.
-func (b *bench) recordUse(suffix string, u usage, changes int) {
-	for _, r := range resources() {
+func (b *bench) recordUse(suffix string, u target.Usage, changes int) {
+	for _, r := range target.Resources() {
 		if v, ok := u[r]; ok && changes > 0 {
-			b.recorder.Value(string(r)+suffix, r.unit(), v/float64(changes), "")
+			b.recorder.Value(string(r)+suffix, r.Unit(), v/float64(changes), "")
 		}
 	}
 }
 
 // recordMemory records the memory of both processes, where they are known.
-func (b *bench) recordMemory(name string, read func(pid int) (float64, error)) error {
-	for _, p := range b.target.processes() {
-		mib, err := read(p.pid)
+func (b *bench) recordMemory(name string, read func(target.Process) (float64, error)) error {
+	for _, p := range b.target.Processes() {
+		mib, err := read(p)
 		if err != nil {
 			return err
 		}
-		b.recorder.Value(fmt.Sprintf("%s %s", p.name, name), "MiB", mib, "")
+		b.recorder.Value(fmt.Sprintf("%s %s", p.Name, name), "MiB", mib, "")
 	}
 	return nil
-}
-
-// named is a process of the target.
-type named struct {
-	name string
-	pid  int
-}
-
-// processes are those that are known.
-func (t Target) processes() []named {
-	var known []named
-	for _, p := range []named{{"controller", t.Controller.PID}, {"Envoy", t.EnvoyPID}} {
-		if p.pid != 0 {
-			known = append(known, p)
-		}
-	}
-	return known
 }

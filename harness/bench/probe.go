@@ -1,7 +1,10 @@
 package bench
 
 import (
+	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,8 +20,9 @@ const interval = 300 * time.Microsecond
 
 // prober asks Envoy over connections that stay open.
 type prober struct {
-	address   string
-	transport *http.Transport
+	http, https string
+	roots       *x509.CertPool
+	plain, over *http.Transport // over TLS
 }
 
 // want is a request and the right answer to it.
@@ -27,28 +31,75 @@ type want struct {
 	// backend is the name of the one that answers with status 200; empty means that nobody
 	// routes the request: status 404.
 	backend string
+	// secure asks over TLS, and insists on a certificate of the roots for the host.
+	secure bool
 }
 
-func newProber(address string) *prober {
-	return &prober{address, &http.Transport{
+// newProber makes a prober of the two listeners, host:port.
+func newProber(plain, secure string, roots *x509.CertPool) *prober {
+	p := &prober{http: plain, https: secure, roots: roots}
+	p.plain = &http.Transport{
 		// The URL is always that of Envoy, so hosts share connections.
 		DialContext:         new(net.Dialer).DialContext,
 		MaxIdleConnsPerHost: 16,
 		DisableCompression:  true,
-	}}
+	}
+	p.over = &http.Transport{
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, secure)
+		},
+		TLSClientConfig:    p.config(""),
+		DisableCompression: true,
+	}
+	return p
 }
 
-func (p *prober) close() { p.transport.CloseIdleConnections() }
+func (p *prober) config(serverName string) *tls.Config {
+	return &tls.Config{
+		RootCAs: p.roots, ServerName: serverName, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+	}
+}
+
+func (p *prober) close() {
+	p.plain.CloseIdleConnections()
+	p.over.CloseIdleConnections()
+}
 
 // until asks again and again and returns when the first right answer was complete.
 func (p *prober) until(ctx context.Context, timeout time.Duration, w want) (time.Time, error) {
+	return repeat(ctx, timeout, "answer to "+w.host+w.path, func(ctx context.Context) (string, bool) { return p.ask(ctx, w) })
+}
+
+// presents connects again and again, anew each time, and returns when the first handshake was complete
+// in which Envoy presented this certificate (DER) for the host.
+func (p *prober) presents(ctx context.Context, timeout time.Duration, host string, certificate []byte) (time.Time, error) {
+	return repeat(ctx, timeout, "certificate of "+host, func(ctx context.Context) (string, bool) {
+		leaf, err := p.handshake(ctx, host)
+		if err != nil {
+			return err.Error(), false
+		}
+		return "serial number " + leaf.SerialNumber.String(), bytes.Equal(leaf.Raw, certificate)
+	})
+}
+
+func (p *prober) handshake(ctx context.Context, host string) (*x509.Certificate, error) {
+	conn, err := (&tls.Dialer{Config: p.config(host)}).DialContext(ctx, "tcp", p.https)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = conn.Close() }()
+	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0], nil
+}
+
+// repeat tries until it is content; try says what it saw, for the error.
+func repeat(ctx context.Context, timeout time.Duration, what string, try func(context.Context) (saw string, ok bool)) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	last := "nothing"
 	for {
-		saw, ok := p.ask(ctx, w)
+		saw, ok := try(ctx)
 		if ok {
 			return time.Now(), nil
 		}
@@ -58,19 +109,23 @@ func (p *prober) until(ctx context.Context, timeout time.Duration, w want) (time
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return time.Time{}, fmt.Errorf("answer to %s%s: %w after %s; last seen: %s", w.host, w.path, ctx.Err(), timeout, last)
+			return time.Time{}, fmt.Errorf("%s: %w after %s; last seen: %s", what, ctx.Err(), timeout, last)
 		}
 	}
 }
 
 // ask sends one request and says what came back and whether it was right.
 func (p *prober) ask(ctx context.Context, w want) (saw string, ok bool) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.address+w.path, nil)
+	url, transport := "http://"+p.http+w.path, p.plain
+	if w.secure {
+		url, transport = "https://"+w.host+w.path, p.over
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err.Error(), false
 	}
 	request.Host = w.host
-	response, err := p.transport.RoundTrip(request)
+	response, err := transport.RoundTrip(request)
 	if err != nil {
 		return err.Error(), false
 	}
@@ -79,11 +134,16 @@ func (p *prober) ask(ctx context.Context, w want) (saw string, ok bool) {
 	if err != nil {
 		return err.Error(), false
 	}
+	return w.judge(response.StatusCode, body)
+}
+
+// judge says what an answer is and whether it is right.
+func (w want) judge(status int, body []byte) (saw string, ok bool) {
 	var echo backend.Echo
 	_ = json.Unmarshal(body, &echo) // an answer that is not a backend's has no service
-	saw = fmt.Sprintf("status %d from backend %q", response.StatusCode, echo.Service)
+	saw = fmt.Sprintf("status %d from backend %q", status, echo.Service)
 	if w.backend == "" {
-		return saw, response.StatusCode == http.StatusNotFound
+		return saw, status == http.StatusNotFound
 	}
-	return saw, response.StatusCode == http.StatusOK && echo.Service == w.backend
+	return saw, status == http.StatusOK && echo.Service == w.backend
 }

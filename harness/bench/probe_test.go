@@ -1,13 +1,19 @@
 package bench
 
 import (
+	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"contour.example/harness/pki"
 )
 
 // The first right answer ends the wait, not one from another backend, nor one of another host, and all over one connection.
@@ -34,15 +40,15 @@ func TestProbe(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
-	p := newProber(strings.TrimPrefix(server.URL, "http://"))
+	p := newProber(strings.TrimPrefix(server.URL, "http://"), "", nil)
 	t.Cleanup(p.close)
-	if _, err := p.until(t.Context(), long, want{"a.example", "/b", "new"}); err != nil {
+	if _, err := p.until(t.Context(), long, want{host: "a.example", path: "/b", backend: "new"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := requests.Load(); got != 3 {
 		t.Errorf("%d requests, want 3", got)
 	}
-	if _, err := p.until(t.Context(), long, want{"b.example", "/b", ""}); err != nil {
+	if _, err := p.until(t.Context(), long, want{host: "b.example", path: "/b"}); err != nil {
 		t.Errorf("host that nobody serves: %v", err)
 	}
 	mu.Lock()
@@ -56,12 +62,74 @@ func TestProbeTellsWhatItSaw(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"service":"old"}`) }))
 	t.Cleanup(server.Close)
-	p := newProber(strings.TrimPrefix(server.URL, "http://"))
+	p := newProber(strings.TrimPrefix(server.URL, "http://"), "", nil)
 	t.Cleanup(p.close)
-	for _, w := range []want{{"a.example", "/b", "new"}, {"a.example", "/b", ""}} {
+	for _, w := range []want{{host: "a.example", path: "/b", backend: "new"}, {host: "a.example", path: "/b"}} {
 		_, err := p.until(t.Context(), short, w)
 		if err == nil || !strings.Contains(err.Error(), `status 200 from backend "old"`) {
 			t.Errorf("error %v does not say what came back", err)
 		}
 	}
+}
+
+// The first handshake with the new certificate ends the wait; requests are right only over TLS of the roots.
+func TestProbeOverTLS(t *testing.T) {
+	t.Parallel()
+	ca, err := pki.New("test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, renewed := pair(t, ca), pair(t, ca)
+	var handshakes atomic.Int64
+	address := serveTLS(t, func() pki.Pair {
+		if handshakes.Add(1) < 3 {
+			return old
+		}
+		return renewed
+	})
+	p := newProber("", address, ca.Pool())
+	t.Cleanup(p.close)
+	if _, err := p.presents(t.Context(), long, "a.example", der(renewed)); err != nil {
+		t.Fatal(err)
+	}
+	if got := handshakes.Load(); got != 3 {
+		t.Errorf("%d handshakes, want 3", got)
+	}
+	w := want{host: "a.example", path: "/", backend: "new", secure: true}
+	if _, err := p.until(t.Context(), long, w); err != nil {
+		t.Error(err)
+	}
+	w.host = "b.example"
+	if _, err := p.until(t.Context(), short, w); err == nil || !strings.Contains(err.Error(), "not b.example") {
+		t.Errorf("error %v of a host that is not in the certificate", err)
+	}
+}
+
+func pair(t *testing.T, ca *pki.Authority) pki.Pair {
+	t.Helper()
+	p, err := ca.Server("a.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// serveTLS answers like a backend called new, with the certificate that choose returns for each handshake.
+func serveTLS(t *testing.T, choose func() pki.Pair) (address string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{
+		Handler:  http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"service":"new"}`) }),
+		ErrorLog: log.New(io.Discard, "", 0),
+		TLSConfig: &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+			c, err := choose().TLS()
+			return &c, err
+		}},
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	go func() { _ = server.ServeTLS(l, "", "") }()
+	return l.Addr().String()
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"contour.example/harness/bench/proc"
+	"contour.example/harness/bench/target"
 )
 
 // calm is how long a controller gets to send what it still wants to send.
@@ -16,18 +16,18 @@ func (b *bench) restart(ctx context.Context) error {
 	if b.target.Lifecycle == nil {
 		return nil
 	}
-	if err := pause(ctx, calm); err != nil { // so that nothing of the scenarios before is left to be sent
+	if err := b.beforeRestart(ctx); err != nil {
 		return err
 	}
-	if err := b.target.Lifecycle.Stop(ctx); err != nil {
+	if err := b.target.Lifecycle.StopController(ctx); err != nil {
 		return err
 	}
-	i, events := b.random.IntN(b.N), b.statuses.seen()
-	if err := b.world.edit(ctx, i); err != nil {
+	i, events, before := b.random.IntN(b.N), b.statuses.seen(), b.target.Used(ctx)
+	if _, err := b.world.edit(ctx, i); err != nil {
 		return err
 	}
 	start := time.Now()
-	controller, err := b.target.Lifecycle.Start(ctx)
+	controller, err := b.target.Lifecycle.StartController(ctx)
 	if err != nil {
 		return err
 	}
@@ -43,17 +43,43 @@ func (b *bench) restart(ctx context.Context) error {
 		return err
 	}
 	b.recorder.Value("API writes to the objects", "", float64(b.statuses.seen()-events), "1 is the edit")
-	b.recordUse("", b.target.used(ctx).since(b.nothing()), 1)
-	return b.recordMemory("memory after a restart", proc.Memory)
+	b.recordUse("", b.target.Used(ctx).Since(before.OfNewController()), 1)
+	return b.recordMemory("memory after a restart", target.Process.Memory)
 }
 
-// nothing is what a controller that has just started has used; Envoy goes on.
-func (b *bench) nothing() usage {
-	u := usage{}
-	for _, r := range resources() {
-		if r != envoyCPU && r != envoyMainCPU {
-			u[r] = 0
-		}
+// beforeRestart lets nothing of the scenarios before be left to be sent.
+func (b *bench) beforeRestart(ctx context.Context) error {
+	if err := b.deleteTLS(ctx); err != nil {
+		return err
 	}
-	return u
+	if err := b.rest(ctx); err != nil {
+		return err
+	}
+	return pause(ctx, calm)
+}
+
+// cold kills Envoy and starts it without any configuration, as on a new node.
+func (b *bench) cold(ctx context.Context) error {
+	if b.target.Lifecycle == nil {
+		return nil
+	}
+	if err := b.beforeRestart(ctx); err != nil {
+		return err
+	}
+	before, start := b.target.Used(ctx), time.Now()
+	pid, err := b.target.Lifecycle.RestartEnvoy(ctx)
+	if err != nil {
+		return err
+	}
+	b.target.EnvoyPID = pid
+	at, err := b.allServed(ctx)
+	if err != nil {
+		return err
+	}
+	b.recorder.Seconds("served, after the start of Envoy", at.Sub(start))
+	if err := b.rest(ctx); err != nil {
+		return err
+	}
+	b.recordUse("", b.target.Used(ctx).Since(before.OfNewEnvoy()), 1)
+	return b.recordMemory("memory after a cold start", target.Process.Memory)
 }

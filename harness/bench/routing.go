@@ -37,23 +37,48 @@ func (r routing) kind() kind {
 	return httpProxies
 }
 
-// object routes the host's two paths to the two Services.
-func (r routing) object(name, host string, first, second string) object {
-	o := object{"metadata": object{"name": name}}
+// routed is what an object says: two paths of a host lead to two Services.
+type routed struct {
+	name, host    string
+	first, second string
+	// secret of the host's certificate; empty is plain HTTP.
+	secret string
+}
+
+// object describes a host.
+func (r routing) object(o routed) object {
 	if r.api == Ingress {
-		o["apiVersion"], o["kind"] = "networking.k8s.io/v1", "Ingress"
-		o["spec"] = r.classified(object{"rules": []object{{
-			"host": host,
-			"http": object{"paths": []object{ingressPath(firstPath, first), ingressPath(secondPath, second)}},
-		}}})
-		return o
+		return object{
+			"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+			"metadata": object{"name": o.name}, "spec": r.classified(ingressSpec(o)),
+		}
 	}
-	o["apiVersion"], o["kind"] = "projectcontour.io/v1", "HTTPProxy"
-	o["spec"] = r.classified(object{
-		"virtualhost": object{"fqdn": host},
-		"routes":      []object{proxyRoute(firstPath, first), proxyRoute(secondPath, second)},
-	})
-	return o
+	return object{
+		"apiVersion": "projectcontour.io/v1", "kind": "HTTPProxy",
+		"metadata": object{"name": o.name}, "spec": r.classified(proxySpec(o)),
+	}
+}
+
+func ingressSpec(o routed) object {
+	spec := object{"rules": []any{object{
+		"host": o.host,
+		"http": object{"paths": []any{ingressPath(firstPath, o.first), ingressPath(secondPath, o.second)}},
+	}}}
+	if o.secret != "" {
+		spec["tls"] = []any{object{"hosts": []any{o.host}, "secretName": o.secret}}
+	}
+	return spec
+}
+
+func proxySpec(o routed) object {
+	virtualHost := object{"fqdn": o.host}
+	if o.secret != "" {
+		virtualHost["tls"] = object{"secretName": o.secret}
+	}
+	return object{
+		"virtualhost": virtualHost,
+		"routes":      []any{proxyRoute(firstPath, o.first), proxyRoute(secondPath, o.second)},
+	}
 }
 
 func (r routing) classified(spec object) object {
@@ -71,8 +96,8 @@ func ingressPath(path, service string) object {
 
 func proxyRoute(path, service string) object {
 	return object{
-		"conditions": []object{{"prefix": path}},
-		"services":   []object{{"name": service, "port": servicePort}},
+		"conditions": []any{object{"prefix": path}},
+		"services":   []any{object{"name": service, "port": servicePort}},
 	}
 }
 
@@ -85,8 +110,8 @@ func (r routing) edit(service string) ([]byte, error) {
 	return json.Marshal([]object{{"op": "replace", "path": path, "value": service}})
 }
 
-// routed is what of an object says whether the controller has accepted it.
-type routed struct {
+// answered is what of an object says whether the controller has accepted it.
+type answered struct {
 	Metadata struct {
 		Name            string `json:"name"`
 		Generation      int64  `json:"generation"`
@@ -105,7 +130,7 @@ type routed struct {
 }
 
 // valid says that the status is about the latest spec and says Valid; an Ingress has only an address to say so.
-func (r routing) valid(o routed) bool {
+func (r routing) valid(o answered) bool {
 	if r.api == Ingress {
 		return len(o.Status.LoadBalancer.Ingress) > 0
 	}

@@ -20,9 +20,16 @@ type statuses struct {
 
 	mu      sync.Mutex
 	valid   map[string]time.Time
+	history map[string][]validity // of objects that are followed
 	events  int
 	err     error         // the watch has ended
 	changed chan struct{} // closed at the next event
+}
+
+// validity is when the status said that a generation is valid.
+type validity struct {
+	generation int64
+	at         time.Time
 }
 
 // reconnect is the pause before a watch that broke is opened again.
@@ -42,7 +49,7 @@ func watchStatuses(ctx context.Context, c *client, r routing) (*statuses, error)
 	}
 	s := &statuses{
 		client: c, routing: r, cancel: cancel,
-		done: make(chan struct{}), valid: map[string]time.Time{}, changed: make(chan struct{}),
+		done: make(chan struct{}), valid: map[string]time.Time{}, history: map[string][]validity{}, changed: make(chan struct{}),
 	}
 	go s.run(ctx, stream, version)
 	return s, nil
@@ -86,7 +93,7 @@ func (s *statuses) read(stream io.Reader, version *string) error {
 		if event.Type == "ERROR" {
 			return errors.New(string(event.Object))
 		}
-		var o routed
+		var o answered
 		if err := json.Unmarshal(event.Object, &o); err != nil {
 			return fmt.Errorf("event: %w", err)
 		}
@@ -96,12 +103,15 @@ func (s *statuses) read(stream io.Reader, version *string) error {
 }
 
 // see notes when an object became valid, and forgets it when it no longer is.
-func (s *statuses) see(event string, o routed, now time.Time) {
+func (s *statuses) see(event string, o answered, now time.Time) {
 	s.note(func() {
 		s.events++
 		if event == "DELETED" || !s.routing.valid(o) {
 			delete(s.valid, o.Metadata.Name)
 			return
+		}
+		if h, ok := s.history[o.Metadata.Name]; ok {
+			s.history[o.Metadata.Name] = append(h, validity{o.Metadata.Generation, now})
 		}
 		if _, ok := s.valid[o.Metadata.Name]; !ok {
 			s.valid[o.Metadata.Name] = now
@@ -122,6 +132,25 @@ func (s *statuses) seen() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.events
+}
+
+// follow keeps, from now on, when each generation of an object became valid.
+func (s *statuses) follow(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.history[name] = []validity{}
+}
+
+// since returns when a followed object was first seen valid with that generation or a later one; false if it was not yet.
+func (s *statuses) since(name string, generation int64) (time.Time, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, v := range s.history[name] {
+		if v.generation >= generation {
+			return v.at, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // when returns when the object became valid; it waits for that.

@@ -116,12 +116,41 @@ func TestIngressIsValidWithAnAddress(t *testing.T) {
 		`{"status":{"loadBalancer":{"ingress":[{"ip":"192.0.2.1"}]}}}`: true,
 		`{"status":{"loadBalancer":{}}}`:                               false,
 	} {
-		var o routed
+		var o answered
 		if err := json.Unmarshal([]byte(text), &o); err != nil {
 			t.Fatal(err)
 		}
 		if got := (routing{api: Ingress}).valid(o); got != want {
 			t.Errorf("%s: got %t", text, got)
 		}
+	}
+}
+
+// A followed object tells when each generation became valid; a later one includes the earlier.
+func TestStatusesOfGenerations(t *testing.T) {
+	t.Parallel()
+	s := &statuses{valid: map[string]time.Time{}, history: map[string][]validity{}, changed: make(chan struct{})}
+	s.routing = routing{api: HTTPProxy}
+	s.follow("a")
+	start := time.Now()
+	for i, generation := range []int64{1, 3} {
+		var o answered
+		text := fmt.Sprintf(`{"metadata":{"name":"a","generation":%[1]d},
+			"status":{"conditions":[{"type":"Valid","status":"True","observedGeneration":%[1]d}]}}`, generation)
+		if err := json.Unmarshal([]byte(text), &o); err != nil {
+			t.Fatal(err)
+		}
+		s.see("MODIFIED", o, start.Add(time.Duration(i)*time.Second))
+	}
+	for generation, want := range map[int64]time.Duration{1: 0, 2: time.Second, 3: time.Second} {
+		if at, ok := s.since("a", generation); !ok || at.Sub(start) != want {
+			t.Errorf("generation %d: %v after the start, %t, want %v", generation, at.Sub(start), ok, want)
+		}
+	}
+	if _, ok := s.since("a", 4); ok {
+		t.Error("generation 4 was never valid")
+	}
+	if _, ok := s.since("b", 0); ok {
+		t.Error("b was not followed")
 	}
 }

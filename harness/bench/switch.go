@@ -22,8 +22,11 @@ func (b *bench) switchServices(ctx context.Context) error {
 	if err := s.start(ctx); err != nil {
 		return err
 	}
+	if err := b.rest(ctx); err != nil {
+		return err
+	}
 	running := load.Start(ctx, load.Options{
-		Client:  traffic.Client{HTTP: b.target.Envoy},
+		Client:  traffic.Client{HTTP: b.target.HTTP},
 		Request: traffic.Request{Host: b.world.host(s.name), Path: secondPath, Timeout: b.Timeout},
 		Rate:    b.Rate,
 	})
@@ -65,14 +68,16 @@ type switcher struct {
 func (s *switcher) service() string { return fmt.Sprintf("%s-%d", s.name, s.switches) }
 
 func (s *switcher) want() want {
-	return want{s.world.host(s.name), secondPath, backendName(s.switches)}
+	return want{host: s.world.host(s.name), path: secondPath, backend: backendName(s.switches)}
 }
 
 func (s *switcher) start(ctx context.Context) error {
 	if err := s.world.createService(ctx, s.service(), s.switches%2); err != nil {
 		return err
 	}
-	if err := s.world.createRoute(ctx, s.name, serviceName(0), s.service()); err != nil {
+	spec := s.world.plain(s.name, 0, 1)
+	spec.second = s.service()
+	if err := s.world.createRoute(ctx, spec); err != nil {
 		return err
 	}
 	_, err := s.served(ctx, s.want())
@@ -86,7 +91,7 @@ func (s *switcher) next(ctx context.Context) (time.Duration, error) {
 	if err := s.world.createService(ctx, s.service(), s.switches%2); err != nil {
 		return 0, err
 	}
-	if err := s.world.editRoute(ctx, s.name, s.service()); err != nil {
+	if _, err := s.world.editRoute(ctx, s.name, s.service()); err != nil {
 		return 0, err
 	}
 	answered := time.Now()

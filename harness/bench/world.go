@@ -97,7 +97,8 @@ func (w *world) moveService(ctx context.Context, name string, server int) error 
 	if err != nil {
 		return fmt.Errorf("endpoints of %s: %w", name, err)
 	}
-	return w.client.patch(ctx, endpointSlices, spec.SliceName(0), types.MergePatchType, body)
+	_, err = w.client.patch(ctx, endpointSlices, spec.SliceName(0), types.MergePatchType, body)
+	return err
 }
 
 // deleteService deletes the Service and, as its controllers do then, its endpoints.
@@ -110,7 +111,7 @@ func (w *world) deleteService(ctx context.Context, name string) error {
 // warmUp creates and deletes an object: the first of its kind costs the API server much more than all others.
 func (w *world) warmUp(ctx context.Context) error {
 	const name = "warm-up"
-	if err := w.createRoute(ctx, name, serviceName(0), serviceName(1)); err != nil {
+	if err := w.createRoute(ctx, w.plain(name, 0, 1)); err != nil {
 		return err
 	}
 	return w.deleteRoute(ctx, name)
@@ -120,27 +121,32 @@ func (w *world) warmUp(ctx context.Context) error {
 func (w *world) create(ctx context.Context, i int) error {
 	first := i % w.services
 	w.second[i] = first ^ 1
-	return w.createRoute(ctx, objectName(i), serviceName(first), serviceName(first^1))
+	return w.createRoute(ctx, w.plain(objectName(i), first, first^1))
 }
 
-func (w *world) createRoute(ctx context.Context, name, first, second string) error {
-	return w.client.create(ctx, w.routing.kind(), w.routing.object(name, w.host(name), first, second))
+// plain describes a host without TLS that leads to two of the Services.
+func (w *world) plain(name string, first, second int) routed {
+	return routed{name: name, host: w.host(name), first: serviceName(first), second: serviceName(second)}
 }
 
-// edit leads the second route of object i to the Service beside the one that it has.
-func (w *world) edit(ctx context.Context, i int) error {
+func (w *world) createRoute(ctx context.Context, o routed) error {
+	return w.client.create(ctx, w.routing.kind(), w.routing.object(o))
+}
+
+// edit leads the second route of object i to the Service beside the one that it has; it returns the new generation.
+func (w *world) edit(ctx context.Context, i int) (generation int64, err error) {
 	next := w.second[i] ^ 1
-	if err := w.editRoute(ctx, objectName(i), serviceName(next)); err != nil {
-		return err
+	if generation, err = w.editRoute(ctx, objectName(i), serviceName(next)); err != nil {
+		return 0, err
 	}
 	w.second[i] = next
-	return nil
+	return generation, nil
 }
 
-func (w *world) editRoute(ctx context.Context, name, second string) error {
+func (w *world) editRoute(ctx context.Context, name, second string) (generation int64, err error) {
 	body, err := w.routing.edit(second)
 	if err != nil {
-		return fmt.Errorf("edit %s: %w", name, err)
+		return 0, fmt.Errorf("edit %s: %w", name, err)
 	}
 	return w.client.patch(ctx, w.routing.kind(), name, types.JSONPatchType, body)
 }
@@ -151,7 +157,12 @@ func (w *world) deleteRoute(ctx context.Context, name string) error {
 
 // wants is what the second route of object i answers.
 func (w *world) wants(i int) want {
-	return want{w.host(objectName(i)), secondPath, backendName(w.second[i])}
+	return want{host: w.host(objectName(i)), path: secondPath, backend: backendName(w.second[i])}
+}
+
+// wantsSeries is what the second route of an object of a series answers: these lead to an odd Service.
+func (w *world) wantsSeries(scenario string, i int) want {
+	return want{host: w.host(nth(scenario, i)), path: secondPath, backend: backendName(1)}
 }
 
 // parallel calls do for 0 to n-1, in this order but several at a time; the first error ends it.

@@ -10,13 +10,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // The path of an edit must be that of the second route's Service.
 func TestEditIsOfTheSecondRoute(t *testing.T) {
 	t.Parallel()
 	for _, r := range []routing{{api: HTTPProxy}, {api: Ingress, class: "fast"}} {
-		text, err := json.Marshal(r.object("a", "a.example", "s-1", "s-2"))
+		text, err := json.Marshal(r.object(routed{name: "a", host: "a.example", first: "s-1", second: "s-2"}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,5 +102,39 @@ func TestChoose(t *testing.T) {
 	}
 	if _, err := choose([]string{"edit", "edits"}); err == nil || !strings.Contains(err.Error(), `"edits"`) {
 		t.Errorf("error %v does not name the unknown scenario", err)
+	}
+}
+
+// What goes to the API server as protobuf must say what the JSON would.
+func TestEncode(t *testing.T) {
+	t.Parallel()
+	r := routing{api: Ingress, class: "fast"}
+	o := r.object(routed{name: "a", host: "a.example", first: "s-1", second: "s-2", secret: "t"})
+	body, media, err := r.kind().encode(o)
+	if err != nil || media != "application/vnd.kubernetes.protobuf" {
+		t.Fatalf("%s, %v", media, err)
+	}
+	got, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &networkingv1.Ingress{}
+	if err := json.Unmarshal(text, want); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if len(want.Spec.TLS) != 1 || len(want.Spec.Rules[0].HTTP.Paths) != 2 {
+		t.Errorf("incomplete: %s", text)
+	}
+	proxy := routing{api: HTTPProxy}
+	body, media, err = proxy.kind().encode(proxy.object(routed{name: "a", secret: "t"}))
+	if err != nil || media != "application/json" || !strings.Contains(string(body), `"tls":{"secretName":"t"}`) {
+		t.Errorf("%s, %s, %v", media, body, err)
 	}
 }

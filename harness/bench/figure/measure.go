@@ -22,6 +22,8 @@ type Measure struct {
 	Value float64 `json:"value"`
 	// Spread is nil unless it is a distribution.
 	Spread *Spread `json:"spread,omitempty"`
+	// Range is nil unless the figure is the median of several runs.
+	Range *Range `json:"range,omitempty"`
 	// Detail is for people.
 	Detail string `json:"detail,omitempty"`
 	// Error says why the rest of the scenario could not be measured; there is no value then.
@@ -33,6 +35,13 @@ type Spread struct {
 	P99     float64 `json:"p99"`
 	Max     float64 `json:"max"`
 	Samples int     `json:"samples"`
+}
+
+// Range is the lowest and the highest Value of several runs.
+type Range struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	Runs int     `json:"runs"`
 }
 
 // Recorder makes measures of one scenario.

@@ -2,9 +2,7 @@ package figure
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -83,9 +81,9 @@ func TestLines(t *testing.T) {
 	}
 	want := `
 N = 20, httpproxy
-scenario  measure                                        value or p50        p99        max    of
-edit      seen                                                  1 ms           2          2     2
-edit      memory                                             12.5 MiB  at rest
+scenario  measure                                          value or p50        p99        max    of
+edit      seen                                                    1 ms           2          2     2
+edit      memory                                               12.5 MiB  at rest
 edit      FAILED: one
           two
 `
@@ -110,12 +108,8 @@ func TestReport(t *testing.T) {
 	if err := report.WriteJSON(path); err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile(path)
+	read, err := ReadJSON(path)
 	if err != nil {
-		t.Fatal(err)
-	}
-	var read Report
-	if err := json.Unmarshal(text, &read); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(report, read); diff != "" {

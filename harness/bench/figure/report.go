@@ -3,9 +3,7 @@ package figure
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"strings"
 	"time"
 
 	"contour.example/harness/bench/proc"
@@ -13,10 +11,14 @@ import (
 
 // Report is everything that one invocation has measured.
 type Report struct {
+	// Name is what was measured, for people.
+	Name    string       `json:"name,omitempty"`
 	Date    time.Time    `json:"date"`
 	Machine proc.Machine `json:"machine"`
 	// Versions by program, as far as they are known.
 	Versions map[string]string `json:"versions,omitempty"`
+	// Parameters by name, those that figures depend on.
+	Parameters map[string]string `json:"parameters,omitempty"`
 	// Note is what the caller wants to remember of it.
 	Note string `json:"note,omitempty"`
 	Runs []Size `json:"runs"`
@@ -54,25 +56,15 @@ func (r Report) WriteJSON(path string) error {
 	return nil
 }
 
-// WriteHeading writes the heading of the lines of a size.
-func WriteHeading(w io.Writer, s Size) {
-	fmt.Fprintf(w, "\nN = %d, %s\n%-9s %-44s %14s %10s %10s %5s\n",
-		s.N, s.API, "scenario", "measure", "value or p50", "p99", "max", "of")
-}
-
-// WriteLine writes a measure as a line of a table.
-func WriteLine(w io.Writer, m Measure) {
-	fmt.Fprintf(w, "%-9s ", m.Scenario)
-	if m.Error != "" {
-		fmt.Fprintf(w, "FAILED: %s\n", strings.ReplaceAll(m.Error, "\n", "\n          "))
-		return
+// ReadJSON reads a report from a file.
+func ReadJSON(path string) (Report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return Report{}, fmt.Errorf("report: %w", err)
 	}
-	fmt.Fprintf(w, "%-44s %10.5g %-3s", m.Name, m.Value, m.Unit)
-	if m.Spread != nil {
-		fmt.Fprintf(w, " %10.5g %10.5g %5d", m.Spread.P99, m.Spread.Max, m.Spread.Samples)
+	var r Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Report{}, fmt.Errorf("report %s: %w", path, err)
 	}
-	if m.Detail != "" {
-		fmt.Fprintf(w, "  %s", m.Detail)
-	}
-	fmt.Fprintln(w)
+	return r, nil
 }

@@ -13,19 +13,30 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"contour.example/harness/bench"
+	"contour.example/harness/bench/target"
+	"contour.example/harness/bench/wire"
 )
 
 // command is what the command line asks for.
 type command struct {
 	sizes   []int
 	options bench.Options
-	local   bench.LocalOptions
-	output  string
+	local   target.Options
+	runs    int
+	name    string
 	note    string
+
+	output  string // of the report as JSON
+	page    string // of the report as HTML
+	compare string
+	render  string // a report to read instead of measuring
 
 	// The rest is for a target that runs already.
 	kubeconfig    string
-	envoyAddress  string
+	envoyHTTP     string
+	envoyHTTPS    string
+	relayListen   string
+	relayTarget   string
 	envoyPID      int
 	controllerPID int
 	metricsURL    string
@@ -39,6 +50,7 @@ func parse(args []string, stderr io.Writer) (command, error) {
 	flags.SetOutput(stderr)
 	c.measureFlags(flags)
 	c.targetFlags(flags)
+	c.reportFlags(flags)
 	if err := flags.Parse(args); err != nil {
 		return command{}, err
 	}
@@ -83,66 +95,121 @@ func (c *command) measureFlags(flags *flag.FlagSet) {
 	flags.Float64Var(&o.ChurnRate, "churn-rate", o.ChurnRate, "edits a second of the churn")
 	flags.IntVar(&o.Switches, "switches", o.Switches, "switches under load")
 	flags.Float64Var(&o.Rate, "rate", o.Rate, "requests a second of the load")
+	flags.IntVar(&o.TLSHosts, "tls-hosts", 0, "TLS hosts to add; 0 is N, at most "+strconv.Itoa(bench.MaxTLSHosts))
+	flags.BoolVar(&o.TLSShared, "tls-shared", false, "let those hosts share one Secret with a wildcard certificate")
+	flags.IntVar(&c.runs, "runs", 1, "how often to measure each size; the report has medians")
+}
+
+func (c *command) reportFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.output, "o", "", "`file` for the report as JSON")
+	flags.StringVar(&c.page, "html", "", "`file` for the report as a page with plots")
+	flags.StringVar(&c.compare, "compare", "", "`file` with another report (JSON) to show beside this one on the page")
+	flags.StringVar(&c.render, "render", "", "measure nothing: `file` with a report (JSON) to show")
+	flags.StringVar(&c.name, "name", "", "`name` of what is measured, for the report")
 	flags.StringVar(&c.note, "note", "", "`text` to keep in the report")
 }
 
 func (c *command) targetFlags(flags *flag.FlagSet) {
-	flags.StringVar(&c.local.Contour, "contour", "", "contour `command` to start; empty builds that of this checkout")
+	flags.Func("controller", "`command` of any controller, with placeholders (see docs/benchmarks); empty is contour serve", func(s string) error {
+		c.local.Controller = target.ParseCommand(s)
+		return nil
+	})
+	flags.Func("bootstrap", "`command` that writes Envoy's bootstrap, with placeholders; empty uses that of this checkout", func(s string) error {
+		c.local.Bootstrap = target.ParseCommand(s)
+		return nil
+	})
+	flags.StringVar(&c.local.CRDs, "crds", "", "`directory` with manifests to apply first; empty is that of this checkout")
+	flags.StringVar(&c.local.Contour, "contour", "", "`path` of contour; empty builds that of this checkout")
 	flags.Func("serve-arg", "one more `argument` of contour serve; may be repeated", func(s string) error {
 		c.local.Args = append(c.local.Args, s)
 		return nil
 	})
 	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` of a cluster whose controller shall be measured; empty starts everything")
-	flags.StringVar(&c.envoyAddress, "envoy-address", "", "host:port of Envoy's HTTP listener, with -kubeconfig")
+	flags.StringVar(&c.envoyHTTP, "envoy-address", "", "host:port of Envoy's HTTP listener, with -kubeconfig")
+	flags.StringVar(&c.envoyHTTPS, "envoy-https-address", "", "host:port of Envoy's HTTPS listener, with -kubeconfig")
 	flags.IntVar(&c.envoyPID, "envoy-pid", 0, "process `id` of Envoy, for CPU and memory, with -kubeconfig")
 	flags.IntVar(&c.controllerPID, "controller-pid", 0, "process `id` of the controller, for CPU and memory, with -kubeconfig")
 	flags.StringVar(&c.metricsURL, "metrics-url", "", "`URL` of the controller's metrics, with -kubeconfig")
 	flags.StringVar(&c.backendIP, "backend-ip", "", "`address` of this machine as Envoy reaches it, with -kubeconfig")
+	flags.StringVar(&c.relayListen, "xds-relay-listen", "", "host:port where Envoy asks for xDS, to count the bytes, with -kubeconfig")
+	flags.StringVar(&c.relayTarget, "xds-relay-target", "", "host:port of the controller's xDS, with -xds-relay-listen")
 }
 
 func (c *command) check() error {
-	external := []string{c.envoyAddress, c.metricsURL, c.backendIP}
+	external := []string{c.envoyHTTP, c.envoyHTTPS, c.metricsURL, c.backendIP, c.relayListen}
 	if c.kubeconfig == "" && strings.Join(external, "") != "" {
-		return errors.New("-envoy-address, -metrics-url and -backend-ip need -kubeconfig")
+		return errors.New("-envoy-address, -envoy-https-address, -metrics-url, -backend-ip and -xds-relay-listen need -kubeconfig")
 	}
-	if c.kubeconfig != "" && (c.envoyAddress == "" || c.backendIP == "") {
+	if c.kubeconfig != "" && (c.envoyHTTP == "" || c.backendIP == "") {
 		return errors.New("-kubeconfig needs -envoy-address and -backend-ip")
 	}
+	if (c.relayListen == "") != (c.relayTarget == "") {
+		return errors.New("-xds-relay-listen and -xds-relay-target need each other")
+	}
+	if (c.render != "" || c.compare != "") && c.page == "" {
+		return errors.New("-render and -compare need -html")
+	}
 	o := c.options
-	if o.Samples < 1 || o.Writers < 1 || o.ChurnRate <= 0 || o.Rate <= 0 {
-		return errors.New("-samples, -writers, -churn-rate and -rate must be above 0")
+	if o.Samples < 1 || o.Writers < 1 || o.ChurnRate <= 0 || o.Rate <= 0 || c.runs < 1 {
+		return errors.New("-samples, -writers, -churn-rate, -rate and -runs must be above 0")
 	}
 	return nil
 }
 
+// parameters are what figures depend on, for the report.
+func (c *command) parameters() map[string]string {
+	o := c.options
+	tls := "own Secrets"
+	if o.TLSShared {
+		tls = "one Secret"
+	}
+	if o.TLSHosts > 0 {
+		tls = strconv.Itoa(o.TLSHosts) + " hosts, " + tls
+	}
+	return map[string]string{
+		"runs": strconv.Itoa(c.runs), "samples": strconv.Itoa(o.Samples), "writers": strconv.Itoa(o.Writers),
+		"idle": o.Idle.String(), "churn": fmt.Sprintf("%g edits a second for %s", o.ChurnRate, o.Churn),
+		"switch": fmt.Sprintf("%d switches at %g requests a second", o.Switches, o.Rate), "tls": tls,
+	}
+}
+
 // target starts or finds what is measured. stop ends what was started.
-func (c *command) target(ctx context.Context) (t bench.Target, versions map[string]string, stop func() error, err error) {
+func (c *command) target(ctx context.Context) (t target.Target, versions map[string]string, stop func() error, err error) {
 	if c.kubeconfig == "" {
-		local, err := bench.Local(ctx, c.local)
+		local, err := target.Start(ctx, c.local)
 		if err != nil {
-			return bench.Target{}, nil, nil, err
+			return target.Target{}, nil, nil, err
 		}
 		return local.Target, local.Versions, local.Stop, nil
 	}
 	t, err = c.external()
-	return t, nil, func() error { return nil }, err
+	stop = func() error {
+		if t.Wire == nil {
+			return nil
+		}
+		return t.Wire.Close()
+	}
+	return t, map[string]string{}, stop, err
 }
 
 // external is a target that runs already.
-func (c *command) external() (bench.Target, error) {
+func (c *command) external() (t target.Target, err error) {
 	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
 	if err != nil {
-		return bench.Target{}, fmt.Errorf("kubeconfig: %w", err)
+		return t, fmt.Errorf("kubeconfig: %w", err)
 	}
 	ip, err := netip.ParseAddr(c.backendIP)
 	if err != nil {
-		return bench.Target{}, fmt.Errorf("-backend-ip: %w", err)
+		return t, fmt.Errorf("-backend-ip: %w", err)
 	}
 	backend := netip.AddrPortFrom(ip, 0)
-	return bench.Target{
-		Config: config, Envoy: c.envoyAddress, EnvoyPID: c.envoyPID,
-		Controller: bench.Controller{PID: c.controllerPID, MetricsURL: c.metricsURL},
+	t = target.Target{
+		Config: config, HTTP: c.envoyHTTP, HTTPS: c.envoyHTTPS, EnvoyPID: c.envoyPID,
+		Controller: target.Controller{PID: c.controllerPID, MetricsURL: c.metricsURL},
 		Backends:   [2]netip.AddrPort{backend, backend},
-	}, nil
+	}
+	if c.relayListen != "" {
+		t.Wire, err = wire.Listen(c.relayListen, c.relayTarget)
+	}
+	return t, err
 }

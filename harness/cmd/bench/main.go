@@ -1,10 +1,12 @@
 // Command bench measures a controller: what changes cost and how soon requests see them.
 //
-//	bench -n 1000 -n 10000 -o bench.json
+//	bench -n 1000 -n 10000 -runs 3 -o bench.json -html bench.html
+//	bench -n 1000 -controller 'PROGRAM --kubeconfig={kubeconfig} --xds-port={xds-port} ...'
 //	bench -kubeconfig FILE -envoy-address 10.0.0.1:80 -backend-ip 10.0.0.2 -controller-pid 1 -envoy-pid 2
+//	bench -render bench.json -compare other.json -html bench.html
 //
-// Without -kubeconfig it starts an API server, contour serve and Envoy itself, anew for each size. With it, it
-// measures whatever controller serves that cluster. Each measure is a line on standard output.
+// Without -kubeconfig it starts an API server, the controller and Envoy itself, anew for each run. With it, it
+// measures whatever controller serves that cluster. Each measure is a line on standard output, and a table follows.
 package main
 
 import (
@@ -21,6 +23,7 @@ import (
 	"contour.example/harness/bench"
 	"contour.example/harness/bench/figure"
 	"contour.example/harness/bench/proc"
+	"contour.example/harness/bench/report"
 )
 
 func main() {
@@ -41,36 +44,91 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	report := figure.Report{Date: time.Now().UTC().Round(time.Second), Machine: proc.ThisMachine(), Note: c.note}
-	for _, n := range c.sizes {
-		c.options.N = n
-		size, versions, err := measure(ctx, c, stdout)
-		report.Runs, report.Versions = append(report.Runs, size), versions
-		if err := errors.Join(err, save(report, c.output)); err != nil {
-			return fmt.Errorf("n = %d: %w", n, err)
+	if c.render != "" {
+		read, err := figure.ReadJSON(c.render)
+		if err != nil {
+			return err
 		}
+		err = c.writePage(read)
+		figure.WriteTable(stdout, read)
+		return err
 	}
-	if failed := report.Failed(); failed > 0 {
+	r, err := c.measureAll(ctx, stdout)
+	figure.WriteTable(stdout, r)
+	if err != nil {
+		return err
+	}
+	if failed := r.Failed(); failed > 0 {
 		return fmt.Errorf("%d measures failed", failed)
 	}
 	return nil
 }
 
-// measure measures one size. What it has measured is in the result also if there is an error.
-func measure(ctx context.Context, c command, stdout io.Writer) (figure.Size, map[string]string, error) {
-	target, versions, stop, err := c.target(ctx)
-	if err != nil {
-		return figure.Size{}, nil, err
+// measureAll measures all sizes. The report is saved after each, so that an error loses nothing that was measured before.
+func (c *command) measureAll(ctx context.Context, stdout io.Writer) (figure.Report, error) {
+	r := figure.Report{
+		Name: c.name, Date: time.Now().UTC().Round(time.Second), Machine: proc.ThisMachine(),
+		Parameters: c.parameters(), Note: c.note,
 	}
+	for _, n := range c.sizes {
+		c.options.N = n
+		var runs []figure.Size
+		for range c.runs {
+			size, versions, err := c.measure(ctx, stdout)
+			if runs = append(runs, size); err != nil {
+				return r, fmt.Errorf("n = %d: %w", n, errors.Join(err, c.save(r, runs)))
+			}
+			r.Versions = versions
+		}
+		if err := c.save(r, runs); err != nil {
+			return r, err
+		}
+		r.Runs = append(r.Runs, figure.Median(runs))
+	}
+	return r, nil
+}
+
+// measure measures one size once. What it has measured is in the result also if there is an error.
+func (c *command) measure(ctx context.Context, stdout io.Writer) (figure.Size, map[string]string, error) {
 	size := figure.Size{N: c.options.N, API: string(c.options.API)}
+	t, versions, stop, err := c.target(ctx)
+	if err != nil {
+		return size, nil, err
+	}
+	versions["kubernetes"] = bench.ServerVersion(ctx, t.Config)
 	figure.WriteHeading(stdout, size)
-	size.Measures, err = bench.Run(ctx, target, c.options, func(m figure.Measure) { figure.WriteLine(stdout, m) })
+	size.Measures, err = bench.Run(ctx, t, c.options, func(m figure.Measure) { figure.WriteLine(stdout, m) })
 	return size, versions, errors.Join(err, stop())
 }
 
-func save(r figure.Report, path string) error {
-	if path == "" {
+// save writes the report with one more size.
+func (c *command) save(r figure.Report, runs []figure.Size) error {
+	r.Runs = append(r.Runs, figure.Median(runs))
+	if c.output != "" {
+		if err := r.WriteJSON(c.output); err != nil {
+			return err
+		}
+	}
+	return c.writePage(r)
+}
+
+// writePage shows the report, beside another one if that is asked for.
+func (c *command) writePage(r figure.Report) (err error) {
+	if c.page == "" {
 		return nil
 	}
-	return r.WriteJSON(path)
+	var other *figure.Report
+	if c.compare != "" {
+		read, err := figure.ReadJSON(c.compare)
+		if err != nil {
+			return err
+		}
+		other = &read
+	}
+	file, err := os.Create(c.page)
+	if err != nil {
+		return fmt.Errorf("page: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	return report.Write(file, r, other)
 }

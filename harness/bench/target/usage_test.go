@@ -1,4 +1,4 @@
-package bench
+package target
 
 import (
 	"io"
@@ -24,8 +24,8 @@ func TestUsage(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, page) }))
 	t.Cleanup(server.Close)
 	target := Target{Controller: Controller{MetricsURL: server.URL}}
-	want := usage{derivations: 7, xdsBytes: 2.5, statusWrites: 5, xdsResources: 0}
-	if diff := cmp.Diff(want, target.used(t.Context())); diff != "" {
+	want := Usage{Derivations: 7, XDSPayload: 2.5, StatusWrites: 5, XDSResources: 0}
+	if diff := cmp.Diff(want, target.Used(t.Context())); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -39,8 +39,8 @@ func TestUsageOfOthers(t *testing.T) {
 	t.Cleanup(server.Close)
 	for _, url := range []string{server.URL, server.URL + "/%zz", ""} {
 		target := Target{EnvoyPID: -1, Controller: Controller{PID: os.Getpid(), MetricsURL: url}}
-		got := target.used(t.Context())
-		if _, ok := got[controllerCPU]; !ok || len(got) != 1 {
+		got := target.Used(t.Context())
+		if _, ok := got[ControllerCPU]; !ok || len(got) != 1 {
 			t.Errorf("with %q: got %v, want CPU of the controller only", url, got)
 		}
 	}
@@ -48,8 +48,20 @@ func TestUsageOfOthers(t *testing.T) {
 
 func TestSince(t *testing.T) {
 	t.Parallel()
-	got := usage{controllerCPU: 5, xdsBytes: 7, envoyCPU: 1}.since(usage{controllerCPU: 2, xdsBytes: 7, derivations: 3})
-	if diff := cmp.Diff(usage{controllerCPU: 3, xdsBytes: 0}, got); diff != "" {
+	got := Usage{ControllerCPU: 5, XDSPayload: 7, EnvoyCPU: 1}.Since(Usage{ControllerCPU: 2, XDSPayload: 7, Derivations: 3})
+	if diff := cmp.Diff(Usage{ControllerCPU: 3, XDSPayload: 0}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOfNew(t *testing.T) {
+	t.Parallel()
+	before := Usage{EnvoyCPU: 5, XDSBytes: 7}
+	after := Usage{ControllerCPU: 3, EnvoyCPU: 6, XDSBytes: 9}
+	if diff := cmp.Diff(Usage{ControllerCPU: 3, EnvoyCPU: 1, XDSBytes: 2}, after.Since(before.OfNewController())); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(Usage{EnvoyCPU: 6, XDSBytes: 2}, after.Since(before.OfNewEnvoy())); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,0 +1,133 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"contour.example/harness/bench/target"
+)
+
+// scenario is something to do and what to measure of it. An error ends it, and is
+// reported beside the measures that it has given before.
+type scenario struct {
+	name string
+	run  func(*bench, context.Context) error
+}
+
+// scenarios are in the order in which they run: what needs quiet comes before what
+// makes noise, and restarts last.
+func scenarios() []scenario {
+	return []scenario{
+		{"load", (*bench).load},
+		{"idle", (*bench).idle},
+		{"edit", (*bench).edit},
+		{"create", (*bench).create},
+		{"delete", (*bench).delete},
+		{"service", (*bench).service},
+		{"status", (*bench).status},
+		{"endpoint", (*bench).endpoint},
+		{"rotation", (*bench).rotation},
+		{"churn", (*bench).churn},
+		{"switch", (*bench).switchServices},
+		{"tls", (*bench).manyTLS},
+		{"tls-edit", (*bench).editTLS},
+		{"tls-add", (*bench).addTLS},
+		{"restart", (*bench).restart},
+		{"cold", (*bench).cold},
+	}
+}
+
+// Scenarios are the names of all scenarios.
+func Scenarios() []string {
+	var names []string
+	for _, s := range scenarios() {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// choose returns load and the scenarios with these names.
+func choose(names []string) ([]scenario, error) {
+	for _, name := range names {
+		if !slices.Contains(Scenarios(), name) {
+			return nil, fmt.Errorf("no scenario %q; there are %s", name, strings.Join(Scenarios(), ", "))
+		}
+	}
+	return slices.DeleteFunc(scenarios(), func(s scenario) bool {
+		return s.name != "load" && !slices.Contains(names, s.name)
+	}), nil
+}
+
+const (
+	// quiet is the pause before each sample, so that every change meets a system at rest.
+	quiet = 20 * time.Millisecond
+	// aftermath is how long what the last change of a series leads to may still be counted.
+	aftermath = 200 * time.Millisecond
+	// restWindow is how long the processes are watched to see whether they rest.
+	restWindow = 250 * time.Millisecond
+	// restCPU is how much of that, in ms, two processes at rest may use together: Envoy's statistics cost some.
+	restCPU = 60
+)
+
+// sample makes a change several times. take returns how long its effect took; its error ends
+// the series, and what came before stays.
+func (b *bench) sample(ctx context.Context, samples int, take func(i int) (time.Duration, error)) ([]time.Duration, error) {
+	var taken []time.Duration
+	for i := range samples {
+		if err := pause(ctx, quiet); err != nil {
+			return taken, err
+		}
+		d, err := take(i)
+		if err != nil {
+			return taken, fmt.Errorf("sample %d of %d: %w", i+1, samples, err)
+		}
+		taken = append(taken, d)
+	}
+	return taken, nil
+}
+
+// series samples a change, and records how soon it is seen and what it costs.
+func (b *bench) series(ctx context.Context, name string, samples int, take func(i int) (time.Duration, error)) error {
+	if err := b.rest(ctx); err != nil {
+		return err
+	}
+	before := b.target.Used(ctx)
+	taken, err := b.sample(ctx, samples, take)
+	_ = pause(ctx, aftermath) // the end of the context has ended the series too
+	used := b.target.Used(ctx).Since(before)
+	b.recorder.Latencies(name, taken)
+	b.recordUse(" per change", used, len(taken))
+	return err
+}
+
+// served waits for the answer that a change, answered by the API server just now, leads to.
+func (b *bench) served(ctx context.Context, w want) (time.Duration, error) {
+	start := time.Now()
+	at, err := b.prober.until(ctx, b.Timeout, w)
+	return at.Sub(start), err
+}
+
+// rest waits until both processes hardly do anything, but not longer than Timeout: who never rests is measured as it is.
+func (b *bench) rest(ctx context.Context) error {
+	before := b.busy(ctx)
+	for deadline := time.Now().Add(b.Timeout); time.Now().Before(deadline); {
+		if err := pause(ctx, restWindow); err != nil {
+			return err
+		}
+		now := b.busy(ctx)
+		if now-before < restCPU {
+			return nil
+		}
+		before = now
+	}
+	return nil
+}
+
+// busy is the CPU time of both processes, in ms.
+func (b *bench) busy(ctx context.Context) float64 {
+	used := b.target.Used(ctx)
+	return used[target.ControllerCPU] + used[target.EnvoyCPU]
+}

@@ -1,0 +1,71 @@
+package target
+
+import (
+	"context"
+	"net/netip"
+
+	"k8s.io/client-go/rest"
+
+	"contour.example/harness/bench/proc"
+	"contour.example/harness/bench/wire"
+)
+
+// Target is what is measured.
+type Target struct {
+	// Config is a client of the API server without rate limits.
+	Config *rest.Config
+	// HTTP and HTTPS are host:port of Envoy's listeners; without HTTPS nothing is measured of TLS.
+	HTTP, HTTPS string
+	// EnvoyPID is 0 if unknown: no figures of its CPU and memory then.
+	EnvoyPID   int
+	Controller Controller
+	// Wire is between Envoy and the controller; nil if nothing is: no bytes then.
+	Wire *wire.Relay
+	// Lifecycle restarts the controller and Envoy; nil if that is not ours to do.
+	Lifecycle Lifecycle
+	// Backends are the addresses that two test backends shall listen on, as Envoy reaches them. Port 0 takes a free one.
+	Backends [2]netip.AddrPort
+	// Disposable says that nothing outlives the benchmark, so that nothing needs to be cleaned up.
+	Disposable bool
+}
+
+// Controller is a running controller.
+type Controller struct {
+	// PID is 0 if unknown: no figures of its CPU and memory then.
+	PID int
+	// MetricsURL is empty if unknown.
+	MetricsURL string
+}
+
+// Lifecycle stops and starts what is measured.
+type Lifecycle interface {
+	// StopController returns when the controller has ended.
+	StopController(context.Context) error
+	// StartController returns when the xDS port of the new controller is open.
+	StartController(context.Context) (Controller, error)
+	// RestartEnvoy kills Envoy and starts it without any configuration; it returns the new process at once.
+	RestartEnvoy(context.Context) (pid int, err error)
+}
+
+// Process is a process of the target.
+type Process struct {
+	Name string
+	PID  int
+}
+
+// Processes are those that are known.
+func (t Target) Processes() []Process {
+	var known []Process
+	for _, p := range []Process{{"controller", t.Controller.PID}, {"Envoy", t.EnvoyPID}} {
+		if p.PID != 0 {
+			known = append(known, p)
+		}
+	}
+	return known
+}
+
+// Memory is what the process has resident now, in MiB.
+func (p Process) Memory() (float64, error) { return proc.Memory(p.PID) }
+
+// PeakMemory is the most that Memory has ever been, in MiB.
+func (p Process) PeakMemory() (float64, error) { return proc.PeakMemory(p.PID) }
