@@ -3,6 +3,8 @@ package statuswriter
 import (
 	"context"
 	"fmt"
+	"net"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -29,26 +31,50 @@ type API struct {
 	clients map[schema.GroupVersion]rest.Interface
 }
 
+// onlyMetadata asks for an answer without spec and status, which for custom resources too may be Protobuf.
+const onlyMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1," +
+	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
 // NewAPI is a Client for the API server of the configuration, whose rate limits are ignored: the limit of 5
 // requests a second that clients have by default would need half an hour for the first statuses of 10,000 objects.
-// What bounds the load is the number of workers, and API Priority and Fairness on the other side.
+// What bounds the load is the pace of the Writer, and API Priority and Fairness on the other side.
+//
+// It has a connection of its own: on a shared one a change of configuration could arrive behind a thousand answers.
 func NewAPI(c *rest.Config) (*API, error) {
-	scheme := runtime.NewScheme()
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	for _, add := range []func(*runtime.Scheme) error{networkingv1.AddToScheme, eventsv1.AddToScheme, contourv1.AddToScheme} {
-		if err := add(scheme); err != nil {
-			return nil, fmt.Errorf("scheme: %w", err)
-		}
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, fmt.Errorf("scheme: %w", err)
+	}
+	c = rest.CopyConfig(c)
+	if c.Dial == nil { // connections are shared by those who dial in the same way
+		c.Dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
+	transport, err := rest.HTTPClientFor(c)
+	if err != nil {
+		return nil, fmt.Errorf("connection: %w", err)
 	}
 	a := &API{clients: map[schema.GroupVersion]rest.Interface{}}
 	for _, gv := range []schema.GroupVersion{networkingv1.SchemeGroupVersion, eventsv1.SchemeGroupVersion, contourv1.GroupVersion} {
-		client, err := rest.RESTClientFor(clientConfig(c, scheme, gv))
+		client, err := rest.RESTClientForConfigAndClient(clientConfig(c, scheme, gv), transport)
 		if err != nil {
 			return nil, fmt.Errorf("client of %s: %w", gv, err)
 		}
 		a.clients[gv] = client
 	}
 	return a, nil
+}
+
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
+	for _, add := range []func(*runtime.Scheme) error{
+		metav1.AddMetaToScheme, networkingv1.AddToScheme, eventsv1.AddToScheme, contourv1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
 }
 
 func clientConfig(c *rest.Config, scheme *runtime.Scheme, gv schema.GroupVersion) *rest.Config {
@@ -61,23 +87,23 @@ func clientConfig(c *rest.Config, scheme *runtime.Scheme, gv schema.GroupVersion
 }
 
 // PatchStatus implements Client for HTTPProxies and Ingresses.
-func (a *API) PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (metav1.Object, error) {
+func (a *API) PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (Version, error) {
+	var resource schema.GroupVersionResource
 	switch k.Kind {
 	case kobj.HTTPProxy:
-		var p contourv1.HTTPProxy
-		return &p, a.patch(ctx, contourv1.HTTPProxyGVR, k.Name, patch, &p)
+		resource = contourv1.HTTPProxyGVR
 	case kobj.Ingress:
-		var i networkingv1.Ingress
-		return &i, a.patch(ctx, networkingv1.SchemeGroupVersion.WithResource("ingresses"), k.Name, patch, &i)
+		resource = networkingv1.SchemeGroupVersion.WithResource("ingresses")
 	default:
-		return nil, fmt.Errorf("status of %s: kind has none to write", k)
+		return Version{}, fmt.Errorf("status of %s: kind has none to write", k)
 	}
-}
-
-func (a *API) patch(ctx context.Context, gvr schema.GroupVersionResource, n kobj.Name, patch []byte, into runtime.Object) error {
-	return a.clients[gvr.GroupVersion()].Patch(types.MergePatchType).
-		Namespace(n.Namespace).Resource(gvr.Resource).Name(n.Name).SubResource("status").
-		Param("fieldManager", fieldManager).Body(patch).Do(ctx).Into(into)
+	// When to try again is for the Writer to decide, which knows what else there is to do.
+	var o metav1.PartialObjectMetadata
+	err := a.clients[resource.GroupVersion()].Patch(types.MergePatchType).
+		Namespace(k.Namespace).Resource(resource.Resource).Name(k.Name.Name).SubResource("status").
+		Param("fieldManager", fieldManager).SetHeader("Accept", onlyMetadata).MaxRetries(0).
+		Body(patch).Do(ctx).Into(&o)
+	return Version{ResourceVersion: o.ResourceVersion, Generation: o.Generation}, err
 }
 
 // CreateEvent implements Client.

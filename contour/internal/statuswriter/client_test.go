@@ -13,7 +13,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
-	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/kobj"
 )
 
@@ -39,21 +38,26 @@ func listen(t *testing.T, code int, answer string) (*API, *[]request) {
 	return api, &seen
 }
 
+// written is the answer to a write.
+const written = `{"apiVersion":"meta.k8s.io/v1","kind":"PartialObjectMetadata",
+	"metadata":{"name":"a","namespace":"default","resourceVersion":"7","generation":3}}`
+
 func TestPatchStatusPatchesTheSubresource(t *testing.T) {
-	api, seen := listen(t, http.StatusOK, `{"apiVersion":"projectcontour.io/v1","kind":"HTTPProxy",
-		"metadata":{"name":"a","namespace":"default","resourceVersion":"7"},"status":{"currentStatus":"valid"}}`)
-	object, err := api.PatchStatus(t.Context(), proxyKey("a"), []byte(`{"status":{}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p, ok := object.(*contourv1.HTTPProxy); !ok || p.ResourceVersion != "7" || p.Status.CurrentStatus != "valid" {
-		t.Errorf("result %+v", object)
+	api, seen := listen(t, http.StatusOK, written)
+	for _, kind := range []kobj.Kind{kobj.HTTPProxy, kobj.Ingress} {
+		version, err := api.PatchStatus(t.Context(), kobj.Of(kind, "default", "a"), []byte(`{"status":{}}`))
+		if want := (Version{ResourceVersion: "7", Generation: 3}); err != nil || version != want {
+			t.Errorf("%s: version %+v, error %v", kind, version, err)
+		}
 	}
 	if _, err := api.PatchStatus(t.Context(), kobj.Of(kobj.Service, "default", "a"), nil); err == nil {
 		t.Error("the status of a Service was written")
 	}
 	want := []request{{
 		"PATCH", "/apis/projectcontour.io/v1/namespaces/default/httpproxies/a/status", "fieldManager=contour",
+		"application/merge-patch+json", `{"status":{}}`,
+	}, {
+		"PATCH", "/apis/networking.k8s.io/v1/namespaces/default/ingresses/a/status", "fieldManager=contour",
 		"application/merge-patch+json", `{"status":{}}`,
 	}}
 	if diff := cmp.Diff(want, *seen); diff != "" {
@@ -73,7 +77,7 @@ func TestErrorsAreThoseOfTheAPIServer(t *testing.T) {
 }
 
 func TestManyWritesAreNotThrottledByTheClient(t *testing.T) {
-	api, seen := listen(t, http.StatusOK, `{"apiVersion":"networking.k8s.io/v1","kind":"Ingress"}`)
+	api, seen := listen(t, http.StatusOK, written)
 	start := time.Now()
 	for range 50 { // half a minute and more at the rate of the configuration
 		if _, err := api.PatchStatus(t.Context(), kobj.Of(kobj.Ingress, "default", "a"), []byte(`{}`)); err != nil {

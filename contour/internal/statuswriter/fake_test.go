@@ -101,29 +101,29 @@ func (s *server) total() int {
 }
 
 // PatchStatus implements Client.
-func (s *server) PatchStatus(_ context.Context, k kobj.Key, patch []byte) (metav1.Object, error) {
+func (s *server) PatchStatus(_ context.Context, k kobj.Key, patch []byte) (Version, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tries[k] = append(s.tries[k], time.Now())
 	if s.refuse != nil {
 		if err := s.refuse(k); err != nil {
-			return nil, err
+			return Version{}, err
 		}
 	}
 	was, ok := s.objects[k]
 	if !ok {
-		return nil, apierrors.NewNotFound(schema.GroupResource{}, k.String())
+		return Version{}, apierrors.NewNotFound(schema.GroupResource{}, k.String())
 	}
 	next, err := merge(k, was, patch)
 	if err != nil {
-		return nil, err
+		return Version{}, err
 	}
 	if next.GetResourceVersion() != was.GetResourceVersion() {
-		return nil, apierrors.NewConflict(schema.GroupResource{}, k.String(), nil)
+		return Version{}, apierrors.NewConflict(schema.GroupResource{}, k.String(), nil)
 	}
 	s.store(k, next)
 	s.writes[k]++
-	return next, nil
+	return Version{ResourceVersion: next.GetResourceVersion(), Generation: next.GetGeneration()}, nil
 }
 
 // merge applies a JSON merge patch as the API server does.

@@ -3,11 +3,9 @@ package statuswriter
 import (
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/status"
 )
@@ -17,8 +15,9 @@ type record struct {
 	desired *status.Desired
 	told    map[report.Diagnostic]bool // what of desired there are Events of
 
+	right   string          // the version of the object at which it had its desired status; empty: none known
 	settled *status.Desired // the last one that was written
-	outcome metav1.Object   // what the API server made of it, until the informers know it too; nil if they do
+	outcome metav1.Object   // the object with it, as far as a plan looks at it, until the informers know it too; else nil
 	repairs int             // how often settled had to be written again
 	free    time.Time       // not to be written again before
 }
@@ -31,7 +30,17 @@ const (
 )
 
 func (r *record) want(d *status.Desired) {
-	r.desired, r.repairs, r.free = d, 0, time.Time{}
+	r.desired, r.right, r.repairs, r.free = d, "", 0, time.Time{}
+}
+
+// expects reports whether that state of the object has its desired status for all that is known, so that it need
+// not be looked at: mostly it is what was just written, come back from the API server.
+func (r *record) expects(known metav1.Object) bool {
+	if r.right == "" || known.GetResourceVersion() != r.right {
+		return false
+	}
+	r.outcome = nil
+	return true
 }
 
 // newest is the newer one of an object as the informers know it and as it was written.
@@ -55,31 +64,19 @@ func (r *record) hold(now time.Time) time.Duration {
 	return r.free.Sub(now)
 }
 
-// settle notes that d was written, with that outcome.
-func (r *record) settle(d *status.Desired, object metav1.Object, now time.Time) {
-	r.outcome = slim(object)
-	if r.desired != d {
+// settle notes that n was written, and what version of the object that made.
+func (r *record) settle(n *next, v Version, now time.Time) {
+	before := n.object.GetResourceVersion()
+	r.outcome = n.result(v)
+	if r.desired != n.desired {
 		return
 	}
-	if r.settled == d {
+	if r.settled == r.desired {
 		r.free = now.Add(min(firstPause<<min(r.repairs, 16), lastPause))
 		r.repairs++
 	}
-	r.settled = d
-}
-
-// slim is the part of an object that a plan looks at.
-func slim(o metav1.Object) metav1.Object {
-	meta := metav1.ObjectMeta{
-		Namespace: o.GetNamespace(), Name: o.GetName(), UID: o.GetUID(),
-		ResourceVersion: o.GetResourceVersion(), Generation: o.GetGeneration(),
-	}
-	switch o := o.(type) {
-	case *contourv1.HTTPProxy:
-		return &contourv1.HTTPProxy{ObjectMeta: meta, Status: o.Status}
-	case *networkingv1.Ingress:
-		return &networkingv1.Ingress{ObjectMeta: meta, Status: o.Status}
-	default:
-		return nil
+	r.settled = r.desired
+	if v.ResourceVersion != before { // else the API server stores something else
+		r.right = v.ResourceVersion
 	}
 }

@@ -3,14 +3,16 @@
 //
 // Set takes the desired statuses at any time and never blocks; Lead compares each with
 // the object as the informers know it and patches what differs, several objects at a
-// time, each with its own back-off, so that one that cannot be written delays no other.
-// What is wrong with an Ingress, whose status has no room for it, becomes Events. The
-// package does not decide what a status says, and writes nothing but status
-// subresources and Events.
+// time: what somebody has just changed before the backlog, one namespace after the
+// other, each object with its own back-off, all at the pace of the API server. What is
+// wrong with an Ingress, whose status has no room for it, becomes Events. The package
+// does not decide what a status says, and writes nothing but status subresources and
+// Events.
 package statuswriter
 
 import (
 	"context"
+	"iter"
 	"log/slog"
 	"sync"
 	"time"
@@ -35,7 +37,7 @@ type Options struct {
 	Client Client
 	// Lookup is the object as it is known to be, such as kube.Source.Get. The result is not modified.
 	Lookup func(kobj.Key) (metav1.Object, bool)
-	// Workers is how many statuses are written at the same time; 0 means 16.
+	// Workers is how many statuses are written at the same time, at most; 0 means 24.
 	Workers int
 	Log     *slog.Logger
 	// Now is the clock of transition times; nil is the system's.
@@ -48,10 +50,17 @@ type Options struct {
 
 // Client is the part of the API server that a Writer needs. Errors are those of the API server.
 type Client interface {
-	// PatchStatus applies a JSON merge patch to the status subresource and returns the object that results.
-	PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (metav1.Object, error)
+	// PatchStatus applies a JSON merge patch to the status subresource and returns the version of the object that
+	// results. It does not try again by itself.
+	PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (Version, error)
 	// CreateEvent creates a Warning event about an object.
 	CreateEvent(ctx context.Context, e Event) error
+}
+
+// Version tells the states of an object apart.
+type Version struct {
+	ResourceVersion string
+	Generation      int64
 }
 
 // Writer writes statuses. All methods may be called from any goroutine.
@@ -66,7 +75,7 @@ type Writer struct {
 // New is a Writer that only takes notes until Lead is called.
 func New(o Options) *Writer {
 	if o.Workers == 0 {
-		o.Workers = 16
+		o.Workers = 24
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -81,6 +90,27 @@ func New(o Options) *Writer {
 func (w *Writer) Set(k kobj.Key, d *status.Desired) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.set(k, d, live)
+}
+
+// liveAtMost is how many statuses that change at once are always taken for what users wait for.
+const liveAtMost = 64
+
+// SetAll does for n objects what Set does for one. If they are many, and a quarter of all that there are, this is
+// the first load or a change of something that all share, and nobody waits for one of them.
+func (w *Writer) SetAll(n int, all iter.Seq2[kobj.Key, *status.Desired]) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	u := live
+	if n > liveAtMost && n > len(w.records)/4 {
+		u = backlog
+	}
+	for k, d := range all {
+		w.set(k, d, u)
+	}
+}
+
+func (w *Writer) set(k kobj.Key, d *status.Desired, u urgency) {
 	if d == nil {
 		delete(w.records, k)
 		return
@@ -92,17 +122,21 @@ func (w *Writer) Set(k kobj.Key, d *status.Desired) {
 	}
 	r.want(d)
 	if w.term != nil {
-		w.term.add(k)
+		w.term.add(k, u)
 	}
 }
 
-// Changed tells that an object has changed in whatever way. If it is its status, somebody else has written it.
+// Changed tells that an object has changed in whatever way. If it is its status, and not as it was written here,
+// somebody else has written it.
 func (w *Writer) Changed(k kobj.Key) {
+	object, ok := w.Lookup(k)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.term != nil && w.records[k] != nil {
-		w.term.statuses.Add(k)
+	r := w.records[k]
+	if w.term == nil || r == nil || ok && r.expects(object) {
+		return
 	}
+	w.term.statuses.nudge(k)
 }
 
 // Lead writes until the context ends, first whatever was Set before. It returns when no write is under way any more.
@@ -120,58 +154,58 @@ func (w *Writer) begin(t *term) {
 	defer w.mu.Unlock()
 	w.term = t
 	for k := range w.records {
-		t.add(k)
+		t.add(k, backlog)
 	}
 }
 
-// write makes the status of one object what it ought to be. A positive delay asks to look again after it; the
-// error is why the outcome is a failure.
-func (w *Writer) write(ctx context.Context, k kobj.Key) (outcome string, delay time.Duration, err error) {
-	patch, d, delay := w.next(k)
-	if patch == nil {
-		return OutcomeNoop, delay, nil
+// write makes the status of one object what it ought to be.
+func (w *Writer) write(ctx context.Context, k kobj.Key) look {
+	n, delay := w.next(k)
+	if n == nil {
+		return look{outcome: OutcomeNoop, delay: delay}
 	}
-	object, err := w.Client.PatchStatus(ctx, k, patch)
+	version, err := w.Client.PatchStatus(ctx, k, n.patch())
 	switch {
 	case err == nil:
-		w.written(k, d, object)
-		return OutcomeSuccess, 0, nil
+		w.written(k, n, version)
+		return look{outcome: OutcomeSuccess}
 	case apierrors.IsNotFound(err): // the object is gone, or its namespace
-		return OutcomeNoop, 0, nil
+		return look{outcome: OutcomeNoop}
 	case apierrors.IsConflict(err):
-		return OutcomeConflict, 0, err
+		return look{outcome: OutcomeConflict, err: err}
 	default:
-		return OutcomeFailed, 0, err
+		return look{outcome: OutcomeFailed, err: err}
 	}
 }
 
-// next is what there is to write for an object now, nil if nothing.
-func (w *Writer) next(k kobj.Key) (patch []byte, d *status.Desired, delay time.Duration) {
+// next is what there is to write for an object now, nil if nothing. A positive delay asks to look again after it.
+func (w *Writer) next(k kobj.Key) (n *next, delay time.Duration) {
 	object, ok := w.Lookup(k)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.records[k]
-	if r == nil || !ok {
-		return nil, nil, 0
+	if r == nil || !ok || r.expects(object) {
+		return nil, 0
 	}
 	object = r.newest(object)
 	if object.GetGeneration() > r.desired.Generation {
-		return nil, nil, 0 // the status of that generation is on its way
+		return nil, 0 // the status of that generation is on its way
 	}
-	if patch = plan(r.desired, object, w.Now()); patch == nil {
-		return nil, nil, 0
+	if n = plan(r.desired, object, w.Now()); n == nil {
+		r.right = object.GetResourceVersion()
+		return nil, 0
 	}
 	if delay = r.hold(w.Now()); delay > 0 {
-		return nil, nil, delay
+		return nil, delay
 	}
-	return patch, r.desired, 0
+	return n, 0
 }
 
 // written notes the outcome of a write.
-func (w *Writer) written(k kobj.Key, d *status.Desired, object metav1.Object) {
+func (w *Writer) written(k kobj.Key, n *next, v Version) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r := w.records[k]; r != nil {
-		r.settle(d, object, w.Now())
+		r.settle(n, v, w.Now())
 	}
 }
