@@ -114,7 +114,7 @@ const bootstrap = `{
 func (p *proxy) restart(by *server.Server) {
 	p.t.Helper()
 	p.grpc.Stop()
-	next := grpc.NewServer()
+	next := grpc.NewServer(server.GRPCOptions()...)
 	by.Register(next)
 	listener, err := net.Listen("tcp", p.xds)
 	if err != nil {

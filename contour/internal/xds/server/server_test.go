@@ -37,7 +37,7 @@ type fixture struct {
 
 func start(t *testing.T, options server.Options) *fixture {
 	t.Helper()
-	f := &fixture{t: t, table: table.New(), grpc: grpc.NewServer()}
+	f := &fixture{t: t, table: table.New(), grpc: grpc.NewServer(server.GRPCOptions()...)}
 	options.Fleet = func(node *corev3.Node) (*table.Table, error) {
 		if node.GetId() != "envoy" {
 			return nil, errors.New("no such fleet")

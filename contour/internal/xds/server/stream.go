@@ -11,7 +11,6 @@ import (
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
@@ -67,11 +66,11 @@ func receive(rpc rpcStream) (<-chan *discoveryv3.DeltaDiscoveryRequest, <-chan e
 }
 
 // transmit sends what comes in out, and says so in done. It ends with the stream.
-func transmit(rpc rpcStream, out <-chan *discoveryv3.DeltaDiscoveryResponse, done chan<- error) {
+func transmit(rpc rpcStream, out <-chan *session.Response, done chan<- error) {
 	for {
 		select {
 		case response := <-out:
-			done <- rpc.Send(response)
+			done <- rpc.SendMsg(response)
 		case <-rpc.Context().Done():
 			return
 		}
@@ -81,7 +80,7 @@ func transmit(rpc rpcStream, out <-chan *discoveryv3.DeltaDiscoveryResponse, don
 // run serves until the stream ends. There is at most one response between the state and the
 // wire; the next one is made when that one is sent, of what holds then.
 func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, requests <-chan *discoveryv3.DeltaDiscoveryRequest, failed <-chan error) error {
-	out, done := make(chan *discoveryv3.DeltaDiscoveryResponse, 1), make(chan error, 1)
+	out, done := make(chan *session.Response, 1), make(chan error, 1)
 	go transmit(rpc, out, done)
 	alarm := time.NewTimer(0)
 	defer alarm.Stop()
@@ -184,18 +183,17 @@ func (s *stream) tryAgain() {
 }
 
 // next hands the next response to the sending goroutine; false if there is none.
-func (s *stream) next(out chan<- *discoveryv3.DeltaDiscoveryResponse) bool {
+func (s *stream) next(out chan<- *session.Response) bool {
 	s.mu.Lock()
 	response := s.state.Next(time.Now())
 	s.mu.Unlock()
 	if response == nil {
 		return false
 	}
-	out <- response
 	if s.hooks.Sent != nil {
-		t, _ := table.TypeOf(response.GetTypeUrl())
-		s.hooks.Sent(t, len(response.GetResources()), len(response.GetRemovedResources()), proto.Size(response))
+		s.hooks.Sent(response.Type, len(response.Sent), len(response.Removed), response.Bytes())
 	}
+	out <- response
 	return true
 }
 

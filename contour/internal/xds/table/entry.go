@@ -1,6 +1,7 @@
 package table
 
 import (
+	"cmp"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -47,14 +48,16 @@ const maxFormer = 64
 
 func (e *entry) setWant(r *Resource) {
 	e.field, e.want = r.Field, piecesOf(r, e.want)
-	wanted := idsOf(e.want)
 	for _, p := range e.want {
 		if p.invalid != "" {
 			e.convict(p.pieceID, p.invalid)
 		}
 	}
-	if slices.ContainsFunc(e.trial.blamed, func(id pieceID) bool { return !wanted[id] }) {
-		e.trial = trial{}
+	if len(e.trial.blamed) > 0 {
+		wanted := idsOf(e.want)
+		if slices.ContainsFunc(e.trial.blamed, func(id pieceID) bool { return !wanted[id] }) {
+			e.trial = trial{}
+		}
 	}
 	if len(e.bad)+len(e.refused) > maxFormer+len(e.want) {
 		e.forget()
@@ -77,8 +80,10 @@ func (e *entry) accept(v *Version) {
 		return
 	}
 	e.trial.strikes = 0
-	proven := v.ids()
-	e.trial.blamed = slices.DeleteFunc(e.trial.blamed, func(id pieceID) bool { return proven[id] })
+	if len(e.trial.blamed) > 0 {
+		proven := v.ids()
+		e.trial.blamed = slices.DeleteFunc(e.trial.blamed, func(id pieceID) bool { return proven[id] })
+	}
 	switch len(e.trial.blamed) {
 	case 0:
 		e.trial = trial{}
@@ -281,7 +286,7 @@ func (e *entry) version(pieces []*piece) *Version {
 		}
 	}
 	*e.orders++
-	return newVersion(e.ref, e.field, pieces, *e.orders)
+	return newVersion(e.ref, e.field, pieces, *e.orders, cmp.Or(e.effective, e.accepted))
 }
 
 // rejections is what of the wanted content is refused, sorted.

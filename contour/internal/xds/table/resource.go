@@ -19,11 +19,12 @@ const (
 	Endpoint
 	Secret
 	Listener
+	Scope
 	Route
 )
 
 // Types lists every Type in serving order.
-func Types() []Type { return []Type{Cluster, Endpoint, Secret, Listener, Route} }
+func Types() []Type { return []Type{Cluster, Endpoint, Secret, Listener, Scope, Route} }
 
 const urlPrefix = "type.googleapis.com/envoy."
 
@@ -38,6 +39,8 @@ func (t Type) URL() string {
 		return urlPrefix + "extensions.transport_sockets.tls.v3.Secret"
 	case Listener:
 		return urlPrefix + "config.listener.v3.Listener"
+	case Scope:
+		return urlPrefix + "config.route.v3.ScopedRouteConfiguration"
 	case Route:
 		return urlPrefix + "config.route.v3.RouteConfiguration"
 	}
@@ -55,11 +58,16 @@ func (t Type) String() string {
 		return "SDS"
 	case Listener:
 		return "LDS"
+	case Scope:
+		return "SRDS"
 	case Route:
 		return "RDS"
 	}
 	return "unknown"
 }
+
+// Collective reports whether Envoy takes all resources of the type without naming them.
+func (t Type) Collective() bool { return t == Cluster || t == Listener || t == Scope }
 
 // TypeOf is the Type with that type URL; false if the controller does not serve it.
 func TypeOf(url string) (Type, bool) {

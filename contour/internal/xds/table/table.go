@@ -102,8 +102,7 @@ func (t *Table) Accept(versions []*Version) {
 		e.accept(v)
 		if e.accepted != before {
 			t.stats.Accepted++
-			t.retain(e.accepted)
-			t.release(before)
+			t.exchange(before, e.accepted)
 		}
 		t.settle(e)
 	}
@@ -243,8 +242,7 @@ func (t *Table) settle(e *entry) {
 	if e.effective = e.compose(); e.effective != before {
 		t.stats.Versions++
 		t.touch(e.ref)
-		t.retain(e.effective)
-		t.release(before)
+		t.exchange(before, e.effective)
 	}
 	rejections := e.rejections()
 	if !slices.EqualFunc(rejections, t.rejected[e.ref], sameRejection) {
@@ -265,22 +263,19 @@ func (t *Table) setRejected(ref Ref, rejections []Rejection) {
 	t.rejected[ref] = rejections
 }
 
-func (t *Table) retain(v *Version) {
-	if v == nil {
-		return
-	}
-	for _, need := range v.Needs {
-		t.users[need]++
-	}
-}
-
-func (t *Table) release(v *Version) {
-	if v == nil {
-		return
-	}
-	for _, need := range v.Needs {
-		t.users[need]--
-		t.dropUnneeded(need)
+// exchange counts what the later version needs instead of what the former needed; nil needs nothing.
+func (t *Table) exchange(former, later *Version) {
+	var gone []Ref
+	EachDifference(former.needs(), later.needs(), func(ref Ref, added bool) {
+		if added {
+			t.users[ref]++
+		} else {
+			gone = append(gone, ref)
+		}
+	})
+	for _, ref := range gone {
+		t.users[ref]--
+		t.dropUnneeded(ref)
 	}
 }
 
@@ -296,6 +291,6 @@ func (t *Table) dropUnneeded(ref Ref) {
 	}
 	delete(t.entries, ref)
 	t.touch(ref)
-	t.release(e.effective)
-	t.release(e.accepted)
+	t.exchange(e.effective, nil)
+	t.exchange(e.accepted, nil)
 }

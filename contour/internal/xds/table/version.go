@@ -5,12 +5,11 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"slices"
+	"sync"
 	"sync/atomic"
+	"weak"
 
-	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"contour.example/contour/internal/kobj"
 )
@@ -41,38 +40,77 @@ type piece struct {
 	invalid string
 }
 
-// same reports whether nothing about the piece differs.
-func (p *piece) same(o *piece) bool {
-	return p.pieceID == o.pieceID && p.invalid == o.invalid && slices.Equal(p.needs, o.needs) && slices.Equal(p.origins, o.origins)
+// is reports whether nothing about the piece differs from the element.
+func (p *piece) is(e *Part) bool {
+	return p.invalid == e.Invalid && sameSlice(p.needs, e.Needs) && sameSlice(p.origins, e.Origins)
+}
+
+// sameSlice compares slices; those that share their memory at once.
+func sameSlice[E comparable](a, b []E) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 // piecesOf cuts a resource into its header and its parts, in that order. Pieces that did not
-// change are taken from former, so their bytes are hashed once and kept once.
+// change are taken from former, so their bytes are hashed once and kept once. Whatever stands
+// where it stood costs a comparison and nothing else.
 func piecesOf(r *Resource, former []*piece) []*piece {
-	known := byName(former)
-	pieces := make([]*piece, 0, 1+len(r.Parts))
-	pieces = append(pieces, reuse(known[""], &piece{
-		body: r.Body, needs: r.Needs, origins: r.Origins, invalid: r.Invalid,
-	}))
-	for i := range r.Parts {
-		p := &r.Parts[i]
-		pieces = append(pieces, reuse(known[p.Name], &piece{
-			pieceID: pieceID{name: p.Name}, body: p.Body, needs: p.Needs, origins: p.Origins, invalid: p.Invalid,
-		}))
+	elements := 1 + len(r.Parts)
+	head, tail := aligned(r, former)
+	moved := byName(former[head : len(former)-tail])
+	pieces := make([]*piece, elements)
+	for i := range pieces {
+		e := element(r, i)
+		switch {
+		case i < head:
+			pieces[i] = pieceOf(e, former[i])
+		case i >= elements-tail:
+			pieces[i] = pieceOf(e, former[len(former)-elements+i])
+		default:
+			pieces[i] = pieceOf(e, moved[e.Name])
+		}
 	}
 	return pieces
 }
 
-func reuse(former, p *piece) *piece {
-	if former == nil || !bytes.Equal(former.body, p.body) {
-		p.hash = digestOf(p.body)
-		return p
+// element is the header of a resource, as a part without a name, or its part i-1.
+func element(r *Resource, i int) *Part {
+	if i > 0 {
+		return &r.Parts[i-1]
 	}
-	p.hash, p.body = former.hash, former.body
-	if former.same(p) {
+	return &Part{Body: r.Body, Needs: r.Needs, Origins: r.Origins, Invalid: r.Invalid}
+}
+
+// aligned counts the elements at the beginning and at the end that have the names they had.
+func aligned(r *Resource, former []*piece) (head, tail int) {
+	elements := 1 + len(r.Parts)
+	most := min(elements, len(former))
+	for head < most && element(r, head).Name == former[head].name {
+		head++
+	}
+	for tail < most-head && element(r, elements-1-tail).Name == former[len(former)-1-tail].name {
+		tail++
+	}
+	return head, tail
+}
+
+// pieceOf is the piece made of an element, the former one of that name if nothing differs.
+func pieceOf(e *Part, former *piece) *piece {
+	if former == nil || !bytes.Equal(former.body, e.Body) {
+		return newPiece(e, digestOf(e.Body))
+	}
+	if former.is(e) {
 		return former
 	}
+	p := newPiece(e, former.hash)
+	p.body = former.body
 	return p
+}
+
+func newPiece(e *Part, hash digest) *piece {
+	return &piece{
+		pieceID: pieceID{name: e.Name, hash: hash},
+		body:    e.Body, needs: e.Needs, origins: e.Origins, invalid: e.Invalid,
+	}
 }
 
 func byName(pieces []*piece) map[string]*piece {
@@ -86,65 +124,46 @@ func byName(pieces []*piece) map[string]*piece {
 // Version is one content of one resource, shared by all sessions and immutable.
 type Version struct {
 	Ref   Ref
-	Hash  string // of the bytes, hex: the version that Envoy sees, equal on every replica
+	Hash  string // hex; the version that Envoy sees, a function of the bytes and so equal on every replica
 	Needs []Ref  // sorted; the union over the pieces in it
 
-	message *discoveryv3.Resource
-	size    int
-	pieces  []*piece
-	order   uint64 // by creation, within the table
-	proven  atomic.Bool
+	field  protowire.Number
+	pieces []*piece
+	body   int    // length of the encoded message
+	order  uint64 // by creation, within the table
+	proven atomic.Bool
+
+	wiring sync.Mutex
+	wire   weak.Pointer[Wire]
 }
 
-// Message is the resource as a response carries it; callers must not change it. Its body is
-// encoded already.
-func (v *Version) Message() *discoveryv3.Resource { return v.message }
+// newVersion is the version made of these pieces; what it has in common with former it shares.
+func newVersion(ref Ref, field protowire.Number, pieces []*piece, order uint64, former *Version) *Version {
+	v := &Version{Ref: ref, Hash: hashOf(field, pieces), field: field, pieces: pieces, order: order}
+	v.Needs = needsOf(pieces, former)
+	v.body = len(pieces[0].body)
+	for _, p := range pieces[1:] {
+		v.body += protowire.SizeTag(field) + protowire.SizeBytes(len(p.body))
+	}
+	return v
+}
 
-// Body is the encoded message; callers must not change it.
-func (v *Version) Body() []byte { return v.message.GetResource().GetValue() }
-
-// Size is the length of the encoded Message in bytes.
-func (v *Version) Size() int { return v.size }
+// hashOf is the hash of a resource's bytes. That of a composite is the hash of the hashes of its
+// pieces, which are known: an edit of one part costs no second look at the others.
+func hashOf(field protowire.Number, pieces []*piece) string {
+	if len(pieces) == 1 {
+		return pieces[0].hash.String()
+	}
+	h := sha256.New()
+	h.Write(protowire.AppendVarint([]byte("composite"), uint64(field)))
+	for _, p := range pieces {
+		h.Write(p.hash[:])
+	}
+	return digest(h.Sum(nil)[:16]).String()
+}
 
 // Proven reports whether an Envoy of the fleet has accepted this version.
 func (v *Version) Proven() bool { return v.proven.Load() }
-
-func newVersion(ref Ref, field protowire.Number, pieces []*piece, order uint64) *Version {
-	body := assemble(field, pieces)
-	hash := digestOf(body).String()
-	message := &discoveryv3.Resource{
-		Name: ref.Name, Version: hash, Resource: &anypb.Any{TypeUrl: ref.Type.URL(), Value: body},
-	}
-	return &Version{
-		Ref: ref, Hash: hash, Needs: unionOfNeeds(pieces),
-		message: message, size: proto.Size(message), pieces: pieces, order: order,
-	}
-}
-
-func assemble(field protowire.Number, pieces []*piece) []byte {
-	if len(pieces) == 1 {
-		return pieces[0].body
-	}
-	size := 0
-	for _, p := range pieces {
-		size += protowire.SizeTag(field) + protowire.SizeBytes(len(p.body))
-	}
-	out := append(make([]byte, 0, size), pieces[0].body...)
-	for _, p := range pieces[1:] {
-		out = protowire.AppendTag(out, field, protowire.BytesType)
-		out = protowire.AppendBytes(out, p.body)
-	}
-	return out
-}
-
-func unionOfNeeds(pieces []*piece) []Ref {
-	var needs []Ref
-	for _, p := range pieces {
-		needs = append(needs, p.needs...)
-	}
-	slices.SortFunc(needs, Ref.Compare)
-	return slices.Clip(slices.Compact(needs))
-}
 
 // ids is the set of pieces in the version; a nil version has none.
 func (v *Version) ids() map[pieceID]bool {

@@ -37,6 +37,7 @@ func (w *Watch) Take() ([]Change, uint64) {
 	defer t.mu.Unlock()
 	var changes []Change
 	if w.all {
+		changes = make([]Change, 0, len(t.entries))
 		for _, e := range t.entries {
 			changes = append(changes, e.change())
 		}
@@ -45,9 +46,16 @@ func (w *Watch) Take() ([]Change, uint64) {
 			changes = append(changes, t.change(ref))
 		}
 	}
-	w.all, w.dirty = false, map[Ref]struct{}{}
+	w.all = false
+	if len(w.dirty) > maxReused {
+		w.dirty = map[Ref]struct{}{}
+	}
+	clear(w.dirty)
 	return changes, t.seq
 }
+
+// maxReused is how many marks a watch keeps room for: a big change must not make small ones slow.
+const maxReused = 256
 
 // Close ends the watch.
 func (w *Watch) Close() {

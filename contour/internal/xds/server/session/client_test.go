@@ -31,6 +31,14 @@ func body(text string, needs ...table.Ref) []byte {
 	return fmt.Appendf(nil, "%s;needs=%s;", text, strings.Join(names, ","))
 }
 
+// next is the next response, as a message; nil if there is none.
+func next(s *session.State, now time.Time) *response {
+	if r := s.Next(now); r != nil {
+		return r.Message()
+	}
+	return nil
+}
+
 func needsOf(text string) []table.Ref {
 	var refs []table.Ref
 	for chunk := range strings.SplitSeq(text, "needs=") {
@@ -66,6 +74,7 @@ func cds(name string) table.Ref { return table.Ref{Type: table.Cluster, Name: na
 func eds(name string) table.Ref { return table.Ref{Type: table.Endpoint, Name: name} }
 func sds(name string) table.Ref { return table.Ref{Type: table.Secret, Name: name} }
 func lds(name string) table.Ref { return table.Ref{Type: table.Listener, Name: name} }
+func srd(name string) table.Ref { return table.Ref{Type: table.Scope, Name: name} }
 func rds(name string) table.Ref { return table.Ref{Type: table.Route, Name: name} }
 
 // client behaves like Envoy: it subscribes to all clusters and listeners, and by name to what
@@ -118,7 +127,7 @@ func (c *client) connect() {
 			}
 		}
 		r.ResourceNamesSubscribe = slices.Sorted(maps.Keys(c.subs[t]))
-		if t == table.Cluster || t == table.Listener || len(r.ResourceNamesSubscribe) > 0 {
+		if t.Collective() || len(r.ResourceNamesSubscribe) > 0 {
 			c.up = append(c.up, r)
 		}
 	}
@@ -194,7 +203,8 @@ func (c *client) check(ref table.Ref, text string, exempt map[table.Ref]bool) {
 		c.t.Errorf("%s: %v was sent again although it was refused: %s", c.name, ref, text)
 	}
 	for _, need := range needsOf(text) {
-		if need.Type == table.Cluster && c.has[need] == "" && !exempt[need] {
+		gate := need.Type == table.Cluster || ref.Type == table.Route
+		if gate && c.has[need] == "" && !exempt[need] {
 			c.t.Errorf("%s: %v was sent before the client had %v", c.name, ref, need)
 		}
 	}
@@ -202,7 +212,8 @@ func (c *client) check(ref table.Ref, text string, exempt map[table.Ref]bool) {
 
 func (c *client) remove(ref table.Ref) {
 	for holder, text := range c.has {
-		if c.has[ref] != "" && slices.Contains(needsOf(text), ref) {
+		idle := (holder.Type == table.Scope || holder.Type == table.Route) && !c.inUse()[holder]
+		if c.has[ref] != "" && slices.Contains(needsOf(text), ref) && !idle {
 			c.t.Errorf("%s: %v was removed although %v needs it", c.name, ref, holder)
 		}
 	}
@@ -212,6 +223,27 @@ func (c *client) remove(ref table.Ref) {
 	delete(c.unsure, ref)
 	c.fed[ref] = true
 	c.warmUp()
+}
+
+// inUse is what requests can come by.
+func (c *client) inUse() map[table.Ref]bool {
+	used := map[table.Ref]bool{}
+	var visit func(ref table.Ref)
+	visit = func(ref table.Ref) {
+		if used[ref] || c.has[ref] == "" {
+			return
+		}
+		used[ref] = true
+		for _, n := range needsOf(c.has[ref]) {
+			visit(n)
+		}
+	}
+	for ref := range c.has {
+		if ref.Type == table.Listener {
+			visit(ref)
+		}
+	}
+	return used
 }
 
 func (c *client) apply(ref table.Ref, text string) {
@@ -275,7 +307,7 @@ func (c *client) subscribe() {
 	want := map[table.Type]map[string]bool{table.Endpoint: {}, table.Secret: {}, table.Route: {}}
 	for _, held := range []map[table.Ref]string{c.has, c.warming} {
 		for ref, text := range held {
-			if ref.Type != table.Cluster && ref.Type != table.Listener {
+			if !ref.Type.Collective() {
 				continue
 			}
 			for _, n := range needsOf(text) {
@@ -346,7 +378,7 @@ func (l *link) apply() {
 // serve makes one response, if there is one.
 func (l *link) serve(now time.Time) bool {
 	l.apply()
-	resp := l.state.Next(now)
+	resp := next(l.state, now)
 	if resp == nil {
 		return false
 	}

@@ -20,6 +20,7 @@ type flight struct {
 type item struct {
 	resource *resource
 	version  *table.Version
+	wire     *table.Wire // kept until the answer, so that all sessions share it
 }
 
 func (f *flight) nonce() string { return strconv.FormatUint(f.seq, 10) }
@@ -36,14 +37,16 @@ func (s *State) answered(t table.Type, req *discoveryv3.DeltaDiscoveryRequest, n
 	stream.flights = slices.Delete(stream.flights, i, i+1)
 	if t == table.Cluster {
 		s.lastAck = now
+		s.markPostponed()
 	}
 	for _, it := range f.items {
 		it.resource.inFlight--
 		s.mark(it.resource)
 	}
-	if t == table.Route {
-		s.wakeListeners()
+	if t == table.Listener {
+		s.endPace(req.GetErrorDetail() == nil, now)
 	}
+	s.wakeOnlookers(t)
 	defer s.dropForgotten(f)
 	if req.GetErrorDetail() == nil {
 		return s.ack(f)

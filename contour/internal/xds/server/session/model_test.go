@@ -65,7 +65,15 @@ func (w *world) part(name string) table.Part {
 	return part(name, w.text(10), needs...)
 }
 
+// route is a route table; the one called d sometimes leads to others, each behind a scope.
 func (w *world) route(name string) *table.Resource {
+	if name == "d" && w.rnd.IntN(2) == 0 {
+		var needs []table.Ref
+		for _, shard := range w.pick(1+w.rnd.IntN(3), names("x", 4)) {
+			needs = append(needs, srd(shard), rds(shard))
+		}
+		return simple(rds(name), w.text(12), needs...)
+	}
 	var parts []table.Part
 	old := w.current[rds(name)]
 	for i := range 1 + w.rnd.IntN(5) {
@@ -80,8 +88,11 @@ func (w *world) route(name string) *table.Resource {
 
 func (w *world) listener(name string) *table.Resource {
 	var parts []table.Part
-	for _, r := range w.pick(1+w.rnd.IntN(3), names("r", 5)) {
+	for _, r := range w.pick(1+w.rnd.IntN(3), append(names("r", 5), "d")) {
 		needs := []table.Ref{rds(r)}
+		if r == "d" {
+			needs = []table.Ref{srd(r)}
+		}
 		if w.rnd.IntN(2) == 0 {
 			needs = append(needs, sds(w.pick(1, names("s", 4))[0]))
 		}
@@ -96,6 +107,8 @@ func (w *world) make(ref table.Ref) *table.Resource {
 		return w.cluster(ref.Name)
 	case table.Listener:
 		return w.listener(ref.Name)
+	case table.Scope:
+		return simple(ref, "scope", rds(ref.Name))
 	case table.Route:
 		return w.route(ref.Name)
 	default:
@@ -113,7 +126,8 @@ func (w *world) step() {
 		ref := []table.Ref{
 			lds(w.pick(1, names("l", 2))[0]), rds(w.pick(1, names("r", 5))[0]), rds(w.pick(1, names("r", 5))[0]),
 			cds(w.pick(1, names("c", 8))[0]), eds("e-" + w.pick(1, names("c", 8))[0]), sds(w.pick(1, names("s", 4))[0]),
-		}[w.rnd.IntN(6)]
+			rds("d"), rds(w.pick(1, names("x", 4))[0]),
+		}[w.rnd.IntN(8)]
 		if ref.Type == table.Listener && w.rnd.IntN(4) == 0 {
 			delete(next, ref)
 			continue
@@ -255,7 +269,7 @@ func atRest(t *testing.T, w *world, l *link) {
 	t.Helper()
 	want := map[table.Ref]string{}
 	for _, v := range w.table.All() {
-		if v.Ref.Type == table.Cluster || v.Ref.Type == table.Listener || l.client.subs[v.Ref.Type][v.Ref.Name] {
+		if v.Ref.Type.Collective() || l.client.subs[v.Ref.Type][v.Ref.Name] {
 			want[v.Ref] = string(v.Body())
 		}
 	}

@@ -7,32 +7,37 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Overdue says that a cluster was not acknowledged in time, so that what needs it goes without.
+// Overdue says that a resource was not acknowledged in time, so that what needs it goes without.
 type Overdue struct {
 	Need    table.Ref
 	Waiting int // resources that waited for it
 }
 
-// blocker is a cluster that must be acknowledged before v may be sent; false if there is none.
-// The client asks for endpoints, secrets and routes once it has what needs them, so those need
-// not be acknowledged, but must be ready to be sent. What does not exist blocks nothing.
+// blocker is a resource that must be acknowledged before v may be sent; false if there is none. What does not exist
+// blocks nothing. A route table that leads to other tables at once waits for them; whatever else is needed, the client
+// asks for once it has what needs it, so that need not be acknowledged, but must be ready to be sent.
 func (s *State) blocker(v *table.Version) (table.Ref, bool) {
+	return s.blockerOf(v, v.Ref.Type == table.Route)
+}
+
+func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 	for _, need := range v.Needs {
 		r := s.resources[need]
 		if r == nil || r.target() == nil || r.overdue {
 			continue
 		}
-		if need.Type == table.Cluster {
+		switch {
+		case need.Type == table.Cluster:
 			if !s.open(r) {
 				return need, true
 			}
-			continue
-		}
-		if r.had() {
-			continue
-		}
-		if cluster, blocked := s.blocker(r.want); blocked {
-			return cluster, true
+		case r.had():
+		case atOnce:
+			return need, true
+		default:
+			if blocker, blocked := s.blockerOf(r.want, false); blocked {
+				return blocker, true
+			}
 		}
 	}
 	return table.Ref{}, false
@@ -88,11 +93,40 @@ func (s *State) isNeeded(ref table.Ref) bool {
 		return true
 	}
 	for _, t := range table.Types() {
-		if mayNeed(t, ref.Type) && (s.unknown[t] > 0 || s.unheard(t)) {
+		if mayNeed(t, ref.Type) && (s.unheard(t) || s.unknown[t] > 0 && (t != table.Route || s.mayLeadTo(ref))) {
 			return true
 		}
 	}
 	return false
+}
+
+// mayLeadTo reports whether a route table that the client has, and that we do not know, may need the resource. A table
+// that the client should not have is about to go and leads to no other: its scope goes before it, so that does not
+// wait for it.
+func (s *State) mayLeadTo(ref table.Ref) bool {
+	if ref.Type == table.Cluster {
+		return true
+	}
+	s.scopesWait = s.leadsAnywhere()
+	return s.scopesWait
+}
+
+func (s *State) leadsAnywhere() bool {
+	for _, r := range s.resources {
+		unknown := func(h hold) bool { return h.version == nil }
+		if r.ref.Type == table.Route && !r.absent() && slices.ContainsFunc(r.holds, unknown) {
+			return true
+		}
+	}
+	return false
+}
+
+// releaseScopes has the scopes looked at again that wait for unknown route tables, once there are none.
+func (s *State) releaseScopes() {
+	if s.scopesWait && !s.leadsAnywhere() {
+		s.scopesWait = false
+		s.markLeaving()
+	}
 }
 
 // unheard reports whether a client that goes on with what it has from a former stream will
@@ -101,8 +135,10 @@ func (s *State) unheard(t table.Type) bool {
 	switch {
 	case !s.resumed || s.types[t].seen:
 		return false
+	case t == table.Scope:
+		return s.neededOf[t] > 0 || s.unknown[table.Listener] > 0 || s.unheard(table.Listener)
 	case t == table.Route:
-		return s.routesNeeded > 0
+		return s.neededOf[t] > 0 || s.unknown[table.Scope] > 0 || s.unheard(table.Scope)
 	default:
 		return t == table.Cluster || t == table.Listener
 	}
@@ -115,31 +151,40 @@ func mayNeed(t, need table.Type) bool {
 		return need == table.Endpoint || need == table.Secret
 	case table.Listener:
 		return need != table.Listener
+	case table.Scope:
+		return need == table.Route || need == table.Secret
 	case table.Route:
-		return need == table.Cluster
+		return need == table.Cluster || need == table.Route || need == table.Scope
 	default:
 		return false
 	}
 }
 
-// park puts the resource aside until the cluster is open, changes or is overdue.
-func (s *State) park(r *resource, cluster table.Ref, now time.Time) {
-	if s.parked[cluster] == nil {
-		s.parked[cluster] = map[*resource]struct{}{}
+// park puts the resource aside until what it waits for is acknowledged, changes or is overdue.
+func (s *State) park(r *resource, blocker table.Ref, now time.Time) {
+	if s.parked[blocker] == nil {
+		s.parked[blocker] = map[*resource]struct{}{}
 	}
-	s.parked[cluster][r] = struct{}{}
-	r.parkedOn = cluster
-	c := s.resources[cluster]
-	for _, need := range c.want.Needs {
-		if !slices.Contains(s.warming[need], cluster) {
-			s.warming[need] = append(s.warming[need], cluster)
-		}
+	s.parked[blocker][r] = struct{}{}
+	r.parkedOn = blocker
+	b := s.resources[blocker]
+	if blocker.Type == table.Cluster {
+		s.watchWarming(b)
 	}
-	if c.awaited.IsZero() {
-		c.awaited = now
+	if b.awaited.IsZero() {
+		b.awaited = now
 	}
 	if s.alarm.IsZero() {
 		s.alarm = now.Add(s.limits.NeedWait)
+	}
+}
+
+// watchWarming has a cluster looked at again when something that it waits for is acknowledged.
+func (s *State) watchWarming(cluster *resource) {
+	for _, need := range cluster.want.Needs {
+		if !slices.Contains(s.warming[need], cluster.ref) {
+			s.warming[need] = append(s.warming[need], cluster.ref)
+		}
 	}
 }
 
@@ -153,7 +198,7 @@ func (s *State) unpark(r *resource) {
 	r.parkedOn = table.Ref{}
 }
 
-// wake has looked at again what waits for the resource: for a cluster, or for a cluster that
+// wake has looked at again what waits for the resource: for itself, or for a cluster that
 // waits for it.
 func (s *State) wake(ref table.Ref) {
 	for r := range s.parked[ref] {
@@ -165,11 +210,15 @@ func (s *State) wake(ref table.Ref) {
 	delete(s.warming, ref)
 }
 
-// wakeListeners marks the listeners that wait: they look through routes, which changed.
-func (s *State) wakeListeners() {
+// wakeOnlookers marks the listeners and scopes that wait, after something of a type changed that they look through.
+func (s *State) wakeOnlookers(t table.Type) {
+	if t != table.Route && t != table.Scope {
+		return
+	}
+	s.releaseScopes()
 	for _, waiting := range s.parked {
 		for r := range waiting {
-			if r.ref.Type == table.Listener {
+			if r.ref.Type == table.Listener || r.ref.Type == table.Scope {
 				s.mark(r)
 			}
 		}
@@ -177,12 +226,16 @@ func (s *State) wakeListeners() {
 }
 
 // Deadline is when to call Expire; false if there is nothing to wait for.
-func (s *State) Deadline() (time.Time, bool) { return s.alarm, !s.alarm.IsZero() }
+func (s *State) Deadline() (time.Time, bool) {
+	deadline := earliest(s.alarm, s.paceDeadline())
+	return deadline, !deadline.IsZero()
+}
 
-// Expire releases what waited too long, and lists for what it waited. The clock of a cluster
+// Expire releases what waited too long, and lists for what it waited. The clock of a resource
 // starts again when it is sent and when any CDS response is acknowledged: an Envoy that works
 // its way through many clusters is not stuck.
 func (s *State) Expire(now time.Time) []Overdue {
+	s.expirePace(now)
 	if s.alarm.IsZero() || now.Before(s.alarm) {
 		return nil
 	}
@@ -204,9 +257,9 @@ func (s *State) Expire(now time.Time) []Overdue {
 	return overdue
 }
 
-func (s *State) dueTime(cluster *resource) time.Time {
-	since := cluster.awaited
-	for _, t := range []time.Time{cluster.sentAt, s.lastAck} {
+func (s *State) dueTime(awaited *resource) time.Time {
+	since := awaited.awaited
+	for _, t := range []time.Time{awaited.sentAt, s.lastAck} {
 		if t.After(since) {
 			since = t
 		}
@@ -218,4 +271,7 @@ func (s *State) dueTime(cluster *resource) time.Time {
 func (s *State) opened(r *resource) {
 	r.overdue, r.awaited = false, time.Time{}
 	s.wake(r.ref)
+	if r.ref.Type == table.Route {
+		s.releaseScopes()
+	}
 }

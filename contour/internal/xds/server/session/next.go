@@ -3,14 +3,12 @@ package session
 import (
 	"time"
 
-	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-
 	"contour.example/contour/internal/xds/table"
 )
 
 // Next is the response to send now, nil if there is none. The caller sends it, and calls Next
 // again when it is sent: what changes meanwhile costs no memory.
-func (s *State) Next(now time.Time) *discoveryv3.DeltaDiscoveryResponse {
+func (s *State) Next(now time.Time) *Response {
 	for _, t := range table.Types() {
 		if stream := &s.types[t]; stream.seen && len(stream.flights) < s.window(t) {
 			if response := s.nextOf(t, now); response != nil {
@@ -32,12 +30,12 @@ func (s *State) window(t table.Type) int {
 	}
 }
 
-func (s *State) nextOf(t table.Type, now time.Time) *discoveryv3.DeltaDiscoveryResponse {
+func (s *State) nextOf(t table.Type, now time.Time) *Response {
 	stream := &s.types[t]
 	b := batch{limits: &s.limits, flight: &flight{seq: s.seq + 1}}
 	for r := stream.peek(); r != nil; r = stream.peek() {
 		do := s.decide(r)
-		if do.what == send && !b.fits(r, do.version) || do.what == remove && !b.fitsName(r) {
+		if do.what == send && (!b.fits(r, do.version) || s.paced(do.version, now)) || do.what == remove && !b.fitsName(r) {
 			break
 		}
 		stream.pop()
@@ -47,7 +45,7 @@ func (s *State) nextOf(t table.Type, now time.Time) *discoveryv3.DeltaDiscoveryR
 		case remove:
 			b.remove(r)
 		case wait:
-			s.park(r, do.cluster, now)
+			s.park(r, do.blocker, now)
 		case nothing:
 			s.forgetIdle(r)
 		}
@@ -63,7 +61,7 @@ func (s *State) nextOf(t table.Type, now time.Time) *discoveryv3.DeltaDiscoveryR
 type action struct {
 	what    verb
 	version *table.Version // to send
-	cluster table.Ref      // to wait for
+	blocker table.Ref      // to wait for
 }
 
 type verb uint8
@@ -87,8 +85,8 @@ func (s *State) decide(r *resource) action {
 	if !r.owed && r.current() == target.Hash {
 		return action{}
 	}
-	if cluster, blocked := s.blocker(target); blocked {
-		return action{what: wait, cluster: cluster}
+	if blocker, blocked := s.blocker(s.outstanding(target)); blocked {
+		return action{what: wait, blocker: blocker}
 	}
 	return action{what: send, version: target}
 }
@@ -107,21 +105,24 @@ func (s *State) decideWithout(r *resource) action {
 }
 
 // launch makes the response and takes note that it is on its way.
-func (s *State) launch(t table.Type, f *flight, now time.Time) *discoveryv3.DeltaDiscoveryResponse {
+func (s *State) launch(t table.Type, f *flight, now time.Time) *Response {
 	s.seq = f.seq
 	s.types[t].flights = append(s.types[t].flights, f)
-	response := &discoveryv3.DeltaDiscoveryResponse{TypeUrl: t.URL(), Nonce: f.nonce()}
-	for _, it := range f.items {
-		response.Resources = append(response.Resources, it.version.Message())
+	response := &Response{Type: t, Nonce: f.nonce()}
+	for i := range f.items {
+		it := &f.items[i]
+		it.wire = it.version.Wire()
+		response.Sent, response.Wires = append(response.Sent, it.version), append(response.Wires, it.wire)
 		it.resource.inFlight++
 		it.resource.owed = false
 		s.add(it.resource, hold{version: it.version, hash: it.version.Hash, seq: f.seq, status: sent})
+		s.startPace(it.version, now)
 		if t == table.Cluster {
-			s.launchCluster(it, now)
+			s.launchCluster(*it, now)
 		}
 	}
 	for _, r := range f.removed {
-		response.RemovedResources = append(response.RemovedResources, r.ref.Name)
+		response.Removed = append(response.Removed, r.ref.Name)
 		r.inFlight++
 		r.owed, r.overdue, r.awaited = false, false, time.Time{}
 		r.goneSeq = f.seq

@@ -42,11 +42,12 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 	if !stream.seen {
 		stream.seen = true
 		verdict.Accepted = append(verdict.Accepted, s.reported(t, req.GetInitialResourceVersions())...)
-		if len(req.GetResourceNamesSubscribe()) == 0 && (t == table.Cluster || t == table.Listener) {
+		if len(req.GetResourceNamesSubscribe()) == 0 && t.Collective() {
 			s.subscribeAll(t)
 		}
 		stream.greet = len(req.GetInitialResourceVersions()) == 0
 		s.markLeaving()
+		s.markPostponed()
 	}
 	for _, name := range req.GetResourceNamesUnsubscribe() {
 		s.unsubscribe(t, name)
@@ -84,18 +85,20 @@ func (s *State) reported(t table.Type, versions map[string]string) []*table.Vers
 	for name, hash := range versions {
 		s.resumed = true
 		r := s.at(table.Ref{Type: t, Name: name})
-		s.add(r, hold{hash: hash, seq: reportedSeq, status: acked})
-		s.adopt(r)
-		s.mark(r)
-		if v := r.holds[0].version; v != nil {
-			same = append(same, v)
+		h := hold{hash: hash, seq: reportedSeq, status: acked}
+		if r.want != nil && r.want.Hash == hash {
+			h.version = r.want
+			same = append(same, r.want)
 		}
+		s.add(r, h)
+		s.mark(r)
 		s.opened(r)
 	}
 	return same
 }
 
 func (s *State) subscribeAll(t table.Type) {
+	s.unsettleAll(t)
 	s.types[t].wildcard = true
 	for ref, r := range s.resources {
 		if ref.Type == t {
@@ -120,6 +123,7 @@ func (s *State) subscribe(t table.Type, name string, owed bool) {
 
 func (s *State) unsubscribe(t table.Type, name string) {
 	if name == wildcardName {
+		s.unsettleAll(t)
 		s.types[t].wildcard = false
 		for ref, r := range s.resources {
 			if ref.Type == t && !r.subscribed {
@@ -128,7 +132,7 @@ func (s *State) unsubscribe(t table.Type, name string) {
 		}
 		return
 	}
-	r := s.resources[table.Ref{Type: t, Name: name}]
+	r := s.find(table.Ref{Type: t, Name: name})
 	if r == nil || !r.subscribed {
 		return
 	}

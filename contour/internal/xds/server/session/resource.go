@@ -7,8 +7,12 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// reportedSeq stands for the responses of former streams.
-const reportedSeq = 1
+const (
+	// reportedSeq stands for the responses of former streams.
+	reportedSeq = 1
+	// settledSeq stands for the responses about settled resources: each of them is answered.
+	settledSeq = 2
+)
 
 // resource is what the session knows about one resource.
 type resource struct {
@@ -24,9 +28,10 @@ type resource struct {
 	limit      int    // at most so many resources in its response, to find a bad one; 0: any number
 	inFlight   int
 	queued     bool
+	postponed  bool // in State.postponed
 
 	parkedOn table.Ref
-	awaited  time.Time // since when something waits for this cluster
+	awaited  time.Time // since when something waits for this resource
 	sentAt   time.Time
 	overdue  bool // waited for too long: holds back nothing any more
 }
@@ -95,19 +100,35 @@ func (r *resource) holdOf(seq uint64) int {
 
 // add notes a content that the client has, or gets.
 func (s *State) add(r *resource, h hold) {
+	if h.version == nil {
+		s.unknown[r.ref.Type]++
+	} else {
+		s.retain(r, h.version)
+	}
 	r.holds = append(r.holds, h)
-	s.retain(r.ref.Type, h)
 }
 
 // drop forgets holds [from, to).
 func (s *State) drop(r *resource, from, to int) {
 	dropped := slices.Clone(r.holds[from:to])
-	r.holds = slices.Delete(r.holds, from, to)
+	for _, h := range dropped {
+		r.holds = slices.Delete(r.holds, from, from+1)
+		s.dropped(r, h.version)
+	}
 	if len(r.holds) == 0 {
 		r.holds = nil
 	}
-	for _, h := range dropped {
-		s.release(r.ref.Type, h)
+}
+
+// dropped takes note that a content is not among the resource's holds any more.
+func (s *State) dropped(r *resource, v *table.Version) {
+	if v != nil {
+		s.release(r, v)
+		return
+	}
+	s.unknown[r.ref.Type]--
+	if s.unknown[r.ref.Type] == 0 {
+		s.markLeaving()
 	}
 }
 
@@ -120,28 +141,20 @@ func (s *State) dropBefore(r *resource, seq uint64) {
 	s.drop(r, 0, n)
 }
 
-func (s *State) retain(t table.Type, h hold) {
-	if h.version == nil {
-		s.unknown[t]++
-		return
-	}
-	for _, need := range h.version.Needs {
+// retain counts what v needs and no hold of the resource needs yet. Two contents of one resource
+// need nearly the same, so they are compared, and counted is only what differs.
+func (s *State) retain(r *resource, v *table.Version) {
+	for _, need := range r.onlyIn(v) {
 		s.needed[need]++
-		if s.needed[need] == 1 && need.Type == table.Route {
-			s.routesNeeded++
+		if s.needed[need] == 1 {
+			s.neededOf[need.Type]++
 		}
 	}
 }
 
-func (s *State) release(t table.Type, h hold) {
-	if h.version == nil {
-		s.unknown[t]--
-		if s.unknown[t] == 0 {
-			s.markLeaving()
-		}
-		return
-	}
-	for _, need := range h.version.Needs {
+// release undoes retain for what v needed and no hold of the resource needs any more.
+func (s *State) release(r *resource, v *table.Version) {
+	for _, need := range r.onlyIn(v) {
 		s.needed[need]--
 		if s.needed[need] == 0 {
 			s.unneeded(need)
@@ -149,14 +162,31 @@ func (s *State) release(t table.Type, h hold) {
 	}
 }
 
+// onlyIn lists what v needs and none of the holds does.
+func (r *resource) onlyIn(v *table.Version) []table.Ref {
+	near := -1
+	for i, h := range r.holds {
+		if h.version != nil {
+			near = i
+		}
+	}
+	if near < 0 {
+		return v.Needs
+	}
+	var only []table.Ref
+	table.EachDifference(r.holds[near].version.Needs, v.Needs, func(need table.Ref, added bool) {
+		if added && !slices.ContainsFunc(r.holds, func(h hold) bool { return h.version != nil && h.version.HasNeed(need) }) {
+			only = append(only, need)
+		}
+	})
+	return only
+}
+
 func (s *State) unneeded(ref table.Ref) {
 	delete(s.needed, ref)
 	s.markRef(ref)
-	if ref.Type != table.Route {
-		return
-	}
-	s.routesNeeded--
-	if s.routesNeeded == 0 && s.resumed && !s.types[table.Route].seen {
+	s.neededOf[ref.Type]--
+	if s.neededOf[ref.Type] == 0 && s.resumed && !s.types[ref.Type].seen {
 		s.markLeaving()
 	}
 }

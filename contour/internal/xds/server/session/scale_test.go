@@ -51,7 +51,7 @@ func TestScale(t *testing.T) {
 func (s *script) drain() int {
 	s.t.Helper()
 	responses := 0
-	for r := s.state.Next(s.now); r != nil; r = s.state.Next(s.now) {
+	for r := next(s.state, s.now); r != nil; r = next(s.state, s.now) {
 		responses++
 		s.ack(r)
 	}

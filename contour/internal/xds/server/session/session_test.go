@@ -74,7 +74,7 @@ func (s *script) nack(r *response, words string) {
 // expect is the next response; it must have exactly these names, removed ones as "-name".
 func (s *script) expect(t table.Type, names ...string) *response {
 	s.t.Helper()
-	r := s.state.Next(s.now)
+	r := next(s.state, s.now)
 	if r == nil {
 		s.t.Fatalf("nothing is sent, want %v %v", t, names)
 	}
@@ -93,8 +93,8 @@ func (s *script) expect(t table.Type, names ...string) *response {
 
 func (s *script) expectNothing() {
 	s.t.Helper()
-	if r := s.state.Next(s.now); r != nil {
-		s.t.Fatalf("sent %v, want nothing", r)
+	if r := next(s.state, s.now); r != nil {
+		s.t.Fatalf("something is sent, want nothing: %.200v", r)
 	}
 }
 
@@ -245,7 +245,7 @@ func TestRefusedBatchIsSearchedInHalves(t *testing.T) {
 	s.subscribe(table.Endpoint, names...)
 	responses := 0
 	for {
-		r := s.state.Next(s.now)
+		r := next(s.state, s.now)
 		if r == nil {
 			break
 		}
@@ -272,7 +272,7 @@ func TestRetrySendsTheSameVersionAgain(t *testing.T) {
 	s := newScript(t, session.Limits{})
 	s.publish(nil, simple(lds("l"), "ok"))
 	s.subscribe(table.Listener)
-	r := s.state.Next(s.now)
+	r := next(s.state, s.now)
 	if r == nil {
 		t.Fatal("nothing is sent")
 	}
@@ -281,17 +281,17 @@ func TestRetrySendsTheSameVersionAgain(t *testing.T) {
 	}, s.now); err != nil {
 		t.Fatal(err)
 	}
-	if again := s.state.Next(s.now); again != nil {
+	if again := next(s.state, s.now); again != nil {
 		t.Fatalf("sent again unasked: %v", again)
 	}
 	s.state.Retry(lds("l"))
-	again := s.state.Next(s.now)
+	again := next(s.state, s.now)
 	if again == nil || again.GetResources()[0].GetVersion() != r.GetResources()[0].GetVersion() {
 		t.Fatalf("after Retry: %v", again)
 	}
 	s.ack(again)
 	s.state.Retry(lds("l"))
-	if more := s.state.Next(s.now); more != nil {
+	if more := next(s.state, s.now); more != nil {
 		t.Errorf("sent again after it was accepted: %v", more)
 	}
 }
@@ -332,7 +332,7 @@ func TestChangesMergeWhileAResponseIsInFlight(t *testing.T) {
 	r := (*response)(nil)
 	for i := range 1000 {
 		s.publish(nil, simple(eds("a"), fmt.Sprint("v", i)))
-		if next := s.state.Next(s.now); next != nil {
+		if next := next(s.state, s.now); next != nil {
 			r = next
 			responses++
 		}

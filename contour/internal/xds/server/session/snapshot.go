@@ -34,6 +34,9 @@ func (s *State) Snapshot() Snapshot {
 			snap.Pending += len(stream.queue) + len(stream.pending)
 		}
 		snap.Waiting += len(stream.flights)
+		for name, v := range s.settled[t] {
+			snap.Acked[t][name] = v.Hash
+		}
 	}
 	for ref, r := range s.resources {
 		if r.inFlight > 0 {

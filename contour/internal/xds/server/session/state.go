@@ -10,6 +10,7 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -25,6 +26,11 @@ type Limits struct {
 	ResponseBytes     int           // one response; 3 MiB
 	UnprovenBytes     int           // of one response, in versions that no Envoy accepted yet; 1 MiB
 	UnprovenResources int           // the same, counted; 500
+	LargeListener     int           // bytes of a listener from which on it is paced; 64 KiB
+	LongestRest       time.Duration // at most, for which Envoy is left alone after a large listener; 2 s
+	DrainingBytes     int           // of large listeners within the drain time, before they wait for it; 48 MiB
+	DrainTime         time.Duration // Envoy's --drain-time-s; 60 s
+	LongestDrain      time.Duration // at most, for which a large listener waits for former ones to be forgotten; 15 s
 	NeedWait          time.Duration // how long an unacknowledged cluster may hold back what needs it; 5 s
 }
 
@@ -41,28 +47,37 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ResponseBytes, 3<<20)
 	set(&l.UnprovenBytes, 1<<20)
 	set(&l.UnprovenResources, 500)
-	if l.NeedWait == 0 {
-		l.NeedWait = 5 * time.Second
-	}
+	set(&l.LargeListener, 64<<10)
+	set(&l.DrainingBytes, 48<<20)
+	l.LongestRest = cmp.Or(l.LongestRest, 2*time.Second)
+	l.DrainTime = cmp.Or(l.DrainTime, time.Minute)
+	l.LongestDrain = cmp.Or(l.LongestDrain, 15*time.Second)
+	l.NeedWait = cmp.Or(l.NeedWait, 5*time.Second)
 	return l
 }
 
 // State is what one session knows.
 type State struct {
 	limits    Limits
-	resources map[table.Ref]*resource
-	types     [table.Route + 1]stream
-	seq       uint64 // of the last response; reportedSeq before the first
-	names     int    // subscribed by name
+	resources map[table.Ref]*resource // but for the settled ones
+	peak      int                     // the most resources since the map was made
+	settled   [table.Route + 1]map[string]*table.Version
+	postponed []*resource // may be settled when Envoy has said more
 
-	needed       map[table.Ref]int                    // how many contents that the client has or may have need it
-	routesNeeded int                                  // route tables in needed
-	resumed      bool                                 // the client has something from a former stream
-	unknown      [table.Route + 1]int                 // by type, contents that the client has and we do not know: they may need anything
-	warming      map[table.Ref][]table.Ref            // by resource that a parked-on cluster needs, those clusters
-	parked       map[table.Ref]map[*resource]struct{} // by cluster, what waits for it
-	alarm        time.Time                            // when to look for clusters that are too slow; zero: never
-	lastAck      time.Time                            // of a CDS response
+	types [table.Route + 1]stream
+	seq   uint64 // of the last response; settledSeq before the first
+	names int    // subscribed by name
+
+	needed     map[table.Ref]int                    // how many contents that the client has or may have need it
+	neededOf   [table.Route + 1]int                 // by type, names in needed
+	resumed    bool                                 // the client has something from a former stream
+	unknown    [table.Route + 1]int                 // by type, contents that the client has and we do not know: they may need anything
+	scopesWait bool                                 // a scope is not removed because of a route table in unknown
+	warming    map[table.Ref][]table.Ref            // by resource that something parked-on needs, those parked-on
+	parked     map[table.Ref]map[*resource]struct{} // by resource that is to be acknowledged first, what waits for it
+	alarm      time.Time                            // when to look for what is too slow; zero: never
+	lastAck    time.Time                            // of a CDS response
+	pace       pace
 }
 
 // stream is the state of one type.
@@ -81,7 +96,7 @@ func New(limits Limits) *State {
 	return &State{
 		limits:    limits.withDefaults(),
 		resources: map[table.Ref]*resource{},
-		seq:       reportedSeq,
+		seq:       settledSeq,
 		needed:    map[table.Ref]int{},
 		warming:   map[table.Ref][]table.Ref{},
 		parked:    map[table.Ref]map[*resource]struct{}{},
@@ -90,7 +105,7 @@ func New(limits Limits) *State {
 
 // Apply takes note of what changed in the table. Changes of one publish belong in one call.
 func (s *State) Apply(changes []table.Change) {
-	listeners := false
+	var seen [table.Route + 1]bool
 	for _, c := range changes {
 		r := s.at(c.Ref)
 		stream := &s.types[c.Ref.Type]
@@ -104,10 +119,12 @@ func (s *State) Apply(changes []table.Change) {
 		s.adopt(r)
 		s.mark(r)
 		s.wake(c.Ref)
-		listeners = listeners || c.Ref.Type == table.Route
+		seen[c.Ref.Type] = true
 	}
-	if listeners {
-		s.wakeListeners()
+	for _, t := range table.Types() {
+		if seen[t] {
+			s.wakeOnlookers(t)
+		}
 	}
 }
 
@@ -118,10 +135,10 @@ func (s *State) adopt(r *resource) {
 		if r.want == nil || h.hash != r.want.Hash || h.version == r.want {
 			continue
 		}
-		former := *h
+		former := h.version
+		s.retain(r, r.want)
 		h.version = r.want
-		s.retain(r.ref.Type, *h)
-		s.release(r.ref.Type, former)
+		s.dropped(r, former)
 	}
 }
 
@@ -129,8 +146,9 @@ func (s *State) adopt(r *resource) {
 func (s *State) at(ref table.Ref) *resource {
 	r := s.resources[ref]
 	if r == nil {
-		r = &resource{ref: ref}
+		r = s.unsettle(ref)
 		s.resources[ref] = r
+		s.peak = max(s.peak, len(s.resources))
 	}
 	return r
 }
@@ -157,14 +175,6 @@ func (s *State) interested(r *resource) bool {
 	return r.subscribed || s.types[r.ref.Type].wildcard
 }
 
-// forgetIdle drops a resource about which there is nothing to remember.
-func (s *State) forgetIdle(r *resource) {
-	if r.want == nil && !r.withheld && !r.subscribed && len(r.holds) == 0 && r.inFlight == 0 && !r.queued {
-		s.unpark(r)
-		delete(s.resources, r.ref)
-	}
-}
-
 // peek is the next resource to look at, nil if there is none.
 func (t *stream) peek() *resource {
 	if len(t.queue) == 0 {
@@ -180,4 +190,7 @@ func (t *stream) peek() *resource {
 func (t *stream) pop() {
 	t.queue[0].queued = false
 	t.queue = t.queue[1:]
+	if len(t.queue) == 0 {
+		t.queue = nil
+	}
 }

@@ -1,0 +1,53 @@
+package session_test
+
+import (
+	"testing"
+
+	"contour.example/contour/internal/xds/table"
+)
+
+// What is settled is remembered by its version alone, and must be known again when the client takes back how it
+// subscribed.
+func TestSubscribingToAllAgain(t *testing.T) {
+	s := running(t)
+	if err := s.request(&request{TypeUrl: table.Cluster.URL(), ResourceNamesUnsubscribe: []string{"*"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.publish(nil, simple(cds("a"), "2", eds("a")))
+	s.expectNothing()
+	s.subscribe(table.Cluster, "*")
+	s.ack(s.expect(table.Cluster, "a"))
+}
+
+// A name that the client drops is not sent when it changes, and sent when it is asked for again.
+func TestSubscribingToANameAgain(t *testing.T) {
+	s := running(t)
+	if err := s.request(&request{TypeUrl: table.Route.URL(), ResourceNamesUnsubscribe: []string{"r"}}); err != nil {
+		t.Fatal(err)
+	}
+	s.publish(nil, simple(rds("r"), "2", cds("a")))
+	s.expectNothing()
+	s.subscribe(table.Route, "r")
+	s.ack(s.expect(table.Route, "r"))
+}
+
+// A client that asks for what it has got gets it once more.
+func TestAskingForWhatIsSettled(t *testing.T) {
+	s := running(t)
+	s.subscribe(table.Endpoint, "a")
+	s.ack(s.expect(table.Endpoint, "a"))
+	s.subscribe(table.Route, "r")
+	s.ack(s.expect(table.Route, "r"))
+	s.expectNothing()
+}
+
+// The snapshot tells of settled resources too.
+func TestSnapshotHasWhatIsSettled(t *testing.T) {
+	s := running(t)
+	snap := s.state.Snapshot()
+	for _, ref := range []table.Ref{cds("a"), eds("a"), lds("l"), rds("r")} {
+		if got, want := snap.Acked[ref.Type][ref.Name], s.table.Get(ref).Hash; got != want {
+			t.Errorf("%v: version %q, want %q", ref, got, want)
+		}
+	}
+}

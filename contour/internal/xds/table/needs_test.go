@@ -1,0 +1,98 @@
+package table
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// TestNeedsFollowEdits edits random parts, a few or many at a time: what a version needs, and what
+// the table counts, must be what a look at everything finds.
+func TestNeedsFollowEdits(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	for range 50 {
+		tab := New()
+		var parts []string
+		for range 40 {
+			edits := 1 + rnd.IntN(3)
+			if rnd.IntN(4) == 0 {
+				edits = 2 * fewPieces
+			}
+			for range edits {
+				parts = editParts(rnd, parts)
+			}
+			tab.Publish([]*Resource{route("h", parts...)}, nil)
+			e := tab.entries[Ref{Route, "rc"}]
+			if diff := cmp.Diff(unionOfNeeds(e.want), e.effective.Needs, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("needs (-all +version): %s", diff)
+			}
+			if rnd.IntN(2) == 0 {
+				tab.Accept([]*Version{e.effective})
+			}
+			if diff := cmp.Diff(countUsers(tab), tab.users); diff != "" {
+				t.Fatalf("users (-all +table): %s", diff)
+			}
+		}
+	}
+}
+
+// editParts adds, removes, changes or moves a part.
+func editParts(rnd *rand.Rand, parts []string) []string {
+	text := func(name string) string { return fmt.Sprintf("%s: v%d->c%d", name, rnd.IntN(1000), rnd.IntN(6)) }
+	i := rnd.IntN(len(parts) + 1)
+	if i == len(parts) || rnd.IntN(3) == 0 {
+		return slices.Insert(parts, i, text(fmt.Sprint("p", rnd.Uint32())))
+	}
+	switch name, _, _ := strings.Cut(parts[i], ":"); rnd.IntN(3) {
+	case 0:
+		return slices.Delete(parts, i, i+1)
+	case 1:
+		moved := parts[i]
+		return append(slices.Delete(parts, i, i+1), moved)
+	default:
+		parts[i] = text(name)
+		return parts
+	}
+}
+
+func countUsers(tab *Table) map[Ref]int {
+	users := map[Ref]int{}
+	for _, e := range tab.entries {
+		for _, v := range []*Version{e.effective, e.accepted} {
+			for _, need := range v.needs() {
+				users[need]++
+			}
+		}
+	}
+	return users
+}
+
+// An edit of one part must cost the pieces of the others nothing: not their hash, not their bytes.
+func TestUnchangedPiecesAreKept(t *testing.T) {
+	const n = 1000
+	tab := New()
+	first := bigComposite(Route, n)
+	tab.Publish([]*Resource{first}, nil)
+	before := tab.entries[first.Ref].want
+	needs := tab.Get(first.Ref).Needs
+	tab.Publish([]*Resource{with(first, n/2, func(p *Part) { p.Body = []byte("changed") })}, nil)
+	kept := 0
+	for i, p := range tab.entries[first.Ref].want {
+		if p == before[i] {
+			kept++
+		}
+	}
+	if kept != n {
+		t.Errorf("%d pieces of %d are the same, want all but one", kept, n+1)
+	}
+	if now := tab.Get(first.Ref).Needs; &now[0] != &needs[0] {
+		t.Error("the same needs are in another list")
+	}
+}

@@ -1,0 +1,135 @@
+package table
+
+import (
+	"weak"
+
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// Field numbers of envoy.service.discovery.v3 and google.protobuf.Any.
+const (
+	responseResources protowire.Number = 2 // of DeltaDiscoveryResponse
+	resourceVersion   protowire.Number = 1
+	resourceResource  protowire.Number = 2
+	resourceName      protowire.Number = 3
+	anyTypeURL        protowire.Number = 1
+	anyValue          protowire.Number = 2
+)
+
+// Wire is a version as one element of a DeltaDiscoveryResponse's resources: tag, length and
+// message, in chunks. All responses that carry the version share it; nobody may change it.
+type Wire struct{ chunks [][]byte }
+
+// Chunks is the bytes, in order.
+func (w *Wire) Chunks() [][]byte { return w.chunks }
+
+// sharedBytes is from which length on a piece is a chunk of its own, not copied.
+const sharedBytes = 1 << 10
+
+// Wire is made by the first who asks, and shared while anybody holds on to it: a session does
+// until its client has answered. The table itself keeps the pieces only.
+func (v *Version) Wire() *Wire {
+	v.wiring.Lock()
+	defer v.wiring.Unlock()
+	if w := v.wire.Value(); w != nil {
+		return w
+	}
+	w := v.encode()
+	v.wire = weak.Make(w)
+	return w
+}
+
+func (v *Version) encode() *Wire {
+	w := &Wire{}
+	run := v.appendHead(make([]byte, 0, v.headSize()+v.copied()))
+	start := 0
+	for i, p := range v.pieces {
+		if i > 0 {
+			run = protowire.AppendTag(run, v.field, protowire.BytesType)
+			run = protowire.AppendVarint(run, uint64(len(p.body)))
+		}
+		if len(p.body) < sharedBytes {
+			run = append(run, p.body...)
+			continue
+		}
+		w.chunks = append(w.chunks, run[start:], p.body)
+		start = len(run)
+	}
+	if start < len(run) {
+		w.chunks = append(w.chunks, run[start:])
+	}
+	return w
+}
+
+// copied is how many bytes of the body are copied into its Wire.
+func (v *Version) copied() int {
+	n := v.body
+	for _, p := range v.pieces {
+		if len(p.body) >= sharedBytes {
+			n -= len(p.body)
+		}
+	}
+	return n
+}
+
+// appendHead appends all that stands before the body.
+func (v *Version) appendHead(b []byte) []byte {
+	b = protowire.AppendTag(b, responseResources, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(v.Size()))
+	b = protowire.AppendTag(b, resourceName, protowire.BytesType)
+	b = protowire.AppendString(b, v.Ref.Name)
+	b = protowire.AppendTag(b, resourceVersion, protowire.BytesType)
+	b = protowire.AppendString(b, v.Hash)
+	b = protowire.AppendTag(b, resourceResource, protowire.BytesType)
+	b = protowire.AppendVarint(b, uint64(v.anySize()))
+	b = protowire.AppendTag(b, anyTypeURL, protowire.BytesType)
+	b = protowire.AppendString(b, v.Ref.Type.URL())
+	if v.body == 0 {
+		return b
+	}
+	b = protowire.AppendTag(b, anyValue, protowire.BytesType)
+	return protowire.AppendVarint(b, uint64(v.body))
+}
+
+func (v *Version) headSize() int {
+	return protowire.SizeTag(responseResources) + protowire.SizeBytes(v.Size()) - v.body
+}
+
+// Size is the length in bytes of the encoded discoveryv3.Resource.
+func (v *Version) Size() int {
+	return protowire.SizeTag(resourceName) + protowire.SizeBytes(len(v.Ref.Name)) +
+		protowire.SizeTag(resourceVersion) + protowire.SizeBytes(len(v.Hash)) +
+		protowire.SizeTag(resourceResource) + protowire.SizeBytes(v.anySize())
+}
+
+func (v *Version) anySize() int {
+	size := protowire.SizeTag(anyTypeURL) + protowire.SizeBytes(len(v.Ref.Type.URL()))
+	if v.body > 0 {
+		size += protowire.SizeTag(anyValue) + protowire.SizeBytes(v.body)
+	}
+	return size
+}
+
+// Message is the resource as a response carries it, made anew; its body is encoded already and
+// may be shared. Only who wants to look at it needs it.
+func (v *Version) Message() *discoveryv3.Resource {
+	return &discoveryv3.Resource{
+		Name: v.Ref.Name, Version: v.Hash,
+		Resource: &anypb.Any{TypeUrl: v.Ref.Type.URL(), Value: v.Body()},
+	}
+}
+
+// Body is the encoded message, joined anew if it has parts; callers must not change it.
+func (v *Version) Body() []byte {
+	if len(v.pieces) == 1 {
+		return v.pieces[0].body
+	}
+	body := append(make([]byte, 0, v.body), v.pieces[0].body...)
+	for _, p := range v.pieces[1:] {
+		body = protowire.AppendTag(body, v.field, protowire.BytesType)
+		body = protowire.AppendBytes(body, p.body)
+	}
+	return body
+}
