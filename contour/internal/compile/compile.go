@@ -42,17 +42,19 @@ type Compile struct {
 	// Objects has an entry for every HTTPProxy and Ingress.
 	Objects *memo.Table[kobj.Key, Object]
 
-	store  *store.Store
-	roots  *memo.Table[kobj.Key, contrib.Root]
-	hosts  *memo.Table[ir.HostKey, Host]
-	claims *memo.Index[ir.HostKey, kobj.Key] // by hostname, the listener left empty: the roots that claim it
-	visits *memo.Index[kobj.Key, kobj.Key]   // by object: the roots that considered it
-	blames *memo.Index[kobj.Key, ir.HostKey] // by object: the hosts with something to say about it
+	store    *store.Store
+	forwards *memo.Table[servicePort, *ir.Forward]
+	roots    *memo.Table[kobj.Key, contrib.Root]
+	hosts    *memo.Table[ir.HostKey, Host]
+	claims   *memo.Index[ir.HostKey, kobj.Key] // by hostname, the listener left empty: the roots that claim it
+	visits   *memo.Index[kobj.Key, kobj.Key]   // by object: the roots that considered it, without itself
+	blames   *memo.Index[kobj.Key, ir.HostKey] // by object: the hosts with something to say about it
 }
 
 // New adds the tables to the engine of the store.
 func New(e *memo.Engine, s *store.Store) *Compile {
 	c := &Compile{store: s, Ref: ref.New(e, s)}
+	c.addForwards(e)
 	c.addRoots(e)
 	c.addHosts(e)
 	c.addObjects(e)
@@ -63,8 +65,7 @@ func (c *Compile) addRoots(e *memo.Engine) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
 		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], Rescue: rescueRoot,
 	})
-	memo.Drive(c.store.RootProxies, c.roots)
-	memo.Drive(c.store.RootIngress, c.roots)
+	store.HoldRoots(c.store, c.roots)
 	c.claims = memo.NewIndex(c.roots, "claims", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
 		keys := make([]ir.HostKey, 0, len(r.Contributions))
 		for _, k := range r.Contributions {
@@ -72,17 +73,12 @@ func (c *Compile) addRoots(e *memo.Engine) {
 		}
 		return keys
 	})
-	c.visits = memo.NewIndex(c.roots, "visits", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []kobj.Key { return r.Report.Visited })
+	c.visits = memo.NewIndex(c.roots, "visits", kobj.Key.Compare, func(k kobj.Key, r contrib.Root) []kobj.Key {
+		return slices.DeleteFunc(slices.Clone(r.Report.Visited), func(v kobj.Key) bool { return v == k })
+	})
 }
 
 func (c *Compile) addHosts(e *memo.Engine) {
-	claimed := memo.NewIndex(c.roots, "claimed", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
-		keys := make([]ir.HostKey, 0, len(r.Contributions))
-		for _, k := range r.Contributions {
-			keys = append(keys, k.Key)
-		}
-		return keys
-	})
 	c.hosts = memo.NewTable(e, memo.Options[ir.HostKey, Host]{
 		Name: "compile/host", Derive: c.deriveHost, Equal: equalValue[Host],
 	})
@@ -97,25 +93,41 @@ func (c *Compile) addHosts(e *memo.Engine) {
 		Name: "compile/virtualhost", Equal: equalValue[*ir.VirtualHost],
 		Derive: func(r *memo.Reader, k ir.HostKey) *ir.VirtualHost { return c.hosts.Get(r, k).VirtualHost },
 	})
-	memo.Drive(claimed, c.hosts)
-	memo.Drive(claimed, c.VirtualHosts)
+	memo.Hold(c.roots, c.hosts, claimed)
+	memo.Hold(c.roots, c.VirtualHosts, claimed)
+}
+
+// claimed is the hosts that a root contributes to.
+func claimed(_ kobj.Key, r contrib.Root) []ir.HostKey {
+	keys := make([]ir.HostKey, 0, len(r.Contributions))
+	for _, k := range r.Contributions {
+		keys = append(keys, k.Key)
+	}
+	return keys
 }
 
 func (c *Compile) addObjects(e *memo.Engine) {
 	c.Objects = memo.NewTable(e, memo.Options[kobj.Key, Object]{
 		Name: "compile/object", Derive: c.deriveObject, Equal: equalValue[Object],
 	})
-	memo.Drive(c.store.ReportedProxies, c.Objects)
-	memo.Drive(c.store.RootIngress, c.Objects)
+	memo.Attach(c.visits, c.Objects)
+	memo.Attach(c.blames, c.Objects)
+	store.HoldReported(c.store, c.Objects)
 }
 
-// deriveRoot is what a root says, ordered by host: one Ingress may name thousands, and each looks for its own.
+// deriveRoot is what a root says, ordered by host: one Ingress may name thousands, and each looks for its own. The
+// routes are ordered once, so that a host that is not shared has the very same ones.
 func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	var root contrib.Root
 	if k.Kind == kobj.Ingress {
 		root = ingress.Root(r, ingress.Env{Store: c.store, Ref: c.Ref}, k.Name)
 	} else {
 		root = httpproxy.Root(r, httpproxy.Env{Store: c.store, Ref: c.Ref}, k.Name)
+	}
+	for i := range root.Contributions {
+		own := &root.Contributions[i]
+		c.share(r, own.Routes)
+		own.Routes = ordered(own.Routes)
 	}
 	slices.SortStableFunc(root.Contributions, func(a, b contrib.Contribution) int {
 		return compareHosts(hostname(a.Key), hostname(b.Key))
@@ -167,8 +179,13 @@ func contributionsTo(all []contrib.Contribution, host ir.HostKey) []contrib.Cont
 func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 	var all report.Report
 	roots := c.visits.Get(r, k)
+	if c.mayClaim(r, k) {
+		roots = append([]kobj.Key{k}, roots...)
+	}
+	visited := false
 	for _, root := range roots {
 		v := c.roots.Get(r, root)
+		visited = visited || v.Report.Considers(k)
 		all.Add(v.Report.Of(k)...)
 	}
 	for _, h := range c.blames.Get(r, k) {
@@ -176,7 +193,16 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 		all.Add(v.Report.Of(k)...)
 	}
 	all.Seal()
-	return Object{Visited: len(roots) > 0, Diagnostics: all.Diagnostics}
+	return Object{Visited: visited, Diagnostics: all.Diagnostics}
+}
+
+// mayClaim reports whether the object is a root.
+func (c *Compile) mayClaim(r *memo.Reader, k kobj.Key) bool {
+	if k.Kind != kobj.HTTPProxy {
+		return true
+	}
+	p, ok := c.store.HTTPProxies.Get(r, k.Name)
+	return ok && p.Spec.VirtualHost != nil
 }
 
 // hostname is the key of a hostname regardless of the listener.

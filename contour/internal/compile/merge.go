@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
@@ -22,8 +21,9 @@ func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 			m.add(c)
 		}
 	}
+	host := m.result()
 	m.report.Seal()
-	return Host{VirtualHost: m.result(), Report: m.report}
+	return Host{VirtualHost: host, Report: m.report}
 }
 
 // merger gathers a virtual host, strongest contribution first.
@@ -32,7 +32,7 @@ type merger struct {
 	host    ir.VirtualHost
 	tlsBy   kobj.Key
 	tlsRank contrib.Rank
-	taken   map[string]kobj.Key // by the text of a match: who has it
+	served  []*contrib.Contribution // those whose routes are served
 	origins []kobj.Key
 	report  report.Report
 }
@@ -90,11 +90,8 @@ func (m *merger) lostHost(loser, winner kobj.Key) {
 
 func (m *merger) add(c *contrib.Contribution) {
 	m.origins = append(m.origins, c.Object)
-	if !m.settleTLS(c) {
-		return
-	}
-	for _, r := range distinct(c.Routes) {
-		m.addRoute(c.Object, r)
+	if m.settleTLS(c) {
+		m.served = append(m.served, c)
 	}
 }
 
@@ -115,19 +112,44 @@ func (m *merger) settleTLS(c *contrib.Contribution) bool {
 	return m.host.TCP == nil
 }
 
-func (m *merger) addRoute(object kobj.Key, r ir.Route) {
-	if m.taken == nil {
-		m.taken = map[string]kobj.Key{}
+// owned is a route with the object that contributes it.
+type owned struct {
+	*ir.Route
+	by kobj.Key
+}
+
+// routes is what is served, in order of precedence. Of two routes with equal matches the stronger contribution has
+// its own. The routes of a contribution that is alone are shared with it.
+func (m *merger) routes() []ir.Route {
+	if len(m.served) == 1 {
+		return ordered(m.served[0].Routes)
 	}
-	text := matchText(&r.Match)
-	if winner, ok := m.taken[text]; ok {
-		if winner.Kind == object.Kind { // a weaker API gives way silently
-			m.conflict(object, "spec", fmt.Sprintf("Requests for %s%s are already served by the older %s.", m.key.Hostname, r.Match.Path.Value, winner))
+	var all []owned
+	for _, c := range m.served {
+		own := ordered(c.Routes)
+		for i := range own {
+			all = append(all, owned{&own[i], c.Object})
 		}
-		return
 	}
-	m.taken[text] = object
-	m.host.Routes = append(m.host.Routes, r)
+	slices.SortStableFunc(all, func(a, b owned) int { return comparePrecedence(&a.Match, &b.Match) })
+	var out []ir.Route
+	var winner owned
+	for _, o := range all {
+		if winner.Route != nil && comparePrecedence(&winner.Match, &o.Match) == 0 {
+			m.lostRoute(o, winner.by)
+			continue
+		}
+		winner = o
+		out = append(out, *o.Route)
+	}
+	return slices.Clip(out)
+}
+
+// lostRoute tells the loser, unless it is of a weaker API: that gives way silently.
+func (m *merger) lostRoute(loser owned, winner kobj.Key) {
+	if winner.Kind == loser.by.Kind {
+		m.conflict(loser.by, "spec", fmt.Sprintf("Requests for %s%s are already served by the older %s.", m.key.Hostname, loser.Match.Path.Value, winner))
+	}
 }
 
 func (m *merger) conflict(loser kobj.Key, field, message string) {
@@ -148,52 +170,13 @@ func (m *merger) result() *ir.VirtualHost {
 	if len(m.origins) == 0 || m.key.Listener == ir.HTTPS && m.host.TLS == nil {
 		return nil
 	}
-	if m.host.TLS != nil && m.host.TLS.Refused {
-		m.host.Routes = nil
+	host := m.host
+	host.Key = m.key
+	host.Origins = slices.Clip(kobj.Sort(m.origins))
+	if host.Routes = m.routes(); host.TLS != nil && host.TLS.Refused {
+		host.Routes = nil
 	}
-	m.host.Key = m.key
-	m.host.Origins = kobj.Sort(m.origins)
-	slices.SortStableFunc(m.host.Routes, func(a, b ir.Route) int { return comparePrecedence(&a.Match, &b.Match) })
-	return &m.host
-}
-
-// distinct leaves one route for each match, the last one, with its conditions in canonical order.
-func distinct(routes []ir.Route) []ir.Route {
-	last := make(map[string]int, len(routes))
-	out := make([]ir.Route, 0, len(routes))
-	for _, r := range routes {
-		r.Match = canonical(r.Match)
-		text := matchText(&r.Match)
-		if i, ok := last[text]; ok {
-			out[i] = r
-			continue
-		}
-		last[text] = len(out)
-		out = append(out, r)
-	}
-	return out
-}
-
-// canonical orders the conditions of a match: they are all to hold, so their order says nothing.
-func canonical(m ir.Match) ir.Match {
-	m.Headers = slices.Clone(m.Headers)
-	slices.SortFunc(m.Headers, compareHeader)
-	m.Query = slices.Clone(m.Query)
-	slices.SortFunc(m.Query, compareQuery)
-	return m
-}
-
-// matchText is a text that two matches share only if they are equal.
-func matchText(m *ir.Match) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%d %q", m.Path.Kind, m.Path.Value)
-	for _, h := range m.Headers {
-		fmt.Fprintf(&b, " h %q %d %q %t %t %t", h.Name, h.Kind, h.Value, h.IgnoreCase, h.Invert, h.MissingAsEmpty)
-	}
-	for _, q := range m.Query {
-		fmt.Fprintf(&b, " q %q %d %q %t", q.Name, q.Kind, q.Value, q.IgnoreCase)
-	}
-	return b.String()
+	return &host
 }
 
 func compareHosts(a, b ir.HostKey) int {

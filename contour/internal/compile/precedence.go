@@ -22,6 +22,49 @@ func comparePrecedence(a, b *ir.Match) int {
 	)
 }
 
+// ordered is the routes in order of precedence, one for each match: of several with equal matches the last one. The
+// conditions of each match are in canonical order. Routes that are so already are returned as they are.
+func ordered(routes []ir.Route) []ir.Route {
+	if isOrdered(routes) {
+		return routes
+	}
+	all := slices.Clone(routes)
+	for i := range all {
+		all[i].Match = canonical(all[i].Match)
+	}
+	slices.SortStableFunc(all, func(a, b ir.Route) int { return comparePrecedence(&a.Match, &b.Match) })
+	out := all[:0]
+	for i := range all {
+		if i+1 == len(all) || comparePrecedence(&all[i].Match, &all[i+1].Match) != 0 {
+			out = append(out, all[i])
+		}
+	}
+	if len(out) < len(all) {
+		out = slices.Clone(out)
+	}
+	return out
+}
+
+func isOrdered(routes []ir.Route) bool {
+	for i := range routes {
+		m := &routes[i].Match
+		if !slices.IsSortedFunc(m.Headers, compareHeader) || !slices.IsSortedFunc(m.Query, compareQuery) {
+			return false
+		}
+		if i > 0 && comparePrecedence(&routes[i-1].Match, m) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// canonical orders the conditions of a match: they are all to hold, so their order says nothing.
+func canonical(m ir.Match) ir.Match {
+	m.Headers = slices.SortedFunc(slices.Values(m.Headers), compareHeader)
+	m.Query = slices.SortedFunc(slices.Values(m.Query), compareQuery)
+	return m
+}
+
 // pathRank orders the kinds of path: both kinds of prefix rank the same, their lengths decide.
 func pathRank(k ir.PathKind) int {
 	switch k {

@@ -17,6 +17,7 @@ type Fault struct {
 type Engine struct {
 	tables  []*core
 	unused  []*node
+	reads   []*node // of the derivations that are running, the innermost one's last
 	onFault func(Fault)
 }
 
@@ -85,10 +86,11 @@ func (e *Engine) sweep() {
 		if n.self == nil || !n.unused() || !n.self.drop() {
 			continue
 		}
-		for _, d := range n.deps {
+		deps := n.deps
+		n.deps, n.self = nil, nil
+		for _, d := range deps {
 			d.release(n)
 		}
-		n.deps, n.self = nil, nil
 	}
 }
 
@@ -120,38 +122,72 @@ func (t *core) run() {
 
 // Reader records what one run of a derivation reads.
 type Reader struct {
-	node *node
-	pos  int     // how many reads were the same as last time
-	deps []*node // the reads, once they differ from last time
-	same bool
+	node  *node
+	same  int  // how many reads were those of last time
+	other bool // a read differed from last time; it and what followed stand in the engine's reads
+	from  int  // where in the engine's reads
 }
 
-func newReader(n *node) *Reader { return &Reader{node: n, same: true} }
+func (t *core) newReader(n *node) *Reader { return &Reader{node: n, from: len(t.engine.reads)} }
 
 // record notes that the derivation read d.
-func (r *Reader) record(d *node) {
-	if !r.same {
-		r.deps = append(r.deps, d)
-		return
-	}
+func (r *Reader) record(e *Engine, d *node) {
 	former := r.node.deps
-	if r.pos < len(former) && former[r.pos] == d {
-		r.pos++
+	if !r.other && r.same < len(former) && former[r.same] == d {
+		r.same++
 		return
 	}
-	r.same = false
-	r.deps = append(append(make([]*node, 0, len(former)+1), former[:r.pos]...), d)
+	if repeated(former[:r.same], d) || repeated(e.reads[r.from:], d) {
+		return
+	}
+	r.other = true
+	e.reads = append(e.reads, d)
+}
+
+// expected is the entry that was read next last time, if it is one of type E: most derivations read the same again, and
+// what they read need not be searched for.
+func expected[E cell](r *Reader) (e E, ok bool) {
+	if !r.other && r.same < len(r.node.deps) {
+		e, ok = r.node.deps[r.same].self.(E)
+	}
+	return e, ok
+}
+
+// repeated reports whether d was read just before: derivations ask for the same few things again and again.
+func repeated(reads []*node, d *node) bool {
+	const near = 4
+	return slices.Contains(reads[max(0, len(reads)-near):], d)
 }
 
 // finish hands the reads of this run to the graph.
-func (r *Reader) finish() {
+func (r *Reader) finish(e *Engine) {
 	n := r.node
 	switch {
-	case !r.same:
-		n.rewire(n.deps, r.deps)
-	case r.pos < len(n.deps):
-		n.rewire(n.deps, n.deps[:r.pos:r.pos])
+	case r.other:
+		n.rewire(distinct(n.deps[:r.same], e.reads[r.from:]))
+		clear(e.reads[r.from:])
+		e.reads = e.reads[:r.from]
+	case r.same < len(n.deps):
+		n.rewire(slices.Clone(n.deps[:r.same]))
 	}
+}
+
+// distinct is the nodes of two lists, the first of which has none twice.
+func distinct(list, more []*node) []*node {
+	all := append(make([]*node, 0, len(list)+len(more)), list...)
+	for _, n := range list {
+		n.seen = true
+	}
+	for _, n := range more {
+		if !n.seen {
+			n.seen = true
+			all = append(all, n)
+		}
+	}
+	for _, n := range all {
+		n.seen = false
+	}
+	return slices.Clip(all)
 }
 
 func (t *core) fault(key any, p any, stack []byte) {

@@ -14,25 +14,16 @@ type Index[I, K comparable] struct {
 	core
 	source   int // the stratum of the indexed table
 	compare  func(a, b K) int
-	entries  map[I]*listed[I, K]
+	entries  keyed[I, *listed[I, K]]
 	presence []func(i I, present bool)
-}
-
-// listed is an entry of an Index. Changes are put off until somebody asks for the keys, so that n changes in a row
-// cost one pass over the keys and not n.
-type listed[I, K comparable] struct {
-	node
-	index   *Index[I, K]
-	key     I
-	keys    []K        // sorted, before what is pending; replaced and never changed in place
-	pending map[K]bool // true: to be added to keys; false: to be taken out
-	size    int        // of keys, with what is pending
+	own      owner[I]
+	pairs    int
 }
 
 // NewIndex turns table around: of says what a value is found by (duplicates count once), compare orders the keys.
 // Of a Table it lists the keys that are held by Demand, not those that are merely read.
 func NewIndex[I, K comparable, V any](table source[K, V], name string, compare func(a, b K) int, of func(K, V) []I) *Index[I, K] {
-	ix := &Index[I, K]{source: table.stratum(), compare: compare, entries: map[I]*listed[I, K]{}}
+	ix := &Index[I, K]{source: table.stratum(), compare: compare, entries: newKeyed[I, *listed[I, K]]()}
 	ix.core = core{engine: table.at(), name: name, order: table.stratum()}
 	ix.keyOf = func(n *node) any { return n.self.(*listed[I, K]).key }
 	table.onChange(func(k K, old, new *V) {
@@ -53,37 +44,39 @@ func (ix *Index[I, K]) Get(r *Reader, i I) []K {
 	if reader := r.node.self.owner(); ix.source >= reader.order {
 		ix.engine.bug(r.node, "a derivation reads the index "+ix.name+" before it is complete")
 	}
-	l := ix.entry(i)
-	r.record(&l.node)
+	if ix.own.is(r.node, i) {
+		return ix.Peek(i)
+	}
+	l, ok := expected[*listed[I, K]](r)
+	if !ok || l.index != ix || l.key != i {
+		l = ix.entry(i)
+	}
+	r.record(ix.engine, &l.node)
 	return l.sorted()
 }
 
 // Peek is the sorted keys found by i as of now, for whoever stands outside the derivations.
 func (ix *Index[I, K]) Peek(i I) []K {
-	if l, ok := ix.entries[i]; ok {
+	if l, ok := ix.entries.get(i); ok {
 		return l.sorted()
 	}
 	return nil
 }
 
-// Values calls f for everything that has at least one key, in no particular order, until it returns false.
-func (ix *Index[I, K]) Values(f func(I) bool) {
-	for i, l := range ix.entries {
-		if l.size > 0 && !f(i) {
-			return
-		}
+// Count is the number of keys found by i as of now, for whoever stands outside the derivations.
+func (ix *Index[I, K]) Count(i I) int {
+	if l, ok := ix.entries.get(i); ok {
+		return l.len()
 	}
+	return 0
 }
 
-// Drive makes the table hold every key that the index has, for as long as the index has it.
-func Drive[K, S comparable, V any](ix *Index[K, S], t *Table[K, V]) {
-	ix.presence = append(ix.presence, func(k K, present bool) {
-		if present {
-			t.Demand(k)
-		} else {
-			t.Release(k)
-		}
-	})
+// Pairs is how many pairs of a thing and a key found by it there are as of now.
+func (ix *Index[I, K]) Pairs() int { return ix.pairs }
+
+// Values calls f for everything that has at least one key, in no particular order, until it returns false; f may not change the index.
+func (ix *Index[I, K]) Values(f func(I) bool) {
+	ix.entries.each(func(l *listed[I, K]) bool { return l.len() == 0 || f(l.key) })
 }
 
 // move takes k out of what it was found by and puts it into what it is found by.
@@ -118,10 +111,11 @@ func (ix *Index[I, K]) insert(i I, k K) {
 		return
 	}
 	l.put(k, true)
-	if l.size == 1 {
+	ix.pairs++
+	if l.len() == 1 {
 		ix.announce(i, true)
 	}
-	l.invalidate()
+	ix.changed(l)
 }
 
 func (ix *Index[I, K]) remove(i I, k K) {
@@ -130,11 +124,17 @@ func (ix *Index[I, K]) remove(i I, k K) {
 		return
 	}
 	l.put(k, false)
-	if l.size == 0 {
+	ix.pairs--
+	if l.len() == 0 {
 		ix.announce(i, false)
 		ix.engine.forget(&l.node)
 	}
+	ix.changed(l)
+}
+
+func (ix *Index[I, K]) changed(l *listed[I, K]) {
 	l.invalidate()
+	ix.own.invalidate(l.key)
 }
 
 func (ix *Index[I, K]) announce(i I, present bool) {
@@ -144,73 +144,11 @@ func (ix *Index[I, K]) announce(i I, present bool) {
 }
 
 func (ix *Index[I, K]) entry(i I) *listed[I, K] {
-	l, ok := ix.entries[i]
+	l, ok := ix.entries.get(i)
 	if !ok {
 		l = &listed[I, K]{index: ix, key: i}
 		l.self = l
-		ix.entries[i] = l
+		ix.entries.add(l)
 	}
 	return l
-}
-
-func (l *listed[I, K]) owner() *core { return &l.index.core }
-func (l *listed[I, K]) recompute()   { l.state = clean }
-
-func (l *listed[I, K]) drop() bool {
-	if l.size > 0 {
-		return false
-	}
-	delete(l.index.entries, l.key)
-	return true
-}
-
-func (l *listed[I, K]) has(k K) bool {
-	if present, ok := l.pending[k]; ok {
-		return present
-	}
-	_, found := slices.BinarySearchFunc(l.keys, k, l.index.compare)
-	return found
-}
-
-// put notes that k, which is not there if present and there if not, is to be added or taken out.
-func (l *listed[I, K]) put(k K, present bool) {
-	if present {
-		l.size++
-	} else {
-		l.size--
-	}
-	if _, undone := l.pending[k]; undone {
-		delete(l.pending, k)
-		return
-	}
-	if l.pending == nil {
-		l.pending = map[K]bool{}
-	}
-	l.pending[k] = present
-}
-
-// sorted is the keys in order.
-func (l *listed[I, K]) sorted() []K {
-	if len(l.pending) == 0 {
-		return l.keys
-	}
-	added := slices.SortedFunc(func(yield func(K) bool) {
-		for k, present := range l.pending {
-			if present && !yield(k) {
-				return
-			}
-		}
-	}, l.index.compare)
-	keys := make([]K, 0, l.size)
-	for _, k := range l.keys {
-		if _, gone := l.pending[k]; gone {
-			continue
-		}
-		for len(added) > 0 && l.index.compare(added[0], k) < 0 {
-			keys, added = append(keys, added[0]), added[1:]
-		}
-		keys = append(keys, k)
-	}
-	l.keys, l.pending = append(keys, added...), nil
-	return l.keys
 }

@@ -118,7 +118,7 @@ func TestWhatNobodyReadsIsForgotten(t *testing.T) {
 			t.Errorf("table %s still holds %d entries", st.Table, st.Entries)
 		}
 	}
-	if len(s.numbers.entries)+len(s.groups.entries)+len(s.byOdd.entries) != 0 {
+	if s.numbers.entries.len()+s.groups.entries.len()+s.byOdd.entries.len() != 0 {
 		t.Error("an input or an index still holds entries")
 	}
 	if ch := s.odd.Changes(); len(ch) != 0 {
@@ -241,12 +241,12 @@ func (s *sums) scratch() *sums {
 
 func (s *sums) dump() string {
 	var lines []string
-	for k := range s.parity.entries {
+	for k := range s.parity.Keys {
 		sum, _ := s.sum.Peek(k)
 		even, _ := s.parity.Peek(k)
 		lines = append(lines, fmt.Sprint(k, " ", sum, " ", even))
 	}
-	for k := range s.odd.entries {
+	for k := range s.odd.Keys {
 		v, _ := s.odd.Peek(k)
 		lines = append(lines, fmt.Sprint(k, " ", v))
 	}

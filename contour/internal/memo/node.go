@@ -11,14 +11,17 @@ const (
 	dirty              // something it read has changed, or it never ran
 )
 
-// node is one key of one table in the graph of who read whom.
+// node is one key of one table in the graph of who read whom. There are ten of them for each object of a user, so
+// their size counts.
 type node struct {
 	self    cell
+	deps    []*node // what it read, in the order it was read
+	readers edges
+	demand  int32 // how many drivers want it
 	state   state
 	running bool
-	demand  int // how many drivers want it
-	deps    []*node
-	readers edges
+	has     bool // it has a value: one was set, or it has run at least once
+	seen    bool // for a moment, while a list is gone through
 }
 
 // cell is what the graph asks of the table entry behind a node.
@@ -29,11 +32,11 @@ type cell interface {
 }
 
 // unused reports whether nobody reads or wants the node.
-func (n *node) unused() bool { return n.demand == 0 && n.readers.len() == 0 }
+func (n *node) unused() bool { return n.demand == 0 && n.readers.empty() }
 
 // invalidate tells the readers that the value of n has changed.
 func (n *node) invalidate() {
-	n.readers.each(func(r *node) { r.mark(dirty) })
+	n.readers.each(n, func(r *node) { r.mark(dirty) })
 }
 
 // mark raises the state of n, and lets everything downstream know that it may be stale.
@@ -49,7 +52,7 @@ func (n *node) mark(s state) {
 	if n.demand > 0 {
 		n.self.owner().enqueue(n)
 	}
-	n.readers.each(func(r *node) { r.mark(maybe) })
+	n.readers.each(n, func(r *node) { r.mark(maybe) })
 }
 
 // refresh brings n up to date: first what it read, then, if any of that changed, itself.
@@ -81,23 +84,26 @@ func (n *node) verify() {
 	}
 }
 
-// rewire replaces what n read; former is what it read before.
-func (n *node) rewire(former, deps []*node) {
+// rewire replaces what n read. Neither list has a node twice.
+func (n *node) rewire(deps []*node) {
+	former := n.deps
 	n.deps = deps
-	keep := nodeSet(deps)
+	had, has := nodeSet(former), nodeSet(deps)
+	for _, d := range deps {
+		if !had(d) {
+			d.readers.add(n)
+		}
+	}
 	for _, d := range former {
-		if !keep(d) {
+		if !has(d) {
 			d.release(n)
 		}
 	}
-	for _, d := range deps {
-		d.readers.add(n)
-	}
 }
 
-// release takes reader out of the readers of n.
+// release takes reader, which does not read n any more, out of the readers of n.
 func (n *node) release(reader *node) {
-	n.readers.remove(reader)
+	n.readers.remove(n, reader)
 	if n.unused() {
 		n.self.owner().engine.forget(n)
 	}
@@ -105,7 +111,8 @@ func (n *node) release(reader *node) {
 
 // nodeSet is a membership test for nodes.
 func nodeSet(nodes []*node) func(*node) bool {
-	if len(nodes) <= manyEdges {
+	const few = 16
+	if len(nodes) <= few {
 		return func(n *node) bool { return slices.Contains(nodes, n) }
 	}
 	set := make(map[*node]struct{}, len(nodes))
@@ -113,64 +120,4 @@ func nodeSet(nodes []*node) func(*node) bool {
 		set[n] = struct{}{}
 	}
 	return func(n *node) bool { _, ok := set[n]; return ok }
-}
-
-// manyEdges is the size from which a map is cheaper than a search.
-const manyEdges = 16
-
-// edges is a set of nodes in the order they came: a slice while it is small, indexed by a map when it is not.
-type edges struct {
-	list []*node
-	at   map[*node]int // nil while the list is small
-}
-
-func (e *edges) len() int { return len(e.list) }
-
-func (e *edges) find(n *node) int {
-	if e.at == nil {
-		return slices.Index(e.list, n)
-	}
-	if i, ok := e.at[n]; ok {
-		return i
-	}
-	return -1
-}
-
-func (e *edges) add(n *node) {
-	if e.find(n) >= 0 {
-		return
-	}
-	e.list = append(e.list, n)
-	if e.at != nil {
-		e.at[n] = len(e.list) - 1
-	} else if len(e.list) > manyEdges {
-		e.at = make(map[*node]int, 2*manyEdges)
-		for i, m := range e.list {
-			e.at[m] = i
-		}
-	}
-}
-
-func (e *edges) remove(n *node) {
-	i := e.find(n)
-	if i < 0 {
-		return
-	}
-	last := len(e.list) - 1
-	e.list[i] = e.list[last]
-	e.list[last] = nil
-	e.list = e.list[:last]
-	if e.at != nil {
-		delete(e.at, n)
-		if i < last {
-			e.at[e.list[i]] = i
-		}
-	}
-}
-
-// each calls f for every node; f may not change the set.
-func (e *edges) each(f func(*node)) {
-	for _, n := range e.list {
-		f(n)
-	}
 }

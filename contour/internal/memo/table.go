@@ -21,7 +21,8 @@ type Options[K comparable, V any] struct {
 type Table[K comparable, V any] struct {
 	core
 	Options[K, V]
-	entries map[K]*derived[K, V]
+	entries keyed[K, *derived[K, V]]
+	rescued map[K]good[V] // keys whose value Rescue has made
 	changes changeLog[K, V]
 	hooks   []func(k K, old, new *V)
 }
@@ -32,17 +33,20 @@ type derived[K comparable, V any] struct {
 	table *Table[K, V]
 	key   K
 	value V
-	has   bool // it has run at least once
-	good  V    // the last value that Derive returned
-	sound bool // good is set
+}
+
+// good is the last value that Derive returned, if it ever did.
+type good[V any] struct {
+	value V
+	ok    bool
 }
 
 // NewTable adds a derived table to the engine. Tables are brought up to date in the order they were added.
 func NewTable[K comparable, V any](e *Engine, o Options[K, V]) *Table[K, V] {
-	t := &Table[K, V]{Options: o, entries: map[K]*derived[K, V]{}}
+	t := &Table[K, V]{Options: o, entries: newKeyed[K, *derived[K, V]]()}
 	t.core = core{
 		engine: e, name: o.Name, order: len(e.tables),
-		size:  func() int { return len(t.entries) },
+		size:  func() int { return t.entries.len() },
 		keyOf: func(n *node) any { return n.self.(*derived[K, V]).key },
 	}
 	e.tables = append(e.tables, &t.core)
@@ -51,12 +55,15 @@ func NewTable[K comparable, V any](e *Engine, o Options[K, V]) *Table[K, V] {
 
 // Get is the value of k, derived now if need be, and recorded as read.
 func (t *Table[K, V]) Get(r *Reader, k K) V {
-	d := t.entry(k)
+	d, ok := expected[*derived[K, V]](r)
+	if !ok || d.table != t || d.key != k {
+		d = t.entry(k)
+	}
 	if d.running { // a cycle; recording it would make it run for ever
 		t.engine.bug(&d.node, "a derivation reads its own result")
 		return d.value
 	}
-	r.record(&d.node)
+	r.record(t.engine, &d.node)
 	if d.state != clean {
 		d.refresh()
 	}
@@ -65,7 +72,7 @@ func (t *Table[K, V]) Get(r *Reader, k K) V {
 
 // Peek is the value of k as of the last Run, for whoever stands outside the derivations.
 func (t *Table[K, V]) Peek(k K) (V, bool) {
-	d, ok := t.entries[k]
+	d, ok := t.entries.get(k)
 	if !ok || !d.has {
 		var zero V
 		return zero, false
@@ -73,13 +80,9 @@ func (t *Table[K, V]) Peek(k K) (V, bool) {
 	return d.value, true
 }
 
-// Keys calls f for every key held, in no particular order, until it returns false.
+// Keys calls f for every key held, in no particular order, until it returns false; f may not change the table.
 func (t *Table[K, V]) Keys(f func(K) bool) {
-	for k := range t.entries {
-		if !f(k) {
-			return
-		}
-	}
+	t.entries.each(func(d *derived[K, V]) bool { return f(d.key) })
 }
 
 // Demand makes the table hold k until Release is called as often as Demand was.
@@ -99,7 +102,7 @@ func (t *Table[K, V]) Demand(k K) {
 
 // Release takes one Demand of k back.
 func (t *Table[K, V]) Release(k K) {
-	d, ok := t.entries[k]
+	d, ok := t.entries.get(k)
 	if !ok || d.demand == 0 {
 		return
 	}
@@ -116,31 +119,39 @@ func (t *Table[K, V]) Release(k K) {
 }
 
 func (t *Table[K, V]) entry(k K) *derived[K, V] {
-	d, ok := t.entries[k]
+	d, ok := t.entries.get(k)
 	if !ok {
 		d = &derived[K, V]{table: t, key: k}
 		d.self, d.state = d, dirty
-		t.entries[k] = d
+		t.entries.add(d)
 	}
 	return d
 }
 
 func (d *derived[K, V]) owner() *core { return &d.table.core }
+func (d *derived[K, V]) ownKey() K    { return d.key }
 
 func (d *derived[K, V]) recompute() {
 	t := d.table
 	t.runs++
-	r := newReader(&d.node)
+	r := t.newReader(&d.node)
 	d.running = true
 	v := d.derive(r)
 	d.running = false
-	r.finish()
+	r.finish(t.engine)
 	d.state = clean
 	if d.has && t.Equal(d.value, v) {
 		return
 	}
+	d.set(v)
+	d.invalidate()
+}
+
+// set replaces the value and tells who listens to changes.
+func (d *derived[K, V]) set(v V) {
+	t := d.table
 	var old *V
-	if d.has {
+	if d.has && (t.changes.on || len(t.hooks) > 0) {
 		former := d.value
 		old = &former
 	}
@@ -149,7 +160,6 @@ func (d *derived[K, V]) recompute() {
 	if d.demand > 0 {
 		t.list(d.key, old, &d.value)
 	}
-	d.invalidate()
 }
 
 // derive runs the derivation; a panic costs only this key.
@@ -158,20 +168,37 @@ func (d *derived[K, V]) derive(r *Reader) (v V) {
 	defer func() {
 		if p := recover(); p != nil {
 			t.fault(d.key, p, debug.Stack())
-			v = d.good
-			if t.Rescue != nil {
-				v = t.Rescue(d.key, d.good, d.sound, "internal error")
-			}
-			return
+			v = d.rescue()
 		}
-		d.good, d.sound = v, true
 	}()
-	return t.Derive(r, d.key)
+	v = t.Derive(r, d.key)
+	if t.rescued != nil {
+		delete(t.rescued, d.key)
+	}
+	return v
+}
+
+// rescue makes the value of a key whose derivation panicked.
+func (d *derived[K, V]) rescue() V {
+	t := d.table
+	if t.Rescue == nil {
+		return d.value
+	}
+	last, rescued := t.rescued[d.key]
+	if !rescued {
+		last = good[V]{d.value, d.has}
+	}
+	if t.rescued == nil {
+		t.rescued = map[K]good[V]{}
+	}
+	t.rescued[d.key] = last
+	return t.Rescue(d.key, last.value, last.ok, "internal error")
 }
 
 func (d *derived[K, V]) drop() bool {
 	t := d.table
-	delete(t.entries, d.key)
+	t.entries.remove(d.key)
+	delete(t.rescued, d.key)
 	if d.has {
 		old := d.value
 		t.changes.add(d.key, &old, nil)

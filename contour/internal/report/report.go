@@ -110,6 +110,12 @@ func (r *Report) Seal() {
 	r.Diagnostics = slices.Compact(r.Diagnostics)
 }
 
+// Considers reports whether an object was considered. The report is sealed.
+func (r *Report) Considers(k kobj.Key) bool {
+	_, ok := slices.BinarySearchFunc(r.Visited, k, kobj.Key.Compare)
+	return ok
+}
+
 // Of is what the report says about one object.
 func (r *Report) Of(k kobj.Key) []Diagnostic {
 	lo, _ := slices.BinarySearchFunc(r.Diagnostics, k, func(d Diagnostic, k kobj.Key) int { return d.Object.Compare(k) })

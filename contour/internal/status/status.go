@@ -47,6 +47,8 @@ type Status struct {
 	store     *store.Store
 	objects   *memo.Table[kobj.Key, compile.Object]
 	addresses *memo.Table[struct{}, []corev1.LoadBalancerIngress]
+	// faultless is the status of an HTTPProxy of that generation about which nothing is said: that of most.
+	faultless *memo.Table[int64, *contourv1.HTTPProxyStatus]
 }
 
 // New adds the tables to the engine of the store; objects is what compile says about each object.
@@ -56,11 +58,17 @@ func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.O
 	t.addresses = memo.NewTable(e, memo.Options[struct{}, []corev1.LoadBalancerIngress]{
 		Name: "status/addresses", Derive: t.deriveAddresses, Equal: equalValue[[]corev1.LoadBalancerIngress],
 	})
+	t.faultless = memo.NewTable(e, memo.Options[int64, *contourv1.HTTPProxyStatus]{
+		Name: "status/faultless", Equal: equalValue[*contourv1.HTTPProxyStatus],
+		Derive: func(r *memo.Reader, generation int64) *contourv1.HTTPProxyStatus {
+			return proxyStatus(generation, nil, t.addresses.Get(r, struct{}{}))
+		},
+	})
 	t.Desired = memo.NewTable(e, memo.Options[kobj.Key, *Desired]{
 		Name: "status/desired", Derive: t.derive, Equal: equalValue[*Desired],
 	})
-	memo.Drive(s.ReportedProxies, t.Desired)
-	memo.Drive(s.RootIngress, t.Desired)
+	memo.Attach(t.Rejected, t.Desired)
+	store.HoldReported(s, t.Desired)
 	return t
 }
 
@@ -76,11 +84,13 @@ func (t *Status) deriveProxy(r *memo.Reader, k kobj.Key) *Desired {
 	if !ok || !class.Matches(p.Annotations, p.Spec.IngressClassName, t.store.Config(r).IngressClassNames) {
 		return nil
 	}
-	said := t.diagnostics(r, k)
-	return &Desired{
-		Key: k, Generation: p.Generation, Diagnostics: said,
-		HTTPProxy: proxyStatus(p.Generation, said, t.addresses.Get(r, struct{}{})),
+	d := &Desired{Key: k, Generation: p.Generation, Diagnostics: t.diagnostics(r, k)}
+	if len(d.Diagnostics) == 0 {
+		d.HTTPProxy = t.faultless.Get(r, p.Generation)
+	} else {
+		d.HTTPProxy = proxyStatus(p.Generation, d.Diagnostics, t.addresses.Get(r, struct{}{}))
 	}
+	return d
 }
 
 func (t *Status) deriveIngress(r *memo.Reader, k kobj.Key) *Desired {

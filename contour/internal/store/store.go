@@ -39,12 +39,6 @@ type Store struct {
 	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
 	Expired *memo.Input[kobj.Name, struct{}]
 
-	// RootProxies has every HTTPProxy with a virtualhost, RootIngress every Ingress: the objects that may claim a
-	// host. ReportedProxies has every HTTPProxy: what has a status. Each object stands under its own key.
-	RootProxies     *memo.Index[kobj.Key, kobj.Name]
-	RootIngress     *memo.Index[kobj.Key, kobj.Name]
-	ReportedProxies *memo.Index[kobj.Key, kobj.Name]
-
 	delegationsByNamespace *memo.Index[string, kobj.Name]
 	slicesByService        *memo.Index[kobj.Name, kobj.Name]
 	settings               *memo.Input[struct{}, config.Config]
@@ -68,18 +62,6 @@ func New(e *memo.Engine, c config.Config) *Store {
 }
 
 func (s *Store) index() {
-	s.RootProxies = memo.NewIndex(s.HTTPProxies, "rootProxies", kobj.Name.Compare, func(n kobj.Name, p *contourv1.HTTPProxy) []kobj.Key {
-		if p.Spec.VirtualHost == nil {
-			return nil
-		}
-		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
-	})
-	s.RootIngress = memo.NewIndex(s.Ingresses, "rootIngresses", kobj.Name.Compare, func(n kobj.Name, _ *networkingv1.Ingress) []kobj.Key {
-		return []kobj.Key{{Kind: kobj.Ingress, Name: n}}
-	})
-	s.ReportedProxies = memo.NewIndex(s.HTTPProxies, "reportedProxies", kobj.Name.Compare, func(n kobj.Name, _ *contourv1.HTTPProxy) []kobj.Key {
-		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
-	})
 	s.delegationsByNamespace = memo.NewIndex(s.Delegations, "delegationsByNamespace", kobj.Name.Compare,
 		func(n kobj.Name, _ *contourv1.TLSCertificateDelegation) []string { return []string{n.Namespace} })
 	s.slicesByService = memo.NewIndex(s.EndpointSlice, "slicesByService", kobj.Name.Compare,
@@ -88,8 +70,40 @@ func (s *Store) index() {
 		})
 }
 
+// HoldRoots makes a table hold the key of every object that may claim a host: the HTTPProxies with a virtualhost and
+// the Ingresses.
+func HoldRoots[V any](s *Store, t *memo.Table[kobj.Key, V]) {
+	memo.Hold(s.HTTPProxies, t, func(n kobj.Name, p *contourv1.HTTPProxy) []kobj.Key {
+		if p.Spec.VirtualHost == nil {
+			return nil
+		}
+		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
+	})
+	holdIngresses(s, t)
+}
+
+// HoldReported makes a table hold the key of every object that has a status: the HTTPProxies and the Ingresses.
+func HoldReported[V any](s *Store, t *memo.Table[kobj.Key, V]) {
+	memo.Hold(s.HTTPProxies, t, func(n kobj.Name, _ *contourv1.HTTPProxy) []kobj.Key {
+		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
+	})
+	holdIngresses(s, t)
+}
+
+func holdIngresses[V any](s *Store, t *memo.Table[kobj.Key, V]) {
+	memo.Hold(s.Ingresses, t, func(n kobj.Name, _ *networkingv1.Ingress) []kobj.Key {
+		return []kobj.Key{{Kind: kobj.Ingress, Name: n}}
+	})
+}
+
 // Configure replaces the configuration.
 func (s *Store) Configure(c config.Config) { s.settings.Set(struct{}{}, c) }
+
+// Configured is the present configuration, for whoever stands outside the derivations.
+func (s *Store) Configured() config.Config {
+	c, _ := s.settings.Peek(struct{}{})
+	return c
+}
 
 // Config is the configuration.
 func (s *Store) Config(r *memo.Reader) config.Config {

@@ -60,6 +60,7 @@ type watched struct {
 	source     *Source
 	kind       kind
 	namespace  string
+	shared     shared
 	informer   cache.SharedIndexInformer
 	listed     <-chan struct{} // closed once all of the first list has been delivered
 	absent     chan struct{}   // closed once the API server has said that it does not know the kind
@@ -100,10 +101,11 @@ func (w *watched) configure() error {
 	return nil
 }
 
-// transform trims an object; it may see one twice.
+// transform trims an object, before anybody else sees it; it may see one twice.
 func (w *watched) transform(o any) (any, error) {
 	if object, ok := o.(runtime.Object); ok {
 		w.kind.trim(object)
+		w.shared.replace(object)
 	}
 	return o, nil
 }

@@ -1,0 +1,209 @@
+package memo
+
+import (
+	"cmp"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"unsafe"
+)
+
+// There are about ten nodes for each object of a user.
+func TestNodesAreSmall(t *testing.T) {
+	if size := unsafe.Sizeof(node{}); size > 64 {
+		t.Errorf("a node has %d bytes", size)
+	}
+}
+
+// Thousands read one value, stop reading it and come back: those who read it now run when it changes, and no others.
+func TestReadersComeAndGo(t *testing.T) {
+	const n = 2_000
+	e := New(func(f Fault) { t.Errorf("%+v", f) })
+	popular, reads := NewInput[string](e, "popular", eq[int]), NewInput[int](e, "reads", eq[bool])
+	tab := NewTable(e, Options[int, int]{Name: "sum", Equal: eq[int], Derive: func(r *Reader, k int) int {
+		sum := 0
+		if yes, _ := reads.Get(r, k); yes {
+			sum, _ = popular.Get(r, "x")
+		}
+		return sum
+	}})
+	for k := range n {
+		tab.Demand(k)
+	}
+	rnd, model := rand.New(rand.NewPCG(1, 2)), map[int]bool{}
+	for round := range 40 {
+		for range n / 3 {
+			k := rnd.IntN(n)
+			model[k] = rnd.IntN(round%7+2) == 0
+			reads.Set(k, model[k])
+		}
+		e.Run()
+		before, want := e.Runs(), uint64(0)
+		popular.Set("x", round+1)
+		e.Run()
+		for k := range n {
+			if v, _ := tab.Peek(k); model[k] && v != round+1 || !model[k] && v != 0 {
+				t.Fatalf("round %d: key %d has %d", round, k, v)
+			}
+			if model[k] {
+				want++
+			}
+		}
+		if got := e.Runs() - before; got != want {
+			t.Errorf("round %d: %d derivations, want %d", round, got, want)
+		}
+	}
+}
+
+// What is read again and again is recorded once, and reads in the same order are recognised.
+func TestRepeatedReads(t *testing.T) {
+	e := New(func(f Fault) { t.Errorf("%+v", f) })
+	in := NewInput[int](e, "in", eq[int])
+	tab := NewTable(e, Options[string, int]{Name: "sum", Equal: eq[int], Derive: func(r *Reader, _ string) int {
+		sum := 0
+		for _, k := range []int{1, 2, 1, 3, 1, 4, 5, 6, 7, 8, 1, 2} {
+			v, _ := in.Get(r, k)
+			sum += v
+		}
+		return sum
+	}})
+	tab.Demand("a")
+	for i := range 3 {
+		in.Set(1, i)
+		e.Run()
+		d, _ := tab.entries.get("a")
+		if len(d.deps) != 8 || d.value != 4*i {
+			t.Errorf("%d reads and a sum of %d, want 8 and %d", len(d.deps), d.value, 4*i)
+		}
+	}
+}
+
+// Hold does what an index with Drive does, without the index.
+func TestHoldIsAnIndexWithDrive(t *testing.T) {
+	e := New(func(f Fault) { t.Errorf("%+v", f) })
+	in := NewInput[int](e, "in", slices.Equal[[]string])
+	options := Options[string, int]{Name: "of", Equal: eq[int], Derive: func(*Reader, string) int { return 1 }}
+	held, driven := NewTable(e, options), NewTable(e, options)
+	says := func(_ int, v []string) []string { return v }
+	Hold(in, held, says)
+	Drive(NewIndex(in, "says", cmp.Compare[int], says), driven)
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 2_000 {
+		var v []string
+		for range rnd.IntN(4) {
+			v = append(v, string(rune('a'+rnd.IntN(6))))
+		}
+		if k := rnd.IntN(5); len(v) == 0 {
+			in.Delete(k)
+		} else {
+			in.Set(k, v)
+		}
+		if rnd.IntN(3) != 0 {
+			continue
+		}
+		e.Run()
+		got, want := slices.Sorted(held.Keys), slices.Sorted(driven.Keys)
+		if !slices.Equal(got, want) {
+			t.Fatalf("held %v, driven %v", got, want)
+		}
+	}
+}
+
+// What is attached is found at one's own key and at others, and costs no entry where there is nothing.
+func TestAttach(t *testing.T) {
+	const n = 100
+	e := New(func(f Fault) { t.Errorf("%+v", f) })
+	notes := NewInput[int](e, "notes", eq[string])
+	words := NewIndex(notes, "numbers of words", cmp.Compare[int], func(k int, v string) []int { return []int{len(v)} })
+	tab := NewTable(e, Options[int, string]{Name: "text", Equal: eq[string], Derive: func(r *Reader, k int) string {
+		text, _ := notes.Get(r, k)
+		if next, ok := notes.Get(r, k+1); ok && k == 7 {
+			text += next
+		}
+		for _, n := range words.Get(r, k) {
+			text += string(rune('A' + n))
+		}
+		return text
+	}})
+	Attach(notes, tab)
+	Attach(words, tab)
+	for k := range n {
+		tab.Demand(k)
+	}
+	expect := func(k int, want string, runs uint64) {
+		t.Helper()
+		before := e.Runs()
+		e.Run()
+		if got, _ := tab.Peek(k); got != want || e.Runs()-before != runs {
+			t.Errorf("%q after %d derivations, want %q after %d", got, e.Runs()-before, want, runs)
+		}
+	}
+	expect(3, "", n)
+	notes.Set(3, "abcde")
+	expect(3, "abcde", 3) // and 2, which looks at its neighbour, and 5, the number of letters
+	expect(5, "D", 0)
+	notes.Set(8, "xy")
+	expect(7, "xy", 3)
+	notes.Delete(3)
+	expect(3, "", 3)
+	expect(5, "", 0)
+	if words.entries.len() != 1 {
+		t.Errorf("%d entries of an index with one value", words.entries.len())
+	}
+}
+
+// While derivations of a key keep failing, Rescue is given the last value that one returned, not what Rescue made of it.
+func TestRescueIsGivenTheLastGoodValue(t *testing.T) {
+	e := New(nil)
+	in := NewInput[string](e, "in", eq[int])
+	tab := NewTable(e, Options[string, int]{
+		Name: "positive", Equal: eq[int],
+		Derive: func(r *Reader, k string) int {
+			v, _ := in.Get(r, k)
+			if v < 0 {
+				panic("negative")
+			}
+			return v
+		},
+		Rescue: func(_ string, last int, ok bool, _ string) int {
+			if !ok {
+				return -1
+			}
+			return 100 + last
+		},
+	})
+	tab.Demand("a")
+	for i, step := range []struct{ set, want int }{{-1, -1}, {-2, -1}, {5, 5}, {-1, 105}, {-2, 105}, {6, 6}, {-3, 106}} {
+		in.Set("a", step.set)
+		e.Run()
+		if got, _ := tab.Peek("a"); got != step.want {
+			t.Errorf("step %d: %d, want %d", i, got, step.want)
+		}
+	}
+	tab.Release("a")
+	e.Run()
+	if len(tab.rescued) != 0 {
+		t.Error("the good value of a key that is gone is kept")
+	}
+}
+
+// An index that nobody asks keeps no list of changes longer than what it lists.
+func TestIndexThatNobodyAsks(t *testing.T) {
+	const n = 10_000
+	e := New(nil)
+	in := NewInput[int](e, "in", eq[string])
+	ix := NewIndex(in, "by value", cmp.Compare[int], func(_ int, v string) []string { return []string{v} })
+	for k := range n {
+		in.Set(n-k, "same")
+	}
+	l, _ := ix.entries.get("same")
+	if l.len() != n || ix.Count("same") != n {
+		t.Errorf("%d keys, %d counted", l.len(), ix.Count("same"))
+	}
+	if l.backlog != nil && len(l.backlog.pending) > len(l.keys) {
+		t.Errorf("%d changes put off, with %d keys", len(l.backlog.pending), len(l.keys))
+	}
+	if keys := ix.Peek("same"); len(keys) != n || !slices.IsSorted(keys) {
+		t.Errorf("%d keys, sorted: %t", len(keys), slices.IsSorted(keys))
+	}
+}
