@@ -7,11 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"contour.example/harness/address"
+	"contour.example/harness/envoy"
 	"contour.example/harness/poll"
 	"contour.example/harness/process"
 )
@@ -35,7 +38,7 @@ type Options struct {
 	Credentials *Credentials
 	// Listeners are Envoy's.
 	Listeners Listeners
-	// Args are more arguments of serve; they come last, so they win.
+	// Args are more arguments of serve; they come last, after those of the variable CONTOUR_ARGS, so they win.
 	Args []string
 }
 
@@ -84,7 +87,7 @@ func Start(o Options, ports *address.Claims) (*Controller, error) {
 }
 
 func (c *Controller) args(o Options) []string {
-	args := []string{"serve", "--kubeconfig=" + o.Kubeconfig, "--leader-election-resource-namespace=" + o.Namespace}
+	args := []string{"serve", "--kubeconfig=" + o.Kubeconfig, "--leader-election-resource-namespace=" + o.Namespace, "--envoy-drain-time=" + envoy.DrainTime.String()}
 	for flag, port := range map[string]int{
 		"xds": c.XDSPort, "health": c.HealthPort, "http": c.MetricsPort, "debug-http": c.DebugPort,
 		"envoy-service-http": o.Listeners.HTTP, "envoy-service-https": o.Listeners.HTTPS, "stats": o.Listeners.Stats,
@@ -96,6 +99,7 @@ func (c *Controller) args(o Options) []string {
 	} else {
 		args = append(args, o.Credentials.serveArgs()...)
 	}
+	args = append(args, strings.Fields(os.Getenv("CONTOUR_ARGS"))...)
 	return append(args, o.Args...)
 }
 

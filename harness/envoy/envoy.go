@@ -20,6 +20,9 @@ import (
 // readyTimeout covers Envoy's start and the 15 s that it waits for a missing resource.
 const readyTimeout = 60 * time.Second
 
+// DrainTime is for how long Envoy keeps what it replaces.
+const DrainTime = time.Second
+
 // Options describe one Envoy.
 type Options struct {
 	// Dir is for its files; a path of a unix socket in it must not exceed 107 bytes.
@@ -69,7 +72,7 @@ func Start(ctx context.Context, o Options) (*Envoy, error) {
 			"--config-path", o.Bootstrap,
 			"--service-node", node, "--service-cluster", "contour",
 			"--concurrency", strconv.Itoa(max(1, o.Concurrency)),
-			"--disable-hot-restart", "--drain-time-s", "1", "--log-level", "warning",
+			"--disable-hot-restart", "--drain-time-s", strconv.Itoa(int(DrainTime.Seconds())), "--log-level", "warning",
 		}, o.Args...),
 	})
 	if err != nil {

@@ -47,7 +47,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Table: k.table, Log: log, Fault: k.metrics.Fault})
 	k.server = server.New(server.Options{
 		Fleet: func(*corev3.Node) (*table.Table, error) { return k.table, nil }, // there is one fleet
-		Log:   log, Hooks: k.hooks(),
+		Log:   log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.EnvoyDrainTime},
 	})
 	return k
 }
@@ -101,6 +101,6 @@ func (k *core) debug() debug.Sources {
 				f(debug.View{Store: p.Store, Compile: p.Compile, Status: p.Status, Stats: p.Stats()})
 			})
 		},
-		Table: k.table, Sessions: k.server.Sessions,
+		Table: k.table, Sessions: k.server.Sessions, Acked: k.server.Acked,
 	}
 }

@@ -79,11 +79,15 @@ type configuration struct {
 	http, https, stats        socket
 	httpLog, httpsLog, format string
 	proxyProtocol             bool
+	certificates              string
+	drainTime                 time.Duration
+	routeTable                int
 }
 
 func (f *configuration) add(fs *pflag.FlagSet, env func(string) string) {
 	d := config.Default()
 	fs.StringVar(&f.format, "accesslog-format", d.AccessLogFormat, "Format of Envoy's access logs: envoy or json.")
+	fs.DurationVar(&f.drainTime, "envoy-drain-time", d.EnvoyDrainTime, "Drain time that Envoys run with (--drain-time-s); for so long they keep former listeners in memory, and large ones are sent less often.")
 	fs.StringVar(&f.httpLog, "envoy-http-access-log", d.HTTPAccessLog, "Envoy's access log of the HTTP listener.")
 	fs.StringVar(&f.httpsLog, "envoy-https-access-log", d.HTTPSAccessLog, "Envoy's access log of the HTTPS listener.")
 	f.http.add(fs, "envoy-service-http", d.HTTP.Host, uint16(d.HTTP.Port), "Envoy's HTTP listener")
@@ -94,7 +98,9 @@ func (f *configuration) add(fs *pflag.FlagSet, env func(string) string) {
 	fs.StringVar(&f.classes, "ingress-class-name", "", "Ingress classes to serve, comma-separated; empty serves objects without a class and of class contour.")
 	fs.StringVar(&f.addresses, "ingress-status-address", "", "Addresses to publish as load-balancer status, comma-separated.")
 	fs.StringVar(&f.roots, "root-namespaces", "", "Namespaces that may hold root HTTPProxies, comma-separated; empty allows all.")
+	addCertificates(fs, &f.certificates)
 	fs.BoolVar(&f.proxyProtocol, "use-proxy-protocol", false, "Expect the PROXY protocol on Envoy's listeners.")
+	fs.IntVar(&f.routeTable, "route-table-hosts", d.RouteTableHosts, "Hosts up to which the HTTP listener has a single route table; more are divided into several.")
 }
 
 // config is the configuration that the flags describe.
@@ -104,8 +110,12 @@ func (f *configuration) config() (config.Config, error) {
 	c.EnvoyService = config.Service{Namespace: f.envoyNamespace, Name: f.envoyName}
 	c.HTTP, c.HTTPS, c.Stats = f.http.address(), f.https.address(), f.stats.address()
 	c.HTTPAccessLog, c.HTTPSAccessLog, c.AccessLogFormat = f.httpLog, f.httpsLog, f.format
-	c.UseProxyProtocol = f.proxyProtocol
+	c.CertificatesOnDemand, c.EnvoyDrainTime = f.certificates == onDemand, f.drainTime
+	c.UseProxyProtocol, c.RouteTableHosts = f.proxyProtocol, f.routeTable
 	return c, errors.Join(
+		checkCertificates(f.certificates),
+		positive("envoy-drain-time", f.drainTime),
+		notNegative("route-table-hosts", f.routeTable),
 		oneOf("accesslog-format", f.format, "envoy", "json"),
 		f.http.check("envoy-service-http-address"),
 		f.https.check("envoy-service-https-address"),
@@ -175,6 +185,34 @@ func namespace(env func(string) string) string {
 		return ns
 	}
 	return "projectcontour"
+}
+
+// The values of --tls-certificates.
+const (
+	perHost  = "per-host"
+	onDemand = "on-demand"
+)
+
+func addCertificates(fs *pflag.FlagSet, value *string) {
+	fs.StringVar(value, "tls-certificates", perHost, "How Envoy gets the certificates of TLS hosts: per-host with its configuration, or on-demand when clients ask, for very many hosts; that is without resumption of TLS sessions.")
+}
+
+func checkCertificates(value string) error {
+	return oneOf("tls-certificates", value, perHost, onDemand)
+}
+
+func positive(flag string, d time.Duration) error {
+	if d <= 0 {
+		return fmt.Errorf("--%s: %v is not positive", flag, d)
+	}
+	return nil
+}
+
+func notNegative(flag string, n int) error {
+	if n < 0 {
+		return fmt.Errorf("--%s: %d is negative", flag, n)
+	}
+	return nil
 }
 
 func oneOf(flag, value string, allowed ...string) error {

@@ -20,6 +20,7 @@ import (
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/source/kube"
+	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/statuswriter"
 	"contour.example/contour/internal/store"
 )
@@ -34,6 +35,7 @@ func serveCommand(s Streams, logging *logFlags) *cobra.Command {
 			if err := errors.Join(logging.check(), f.check()); err != nil {
 				return err
 			}
+			limitGarbage(s.Env)
 			return f.run(c.Context(), logger(s.Err, logging))
 		},
 	}
@@ -124,13 +126,17 @@ func (c *controller) pages(ctx context.Context) (func(context.Context) error, er
 
 // statuses hands on what the statuses ought to be.
 func (c *controller) statuses(r pipeline.Result) {
-	for _, s := range r.Statuses {
-		if s.New == nil {
-			c.writer.Set(s.Key, nil)
-		} else {
-			c.writer.Set(s.Key, *s.New)
+	c.writer.SetAll(len(r.Statuses), func(yield func(kobj.Key, *status.Desired) bool) {
+		for _, s := range r.Statuses {
+			var d *status.Desired
+			if s.New != nil {
+				d = *s.New
+			}
+			if !yield(s.Key, d) {
+				return
+			}
 		}
-	}
+	})
 }
 
 // lead writes statuses whenever this replica is the leader.

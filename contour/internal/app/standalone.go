@@ -36,6 +36,8 @@ type standaloneFlags struct {
 	accessLog   string
 	classes     string
 	roots       string
+
+	certificates string
 }
 
 func standaloneCommand(s Streams, logging *logFlags) *cobra.Command {
@@ -70,11 +72,12 @@ func (f *standaloneFlags) add(fs *pflag.FlagSet) {
 	fs.Uint16Var(&f.stats, "stats-port", 0, "Port on "+loopback+" for Envoy's /stats and /ready; 0 takes a free one.")
 	fs.StringVar(&f.accessLog, "access-log", "", "File for Envoy's access log, such as /dev/stderr; empty writes none.")
 	fs.StringVar(&f.classes, "ingress-class-name", "", "Ingress classes to serve, comma-separated; empty serves objects without a class and of class contour.")
+	addCertificates(fs, &f.certificates)
 	fs.StringVar(&f.roots, "root-namespaces", "", "Namespaces that may hold root HTTPProxies, comma-separated; empty allows all.")
 }
 
 func (f *standaloneFlags) check() error {
-	errs := []error{f.http.check("http-address"), f.https.check("https-address")}
+	errs := []error{f.http.check("http-address"), f.https.check("https-address"), checkCertificates(f.certificates)}
 	if f.http.port == 0 || f.https.port == 0 {
 		errs = append(errs, errors.New("--http-port and --https-port: 0 is no port to listen on"))
 	}
@@ -93,6 +96,7 @@ func (f *standaloneFlags) config() config.Config {
 	c.Stats = socket{"127.0.0.1", f.stats}.address()
 	c.HTTPAccessLog, c.HTTPSAccessLog = f.accessLog, f.accessLog
 	c.IngressClassNames, c.RootNamespaces = list(f.classes), list(f.roots)
+	c.CertificatesOnDemand = f.certificates == onDemand
 	return c
 }
 

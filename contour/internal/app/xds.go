@@ -50,12 +50,13 @@ func serveXDS(ctx context.Context, l net.Listener, s *server.Server, config *tls
 }
 
 func newGRPC(config *tls.Config) *grpc.Server {
-	options := []grpc.ServerOption{
+	options := append(
+		server.GRPCOptions(),
 		grpc.MaxRecvMsgSize(maxRequestBytes),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: peerSilence, Timeout: peerTimeout}),
 		// Envoy pings at envoybootstrap.PingInterval, with a stream or without.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: envoybootstrap.PingInterval / 2, PermitWithoutStream: true}),
-	}
+	)
 	if config != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(config)))
 	}

@@ -31,6 +31,14 @@ type Config struct {
 	UseProxyProtocol   bool   // listeners expect the PROXY protocol
 	MinTLS, MaxTLS     ir.TLSVersion
 	ConnectTimeout     time.Duration
+
+	// RouteTableHosts is up to how many hosts the plain HTTP listener has a single route table; more are divided.
+	RouteTableHosts int
+	// CertificatesOnDemand has the TLS hosts that ask for nothing special share one filter chain of Envoy, which asks
+	// for the certificate of a host when a client does.
+	CertificatesOnDemand bool
+	// EnvoyDrainTime is the --drain-time-s that Envoys run with: for so long they keep former listeners in memory.
+	EnvoyDrainTime time.Duration
 }
 
 // Service names a Service.
@@ -55,5 +63,7 @@ func Default() Config {
 		MinTLS:          ir.TLS12,
 		MaxTLS:          ir.TLS13,
 		ConnectTimeout:  2 * time.Second,
+		EnvoyDrainTime:  time.Minute,
+		RouteTableHosts: 512,
 	}
 }

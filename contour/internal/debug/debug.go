@@ -42,6 +42,8 @@ type Sources struct {
 	Inspect  func(ctx context.Context, f func(View)) bool
 	Table    *table.Table
 	Sessions func() []server.Session
+	// Acked is the version that an Envoy has of each resource, by type and name; false if it is not connected.
+	Acked func(node string) (map[table.Type]map[string]string, bool)
 }
 
 // Register adds the pages to a mux.
@@ -53,7 +55,7 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.HandleFunc("GET /debug/derivations", s.inspected(func(v View) (any, error) { return v.Stats, nil }))
 	mux.HandleFunc("GET /debug/xds", s.xds)
 	mux.HandleFunc("GET /debug/rejections", func(w http.ResponseWriter, _ *http.Request) { write(w, s.Table.Rejections(), nil) })
-	mux.HandleFunc("GET /debug/sessions", func(w http.ResponseWriter, _ *http.Request) { write(w, s.Sessions(), nil) })
+	mux.HandleFunc("GET /debug/sessions", s.sessions)
 }
 
 const pages = `/debug/store        objects held, by kind
@@ -62,13 +64,32 @@ const pages = `/debug/store        objects held, by kind
 /debug/derivations  what each derived table holds and did
 /debug/xds          xDS resources; ?type=CDS&name=... shows one
 /debug/rejections   what Envoy refuses
-/debug/sessions     how far each Envoy has got
+/debug/sessions     how far each Envoy has got; ?node=... shows what one has
 /debug/pprof/       profiles
 `
 
 func index(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	_, _ = w.Write([]byte(pages))
+}
+
+// sessions sums up all Envoys, or shows the versions of one.
+func (s Sources) sessions(w http.ResponseWriter, r *http.Request) {
+	node := r.URL.Query().Get("node")
+	if node == "" {
+		write(w, s.Sessions(), nil)
+		return
+	}
+	acked, ok := s.Acked(node)
+	if !ok {
+		http.Error(w, "no such Envoy is connected", http.StatusNotFound)
+		return
+	}
+	body := map[string]map[string]string{}
+	for t, names := range acked {
+		body[t.String()] = names
+	}
+	write(w, body, nil)
 }
 
 // inspected answers with what page says of the resting pipeline.

@@ -17,64 +17,124 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// manyProxies is the size of the world in which work is counted: it must not show in any count.
+// The sizes of the worlds in which work is counted: the size must not show in any count.
 const (
-	manyProxies  = 10_000
+	fewProxies   = 100
+	manyProxies  = 25_000
 	manyServices = manyProxies / 10
 	tlsProxies   = 10
 )
 
 // Work is proportional to the change, not to the cluster (docs/architecture.md): counts, not clocks.
 func TestWorkIsProportionalToTheChange(t *testing.T) {
-	sys := newSystem(t, config.Default())
-	world := bigWorld(t)
-	first := sys.Step(world)
-	t.Logf("load: %d derivations, %d resources", first.Derivations, first.Published)
-
-	t.Run("one changed route", func(t *testing.T) {
-		p := proxy(7)
-		p.Spec.Routes[1].Conditions[0].Prefix = "/changed"
-		p.Generation++
-		within(t, sys.Step(change(p)), 20, 3)
-	})
-	t.Run("a route to another existing Service", func(t *testing.T) {
-		p := proxy(8)
-		p.Spec.Routes[0].Services[0].Name = "service-9"
-		within(t, sys.Step(change(p)), 20, 3)
-	})
-	t.Run("an endpoint", func(t *testing.T) {
-		exactly(t, sys.Step(change(slice(3, "10.9.9.9"))), 1, 1)
-	})
-	t.Run("a rotated certificate", func(t *testing.T) {
-		r := sys.Step(change(secret(t, "team", "cert-1")))
-		within(t, r, 20, 1)
-		if r.Published != 1 || len(r.Hosts) != 0 || len(r.Statuses) != 0 {
-			t.Errorf("%d resources, %d hosts, %d statuses", r.Published, len(r.Hosts), len(r.Statuses))
+	few, many := countWork(t, fewProxies), countWork(t, manyProxies)
+	for name, w := range few {
+		if many[name] != w {
+			t.Errorf("%s: %+v among %d proxies, %+v among %d", name, w, fewProxies, many[name], manyProxies)
 		}
-	})
-	t.Run("a Service that three routes waited for", func(t *testing.T) {
-		for i := range 3 {
-			p := proxy(20 + i)
-			p.Spec.Routes[0].Services[0].Name = "late"
-			sys.Step(change(p))
-		}
-		s := service(0)
-		s.Name = "late"
-		r := sys.Step(change(s))
-		within(t, r, 30, 3)
-		if len(r.Hosts) != 3 || len(r.Statuses) != 3 {
-			t.Errorf("%d hosts and %d statuses changed", len(r.Hosts), len(r.Statuses))
-		}
-	})
-	t.Run("nothing that matters", func(t *testing.T) { unrelated(t, sys) })
-	t.Run("one more TLS host", func(t *testing.T) {
-		p := tlsProxy(tlsProxies)
-		within(t, sys.Step(change(p)), 30, 3) // its routes, the redirects among the plain hosts, the listener
-	})
+	}
+	if len(few) != len(many) || len(few) < 10 {
+		t.Errorf("%d and %d kinds of change", len(few), len(many))
+	}
 }
 
-// unrelated changes things that nobody reads.
-func unrelated(t *testing.T, sys *system) {
+// work is what a change brings about.
+type work struct {
+	derivations                uint64
+	resources, hosts, statuses int
+}
+
+// countWork makes a change of each kind in a world with n proxies.
+func countWork(t *testing.T, n int) map[string]work {
+	sys := newSystem(t, config.Default())
+	first := sys.Step(bigWorld(t, n))
+	t.Logf("load of %d: %d derivations, %d resources", n, first.Derivations, first.Published)
+	counts := map[string]work{}
+	note := func(name string, r pipeline.Result, most work) {
+		w := work{r.Derivations, r.Published, len(r.Hosts), len(r.Statuses)}
+		t.Logf("%s among %d: %+v", name, n, w)
+		if w.derivations > most.derivations || w.resources > most.resources || w.hosts != most.hosts || w.statuses != most.statuses {
+			t.Errorf("%s among %d: %+v, want at most %+v", name, n, w, most)
+		}
+		counts[name] = w
+	}
+	routeChanges(t, sys, note)
+	referenceChanges(t, sys, note)
+	for name, o := range unrelated(t) {
+		note(name, sys.Step(change(o)), work{})
+	}
+	countAllocations(t, sys, n)
+	return counts
+}
+
+// countAllocations bounds what an edit of a route costs the garbage collector.
+func countAllocations(t *testing.T, sys *system, n int) {
+	t.Helper()
+	const most = 600
+	e := editor{n: n}
+	sys.Step(change(e.next()))
+	if got := testing.AllocsPerRun(50, func() { sys.Step(change(e.next())) }); got > most {
+		t.Errorf("%.0f allocations for an edit among %d, want at most %d", got, n, most)
+	}
+}
+
+// noting takes note of the work of one kind of change, with what it may be at most; hosts and statuses are exact.
+type noting func(name string, r pipeline.Result, most work)
+
+// routeChanges changes, adds and removes HTTPProxies.
+func routeChanges(t *testing.T, sys *system, note noting) {
+	t.Helper()
+	p := proxy(7)
+	p.Spec.Routes[1].Conditions[0].Prefix = "/changed"
+	p.Generation++
+	note("a changed route", sys.Step(change(p)), work{8, 1, 1, 1})
+
+	p = proxy(8)
+	p.Spec.Routes[0].Services[0].Name = "service-9"
+	note("a route to another existing Service", sys.Step(change(p)), work{8, 1, 1, 0})
+
+	p = proxy(9)
+	p.Name, p.Spec.VirtualHost.Fqdn = "added", "added.example.com"
+	note("one more host", sys.Step(change(p)), work{8, 1, 1, 1})
+	note("one host fewer", sys.Step(gone(p)), work{4, 1, 1, 1})
+	note("one more TLS host", sys.Step(change(tlsProxy(tlsProxies))), work{16, 3, 2, 1}) // its routes, the redirects, the listener
+}
+
+// referenceChanges changes what HTTPProxies refer to.
+func referenceChanges(t *testing.T, sys *system, note noting) {
+	t.Helper()
+	note("an endpoint", sys.Step(change(slice(3, "10.9.9.9"))), work{1, 1, 0, 0})
+	note("a rotated certificate", sys.Step(change(secret(t, "team", "cert-1"))), work{4, 1, 0, 0})
+
+	p := proxy(20)
+	p.Spec.Routes[0].Services[0].Name = "late"
+	sys.Step(change(p))
+	s := service(0)
+	s.Name = "late"
+	note("a Service that a route waited for", sys.Step(change(s)), work{12, 3, 1, 1})
+}
+
+// A Service that several routes waited for costs the hosts of these routes, and the route tables that they are in.
+func TestServiceThatThreeRoutesWaitedFor(t *testing.T) {
+	sys := newSystem(t, config.Default())
+	sys.Step(bigWorld(t, 1000))
+	for i := range 3 {
+		p := proxy(20 + i)
+		p.Spec.Routes[0].Services[0].Name = "late"
+		sys.Step(change(p))
+	}
+	s := service(0)
+	s.Name = "late"
+	r := sys.Step(change(s))
+	within(t, r, 30, 5)
+	if len(r.Hosts) != 3 || len(r.Statuses) != 3 {
+		t.Errorf("%d hosts and %d statuses changed", len(r.Hosts), len(r.Statuses))
+	}
+}
+
+// unrelated is objects that differ from those known in what nobody reads.
+func unrelated(t *testing.T) map[string]metav1.Object {
+	t.Helper()
 	annotated := proxy(5)
 	annotated.Annotations = map[string]string{"example.com/owner": "someone else"}
 	annotated.Labels = map[string]string{"a": "b"}
@@ -83,19 +143,18 @@ func unrelated(t *testing.T, sys *system) {
 	told.Status.CurrentStatus = "valid"
 	labelled := service(4)
 	labelled.Labels = map[string]string{"a": "b"}
-	for name, o := range map[string]metav1.Object{
+	elsewhere := slice(3, "10.1.1.1")
+	elsewhere.Namespace = "elsewhere"
+	return map[string]metav1.Object{
 		"annotation and labels": annotated, "status": told, "labels of a Service": labelled,
-		"Secret of another namespace": secret(t, "elsewhere", "cert-1"),
-		"slice of an unknown Service": func() metav1.Object { s := slice(3, "10.1.1.1"); s.Namespace = "elsewhere"; return s }(),
-	} {
-		t.Run(name, func(t *testing.T) { exactly(t, sys.Step(change(o)), 0, 0) })
+		"Secret of another namespace": secret(t, "elsewhere", "cert-1"), "slice of an unknown Service": elsewhere,
 	}
 }
 
 // A controller that starts again with the same objects, in another order, makes the same versions:
 // an Envoy that has them is sent nothing.
 func TestRestartChangesNothing(t *testing.T) {
-	world := bigWorld(t)
+	world := bigWorld(t, 10_000)
 	a, b := newSystem(t, config.Default()), newSystem(t, config.Default())
 	a.Step(world)
 	slices.Reverse(world)
@@ -107,7 +166,7 @@ func TestRestartChangesNothing(t *testing.T) {
 			t.Errorf("%s has another version", v.Ref)
 		}
 	}
-	if x, y := len(a.table.All()), len(b.table.All()); x != y || x < 2*manyServices {
+	if x, y := len(a.table.All()), len(b.table.All()); x != y || x < 2*1000 {
 		t.Errorf("%d and %d resources", x, y)
 	}
 }
@@ -123,15 +182,12 @@ func within(t *testing.T, r pipeline.Result, derivations uint64, published int) 
 	}
 }
 
-func exactly(t *testing.T, r pipeline.Result, derivations uint64, published int) {
-	t.Helper()
-	if r.Derivations != derivations || r.Published != published {
-		t.Errorf("%d derivations and %d resources, want %d and %d", r.Derivations, r.Published, derivations, published)
-	}
-}
-
 func change(o metav1.Object) []store.Change {
 	return []store.Change{{Key: kobj.Of(kindOf(o), o.GetNamespace(), o.GetName()), Object: o}}
+}
+
+func gone(o metav1.Object) []store.Change {
+	return []store.Change{{Key: kobj.Of(kindOf(o), o.GetNamespace(), o.GetName())}}
 }
 
 func kindOf(o metav1.Object) kobj.Kind {
@@ -148,21 +204,21 @@ func kindOf(o metav1.Object) kobj.Kind {
 	panic(fmt.Sprintf("kind of %T", o))
 }
 
-// bigWorld is the HTTPProxies, most of them plain, with their Services, endpoints and certificates.
-func bigWorld(t *testing.T) []store.Change {
-	t.Helper()
+// bigWorld is n HTTPProxies, and some more with TLS, with their Services, endpoints and certificate.
+func bigWorld(tb testing.TB, n int) []store.Change {
+	tb.Helper()
 	var world []store.Change
-	for i := range manyProxies {
+	for i := range n {
 		world = append(world, change(proxy(i))...)
 	}
-	for i := range manyServices {
+	for i := range min(n, manyServices) {
 		world = append(world, change(service(i))...)
 		world = append(world, change(slice(i, "10.0.0.1"))...)
 	}
 	for i := range tlsProxies {
 		world = append(world, change(tlsProxy(i))...)
 	}
-	return append(world, change(secret(t, "team", "cert-1"))...)
+	return append(world, change(secret(tb, "team", "cert-1"))...)
 }
 
 func meta(name string) metav1.ObjectMeta {
@@ -202,7 +258,7 @@ func slice(i int, address string) *discoveryv1.EndpointSlice {
 	return s
 }
 
-func secret(t *testing.T, namespace, name string) *corev1.Secret {
+func secret(t testing.TB, namespace, name string) *corev1.Secret {
 	t.Helper()
 	pair, err := stagetest.NewPair("tls.example.com", stagetest.Now().AddDate(1, 0, 0))
 	if err != nil {

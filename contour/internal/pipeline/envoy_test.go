@@ -38,23 +38,39 @@ const patience = 20 * time.Second
 func TestCasesOnEnvoy(t *testing.T) {
 	f := startFleet(t)
 	for _, c := range loadCases(t) {
-		t.Run(c.Name, func(t *testing.T) {
-			f.replace(t, c)
-			for _, q := range c.Questions {
-				f.ask(t, q)
-			}
-		})
+		t.Run(c.Name, func(t *testing.T) { f.runCase(t, c) })
+	}
+}
+
+// The same with the plain hosts divided, however few they are.
+func TestDividedCasesOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	for _, c := range loadCases(t) {
+		c.Config = dividing(c.Config)
+		t.Run(c.Name, func(t *testing.T) { f.runCase(t, c) })
+	}
+}
+
+func (f *fleet) runCase(t *testing.T, c stagetest.Case) {
+	f.replace(t, c)
+	for _, q := range c.Questions {
+		f.ask(t, q)
 	}
 }
 
 // Whatever users write, a real Envoy refuses nothing.
-func TestRandomEditsOnEnvoy(t *testing.T) {
-	f := startFleet(t)
-	world, _ := newWorld(t)
+func TestRandomEditsOnEnvoy(t *testing.T) { editAtRandom(t, startFleet(t)) }
+
+func editAtRandom(t *testing.T, f *fleet) {
+	world, source := newWorld(t)
 	for done := 0; done < 3000 && !t.Failed(); {
 		batch := world.Batch(batchSize)
 		done += len(batch)
 		f.sys.Step(batch)
+		if source.IntN(10) == 0 { // the plain hosts are divided, or joined again
+			f.config.RouteTableHosts = source.IntN(30)
+			f.sys.Configure(f.config)
+		}
 		f.settle(t)
 	}
 }
@@ -71,13 +87,16 @@ type fleet struct {
 	refusals []string
 }
 
-func startFleet(t *testing.T) *fleet {
+func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
 	t.Helper()
 	f := &fleet{backends: newBackends(t), config: config.Default()}
 	for _, a := range []*config.Address{&f.config.HTTP, &f.config.HTTPS, &f.config.Stats} {
 		*a = config.Address{Host: "127.0.0.1", Port: freePort(t)}
 	}
 	f.config.HTTPAccessLog, f.config.HTTPSAccessLog = "", ""
+	for _, e := range edit {
+		e(&f.config)
+	}
 	f.sys = &system{table: table.New()}
 	f.sys.Pipeline = pipeline.New(pipeline.Options{
 		Config: f.config, Table: f.sys.table, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,

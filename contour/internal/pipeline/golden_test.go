@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/stagetest"
@@ -58,6 +59,21 @@ func runCase(t *testing.T, c stagetest.Case) {
 		oneByOne.Step([]store.Change{o})
 	}
 	sameState(t, s, oneByOne.state())
+	ask(t, c, sys)
+	divided := newSystem(t, dividing(c.Config))
+	divided.Step(c.Objects)
+	checkPublished(t, divided)
+	ask(t, c, divided)
+}
+
+// dividing is the configuration with the plain hosts divided into shards, however few they are.
+func dividing(c config.Config) config.Config {
+	c.RouteTableHosts = 0
+	return c
+}
+
+func ask(t *testing.T, c stagetest.Case, sys *system) {
+	t.Helper()
 	model := sys.model(t)
 	for _, q := range c.Questions {
 		answer, err := model.Ask(q.Request)

@@ -69,6 +69,7 @@ func New(o Options) *Pipeline {
 	p.Compile = compile.New(p.engine, p.Store)
 	p.Translate = translate.New(translate.Sources{
 		Engine: p.engine, Fleet: ir.DefaultFleet, Hosts: p.Compile.VirtualHosts, Secrets: p.Compile.Ref, Config: p.Store.Config, Slices: p.Store.SlicesOf,
+		OnDemand: o.Config.CertificatesOnDemand,
 	})
 	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)
 	p.Compile.VirtualHosts.Watch()
@@ -111,6 +112,10 @@ func (p *Pipeline) settle() Result {
 	if p.expire(p.Compile.Ref.Renewed()) {
 		p.engine.Run()
 	}
+	if p.Translate.Reshard(p.Store.Configured().RouteTableHosts) {
+		p.log.Info("plain hosts are divided anew", "route_tables", p.Translate.Shards())
+		p.engine.Run()
+	}
 	set, removed := p.Translate.Changes()
 	if len(set)+len(removed) > 0 {
 		p.table.Publish(set, removed)
@@ -143,10 +148,13 @@ func (p *Pipeline) blame() {
 	said := map[kobj.Key][]report.Diagnostic{}
 	for _, rej := range p.table.Rejections() {
 		for _, k := range p.answerable(rej) {
-			said[k] = append(said[k], report.Diagnostic{
+			d := report.Diagnostic{
 				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
 				Message: "Envoy refused " + describe(rej) + ": " + rej.Message,
-			})
+			}
+			if !slices.Contains(said[k], d) { // what is in every shard is refused by each
+				said[k] = append(said[k], d)
+			}
 		}
 	}
 	for k, ds := range said {
@@ -171,12 +179,15 @@ func (p *Pipeline) answerable(r table.Rejection) []kobj.Key {
 	return slices.DeleteFunc(p.table.Users(r.Ref), func(k kobj.Key) bool { return !told(k) })
 }
 
+// describe names what was refused; a virtual host without the route table that it happens to be in.
 func describe(r table.Rejection) string {
-	name := r.Ref.Type.String() + " resource " + r.Ref.Name
-	if r.Part != "" {
-		name += ", part " + r.Part
+	switch {
+	case r.Part == "":
+		return r.Ref.Type.String() + " resource " + r.Ref.Name
+	case r.Ref.Type == table.Route:
+		return "virtual host " + r.Part
 	}
-	return name
+	return r.Ref.Type.String() + " resource " + r.Ref.Name + ", part " + r.Part
 }
 
 // expiryPeriod is how often the end dates of all certificates are looked at.

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"log/slog"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -25,6 +26,7 @@ var (
 	update = flag.Bool("update", false, "rewrite the goldens under testdata")
 	seed   = flag.Uint64("seed", 0, "seed of the random edits; 0 takes another one each time")
 	edits  = flag.Int("edits", 10_000, "number of random edits")
+	heap   = flag.String("heap", "", "directory to write heap profiles to, at each stage of BenchmarkLoad")
 )
 
 // system is a pipeline with its table.
@@ -70,7 +72,7 @@ func (s *system) state() state {
 		out.Wanted[r.Ref] = r
 	}
 	for _, v := range s.table.All() {
-		out.Effective[v.Ref] = effective{Version: v.Hash, Body: string(v.Body()), Needs: v.Needs}
+		out.Effective[v.Ref] = effective{Version: v.Hash, Body: string(v.Body()), Needs: slices.Concat(v.Needs)}
 	}
 	return out
 }

@@ -70,6 +70,7 @@ func arguments(o Options) []string {
 		"--concurrency", strconv.Itoa(o.Concurrency),
 		"--log-level", o.LogLevel,
 		"--disable-hot-restart",
+		"--drain-time-s", strconv.Itoa(int(drainTime.Seconds())),
 	}
 }
 
@@ -121,6 +122,10 @@ func (p *Proxy) Err() error {
 
 // Ready reports whether Envoy has its first complete configuration and takes connections.
 func (p *Proxy) Ready(ctx context.Context) bool { return p.admin.ready(ctx) }
+
+// drainTime is for how long the connections of a filter chain that is gone may go on, and Envoy keeps former listeners in
+// memory. Its own default is ten minutes.
+const drainTime = time.Minute
 
 // The bounds of a stop.
 const (

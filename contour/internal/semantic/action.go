@@ -164,7 +164,7 @@ func (x *exchange) sendTo(
 	err = errors.Join(
 		request.edit(w.GetRequestHeadersToRemove(), w.GetRequestHeadersToAdd()),
 		request.edit(r.GetRequestHeadersToRemove(), r.GetRequestHeadersToAdd()),
-		request.edit(rc.GetRequestHeadersToRemove(), rc.GetRequestHeadersToAdd()),
+		request.edit(x.strip(rc.GetRequestHeadersToRemove()), rc.GetRequestHeadersToAdd()),
 		response.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()),
 		response.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
 	)

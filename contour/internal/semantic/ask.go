@@ -75,6 +75,7 @@ type exchange struct {
 	path      string // normalized, without the query
 	query     string // with the question mark
 	headers   map[string]string
+	inner     string // a header that Envoy uses inside, and that no backend sees
 }
 
 // Ask is what the Envoy answers. An error says that the model does not cover the request or the configuration.

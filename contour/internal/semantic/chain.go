@@ -117,14 +117,27 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 // agree reports whether client and server have a TLS version in common.
 func (x *exchange) agree(p *tlsv3.TlsParameters) (bool, error) {
 	speaks := map[string]tlsv3.TlsParameters_TlsProtocol{"1.2": tlsv3.TlsParameters_TLSv1_2, "1.3": tlsv3.TlsParameters_TLSv1_3}
+	lowest, highest := serverVersions(p)
 	if x.Version == "" {
-		return p.GetTlsMinimumProtocolVersion() <= p.GetTlsMaximumProtocolVersion(), nil
+		return lowest <= highest, nil
 	}
 	v, ok := speaks[x.Version]
 	if !ok {
 		return false, fmt.Errorf("unknown TLS version %q", x.Version)
 	}
-	return p.GetTlsMinimumProtocolVersion() <= v && v <= p.GetTlsMaximumProtocolVersion(), nil
+	return lowest <= v && v <= highest, nil
+}
+
+// serverVersions is the TLS versions that Envoy serves, with its own choice where it has one.
+func serverVersions(p *tlsv3.TlsParameters) (lowest, highest tlsv3.TlsParameters_TlsProtocol) {
+	lowest, highest = p.GetTlsMinimumProtocolVersion(), p.GetTlsMaximumProtocolVersion()
+	if lowest == tlsv3.TlsParameters_TLS_AUTO {
+		lowest = tlsv3.TlsParameters_TLSv1_2
+	}
+	if highest == tlsv3.TlsParameters_TLS_AUTO {
+		highest = tlsv3.TlsParameters_TLSv1_3
+	}
+	return lowest, highest
 }
 
 func firstName(chain []byte) (string, error) {
@@ -165,7 +178,7 @@ func (x *exchange) filter(a Answer, f *listenerv3.Filter) (Answer, error) {
 // manage is the HTTP connection manager.
 func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
 	if err := only(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
-		merge_slashes preserve_external_request_id common_http_protocol_options`); err != nil {
+		merge_slashes preserve_external_request_id common_http_protocol_options scoped_routes early_header_mutation_extensions`); err != nil {
 		return a, err
 	}
 	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
@@ -178,12 +191,18 @@ func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, err
 			return a, err
 		}
 	}
+	if m.GetScopedRoutes() != nil {
+		return x.routeScoped(a, m)
+	}
 	return x.route(a, x.envoy.routes[m.GetRds().GetRouteConfigName()])
 }
 
 // httpFilter is the status with which a filter answers, 0 if it lets the request pass.
 func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 	packed := f.GetTypedConfig()
+	if f.GetDisabled() {
+		return 0, nil
+	}
 	switch packed.MessageName().Name() {
 	case "Compressor", "GrpcWeb", "FilterConfig", "Router":
 		return 0, nil

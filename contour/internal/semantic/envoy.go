@@ -25,6 +25,7 @@ import (
 // Envoy is an Envoy that has these resources.
 type Envoy struct {
 	listeners map[string]*listenerv3.Listener
+	scopes    map[string]*routev3.ScopedRouteConfiguration
 	routes    map[string]*routev3.RouteConfiguration
 	clusters  map[string]*clusterv3.Cluster
 	endpoints map[string]*endpointv3.ClusterLoadAssignment
@@ -50,6 +51,7 @@ func Effective(t *table.Table) []Resource {
 func New(resources []Resource) (*Envoy, error) {
 	e := &Envoy{
 		listeners: map[string]*listenerv3.Listener{},
+		scopes:    map[string]*routev3.ScopedRouteConfiguration{},
 		routes:    map[string]*routev3.RouteConfiguration{},
 		clusters:  map[string]*clusterv3.Cluster{},
 		endpoints: map[string]*endpointv3.ClusterLoadAssignment{},
@@ -67,6 +69,8 @@ func (e *Envoy) add(r Resource) error {
 	switch r.Ref.Type {
 	case table.Listener:
 		return decode(e.listeners, r, &listenerv3.Listener{}, (*listenerv3.Listener).GetName)
+	case table.Scope:
+		return decode(e.scopes, r, &routev3.ScopedRouteConfiguration{}, (*routev3.ScopedRouteConfiguration).GetName)
 	case table.Route:
 		return decode(e.routes, r, &routev3.RouteConfiguration{}, (*routev3.RouteConfiguration).GetName)
 	case table.Cluster:

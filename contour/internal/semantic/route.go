@@ -14,7 +14,7 @@ func (x *exchange) route(a Answer, rc *routev3.RouteConfiguration) (Answer, erro
 	if rc == nil {
 		return a, nil
 	}
-	if err := only(rc, "name virtual_hosts ignore_port_in_host_matching max_direct_response_body_size_bytes request_headers_to_add"); err != nil {
+	if err := only(rc, "name virtual_hosts ignore_port_in_host_matching max_direct_response_body_size_bytes request_headers_to_add request_headers_to_remove"); err != nil {
 		return a, err
 	}
 	if !rc.GetIgnorePortInHostMatching() {

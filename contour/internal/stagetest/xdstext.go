@@ -57,6 +57,8 @@ func (x xdsText) add(r semantic.Resource) error {
 		return x.addListener(r.Body)
 	case table.Route:
 		return x.addRoutes(r.Body)
+	case table.Scope: // the same in all cases
+		return nil
 	}
 	return errors.New("unknown type")
 }
@@ -138,7 +140,10 @@ func chainText(c *listenerv3.FilterChain) (map[string]any, error) {
 		}
 		common := t.GetCommonTlsContext()
 		text["certificate"] = common.GetTlsCertificateSdsSecretConfigs()[0].GetName()
-		text["tls"] = fmt.Sprintf("%s-%s", common.GetTlsParams().GetTlsMinimumProtocolVersion(), common.GetTlsParams().GetTlsMaximumProtocolVersion())
+		text["tls"] = "TLSv1_2-TLSv1_3" // Envoy's own choice
+		if p := common.GetTlsParams(); p != nil {
+			text["tls"] = fmt.Sprintf("%s-%s", p.GetTlsMinimumProtocolVersion(), p.GetTlsMaximumProtocolVersion())
+		}
 		text["alpn"] = strings.Join(common.GetAlpnProtocols(), " ")
 	}
 	for _, f := range c.GetFilters() {

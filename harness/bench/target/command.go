@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"contour.example/harness/envoy"
 )
 
 // Command is a program and its arguments; each may have placeholders, {name}.
@@ -73,5 +75,6 @@ func serve(contour string, more []string) Command {
 		"--envoy-service-http-address=127.0.0.1", "--envoy-service-http-port={envoy-http-port}",
 		"--envoy-service-https-address=127.0.0.1", "--envoy-service-https-port={envoy-https-port}",
 		"--stats-address=127.0.0.1", "--stats-port={envoy-stats-port}",
+		"--envoy-drain-time=" + envoy.DrainTime.String(),
 	}, strings.Fields(os.Getenv("CONTOUR_ARGS")), more)
 }

@@ -390,7 +390,7 @@ func TestEnvoySwitch(t *testing.T) {
 		p.table.Publish(append(p.edsCluster(fmt.Sprint("c", i+1)), route(i+1)), []table.Ref{ref(table.Cluster, old), ref(table.Endpoint, old)})
 		eventually(t, "Envoy has the new cluster only", func() bool {
 			s := p.server.Sessions()
-			return len(s) == 1 && s[0].Seq == p.table.Seq() && s[0].Quiet() && len(s[0].Acked[table.Cluster]) == 1
+			return len(s) == 1 && s[0].Seq == p.table.Seq() && s[0].Quiet() && s[0].Acked[table.Cluster] == 1
 		})
 	}
 	close(done)
@@ -433,7 +433,7 @@ func TestEnvoyReconnectIsSentNothing(t *testing.T) {
 	p.restart(second)
 	eventually(t, "the session is back with all that Envoy has", func() bool {
 		s := second.Sessions()
-		return len(s) == 1 && s[0].Quiet() && len(s[0].Acked[table.Route]) == 1 && len(s[0].Acked[table.Endpoint]) == 1
+		return len(s) == 1 && s[0].Quiet() && s[0].Acked[table.Route] == 1 && s[0].Acked[table.Endpoint] == 1
 	})
 	if after := p.table.Stats(); after.Versions != before.Versions || !p.answers("a.test")() {
 		t.Errorf("versions %d, then %d", before.Versions, after.Versions)

@@ -187,6 +187,25 @@ func (s *Server) Sessions() []Session {
 	return out
 }
 
+// Acked is the version that the Envoy with that node name has of each resource, by type and name; false if none is
+// connected. The longest connected counts.
+func (s *Server) Acked(node string) (map[table.Type]map[string]string, bool) {
+	s.mu.Lock()
+	var found *stream
+	for stream := range s.sessions {
+		if stream.node.GetId() == node && (found == nil || stream.since.Before(found.since)) {
+			found = stream
+		}
+	}
+	s.mu.Unlock()
+	if found == nil {
+		return nil, false
+	}
+	found.mu.Lock()
+	defer found.mu.Unlock()
+	return found.state.Acked(), true
+}
+
 func errStopped() error { return status.Error(codes.Unavailable, "the server is stopping") }
 
 func ignoreEOF(err error) error {

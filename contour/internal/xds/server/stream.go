@@ -125,9 +125,10 @@ func (s *stream) catchUp() {
 func (s *stream) apply() {
 	changes, seq := s.watch.Take()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state.Apply(changes)
+	had := s.state.Apply(changes)
 	s.seq = seq
+	s.mu.Unlock()
+	s.table.Accept(had)
 }
 
 func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {

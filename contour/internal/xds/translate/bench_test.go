@@ -9,8 +9,9 @@ import (
 
 // BenchmarkLoad is the translation of plain and TLS hosts from nothing.
 func BenchmarkLoad(b *testing.B) {
-	for _, n := range []int{1000, 10000} {
+	for _, n := range []int{1000, 25000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
 			for b.Loop() {
 				loaded(n).run()
 			}
@@ -18,13 +19,39 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// BenchmarkOneRoute is the change of one route among 10,000 plain hosts.
+// BenchmarkOneRoute is the change of one route of a host among many.
 func BenchmarkOneRoute(b *testing.B) {
-	w := loaded(10000)
-	w.run()
-	for i := 0; b.Loop(); i++ {
-		w.set(httpHost("h7.example.com", ir.Route{Match: prefix(fmt.Sprintf("/%d", i)), Forward: to("s7")}))
+	hosts := map[string]func(string, ...ir.Route) *ir.VirtualHost{"plain": httpHost, "TLS": httpsHost}
+	for _, n := range []int{100, 1000, 25000} {
+		w := loaded(n)
 		w.run()
+		for _, kind := range []string{"plain", "TLS"} {
+			b.Run(fmt.Sprintf("%s of %d", kind, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					w.set(hosts[kind]("h7.example.com", ir.Route{Match: prefix(fmt.Sprintf("/%d", i)), Forward: to("s7")}))
+					w.run()
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkOneHost is a plain host that comes and goes.
+func BenchmarkOneHost(b *testing.B) {
+	for _, n := range []int{100, 1000, 25000} {
+		w := loaded(n)
+		w.run()
+		v := httpHost("one.example.com", ir.Route{Match: prefix("/"), Forward: to("s7")})
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w.set(v)
+				w.run()
+				w.hosts.Delete(v.Key)
+				w.run()
+			}
+		})
 	}
 }
 

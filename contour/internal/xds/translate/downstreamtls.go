@@ -11,17 +11,25 @@ import (
 // downstreamTLS terminates TLS with the certificate of t; alpn is what is offered on top.
 func downstreamTLS(e *encoder, t ir.TLS, cfg config.Config, alpn ...string) *corev3.TransportSocket {
 	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
-		TlsParams: &tlsv3.TlsParameters{
-			TlsMinimumProtocolVersion: tlsVersion(e, t.Min, cfg.MinTLS),
-			TlsMaximumProtocolVersion: tlsVersion(e, t.Max, cfg.MaxTLS),
-			CipherSuites:              cipherSuites(),
-		},
+		TlsParams:                      tlsParameters(e, t, cfg),
 		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{sds(certificateName(t.Certificate))},
 		AlpnProtocols:                  alpn,
 	}})
 }
 
-// tlsVersion is v, or fallback where v leaves it open. Envoy's own default is never meant: it differs by direction.
+// tlsParameters is the versions and cipher suites of t; nil if they are what Envoy takes by itself on this side of it,
+// which a test with a real Envoy holds it to: Envoy looks at all filter chains whenever one is added.
+func tlsParameters(e *encoder, t ir.TLS, cfg config.Config) *tlsv3.TlsParameters {
+	lowest, highest := tlsVersion(e, t.Min, cfg.MinTLS), tlsVersion(e, t.Max, cfg.MaxTLS)
+	if lowest == tlsv3.TlsParameters_TLSv1_2 && highest == tlsv3.TlsParameters_TLSv1_3 {
+		return nil
+	}
+	return &tlsv3.TlsParameters{
+		TlsMinimumProtocolVersion: lowest, TlsMaximumProtocolVersion: highest, CipherSuites: cipherSuites(),
+	}
+}
+
+// tlsVersion is v, or fallback where v leaves it open.
 func tlsVersion(e *encoder, v, fallback ir.TLSVersion) tlsv3.TlsParameters_TlsProtocol {
 	if v == ir.TLSDefault {
 		v = fallback

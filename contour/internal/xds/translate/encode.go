@@ -27,6 +27,11 @@ type encoder struct{ faults []string }
 // bytes is the encoding of m.
 func (e *encoder) bytes(m message) []byte {
 	e.fail(m.ValidateAll())
+	return e.fragment(m)
+}
+
+// fragment is the encoding of a part of a message, which need not be valid by itself.
+func (e *encoder) fragment(m proto.Message) []byte {
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	e.fail(err)
 	return body

@@ -40,7 +40,7 @@ import (
 )
 
 // envoyPath is the Envoy to test with.
-func envoyPath(t *testing.T) string {
+func envoyPath(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("ENVOY")
 	if path == "" {
@@ -115,7 +115,7 @@ func (s *fakeADS) answer(typ table.Type, names []string) *discoveryv3.DeltaDisco
 }
 
 // freePort is a port of the loopback that nobody listens at just now.
-func freePort(t *testing.T) uint32 {
+func freePort(t testing.TB) uint32 {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -230,7 +230,7 @@ func bootstrap(port int, admin string) []byte {
 }
 
 // issued is a certificate for the names, signed by itself.
-func issued(t *testing.T, names ...string) (chain, key []byte) {
+func issued(t testing.TB, names ...string) (chain, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

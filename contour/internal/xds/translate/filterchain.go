@@ -61,5 +61,7 @@ func alpn(v *ir.VirtualHost) []string {
 	if v.TCP != nil {
 		return nil
 	}
-	return []string{"h2", "http/1.1"}
+	return httpProtocols()
 }
+
+func httpProtocols() []string { return []string{"h2", "http/1.1"} }

@@ -70,7 +70,11 @@ func terminatedTCP(name string, backends ...ir.Backend) *ir.VirtualHost {
 }
 
 func routesOf(v *ir.VirtualHost) *table.Resource {
-	return routeConfiguration(routeTable(v.Key), []table.Part{virtualHost(v)})
+	name := shard{}.name()
+	if v.Key.Listener == ir.HTTPS {
+		name = routeTable(v.Key)
+	}
+	return routeConfiguration(name, shareHosts([]hostRoutes{virtualHost(v)}))
 }
 
 func chainsOf(cfg config.Config, hosts ...*ir.VirtualHost) *table.Resource {
@@ -105,6 +109,7 @@ func goldens() map[string][]*table.Resource {
 		"forward":            {routesOf(httpHost("forward.example.com", forwards()...))},
 		"routeconfiguration": {routeConfiguration("ingress_http", nil), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
 		"cluster":            clusters(manyClusters()...),
+		"ondemand":           {httpsListener(cfg, []table.Part{sharedChain(cfg)}), hostScope(httpsHost("tls.example.com"))},
 		"listener":           {httpListener(cfg), httpListener(loggingJSON()), httpsListener(loggingJSON(), nil)},
 		"filterchain":        {chainsOf(cfg, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
 		"filterchain-tcp":    {chainsOf(loggingJSON(), terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
@@ -309,6 +314,8 @@ func empty(t table.Type) message {
 		return &tlsv3.Secret{}
 	case table.Listener:
 		return &listenerv3.Listener{}
+	case table.Scope:
+		return &routev3.ScopedRouteConfiguration{}
 	case table.Route:
 		return &routev3.RouteConfiguration{}
 	}

@@ -17,10 +17,12 @@ import (
 // httpChain says how the requests of a filter chain are handled.
 type httpChain struct {
 	listener  ir.Listener
-	routes    string // name of the route table
+	routes    string // name of the route table of a TLS host
 	log       string // path of the access log
 	logFormat string
-	checkSNI  bool // requests must be for the very name that the TLS connection was opened for
+	// byServerName has the route table be that of the host that the TLS connection was opened for.
+	byServerName bool
+	checkSNI     bool // requests must be for the very name that the TLS connection was opened for
 }
 
 // filter is the network filter that handles requests.
@@ -34,11 +36,8 @@ func (h httpChain) filter(e *encoder) *listenerv3.Filter {
 // manager is for clients at the edge: their addresses count, what they say about themselves does not, and paths
 // are normalized before they are compared.
 func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
-	return &hcmv3.HttpConnectionManager{
-		StatPrefix: string(h.listener),
-		RouteSpecifier: &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{
-			ConfigSource: ads(), RouteConfigName: h.routes,
-		}},
+	m := &hcmv3.HttpConnectionManager{
+		StatPrefix:                string(h.listener),
 		HttpFilters:               h.filters(e),
 		HttpProtocolOptions:       &corev3.Http1ProtocolOptions{AcceptHttp_10: true, AllowChunkedLength: true},
 		AccessLog:                 accessLog(e, h.log, h.logFormat),
@@ -47,11 +46,26 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 		MergeSlashes:              true,
 		PreserveExternalRequestId: true,
 	}
+	switch {
+	case h.listener == ir.HTTP:
+		m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{enter(e, shard{}.name())}
+		m.RouteSpecifier = scopedRoutes(shard{})
+		return m
+	case h.byServerName:
+		m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{enter(e, tlsTables+"%REQUESTED_SERVER_NAME%")}
+		m.RouteSpecifier = scopedRoutes(shard{})
+		return m
+	}
+	m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
+	return m
 }
 
 // filters is the HTTP filters in Contour's order.
 func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	var filters []*hcmv3.HttpFilter
+	if h.listener == ir.HTTP {
+		filters = append(filters, idleDispatch(e))
+	}
 	if h.checkSNI {
 		filters = append(filters, misdirectedFilter(e))
 	}

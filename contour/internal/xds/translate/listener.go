@@ -19,9 +19,9 @@ func httpListener(cfg config.Config) *table.Resource {
 	e := &encoder{}
 	l := listener(string(ir.HTTP), cfg.HTTP)
 	l.ListenerFilters = proxyProtocol(e, cfg)
-	manager := httpChain{listener: ir.HTTP, routes: string(ir.HTTP), log: cfg.HTTPAccessLog, logFormat: cfg.AccessLogFormat}
+	manager := httpChain{listener: ir.HTTP, log: cfg.HTTPAccessLog, logFormat: cfg.AccessLogFormat}
 	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{manager.filter(e)}}}
-	return listenerResource(e, l, table.Ref{Type: table.Route, Name: string(ir.HTTP)})
+	return listenerResource(e, l, table.Ref{Type: table.Scope, Name: shard{}.name()})
 }
 
 // httpsListener takes TLS connections, for each host by its own filter chain; nil without any.

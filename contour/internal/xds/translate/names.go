@@ -18,13 +18,11 @@ const (
 	strayName = "misdirected/421" // no hostname: those have no slash
 )
 
-// routeTable is the name of the RouteConfiguration that holds a host. It alone decides how hosts are grouped.
-func routeTable(k ir.HostKey) string {
-	if k.Listener == ir.HTTPS {
-		return "https/" + k.Hostname
-	}
-	return string(k.Listener)
-}
+// routeTable is the name of the RouteConfiguration of a TLS host; plain hosts share theirs, see shard.
+func routeTable(k ir.HostKey) string { return tlsTables + k.Hostname }
+
+// tlsTables is what the names of the route tables of TLS hosts begin with.
+const tlsTables = "https/"
 
 // certificateName is the name of a serving certificate in SDS. It does not depend on the content:
 // a rotated certificate is the same secret with other bytes.

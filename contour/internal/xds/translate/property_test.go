@@ -159,8 +159,15 @@ func walk(m protoreflect.Message, visit func(protoreflect.Message)) {
 }
 
 func TestIncrementalEqualsFromScratch(t *testing.T) {
+	for _, limit := range []int{config.Default().RouteTableHosts, 0} {
+		t.Run(fmt.Sprintf("one table for %d hosts", limit), func(t *testing.T) { incrementalEqualsFromScratch(t, limit) })
+	}
+}
+
+func incrementalEqualsFromScratch(t *testing.T, limit int) {
 	r := newRandom(seeded(t))
 	w := newWorld()
+	w.limit = limit
 	for step := range 300 {
 		if v := r.host(); r.IntN(3) == 0 {
 			w.hosts.Delete(v.Key)
@@ -175,6 +182,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 		}
 		w.run()
 		scratch := newWorld()
+		scratch.limit = limit
 		w.hosts.Each(func(k ir.HostKey, v *ir.VirtualHost) bool { scratch.hosts.Set(k, v); return true })
 		w.secrets.Each(func(k kobj.Name, v pair) bool { scratch.secrets.Set(k, v); return true })
 		for _, a := range r.texts {
@@ -239,15 +247,13 @@ func TestNamesAreInjective(t *testing.T) {
 		}
 		seen[name] = content
 	}
-	for _, ns := range labels {
-		for _, l := range []ir.Listener{ir.HTTP, ir.HTTPS} {
-			k := hostKey(l, ns)
-			content := fmt.Sprint(k)
-			if l == ir.HTTP {
-				content = "all plain hosts"
-			}
-			add(routes, routeTable(k), content)
+	for of := 0; of <= slots; of = max(2*of, fewestShards) {
+		for i := range max(of, 1) {
+			add(routes, shard{i, of}.name(), fmt.Sprint("shard ", i, " of ", of))
 		}
+	}
+	for _, ns := range labels {
+		add(routes, routeTable(hostKey(ir.HTTPS, ns)), "TLS host "+ns)
 		for _, name := range labels {
 			n := kobj.Name{Namespace: ns, Name: name}
 			add(secrets, certificateName(n), "certificate "+n.String())
@@ -294,9 +300,9 @@ func TestWhatCannotBeServedIsMarked(t *testing.T) {
 		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), config.Default()).Invalid,
 		"a TLS version that does not exist":    filterChain(unknown, config.Default()).Invalid,
 		"verification on a plain connection":   cluster(plainTLS, time.Second).Invalid,
-		"a body that Envoy would not take":     virtualHost(bad).Invalid,
-		"a header name with a line break":      virtualHost(header).Invalid,
-		"text that is not UTF-8":               virtualHost(httpHost("\xff")).Invalid,
+		"a body that Envoy would not take":     virtualHost(bad).part.Invalid,
+		"a header name with a line break":      virtualHost(header).part.Invalid,
+		"text that is not UTF-8":               virtualHost(httpHost("\xff")).part.Invalid,
 		"a server name longer than DNS allows": cluster(ir.Cluster{Protocol: ir.ProtocolTLS, SNI: strings.Repeat("a", 300)}, time.Second).Invalid,
 	} {
 		if invalid == "" {
@@ -313,7 +319,7 @@ func FuzzAnyValue(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, text string) {
 		v, again := wild(seed, text).host(), wild(seed, text).host()
-		checkPart(t, virtualHost(v), virtualHost(again), &routev3.VirtualHost{})
+		checkPart(t, virtualHost(v).part, virtualHost(again).part, &routev3.VirtualHost{})
 		checkPart(t, filterChain(v, config.Default()), filterChain(again, config.Default()), &listenerv3.FilterChain{})
 		for b := range backends(v) {
 			c := cluster(b.Cluster, time.Second)

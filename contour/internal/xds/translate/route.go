@@ -16,5 +16,8 @@ func route(e *encoder, of ir.Route, hostname string) *routev3.Route {
 		ResponseHeadersToRemove: of.ResponseHeaders.Remove,
 	}
 	setAction(e, r, of, hostname)
+	if r.GetRoute() != nil && of.Forward.Websocket {
+		r.Name = websocketRoute
+	}
 	return r
 }

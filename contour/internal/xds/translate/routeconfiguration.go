@@ -25,8 +25,9 @@ func routeConfiguration(name string, hosts []table.Part) *table.Resource {
 			Header:       &corev3.HeaderValue{Key: "x-request-start", Value: "t=%START_TIME(%s.%3f)%"},
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}},
+		RequestHeadersToRemove: []string{shardHeader},
 	}
-	if strays(name) {
+	if host, tls := strings.CutPrefix(name, tlsTables); tls && host != "*" {
 		rc.VirtualHosts = []*routev3.VirtualHost{strayHost()}
 	}
 	body := e.bytes(rc)
@@ -35,14 +36,9 @@ func routeConfiguration(name string, hosts []table.Part) *table.Resource {
 	}
 }
 
-// strays reports whether requests of other hosts can arrive at a route table though they are not meant to:
-// at that of a TLS host, over a connection that a client opened for the host and uses for another.
-func strays(routeTable string) bool {
-	host, tls := strings.CutPrefix(routeTable, "https/")
-	return tls && host != "*"
-}
-
-// strayHost sends requests for other hosts back, to be tried on a connection of their own (RFC 9110, 15.5.20).
+// strayHost is for requests of other hosts, which arrive at the route table of a TLS host over a connection that a
+// client opened for the host and uses for another: they are sent back, to be tried on a connection of their own
+// (RFC 9110, 15.5.20).
 func strayHost() *routev3.VirtualHost {
 	e := &encoder{}
 	return &routev3.VirtualHost{Name: strayName, Domains: []string{"*"}, Routes: []*routev3.Route{{

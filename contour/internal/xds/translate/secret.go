@@ -10,8 +10,13 @@ import (
 
 // certificate is a certificate chain with its private key, both PEM, from the Secret n.
 func certificate(n kobj.Name, chain, key []byte) *table.Resource {
+	return namedCertificate(certificateName(n), n, chain, key)
+}
+
+// namedCertificate is that certificate under another name.
+func namedCertificate(name string, n kobj.Name, chain, key []byte) *table.Resource {
 	return secret(n, &tlsv3.Secret{
-		Name: certificateName(n),
+		Name: name,
 		Type: &tlsv3.Secret_TlsCertificate{TlsCertificate: &tlsv3.TlsCertificate{
 			CertificateChain: inline(chain), PrivateKey: inline(key),
 		}},

@@ -35,6 +35,8 @@ type Sources struct {
 	Config  func(*memo.Reader) config.Config
 	// Slices is the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
+	// OnDemand has TLS hosts without special settings share a filter chain, and their certificates be asked for by name.
+	OnDemand bool
 }
 
 // Tables is the derived tables from hosts to xDS resources. They are up to date after each run of the engine.
@@ -43,17 +45,16 @@ type Tables struct {
 
 	// What hosts say, turned around. Clusters and secrets are found through the distinct specs of
 	// clusters, so that a host that changes otherwise does not touch them.
-	routeTables  *memo.Index[string, ir.HostKey]
-	listenerOf   *memo.Index[ir.Listener, ir.HostKey]
+	ownChains    *memo.Index[ir.Listener, ir.HostKey]
+	wildcards    *memo.Index[string, ir.HostKey] // nil unless certificates are on demand
 	certificates *memo.Index[secretKey, ir.HostKey]
-	clusterUsers *memo.Index[spec, ir.HostKey]
 	clusterNames *memo.Index[string, spec]
 	authorities  *memo.Index[secretKey, spec]
 	endpointSets *memo.Index[ir.EndpointKey, spec]
 
-	virtualHosts *memo.Table[ir.HostKey, table.Part]
-	chains       *memo.Table[ir.HostKey, table.Part]
-	specs        *memo.Table[spec, bool]
+	routes routeTables
+	chains *memo.Table[ir.HostKey, table.Part]
+	specs  *memo.Table[spec, bool]
 
 	outputs []output
 }
@@ -62,6 +63,7 @@ type Tables struct {
 type secretKey struct {
 	authority bool
 	name      kobj.Name
+	host      string // non-empty: the certificate that is asked for by that name
 }
 
 // output is a table of resources, whatever its keys are.
@@ -76,6 +78,7 @@ func New(s Sources) *Tables {
 	t := &Tables{from: s}
 	t.indexHosts()
 	t.addRoutes()
+	t.addOnDemand()
 	t.addListeners()
 	t.addClusters()
 	t.addSecrets()
@@ -85,35 +88,31 @@ func New(s Sources) *Tables {
 
 // indexHosts turns around what hosts say.
 func (t *Tables) indexHosts() {
-	t.routeTables = indexOf(t, "translate/route tables by name", func(v *ir.VirtualHost) []string {
-		if v.TCP != nil || v.TLS != nil && v.TLS.Refused {
-			return nil
-		}
-		return []string{routeTable(v.Key)}
-	})
-	t.listenerOf = indexOf(t, "translate/TLS hosts by listener", func(v *ir.VirtualHost) []ir.Listener {
-		if v.Key.Listener != ir.HTTPS {
-			return nil
-		}
-		return []ir.Listener{v.Key.Listener}
-	})
 	t.certificates = indexOf(t, "translate/hosts by certificate", func(v *ir.VirtualHost) []secretKey {
 		if !terminates(v.TLS) {
 			return nil
 		}
-		return []secretKey{{name: v.TLS.Certificate}}
+		keys := []secretKey{{name: v.TLS.Certificate}}
+		if t.from.OnDemand && sharesChain(v) {
+			keys = append(keys, secretKey{name: v.TLS.Certificate, host: v.Key.Hostname})
+		}
+		return keys
 	})
-	t.clusterUsers = indexOf(t, "translate/hosts by cluster", specsOf)
 }
 
 // indexOf finds the virtual hosts of the fleet by what of says about them.
 func indexOf[I comparable](t *Tables, name string, of func(*ir.VirtualHost) []I) *memo.Index[I, ir.HostKey] {
-	return memo.NewIndex(t.from.Hosts, name, compareHosts, func(k ir.HostKey, v *ir.VirtualHost) []I {
+	return memo.NewIndex(t.from.Hosts, name, compareHosts, ofFleet(t, of))
+}
+
+// ofFleet is what of says about the virtual hosts of the fleet, and nothing about others.
+func ofFleet[I comparable](t *Tables, of func(*ir.VirtualHost) []I) func(ir.HostKey, *ir.VirtualHost) []I {
+	return func(k ir.HostKey, v *ir.VirtualHost) []I {
 		if v == nil || k.Fleet != t.from.Fleet {
 			return nil
 		}
 		return of(v)
-	})
+	}
 }
 
 func compareHosts(a, b ir.HostKey) int {
@@ -124,25 +123,32 @@ func compareHosts(a, b ir.HostKey) int {
 	)
 }
 
-// addRoutes makes a RouteConfiguration of each group of hosts, and that of plain requests even without any.
-func (t *Tables) addRoutes() {
-	t.virtualHosts = parts(t, "translate/virtual hosts", func(_ *memo.Reader, v *ir.VirtualHost) table.Part { return virtualHost(v) })
-	routes := resources(t, "translate/routes", func(r *memo.Reader, name string) *table.Resource {
-		return routeConfiguration(name, gather(r, t.virtualHosts, t.routeTables.Get(r, name)))
-	})
-	memo.Drive(t.routeTables, routes)
-	routes.Demand(string(ir.HTTP))
-}
-
 // addListeners makes the listeners; that for TLS exists while it has filter chains.
 func (t *Tables) addListeners() {
-	t.chains = parts(t, "translate/filter chains", func(r *memo.Reader, v *ir.VirtualHost) table.Part { return filterChain(v, t.from.Config(r)) })
+	t.chains = hostTable(t, "translate/filter chains", equalPart, func(r *memo.Reader, v *ir.VirtualHost) table.Part {
+		if t.onDemand(r, v) {
+			return table.Part{}
+		}
+		return filterChain(v, t.from.Config(r))
+	})
+	memo.Hold(t.from.Hosts, t.chains, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
+		if v == nil || k.Fleet != t.from.Fleet || k.Listener != ir.HTTPS {
+			return nil
+		}
+		return []ir.HostKey{k}
+	})
+	t.ownChains = memo.NewIndex(t.chains, "translate/filter chains by listener", compareHosts, func(k ir.HostKey, p table.Part) []ir.Listener {
+		if p.Name == "" {
+			return nil
+		}
+		return []ir.Listener{k.Listener}
+	})
 	listeners := resources(t, "translate/listeners", func(r *memo.Reader, name string) *table.Resource {
 		switch cfg := t.from.Config(r); name {
 		case string(ir.HTTP):
 			return httpListener(cfg)
 		case string(ir.HTTPS):
-			return httpsListener(cfg, gather(r, t.chains, t.listenerOf.Get(r, ir.HTTPS)))
+			return httpsListener(cfg, t.httpsChains(r, cfg))
 		case statsName:
 			return statsListener(cfg)
 		}
@@ -153,9 +159,9 @@ func (t *Tables) addListeners() {
 	}
 }
 
-// gather is the parts of the given hosts, in their order.
-func gather(r *memo.Reader, from *memo.Table[ir.HostKey, table.Part], hosts []ir.HostKey) []table.Part {
-	gathered := make([]table.Part, 0, len(hosts))
+// gather is the values of the given hosts, in their order.
+func gather[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.HostKey) []V {
+	gathered := make([]V, 0, len(hosts))
 	for _, k := range hosts {
 		gathered = append(gathered, from.Get(r, k))
 	}
@@ -170,7 +176,7 @@ func (t *Tables) addClusters() {
 		Equal:  func(a, b bool) bool { return a == b },
 		Derive: func(*memo.Reader, spec) bool { return true },
 	})
-	memo.Drive(t.clusterUsers, t.specs)
+	memo.Hold(t.from.Hosts, t.specs, ofFleet(t, specsOf))
 	t.clusterNames = memo.NewIndex(t.specs, "translate/specs by cluster", spec.compare, func(s spec, _ bool) []string {
 		return []string{s.name}
 	})
@@ -200,10 +206,14 @@ func (t *Tables) addSecrets() {
 			}
 			return nil
 		}
-		if chain, key, ok := t.from.Secrets.Certificate(r, k.name); ok {
-			return certificate(k.name, chain, key)
+		chain, key, ok := t.from.Secrets.Certificate(r, k.name)
+		switch {
+		case !ok:
+			return nil
+		case k.host != "":
+			return namedCertificate(k.host, k.name, chain, key)
 		}
-		return nil
+		return certificate(k.name, chain, key)
 	})
 	memo.Drive(t.certificates, secrets)
 	memo.Drive(t.authorities, secrets)
@@ -226,14 +236,14 @@ func (t *Tables) addEndpoints() {
 	memo.Drive(t.endpointSets, endpoints)
 }
 
-// parts adds a table with one part for each host; that of a host that is gone is empty, and no index leads to it.
-func parts(t *Tables, name string, of func(*memo.Reader, *ir.VirtualHost) table.Part) *memo.Table[ir.HostKey, table.Part] {
-	return memo.NewTable(t.from.Engine, memo.Options[ir.HostKey, table.Part]{
-		Name: name, Equal: equalPart,
-		Derive: func(r *memo.Reader, k ir.HostKey) table.Part {
+// hostTable adds a table with a value for each host; that of a host that is gone is zero, and no index leads to it.
+func hostTable[V any](t *Tables, name string, equal func(a, b V) bool, of func(*memo.Reader, *ir.VirtualHost) V) *memo.Table[ir.HostKey, V] {
+	return memo.NewTable(t.from.Engine, memo.Options[ir.HostKey, V]{
+		Name: name, Equal: equal,
+		Derive: func(r *memo.Reader, k ir.HostKey) (none V) {
 			v := t.from.Hosts.Get(r, k)
 			if v == nil {
-				return table.Part{}
+				return none
 			}
 			return of(r, v)
 		},

@@ -26,14 +26,15 @@ type world struct {
 	slices  *memo.Input[kobj.Name, []*discoveryv1.EndpointSlice]
 	config  *memo.Input[string, config.Config]
 	tables  *Tables
+	limit   int // of hosts in a single route table
 	runs    map[string]uint64
 	faults  []memo.Fault
 }
 
 type pair struct{ chain, key string }
 
-func newWorld() *world {
-	w := &world{}
+func newWorld(edit ...func(*Sources)) *world {
+	w := &world{limit: config.Default().RouteTableHosts}
 	w.engine = memo.New(func(f memo.Fault) { w.faults = append(w.faults, f) })
 	w.hosts = memo.NewInput[ir.HostKey](w.engine, "hosts", func(a, b *ir.VirtualHost) bool { return reflect.DeepEqual(a, b) })
 	w.secrets = memo.NewInput[kobj.Name](w.engine, "secrets", func(a, b pair) bool { return a == b })
@@ -49,11 +50,15 @@ func newWorld() *world {
 		},
 	})
 	memo.Drive(memo.NewIndex(w.hosts, "all", compareHosts, func(k ir.HostKey, _ *ir.VirtualHost) []ir.HostKey { return []ir.HostKey{k} }), hosts)
-	w.tables = New(Sources{
+	sources := Sources{
 		Engine: w.engine, Fleet: ir.DefaultFleet, Hosts: hosts, Secrets: w,
 		Config: func(r *memo.Reader) config.Config { c, _ := w.config.Get(r, ""); return c },
 		Slices: func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := w.slices.Get(r, n); return s },
-	})
+	}
+	for _, f := range edit {
+		f(&sources)
+	}
+	w.tables = New(sources)
 	return w
 }
 
@@ -76,6 +81,9 @@ func (w *world) set(hosts ...*ir.VirtualHost) {
 // run brings everything up to date and says which tables ran how often, and what changed.
 func (w *world) run() (runs map[string]uint64, changed []string) {
 	w.engine.Run()
+	if w.tables.Reshard(w.limit) {
+		w.engine.Run()
+	}
 	now, runs := map[string]uint64{}, map[string]uint64{}
 	for _, s := range w.engine.Stats() {
 		now[s.Table] = s.Runs
@@ -121,8 +129,8 @@ func ref(c ir.Cluster) string { return "CDS " + clusterName(c) }
 
 func TestWhatIsAlwaysThere(t *testing.T) {
 	w := newWorld()
-	w.expect(t, map[string]uint64{"translate/listeners": 3, "translate/routes": 1},
-		"set LDS ingress_http", "set LDS stats-health", "set RDS ingress_http")
+	w.expect(t, map[string]uint64{"translate/listeners": 3, "translate/plain routes": 1, "translate/scopes": 1},
+		"set LDS ingress_http", "set LDS stats-health", "set SRDS ingress_http", "set RDS ingress_http")
 }
 
 func TestOneChangeCostsWhatItTouches(t *testing.T) {
@@ -139,18 +147,18 @@ func TestOneChangeCostsWhatItTouches(t *testing.T) {
 
 	t.Run("a route of a host", func(t *testing.T) {
 		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
-		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/routes": 1}, "set RDS ingress_http")
+		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1}, "set RDS ingress_http/8/7")
 	})
 	t.Run("a route to another Service", func(t *testing.T) {
 		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("new")}))
 		w.expect(t, map[string]uint64{
-			"translate/virtual hosts": 1, "translate/routes": 1, "translate/cluster specs": 1, "translate/clusters": 1, "translate/endpoints": 1,
-		}, "set "+ref(service("new")), "set EDS app/new/http", "set RDS ingress_http")
+			"translate/virtual hosts": 1, "translate/plain routes": 1, "translate/cluster specs": 1, "translate/clusters": 1, "translate/endpoints": 1,
+		}, "set "+ref(service("new")), "set EDS app/new/http", "set RDS ingress_http/8/7")
 	})
 	t.Run("and back", func(t *testing.T) {
 		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
-		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/routes": 1},
-			"set RDS ingress_http", "removed "+ref(service("new")), "removed EDS app/new/http")
+		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1},
+			"set RDS ingress_http/8/7", "removed "+ref(service("new")), "removed EDS app/new/http")
 	})
 	t.Run("endpoints", func(t *testing.T) {
 		w.slices.Set(kobj.Name{Namespace: "app", Name: "s1"}, slicesAt("10.0.0.1"))
@@ -163,13 +171,13 @@ func TestOneChangeCostsWhatItTouches(t *testing.T) {
 	t.Run("a route of a TLS host", func(t *testing.T) {
 		w.set(httpsHost("t1.example.com", ir.Route{Match: prefix("/other"), Forward: to("s1")}))
 		w.expect(t, map[string]uint64{
-			"translate/virtual hosts": 1, "translate/routes": 1, "translate/filter chains": 1,
+			"translate/virtual hosts": 1, "translate/TLS routes": 1, "translate/filter chains": 1,
 		}, "set RDS https/t1.example.com")
 	})
 	t.Run("one more TLS host", func(t *testing.T) {
 		w.set(httpsHost("more.example.com", ir.Route{Match: prefix("/"), Forward: to("s1")}))
 		w.expect(t, map[string]uint64{
-			"translate/virtual hosts": 1, "translate/routes": 1, "translate/filter chains": 1, "translate/listeners": 1,
+			"translate/virtual hosts": 1, "translate/TLS routes": 1, "translate/filter chains": 1, "translate/listeners": 1,
 		}, "set LDS ingress_https", "set RDS https/more.example.com")
 	})
 	t.Run("limits of a Service change its cluster in place", func(t *testing.T) {

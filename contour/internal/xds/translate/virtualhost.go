@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"bytes"
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -10,15 +11,71 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// virtualHost is what a hostname answers, as a part of its route table.
-func virtualHost(v *ir.VirtualHost) table.Part {
+// hostRoutes is what a hostname answers, as a part of its route table.
+type hostRoutes struct {
+	part   table.Part
+	common []byte // if not nil: what the part would say for any other hostname too
+}
+
+func equalHostRoutes(a, b hostRoutes) bool {
+	return equalPart(a.part, b.part) && bytes.Equal(a.common, b.common)
+}
+
+// virtualHost is what the host answers.
+func virtualHost(v *ir.VirtualHost) hostRoutes {
 	e := &encoder{}
 	vh := &routev3.VirtualHost{Name: v.Key.Hostname, Domains: []string{v.Key.Hostname}}
 	for _, r := range v.Routes {
 		vh.Routes = append(vh.Routes, route(e, r, v.Key.Hostname))
 	}
 	body := e.bytes(vh)
-	return table.Part{Name: v.Key.Hostname, Body: body, Needs: clusterNeeds(v), Origins: origins(v), Invalid: e.invalid()}
+	h := hostRoutes{part: table.Part{Name: v.Key.Hostname, Body: body, Needs: clusterNeeds(v), Origins: origins(v), Invalid: e.invalid()}}
+	if h.part.Invalid == "" && onlyRedirects(v) {
+		h.common = e.fragment(&routev3.VirtualHost{Routes: vh.Routes})
+	}
+	return h
+}
+
+// onlyRedirects reports whether all that the host does is to lead elsewhere.
+func onlyRedirects(v *ir.VirtualHost) bool {
+	return len(v.Routes) > 0 && !slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Redirect == nil || r.Direct != nil })
+}
+
+// shareHosts has hosts that only redirect, and do it alike, share one virtual host with many domains: a domain costs
+// Envoy a fraction of a virtual host. It takes the place of the first of them. Hosts that forward requests stay by
+// themselves, so that no fault of one is another's.
+func shareHosts(hosts []hostRoutes) []table.Part {
+	alike := map[string][]table.Part{}
+	for _, h := range hosts {
+		if h.common != nil {
+			alike[string(h.common)] = append(alike[string(h.common)], h.part)
+		}
+	}
+	parts := make([]table.Part, 0, len(hosts))
+	for _, h := range hosts {
+		switch same := alike[string(h.common)]; {
+		case len(same) < 2:
+			parts = append(parts, h.part)
+		case same[0].Name == h.part.Name:
+			parts = append(parts, sharedHost(h.common, same))
+		}
+	}
+	return parts
+}
+
+// sharedHost answers for all of the hosts; routes is an encoded virtual host without name and domains.
+func sharedHost(routes []byte, hosts []table.Part) table.Part {
+	e := &encoder{}
+	vh := &routev3.VirtualHost{Name: "redirect/" + hash(clusterHashSize, string(routes))}
+	part := table.Part{Name: vh.Name}
+	for _, h := range hosts {
+		vh.Domains = append(vh.Domains, h.Name)
+		part.Origins = append(part.Origins, h.Origins...)
+	}
+	part.Origins = kobj.Sort(part.Origins)
+	part.Body = append(e.bytes(vh), routes...)
+	part.Invalid = e.invalid()
+	return part
 }
 
 // clusterNeeds is the clusters that a virtual host sends requests or connections to.

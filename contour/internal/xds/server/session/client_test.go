@@ -83,8 +83,10 @@ func rds(name string) table.Ref { return table.Ref{Type: table.Route, Name: name
 type client struct {
 	t       *testing.T
 	name    string
-	chance  func(n int) bool // true once in n times
-	noNames bool             // its words name no resource
+	chance  func(n int) bool   // true once in n times
+	noNames bool               // its words name no resource
+	doubted map[table.Ref]bool // were last in a response that it refused: nobody else knows whether it has them
+	resumed bool               // it has reconnected, so that the session need not know the content of what it has
 
 	has      map[table.Ref]string // what it uses
 	warming  map[table.Ref]string // clusters that wait for endpoints and secrets
@@ -106,7 +108,7 @@ func newClient(t *testing.T, name string, chance func(int) bool) *client {
 	c := &client{
 		t: t, name: name, chance: chance,
 		has: map[table.Ref]string{}, warming: map[table.Ref]string{}, version: map[table.Ref]string{}, unsure: map[table.Ref]bool{},
-		fed: map[table.Ref]bool{}, refused: map[string]bool{},
+		fed: map[table.Ref]bool{}, refused: map[string]bool{}, doubted: map[table.Ref]bool{},
 	}
 	c.connect()
 	return c
@@ -146,6 +148,7 @@ func (c *client) receive(resp *response, exempt map[table.Ref]bool) {
 		ref := table.Ref{Type: t, Name: r.GetName()}
 		text := string(r.GetResource().GetValue())
 		c.got[t]++
+		c.doubted[ref] = bad != nil
 		c.check(ref, text, exempt)
 		c.fed[ref] = true // a refused answer ends the waiting as well
 		if slices.Contains(bad, r) || !all && c.chance(2) {
@@ -363,6 +366,7 @@ func (l *link) reconnect(limits session.Limits) {
 	l.watch.Close()
 	l.watch, l.state = l.table.Watch(), session.New(limits)
 	l.down, l.exempt = nil, nil
+	l.client.resumed = true
 	l.client.connect()
 }
 
@@ -370,7 +374,7 @@ func (l *link) apply() {
 	select {
 	case <-l.watch.C():
 		changes, _ := l.watch.Take()
-		l.state.Apply(changes)
+		l.table.Accept(l.state.Apply(changes))
 	default:
 	}
 }

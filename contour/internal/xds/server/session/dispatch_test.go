@@ -86,10 +86,10 @@ func TestScopesAreNotSentAgainToAClientThatHasThem(t *testing.T) {
 	s := scoped(t)
 	again := newScript(t, session.Limits{})
 	again.publish(nil, append(edsCluster("a", "1"), simple(rds("first"), "1", cds("a")), simple(srd("first"), "1", rds("first")), simple(lds("l"), "1", srd("first")))...)
-	snap := s.state.Snapshot()
+	had := s.state.Acked()
 	for _, typ := range table.Types() {
 		r := &request{TypeUrl: typ.URL(), InitialResourceVersions: map[string]string{}}
-		for name, hash := range snap.Acked[typ] {
+		for name, hash := range had[typ] {
 			r.InitialResourceVersions[name] = hash
 			if !typ.Collective() {
 				r.ResourceNamesSubscribe = append(r.ResourceNamesSubscribe, name)

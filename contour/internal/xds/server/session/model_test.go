@@ -279,7 +279,7 @@ func atRest(t *testing.T, w *world, l *link) {
 	changes, _ := watch.Take()
 	for _, c := range changes {
 		if c.Withheld {
-			unclear = unclear || l.client.unsure[c.Ref]
+			unclear = unclear || l.client.unsure[c.Ref] || l.client.doubted[c.Ref] || l.client.resumed && l.client.has[c.Ref] != ""
 			l.client.except(c.Ref, want)
 		}
 	}

@@ -100,9 +100,7 @@ func (s *State) isNeeded(ref table.Ref) bool {
 	return false
 }
 
-// mayLeadTo reports whether a route table that the client has, and that we do not know, may need the resource. A table
-// that the client should not have is about to go and leads to no other: its scope goes before it, so that does not
-// wait for it.
+// mayLeadTo reports whether a route table that the client has, and that we do not know, may need the resource.
 func (s *State) mayLeadTo(ref table.Ref) bool {
 	if ref.Type == table.Cluster {
 		return true
@@ -111,14 +109,66 @@ func (s *State) mayLeadTo(ref table.Ref) bool {
 	return s.scopesWait
 }
 
+// leadsAnywhere reports whether an unknown route table may lead to other tables. One that the client should not have,
+// and that no listener leads to, does not: its scope goes before it, so that must not wait for it.
 func (s *State) leadsAnywhere() bool {
 	for _, r := range s.resources {
 		unknown := func(h hold) bool { return h.version == nil }
-		if r.ref.Type == table.Route && !r.absent() && slices.ContainsFunc(r.holds, unknown) {
+		if r.ref.Type == table.Route && slices.ContainsFunc(r.holds, unknown) && (!r.absent() || s.reachable(r.ref)) {
 			return true
 		}
 	}
 	return false
+}
+
+// reachable reports whether requests may come to the route table: whether a listener leads to it, by scopes and by
+// other tables.
+func (s *State) reachable(route table.Ref) bool {
+	if s.unknown[table.Listener] > 0 || s.unheard(table.Listener) {
+		return true
+	}
+	seen := map[table.Ref]bool{}
+	var reaches func(v *table.Version) bool
+	reaches = func(v *table.Version) bool {
+		if v == nil { // it may lead anywhere
+			return true
+		}
+		return slices.ContainsFunc(v.Needs, func(need table.Ref) bool {
+			if need == route {
+				return true
+			}
+			if need.Type != table.Scope && need.Type != table.Route || seen[need] {
+				return false
+			}
+			seen[need] = true
+			return slices.ContainsFunc(s.contents(need), reaches)
+		})
+	}
+	for name := range s.settled[table.Listener] {
+		if slices.ContainsFunc(s.contents(table.Ref{Type: table.Listener, Name: name}), reaches) {
+			return true
+		}
+	}
+	for ref := range s.resources {
+		if ref.Type == table.Listener && slices.ContainsFunc(s.contents(ref), reaches) {
+			return true
+		}
+	}
+	return false
+}
+
+// contents is what the client has or may have of a resource; nil stands for something unknown.
+func (s *State) contents(ref table.Ref) []*table.Version {
+	if v := s.settled[ref.Type][ref.Name]; v != nil {
+		return []*table.Version{v}
+	}
+	var versions []*table.Version
+	if r := s.resources[ref]; r != nil {
+		for _, h := range r.holds {
+			versions = append(versions, h.version)
+		}
+	}
+	return versions
 }
 
 // releaseScopes has the scopes looked at again that wait for unknown route tables, once there are none.

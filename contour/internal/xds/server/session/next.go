@@ -34,8 +34,11 @@ func (s *State) nextOf(t table.Type, now time.Time) *Response {
 	stream := &s.types[t]
 	b := batch{limits: &s.limits, flight: &flight{seq: s.seq + 1}}
 	for r := stream.peek(); r != nil; r = stream.peek() {
+		if s.paced(r, now) {
+			break
+		}
 		do := s.decide(r)
-		if do.what == send && (!b.fits(r, do.version) || s.paced(do.version, now)) || do.what == remove && !b.fitsName(r) {
+		if do.what == send && !b.fits(r, do.version) || do.what == remove && !b.fitsName(r) {
 			break
 		}
 		stream.pop()
@@ -85,10 +88,15 @@ func (s *State) decide(r *resource) action {
 	if !r.owed && r.current() == target.Hash {
 		return action{}
 	}
-	if blocker, blocked := s.blocker(s.outstanding(target)); blocked {
+	return s.whenReady(target)
+}
+
+// whenReady is to send v, or to wait for what it needs.
+func (s *State) whenReady(v *table.Version) action {
+	if blocker, blocked := s.blocker(s.outstanding(v)); blocked {
 		return action{what: wait, blocker: blocker}
 	}
-	return action{what: send, version: target}
+	return action{what: send, version: v}
 }
 
 // decideWithout looks at a resource of which there is nothing that the client ought to have.
@@ -99,7 +107,7 @@ func (s *State) decideWithout(r *resource) action {
 	case r.absent() && r.present() && !s.isNeeded(r.ref):
 		return action{what: remove}
 	case r.owed && r.known() != nil:
-		return action{what: send, version: r.known()}
+		return s.whenReady(r.known())
 	}
 	return action{}
 }

@@ -20,9 +20,11 @@ type pace struct {
 	keptAt time.Time // when that was so
 }
 
-// paced reports whether the version has to wait, and remembers that it does.
-func (s *State) paced(v *table.Version, now time.Time) bool {
-	if !s.isLarge(v) || !now.Before(s.pace.until) {
+// paced reports whether the resource has to wait, and remembers that it does. What else it may wait for, which is more
+// to look at, comes later.
+func (s *State) paced(r *resource, now time.Time) bool {
+	v := r.target()
+	if v == nil || !s.isLarge(v) || !now.Before(s.pace.until) || !r.owed && r.current() == v.Hash {
 		return false
 	}
 	s.pace.held = true

@@ -135,3 +135,12 @@ func TestRefusedListenerIsRepairedAtOnce(t *testing.T) {
 	s.publish(nil, chains("https", 102))
 	s.expect(table.Listener, "https")
 }
+
+func TestAcknowledgedListenerWaitsForNothing(t *testing.T) {
+	s := secure(t, session.Limits{})
+	s.expectNothing()
+	if snap := s.state.Snapshot(); !snap.Quiet() {
+		t.Errorf("not at rest: %+v", snap)
+	}
+	s.expectDeadline(0)
+}

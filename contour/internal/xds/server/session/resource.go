@@ -185,6 +185,9 @@ func (r *resource) onlyIn(v *table.Version) []table.Ref {
 func (s *State) unneeded(ref table.Ref) {
 	delete(s.needed, ref)
 	s.markRef(ref)
+	if ref.Type == table.Scope {
+		s.releaseScopes()
+	}
 	s.neededOf[ref.Type]--
 	if s.neededOf[ref.Type] == 0 && s.resumed && !s.types[ref.Type].seen {
 		s.markLeaving()

@@ -36,7 +36,7 @@ func (s *script) publish(removed []table.Ref, set ...*table.Resource) {
 
 func (s *script) apply() {
 	changes, _ := s.watch.Take()
-	s.state.Apply(changes)
+	s.table.Accept(s.state.Apply(changes))
 }
 
 func (s *script) request(r *request) error {
@@ -259,7 +259,7 @@ func TestRefusedBatchIsSearchedInHalves(t *testing.T) {
 	if responses > 14 {
 		t.Errorf("%d responses to find one of 64, want at most two for each halving and two", responses)
 	}
-	if got := s.state.Snapshot().Acked[table.Endpoint]; len(got) != 63 {
+	if got := s.state.Acked()[table.Endpoint]; len(got) != 63 {
 		t.Errorf("%d resources arrived, want all but the bad one", len(got))
 	}
 	if got := s.table.Rejections(); len(got) != 1 || got[0].Ref != eds("e37") {
@@ -298,7 +298,7 @@ func TestRetrySendsTheSameVersionAgain(t *testing.T) {
 
 func TestReportedVersions(t *testing.T) {
 	first := running(t)
-	acked := first.state.Snapshot().Acked
+	acked := first.state.Acked()
 	s := newScript(t, session.Limits{})
 	s.publish(nil, append(edsCluster("a", "2"), edsCluster("b", "1")...)...)
 	s.publish(nil, simple(rds("r"), "2", cds("b")), simple(lds("l"), "1", rds("r")))

@@ -44,10 +44,13 @@ func TestAskingForWhatIsSettled(t *testing.T) {
 // The snapshot tells of settled resources too.
 func TestSnapshotHasWhatIsSettled(t *testing.T) {
 	s := running(t)
-	snap := s.state.Snapshot()
+	acked, snap := s.state.Acked(), s.state.Snapshot()
 	for _, ref := range []table.Ref{cds("a"), eds("a"), lds("l"), rds("r")} {
-		if got, want := snap.Acked[ref.Type][ref.Name], s.table.Get(ref).Hash; got != want {
+		if got, want := acked[ref.Type][ref.Name], s.table.Get(ref).Hash; got != want {
 			t.Errorf("%v: version %q, want %q", ref, got, want)
+		}
+		if snap.Acked[ref.Type] != 1 {
+			t.Errorf("%d resources of %v", snap.Acked[ref.Type], ref.Type)
 		}
 	}
 }

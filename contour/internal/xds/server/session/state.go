@@ -103,8 +103,9 @@ func New(limits Limits) *State {
 	}
 }
 
-// Apply takes note of what changed in the table. Changes of one publish belong in one call.
-func (s *State) Apply(changes []table.Change) {
+// Apply takes note of what changed in the table. Changes of one publish belong in one call. It lists, for the table,
+// versions that the client turns out to have: it has had the same content since before that was wanted.
+func (s *State) Apply(changes []table.Change) (had []*table.Version) {
 	var seen [table.Route + 1]bool
 	for _, c := range changes {
 		r := s.at(c.Ref)
@@ -116,7 +117,9 @@ func (s *State) Apply(changes []table.Change) {
 			stream.wanted++
 		}
 		r.want, r.withheld = c.Version, c.Withheld
-		s.adopt(r)
+		if s.adopt(r) {
+			had = append(had, r.want)
+		}
 		s.mark(r)
 		s.wake(c.Ref)
 		seen[c.Ref.Type] = true
@@ -126,10 +129,12 @@ func (s *State) Apply(changes []table.Change) {
 			s.wakeOnlookers(t)
 		}
 	}
+	return had
 }
 
-// adopt makes use of knowing the content of what the client has.
-func (s *State) adopt(r *resource) {
+// adopt makes use of knowing the content of what the client has. It reports whether the client certainly has the very
+// content that is wanted, without having been sent this version.
+func (s *State) adopt(r *resource) (has bool) {
 	for i := range r.holds {
 		h := &r.holds[i]
 		if r.want == nil || h.hash != r.want.Hash || h.version == r.want {
@@ -139,7 +144,9 @@ func (s *State) adopt(r *resource) {
 		s.retain(r, r.want)
 		h.version = r.want
 		s.dropped(r, former)
+		has = has || h.status == acked
 	}
+	return has
 }
 
 // at is the resource with that ref, made if need be.

@@ -1,0 +1,95 @@
+//go:build envoy
+
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"contour.example/contour/internal/store"
+)
+
+// Dividing the plain hosts and joining them again, while requests go on: none fails, and none of the connections,
+// which are kept alive, is closed.
+func TestDividingIsHitlessOnEnvoy(t *testing.T) {
+	const hosts, clients, switches = 40, 4, 30
+	f := startFleet(t)
+	var batch []store.Change
+	for i := range hosts {
+		batch = append(batch, change(proxy(i))...)
+		batch = append(batch, change(service(i))...)
+		batch = append(batch, change(f.local(t, slice(i, "127.0.0.1")))...)
+	}
+	f.sys.Step(batch)
+	f.settle(t)
+	var wg sync.WaitGroup
+	stop, asked := make(chan struct{}), &atomic.Int64{}
+	results := make([]tally, clients)
+	for i := range results {
+		wg.Go(func() { results[i] = f.request(hosts, stop, asked) })
+	}
+	for i := range switches {
+		f.config.RouteTableHosts = []int{0, hosts}[i%2]
+		f.sys.Configure(f.config)
+		f.settle(t)
+		enough := asked.Load() + int64(i)
+		if !eventually(func() bool { return asked.Load() >= enough }) {
+			t.Fatal("requests do not go on")
+		}
+	}
+	close(stop)
+	wg.Wait()
+	for _, r := range results {
+		if r.failed != "" || r.connections != 1 || r.requests < switches {
+			t.Errorf("%d requests, %d connections; failed: %s", r.requests, r.connections, r.failed)
+		}
+	}
+}
+
+// tally is what one client saw.
+type tally struct {
+	requests, connections int
+	failed                string // the first that did
+}
+
+// request asks one host after the other until stop is closed, and counts the answers in asked.
+func (f *fleet) request(hosts int, stop <-chan struct{}, asked *atomic.Int64) (r tally) {
+	dialer := &net.Dialer{}
+	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		r.connections++
+		return dialer.DialContext(ctx, network, address)
+	}}
+	defer transport.CloseIdleConnections()
+	for {
+		select {
+		case <-stop:
+			return r
+		default:
+		}
+		host := fmt.Sprintf("host-%d.example.com", r.requests%hosts)
+		request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s:%d/", f.config.HTTP.Host, f.config.HTTP.Port), http.NoBody)
+		if err != nil {
+			panic(err)
+		}
+		request.Host = host
+		response, err := transport.RoundTrip(request)
+		r.requests++
+		if err != nil || response.StatusCode != http.StatusOK {
+			r.failed = fmt.Sprint(host, response, err)
+			return r
+		}
+		_, err = io.Copy(io.Discard, response.Body)
+		if err = errors.Join(err, response.Body.Close()); err != nil {
+			r.failed = err.Error()
+			return r
+		}
+		asked.Add(1)
+	}
+}

@@ -1,0 +1,22 @@
+//go:build envoy
+
+package pipeline_test
+
+import (
+	"testing"
+
+	"contour.example/contour/internal/config"
+)
+
+func onDemand(c *config.Config) { c.CertificatesOnDemand = true }
+
+// The cases once more, with certificates on demand: nobody can tell, and the model is that of a filter chain for each
+// host.
+func TestOnDemandCasesOnEnvoy(t *testing.T) {
+	f := startFleet(t, onDemand)
+	for _, c := range loadCases(t) {
+		t.Run(c.Name, func(t *testing.T) { f.runCase(t, c) })
+	}
+}
+
+func TestRandomEditsOnEnvoyOnDemand(t *testing.T) { editAtRandom(t, startFleet(t, onDemand)) }

@@ -1,0 +1,337 @@
+//go:build envoy
+
+package translate
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"math"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/grpc"
+	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/xds/server"
+	"contour.example/contour/internal/xds/server/session"
+	"contour.example/contour/internal/xds/table"
+	"contour.example/envoybootstrap"
+)
+
+// rig is a real Envoy with the controller's own bootstrap, xDS server and table, for measuring what hosts cost it.
+type rig struct {
+	*world
+	t      testing.TB
+	table  *table.Table
+	server *server.Server
+	cfg    config.Config
+	sent   [table.Route + 1]atomic.Int64 // bytes, by type
+	pid    int
+}
+
+// newRig starts an Envoy that serves what is in the world, once it is published.
+func newRig(t testing.TB, w *world, stats string, limits ...session.Limits) *rig {
+	t.Helper()
+	g := &rig{world: w, t: t, table: table.New()}
+	g.server = server.New(server.Options{
+		Limits: append(limits, session.Limits{})[0],
+		Fleet:  func(*corev3.Node) (*table.Table, error) { return g.table, nil },
+		Hooks:  server.Hooks{Sent: func(typ table.Type, _, _, bytes int) { g.sent[typ].Add(int64(bytes)) }},
+	})
+	dir := t.TempDir()
+	boot := envoybootstrap.Default()
+	boot.AdminSocket, boot.XDSAddress = filepath.Join(dir, "admin"), "unix://"+filepath.Join(dir, "xds")
+	boot.Stats = stats
+	if err := envoybootstrap.Write(filepath.Join(dir, "envoy.json"), boot); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", filepath.Join(dir, "xds"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	api := grpc.NewServer()
+	g.server.Register(api)
+	go func() { _ = api.Serve(l) }()
+	t.Cleanup(api.Stop)
+	g.cfg = loopback(t)
+	g.config.Set("", g.cfg)
+	g.launch(dir)
+	return g
+}
+
+func (g *rig) launch(dir string) {
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	cmd := exec.Command(envoyPath(g.t), "-c", filepath.Join(dir, "envoy.json"), "--concurrency", "1", "--log-level", "warning",
+		"--disable-hot-restart", "--drain-time-s", "60", "--service-node", "test", "--service-cluster", "test")
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := cmd.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.pid = cmd.Process.Pid
+	g.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if text, _ := os.ReadFile(log.Name()); g.t.Failed() {
+			g.t.Logf("Envoy's log:\n%s", text)
+		}
+	})
+}
+
+// loopback is the default configuration on free ports of the loopback, without access logs.
+func loopback(t testing.TB) config.Config {
+	cfg := config.Default()
+	for _, a := range []*config.Address{&cfg.HTTP, &cfg.HTTPS, &cfg.Stats} {
+		a.Host, a.Port = "127.0.0.1", freePort(t)
+	}
+	cfg.HTTPAccessLog, cfg.HTTPSAccessLog = "/dev/null", "/dev/null"
+	return cfg
+}
+
+// publish hands over what changed and waits until Envoy has it.
+func (g *rig) publish() {
+	g.t.Helper()
+	g.engine.Run()
+	seq := g.table.Publish(g.tables.Changes())
+	deadline := time.Now().Add(5 * time.Minute)
+	for {
+		if s := g.server.Sessions(); len(s) == 1 && s[0].Seq >= seq && s[0].Quiet() {
+			return
+		}
+		if time.Now().After(deadline) {
+			g.t.Fatal("Envoy does not have it")
+		}
+		<-time.After(time.Millisecond)
+	}
+}
+
+// busy is the CPU time that Envoy's main thread had so far.
+func (g *rig) busy() time.Duration {
+	g.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/schedstat", g.pid, g.pid))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	ns, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return time.Duration(ns)
+}
+
+// memory is the resident set of Envoy in MiB.
+func (g *rig) memory() float64 {
+	g.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.pid))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	var kib float64
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	if _, err := fmt.Sscan(rest, &kib); err != nil {
+		g.t.Fatal(err)
+	}
+	return kib / 1024
+}
+
+// endpoints makes at the one endpoint of the Services s0 to s(n-1).
+func (g *rig) endpoints(n int, at net.Addr) {
+	name, port := "http", int32(at.(*net.TCPAddr).Port)
+	for i := range n {
+		g.slices.Set(kobj.Name{Namespace: "app", Name: fmt.Sprint("s", i)}, []*discoveryv1.EndpointSlice{{
+			Ports:     []discoveryv1.EndpointPort{{Name: &name, Port: &port}},
+			Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"127.0.0.1"}}},
+		}})
+	}
+}
+
+func backendOf(t testing.TB) net.Addr {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr()
+}
+
+func hostname(i int) string { return fmt.Sprintf("h%d.example.com", i) }
+
+// BenchmarkEnvoyClusters is what N hosts with a cluster each cost Envoy, by the statistics that it keeps: memory once
+// they are loaded and once each has answered a request, main-thread CPU of loading them, and per second at rest.
+func BenchmarkEnvoyClusters(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		for _, stats := range []string{envoybootstrap.StatsAll, envoybootstrap.StatsDefault, envoybootstrap.StatsMinimal} {
+			b.Run(fmt.Sprintf("%d/%s", n, stats), func(b *testing.B) {
+				for b.Loop() {
+					measureClusters(b, n, stats)
+				}
+			})
+		}
+	}
+}
+
+func measureClusters(b *testing.B, n int, stats string) {
+	g := newRig(b, newWorld(), stats)
+	g.publish()
+	empty, idle := g.memory(), g.busy()
+	g.endpoints(n, backendOf(b))
+	for i := range n {
+		g.set(httpHost(hostname(i), ir.Route{Match: prefix("/"), Forward: to(fmt.Sprint("s", i))}))
+	}
+	g.publish()
+	b.ReportMetric((g.busy()-idle).Seconds()*1000, "load-ms")
+	b.ReportMetric((g.memory()-empty)*1024/float64(n), "KiB/loaded")
+	g.request(n)
+	b.ReportMetric((g.memory()-empty)*1024/float64(n), "KiB/used")
+	b.ReportMetric(g.memory(), "MiB")
+	rest := g.busy()
+	const flushes = 11 * time.Second // two flushes of statistics
+	<-time.After(flushes)
+	b.ReportMetric((g.busy()-rest).Seconds()*1000/flushes.Seconds(), "rest-ms/s")
+}
+
+// request sends one request to each of n hosts.
+func (g *rig) request(n int) {
+	g.t.Helper()
+	at := fmt.Sprintf("127.0.0.1:%d", g.cfg.HTTP.Port)
+	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", at)
+	}}}
+	for i := range n {
+		req, err := http.NewRequestWithContext(g.t.Context(), http.MethodGet, "http://"+at+"/", nil)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		req.Host = hostname(i)
+		resp, err := client.Do(req)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			g.t.Fatalf("%s: %s", req.Host, resp.Status)
+		}
+	}
+}
+
+// BenchmarkEnvoyTLSHost is what it costs Envoy when one TLS host is added to N: main-thread CPU (median), and bytes of
+// the listener and of everything.
+func BenchmarkEnvoyTLSHost(b *testing.B) {
+	for _, mode := range []struct {
+		name string
+		edit []func(*Sources)
+	}{{"per-host", nil}, {"on-demand", []func(*Sources){onDemand}}} {
+		for _, n := range []int{1000, 5000} {
+			b.Run(fmt.Sprintf("%s/%d", mode.name, n), func(b *testing.B) { measureTLSHost(b, n, mode.edit...) })
+		}
+	}
+}
+
+func measureTLSHost(b *testing.B, n int, edit ...func(*Sources)) {
+	g := newRig(b, newWorld(edit...), envoybootstrap.StatsDefault)
+	add := g.adder()
+	g.publish()
+	empty, idle := g.memory(), g.busy()
+	for i := range n {
+		add(i)
+	}
+	g.publish()
+	load, host := (g.busy()-idle).Seconds()*1000, (g.memory()-empty)*1024/float64(n)
+	g.handshakes(n)
+	used := (g.memory() - empty) * 1024 / float64(n)
+	listener, all := g.bytes()
+	var took []float64
+	for i := 0; b.Loop(); i++ {
+		before := g.busy()
+		add(n + i)
+		g.publish()
+		took = append(took, (g.busy()-before).Seconds()*1000)
+	}
+	b.ReportMetric(load, "load-ms")
+	b.ReportMetric(host, "KiB/loaded")
+	b.ReportMetric(used, "KiB/used")
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2], "main-ms/op")
+	listenerAfter, allAfter := g.bytes()
+	b.ReportMetric(float64(listenerAfter-listener)/float64(len(took)), "LDS-B/op")
+	b.ReportMetric(float64(allAfter-all)/float64(len(took)), "xDS-B/op")
+	b.ReportMetric(g.memory(), "MiB")
+}
+
+// adder makes TLS hosts, by number, each with a secret of its own.
+func (g *rig) adder() func(i int) {
+	chain, key := issued(g.t, "*.example.com")
+	return func(i int) {
+		v := tlsHost(hostname(i))
+		v.TLS.Certificate = kobj.Name{Namespace: "app", Name: fmt.Sprint("cert", i)}
+		g.secrets.Set(v.TLS.Certificate, pair{string(chain), string(key)})
+		g.set(v)
+	}
+}
+
+// BenchmarkEnvoyTLSStream is the part of Envoy's main thread that 20 more TLS hosts a second, for 20 s, take at 2,000.
+func BenchmarkEnvoyTLSStream(b *testing.B) {
+	const hosts, period, additions = 2000, 50 * time.Millisecond, 400
+	for name, limits := range map[string]session.Limits{"paced": {}, "unpaced": {LargeListener: math.MaxInt}} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				g := newRig(b, newWorld(), envoybootstrap.StatsDefault, limits)
+				add := g.adder()
+				for i := range hosts {
+					add(i)
+				}
+				g.publish()
+				started, busy := time.Now(), g.busy()
+				sent, _ := g.bytes()
+				for i := range additions {
+					add(hosts + i)
+					g.engine.Run()
+					g.table.Publish(g.tables.Changes())
+					<-time.After(period)
+				}
+				b.ReportMetric(100*float64(g.busy()-busy)/float64(time.Since(started)), "%busy")
+				after, _ := g.bytes()
+				b.ReportMetric(float64(after-sent)/1e6, "LDS-MB")
+				g.publish()
+				b.ReportMetric(time.Since(started).Seconds(), "s")
+				b.ReportMetric(g.memory(), "MiB")
+			}
+		})
+	}
+}
+
+// bytes is what was sent so far: of listeners, and of all types.
+func (g *rig) bytes() (listeners, all int64) {
+	for i := range g.sent {
+		all += g.sent[i].Load()
+	}
+	return g.sent[table.Listener].Load(), all
+}
+
+// handshakes opens a connection to each of n TLS hosts, one after the other.
+func (g *rig) handshakes(n int) {
+	g.t.Helper()
+	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
+	for i := range n {
+		dialer.Config.ServerName = hostname(i)
+		conn, err := dialer.DialContext(g.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", g.cfg.HTTPS.Port))
+		if err != nil {
+			g.t.Fatalf("%s: %v", hostname(i), err)
+		}
+		_ = conn.Close()
+	}
+}

@@ -1,0 +1,90 @@
+package translate
+
+import (
+	"fmt"
+	"strings"
+
+	"contour.example/contour/internal/ir"
+)
+
+// A route table costs Envoy as much per change as it has hosts, so a large one is divided into shards. Envoy finds
+// the shard of a request by the same hash of its host (see dispatch); a host that stands for many names is in every
+// shard. What a shard is made of comes in slots, the finest division, so that a host's slot never changes.
+const (
+	slots         = 1024 // a power of two, and the most shards there can be
+	fewestShards  = 8
+	hostsPerShard = 128  // at most, on average
+	maxCopies     = 4096 // of wildcard hosts over all shards, beyond the number of other hosts
+	everySlot     = -1   // stands for the slot of a wildcard host
+)
+
+// hashFactor and hashRange are the hash of hostnames: a polynomial in hashFactor modulo hashRange, with one factor
+// more than usual, so that the upper bits, which count, depend on all characters. All steps are exact in the 53 bits
+// of the numbers that scripts in Envoy have.
+const (
+	hashFactor = 69069
+	hashRange  = 1 << 32
+	hashLength = 255 // characters, which are more than a hostname has
+)
+
+// slotOf is the slot of a hostname, which is in lower case.
+func slotOf(hostname string) int {
+	if wildcard(hostname) {
+		return everySlot
+	}
+	var h uint64
+	for i := range min(len(hostname), hashLength) {
+		h = (h*hashFactor + uint64(hostname[i])) % hashRange
+	}
+	return int(h * hashFactor % hashRange * slots / hashRange)
+}
+
+func wildcard(hostname string) bool { return strings.HasPrefix(hostname, "*") }
+
+// shard is one of a number of route tables that share the hosts of the plain listener; the zero value is the table
+// that requests come to first: the only one, or the one that leads to all others.
+type shard struct{ index, of int }
+
+// name is the name of the shard's scope, of the scope's key and of its route table.
+func (s shard) name() string {
+	if s.of == 0 {
+		return string(ir.HTTP)
+	}
+	return fmt.Sprint(shardPrefix(s.of), s.index)
+}
+
+func shardPrefix(of int) string { return fmt.Sprintf("%s/%d/", ir.HTTP, of) }
+
+// slots is the range of slots that the shard is made of.
+func (s shard) slots() (from, to int) {
+	if s.of == 0 {
+		return 0, slots
+	}
+	size := slots / s.of
+	return s.index * size, (s.index + 1) * size
+}
+
+// shardCount is the number of shards for so many exact and wildcard hosts: 1 up to a total of limit, else a power of
+// two.
+func shardCount(exact, wildcards, limit int) int {
+	if exact+wildcards <= limit {
+		return 1
+	}
+	n := fewestShards
+	for n < slots && exact > n*hostsPerShard {
+		n *= 2
+	}
+	for n > 1 && n*wildcards > exact+maxCopies {
+		n /= 2
+	}
+	return n
+}
+
+// nextShardCount is the number of shards to go on with. It shrinks only once half as many would do for twice as many
+// hosts: hosts that come and go do not divide the table again and again.
+func nextShardCount(now, exact, wildcards, limit int) int {
+	if n := shardCount(exact, wildcards, limit); n > now {
+		return n
+	}
+	return min(now, shardCount(2*exact, wildcards, limit))
+}

@@ -1,0 +1,186 @@
+package translate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"github.com/google/go-cmp/cmp"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/table"
+)
+
+func TestShardCount(t *testing.T) {
+	for _, c := range []struct{ exact, wildcards, limit, want int }{
+		{0, 0, 0, 1},
+		{1, 0, 0, 8},
+		{512, 0, 512, 1},
+		{510, 3, 512, 8},
+		{1024, 0, 512, 8},
+		{1025, 0, 512, 16},
+		{25_000, 0, 512, 256},
+		{100_000, 0, 512, 1024},
+		{1_000_000, 0, 512, 1024},
+		{25_000, 100, 512, 256}, // 25,600 copies
+		{25_000, 1000, 512, 16}, // not more than 29,096 copies
+		{0, 1000, 512, 4},
+		{0, 100_000, 512, 1},
+	} {
+		if got := shardCount(c.exact, c.wildcards, c.limit); got != c.want {
+			t.Errorf("%d hosts and %d wildcards, limit %d: %d shards, want %d", c.exact, c.wildcards, c.limit, got, c.want)
+		}
+	}
+}
+
+func TestShardCountHasHysteresis(t *testing.T) {
+	now, changes := 1, 0
+	for _, exact := range []int{500, 600, 500, 600, 300, 600, 256, 600, 1100, 900, 1100, 520, 0} {
+		next := nextShardCount(now, exact, 0, 512)
+		if next != now {
+			changes++
+		}
+		now = next
+	}
+	// 8 at 600, 1 at 256, 8 at 600, 16 at 1100, 1 at 0; at 520, 16 would still do for twice as many.
+	if now != 1 || changes != 5 {
+		t.Errorf("%d changes, and %d shards at the end", changes, now)
+	}
+}
+
+func TestSlotsAreEven(t *testing.T) {
+	for _, pattern := range []string{"h%d.example.com", "www.shop-%05d.example", "%d.a.b.c.example.org"} {
+		count := map[int]int{}
+		const n = 100 * slots
+		for i := range n {
+			count[slotOf(fmt.Sprintf(pattern, i))]++
+		}
+		for slot, got := range count {
+			if got < 30 || got > 200 {
+				t.Errorf("%s: slot %d has %d hosts of 100 expected", pattern, slot, got)
+			}
+		}
+	}
+}
+
+// shardsOf is the names of the parts in each route table of the plain listener.
+func shardsOf(w *world) map[string][]string {
+	shards := map[string][]string{}
+	for _, r := range w.tables.All() {
+		if r.Ref.Type != table.Route || !strings.HasPrefix(r.Ref.Name, string(ir.HTTP)) {
+			continue
+		}
+		shards[r.Ref.Name] = []string{}
+		for _, p := range r.Parts {
+			shards[r.Ref.Name] = append(shards[r.Ref.Name], p.Name)
+		}
+	}
+	return shards
+}
+
+func TestEveryHostIsInItsShardAndWildcardsAreInAll(t *testing.T) {
+	w := newWorld()
+	w.limit = 0
+	for i := range 100 {
+		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
+	}
+	everywhere := []string{"*", "*.example.com"}
+	for _, name := range everywhere {
+		w.set(httpHost(name, ir.Route{Match: prefix("/"), Forward: to("s")}))
+	}
+	w.run()
+	shards := shardsOf(w)
+	if len(shards["ingress_http"]) > 0 || len(shards) != 1+fewestShards {
+		t.Errorf("shards: %v", shards)
+	}
+	seen := map[string]int{}
+	for i := range fewestShards {
+		s := shard{i, fewestShards}
+		if !slices.IsSorted(shards[s.name()]) {
+			t.Errorf("the hosts of %s are not in order", s.name())
+		}
+		for _, name := range shards[s.name()] {
+			seen[name]++
+			if slot := slotOf(name); slot != everySlot && slot*s.of/slots != i {
+				t.Errorf("%s is in shard %d", name, i)
+			}
+		}
+	}
+	for name, n := range seen {
+		if want := map[bool]int{true: fewestShards, false: 1}[slices.Contains(everywhere, name)]; n != want {
+			t.Errorf("%s is in %d shards, want %d", name, n, want)
+		}
+	}
+	if len(seen) != 102 {
+		t.Errorf("%d hosts are served, want 102", len(seen))
+	}
+}
+
+func TestDividingAndJoining(t *testing.T) {
+	w := newWorld()
+	w.limit = 10
+	set := func(i int, path string) {
+		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix(path), Forward: to("s")}))
+	}
+	for i := range 10 {
+		set(i, "/")
+	}
+	w.run()
+	set(10, "/")
+	_, changed := w.run()
+	want := []string{}
+	for i := range fewestShards {
+		want = append(want, "set SRDS "+shard{i, fewestShards}.name())
+	}
+	want = append(want, "set RDS ingress_http")
+	for i := range fewestShards {
+		want = append(want, "set RDS "+shard{i, fewestShards}.name())
+	}
+	if diff := cmp.Diff(want, changed); diff != "" {
+		t.Errorf("divided (-want +got):\n%s", diff)
+	}
+	set(3, "/other")
+	w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1},
+		"set RDS "+shard{slotOf("h3.example.com") * fewestShards / slots, fewestShards}.name())
+	for i := 5; i < 11; i++ {
+		w.hosts.Delete(httpHost(fmt.Sprintf("h%d.example.com", i)).Key)
+	}
+	w.run()
+	if got := shardsOf(w); len(got) != 1 || len(got["ingress_http"]) != 5 {
+		t.Errorf("joined: %v", got)
+	}
+	if len(w.faults) > 0 {
+		t.Errorf("faults: %v", w.faults)
+	}
+}
+
+func TestHostsThatRedirectAlikeShareAVirtualHost(t *testing.T) {
+	w := newWorld()
+	away := ir.Route{Match: prefix("/"), Redirect: &ir.Redirect{Hostname: "www.example.com", Code: 301}}
+	for _, name := range []string{"a.example.com", "b.example.com", "d.example.com"} {
+		w.set(httpHost(name, away))
+	}
+	w.set(httpHost("c.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}), httpHost("e.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
+	w.run()
+	shared := sharedHost(virtualHost(httpHost("a.example.com", away)).common, nil).Name
+	if diff := cmp.Diff([]string{shared, "c.example.com", "e.example.com"}, shardsOf(w)["ingress_http"]); diff != "" {
+		t.Errorf("virtual hosts (-want +got):\n%s", diff)
+	}
+	for _, r := range w.tables.All() {
+		if r.Ref == (table.Ref{Type: table.Route, Name: "ingress_http"}) {
+			domains := decode(t, r).(*routev3.RouteConfiguration).GetVirtualHosts()[0].GetDomains()
+			if diff := cmp.Diff([]string{"a.example.com", "b.example.com", "d.example.com"}, domains); diff != "" || r.Parts[0].Invalid != "" {
+				t.Errorf("domains of the shared virtual host (-want +got):\n%s\n%s", diff, r.Parts[0].Invalid)
+			}
+		}
+	}
+	w.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
+	w.hosts.Delete(httpHost("d.example.com").Key)
+	w.run()
+	want := []string{"a.example.com", "b.example.com", "c.example.com", "e.example.com"}
+	if diff := cmp.Diff(want, shardsOf(w)["ingress_http"]); diff != "" {
+		t.Errorf("virtual hosts after two have left (-want +got):\n%s", diff)
+	}
+}
