@@ -38,6 +38,9 @@ func bootstrap(c Config) (object, error) {
 		"layered_runtime":       object{"layers": runtimeLayers()},
 		"static_resources":      object{"clusters": list{contourCluster(c, server, family), adminCluster(c)}},
 	}
+	if stats := statsConfig(c.Stats); stats != nil {
+		b["stats_config"] = stats
+	}
 	if monitors := resourceMonitors(c); len(monitors) > 0 {
 		b["overload_manager"] = overloadManager(c, monitors)
 	}

@@ -43,6 +43,8 @@ type Config struct {
 	// MaxHeapBytes is the heap at which Envoy starts to refuse requests (at 98 %)
 	// and to give memory back (at 95 %); 0 is no limit.
 	MaxHeapBytes uint64
+	// Stats says which statistics Envoy keeps: StatsDefault, StatsAll or StatsMinimal.
+	Stats string
 }
 
 // TLS is the files of mutual TLS, absolute paths of PEM. They need not exist yet.
@@ -61,6 +63,7 @@ func Default() Config {
 		XDSPort:         8001,
 		DNSLookupFamily: "auto",
 		Namespace:       "projectcontour",
+		Stats:           StatsDefault,
 	}
 }
 
@@ -76,6 +79,7 @@ func (c Config) Validate() error {
 		optionalPath("resources directory", c.ResourcesDir),
 		c.namespace(),
 		c.limits(),
+		c.stats(),
 	)
 }
 

@@ -33,6 +33,7 @@ func TestValidate(t *testing.T) {
 		"relative key":          {func(c *Config) { c.TLS = TLS{CAFile: "/a", CertFile: "/c", KeyFile: "k"} }, `key file "k": want an absolute path`},
 		"relative resources":    {func(c *Config) { c.ResourcesDir = "resources" }, `resources directory "resources"`},
 		"negative connections":  {func(c *Config) { c.MaxDownstreamConnections = -1 }, "connections -1"},
+		"statistics":            {func(c *Config) { c.Stats = "some" }, `statistics "some": want default, all or minimal`},
 		"empty namespace":       {func(c *Config) { c.Namespace = "" }, "namespace: missing"},
 	}
 	for name, tt := range tests {

@@ -92,6 +92,7 @@ func (cmd *command) flags() *flag.FlagSet {
 	f.Int64Var(&c.MaxDownstreamConnections, "overload-downstream-max-conn", 0, "accept at most this `number` of connections; 0 is no limit")
 	f.Uint64Var(&c.MaxHeapBytes, "overload-max-heap", 0, "refuse requests near this heap size in `bytes`; 0 is no limit")
 	f.StringVar(&c.ResourcesDir, "resources-dir", "", "`directory` for the SDS files (default: the directory of PATH)")
+	f.StringVar(&c.Stats, "stats", c.Stats, "`figures` that Envoy keeps of each cluster: default, all or minimal")
 	f.StringVar(&c.XDSAddress, "xds-address", c.XDSAddress, "`address` of the xDS server: DNS name, IP address or unix:///path")
 	f.IntVar(&c.XDSPort, "xds-port", c.XDSPort, "TCP `port` of the xDS server")
 	f.StringVar(&cmd.version, "xds-resource-version", "v3", "xDS API `version`; v3 is the only one")
