@@ -27,7 +27,7 @@ assets: ## Get Envoy, and build etcd and kube-apiserver, into the user's cache.
 	@$(ASSETS) all
 
 ##
-.PHONY: test test-unit test-envoy test-local conformance fuzz bench
+.PHONY: test test-unit test-envoy test-local test-divided conformance fuzz bench
 test: test-unit test-envoy test-local ## Run every test that needs no cluster of containers.
 
 test-unit: ## Unit, golden, semantic, property and in-process feature tests.
@@ -39,6 +39,9 @@ test-envoy: ## Tests of single stages against a real Envoy.
 test-local: build ## Tests of the whole path: etcd, kube-apiserver, contour, Envoy.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; go test -count=1 -p 1 -timeout 30m -tags local ./harness/...
 
+test-divided: build ## The e2e and conformance suites with the plain hosts divided, however few they are.
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--route-table-hosts=0; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
+
 conformance: build ## Run the HTTPProxy and Ingress suites on this machine and write conformance/report.yaml.
 	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour -report $(or $(REPORT),$(CURDIR)/conformance/report.yaml)
 
@@ -47,15 +50,18 @@ fuzz: ## Fuzz every target for FUZZTIME (default 30s) each.
 	  for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$f | cut -c6-); do \
 	    echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} -fuzzminimizetime 1x ./$$(dirname $$f); done; done
 
-bench: build ## Measure the controller; N="1000 10000" is the default.
-	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go run ./harness/cmd/bench $(foreach n,$(or $(N),1000 10000),-n $(n)) $(BENCHFLAGS)
+bench: build ## Measure the controller: N, RUNS, SCENARIOS, API, OUT, CONTROLLER ...; see docs/benchmarks.
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; go run ./harness/cmd/bench $(foreach n,$(or $(N),1000 10000),-n $(n)) \
+	  $(if $(RUNS),-runs $(RUNS)) $(if $(SCENARIOS),-scenarios $(SCENARIOS)) $(if $(API),-api $(API)) $(if $(OUT),-o $(OUT).json -html $(OUT).html) \
+	  $(if $(COMPARE),-compare $(COMPARE)) $(if $(CONTROLLER),-controller '$(strip $(CONTROLLER))') $(if $(BOOTSTRAP),-bootstrap '$(strip $(BOOTSTRAP))') $(if $(CRDS),-crds $(CRDS)) \
+	  $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(KUBECONFIG)) $(BENCHFLAGS)
 
 ##
 .PHONY: verify verify-generate verify-format verify-lint verify-modules verify-workspace
 verify: verify-modules verify-workspace verify-generate verify-format verify-lint ## Run every check of the sources.
 
 verify-generate: ## Generated files are up to date.
-	@tools/unchanged.sh 'make fix-generate' contour/api manifests/crds -- $(MAKE) --no-print-directory fix-generate
+	@tools/unchanged.sh 'make fix-generate' contour/api manifests -- $(MAKE) --no-print-directory fix-generate
 
 verify-format: ## Go files are formatted.
 	@$(LINT) mvdan.cc/gofumpt
@@ -75,8 +81,8 @@ verify-workspace: ## Each module builds and vets without the workspace too.
 .PHONY: fix fix-generate fix-format fix-modules
 fix: fix-modules fix-generate fix-format ## Mend what verify complains about, as far as a program can.
 
-fix-generate: ## Generate deepcopy functions and CRDs.
-	@cd tools && GOWORK=off go run ./crdgen ..
+fix-generate: ## Generate deepcopy functions, CRDs, rules of access and manifests/contour.yaml.
+	@cd tools && GOWORK=off go run ./crdgen .. && GOWORK=off go run ./manifestgen ..
 
 fix-format: ## Format Go files.
 	@$(LINT) mvdan.cc/gofumpt

@@ -94,13 +94,15 @@ func (c *Client) ApplyYAML(ctx context.Context, namespace, text string) ([]*Obje
 	return c.Apply(ctx, namespace, objects...)
 }
 
-// Delete deletes the object; one that is not there is no error.
+// Delete deletes the object, and as kubectl does leaves it to the cluster to delete what belongs to it; one that is
+// not there is no error.
 func (c *Client) Delete(ctx context.Context, r Ref) error {
 	kind, err := c.resource(r.GroupVersionKind, r.Namespace)
 	if err != nil {
 		return fmt.Errorf("delete %s: %w", r, err)
 	}
-	err = kind.Delete(ctx, r.Name, metav1.DeleteOptions{})
+	background := metav1.DeletePropagationBackground
+	err = kind.Delete(ctx, r.Name, metav1.DeleteOptions{PropagationPolicy: &background})
 	if err != nil && !apierrors.IsNotFound(err) {
 		return fmt.Errorf("delete %s: %w", r, err)
 	}

@@ -1,0 +1,340 @@
+package app
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/pflag"
+	rbacv1 "k8s.io/api/rbac/v1"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"sigs.k8s.io/yaml"
+)
+
+// What contour asks of an API server is what the rules in manifests/ allow: nothing more, or pods would fail, and
+// nothing less, or the rules would allow what nobody needs.
+
+// access is one thing to be allowed, as text: scope, verb, group, resource, and the name where a rule has one.
+type access = string
+
+// asked is a request as the rules of access see it.
+type asked struct{ verb, group, version, namespace, resource, name string }
+
+// parse reads /apis/<group>/<version>[/namespaces/<namespace>]/<resource>[/<name>[/<subresource>]].
+func parse(q *http.Request) (a asked, ok bool) {
+	path := strings.Split(strings.Trim(q.URL.Path, "/"), "/")
+	switch {
+	case len(path) >= 3 && path[0] == "api":
+		a.version, path = path[1], path[2:]
+	case len(path) >= 4 && path[0] == "apis":
+		a.group, a.version, path = path[1], path[2], path[3:]
+	default:
+		return a, false
+	}
+	if len(path) > 2 && path[0] == "namespaces" {
+		a.namespace, path = path[1], path[2:]
+	}
+	a.resource = path[0]
+	if len(path) > 1 {
+		a.name = path[1]
+	}
+	if len(path) > 2 {
+		a.resource += "/" + path[2]
+	}
+	a.verb = verb(q, a.name != "")
+	return a, true
+}
+
+func verb(q *http.Request, named bool) string {
+	switch {
+	case q.Method == http.MethodPost:
+		return "create"
+	case q.Method == http.MethodPut:
+		return "update"
+	case q.Method != http.MethodGet:
+		return strings.ToLower(q.Method)
+	case named:
+		return "get"
+	case q.URL.Query().Get("watch") != "":
+		return "watch"
+	default:
+		return "list"
+	}
+}
+
+// sent is the body of a request: JSON or Protobuf.
+type sent struct {
+	contentType string
+	body        []byte
+}
+
+func (s sent) write(w http.ResponseWriter, code int) {
+	w.Header().Set("Content-Type", s.contentType)
+	w.WriteHeader(code)
+	_, _ = w.Write(s.body)
+}
+
+// recorder is an API server that notes what it is asked.
+type recorder struct {
+	lists  map[string]string // resource -> JSON of the items of its list
+	exists map[string]bool   // names that cannot be created, for they are there
+
+	mu      sync.Mutex
+	asked   map[access]bool
+	created map[string]sent // by resource: what was created last
+	changed chan struct{}   // gets a value after each request, unless it is full
+}
+
+func newRecorder() *recorder {
+	return &recorder{lists: map[string]string{}, exists: map[string]bool{}, asked: map[access]bool{}, created: map[string]sent{}, changed: make(chan struct{}, 1)}
+}
+
+func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	info, ok := parse(q)
+	if !ok {
+		http.Error(w, "unexpected "+q.URL.String(), http.StatusTeapot)
+		return
+	}
+	body, err := io.ReadAll(q.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	object := sent{q.Header.Get("Content-Type"), body}
+	r.note(info)
+	w.Header().Set("Content-Type", "application/json")
+	switch info.verb {
+	case "list":
+		fmt.Fprintf(w, `{"kind": %q, "apiVersion": %q, "metadata": {"resourceVersion": "1"}, "items": [%s]}`,
+			listKinds()[info.resource], strings.TrimPrefix(info.group+"/"+info.version, "/"), r.lists[info.resource])
+	case "watch":
+		if q.URL.Query().Get("sendInitialEvents") != "" { // it does not know of lists that are watches; not every cluster does
+			fail(w, http.StatusUnprocessableEntity, "Invalid")
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+		_ = http.NewResponseController(w).Flush()
+		<-q.Context().Done()
+	case "create":
+		r.create(w, info, object)
+	case "get":
+		r.get(w, info)
+	case "patch":
+		patched(info).write(w, http.StatusOK)
+	default:
+		object.write(w, http.StatusOK)
+	}
+}
+
+// get knows what was created.
+func (r *recorder) get(w http.ResponseWriter, info asked) {
+	r.mu.Lock()
+	object, ok := r.created[info.resource]
+	r.mu.Unlock()
+	if !ok {
+		fail(w, http.StatusNotFound, "NotFound")
+		return
+	}
+	object.write(w, http.StatusOK)
+}
+
+// create says of the names that exist that they do.
+func (r *recorder) create(w http.ResponseWriter, info asked, object sent) {
+	for name := range r.exists {
+		if bytes.Contains(object.body, []byte(name)) {
+			fail(w, http.StatusConflict, "AlreadyExists")
+			return
+		}
+	}
+	r.mu.Lock()
+	r.created[info.resource] = object
+	r.mu.Unlock()
+	object.write(w, http.StatusCreated)
+}
+
+// patched is the metadata that a patch answers with.
+func patched(info asked) sent {
+	return sent{"application/json", fmt.Appendf(nil,
+		`{"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": {"name": %q, "namespace": %q, "resourceVersion": "2"}}`, info.name, info.namespace)}
+}
+
+func fail(w http.ResponseWriter, code int, reason string) {
+	w.WriteHeader(code)
+	fmt.Fprintf(w, `{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": %q, "code": %d}`, reason, code)
+}
+
+func listKinds() map[string]string {
+	return map[string]string{
+		"secrets": "SecretList", "services": "ServiceList", "endpointslices": "EndpointSliceList", "ingresses": "IngressList",
+		"httpproxies": "HTTPProxyList", "tlscertificatedelegations": "TLSCertificateDelegationList",
+	}
+}
+
+func (r *recorder) note(a asked) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.asked[text(a.namespace, a.verb, a.group, a.resource, a.name)] = true
+	select {
+	case r.changed <- struct{}{}:
+	default:
+	}
+}
+
+// text leaves out a name where a rule has none: of objects of users, and of what is created.
+func text(namespace, verb, group, resource, name string) access {
+	if namespace != "projectcontour" {
+		namespace, name = "everywhere", ""
+	}
+	if verb == "create" {
+		name = ""
+	}
+	return strings.Join(strings.Fields(strings.Join([]string{namespace, verb, group, resource, name}, " ")), " ")
+}
+
+func (r *recorder) all() []access {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Sorted(maps.Keys(r.asked))
+}
+
+// until waits until the accesses have been seen, and returns all that were.
+func (r *recorder) until(ctx context.Context, want []access) []access {
+	for {
+		got := r.all()
+		if !slices.ContainsFunc(want, func(a access) bool { return !slices.Contains(got, a) }) {
+			return got
+		}
+		select {
+		case <-r.changed:
+		case <-ctx.Done():
+			return got
+		}
+	}
+}
+
+// serve runs the recorder and returns the path of a kubeconfig for it.
+func (r *recorder) serve(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(r)
+	t.Cleanup(s.Close)
+	t.Cleanup(s.CloseClientConnections)
+	k := clientcmdapi.NewConfig()
+	k.Clusters["a"] = &clientcmdapi.Cluster{Server: s.URL}
+	k.Contexts["a"] = &clientcmdapi.Context{Cluster: "a"}
+	k.CurrentContext = "a"
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := clientcmd.WriteToFile(*k, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// allowed is what the rules in a file of manifests/base allow.
+func allowed(t *testing.T, file string) []access {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "manifests", "base", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []access
+	for documents := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content))); ; {
+		document, err := documents.Read()
+		if errors.Is(err, io.EOF) {
+			slices.Sort(all)
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var role rbacv1.Role // a ClusterRole is one without a namespace
+		if err := yaml.UnmarshalStrict(document, &role); err != nil {
+			t.Fatal(err)
+		}
+		for _, rule := range role.Rules {
+			all = append(all, accesses(role.Namespace, rule)...)
+		}
+	}
+}
+
+func accesses(namespace string, rule rbacv1.PolicyRule) (all []access) {
+	names := rule.ResourceNames
+	if len(names) == 0 {
+		names = []string{""}
+	}
+	for _, verb := range rule.Verbs {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, name := range names {
+					all = append(all, text(namespace, verb, group, resource, name))
+				}
+			}
+		}
+	}
+	return all
+}
+
+func noEnv(string) string { return "" }
+
+func TestServeAsksWhatItsRulesAllow(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	r.lists["httpproxies"] = `{"metadata": {"name": "orphan", "namespace": "a", "uid": "1", "resourceVersion": "1"}, "spec": {}}`
+	r.lists["ingresses"] = `{"metadata": {"name": "mistaken", "namespace": "a", "uid": "2", "resourceVersion": "1"}, "spec": {"rules": [
+  {"host": "a.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "none", "port": {"number": 80}}}}]}}]}}`
+	want := allowed(t, "role.yaml")
+
+	f := &serveFlags{}
+	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	f.add(flags, noEnv)
+	if err := flags.Parse([]string{
+		"--kubeconfig=" + r.serve(t), "--insecure", "--xds-port=0", "--health-port=0", "--http-port=0", "--debug-http-port=0", "--ingress-status-address=192.0.2.1",
+		"--leader-election-lease-duration=3s", "--leader-election-renew-deadline=2s", "--leader-election-retry-period=100ms",
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	stop, end := context.WithCancel(ctx)
+	var log bytes.Buffer
+	ended := make(chan error, 1)
+	go func() { ended <- f.run(stop, slog.New(slog.NewTextHandler(&log, nil))) }()
+	r.until(ctx, want)
+	end()
+	if err := <-ended; err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if d := cmp.Diff(want, r.all()); d != "" {
+		t.Errorf("accesses (-allowed +asked):\n%s\n%s", d, &log)
+	}
+}
+
+func TestCertgenAsksWhatItsRulesAllow(t *testing.T) {
+	t.Parallel()
+	r := newRecorder()
+	r.exists["contourcert"], r.exists["envoycert"] = true, true
+	var out, errs bytes.Buffer
+	args := []string{"certgen", "--kube", "--overwrite", "--secrets-format=compact", "--namespace=projectcontour", "--kubeconfig=" + r.serve(t)}
+	if code := Main(args, Streams{Out: &out, Err: &errs, Env: noEnv}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &errs)
+	}
+	if d := cmp.Diff(allowed(t, "certgen-role.yaml"), r.all()); d != "" {
+		t.Errorf("accesses (-allowed +asked):\n%s", d)
+	}
+}

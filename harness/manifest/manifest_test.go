@@ -1,0 +1,278 @@
+//go:build local
+
+package manifest_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"contour.example/envoybootstrap"
+
+	"contour.example/harness/address"
+	"contour.example/harness/controller"
+	"contour.example/harness/envoy"
+	"contour.example/harness/kube"
+	"contour.example/harness/manifest"
+	"contour.example/harness/poll"
+	"contour.example/harness/traffic"
+)
+
+// Each kustomization is installed, is enough for the real controller to work with the rights that it gives, and leaves nothing.
+func TestManifests(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, kustomization := range []string{manifest.Base, manifest.EnvoyDeployment, manifest.WatchedNamespaces} {
+		t.Run(kustomization, func(t *testing.T) {
+			in := *w
+			in.T = t
+			in.lifeOf(kustomization)
+		})
+	}
+}
+
+func (w *world) lifeOf(kustomization string) {
+	before := w.everything()
+	objects, err := manifest.Objects(w.Context(), kustomization)
+	w.require(err)
+	first, err := manifest.Install(w.Context(), w.client, objects)
+	w.require(err)
+	second, err := manifest.Install(w.Context(), w.client, objects)
+	w.require(err)
+	if d := cmp.Diff(versions(first), versions(second)); d != "" {
+		w.Errorf("applying again changes (-first +second):\n%s", d)
+	}
+	w.admitsPods(objects)
+	w.controls(objects)
+
+	w.require(manifest.Uninstall(w.Context(), w.client, objects))
+	w.removeUserObjects()
+	w.endNamespace()
+	w.require(poll.Until(w.Context(), patience, "end of all objects", func(context.Context) (bool, string, error) {
+		d := cmp.Diff(before, w.everything())
+		return d == "", "objects (-before +after):\n" + d, nil
+	}))
+}
+
+func versions(objects []*kube.Object) map[string]string {
+	v := map[string]string{}
+	for _, o := range objects {
+		if o.GetKind() != "CustomResourceDefinition" { // the server writes their status in between
+			v[kube.RefTo(o).String()] = o.GetResourceVersion()
+		}
+	}
+	return v
+}
+
+// admitsPods makes, as a trial, a pod of each template in the namespace with its own pod security, and in one that is restricted.
+func (w *world) admitsPods(objects []*kube.Object) {
+	w.Helper()
+	var refused []string
+	for _, o := range objects {
+		template, ok, _ := unstructured.NestedMap(o.Object, "spec", "template")
+		if !ok {
+			continue
+		}
+		if err := w.tryPod(manifest.Namespace, template); err != nil {
+			w.Errorf("%s: %v", kube.RefTo(o), err)
+		}
+		if err := w.tryPod(restricted, template); err != nil {
+			if !strings.Contains(err.Error(), "hostPort") || strings.Count(err.Error(), "(") != 1 {
+				w.Errorf("%s: %v", kube.RefTo(o), err)
+			}
+			refused = append(refused, o.GetKind())
+		}
+	}
+	hasDaemonSet := slices.ContainsFunc(objects, func(o *kube.Object) bool { return o.GetKind() == "DaemonSet" })
+	if want := map[bool]string{true: "[DaemonSet]", false: "[]"}[hasDaemonSet]; fmt.Sprint(refused) != want {
+		w.Errorf("a restricted namespace refuses %v, want %s", refused, want)
+	}
+}
+
+func (w *world) tryPod(namespace string, template map[string]any) error {
+	pod := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]}}
+	pod = pod.DeepCopy()
+	pod.SetGenerateName("trial-")
+	pods := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "pods"}).Namespace(namespace)
+	_, err := pods.Create(w.Context(), pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	return err
+}
+
+const userObjects = `
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: moved, namespace: default}
+spec:
+  virtualhost: {fqdn: moved.example}
+  routes: [{requestRedirectPolicy: {hostname: new.example}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: mistaken, namespace: default}
+spec:
+  ingressClassName: contour
+  rules:
+  - host: mistaken.example
+    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: none, port: {number: 80}}}}]}
+`
+
+// controls runs certgen, the controller and an Envoy as the pods of the manifests would run, with the rights of their
+// service accounts, until a request is answered, statuses are written and an Event is.
+func (w *world) controls(objects []*kube.Object) {
+	w.Helper()
+	dir, err := os.MkdirTemp("", "manifest-") // short, for the path of Envoy's socket
+	w.require(err)
+	w.Cleanup(func() { _ = os.RemoveAll(dir) })
+	w.certgen(objects, dir)
+	ports, err := address.New()
+	w.require(err)
+	w.Cleanup(func() { _ = ports.Close() })
+	listeners, err := controller.ClaimListeners(ports)
+	w.require(err)
+
+	credentials := w.credentials(dir)
+	c, err := controller.Start(controller.Options{
+		Path: w.contour, Name: "contour", Dir: dir, Namespace: manifest.Namespace, Listeners: listeners, Credentials: credentials,
+		Kubeconfig: w.kubeconfigOf("contour", dir), Args: watchFlags(objects),
+	}, ports)
+	w.require(err)
+	w.Cleanup(func() { _ = c.Kill() })
+	w.require(c.Ready(w.Context()))
+	bootstrap := envoybootstrap.Default()
+	bootstrap.XDSPort, bootstrap.TLS = c.XDSPort, credentials.Envoy()
+	e, err := envoy.Start(w.Context(), envoy.Options{Dir: dir, XDS: bootstrap})
+	w.require(err)
+	w.Cleanup(func() { _ = e.Kill() })
+	w.require(e.Ready(w.Context()))
+
+	w.giveAddress("192.0.2.7")
+	_, err = w.client.ApplyYAML(w.Context(), "", userObjects)
+	w.require(err)
+	web := traffic.Client{HTTP: fmt.Sprintf("127.0.0.1:%d", listeners.HTTP)}
+	_, err = web.Until(w.Context(), patience, traffic.Request{Host: "moved.example"}, func(a traffic.Answer) string {
+		if a.Status != 302 {
+			return a.String()
+		}
+		return ""
+	})
+	w.require(err)
+	w.waitForField("projectcontour.io/v1", "HTTPProxy", "moved", "valid", "status", "currentStatus")
+	w.waitForField("projectcontour.io/v1", "HTTPProxy", "moved", "[map[ip:192.0.2.7]]", "status", "loadBalancer", "ingress")
+	w.waitForField("networking.k8s.io/v1", "Ingress", "mistaken", "[map[ip:192.0.2.7]]", "status", "loadBalancer", "ingress")
+	w.waitForEvent("mistaken")
+	w.drains(dir, listeners.Stats)
+	w.require(c.Stop(patience))
+	log, err := os.ReadFile(c.Log())
+	w.require(err)
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, "forbidden") || strings.Contains(line, "level=ERROR") {
+			w.Errorf("controller: %s", line)
+		}
+	}
+	w.require(e.Kill())
+}
+
+// drains runs the hook of the shutdown manager while somebody asks for statistics, who is no client to be waited for.
+func (w *world) drains(dir string, stats int) {
+	w.Helper()
+	scrape, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", stats))
+	w.require(err)
+	defer func() { _ = scrape.Close() }()
+	file := filepath.Join(dir, "ok")
+	out, err := exec.CommandContext(w.Context(), w.contour, "envoy", "shutdown",
+		"--admin-address="+envoy.AdminSocket(dir), "--ready-file="+file, "--check-interval=100ms", "--timeout=30s").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Envoy is drained") {
+		w.Errorf("shutdown: %v\n%s", err, out)
+	}
+	if _, err := os.Stat(file); err != nil {
+		w.Errorf("shutdown: %v", err)
+	}
+}
+
+// certgen runs the Job's command with the rights of its service account, twice: an upgrade replaces what is there.
+func (w *world) certgen(objects []*kube.Object, dir string) {
+	w.Helper()
+	i := slices.IndexFunc(objects, func(o *kube.Object) bool { return o.GetKind() == "Job" })
+	for range 2 {
+		args := []string{"--kubeconfig=" + w.kubeconfigOf("contour-certgen", dir)}
+		for _, arg := range containerArgs(w.T, objects[i]) {
+			if arg != "--incluster" {
+				args = append([]string{strings.ReplaceAll(arg, "$(CONTOUR_NAMESPACE)", manifest.Namespace)}, args...)
+			}
+		}
+		slices.SortStableFunc(args, func(a, b string) int { return strings.Count(b, "certgen") - strings.Count(a, "certgen") }) // the command first
+		out, err := exec.CommandContext(w.Context(), w.contour, args...).CombinedOutput()
+		if err != nil {
+			w.Fatalf("%v: %v\n%s", args, err, out)
+		}
+	}
+}
+
+func containerArgs(t *testing.T, o *kube.Object) []string {
+	t.Helper()
+	containers, _, err := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+	if err != nil || len(containers) == 0 {
+		t.Fatalf("%s: no containers: %v", kube.RefTo(o), err)
+	}
+	args, _, err := unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return args
+}
+
+// watchFlags are the arguments of the controller that do not depend on where it runs.
+func watchFlags(objects []*kube.Object) (flags []string) {
+	for _, o := range objects {
+		if o.GetKind() != "Deployment" || o.GetName() != "contour" {
+			continue
+		}
+		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
+		args, _, _ := unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
+		for _, arg := range args {
+			if strings.HasPrefix(arg, "--watch-namespaces=") {
+				flags = append(flags, arg)
+			}
+		}
+	}
+	return flags
+}
+
+// credentials are those that certgen made, as the pods mount them.
+func (w *world) credentials(dir string) *controller.Credentials {
+	w.Helper()
+	c := &controller.Credentials{}
+	for secret, files := range map[string]map[string]*string{
+		"contourcert": {"ca.crt": &c.CA, "tls.crt": &c.ServerCert, "tls.key": &c.ServerKey},
+		"envoycert":   {"tls.crt": &c.EnvoyCert, "tls.key": &c.EnvoyKey},
+	} {
+		o, err := w.client.Get(w.Context(), kube.Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, Namespace: manifest.Namespace, Name: secret})
+		w.require(err)
+		for key, path := range files {
+			encoded, _, _ := unstructured.NestedString(o.Object, "data", key)
+			content, err := base64.StdEncoding.DecodeString(encoded)
+			w.require(err)
+			*path = filepath.Join(dir, secret+"-"+key)
+			w.require(os.WriteFile(*path, content, 0o600))
+		}
+	}
+	return c
+}
+
+// removeUserObjects removes the Ingress; the HTTPProxy has ended with its kind.
+func (w *world) removeUserObjects() {
+	w.Helper()
+	w.require(w.client.Delete(w.Context(), kube.Ref{GroupVersionKind: schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}, Namespace: "default", Name: "mistaken"}))
+}

@@ -1,0 +1,454 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	psapi "k8s.io/pod-security-admission/api"
+	"k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+)
+
+// Every kustomization that can be applied, relative to manifests/.
+const (
+	base              = "base"
+	envoyDeployment   = "overlays/envoy-deployment"
+	watchedNamespaces = "overlays/watched-namespaces"
+)
+
+func kustomizations() []string { return []string{base, envoyDeployment, watchedNamespaces} }
+
+// object is a manifest, as text and loosely.
+type object struct {
+	unstructured.Unstructured
+	json []byte
+}
+
+func load(t *testing.T, kustomization string) []object {
+	t.Helper()
+	text, err := render(filepath.Join("..", "..", "manifests", filepath.FromSlash(kustomization)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []object
+	documents := utilyaml.NewDocumentDecoder(io.NopCloser(bytes.NewReader(text)))
+	buffer := make([]byte, len(text))
+	for {
+		n, err := documents.Read(buffer)
+		if errors.Is(err, io.EOF) {
+			return objects
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o object
+		if o.json, err = yaml.YAMLToJSON(buffer[:n]); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(o.json, &o.Object); err != nil {
+			t.Fatal(err)
+		}
+		objects = append(objects, o)
+	}
+}
+
+func (o object) id() string {
+	return strings.TrimPrefix(o.GetKind()+" "+o.GetNamespace()+"/"+o.GetName(), " ")
+}
+
+// typed is the objects of one kind, read strictly: an unknown field is an error.
+func typed[T any](t *testing.T, objects []object, kind string) []T {
+	t.Helper()
+	var all []T
+	for _, o := range objects {
+		if o.GetKind() != kind {
+			continue
+		}
+		var v T
+		d := json.NewDecoder(bytes.NewReader(o.json))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&v); err != nil {
+			t.Fatalf("%s: %v", o.id(), err)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+// workload is what runs pods.
+type workload struct {
+	name string
+	metav1.ObjectMeta
+	pod corev1.PodSpec
+}
+
+func workloads(t *testing.T, objects []object) []workload {
+	t.Helper()
+	var all []workload
+	add := func(kind, name string, selector *metav1.LabelSelector, p corev1.PodTemplateSpec) {
+		if selector != nil && !selects(t, selector, p.Labels) {
+			t.Errorf("%s %s does not select its own pods", kind, name)
+		}
+		all = append(all, workload{kind + " " + name, p.ObjectMeta, p.Spec})
+	}
+	for _, w := range typed[appsv1.Deployment](t, objects, "Deployment") {
+		add("Deployment", w.Name, w.Spec.Selector, w.Spec.Template)
+	}
+	for _, w := range typed[appsv1.DaemonSet](t, objects, "DaemonSet") {
+		add("DaemonSet", w.Name, w.Spec.Selector, w.Spec.Template)
+	}
+	for _, w := range typed[batchv1.Job](t, objects, "Job") {
+		add("Job", w.Name, nil, w.Spec.Template)
+	}
+	return all
+}
+
+func selects(t *testing.T, s *metav1.LabelSelector, l map[string]string) bool {
+	t.Helper()
+	selector, err := metav1.LabelSelectorAsSelector(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return selector.Matches(labels.Set(l))
+}
+
+func TestObjects(t *testing.T) {
+	t.Parallel()
+	for _, kustomization := range kustomizations() {
+		t.Run(kustomization, func(t *testing.T) {
+			t.Parallel()
+			var got []string
+			for _, o := range load(t, kustomization) {
+				got = append(got, o.id())
+				// kubectl apply keeps the object in an annotation, and annotations have 256 KiB.
+				if size := len(o.json); size > 250<<10 {
+					t.Errorf("%s has %d bytes, too many for kubectl apply", o.id(), size)
+				}
+				if o.GetLabels()["app.kubernetes.io/part-of"] != "contour" && o.GetKind() != "CustomResourceDefinition" {
+					t.Errorf("%s is not labelled as a part of contour", o.id())
+				}
+			}
+			want := wantObjects(kustomization)
+			slices.Sort(got)
+			slices.Sort(want)
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("objects (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func wantObjects(kustomization string) []string {
+	const ns = "projectcontour/"
+	all := []string{
+		"Namespace /projectcontour", "IngressClass /contour",
+		"ServiceAccount " + ns + "contour", "ServiceAccount " + ns + "contour-certgen", "ServiceAccount " + ns + "envoy",
+		"Role " + ns + "contour", "RoleBinding " + ns + "contour", "Role " + ns + "contour-certgen", "RoleBinding " + ns + "contour-certgen",
+		"NetworkPolicy " + ns + "contour", "NetworkPolicy " + ns + "contour-certgen", "NetworkPolicy " + ns + "envoy",
+		"Service " + ns + "contour", "Service " + ns + "envoy",
+		"Job " + ns + "contour-certgen-dev", "Deployment " + ns + "contour", "PodDisruptionBudget " + ns + "contour",
+	}
+	for _, crd := range []string{"contourconfigurations", "contourdeployments", "extensionservices", "httpproxies", "tlscertificatedelegations"} {
+		all = append(all, "CustomResourceDefinition /"+crd+".projectcontour.io")
+	}
+	cluster := []string{"ClusterRole /contour", "ClusterRoleBinding /contour"}
+	switch kustomization {
+	case base:
+		return append(append(all, cluster...), "DaemonSet "+ns+"envoy")
+	case envoyDeployment:
+		return append(append(all, cluster...), "Deployment "+ns+"envoy", "PodDisruptionBudget "+ns+"envoy")
+	default:
+		for _, watched := range []string{ns, "default/"} {
+			all = append(all, "Role "+watched+"contour-watch", "RoleBinding "+watched+"contour-watch")
+		}
+		return append(all, "DaemonSet "+ns+"envoy")
+	}
+}
+
+// What the pods are at odds with by the standard "restricted", and what the namespace says.
+func TestPodSecurity(t *testing.T) {
+	t.Parallel()
+	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hostPorts := map[string]string{"DaemonSet envoy": `hostPort (container "envoy" uses hostPorts 443, 80)`}
+	for kustomization, want := range map[string]struct {
+		enforce string
+		flaws   map[string]string
+	}{
+		base:              {"privileged", hostPorts},
+		envoyDeployment:   {"restricted", map[string]string{}},
+		watchedNamespaces: {"privileged", hostPorts},
+	} {
+		objects, got := load(t, kustomization), map[string]string{}
+		for _, w := range workloads(t, objects) {
+			r := policy.AggregateCheckResults(evaluator.EvaluatePod(psapi.LevelVersion{Level: psapi.LevelRestricted, Version: psapi.LatestVersion()}, &w.ObjectMeta, &w.pod))
+			if !r.Allowed {
+				got[w.name] = r.ForbiddenDetail()
+			}
+		}
+		if d := cmp.Diff(want.flaws, got); d != "" {
+			t.Errorf("%s: flaws (-want +got):\n%s", kustomization, d)
+		}
+		for _, ns := range typed[corev1.Namespace](t, objects, "Namespace") {
+			if got := ns.Labels["pod-security.kubernetes.io/enforce"]; got != want.enforce {
+				t.Errorf("%s: namespace enforces %q, want %q", kustomization, got, want.enforce)
+			}
+		}
+	}
+}
+
+// What "restricted" does not ask for.
+func TestContainers(t *testing.T) {
+	t.Parallel()
+	for _, kustomization := range kustomizations() {
+		for _, w := range workloads(t, load(t, kustomization)) {
+			for _, c := range slices.Concat(w.pod.InitContainers, w.pod.Containers) {
+				name := kustomization + ": " + w.name + ": " + c.Name
+				if !*c.SecurityContext.ReadOnlyRootFilesystem {
+					t.Errorf("%s: the root file system can be written", name)
+				}
+				if len(c.Resources.Requests) != 2 {
+					t.Errorf("%s: requests %v", name, c.Resources.Requests)
+				}
+				if c.ImagePullPolicy != corev1.PullIfNotPresent || !slices.Contains([]string{"contour.example/contour:dev", "docker.io/envoyproxy/envoy:v1.40.0"}, c.Image) {
+					t.Errorf("%s: image %s, pulled %s", name, c.Image, c.ImagePullPolicy)
+				}
+			}
+			if token := *w.pod.AutomountServiceAccountToken; token != (w.name != "DaemonSet envoy" && w.name != "Deployment envoy") {
+				t.Errorf("%s: %s has a token: %t", kustomization, w.name, token)
+			}
+		}
+	}
+}
+
+// The drain is over before the pod's time is.
+func TestDrainIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, kustomization := range kustomizations() {
+		for _, w := range workloads(t, load(t, kustomization)) {
+			if w.Labels["app"] != "envoy" {
+				continue
+			}
+			if w.pod.TerminationGracePeriodSeconds == nil || *w.pod.TerminationGracePeriodSeconds != 300 {
+				t.Errorf("%s: %s: grace %v", kustomization, w.name, w.pod.TerminationGracePeriodSeconds)
+			}
+			i := slices.IndexFunc(w.pod.Containers, func(c corev1.Container) bool { return c.Name == "shutdown-manager" })
+			manager := w.pod.Containers[i]
+			if hook := manager.Lifecycle.PreStop.Exec.Command; !slices.Contains(hook, "--timeout=280s") {
+				t.Errorf("%s: %s: hook %v", kustomization, w.name, hook)
+			}
+			if manager.LivenessProbe != nil {
+				t.Errorf("%s: %s: the shutdown manager has a liveness probe, whose failure would drain Envoy", kustomization, w.name)
+			}
+		}
+	}
+}
+
+// Whatever names or selects something finds it, in the same rendering.
+func TestReferences(t *testing.T) {
+	t.Parallel()
+	for _, kustomization := range kustomizations() {
+		t.Run(kustomization, func(t *testing.T) {
+			t.Parallel()
+			objects := load(t, kustomization)
+			ids := map[string]bool{"Secret contourcert": true, "Secret envoycert": true} // certgen makes these
+			for _, o := range objects {
+				ids[o.GetKind()+" "+o.GetName()] = true
+			}
+			pods := workloads(t, objects)
+			for _, w := range pods {
+				requireIDs(t, ids, w.name, "ServiceAccount "+w.pod.ServiceAccountName)
+				for _, v := range w.pod.Volumes {
+					if v.Secret != nil {
+						requireIDs(t, ids, w.name, "Secret "+v.Secret.SecretName)
+					}
+				}
+			}
+			for _, b := range slices.Concat(typed[rbacv1.RoleBinding](t, objects, "RoleBinding"), fromCluster(typed[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding"))) {
+				requireIDs(t, ids, "binding "+b.Name, b.RoleRef.Kind+" "+b.RoleRef.Name, "ServiceAccount "+b.Subjects[0].Name)
+				if b.Subjects[0].Namespace != "projectcontour" {
+					t.Errorf("binding %s/%s: subject in namespace %q", b.Namespace, b.Name, b.Subjects[0].Namespace)
+				}
+			}
+			for _, s := range typed[corev1.Service](t, objects, "Service") {
+				for _, p := range s.Spec.Ports {
+					requirePort(t, pods, "Service "+s.Name, metav1.LabelSelector{MatchLabels: s.Spec.Selector}, p.TargetPort.IntVal)
+				}
+			}
+			for _, n := range typed[networkingv1.NetworkPolicy](t, objects, "NetworkPolicy") {
+				requirePort(t, pods, "NetworkPolicy "+n.Name, n.Spec.PodSelector, 0)
+				for _, rule := range n.Spec.Ingress {
+					for _, p := range rule.Ports {
+						requirePort(t, pods, "NetworkPolicy "+n.Name, n.Spec.PodSelector, p.Port.IntVal)
+					}
+				}
+			}
+			for _, b := range typed[policyv1.PodDisruptionBudget](t, objects, "PodDisruptionBudget") {
+				requirePort(t, pods, "PodDisruptionBudget "+b.Name, *b.Spec.Selector, 0)
+			}
+		})
+	}
+}
+
+func fromCluster(all []rbacv1.ClusterRoleBinding) (bindings []rbacv1.RoleBinding) {
+	for _, b := range all {
+		bindings = append(bindings, rbacv1.RoleBinding{ObjectMeta: b.ObjectMeta, RoleRef: b.RoleRef, Subjects: b.Subjects})
+	}
+	return bindings
+}
+
+func requireIDs(t *testing.T, ids map[string]bool, who string, wanted ...string) {
+	t.Helper()
+	for _, id := range wanted {
+		if !ids[id] {
+			t.Errorf("%s refers to %s, which is not there", who, id)
+		}
+	}
+}
+
+// requirePort requires pods that are selected and have the port, if it is not 0.
+func requirePort(t *testing.T, pods []workload, who string, s metav1.LabelSelector, port int32) {
+	t.Helper()
+	for _, w := range pods {
+		if !selects(t, &s, w.Labels) {
+			continue
+		}
+		for _, c := range w.pod.Containers {
+			if port == 0 || slices.ContainsFunc(c.Ports, func(p corev1.ContainerPort) bool { return p.ContainerPort == port }) {
+				return
+			}
+		}
+	}
+	t.Errorf("%s selects no pod with port %d", who, port)
+}
+
+// The Job's name has the version of its image, for it cannot be changed.
+func TestCertgenIsNamedByVersion(t *testing.T) {
+	t.Parallel()
+	for _, j := range typed[batchv1.Job](t, load(t, base), "Job") {
+		image := j.Spec.Template.Spec.Containers[0].Image
+		tag := image[strings.LastIndex(image, ":")+1:]
+		if want := "contour-certgen-" + strings.ReplaceAll(tag, ".", "-"); j.Name != want {
+			t.Errorf("Job %s runs %s, want it to be called %s", j.Name, image, want)
+		}
+	}
+}
+
+// A kustomization of the user's own changes image and Job as docs/install.md says.
+func TestImageOfOnesOwn(t *testing.T) {
+	t.Parallel()
+	guide, err := os.ReadFile("../../docs/install.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(guide), "    apiVersion: kustomize")
+	text, _, _ = strings.Cut("    apiVersion: kustomize"+text, "\n\n")
+	dir := t.TempDir()
+	here, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	repository, err := filepath.Rel(dir, here)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\n    ", "\n"), "<this repository>", repository)
+	if err := os.WriteFile(filepath.Join(dir, "kustomization.yaml"), []byte(strings.TrimSpace(text)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rendered, err := render(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, n := range map[string]int{"image: registry.example.com/contour:v0.1.0": 4, "contour.example/contour": 0, "name: contour-certgen-v0-1-0": 1, "certgen-dev": 0} {
+		if got := strings.Count(string(rendered), want); got != n {
+			t.Errorf("%q is there %d times, want %d", want, got, n)
+		}
+	}
+}
+
+// The overlay gives the rules of the ClusterRole in its namespaces, and the controller watches just those.
+func TestWatchedNamespaces(t *testing.T) {
+	t.Parallel()
+	objects := load(t, watchedNamespaces)
+	want := typed[rbacv1.ClusterRole](t, load(t, base), "ClusterRole")[0].Rules
+	var namespaces []string
+	for _, r := range typed[rbacv1.Role](t, objects, "Role") {
+		if r.Name != "contour-watch" {
+			continue
+		}
+		namespaces = append(namespaces, r.Namespace)
+		if d := cmp.Diff(want, r.Rules); d != "" {
+			t.Errorf("rules in %s (-want +got):\n%s", r.Namespace, d)
+		}
+	}
+	slices.Sort(namespaces)
+	for _, w := range workloads(t, objects) {
+		if w.name != "Deployment contour" {
+			continue
+		}
+		flag := w.pod.Containers[0].Args[len(w.pod.Containers[0].Args)-1]
+		watched := strings.Split(strings.TrimPrefix(flag, "--watch-namespaces="), ",")
+		slices.Sort(watched)
+		if d := cmp.Diff(namespaces, watched); d != "" {
+			t.Errorf("%s (-roles +watched):\n%s", flag, d)
+		}
+	}
+}
+
+// Every generated CustomResourceDefinition is in the kustomization.
+func TestAllCRDs(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../manifests/crds/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, o := range load(t, base) {
+		if o.GetKind() == "CustomResourceDefinition" {
+			n++
+		}
+	}
+	if n != len(files) || n == 0 {
+		t.Errorf("%d CRDs are rendered, %d files exist", n, len(files))
+	}
+}
+
+func TestInNamespace(t *testing.T) {
+	t.Parallel()
+	const rules = "---\nkind: %s\nmetadata:\n  name: a\nrules:\n- b\n---\nkind: Role\nmetadata:\n  name: a\n"
+	got, err := inNamespace([]byte(strings.Replace(rules, "%s", "ClusterRole", 1)), "a")
+	if want := "---\nkind: Role\nmetadata:\n  name: a-watch\nrules:\n- b\n"; err != nil || string(got) != want {
+		t.Errorf("got %q, %v, want %q", got, err, want)
+	}
+	if got, err := inNamespace([]byte(strings.Replace(rules, "%s", "Role", 1)), "a"); err == nil {
+		t.Errorf("without ClusterRole: got %q", got)
+	}
+}
+
+func TestRenderErrors(t *testing.T) {
+	t.Parallel()
+	if _, err := render(t.TempDir()); err == nil || !strings.Contains(err.Error(), "kustomization") {
+		t.Errorf("a directory without kustomization: %v", err)
+	}
+}

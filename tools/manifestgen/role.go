@@ -1,0 +1,79 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// role is rules of access that stand as markers in a Go package.
+type role struct {
+	name string // of the Role, or of the ClusterRole and the Role
+	pkg  string // below contour/
+	file string // below manifests/
+	// watched is the file, below manifests/, of the ClusterRole as a Role for single namespaces; empty if there is none.
+	watched string
+}
+
+func roles() []role {
+	return []role{
+		{"contour", "internal/app", "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml"},
+		{"contour-certgen", "internal/certs", "base/certgen-role.yaml", ""},
+	}
+}
+
+// generate runs controller-gen on the package and writes the files.
+func (r role) generate(root string) error {
+	rules, err := r.rules(root)
+	if err != nil {
+		return err
+	}
+	if err := r.write(root, r.file, rules); err != nil || r.watched == "" {
+		return err
+	}
+	watched, err := inNamespace(rules, r.name)
+	if err != nil {
+		return err
+	}
+	return r.write(root, r.watched, watched)
+}
+
+// rules is YAML with a ClusterRole and a Role, or one of them.
+func (r role) rules(root string) ([]byte, error) {
+	cmd := exec.Command("go", "tool", "-modfile="+filepath.Join(root, "tools", "go.mod"), "controller-gen",
+		"rbac:roleName="+r.name, "paths=./"+r.pkg, "output:rbac:stdout")
+	cmd.Dir = filepath.Join(root, "contour")
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	cmd.Stderr = os.Stderr
+	text, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("controller-gen: %w", err)
+	}
+	if len(text) == 0 {
+		return nil, fmt.Errorf("controller-gen: no markers in %s", r.pkg)
+	}
+	return text, nil
+}
+
+func (r role) write(root, file string, text []byte) error {
+	header := fmt.Sprintf("# Generated from the markers in contour/%s by make fix-generate.\n", r.pkg)
+	if err := os.WriteFile(filepath.Join(root, "manifests", filepath.FromSlash(file)), append([]byte(header), text...), 0o644); err != nil {
+		return fmt.Errorf("write rules: %w", err)
+	}
+	return nil
+}
+
+// inNamespace is the ClusterRole of that name as a Role, called <name>-watch, without namespace. The Role that may be
+// there too is left out: it is about the controller's own namespace.
+func inNamespace(rules []byte, name string) ([]byte, error) {
+	for document := range bytes.SplitSeq(rules, []byte("---\n")) {
+		head := "kind: ClusterRole\nmetadata:\n  name: " + name + "\n"
+		if bytes.Contains(document, []byte(head)) {
+			document = bytes.Replace(document, []byte(head), []byte("kind: Role\nmetadata:\n  name: "+name+"-watch\n"), 1)
+			return append([]byte("---\n"), document...), nil
+		}
+	}
+	return nil, fmt.Errorf("rules: no ClusterRole %s", name)
+}
