@@ -17,21 +17,34 @@ import (
 	"strings"
 )
 
-// Get returns the path of envoy, etcd or kube-apiserver.
+// Get returns the path of a program that tools/cmd/assets knows, for example envoy.
 func Get(ctx context.Context, name string) (string, error) {
-	root, err := Root()
+	paths, err := All(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	tools := filepath.Join(root, "tools")
+	return paths[0], nil
+}
+
+// All returns the paths of programs, in the order of their names.
+func All(ctx context.Context, names ...string) ([]string, error) {
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	what := strings.Join(names, ", ")
 	var out bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", "run", "./cmd/assets", "-root", root, name)
-	cmd.Dir, cmd.Stdout, cmd.Stderr = tools, &out, os.Stderr
+	cmd := exec.CommandContext(ctx, "go", append([]string{"run", "./cmd/assets", "-root", root}, names...)...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(root, "tools"), &out, os.Stderr
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("provide %s: %w", name, err)
+		return nil, fmt.Errorf("provide %s: %w", what, err)
 	}
-	return strings.TrimSpace(out.String()), nil
+	paths := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(paths) != len(names) {
+		return nil, fmt.Errorf("provide %s: got %d paths", what, len(paths))
+	}
+	return paths, nil
 }
 
 // Contour returns the path of the contour command: $CONTOUR, or else dir/contour, which it builds.

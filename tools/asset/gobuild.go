@@ -25,29 +25,37 @@ const (
 func Etcd(root string) (Asset, error) {
 	return program{
 		name: "etcd", version: etcdVersion,
-		hint:   "building, about a minute on 2 cores",
-		module: filepath.Join(root, "tools", "etcd"),
-		target: "go.etcd.io/etcd/server/v3",
+		hint:        "building, about a minute on 2 cores",
+		module:      filepath.Join(root, "tools", "etcd"),
+		target:      "go.etcd.io/etcd/server/v3",
+		kubebuilder: true,
 	}.asset()
 }
 
 // KubeAPIServer is $KUBEBUILDER_ASSETS/kube-apiserver, or else built from
 // tools/k8s. root is the repository's root.
 func KubeAPIServer(root string) (Asset, error) {
+	return program{
+		name: "kube-apiserver", version: kubernetesVersion,
+		hint:        "building, about 6 minutes on 2 cores",
+		module:      filepath.Join(root, "tools", "k8s"),
+		target:      "k8s.io/kubernetes/cmd/kube-apiserver",
+		variables:   kubernetesVariables(),
+		kubebuilder: true,
+	}.asset()
+}
+
+// kubernetesVariables are what Kubernetes programs say about their version;
+// kubeadm derives image names from it.
+func kubernetesVariables() []string {
 	major, rest, _ := strings.Cut(kubernetesVersion, ".")
 	minor, _, _ := strings.Cut(rest, ".")
 	const version = "k8s.io/component-base/version."
-	return program{
-		name: "kube-apiserver", version: kubernetesVersion,
-		hint:   "building, about 6 minutes on 2 cores",
-		module: filepath.Join(root, "tools", "k8s"),
-		target: "k8s.io/kubernetes/cmd/kube-apiserver",
-		variables: []string{
-			version + "gitVersion=v" + kubernetesVersion,
-			version + "gitMajor=" + major,
-			version + "gitMinor=" + minor,
-		},
-	}.asset()
+	return []string{
+		version + "gitVersion=v" + kubernetesVersion,
+		version + "gitMajor=" + major,
+		version + "gitMinor=" + minor,
+	}
 }
 
 // program is a main package of the dependencies of a wrapper module.
@@ -56,11 +64,13 @@ type program struct {
 	module              string   // directory of the wrapper module
 	target              string   // import path of the main package
 	variables           []string // importpath.name=value, set by the linker
+	tags                string   // build tags, separated by commas
+	kubebuilder         bool     // is in $KUBEBUILDER_ASSETS where that is set
 }
 
 func (b program) asset() (Asset, error) {
 	a := Asset{Name: b.name, Version: b.version, Hint: b.hint, produce: b.build}
-	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" {
+	if dir := os.Getenv("KUBEBUILDER_ASSETS"); dir != "" && b.kubebuilder {
 		var err error
 		a.override, err = given("KUBEBUILDER_ASSETS", filepath.Join(dir, b.name))
 		return a, err
@@ -98,7 +108,11 @@ func (b program) flags() []string {
 	for _, v := range b.variables {
 		link += " -X " + v
 	}
-	return []string{"-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags=" + link}
+	flags := []string{"-trimpath", "-buildvcs=false", "-mod=readonly", "-ldflags=" + link}
+	if b.tags != "" {
+		flags = append(flags, "-tags="+b.tags)
+	}
+	return flags
 }
 
 // build compiles at the lowest priority and counts packages for the progress.

@@ -75,12 +75,33 @@ func TestWrapperModulesPinTheVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for module, want := range map[string]string{
-		"k8s":  "k8s.io/kubernetes v" + kubernetesVersion + " ",
-		"etcd": "go.etcd.io/etcd/server/v3 v" + etcdVersion + " ",
+		"k8s":           "k8s.io/kubernetes v" + kubernetesVersion + " ",
+		"kubernetes":    "k8s.io/kubernetes v" + kubernetesVersion + " ",
+		"etcd":          "go.etcd.io/etcd/server/v3 v" + etcdVersion + " ",
+		"containerd":    "github.com/containerd/containerd/v2 v" + containerdVersion + " ",
+		"cni":           "github.com/containernetworking/plugins v" + cniVersion + " ",
+		"coredns":       "github.com/coredns/coredns v" + corednsVersion + " ",
+		"cloudprovider": "sigs.k8s.io/cloud-provider-kind v" + cloudProviderVersion + " ",
 	} {
 		if got := read(t, filepath.Join(root, "tools", module, "go.mod")); !strings.Contains(got, want) {
 			t.Errorf("tools/%s/go.mod does not require %q", module, want)
 		}
+	}
+}
+
+func TestEveryNodeProgramIsAToolOfItsModule(t *testing.T) {
+	t.Parallel()
+	root, err := Root(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, p := range nodePrograms() {
+		if got := read(t, filepath.Join(root, "tools", p.module, "go.mod")); !strings.Contains(got, p.target+"\n") {
+			t.Errorf("%s: tools/%s/go.mod has no tool %s", name, p.module, p.target)
+		}
+	}
+	if _, ok, err := NodeProgram(root, "no-such-program"); ok || err != nil {
+		t.Errorf("an unknown program: %v, %v", ok, err)
 	}
 }
 

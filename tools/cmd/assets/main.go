@@ -1,7 +1,10 @@
 // Command assets makes sure that the programs that tests and demos run are in
 // the user's cache, and prints their paths, one a line.
 //
-//	assets [-root DIR] [-dir DIR] envoy|etcd|kube-apiserver|all ...
+//	assets [-root DIR] [-dir DIR] envoy|etcd|kube-apiserver|all|node ...
+//
+// "all" is what the tests on this machine need; "node" is every other program of a
+// cluster node. A program of a node may also be named by itself.
 //
 // Paths go to standard output, progress to standard error. It uses $ENVOY and
 // $KUBEBUILDER_ASSETS instead of its own where they are set, and keeps the cache in
@@ -16,6 +19,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"contour.example/tools/asset"
@@ -37,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := flags.String("root", ".", "a `directory` in the repository")
 	dir := flags.String("dir", "", "the cache `directory` (default $CONTOUR_CACHE, or else the user's)")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: assets [flags] envoy|etcd|kube-apiserver|all ...")
+		fmt.Fprintln(stderr, "usage: assets [flags] envoy|etcd|kube-apiserver|all|node|PROGRAM ...")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -75,11 +79,14 @@ func openCache(dir string, log io.Writer) (asset.Cache, error) {
 func expand(names []string) []string {
 	var all []string
 	for _, name := range names {
-		if name == "all" {
+		switch name {
+		case "all":
 			all = append(all, "envoy", "etcd", "kube-apiserver")
-			continue
+		case "node":
+			all = append(all, asset.NodePrograms()...)
+		default:
+			all = append(all, name)
 		}
-		all = append(all, name)
 	}
 	return all
 }
@@ -112,7 +119,12 @@ func named(root, name string) (asset.Asset, error) {
 		return asset.Etcd(root)
 	case "kube-apiserver":
 		return asset.KubeAPIServer(root)
-	default:
-		return asset.Asset{}, fmt.Errorf("%q: want envoy, etcd, kube-apiserver or all", name)
+	case "cloud-provider-kind":
+		return asset.CloudProvider(root)
 	}
+	a, ok, err := asset.NodeProgram(root, name)
+	if !ok {
+		return a, fmt.Errorf("%q: want envoy, etcd, kube-apiserver, cloud-provider-kind, node, all, or one of %s", name, strings.Join(asset.NodePrograms(), ", "))
+	}
+	return a, err
 }

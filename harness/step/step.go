@@ -1,0 +1,42 @@
+// Package step tells a person how long each part of something long takes.
+//
+// In goes a writer and, for each step, its name and what to do; out comes a line
+// when the step has ended, with its seconds. A step that fails is named in its error
+// and in its line. Nothing is buffered: a line is there as soon as the step has ended.
+package step
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Log prints steps. The zero value prints nothing.
+type Log struct {
+	// W gets the lines; nil for nobody.
+	W io.Writer
+}
+
+// Run does one step. A step is not begun when ctx is done.
+func (l Log) Run(ctx context.Context, name string, do func(context.Context) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s: %w", name, context.Cause(ctx))
+	}
+	start := time.Now()
+	err := do(ctx)
+	result := ""
+	if err != nil {
+		result = "  failed"
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	l.Say("%-52s %6.1f s%s", name, time.Since(start).Seconds(), result)
+	return err
+}
+
+// Say prints a line.
+func (l Log) Say(format string, args ...any) {
+	if l.W != nil {
+		fmt.Fprintf(l.W, format+"\n", args...)
+	}
+}

@@ -1,0 +1,215 @@
+// Package supply gets the images that a cluster needs, from a registry or made here.
+//
+// In goes an image's name; out comes an archive that an engine loads and a node
+// imports. A published image is pulled where its registry has it, and else made by
+// packages image and node; our own images are always made. What was decided for which
+// image, why, and how long it took is printed.
+package supply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"contour.example/harness/asset"
+	"contour.example/harness/debian"
+	"contour.example/harness/docker"
+	"contour.example/harness/image"
+	"contour.example/harness/node"
+	"contour.example/harness/step"
+)
+
+// Node is the published node image: the default of the module sigs.k8s.io/kind that is
+// used here, without its digest, which no image made here could have.
+const Node = "docker.io/kindest/node:v1.37.0"
+
+// ErrMissing is the error for an image that no registry has and nobody here can make.
+var ErrMissing = errors.New("image missing: no registry has it, and it is none of ours")
+
+// Builder makes images.
+type Builder struct {
+	// Cache is a directory for what can be used again; Root the repository's root.
+	Cache, Root string
+	// Binaries is a directory for binaries of this repository, which images are read from.
+	Binaries string
+	Log      step.Log
+}
+
+// Build makes the image ref for an architecture. A node image gets another name, which has the key of
+// its inputs: name is what the image is called.
+func (b Builder) Build(ctx context.Context, ref, arch string) (name string, img v1.Image, err error) {
+	if own, ok := image.Own(ref); ok {
+		img, err = b.static(ctx, own, arch)
+		return ref, img, err
+	}
+	switch ref {
+	case image.EnvoyName:
+		img, err = b.envoy(ctx, arch, image.Envoy)
+	case image.LoadBalancerName:
+		img, err = b.envoy(ctx, arch, image.LoadBalancer)
+	case Node:
+		return b.node(ctx)
+	default:
+		err = fmt.Errorf("%s: %w", ref, ErrMissing)
+	}
+	return ref, img, err
+}
+
+func (b Builder) static(ctx context.Context, s image.Static, arch string) (v1.Image, error) {
+	return s.Image(ctx, b.Root, b.Binaries, arch)
+}
+
+func (b Builder) envoy(ctx context.Context, arch string, pack func(arch, binary, tree string) (v1.Image, error)) (v1.Image, error) {
+	binary, err := asset.Get(ctx, "envoy")
+	if err != nil {
+		return nil, err
+	}
+	tree, err := debian.Tree(ctx, b.Cache, b.Log)
+	if err != nil {
+		return nil, err
+	}
+	return pack(arch, binary, tree)
+}
+
+func (b Builder) node(ctx context.Context) (string, v1.Image, error) {
+	parts, err := node.Builder{Cache: b.Cache, Root: b.Root, Log: b.Log}.Prepare(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	img, err := parts.Image(ctx)
+	return parts.Name, img, err
+}
+
+// Source supplies images to an engine and to nodes.
+type Source struct {
+	Builder
+	Engine  *docker.Engine
+	Decider image.Decider
+}
+
+// Node makes sure that the engine has a node image, and returns its name and whether
+// it was built here, so that it has no CNI daemon.
+func (s Source) Node(ctx context.Context) (name string, built bool, err error) {
+	d, err := s.decide(ctx, Node)
+	if err != nil {
+		return "", false, err
+	}
+	if d.Pull {
+		return Node, false, s.pull(ctx, Node)
+	}
+	parts, err := node.Builder{Cache: s.Cache, Root: s.Root, Log: s.Log}.Prepare(ctx)
+	if err != nil {
+		return "", true, err
+	}
+	if s.Engine.Has(ctx, parts.Name) {
+		return parts.Name, true, nil
+	}
+	return parts.Name, true, s.Log.Run(ctx, "load the node image", func(ctx context.Context) error {
+		img, err := parts.Image(ctx)
+		if err != nil {
+			return err
+		}
+		if err := s.Engine.Load(ctx, func(w io.Writer) error { return image.WriteArchive(w, parts.Name, img) }); err != nil {
+			return err
+		}
+		return s.forgetOthers(ctx, parts.Name)
+	})
+}
+
+// forgetOthers removes node images made of other inputs, unless a cluster has them.
+func (s Source) forgetOthers(ctx context.Context, name string) error {
+	repository, _, _ := strings.Cut(name, ":")
+	all, err := s.Engine.Output(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository)
+	if err != nil {
+		return err
+	}
+	for _, other := range strings.Fields(all) {
+		if other != name {
+			_, _ = s.Engine.Output(ctx, "image", "rm", other) // one that is in use stays
+		}
+	}
+	return nil
+}
+
+// Ready makes sure that the engine has the image, under its name.
+func (s Source) Ready(ctx context.Context, ref string) error {
+	d, err := s.decide(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if d.Pull {
+		return s.pull(ctx, ref)
+	}
+	return s.Log.Run(ctx, "make "+ref, func(ctx context.Context) error {
+		_, img, err := s.Build(ctx, ref, runtime.GOARCH)
+		if err != nil {
+			return err
+		}
+		return s.Engine.Load(ctx, func(w io.Writer) error { return image.WriteArchive(w, ref, img) })
+	})
+}
+
+// Archive writes the image to a file in dir, and returns its path.
+func (s Source) Archive(ctx context.Context, ref, dir string) (path string, err error) {
+	s.Binaries = filepath.Join(dir, "binaries")
+	d, err := s.decide(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	if d.Pull {
+		if err := s.pull(ctx, ref); err != nil {
+			return "", err
+		}
+	}
+	path = filepath.Join(dir, strings.NewReplacer("/", "_", ":", "_").Replace(ref)+".tar")
+	file, err := os.Create(path)
+	if err != nil {
+		return "", fmt.Errorf("archive: %w", err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if d.Pull {
+		return path, s.Engine.Save(ctx, file, ref)
+	}
+	return path, s.Log.Run(ctx, "make "+ref, func(ctx context.Context) error {
+		_, img, err := s.Build(ctx, ref, runtime.GOARCH)
+		if err != nil {
+			return err
+		}
+		return image.WriteArchive(file, ref, img)
+	})
+}
+
+func (s Source) pull(ctx context.Context, ref string) error {
+	if s.Engine.Has(ctx, ref) {
+		return nil
+	}
+	return s.Log.Run(ctx, "pull "+ref, func(ctx context.Context) error { return s.Engine.Pull(ctx, ref) })
+}
+
+// decide is about published images; ours are made, as the sources may have changed.
+func (s Source) decide(ctx context.Context, ref string) (image.Decision, error) {
+	if _, own := image.Own(ref); own {
+		return image.Decision{}, nil
+	}
+	if s.Decider.Policy != image.Build && s.Engine.Has(ctx, ref) {
+		s.Log.Say("use %s: the engine has it", ref)
+		return image.Decision{Pull: true}, nil
+	}
+	d, err := s.Decider.Decide(ctx, ref)
+	if err != nil {
+		return d, err
+	}
+	verb := "make"
+	if d.Pull {
+		verb = "pull"
+	}
+	s.Log.Say("%s %s: %s", verb, ref, d.Reason)
+	return d, nil
+}
