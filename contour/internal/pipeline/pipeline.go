@@ -112,8 +112,7 @@ func (p *Pipeline) settle() Result {
 	if p.expire(p.Compile.Ref.Renewed()) {
 		p.engine.Run()
 	}
-	if p.Translate.Reshard(p.Store.Configured().RouteTableHosts) {
-		p.log.Info("plain hosts are divided anew", "route_tables", p.Translate.Shards())
+	if p.reshard() {
 		p.engine.Run()
 	}
 	set, removed := p.Translate.Changes()
@@ -128,6 +127,15 @@ func (p *Pipeline) settle() Result {
 		Hosts:       p.Compile.VirtualHosts.Changes(),
 		Statuses:    p.Status.Desired.Changes(),
 	}
+}
+
+// reshard divides the plain hosts anew if it is time to, and reports whether that is news.
+func (p *Pipeline) reshard() bool {
+	news := p.Translate.Reshard(p.Store.Configured().RouteTableHosts, p.now())
+	if news {
+		p.log.Info("plain hosts are divided anew", "route_tables", p.Translate.Shards())
+	}
+	return news
 }
 
 // expire notes which of the certificates are past their end date, and reports whether that is news.
@@ -190,13 +198,14 @@ func describe(r table.Rejection) string {
 	return r.Ref.Type.String() + " resource " + r.Ref.Name + ", part " + r.Part
 }
 
-// expiryPeriod is how often the end dates of all certificates are looked at.
-const expiryPeriod = time.Minute
+// period is how often is looked at what changes with time: the end dates of all certificates, and whether fewer route
+// tables are enough.
+const period = time.Minute
 
 // Run takes batches until the context ends or the channel is closed, and hands every Result to done.
 // rejected tells, by a value, that the table's rejections have changed.
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
-	tick := time.NewTicker(expiryPeriod)
+	tick := time.NewTicker(period)
 	defer tick.Stop()
 	for {
 		select {
@@ -212,7 +221,7 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 		case f := <-p.inspect:
 			f()
 		case <-tick.C:
-			if p.expire(p.Compile.Ref.Expiries()) {
+			if expired := p.expire(p.Compile.Ref.Expiries()); p.reshard() || expired {
 				done(p.settle())
 			}
 		}

@@ -115,18 +115,18 @@ function envoy_on_request(request)
 end
 `
 
-// scope leads from the shard's name to its table.
-func scope(s shard) *table.Resource {
+// scope leads from a name to the route table of that name; needs is what else must be there.
+func scope(name string, needs ...table.Ref) *table.Resource {
 	e := &encoder{}
 	body := e.bytes(&routev3.ScopedRouteConfiguration{
-		Name:                   s.name(),
-		RouteConfigurationName: s.name(),
+		Name:                   name,
+		RouteConfigurationName: name,
 		Key: &routev3.ScopedRouteConfiguration_Key{Fragments: []*routev3.ScopedRouteConfiguration_Key_Fragment{{
-			Type: &routev3.ScopedRouteConfiguration_Key_Fragment_StringKey{StringKey: s.name()},
+			Type: &routev3.ScopedRouteConfiguration_Key_Fragment_StringKey{StringKey: name},
 		}}},
 	})
 	return &table.Resource{
-		Ref: table.Ref{Type: table.Scope, Name: s.name()}, Body: body,
-		Needs: []table.Ref{{Type: table.Route, Name: s.name()}}, Invalid: e.invalid(),
+		Ref: table.Ref{Type: table.Scope, Name: name}, Body: body,
+		Needs: append(needs, table.Ref{Type: table.Route, Name: name}), Invalid: e.invalid(),
 	}
 }

@@ -6,7 +6,6 @@ import (
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	mapperv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/cert_mappers/sni/v3"
 	selectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/cert_selectors/on_demand_secret/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -74,18 +73,9 @@ func onDemandTLS(e *encoder, cfg config.Config) *corev3.TransportSocket {
 
 // hostScope leads to the route table of a host the requests on connections that were opened for it.
 func hostScope(v *ir.VirtualHost) *table.Resource {
-	e := &encoder{}
-	name := routeTable(v.Key)
-	body := e.bytes(&routev3.ScopedRouteConfiguration{
-		Name: name, RouteConfigurationName: name,
-		Key: &routev3.ScopedRouteConfiguration_Key{Fragments: []*routev3.ScopedRouteConfiguration_Key_Fragment{{
-			Type: &routev3.ScopedRouteConfiguration_Key_Fragment_StringKey{StringKey: name},
-		}}},
-	})
-	return &table.Resource{
-		Ref: table.Ref{Type: table.Scope, Name: name}, Body: body, Origins: v.Origins, Invalid: e.invalid(),
-		Needs: []table.Ref{{Type: table.Secret, Name: v.Key.Hostname}, {Type: table.Route, Name: name}},
-	}
+	r := scope(routeTable(v.Key), table.Ref{Type: table.Secret, Name: v.Key.Hostname})
+	r.Origins = v.Origins
+	return r
 }
 
 // addOnDemand makes the scopes of the hosts that can share a filter chain.

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"slices"
+	"time"
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/memo"
@@ -15,6 +16,8 @@ type routeTables struct {
 	tls    *memo.Index[string, ir.HostKey] // by route table
 	slots  *memo.Index[int, ir.HostKey]    // plain hosts
 	shards *memo.Input[struct{}, int]
+
+	division division
 
 	plain  *memo.Table[shard, *table.Resource]
 	scopes *memo.Table[shard, *table.Resource]
@@ -36,13 +39,14 @@ func (t *Tables) addRoutes() {
 		return []int{slotOf(v.Key.Hostname)}
 	})
 	rt.shards = memo.NewInput[struct{}, int](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
-	rt.shards.Set(struct{}{}, 1)
+	rt.division = division{shards: 1}
+	rt.shards.Set(struct{}{}, rt.division.shards)
 	rt.hosts = hostTable(t, "translate/virtual hosts", equalHostRoutes, func(_ *memo.Reader, v *ir.VirtualHost) hostRoutes { return virtualHost(v) })
 	memo.Drive(rt.tls, resources(t, "translate/TLS routes", func(r *memo.Reader, name string) *table.Resource {
 		return routeConfiguration(name, shareHosts(gather(r, rt.hosts, rt.tls.Get(r, name))))
 	}))
 	rt.plain = resources(t, "translate/plain routes", rt.plainTable)
-	rt.scopes = resources(t, "translate/scopes", func(_ *memo.Reader, s shard) *table.Resource { return scope(s) })
+	rt.scopes = resources(t, "translate/scopes", func(_ *memo.Reader, s shard) *table.Resource { return scope(s.name()) })
 	rt.demand(shard{})
 }
 
@@ -62,25 +66,23 @@ func (rt *routeTables) plainTable(r *memo.Reader, s shard) *table.Resource {
 }
 
 // Reshard divides the hosts of the plain listener as their number asks for, with a single route table for up to limit
-// of them. It reports whether that changed anything; then the engine has to run again.
-func (t *Tables) Reshard(limit int) bool {
+// of them. It reports whether that changed anything; then the engine has to run again. Call it after each run, and now
+// and then without one: fewer shards come late.
+func (t *Tables) Reshard(limit int, now time.Time) bool {
 	rt := &t.routes
-	now, wildcards := t.Shards(), rt.slots.Count(everySlot)
-	next := nextShardCount(now, rt.slots.Pairs()-wildcards, wildcards, limit)
-	if next == now {
+	before, wildcards := rt.division.shards, rt.slots.Count(everySlot)
+	rt.division = rt.division.next(rt.slots.Pairs()-wildcards, wildcards, limit, now)
+	if rt.division.shards == before {
 		return false
 	}
-	rt.shards.Set(struct{}{}, next)
-	rt.each(next, rt.demand)
-	rt.each(now, rt.release)
+	rt.shards.Set(struct{}{}, rt.division.shards)
+	rt.each(rt.division.shards, rt.demand)
+	rt.each(before, rt.release)
 	return true
 }
 
 // Shards is the number of route tables that the hosts of the plain listener are divided into, 1 if they are not.
-func (t *Tables) Shards() int {
-	n, _ := t.routes.shards.Peek(struct{}{})
-	return n
-}
+func (t *Tables) Shards() int { return t.routes.division.shards }
 
 // each calls f for every shard that the table is divided into.
 func (rt *routeTables) each(shards int, f func(shard)) {

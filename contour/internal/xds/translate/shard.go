@@ -3,6 +3,7 @@ package translate
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"contour.example/contour/internal/ir"
 )
@@ -80,11 +81,28 @@ func shardCount(exact, wildcards, limit int) int {
 	return n
 }
 
-// nextShardCount is the number of shards to go on with. It shrinks only once half as many would do for twice as many
-// hosts: hosts that come and go do not divide the table again and again.
-func nextShardCount(now, exact, wildcards, limit int) int {
-	if n := shardCount(exact, wildcards, limit); n > now {
-		return n
+// shrinkAfter is how long fewer shards must have been enough before there are fewer: hosts that come and go do not
+// divide the table again and again.
+const shrinkAfter = 10 * time.Minute
+
+// division is the number of shards in use, and what bears on changing it.
+type division struct {
+	shards int
+	limit  int       // what was configured when it was last looked at
+	fewer  time.Time // since when fewer would be enough; zero: they are not
+}
+
+// next is the division to go on with for so many hosts. It grows at once, and shrinks at once if the limit has
+// changed. Its history is forgotten soon, so that replicas agree, and agree with one that starts.
+func (d division) next(exact, wildcards, limit int, now time.Time) division {
+	n := shardCount(exact, wildcards, limit)
+	switch {
+	case n >= d.shards || limit != d.limit:
+		return division{shards: n, limit: limit}
+	case d.fewer.IsZero():
+		d.fewer = now
+	case now.Sub(d.fewer) >= shrinkAfter:
+		return division{shards: n, limit: limit}
 	}
-	return min(now, shardCount(2*exact, wildcards, limit))
+	return d
 }

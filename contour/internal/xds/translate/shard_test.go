@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"github.com/google/go-cmp/cmp"
@@ -35,18 +36,29 @@ func TestShardCount(t *testing.T) {
 	}
 }
 
-func TestShardCountHasHysteresis(t *testing.T) {
-	now, changes := 1, 0
-	for _, exact := range []int{500, 600, 500, 600, 300, 600, 256, 600, 1100, 900, 1100, 520, 0} {
-		next := nextShardCount(now, exact, 0, 512)
-		if next != now {
-			changes++
+func TestDivisionGrowsAtOnceAndShrinksLate(t *testing.T) {
+	start := time.Unix(1000, 0)
+	d := division{shards: 1, limit: 512}
+	for _, step := range []struct {
+		minutes, exact, limit, want int
+	}{
+		{0, 512, 512, 1},
+		{1, 600, 512, 8},
+		{2, 1100, 512, 16},
+		{3, 900, 512, 16},  // 8 would be enough, for 0 minutes
+		{12, 900, 512, 16}, // for 9
+		{12, 1100, 512, 16},
+		{14, 900, 512, 16}, // for 0 again
+		{24, 900, 512, 8},
+		{25, 100, 512, 8},
+		{26, 100, 50, 8}, // another limit counts at once
+		{27, 100, 200, 1},
+		{28, 100, 0, 8},
+	} {
+		d = d.next(step.exact, 0, step.limit, start.Add(time.Duration(step.minutes)*time.Minute))
+		if d.shards != step.want {
+			t.Errorf("minute %d, %d hosts, limit %d: %d shards, want %d", step.minutes, step.exact, step.limit, d.shards, step.want)
 		}
-		now = next
-	}
-	// 8 at 600, 1 at 256, 8 at 600, 16 at 1100, 1 at 0; at 520, 16 would still do for twice as many.
-	if now != 1 || changes != 5 {
-		t.Errorf("%d changes, and %d shards at the end", changes, now)
 	}
 }
 

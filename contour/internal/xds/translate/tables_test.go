@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
@@ -81,8 +82,10 @@ func (w *world) set(hosts ...*ir.VirtualHost) {
 // run brings everything up to date and says which tables ran how often, and what changed.
 func (w *world) run() (runs map[string]uint64, changed []string) {
 	w.engine.Run()
-	if w.tables.Reshard(w.limit) {
-		w.engine.Run()
+	for _, now := range []time.Time{{}, time.Time{}.Add(1), time.Time{}.Add(1 + shrinkAfter)} {
+		if w.tables.Reshard(w.limit, now) {
+			w.engine.Run()
+		}
 	}
 	now, runs := map[string]uint64{}, map[string]uint64{}
 	for _, s := range w.engine.Stats() {

@@ -288,7 +288,7 @@ func (c *client) giveUp(tab *table.Table) bool {
 
 func (c *client) answer(t table.Type, answer *request, waits []table.Ref) {
 	if t != table.Cluster {
-		c.up = append(c.up, answer)
+		c.post(answer)
 		return
 	}
 	c.acks, c.waitsFor = append(c.acks, answer), append(c.waitsFor, waits)
@@ -339,7 +339,37 @@ func (c *client) subscribe() {
 		}
 		c.subs[t] = want[t]
 		if len(r.ResourceNamesSubscribe)+len(r.ResourceNamesUnsubscribe) > 0 {
-			c.up = append(c.up, r)
+			c.post(r)
+		}
+	}
+}
+
+// post puts a request on the wire. What was not sent before, for the same type, goes with it at times: of answers there
+// is a request each, but names travel with any of them, and a name given up and wanted again is just wanted.
+func (c *client) post(r *request) {
+	last := len(c.up) - 1
+	for last >= 0 && c.up[last].GetTypeUrl() != r.GetTypeUrl() {
+		last--
+	}
+	if last >= 0 && c.up[last].InitialResourceVersions == nil && (c.up[last].GetResponseNonce() == "" || r.GetResponseNonce() == "") && c.chance(2) {
+		former := c.up[last]
+		c.up = slices.Delete(c.up, last, last+1)
+		c.merge(former, r)
+	}
+	c.up = append(c.up, r)
+}
+
+func (c *client) merge(former, into *request) {
+	without := func(names, others []string) []string {
+		return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(others, name) })
+	}
+	sub, unsub := into.ResourceNamesSubscribe, into.ResourceNamesUnsubscribe
+	into.ResourceNamesSubscribe = append(without(former.ResourceNamesSubscribe, slices.Concat(sub, unsub)), sub...)
+	into.ResourceNamesUnsubscribe = append(without(former.ResourceNamesUnsubscribe, slices.Concat(sub, unsub)), unsub...)
+	if former.GetResponseNonce() != "" {
+		into.ResponseNonce, into.ErrorDetail = former.ResponseNonce, former.ErrorDetail
+		if text, ok := c.refusing[former]; ok {
+			c.refusing[into] = text
 		}
 	}
 }
@@ -370,12 +400,16 @@ func (l *link) reconnect(limits session.Limits) {
 	l.client.connect()
 }
 
+// apply hands the changes of the table to the session, and those that come of what it says about them.
 func (l *link) apply() {
-	select {
-	case <-l.watch.C():
-		changes, _ := l.watch.Take()
-		l.table.Accept(l.state.Apply(changes))
-	default:
+	for {
+		select {
+		case <-l.watch.C():
+			changes, _ := l.watch.Take()
+			l.table.Accept(l.state.Apply(changes))
+		default:
+			return
+		}
 	}
 }
 

@@ -99,3 +99,58 @@ func TestScopesAreNotSentAgainToAClientThatHasThem(t *testing.T) {
 	}
 	again.expectNothing()
 }
+
+// A client that was away has tables x and q in versions that nobody knows. As long as requests may come to q, which may
+// lead to anything, the scope that leads to x stays, although nobody wants it; when none may, both leave.
+func TestScopesLeaveBeforeUnknownTables(t *testing.T) {
+	s := newScript(t, session.Limits{})
+	s.publish(nil, append(edsCluster("a", "1"),
+		simple(cds("b"), "1", eds("b")), simple(eds("b"), "1"),
+		simple(rds("r"), "1", cds("a")), simple(rds("q"), "2", cds("b")), simple(rds("x"), "2", cds("b")),
+		simple(srd("x"), "1", rds("x")), simple(lds("l"), "1", srd("x")), simple(lds("m"), "1", rds("q")),
+	)...)
+	hash := func(ref table.Ref) string { return s.table.Get(ref).Hash }
+	for _, r := range []*request{
+		{TypeUrl: table.Cluster.URL(), InitialResourceVersions: map[string]string{"a": hash(cds("a"))}},
+		{TypeUrl: table.Endpoint.URL(), InitialResourceVersions: map[string]string{"a": hash(eds("a"))}, ResourceNamesSubscribe: []string{"a"}},
+		{TypeUrl: table.Listener.URL(), InitialResourceVersions: map[string]string{"l": hash(lds("l")), "m": hash(lds("m"))}},
+		{TypeUrl: table.Scope.URL(), InitialResourceVersions: map[string]string{"x": hash(srd("x"))}},
+		{TypeUrl: table.Route.URL(), InitialResourceVersions: map[string]string{"q": "old", "x": "old"}, ResourceNamesSubscribe: []string{"q", "x"}},
+	} {
+		s.request(r)
+	}
+	s.expect(table.Cluster, "b") // not answered, so that q and x remain what they are
+	s.publish([]table.Ref{srd("x"), rds("x")}, simple(lds("l"), "2", rds("r")))
+	s.ack(s.expect(table.Listener, "l"))
+	s.subscribe(table.Route, "r")
+	s.ack(s.expect(table.Route, "r"))
+	s.expectNothing() // m leads to q, q may lead to scope x
+	s.publish([]table.Ref{lds("m"), rds("q")})
+	listeners := s.expect(table.Listener, "-m")
+	s.expectNothing()
+	s.ack(listeners)
+	scopes := s.expect(table.Scope, "-x")
+	s.ack(s.expect(table.Route, "-q"))
+	s.expectNothing() // the scope leads to x
+	s.ack(scopes)
+	s.expect(table.Route, "-x")
+}
+
+// A scope that goes takes its table with it: when it comes back, the client has no table for it, even before it says so.
+func TestAScopeThatComesBackHasNoTable(t *testing.T) {
+	s := scoped(t)
+	shard := []*table.Resource{simple(srd("x"), "1", rds("x")), simple(rds("x"), "1", cds("a"))}
+	s.publish(nil, append(shard, simple(rds("first"), "2", srd("x"), rds("x")))...)
+	s.ack(s.expect(table.Scope, "x"))
+	s.subscribe(table.Route, "x")
+	s.ack(s.expect(table.Route, "x"))
+	s.ack(s.expect(table.Route, "first"))
+	s.publish([]table.Ref{srd("x"), rds("x")}, simple(rds("first"), "3", cds("a")))
+	s.ack(s.expect(table.Route, "first"))
+	gone := s.expect(table.Scope, "-x")
+	s.publish(nil, append(shard, simple(rds("first"), "4", srd("x"), rds("x")))...)
+	s.ack(gone)
+	s.ack(s.expect(table.Scope, "x"))
+	s.ack(s.expect(table.Route, "x")) // without the table that leads to it
+	s.expect(table.Route, "first")
+}

@@ -25,16 +25,23 @@ type item struct {
 
 func (f *flight) nonce() string { return strconv.FormatUint(f.seq, 10) }
 
-// answered settles the flight that the request answers; a request without a nonce, or with an
-// unknown one, answers none.
-func (s *State) answered(t table.Type, req *discoveryv3.DeltaDiscoveryRequest, now time.Time) Verdict {
+// landed takes the flight with that nonce from those on their way; nil if there is none.
+func (s *State) landed(t table.Type, nonce string) *flight {
 	stream := &s.types[t]
-	i := slices.IndexFunc(stream.flights, func(f *flight) bool { return f.nonce() == req.GetResponseNonce() })
+	i := slices.IndexFunc(stream.flights, func(f *flight) bool { return f.nonce() == nonce })
 	if i < 0 {
-		return Verdict{}
+		return nil
 	}
 	f := stream.flights[i]
 	stream.flights = slices.Delete(stream.flights, i, i+1)
+	return f
+}
+
+// answered settles the flight that the request answers, if there is one.
+func (s *State) answered(t table.Type, f *flight, req *discoveryv3.DeltaDiscoveryRequest, now time.Time) Verdict {
+	if f == nil {
+		return Verdict{}
+	}
 	if t == table.Cluster {
 		s.lastAck = now
 		s.markPostponed()
@@ -47,7 +54,6 @@ func (s *State) answered(t table.Type, req *discoveryv3.DeltaDiscoveryRequest, n
 		s.endPace(req.GetErrorDetail() == nil, now)
 	}
 	s.wakeOnlookers(t)
-	defer s.dropForgotten(f)
 	if req.GetErrorDetail() == nil {
 		return s.ack(f)
 	}
@@ -75,8 +81,12 @@ func (s *State) ack(f *flight) Verdict {
 	return verdict
 }
 
-// dropForgotten drops what came after the client had unsubscribed.
+// dropForgotten drops what came after the client had unsubscribed. Names that come with the answer are subscribed to
+// first: Envoy may have wanted them before.
 func (s *State) dropForgotten(f *flight) {
+	if f == nil {
+		return
+	}
 	for _, it := range f.items {
 		if !s.interested(it.resource) {
 			s.dropBefore(it.resource, f.seq+1)

@@ -273,19 +273,19 @@ func atRest(t *testing.T, w *world, l *link) {
 			want[v.Ref] = string(v.Body())
 		}
 	}
-	unclear := false // what the client has of something withheld: the session keeps all that it may need
+	unclear := false // what the client has of something left out: the session keeps all that it may need
 	watch := w.table.Watch()
 	defer watch.Close()
 	changes, _ := watch.Take()
 	for _, c := range changes {
 		if c.Withheld {
-			unclear = unclear || l.client.unsure[c.Ref] || l.client.doubted[c.Ref] || l.client.resumed && l.client.has[c.Ref] != ""
-			l.client.except(c.Ref, want)
+			unclear = l.client.except(c.Ref, want) || unclear
 		}
 	}
 	for ref := range l.client.has {
 		if unclear && want[ref] == "" {
 			delete(l.client.has, ref)
+			delete(l.client.unsure, ref)
 		}
 	}
 	if diff := cmp.Diff(want, l.client.has); diff != "" {
@@ -309,16 +309,18 @@ func atRest(t *testing.T, w *world, l *link) {
 }
 
 // except leaves out of the comparison what is withheld, of which the client keeps what it has,
-// and what that needs.
-func (c *client) except(ref table.Ref, want map[table.Ref]string) {
+// and what that needs. It reports whether the session cannot know what the client has of it.
+func (c *client) except(ref table.Ref, want map[table.Ref]string) (unclear bool) {
 	text := c.has[ref]
+	unclear = c.unsure[ref] || c.doubted[ref] || c.resumed && text != ""
 	delete(c.has, ref)
 	delete(c.unsure, ref)
 	for _, need := range needsOf(text) {
 		if want[need] == "" {
-			c.except(need, want)
+			unclear = c.except(need, want) || unclear
 		}
 	}
+	return unclear
 }
 
 // restartSendsNothing has everybody reconnect, to a table that another replica made.

@@ -102,81 +102,39 @@ func (s *State) isNeeded(ref table.Ref) bool {
 
 // mayLeadTo reports whether a route table that the client has, and that we do not know, may need the resource.
 func (s *State) mayLeadTo(ref table.Ref) bool {
-	if ref.Type == table.Cluster {
-		return true
-	}
-	s.scopesWait = s.leadsAnywhere()
-	return s.scopesWait
+	return ref.Type == table.Cluster || s.outdated
 }
 
-// leadsAnywhere reports whether an unknown route table may lead to other tables. One that the client should not have,
-// and that no listener leads to, does not: its scope goes before it, so that must not wait for it.
-func (s *State) leadsAnywhere() bool {
-	for _, r := range s.resources {
-		unknown := func(h hold) bool { return h.version == nil }
-		if r.ref.Type == table.Route && slices.ContainsFunc(r.holds, unknown) && (!r.absent() || s.reachable(r.ref)) {
-			return true
-		}
+// review notes whether something that requests go through is not what it should be, while there are unknown route
+// tables. Once all is, no request comes to what the client should not have, so unknown tables among that lead nowhere:
+// otherwise they would wait for the scopes that lead to them, and these for them.
+func (s *State) review(changed table.Type) {
+	if changed != table.Listener && changed != table.Scope && changed != table.Route {
+		return
 	}
-	return false
-}
-
-// reachable reports whether requests may come to the route table: whether a listener leads to it, by scopes and by
-// other tables.
-func (s *State) reachable(route table.Ref) bool {
-	if s.unknown[table.Listener] > 0 || s.unheard(table.Listener) {
-		return true
-	}
-	seen := map[table.Ref]bool{}
-	var reaches func(v *table.Version) bool
-	reaches = func(v *table.Version) bool {
-		if v == nil { // it may lead anywhere
-			return true
-		}
-		return slices.ContainsFunc(v.Needs, func(need table.Ref) bool {
-			if need == route {
-				return true
-			}
-			if need.Type != table.Scope && need.Type != table.Route || seen[need] {
-				return false
-			}
-			seen[need] = true
-			return slices.ContainsFunc(s.contents(need), reaches)
-		})
-	}
-	for name := range s.settled[table.Listener] {
-		if slices.ContainsFunc(s.contents(table.Ref{Type: table.Listener, Name: name}), reaches) {
-			return true
-		}
-	}
-	for ref := range s.resources {
-		if ref.Type == table.Listener && slices.ContainsFunc(s.contents(ref), reaches) {
-			return true
-		}
-	}
-	return false
-}
-
-// contents is what the client has or may have of a resource; nil stands for something unknown.
-func (s *State) contents(ref table.Ref) []*table.Version {
-	if v := s.settled[ref.Type][ref.Name]; v != nil {
-		return []*table.Version{v}
-	}
-	var versions []*table.Version
-	if r := s.resources[ref]; r != nil {
-		for _, h := range r.holds {
-			versions = append(versions, h.version)
-		}
-	}
-	return versions
-}
-
-// releaseScopes has the scopes looked at again that wait for unknown route tables, once there are none.
-func (s *State) releaseScopes() {
-	if s.scopesWait && !s.leadsAnywhere() {
-		s.scopesWait = false
+	before := s.outdated
+	s.outdated = s.unknown[table.Route] > 0 && s.anyOutdated()
+	if before && !s.outdated {
 		s.markLeaving()
 	}
+}
+
+func (s *State) anyOutdated() bool {
+	for ref, r := range s.resources {
+		switch ref.Type {
+		case table.Scope, table.Route:
+			if r.absent() {
+				continue
+			}
+		case table.Listener:
+		default:
+			continue
+		}
+		if slices.ContainsFunc(r.holds, func(h hold) bool { return r.want == nil || h.hash != r.want.Hash }) {
+			return true
+		}
+	}
+	return false
 }
 
 // unheard reports whether a client that goes on with what it has from a former stream will
@@ -265,7 +223,6 @@ func (s *State) wakeOnlookers(t table.Type) {
 	if t != table.Route && t != table.Scope {
 		return
 	}
-	s.releaseScopes()
 	for _, waiting := range s.parked {
 		for r := range waiting {
 			if r.ref.Type == table.Listener || r.ref.Type == table.Scope {
@@ -321,7 +278,4 @@ func (s *State) dueTime(awaited *resource) time.Time {
 func (s *State) opened(r *resource) {
 	r.overdue, r.awaited = false, time.Time{}
 	s.wake(r.ref)
-	if r.ref.Type == table.Route {
-		s.releaseScopes()
-	}
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -36,7 +37,8 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 	if err := s.check(req); err != nil {
 		return Verdict{}, err
 	}
-	verdict := s.answered(t, req, now)
+	flight := s.landed(t, req.GetResponseNonce())
+	verdict := s.answered(t, flight, req, now)
 	verdict.Type = t
 	stream := &s.types[t]
 	if !stream.seen {
@@ -56,6 +58,8 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 		_, had := req.GetInitialResourceVersions()[name]
 		s.subscribe(t, name, !had)
 	}
+	s.dropForgotten(flight)
+	s.review(t)
 	return verdict, nil
 }
 
@@ -116,6 +120,8 @@ func (s *State) subscribe(t table.Type, name string, owed bool) {
 	if !r.subscribed {
 		r.subscribed = true
 		s.names++
+	} else if owed {
+		r.doubt()
 	}
 	r.owed = r.owed || owed
 	s.mark(r)
@@ -143,11 +149,19 @@ func (s *State) unsubscribe(t table.Type, name string) {
 	}
 }
 
+// doubt takes note that the client may have dropped the resource: it subscribed to what it is subscribed to, and Envoy
+// does not say that it gave a name up if it wants that again before its next request; or it has no use for it.
+func (r *resource) doubt() {
+	for i := range r.holds {
+		r.holds[i].status = doubtful
+	}
+}
+
 // lost takes note that the client dropped the resource. It also ignores what is on its way,
 // unless that arrives after it has subscribed again.
 func (s *State) lost(r *resource) {
 	for i := len(r.holds) - 1; i >= 0; i-- {
-		if r.holds[i].status == sent {
+		if s.onItsWay(r.ref.Type, r.holds[i].seq) {
 			r.holds[i].status = doubtful
 		} else {
 			s.drop(r, i, i+1)
@@ -155,4 +169,9 @@ func (s *State) lost(r *resource) {
 	}
 	r.owed = false
 	s.mark(r)
+}
+
+// onItsWay reports whether the client has not answered that response.
+func (s *State) onItsWay(t table.Type, seq uint64) bool {
+	return slices.ContainsFunc(s.types[t].flights, func(f *flight) bool { return f.seq == seq })
 }

@@ -182,11 +182,15 @@ func (r *resource) onlyIn(v *table.Version) []table.Ref {
 	return only
 }
 
+// unneeded takes note that nothing which the client has, or may have, needs the resource any more. If it is one that is
+// subscribed to by name, Envoy has dropped it, even if it wants it again before it comes to say so.
 func (s *State) unneeded(ref table.Ref) {
 	delete(s.needed, ref)
-	s.markRef(ref)
-	if ref.Type == table.Scope {
-		s.releaseScopes()
+	if r := s.resources[ref]; r != nil {
+		if !ref.Type.Collective() {
+			r.doubt()
+		}
+		s.mark(r)
 	}
 	s.neededOf[ref.Type]--
 	if s.neededOf[ref.Type] == 0 && s.resumed && !s.types[ref.Type].seen {

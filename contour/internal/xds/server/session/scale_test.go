@@ -57,3 +57,35 @@ func (s *script) drain() int {
 	}
 	return responses
 }
+
+// TestManyUnknownTablesLeave has a client come back with tables that nobody wants any more, in versions that nobody
+// knows: whether one of them may go must not depend on a look at all the others.
+func TestManyUnknownTablesLeave(t *testing.T) {
+	const n = 25_000
+	s := running(t)
+	first := &request{TypeUrl: table.Route.URL(), InitialResourceVersions: map[string]string{}}
+	for i := range n {
+		name := fmt.Sprint("x", i)
+		first.InitialResourceVersions[name] = "old"
+		first.ResourceNamesSubscribe = append(first.ResourceNamesSubscribe, name)
+	}
+	again := newScript(t, session.Limits{})
+	again.table, again.watch = s.table, s.table.Watch()
+	t.Cleanup(again.watch.Close)
+	again.apply()
+	for _, r := range []*request{
+		{TypeUrl: table.Cluster.URL(), InitialResourceVersions: s.state.Acked()[table.Cluster]},
+		{TypeUrl: table.Listener.URL(), InitialResourceVersions: s.state.Acked()[table.Listener]},
+		{TypeUrl: table.Scope.URL(), InitialResourceVersions: map[string]string{"x": "old"}},
+		first,
+	} {
+		again.request(r)
+	}
+	again.ack(again.expect(table.Scope, "-x"))
+	r := next(again.state, again.now)
+	if len(r.GetRemovedResources()) != n {
+		t.Fatalf("%d of %d tables are removed at once", len(r.GetRemovedResources()), n)
+	}
+	again.ack(r)
+	again.expectNothing()
+}

@@ -68,16 +68,16 @@ type State struct {
 	seq   uint64 // of the last response; settledSeq before the first
 	names int    // subscribed by name
 
-	needed     map[table.Ref]int                    // how many contents that the client has or may have need it
-	neededOf   [table.Route + 1]int                 // by type, names in needed
-	resumed    bool                                 // the client has something from a former stream
-	unknown    [table.Route + 1]int                 // by type, contents that the client has and we do not know: they may need anything
-	scopesWait bool                                 // a scope is not removed because of a route table in unknown
-	warming    map[table.Ref][]table.Ref            // by resource that something parked-on needs, those parked-on
-	parked     map[table.Ref]map[*resource]struct{} // by resource that is to be acknowledged first, what waits for it
-	alarm      time.Time                            // when to look for what is too slow; zero: never
-	lastAck    time.Time                            // of a CDS response
-	pace       pace
+	needed   map[table.Ref]int                    // how many contents that the client has or may have need it
+	neededOf [table.Route + 1]int                 // by type, names in needed
+	resumed  bool                                 // the client has something from a former stream
+	unknown  [table.Route + 1]int                 // by type, contents that the client has and we do not know: they may need anything
+	outdated bool                                 // see review
+	warming  map[table.Ref][]table.Ref            // by resource that something parked-on needs, those parked-on
+	parked   map[table.Ref]map[*resource]struct{} // by resource that is to be acknowledged first, what waits for it
+	alarm    time.Time                            // when to look for what is too slow; zero: never
+	lastAck  time.Time                            // of a CDS response
+	pace     pace
 }
 
 // stream is the state of one type.
@@ -127,6 +127,7 @@ func (s *State) Apply(changes []table.Change) (had []*table.Version) {
 	for _, t := range table.Types() {
 		if seen[t] {
 			s.wakeOnlookers(t)
+			s.review(t)
 		}
 	}
 	return had
@@ -167,13 +168,6 @@ func (s *State) mark(r *resource) {
 		r.queued = true
 		stream := &s.types[r.ref.Type]
 		stream.pending = append(stream.pending, r)
-	}
-}
-
-// markRef marks the resource if it is known.
-func (s *State) markRef(ref table.Ref) {
-	if r := s.resources[ref]; r != nil {
-		s.mark(r)
 	}
 }
 
