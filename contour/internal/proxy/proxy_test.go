@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -18,7 +19,7 @@ const patience = 30 * time.Second
 func start(t *testing.T, script string) (*proxy.Proxy, <-chan string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "envoy")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script), 0o700); err != nil {
+	if err := writeProgram(path, "#!/bin/sh\n"+script); err != nil {
 		t.Fatal(err)
 	}
 	lines := make(chan string, 200)
@@ -54,6 +55,14 @@ func TestErrSaysHowEnvoyEndedAndItsLastWords(t *testing.T) {
 	if strings.Contains(err, "\n81\n") || !strings.Contains(err, "\n82\n") {
 		t.Errorf("not the last 20 lines: %q", err)
 	}
+}
+
+// writeProgram writes a file to be executed. No process is started meanwhile: until it executes something, it would
+// have the file open for writing, and then the file cannot be executed.
+func writeProgram(path, text string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte(text), 0o700)
 }
 
 func TestErrOfACleanExitIsAnErrorToo(t *testing.T) {
@@ -122,7 +131,7 @@ func TestStartOfWhatIsNotThere(t *testing.T) {
 func TestStopWhenNobodyTakesTheOutput(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "envoy")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\necho one; echo two; exec sleep 600"), 0o700); err != nil {
+	if err := writeProgram(path, "#!/bin/sh\necho one; echo two; exec sleep 600"); err != nil {
 		t.Fatal(err)
 	}
 	held, release := make(chan string, 2), make(chan struct{})
