@@ -9,7 +9,7 @@ LINT        := cd tools/lint && GOWORK=off go build -o $(BIN)/
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## List the targets.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##
 .PHONY: build run assets
@@ -57,6 +57,20 @@ bench: build ## Measure the controller: N, RUNS, SCENARIOS, API, OUT, CONTROLLER
 	  $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(KUBECONFIG)) $(BENCHFLAGS)
 
 ##
+.PHONY: up down e2e images
+up: ## Make a kind cluster with contour and a sample application, and print its address.
+	@go run ./harness/cmd/cluster up -f manifests/contour.yaml
+
+down: ## Remove that cluster.
+	@go run ./harness/cmd/cluster down
+
+e2e: ## Test what manifests/ installs in a kind cluster of its own: RUN (a feature), KEEP=1 (keep the cluster, and use it again).
+	@go test -count=1 -v -tags kind -timeout 60m ./harness/e2e/kind $(if $(RUN),-run 'TestCluster/$(RUN)') $(if $(KEEP),-args -keep)
+
+images: ## Make the images of contour and of the sample application, for amd64 and arm64, into dist/.
+	@go run ./harness/cmd/image -o dist contour echo
+
+##
 .PHONY: verify verify-generate verify-format verify-lint verify-modules verify-workspace
 verify: verify-modules verify-workspace verify-generate verify-format verify-lint ## Run every check of the sources.
 
@@ -69,13 +83,13 @@ verify-format: ## Go files are formatted.
 
 verify-lint: ## golangci-lint, with the edges of the architecture.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local ./...); done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done
 
 verify-modules: ## go.mod and go.sum are tidy.
 	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Each module builds and vets without the workspace too.
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local ./...); done; cd conformance && GOWORK=off go vet -tags conformance .
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance && GOWORK=off go vet -tags conformance .
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules

@@ -1,0 +1,183 @@
+//go:build kind
+
+package kind
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/portforward"
+	"k8s.io/client-go/transport/spdy"
+)
+
+// describing bounds what is done to describe a failure.
+const describing = 2 * time.Minute
+
+// debugPages of a controller are kept.
+var debugPages = []string{"ir", "report", "xds", "rejections", "sessions", "derivations"}
+
+// artifactsDir is $CONTOUR_ARTIFACTS, or a new directory.
+func artifactsDir() (string, error) {
+	if dir := os.Getenv("CONTOUR_ARTIFACTS"); dir != "" {
+		return filepath.Abs(dir)
+	}
+	dir, err := os.MkdirTemp("", "contour-e2e-")
+	if err != nil {
+		return "", fmt.Errorf("artifacts: %w", err)
+	}
+	return dir, nil
+}
+
+// describeFailure leaves artifacts when t ends, if it failed: before what is cleaned up that was registered earlier.
+func (w *world) describeFailure(ctx context.Context, t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			w.saveArtifacts(ctx, t.Name())
+		}
+	})
+}
+
+// saveArtifacts writes all objects, logs, the configurations of Envoys, and what the controllers say of themselves. What it
+// cannot get, it says; it fails nothing.
+func (w *world) saveArtifacts(ctx context.Context, what string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), describing)
+	defer cancel()
+	dir := filepath.Join(w.artifacts, strings.ReplaceAll(what, "/", "-"))
+	err := errors.Join(os.MkdirAll(dir, 0o755), w.saveObjects(ctx, dir), w.savePods(ctx, dir), w.saveBalancer(ctx, dir))
+	fmt.Fprintf(os.Stderr, "e2e: %s: artifacts are in %s\n", what, dir)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "e2e: some are missing: %v\n", err)
+	}
+}
+
+// saveObjects lets kubectl list what there is, Events included.
+func (w *world) saveObjects(ctx context.Context, dir string) error {
+	var errs []error
+	for file, args := range map[string]string{
+		"objects.yaml": "get namespaces,nodes,pods,deployments,daemonsets,services,endpointslices,ingresses,httpproxies,leases --all-namespaces --output=yaml",
+		"pods.txt":     "get pods --all-namespaces --output=wide",
+		"events.txt":   "get events --all-namespaces --sort-by=.lastTimestamp",
+	} {
+		out, err := w.kind.Engine.Output(ctx, append([]string{"exec", w.controlPlane(), "kubectl"}, strings.Fields(args)...)...)
+		errs = append(errs, err, os.WriteFile(filepath.Join(dir, file), []byte(out), 0o644))
+	}
+	return errors.Join(errs...)
+}
+
+func (w *world) savePods(ctx context.Context, dir string) error {
+	pods, err := w.pods(ctx, namespace, "")
+	errs := []error{err}
+	for _, pod := range pods {
+		for _, c := range pod.Spec.Containers {
+			log, err := w.api.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: c.Name}).Do(ctx).Raw()
+			errs = append(errs, err, os.WriteFile(filepath.Join(dir, pod.Name+"-"+c.Name+".log"), log, 0o644))
+		}
+		switch pod.Labels["app"] {
+		case "envoy":
+			errs = append(errs, w.saveEnvoy(ctx, dir, pod))
+		case "contour":
+			errs = append(errs, w.saveDebug(ctx, dir, pod))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// saveEnvoy asks the admin socket of the pod, which is in an emptyDir of the node. The node's files are below /proc of
+// this machine, for root; its path is too long for a socket, a link to it is not.
+func (w *world) saveEnvoy(ctx context.Context, dir string, pod corev1.Pod) error {
+	pid, err := w.kind.Engine.Output(ctx, "inspect", "--format={{.State.Pid}}", pod.Spec.NodeName)
+	if err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp("", "envoy-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(temp) }()
+	volume := filepath.Join("/proc", pid, "root/var/lib/kubelet/pods", string(pod.UID), "volumes/kubernetes.io~empty-dir/envoy-admin")
+	if err := os.Symlink(volume, filepath.Join(temp, "a")); err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(temp, "a", "admin.sock"))
+	}}}
+	var errs []error
+	for _, page := range []string{"config_dump?include_eds", "stats", "clusters", "listeners"} {
+		name, _, _ := strings.Cut(page, "?")
+		errs = append(errs, save(ctx, client, "http://admin/"+page, filepath.Join(dir, pod.Name+"-"+name+".txt")))
+	}
+	return errors.Join(errs...)
+}
+
+// saveDebug reads the pages that a controller serves to its own pod only.
+func (w *world) saveDebug(ctx context.Context, dir string, pod corev1.Pod) error {
+	transport, upgrader, err := spdy.RoundTripperFor(w.cluster.Config)
+	if err != nil {
+		return err
+	}
+	url := w.api.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod.Name).SubResource("portforward").URL()
+	stop, ready := make(chan struct{}), make(chan struct{})
+	defer close(stop)
+	forward, err := portforward.New(spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url), []string{":6060"}, stop, ready, io.Discard, io.Discard)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- forward.ForwardPorts() }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		return fmt.Errorf("pages of %s: %w", pod.Name, err)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	ports, err := forward.GetPorts()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, page := range debugPages {
+		url := fmt.Sprintf("http://127.0.0.1:%d/debug/%s", ports[0].Local, page)
+		errs = append(errs, save(ctx, http.DefaultClient, url, filepath.Join(dir, pod.Name+"-debug-"+page+".txt")))
+	}
+	return errors.Join(errs...)
+}
+
+func save(ctx context.Context, client *http.Client, url, file string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	return errors.Join(err, os.WriteFile(file, body, 0o644))
+}
+
+// saveBalancer keeps the log of the load balancer's container: which nodes it found healthy, and each connection.
+func (w *world) saveBalancer(ctx context.Context, dir string) error {
+	ids, err := w.kind.Engine.Output(ctx, "ps", "--all", "--quiet", "--filter", "label=io.x-k8s.cloud-provider-kind.cluster="+name)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, id := range strings.Fields(ids) {
+		log, err := w.kind.Engine.Output(ctx, "logs", "--tail=20000", id)
+		errs = append(errs, err, os.WriteFile(filepath.Join(dir, "balancer-"+id+".log"), []byte(log), 0o644))
+	}
+	return errors.Join(errs...)
+}

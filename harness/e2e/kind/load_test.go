@@ -1,0 +1,90 @@
+//go:build kind
+
+package kind
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"contour.example/harness/load"
+	"contour.example/harness/traffic"
+)
+
+// flows are the loads of a host, by what a client of that sort is called; rate is requests a second.
+func (w *world) flows(host string) map[string]load.Options {
+	verified := &traffic.TLS{Roots: w.ca.Pool()}
+	return map[string]load.Options{
+		"HTTP/1.1 on connections that stay": {Rate: 50, Request: traffic.Request{Host: host}},
+		"HTTP/1.1 on new connections":       {Rate: 20, Request: traffic.Request{Host: host, Headers: http.Header{"Connection": {"close"}}}},
+		"HTTPS on new connections":          {Rate: 10, Request: traffic.Request{Host: host, TLS: verified, Headers: http.Header{"Connection": {"close"}}}},
+		"HTTP/2 over TLS":                   {Rate: 50, Request: traffic.Request{Host: host, TLS: verified, HTTP2: true}},
+	}
+}
+
+// underLoad does something while requests to the host go on, none of which may fail.
+func (w *world) underLoad(ctx context.Context, t *testing.T, host string, do func()) {
+	t.Helper()
+	loads := map[string]*load.Load{}
+	for what, o := range w.flows(host) {
+		o.Client, o.Check = w.traffic, fromBackend
+		loads[what] = load.Start(ctx, o)
+	}
+	defer func() {
+		t.Helper()
+		for _, what := range slices.Sorted(maps.Keys(loads)) {
+			report := loads[what].Stop()
+			t.Logf("%s: %s", what, report)
+			if report.Failed() > 0 || report.OK == 0 {
+				t.Errorf("%s: %d of %d requests failed", what, report.Failed(), report.Sent)
+			}
+		}
+	}()
+	do()
+}
+
+// fromBackend wants an answer of a backend.
+func fromBackend(a traffic.Answer) string {
+	if a.Status != http.StatusOK || a.Backend() == "" {
+		return fmt.Sprintf("status %d", a.Status)
+	}
+	return ""
+}
+
+// answered waits until all Envoys answer the request as check wants.
+func (w *world) answered(ctx context.Context, t *testing.T, ask traffic.Request, check func(traffic.Answer) string) {
+	t.Helper()
+	w.answeredWithin(ctx, t, seen, ask, check)
+}
+
+// answeredWithin has a bound of its own. The load balancer chooses an Envoy for each request, so some in a row must be right.
+func (w *world) answeredWithin(ctx context.Context, t *testing.T, timeout time.Duration, ask traffic.Request, check func(traffic.Answer) string) {
+	t.Helper()
+	const enough = 12 // that all were by one Envoy is less likely than 1 in 2000
+	inRow := 0
+	_, err := w.traffic.Until(ctx, timeout, ask, func(a traffic.Answer) string {
+		if wrong := check(a); wrong != "" {
+			inRow = 0
+			return wrong
+		}
+		if inRow++; inRow < enough {
+			return "right, but not often enough"
+		}
+		return ""
+	})
+	must(t, err)
+}
+
+// by is a check that wants the answer of one backend.
+func by(service string) func(traffic.Answer) string {
+	return func(a traffic.Answer) string {
+		if a.Backend() != service {
+			return a.String()
+		}
+		return ""
+	}
+}

@@ -1,0 +1,158 @@
+//go:build kind
+
+package kind
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"contour.example/harness/poll"
+)
+
+// ready returns when controller and Envoys are what the manifests say.
+func (w *world) ready(ctx context.Context) error {
+	if err := w.deployed(ctx, namespace, "contour"); err != nil {
+		return err
+	}
+	return w.envoysReady(ctx, patience)
+}
+
+// deployed waits until a Deployment has rolled out and no pod of an earlier one is left.
+func (w *world) deployed(ctx context.Context, namespace, name string) error {
+	return poll.Until(ctx, patience, "Deployment "+namespace+"/"+name, func(ctx context.Context) (bool, string, error) {
+		d, err := w.api.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		want, s := *d.Spec.Replicas, d.Status
+		if s.ObservedGeneration < d.Generation || s.UpdatedReplicas != want || s.Replicas != want || s.AvailableReplicas != want {
+			return false, fmt.Sprintf("%d replicas, %d updated, %d available, want %d", s.Replicas, s.UpdatedReplicas, s.AvailableReplicas, want), nil
+		}
+		return w.onlyPods(ctx, namespace, d.Spec.Selector, int(want))
+	})
+}
+
+// envoysReady waits until each worker has an Envoy of the newest template.
+func (w *world) envoysReady(ctx context.Context, timeout time.Duration) error {
+	return poll.Until(ctx, timeout, "Envoys", func(ctx context.Context) (bool, string, error) {
+		d, err := w.api.AppsV1().DaemonSets(namespace).Get(ctx, "envoy", metav1.GetOptions{})
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		s := d.Status
+		if s.ObservedGeneration < d.Generation || s.UpdatedNumberScheduled != workers || s.NumberAvailable != workers {
+			return false, fmt.Sprintf("%d updated, %d available", s.UpdatedNumberScheduled, s.NumberAvailable), nil
+		}
+		return w.onlyPods(ctx, namespace, d.Spec.Selector, workers)
+	})
+}
+
+// onlyPods says whether there are that many pods and no more, none of which is ending.
+func (w *world) onlyPods(ctx context.Context, namespace string, selector *metav1.LabelSelector, want int) (bool, string, error) {
+	pods, err := w.pods(ctx, namespace, metav1.FormatLabelSelector(selector))
+	if err != nil {
+		return false, err.Error(), nil
+	}
+	ending := slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.DeletionTimestamp != nil })
+	return len(pods) == want && !ending, fmt.Sprintf("%d pods, one is ending: %t", len(pods), ending), nil
+}
+
+func (w *world) pods(ctx context.Context, namespace, labels string) ([]corev1.Pod, error) {
+	list, err := w.api.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
+	if err != nil {
+		return nil, fmt.Errorf("pods: %w", err)
+	}
+	return list.Items, nil
+}
+
+func (w *world) mustPods(ctx context.Context, t *testing.T, labels string) []corev1.Pod {
+	t.Helper()
+	pods, err := w.pods(ctx, namespace, labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pods
+}
+
+// deletePod asks for its end, with its own grace if grace is nil.
+func (w *world) deletePod(ctx context.Context, t *testing.T, pod string, grace *int64) {
+	t.Helper()
+	if err := w.api.CoreV1().Pods(namespace).Delete(ctx, pod, metav1.DeleteOptions{GracePeriodSeconds: grace}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// gone waits until a pod is.
+func (w *world) gone(ctx context.Context, t *testing.T, uid types.UID, labels string) {
+	t.Helper()
+	must(t, poll.Until(ctx, 2*patience, "end of a pod", func(ctx context.Context) (bool, string, error) {
+		pods, err := w.pods(ctx, namespace, labels)
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		still := slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.UID == uid })
+		return !still, "it is there", nil
+	}))
+}
+
+// restart is what `kubectl rollout restart` does.
+func (w *world) restart(ctx context.Context, t *testing.T, kind, namespace, name string) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`, time.Now().Format(time.RFC3339Nano))
+	var err error
+	switch kind {
+	case "Deployment":
+		_, err = w.api.AppsV1().Deployments(namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	case "DaemonSet":
+		_, err = w.api.AppsV1().DaemonSets(namespace).Patch(ctx, name, types.StrategicMergePatchType, patch, metav1.PatchOptions{})
+	default:
+		t.Fatalf("restart of a %s", kind)
+	}
+	must(t, err)
+}
+
+// scale changes the replicas of a Deployment and returns when there are that many.
+func (w *world) scale(ctx context.Context, t *testing.T, namespace, name string, replicas int32) {
+	t.Helper()
+	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	d, err := w.api.AppsV1().Deployments(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
+	must(t, err)
+	must(t, w.deployed(ctx, d.Namespace, d.Name))
+}
+
+// leader is the name of the pod that holds the Lease, empty if none does.
+func (w *world) leader(ctx context.Context) (string, error) {
+	lease, err := w.api.CoordinationV1().Leases(namespace).Get(ctx, "leader-elect", metav1.GetOptions{})
+	if err != nil {
+		return "", fmt.Errorf("lease: %w", err)
+	}
+	if lease.Spec.HolderIdentity == nil {
+		return "", nil
+	}
+	pods, err := w.pods(ctx, namespace, "app=contour")
+	if err != nil {
+		return "", err
+	}
+	for _, pod := range pods {
+		if strings.Contains(*lease.Spec.HolderIdentity, pod.Name) {
+			return pod.Name, nil
+		}
+	}
+	return "", nil
+}
+
+// must ends the test on an error.
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,160 @@
+//go:build kind
+
+package kind
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+	"sigs.k8s.io/e2e-framework/pkg/types"
+
+	"contour.example/harness/kube"
+	"contour.example/harness/poll"
+)
+
+const (
+	// quiet is how long nothing may be written when nobody changes anything.
+	quiet = 30 * time.Second
+	// removal bounds the end of all that was installed. The namespace's controller looks at pods, and when some are ending looks
+	// again after half the grace of the longest: 151 s for Envoys, although these end within half a minute without clients.
+	removal = 6 * time.Minute
+)
+
+// atRest looks at what the features before have left.
+func atRest() types.Feature {
+	return features.New("at rest").
+		Assess("no controller has restarted or logged an error", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			shared.describeFailure(ctx, t)
+			for _, complaint := range shared.controllers.complaints(ofOutage) {
+				t.Error(complaint)
+			}
+			return ctx
+		}).
+		Assess("nothing is written while nothing changes", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			// A host that stays, so that there is something that could be written.
+			var f fixture
+			f.begin(ctx, t, "rest")
+			f.change(ctx, t, "last", seen)
+			var before map[string]string
+			look := func(ctx context.Context) (bool, string, error) {
+				if ending, err := f.ending(ctx); err != nil || len(ending) > 0 {
+					return false, fmt.Sprint(ending, err), nil
+				}
+				now, err := f.inventory(ctx)
+				if err != nil {
+					return false, err.Error(), nil
+				}
+				diff := cmp.Diff(before, now)
+				before = now
+				pause(ctx, 2*time.Second)
+				return diff == "", diff, nil
+			}
+			must(t, poll.Until(ctx, patience, "end of the features before", look))
+			pause(ctx, quiet)
+			after, err := f.inventory(ctx)
+			must(t, err)
+			if diff := cmp.Diff(before, after); diff != "" {
+				t.Errorf("written in %s (-before +after):\n%s", quiet, diff)
+			}
+			return ctx
+		}).Feature()
+}
+
+// ending are the namespaces that are being deleted.
+func (w *world) ending(ctx context.Context) (names []string, err error) {
+	list, err := w.api.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("namespaces: %w", err)
+	}
+	for _, n := range list.Items {
+		if n.DeletionTimestamp != nil {
+			names = append(names, n.Name)
+		}
+	}
+	return names, nil
+}
+
+// uninstall deletes what was installed, as a person does.
+func uninstall() types.Feature {
+	return features.New("uninstall").
+		Assess("kubectl delete -f leaves nothing", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			shared.describeFailure(ctx, t)
+			start := time.Now()
+			must(t, shared.kubectl(ctx, "delete", "--wait=false", "--filename=-"))
+			seen := ""
+			must(t, poll.Until(ctx, removal, "end of all objects", func(ctx context.Context) (bool, string, error) {
+				left, err := shared.left(ctx)
+				if err != nil {
+					return false, err.Error(), nil
+				}
+				if now := fmt.Sprint(left); now != seen && len(left) <= 10 { // what takes long
+					t.Logf("left after %s: %s", time.Since(start).Round(time.Second), now)
+					seen = now
+				}
+				pause(ctx, lookout)
+				return len(left) == 0, fmt.Sprint(left), nil
+			}))
+			t.Logf("all was gone after %s", time.Since(start).Round(time.Second))
+			return ctx
+		}).Feature()
+}
+
+// left is what there is and was not before the manifests were applied.
+func (w *world) left(ctx context.Context) ([]string, error) {
+	now, err := w.inventory(ctx)
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(now)), func(name string) bool { _, was := w.before[name]; return was }), err
+}
+
+// unstable are kinds that are written all the time, or that remain for a while by themselves.
+var unstable = []string{"Event", "Lease", "Node", "CSINode", "CertificateSigningRequest", "IPAddress", "ComponentStatus", "Endpoints"}
+
+// inventory is the versions of all objects by kind and name, but for those that nobody installs.
+func (w *world) inventory(ctx context.Context) (map[string]string, error) {
+	lists, err := w.kinds.ServerPreferredResources()
+	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
+		return nil, fmt.Errorf("kinds: %w", err)
+	}
+	all := map[string]string{}
+	for _, list := range lists {
+		gv, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			return nil, fmt.Errorf("kinds: %w", err)
+		}
+		for _, r := range list.APIResources {
+			if !slices.Contains(r.Verbs, "list") || !slices.Contains(r.Verbs, "delete") || slices.Contains(unstable, r.Kind) {
+				continue
+			}
+			if err := w.add(ctx, all, gv.WithResource(r.Name)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func (w *world) add(ctx context.Context, all map[string]string, r schema.GroupVersionResource) error {
+	list, err := w.dynamic.Resource(r).List(ctx, metav1.ListOptions{})
+	if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) { // a kind that is ending
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list %s: %w", r.Resource, err)
+	}
+	for _, o := range list.Items {
+		if o.GetNamespace() != "kube-system" {
+			all[kube.RefTo(&o).String()] = o.GetResourceVersion()
+		}
+	}
+	return nil
+}
