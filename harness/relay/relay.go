@@ -3,7 +3,8 @@
 //
 // In go the addresses of targets; a connection goes to the first that accepts it. A
 // test can change the targets, cut all connections, or make the relay silent (it accepts, and
-// forwards nothing) to play a partition. It knows nothing of what it forwards.
+// forwards nothing) to play a partition. It knows nothing of what it forwards, and counts the bytes: a benchmark learns
+// from that what any controller sends, with or without TLS.
 package relay
 
 import (
@@ -12,6 +13,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +23,8 @@ const dialTimeout = time.Second
 // Relay is one listener. Its methods are safe for concurrent use.
 type Relay struct {
 	listener net.Listener
+	sent     atomic.Int64 // by the targets
+	received atomic.Int64 // by the targets
 
 	mu      sync.Mutex
 	targets []string
@@ -43,6 +47,12 @@ func Listen(address string, targets ...string) (*Relay, error) {
 
 // Port is where it listens.
 func (r *Relay) Port() int { return r.listener.Addr().(*net.TCPAddr).Port }
+
+// Sent is the bytes that came from the targets, over all connections so far.
+func (r *Relay) Sent() int64 { return r.sent.Load() }
+
+// Received is the bytes that came for the targets, over all connections so far.
+func (r *Relay) Received() int64 { return r.received.Load() }
 
 // SetTargets is for connections that come from now on.
 func (r *Relay) SetTargets(targets ...string) {
@@ -112,9 +122,12 @@ func (r *Relay) forward(client net.Conn) {
 	}
 	defer r.untrack(client, target)
 	ended := make(chan struct{}, 2)
-	for _, pair := range [][2]net.Conn{{client, target}, {target, client}} {
+	for _, way := range []struct {
+		from, to net.Conn
+		count    *atomic.Int64
+	}{{client, target, &r.received}, {target, client, &r.sent}} {
 		go func() {
-			r.pump(pair[1], pair[0])
+			r.pump(way.to, way.from, way.count)
 			ended <- struct{}{}
 		}()
 	}
@@ -139,14 +152,15 @@ func (r *Relay) dial() (net.Conn, error) {
 	return nil, errors.Join(errs...)
 }
 
-// pump copies, and waits before each write while the relay is silent.
-func (r *Relay) pump(to io.Writer, from io.Reader) {
+// pump copies and counts, and waits before each write while the relay is silent.
+func (r *Relay) pump(to io.Writer, from io.Reader, count *atomic.Int64) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
 		if err != nil {
 			return
 		}
+		count.Add(int64(n))
 		r.mu.Lock()
 		silent := r.silent
 		r.mu.Unlock()

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bufio"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -106,5 +107,42 @@ func TestSilenceLosesNothing(t *testing.T) {
 	}
 	if got, err := in.ReadString('\n'); got != "hello\n" || err != nil {
 		t.Errorf("after Resume: %q, %v", got, err)
+	}
+}
+
+func TestBytesAreCountedBothWays(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(conn, make([]byte, 5))
+			_, _ = io.WriteString(conn, "an answer")
+			_ = conn.Close()
+		}
+	}()
+	r := listen(t, l.Addr().String())
+	for range 3 {
+		conn, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(r.Port())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(conn, "12345"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(conn)
+		if err != nil || string(got) != "an answer" {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		_ = conn.Close()
+	}
+	if r.Sent() != 27 || r.Received() != 15 {
+		t.Errorf("sent %d and received %d bytes, want 27 and 15", r.Sent(), r.Received())
 	}
 }

@@ -76,7 +76,8 @@ func (f *fleet) request(hosts int, stop <-chan struct{}, asked *atomic.Int64) (r
 		host := fmt.Sprintf("host-%d.example.com", r.requests%hosts)
 		request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s:%d/", f.config.HTTP.Host, f.config.HTTP.Port), http.NoBody)
 		if err != nil {
-			panic(err)
+			r.failed = err.Error()
+			return r
 		}
 		request.Host = host
 		response, err := transport.RoundTrip(request)

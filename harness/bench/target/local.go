@@ -20,13 +20,13 @@ import (
 
 	"contour.example/harness/address"
 	"contour.example/harness/asset"
-	"contour.example/harness/bench/wire"
 	"contour.example/harness/controller"
 	"contour.example/harness/envoy"
 	"contour.example/harness/kube"
 	"contour.example/harness/local"
 	"contour.example/harness/poll"
 	"contour.example/harness/process"
+	"contour.example/harness/relay"
 )
 
 const (
@@ -65,7 +65,7 @@ type Local struct {
 	cluster    *local.Cluster
 	controller *process.Process
 	starts     int
-	relay      *wire.Relay
+	relay      *relay.Relay
 	envoy      *envoy.Envoy
 }
 
@@ -106,7 +106,7 @@ func (l *Local) claim(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if l.relay, err = wire.Listen("127.0.0.1:0", l.loopback(XDSPort)); err != nil {
+	if l.relay, err = relay.Listen("127.0.0.1:0", l.loopback(XDSPort)); err != nil {
 		return err
 	}
 	v := l.values

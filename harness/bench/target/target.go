@@ -7,7 +7,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"contour.example/harness/bench/proc"
-	"contour.example/harness/bench/wire"
+	"contour.example/harness/relay"
 )
 
 // Target is what is measured.
@@ -20,7 +20,7 @@ type Target struct {
 	EnvoyPID   int
 	Controller Controller
 	// Wire is between Envoy and the controller; nil if nothing is: no bytes then.
-	Wire *wire.Relay
+	Wire *relay.Relay
 	// Lifecycle restarts the controller and Envoy; nil if that is not ours to do.
 	Lifecycle Lifecycle
 	// Backends are the addresses that two test backends shall listen on, as Envoy reaches them. Port 0 takes a free one.

@@ -14,7 +14,7 @@ import (
 
 	"contour.example/harness/bench"
 	"contour.example/harness/bench/target"
-	"contour.example/harness/bench/wire"
+	"contour.example/harness/relay"
 )
 
 // command is what the command line asks for.
@@ -209,7 +209,7 @@ func (c *command) external() (t target.Target, err error) {
 		Backends:   [2]netip.AddrPort{backend, backend},
 	}
 	if c.relayListen != "" {
-		t.Wire, err = wire.Listen(c.relayListen, c.relayTarget)
+		t.Wire, err = relay.Listen(c.relayListen, c.relayTarget)
 	}
 	return t, err
 }

@@ -24,10 +24,16 @@ const (
 	websocketRoute = "websocket" // the name of routes that WebSockets may take
 )
 
-// scopedRoutes has requests routed by the scope that is called after the table.
-func scopedRoutes(first shard) *hcmv3.HttpConnectionManager_ScopedRoutes {
+// routeByScope sends requests to the table first that entry, which may have Envoy's formatter commands, is the name of.
+func routeByScope(e *encoder, m *hcmv3.HttpConnectionManager, entry string) {
+	m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{enter(e, entry)}
+	m.RouteSpecifier = scopedRoutes()
+}
+
+// scopedRoutes finds the route table by the header, whose value is the key of the scope that leads to it.
+func scopedRoutes() *hcmv3.HttpConnectionManager_ScopedRoutes {
 	return &hcmv3.HttpConnectionManager_ScopedRoutes{ScopedRoutes: &hcmv3.ScopedRoutes{
-		Name:            first.name(),
+		Name:            shard{}.name(),
 		RdsConfigSource: ads(),
 		ScopeKeyBuilder: &hcmv3.ScopedRoutes_ScopeKeyBuilder{Fragments: []*hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder{{
 			Type: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_{
@@ -41,13 +47,13 @@ func scopedRoutes(first shard) *hcmv3.HttpConnectionManager_ScopedRoutes {
 	}}
 }
 
-// enter sends requests to that table first, whatever the client says.
-func enter(e *encoder, first string) *corev3.TypedExtensionConfig {
+// enter sets the header, whatever the client says.
+func enter(e *encoder, value string) *corev3.TypedExtensionConfig {
 	return &corev3.TypedExtensionConfig{
 		Name: "envoy.http.early_header_mutation.header_mutation",
 		TypedConfig: e.pack(&earlyv3.HeaderMutation{Mutations: []*mutationv3.HeaderMutation{{
 			Action: &mutationv3.HeaderMutation_Append{Append: &corev3.HeaderValueOption{
-				Header:       &corev3.HeaderValue{Key: shardHeader, Value: first},
+				Header:       &corev3.HeaderValue{Key: shardHeader, Value: value},
 				AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 			}},
 		}}}),

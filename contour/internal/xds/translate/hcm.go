@@ -48,15 +48,12 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	}
 	switch {
 	case h.listener == ir.HTTP:
-		m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{enter(e, shard{}.name())}
-		m.RouteSpecifier = scopedRoutes(shard{})
-		return m
+		routeByScope(e, m, shard{}.name())
 	case h.byServerName:
-		m.EarlyHeaderMutationExtensions = []*corev3.TypedExtensionConfig{enter(e, tlsTables+"%REQUESTED_SERVER_NAME%")}
-		m.RouteSpecifier = scopedRoutes(shard{})
-		return m
+		routeByScope(e, m, tlsTables+"%REQUESTED_SERVER_NAME%")
+	default:
+		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
 	}
-	m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
 	return m
 }
 
