@@ -101,7 +101,8 @@ func versionCommand(s Streams) *cobra.Command {
 	}
 }
 
-// buildVersion is the version and revision that the Go toolchain stamped into the binary.
+// buildVersion is the version and revision that the Go toolchain stamped into the binary; "-dirty" after the revision
+// says that the sources were not quite those.
 func buildVersion() (version, revision string) {
 	version, revision = "devel", "unknown"
 	info, ok := debug.ReadBuildInfo()
@@ -112,8 +113,11 @@ func buildVersion() (version, revision string) {
 		version = v
 	}
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
+		switch {
+		case s.Key == "vcs.revision": // comes before vcs.modified
 			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			revision += "-dirty"
 		}
 	}
 	return version, revision

@@ -8,7 +8,7 @@ import (
 	"contour.example/contour/internal/config"
 )
 
-// BenchmarkEdit is what the controller does between an informer and the table for one edit of a route, a new
+// BenchmarkEdit is what the controller does between a watch and the table for one edit of a route, a new
 // generation each time.
 func BenchmarkEdit(b *testing.B) {
 	for _, n := range []int{fewProxies, 1_000, manyProxies} {

@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -194,6 +195,8 @@ func kindOf(o metav1.Object) kobj.Kind {
 	switch o.(type) {
 	case *contourv1.HTTPProxy:
 		return kobj.HTTPProxy
+	case *networkingv1.Ingress:
+		return kobj.Ingress
 	case *corev1.Service:
 		return kobj.Service
 	case *corev1.Secret:

@@ -4,8 +4,9 @@
 //
 // The goroutine that runs the loop owns the store and all derived tables; whoever
 // wants to look at them asks it to by Inspect. Step is one turn of the loop without
-// any waiting: tests and the directory mode drive it by hand. The package decides
-// nothing about content.
+// any waiting: tests and the directory mode drive it by hand; only Run holds back, for
+// a moment, edits that refer to what is not there yet. The package decides nothing about
+// content.
 package pipeline
 
 import (
@@ -89,8 +90,13 @@ type Result struct {
 
 // Step takes over a batch and publishes what follows from it.
 func (p *Pipeline) Step(batch []store.Change) Result {
+	return p.step(func() []kobj.Key { return p.Store.Apply(batch) })
+}
+
+// step has apply change the store, and publishes what follows from the objects that it returns.
+func (p *Pipeline) step(apply func() []kobj.Key) Result {
 	started := p.now()
-	changed := p.Store.Apply(batch)
+	changed := apply()
 	r := p.settle()
 	r.Objects, r.Took = len(changed), p.now().Sub(started)
 	return r
@@ -202,11 +208,14 @@ func describe(r table.Rejection) string {
 // tables are enough.
 const period = time.Minute
 
-// Run takes batches until the context ends or the channel is closed, and hands every Result to done.
+// Run takes batches until the context ends or the channel is closed, and hands every Result to done. Edits that refer
+// to what is not there yet may be taken over a little later than the rest of their batch.
 // rejected tells, by a value, that the table's rejections have changed.
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
+	held := newHolds(p.Store)
+	defer held.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -215,7 +224,11 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			if !ok {
 				return
 			}
-			done(p.Step(batch))
+			done(p.step(func() []kobj.Key { return held.apply(batch) }))
+		case <-held.timer.C:
+			if due := held.overdue(); len(due) > 0 {
+				done(p.Step(due))
+			}
 		case <-rejected:
 			done(p.settle())
 		case f := <-p.inspect:

@@ -22,7 +22,7 @@ import (
 	"contour.example/contour/internal/status"
 )
 
-// server is an API server in memory, with the informers' view of it, which lags behind until sync is called.
+// server is an API server in memory, with the watches' view of it, which lags behind until sync is called.
 type server struct {
 	mu      sync.Mutex
 	version int
@@ -43,7 +43,7 @@ func newServer() *server {
 	}
 }
 
-// put creates or replaces an object behind the backs of the informers.
+// put creates or replaces an object behind the backs of the watches.
 func (s *server) put(k kobj.Key, change func(metav1.Object)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +68,7 @@ func (s *server) store(k kobj.Key, o metav1.Object) {
 	s.objects[k] = o
 }
 
-// sync lets the informers catch up.
+// sync lets the watches catch up.
 func (s *server) sync() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

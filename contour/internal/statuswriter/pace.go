@@ -27,7 +27,7 @@ const (
 	forgetAfter    = 1000 // writes after which the fastest one is forgotten
 
 	firstRest = 100 * time.Millisecond // when overloaded, unless the API server says how long
-	lastRest  = 10 * time.Second
+	lastRest  = 4 * time.Second        // what is longer, users wait for once it is over
 )
 
 func newPace(workers int) *pace {

@@ -17,7 +17,7 @@ type record struct {
 
 	right   string          // the version of the object at which it had its desired status; empty: none known
 	settled *status.Desired // the last one that was written
-	outcome metav1.Object   // the object with it, as far as a plan looks at it, until the informers know it too; else nil
+	outcome metav1.Object   // the object with it, as far as a plan looks at it, until the watches know it too; else nil
 	repairs int             // how often settled had to be written again
 	free    time.Time       // not to be written again before
 }
@@ -43,7 +43,7 @@ func (r *record) expects(known metav1.Object) bool {
 	return true
 }
 
-// newest is the newer one of an object as the informers know it and as it was written.
+// newest is the newer one of an object as the watches know it and as it was written.
 func (r *record) newest(known metav1.Object) metav1.Object {
 	if r.outcome == nil {
 		return known

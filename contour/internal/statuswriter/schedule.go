@@ -50,7 +50,7 @@ type item struct {
 	running  urgency   // it is looked at, and what it was when it was taken
 	again    urgency   // it was asked for meanwhile
 	failures int
-	conflict bool // the last failure was one: the object has changed, and the informers will tell
+	conflict bool // the last failure was one: the object has changed, and the watches will tell
 }
 
 func newSchedule(workers int, now func() time.Time) *schedule {

@@ -2,7 +2,7 @@
 // replica leads.
 //
 // Set takes the desired statuses at any time and never blocks; Lead compares each with
-// the object as the informers know it and patches what differs, several objects at a
+// the object as the watches know it and patches what differs, several objects at a
 // time: what somebody has just changed before the backlog, one namespace after the
 // other, each object with its own back-off, all at the pace of the API server. What is
 // wrong with an Ingress, whose status has no room for it, becomes Events. The package

@@ -41,7 +41,7 @@ func TestWritesWhatDiffersAndNothingTwice(t *testing.T) {
 		if s.writes[a] != 1 || s.writes[b] != 1 {
 			t.Fatalf("writes %v, want one each", s.writes)
 		}
-		w.Changed(a) // the informers still know the old state
+		w.Changed(a) // the watches still know the old state
 		synctest.Wait()
 		s.sync()
 		w.Changed(a) // now they know the new one
@@ -141,7 +141,7 @@ func TestConflictsAreRetriedAndOthersKeepTheirConditions(t *testing.T) {
 		a := proxyKey("a")
 		s.put(a, nil)
 		s.sync()
-		s.put(a, func(o metav1.Object) { // unknown to the informers
+		s.put(a, func(o metav1.Object) { // unknown to the watches
 			p := o.(*contourv1.HTTPProxy)
 			foreign := contourv1.DetailedCondition{}
 			foreign.Type, foreign.Status = "Audited", contourv1.ConditionTrue

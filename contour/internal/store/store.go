@@ -4,7 +4,7 @@
 // Batches of changes go in; derivations read through the memo tables, so that every
 // read is recorded. The store knows kinds and keys and which fields of an object can
 // matter at all (an update of anything else is no change); what a field means is
-// compile's business. Objects are shared with the informers and never modified.
+// compile's business. Objects are shared with the watches and never modified.
 package store
 
 import (
@@ -119,6 +119,13 @@ func (s *Store) DelegationsIn(r *memo.Reader, namespace string) []*contourv1.TLS
 // SlicesOf are the EndpointSlices of a Service, by name.
 func (s *Store) SlicesOf(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice {
 	return collect(r, s.EndpointSlice, s.slicesByService.Get(r, service))
+}
+
+// Complete says whether a Service is known, and an EndpointSlice of it, if only an empty one; for whoever stands outside
+// the derivations.
+func (s *Store) Complete(service kobj.Name) bool {
+	_, ok := s.Services.Peek(service)
+	return ok && s.slicesByService.Count(service) > 0
 }
 
 func collect[V any](r *memo.Reader, from *memo.Input[kobj.Name, V], names []kobj.Name) []V {

@@ -29,6 +29,7 @@ type apiServer struct {
 	absent   map[string]bool          // groups not served
 	gate     map[string]chan struct{} // by resource: answers wait until it is closed
 	requests []string
+	oldest   int // version from which on changes are known
 	closed   bool
 }
 
@@ -41,21 +42,28 @@ type event struct {
 // newAPIServer serves the kinds that a Source watches.
 func newAPIServer(t *testing.T) (*apiServer, *rest.Config) {
 	t.Helper()
+	s := unreachableAPIServer()
+	server := httptest.NewServer(s)
+	t.Cleanup(func() { s.close(); server.Close() })
+	return s, &rest.Config{Host: server.URL, QPS: -1}
+}
+
+func unreachableAPIServer() *apiServer {
 	s := &apiServer{objects: map[string]object{}, absent: map[string]bool{}, gate: map[string]chan struct{}{}, version: 1}
 	s.changed = sync.NewCond(&s.mu)
 	s.kinds = map[string]string{}
 	for _, k := range kinds() {
 		s.kinds[resourcePath(k)] = string(k.kind)
 	}
-	server := httptest.NewServer(s)
-	t.Cleanup(func() {
-		s.mu.Lock()
-		s.closed = true
-		s.mu.Unlock()
-		s.changed.Broadcast()
-		server.Close()
-	})
-	return s, &rest.Config{Host: server.URL, QPS: -1}
+	return s
+}
+
+// close ends all watches.
+func (s *apiServer) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.changed.Broadcast()
 }
 
 func resourcePath(k kind) string {
@@ -118,6 +126,13 @@ func (s *apiServer) hide(group string, absent bool) {
 	s.absent[group] = absent
 }
 
+// forget has watches from now on begin no earlier than now.
+func (s *apiServer) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.oldest = s.version
+}
+
 // hold makes the answers about a resource wait until the returned function is called.
 func (s *apiServer) hold(resource string) (release func()) {
 	s.mu.Lock()
@@ -154,13 +169,18 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	switch {
 	case hidden || kindName == "":
-		w.WriteHeader(http.StatusNotFound)
-		_ = json.NewEncoder(w).Encode(object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404})
+		failure(w, http.StatusNotFound, "NotFound")
 	case r.URL.Query().Get("watch") == "true":
 		s.watch(w, r, path, namespace)
 	default:
 		s.list(w, path, namespace)
 	}
+}
+
+func failure(w http.ResponseWriter, code int, reason string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": code})
 }
 
 func (s *apiServer) list(w http.ResponseWriter, path, namespace string) {
@@ -187,11 +207,17 @@ func (s *apiServer) in(path, namespace string) []object {
 // watch refuses to stream the initial list, as servers may: clients fall back to a list.
 func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, path, namespace string) {
 	if r.URL.Query().Get("sendInitialEvents") == "true" {
-		w.WriteHeader(http.StatusBadRequest)
-		_ = json.NewEncoder(w).Encode(object{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "BadRequest", "code": 400})
+		failure(w, http.StatusBadRequest, "BadRequest")
 		return
 	}
 	from, _ := strconv.Atoi(r.URL.Query().Get("resourceVersion"))
+	s.mu.Lock()
+	expired := from < s.oldest
+	s.mu.Unlock()
+	if expired {
+		failure(w, http.StatusGone, "Expired")
+		return
+	}
 	stop := make(chan struct{})
 	defer close(stop)
 	go func() {

@@ -3,11 +3,12 @@
 //
 // The first batch is everything there is, sent once every kind has been listed; a kind
 // that the API server does not know (its CustomResourceDefinition is not installed)
-// counts as empty and is watched as soon as it appears. Every later batch is what
-// arrived while the receiver was busy, one change for each object, so that a burst costs
-// neither a timer nor memory beyond the objects concerned. Objects are trimmed of what
-// nobody reads before they are kept, and never modified afterwards. The package does not
-// know what an object means.
+// counts as empty and is watched once it appears. A watch that fails is tried again every
+// few seconds, for as long as it takes. Every later batch is what arrived while the
+// receiver was busy, one change for each object, so that a burst costs neither a timer
+// nor memory beyond the objects concerned. Objects are trimmed of what nobody reads
+// before they are kept, and never modified afterwards. The package does not know what an
+// object means.
 package kube
 
 import (
@@ -61,11 +62,7 @@ func New(o Options) (*Source, error) {
 	}
 	for _, k := range kinds() {
 		for _, ns := range slices.Compact(slices.Sorted(slices.Values(namespaces))) {
-			w, err := s.watch(k, ns, clients[k.groupVersion])
-			if err != nil {
-				return nil, err
-			}
-			s.watches = append(s.watches, w)
+			s.watches = append(s.watches, s.watch(k, ns, clients[k.groupVersion]))
 		}
 	}
 	return s, nil
@@ -77,7 +74,7 @@ func (s *Source) Run(ctx context.Context, out chan<- []store.Change) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	for _, w := range s.watches {
-		running.Go(func() { w.informer.RunWithContext(ctx) })
+		running.Go(func() { w.run(ctx) })
 		running.Go(func() { w.announce(ctx) })
 	}
 	for _, w := range s.watches {
@@ -96,9 +93,8 @@ func (s *Source) Get(k kobj.Key) (metav1.Object, bool) {
 		if w.kind.kind != k.Kind || w.namespace != metav1.NamespaceAll && w.namespace != k.Namespace {
 			continue
 		}
-		if o, ok, err := w.informer.GetIndexer().GetByKey(k.Name.String()); err == nil && ok {
-			object, ok := o.(metav1.Object)
-			return object, ok
+		if o, ok := w.objects.get(k.Name); ok {
+			return o, true
 		}
 	}
 	return nil, false

@@ -44,9 +44,17 @@ func newQueue() *queue {
 	return &queue{held: map[kobj.Key]*time.Timer{}, arrived: make(chan struct{}, 1)}
 }
 
-func (q *queue) put(c store.Change) {
+// put takes changes, which drain takes all at once.
+func (q *queue) put(changes ...store.Change) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	for _, c := range changes {
+		q.putOne(c)
+	}
+}
+
+// putOne needs the lock.
+func (q *queue) putOne(c store.Change) {
 	if t, ok := q.held[c.Key]; ok {
 		t.Stop()
 		delete(q.held, c.Key)

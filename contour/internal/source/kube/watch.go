@@ -2,21 +2,21 @@ package kube
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/kobj"
@@ -55,50 +55,52 @@ func secretsOfUse() fields.Selector {
 	)
 }
 
+// Times between attempts to list and watch. They double up to the longest, and each is up to twice as long by chance:
+// replicas and kinds that lost the API server together are not to ask again together. Attempts are cheap, a refused
+// connection mostly, and users wait for the first that succeeds; an API server that has too much to do says so with
+// the time after which to ask again, which the client honors.
+const (
+	shortestPause = 200 * time.Millisecond
+	longestPause  = 2 * time.Second
+	forgetPauses  = 2 * time.Minute // after which the shortest comes first again
+)
+
 // watched is one kind in one namespace, or in all.
 type watched struct {
 	source     *Source
 	kind       kind
 	namespace  string
+	client     rest.Interface
 	shared     shared
-	informer   cache.SharedIndexInformer
-	listed     <-chan struct{} // closed once all of the first list has been delivered
-	absent     chan struct{}   // closed once the API server has said that it does not know the kind
+	objects    *objects
+	failures   int           // in a row
+	absent     chan struct{} // closed once the API server has said that it does not know the kind
 	markAbsent func()
 }
 
-func (s *Source) watch(k kind, namespace string, client rest.Interface) (*watched, error) {
-	w := &watched{source: s, kind: k, namespace: namespace, absent: make(chan struct{})}
+func (s *Source) watch(k kind, namespace string, client rest.Interface) *watched {
+	w := &watched{source: s, kind: k, namespace: namespace, client: client, absent: make(chan struct{})}
+	w.objects = newObjects(k.kind, w.transform, w.put)
 	w.markAbsent = sync.OnceFunc(func() {
 		s.log.Warn("kind is not served by the API server, taken as empty until it is", "kind", k.kind, "groupVersion", k.groupVersion)
 		close(w.absent)
 	})
-	w.informer = cache.NewSharedIndexInformerWithOptions(
-		cache.NewListWatchFromClient(client, k.resource, namespace, k.selector), k.example,
-		cache.SharedIndexInformerOptions{ObjectDescription: string(k.kind)})
-	if err := w.configure(); err != nil {
-		return nil, fmt.Errorf("informer of %s: %w", k.kind, err)
-	}
-	return w, nil
+	return w
 }
 
-func (w *watched) configure() error {
-	if err := w.informer.SetTransform(w.transform); err != nil {
-		return err
-	}
-	if err := w.informer.SetWatchErrorHandlerWithContext(w.onError); err != nil {
-		return err
-	}
-	registration, err := w.informer.AddEventHandler(cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(o any) { w.put(o, false) },
-		UpdateFunc: func(_, o any) { w.put(o, false) },
-		DeleteFunc: func(o any) { w.put(o, true) },
+// run lists and watches until the context ends, and starts again whenever that does. An informer of client-go does the
+// same, but once the API server was away for a minute it asks again only every 30 to 60 seconds.
+func (w *watched) run(ctx context.Context) {
+	log := klog.FromContext(ctx)
+	pauses := wait.Backoff{Duration: shortestPause, Cap: longestPause, Factor: 2, Steps: 10, Jitter: 1}
+	reflector := cache.NewReflectorWithOptions(
+		cache.NewListWatchFromClient(w.client, w.kind.resource, w.namespace, w.kind.selector), w.kind.example, w.objects,
+		cache.ReflectorOptions{Logger: &log, Name: string(w.kind.kind), TypeDescription: string(w.kind.kind), Backoff: &pauses})
+	// The error says no more than that the context has ended.
+	_ = pauses.DelayWithReset(clock.RealClock{}, forgetPauses).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
+		w.ended(reflector.ListAndWatchWithContext(ctx))
+		return false, nil
 	})
-	if err != nil {
-		return err
-	}
-	w.listed = registration.HasSyncedChecker().Done()
-	return nil
 }
 
 // transform trims an object, before anybody else sees it; it may see one twice.
@@ -110,42 +112,37 @@ func (w *watched) transform(o any) (any, error) {
 	return o, nil
 }
 
-// put notes a change that the informer tells of.
-func (w *watched) put(o any, deleted bool) {
-	if tombstone, ok := o.(cache.DeletedFinalStateUnknown); ok {
-		o = tombstone.Obj
-	}
-	object, ok := o.(metav1.Object)
-	if !ok {
+// put hands on what has changed.
+func (w *watched) put(changes ...store.Change) {
+	w.source.queue.put(changes...)
+	if !w.kind.hasStatus {
 		return
 	}
-	c := store.Change{Key: kobj.Of(w.kind.kind, object.GetNamespace(), object.GetName())}
-	if !deleted {
-		c.Object = object
-	}
-	w.source.queue.put(c)
-	if w.kind.hasStatus {
+	for _, c := range changes {
 		w.source.observe(c.Key)
 	}
 }
 
-// onError is told why a list or watch ended; the informer tries again by itself, with back-off.
-func (w *watched) onError(_ context.Context, _ *cache.Reflector, err error) {
-	log := w.source.log.With("kind", w.kind.kind, "namespace", w.namespace)
-	switch {
-	case apierrors.IsNotFound(err):
+// ended is told why listing and watching has ended; nil if it had begun. It is tried again in any case, for hours
+// perhaps, and the log gets the failures number 1, 2, 4, 8 and so on.
+func (w *watched) ended(err error) {
+	if err == nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
+		w.failures = 0
+		return
+	}
+	if apierrors.IsNotFound(err) {
 		w.markAbsent()
-	case errors.Is(err, io.EOF), apierrors.IsResourceExpired(err), apierrors.IsGone(err):
-		log.Debug("watch ended", "error", err)
-	default:
-		log.Warn("watch failed, trying again", "error", err)
+		return
+	}
+	if w.failures++; w.failures&(w.failures-1) == 0 {
+		w.source.log.Warn("watch failed, trying again", "kind", w.kind.kind, "namespace", w.namespace, "failures", w.failures, "error", err)
 	}
 }
 
 // waitListed waits until the kind has been listed or is known not to exist. It reports false if the context ended before.
 func (w *watched) waitListed(ctx context.Context) bool {
 	select {
-	case <-w.listed:
+	case <-w.objects.listed:
 	case <-w.absent:
 	case <-ctx.Done():
 	}
@@ -156,13 +153,13 @@ func (w *watched) waitListed(ctx context.Context) bool {
 func (w *watched) announce(ctx context.Context) {
 	select {
 	case <-w.absent:
-	case <-w.listed:
+	case <-w.objects.listed:
 		return
 	case <-ctx.Done():
 		return
 	}
 	select {
-	case <-w.listed:
+	case <-w.objects.listed:
 		w.source.log.Info("kind has appeared", "kind", w.kind.kind, "groupVersion", w.kind.groupVersion)
 	case <-ctx.Done():
 	}

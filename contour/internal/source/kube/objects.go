@@ -1,0 +1,140 @@
+package kube
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/store"
+)
+
+// objects is the present state of the objects of one watch, as a Reflector tells it. What is told again without being
+// different, as everything is by a list after a pause, is no change, and the object stays the one that others hold.
+type objects struct {
+	kind      kobj.Kind
+	transform cache.TransformFunc
+	changed   func(...store.Change) // told what has changed once get tells the new state; it may not block
+	listed    chan struct{}         // closed once all of the first list has been told
+	once      sync.Once
+
+	mu     sync.RWMutex
+	byName map[kobj.Name]metav1.Object // only the Reflector changes it
+}
+
+var _ cache.TransformingStore = (*objects)(nil)
+
+func newObjects(kind kobj.Kind, transform cache.TransformFunc, changed func(...store.Change)) *objects {
+	return &objects{kind: kind, transform: transform, changed: changed, listed: make(chan struct{}), byName: map[kobj.Name]metav1.Object{}}
+}
+
+func (s *objects) get(n kobj.Name) (metav1.Object, bool) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	o, ok := s.byName[n]
+	return o, ok
+}
+
+// Transformer is what is done to every object before it is kept.
+func (s *objects) Transformer() cache.TransformFunc { return s.transform }
+
+// Add keeps an object that is new, or that is told again.
+func (s *objects) Add(o any) error { return s.Update(o) }
+
+// Update keeps the new state of an object.
+func (s *objects) Update(o any) error {
+	object, err := s.transformed(o)
+	if err != nil {
+		return err
+	}
+	n := nameOf(object)
+	if was, ok := s.get(n); ok && sameState(was, object) {
+		return nil
+	}
+	s.mu.Lock()
+	s.byName[n] = object
+	s.mu.Unlock()
+	s.changed(s.change(n, object))
+	return nil
+}
+
+// Delete forgets an object.
+func (s *objects) Delete(o any) error {
+	object, ok := o.(metav1.Object)
+	if !ok {
+		return fmt.Errorf("deleted %s: no object: %T", s.kind, o)
+	}
+	n := nameOf(object)
+	if _, ok := s.get(n); !ok {
+		return nil
+	}
+	s.mu.Lock()
+	delete(s.byName, n)
+	s.mu.Unlock()
+	s.changed(s.change(n, nil))
+	return nil
+}
+
+// Replace keeps the objects of a list and forgets all others; that is one change of all of them.
+func (s *objects) Replace(list []any, _ string) error {
+	before := s.byName
+	now := make(map[kobj.Name]metav1.Object, len(list))
+	var changes []store.Change
+	for _, o := range list {
+		object, err := s.transformed(o)
+		if err != nil {
+			return err
+		}
+		n := nameOf(object)
+		if was, ok := before[n]; ok && sameState(was, object) {
+			now[n] = was
+			continue
+		}
+		now[n] = object
+		changes = append(changes, s.change(n, object))
+	}
+	for _, n := range slices.SortedFunc(maps.Keys(before), kobj.Name.Compare) {
+		if _, ok := now[n]; !ok {
+			changes = append(changes, s.change(n, nil))
+		}
+	}
+	s.mu.Lock()
+	s.byName = now
+	s.mu.Unlock()
+	s.changed(changes...)
+	s.once.Do(func() { close(s.listed) })
+	return nil
+}
+
+// Resync does nothing: who was told of a change does not have to be told again.
+func (s *objects) Resync() error { return nil }
+
+func (s *objects) change(n kobj.Name, object metav1.Object) store.Change {
+	return store.Change{Key: kobj.Key{Kind: s.kind, Name: n}, Object: object}
+}
+
+func (s *objects) transformed(o any) (metav1.Object, error) {
+	o, err := s.transform(o)
+	if err != nil {
+		return nil, fmt.Errorf("transform %s: %w", s.kind, err)
+	}
+	object, ok := o.(metav1.Object)
+	if !ok {
+		return nil, fmt.Errorf("%s: no object: %T", s.kind, o)
+	}
+	return object, nil
+}
+
+func nameOf(o metav1.Object) kobj.Name {
+	return kobj.Name{Namespace: o.GetNamespace(), Name: o.GetName()}
+}
+
+// sameState says whether two are the same object in the same state: a version is of one state only.
+func sameState(a, b metav1.Object) bool {
+	v := a.GetResourceVersion()
+	return v != "" && v == b.GetResourceVersion() && a.GetUID() == b.GetUID()
+}

@@ -1,0 +1,137 @@
+package kube
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/store"
+)
+
+// soon is how long users wait for a change at most, once the API server is there again.
+const soon = 5 * time.Second
+
+// Whatever keeps an API server from answering, and for however long: what has changed meanwhile is known soon after.
+func TestAChangeIsKnownSoonAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		answer func(*http.Request) (*http.Response, error)
+		within time.Duration
+	}{
+		"not there":    {refuse, soon},
+		"starting":     {fail(http.StatusServiceUnavailable, "ServiceUnavailable", nil), soon},
+		"no rights":    {fail(http.StatusForbidden, "Forbidden", nil), soon},
+		"unknown user": {fail(http.StatusUnauthorized, "Unauthorized", nil), soon},
+		"no such kind": {fail(http.StatusNotFound, "NotFound", nil), soon},
+		"broken":       {fail(http.StatusInternalServerError, "InternalError", nil), soon},
+		"busy":         {fail(http.StatusTooManyRequests, "TooManyRequests", http.Header{"Retry-After": {"7"}}), 7*time.Second + soon},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				wire, config := newWire(t)
+				fill(wire.server)
+				_, out := start(t, config, Options{})
+				receive(t, out)
+				away := 10 * time.Minute
+				wire.replace(c.answer)
+				time.Sleep(away)
+				wire.server.put("HTTPProxy", "default", "new", object{"spec": object{}})
+				tries := wire.mend()
+				back := time.Now()
+				await(t, out, kobj.Of(kobj.HTTPProxy, "default", "new"))
+				if took := time.Since(back); took > c.within {
+					t.Errorf("the change is known %s after the return, want at most %s", took, c.within)
+				}
+				t.Logf("%d requests", tries)
+				if most := len(kinds()) * int(away/time.Second); tries > most {
+					t.Errorf("%d requests in %s, want at most %d", tries, away, most)
+				}
+			})
+		})
+	}
+}
+
+func TestAKindThatAppearsLateIsKnownSoon(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wire, config := newWire(t)
+		fill(wire.server)
+		wire.server.hide("projectcontour.io", true)
+		_, out := start(t, config, Options{})
+		began := time.Now()
+		receive(t, out)
+		if took := time.Since(began); took > 0 {
+			t.Errorf("the other kinds waited %s for one that is absent", took)
+		}
+		time.Sleep(time.Hour)
+		wire.server.hide("projectcontour.io", false)
+		began = time.Now()
+		await(t, out, kobj.Of(kobj.HTTPProxy, "default", "web"))
+		if took := time.Since(began); took > soon {
+			t.Errorf("known after %s", took)
+		}
+	})
+}
+
+// After an outage everything is listed again; only what is different is told.
+func TestAListTellsOnlyWhatIsDifferent(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wire, config := newWire(t)
+		fill(wire.server)
+		s, out := start(t, config, Options{})
+		receive(t, out)
+		kept := kobj.Of(kobj.Service, "default", "web")
+		before, _ := s.Get(kept)
+		wire.replace(refuse)
+		synctest.Wait()
+		wire.server.put("HTTPProxy", "default", "web", nil)
+		wire.server.put("HTTPProxy", "default", "new", object{"spec": object{}})
+		wire.server.forget()
+		wire.mend()
+		batch := receive(t, out)
+		if got, want := strings.Join(names(batch), ", "), "HTTPProxy default/new, HTTPProxy default/web"; got != want {
+			t.Errorf("told %s, want %s", got, want)
+		}
+		time.Sleep(time.Minute)
+		if after, ok := s.Get(kept); !ok || after != before {
+			t.Error("an object that did not change was replaced")
+		}
+	})
+}
+
+func TestFailuresAreLoggedMoreAndMoreRarely(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		wire, config := newWire(t)
+		wire.replace(fail(http.StatusForbidden, "Forbidden", nil))
+		var log bytes.Buffer
+		s, err := New(Options{Config: config, Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() { s.Run(ctx, make(chan []store.Change)) })
+		time.Sleep(time.Hour)
+		cancel()
+		running.Wait()
+		for _, failures := range []int{1, 2, 4, 512} {
+			if n := strings.Count(log.String(), fmt.Sprintf("kind=HTTPProxy namespace=\"\" failures=%d ", failures)); n != 1 {
+				t.Errorf("failure number %d is logged %d times", failures, n)
+			}
+		}
+		if n := strings.Count(log.String(), "\n"); n > 12*len(kinds()) {
+			t.Errorf("%d lines in an hour", n)
+		}
+	})
+}
