@@ -1,22 +1,20 @@
-//go:build conformance && !local
+//go:build conformance && !local && !kind
 
 package conformance_test
 
 import (
-	"fmt"
-	"os"
+	"context"
 	"testing"
 
 	"contour.example/conformance/suite"
 )
 
 // run tests the controller that the flags lead to.
-func run(m *testing.M, o suite.Options) int {
-	r, err := o.Runner()
+func run(ctx context.Context, m *testing.M, o suite.Options, suites []suite.Suite) (int, error) {
+	found, err := o.Plan(ctx, suites)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "conformance:", err)
-		return 1
+		return 0, err
 	}
-	runner, options = r, o
-	return m.Run()
+	plan = found
+	return m.Run(), nil
 }

@@ -1,8 +1,8 @@
 // Package conformance has all conformance tests of the project: HTTPProxy and Ingress.
 //
-// Tests are values (package suite). `make conformance` runs them on this machine; the command
-// conformance, or `go test -tags conformance ./conformance -args`, runs them with the same flags against any
-// controller in any cluster. Nothing in here may depend on which controller it is.
+// Tests are values (package suite). `make conformance` runs them on this machine, `make conformance-kind` in a
+// cluster with nodes; the command conformance, or `go test -tags conformance ./conformance -args`, runs them with
+// the same flags against any controller in any cluster. Nothing in here may depend on which controller it is.
 package conformance
 
 import (
@@ -11,15 +11,12 @@ import (
 	"contour.example/conformance/suite"
 )
 
-// Tests are those of all suites.
-func Tests() ([]suite.Test, error) {
-	tests, err := httpproxy.Tests()
+// Suites are all suites.
+func Suites() ([]suite.Suite, error) {
+	proxies, err := httpproxy.Suite()
 	if err != nil {
 		return nil, err
 	}
-	more, err := ingress.Tests()
-	if err != nil {
-		return nil, err
-	}
-	return append(tests, more...), nil
+	ingresses, err := ingress.Suite()
+	return []suite.Suite{proxies, ingresses}, err
 }

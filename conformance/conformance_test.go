@@ -1,46 +1,67 @@
-//go:build conformance || local
+//go:build conformance || local || kind
 
 package conformance_test
 
 import (
+	"context"
 	"flag"
+	"fmt"
 	"os"
-	"slices"
+	"os/signal"
+	"strconv"
+	"syscall"
 	"testing"
 
 	"contour.example/conformance"
 	"contour.example/conformance/suite"
 )
 
-func TestMain(m *testing.M) {
-	var o suite.Options
-	o.Register(flag.CommandLine)
-	flag.Parse()
-	os.Exit(run(m, o))
-}
-
-// runner is what the tests use, and options what it was made from. Set once, before they run.
+// plan is what the tests run, options what it was made from, and running ends with an interrupt. Set once, before they run.
 var (
-	runner  *suite.Runner
+	plan    *suite.Plan
 	options suite.Options
+	running context.Context
 )
 
-func TestConformance(t *testing.T) {
-	tests, err := conformance.Tests()
+func TestMain(m *testing.M) {
+	var stop context.CancelFunc
+	running, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code, err := start(running, m)
+	stop()
 	if err != nil {
-		t.Fatal(err)
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+		code = 1
 	}
-	if err := options.Check(tests); err != nil {
-		t.Fatal(err)
+	os.Exit(code)
+}
+
+// start parses the flags; how many tests run at a time is said by -tests, since they wait more than they compute.
+func start(ctx context.Context, m *testing.M) (int, error) {
+	options.Register(flag.CommandLine)
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(options.Parallel)); err != nil {
+		return 0, err
 	}
+	suites, err := conformance.Suites()
+	if err != nil {
+		return 0, err
+	}
+	if err := options.Check(suites); err != nil {
+		return 0, err
+	}
+	return run(ctx, m, options, suites)
+}
+
+func TestConformance(t *testing.T) {
+	tests := plan.Tests()
 	results := make([]suite.Result, len(tests))
-	t.Cleanup(func() { writeReport(t, results) })
+	t.Cleanup(func() { writeReports(t, results) })
 	for i, test := range tests {
 		t.Run(test.Name, func(t *testing.T) {
 			if !test.Alone {
 				t.Parallel()
 			}
-			results[i] = runner.Run(t.Context(), test)
+			results[i] = plan.Runner.Run(running, test)
 			judge(t, results[i])
 		})
 	}
@@ -57,15 +78,18 @@ func judge(t *testing.T, r suite.Result) {
 	}
 }
 
-// writeReport leaves out tests that -run did not choose.
-func writeReport(t *testing.T, results []suite.Result) {
-	results = slices.DeleteFunc(results, func(r suite.Result) bool { return r.Outcome == "" })
-	report := suite.NewReport(options.Implementation, results)
-	t.Log(report)
-	if options.Report == "" {
+// writeReports leaves out tests that -run did not choose. After an interrupt there is no report.
+func writeReports(t *testing.T, results []suite.Result) {
+	if running.Err() != nil {
 		return
 	}
-	if err := report.Write(options.Report); err != nil {
-		t.Error(err)
+	for _, report := range plan.Reports(results) {
+		t.Log(report)
+		if options.Report == "" {
+			continue
+		}
+		if err := report.Write(options.Report); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -13,10 +13,7 @@ import (
 // Every test says who it is, what it shows and what it needs, and its manifests are manifests.
 func TestTestsAreComplete(t *testing.T) {
 	t.Parallel()
-	tests, err := conformance.Tests()
-	if err != nil {
-		t.Fatal(err)
-	}
+	tests := all(t)
 	name := regexp.MustCompile(`^(httpproxy|ingress)/[a-z0-9]+(-[a-z0-9]+)*$`)
 	seen := map[string]bool{}
 	for _, test := range tests {
@@ -36,10 +33,7 @@ func TestTestsAreComplete(t *testing.T) {
 // A feature has one level.
 func TestFeatures(t *testing.T) {
 	t.Parallel()
-	tests, err := conformance.Tests()
-	if err != nil {
-		t.Fatal(err)
-	}
+	tests := all(t)
 	levels := map[string]suite.Level{}
 	for _, test := range tests {
 		for _, f := range test.Features {
@@ -49,4 +43,21 @@ func TestFeatures(t *testing.T) {
 			levels[f.Name] = f.Level
 		}
 	}
+}
+
+// all is the tests of all suites.
+func all(t *testing.T) []suite.Test {
+	t.Helper()
+	suites, err := conformance.Suites()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tests []suite.Test
+	for _, s := range suites {
+		if s.Probe.Run == nil || s.Kind.Kind == "" {
+			t.Errorf("%s: needs a probe and a kind", s.Name)
+		}
+		tests = append(tests, s.Tests...)
+	}
+	return tests
 }

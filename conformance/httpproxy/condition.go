@@ -2,7 +2,10 @@ package httpproxy
 
 import "contour.example/conformance/suite"
 
-func conditions() []suite.Test {
+func conditions() []suite.Test { return append(paths(), matches()...) }
+
+// paths are tests of path conditions.
+func paths() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/path-conditions",
@@ -39,6 +42,36 @@ func conditions() []suite.Test {
 			},
 		},
 		{
+			Name:        "httpproxy/exact-before-others",
+			Sentence:    "An exact path is exact, whatever conditions follow it in the list.",
+			Features:    core(condition),
+			Improvement: "With Contour it is a prefix if a header or query condition follows it.",
+			Backends:    backends("root", "exact"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/exact?q=1", suite.From("exact"))
+				t.Get("http://a.${DOMAIN}/exact/more?q=1", suite.From("root"))
+			},
+		},
+		{
+			Name:     "httpproxy/path-normalization",
+			Sentence: "Dots in a path are resolved and several slashes are one before conditions are looked at.",
+			Features: extended(normalization),
+			Backends: backends("root", "deep"),
+			Run: func(t *suite.T) {
+				for path, backend := range map[string]string{
+					"/a/b": "deep", "/a//b": "deep", "/a/./b": "deep", "/x/../a/b": "deep", "/a/b/../c": "root",
+				} {
+					t.Get("http://a.${DOMAIN}"+path, suite.From(backend))
+				}
+			},
+		},
+	}
+}
+
+// matches are tests of conditions on headers and query parameters.
+func matches() []suite.Test {
+	return []suite.Test{
+		{
 			Name:     "httpproxy/header-conditions",
 			Sentence: "Every kind of header condition matches what it says, and nothing else.",
 			Features: core(condition),
@@ -71,14 +104,18 @@ func conditions() []suite.Test {
 			},
 		},
 		{
-			Name:        "httpproxy/exact-before-others",
-			Sentence:    "An exact path is exact, whatever conditions follow it in the list.",
-			Features:    core(condition),
-			Improvement: "With Contour it is a prefix if a header or query condition follows it.",
-			Backends:    backends("root", "exact"),
+			Name:     "httpproxy/header-precedence",
+			Sentence: "Of routes with as many conditions on headers, exact goes before regex, regex before contains, contains before present.",
+			Features: core(condition),
+			Backends: backends("none", "exact", "regex", "contains", "present"),
 			Run: func(t *suite.T) {
-				t.Get("http://a.${DOMAIN}/exact?q=1", suite.From("exact"))
-				t.Get("http://a.${DOMAIN}/exact/more?q=1", suite.From("root"))
+				for value, backend := range map[string]string{
+					"v1": "exact", "v2": "regex", "xv": "contains", "other": "present",
+				} {
+					r := suite.Request{URL: "http://a.${DOMAIN}/", Headers: map[string]string{"X-A": value}}
+					t.Send(r, suite.From(backend))
+				}
+				t.Get("http://a.${DOMAIN}/", suite.From("none"))
 			},
 		},
 	}

@@ -41,6 +41,17 @@ func hosts() []suite.Test {
 			Run:      changeAndDelete,
 		},
 		{
+			Name:     "httpproxy/before-ingress",
+			Sentence: "Where an HTTPProxy and an Ingress are for the same requests, the HTTPProxy serves; the rest of the Ingress stays.",
+			Features: extended(beforeIngress),
+			Backends: backends("proxy", "ingress"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/only", suite.From("ingress"))
+				t.Get("http://a.${DOMAIN}/", suite.From("proxy"))
+				valid(t, "a")
+			},
+		},
+		{
 			Name:     "httpproxy/class",
 			Sentence: "An HTTPProxy of another class is neither served nor given a status.",
 			Features: core(host),

@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"contour.example/conformance/suite"
 )
 
@@ -20,15 +22,29 @@ const apiVersion = "projectcontour.io/v1"
 //go:embed manifests/*.yaml
 var manifests embed.FS
 
-// Tests are all tests of this package.
-func Tests() ([]suite.Test, error) {
+// Suite is all tests of this package.
+func Suite() (suite.Suite, error) {
 	files, err := fs.Sub(manifests, "manifests")
 	if err != nil {
-		return nil, fmt.Errorf("httpproxy: %w", err)
+		return suite.Suite{}, fmt.Errorf("httpproxy: %w", err)
 	}
-	return suite.Load(files, slices.Concat(
-		hosts(), conditions(), inclusions(), services(), actions(), policies(), certificates(), streams(), mistakes(), reasons(),
+	tests, err := suite.Load(files, slices.Concat(
+		hosts(), conditions(), inclusions(), services(), upstreams(), actions(), policies(), patience(), certificates(), streams(), mistakes(), reasons(),
 	))
+	return suite.Suite{
+		Name: "httpproxy", Kind: schema.FromAPIVersionAndKind(apiVersion, "HTTPProxy"), Probe: probe(), Tests: tests,
+	}, err
+}
+
+// probe is what every test relies on.
+func probe() suite.Test {
+	return suite.Test{
+		Name:      "httpproxy/probe",
+		Sentence:  "An HTTPProxy of the class is served at the address.",
+		Backends:  backends("probe"),
+		Manifests: manifest("a", `ROOT, routes: [{services: [{name: probe, port: 80}]}]`),
+		Run:       func(t *suite.T) { t.Get("http://a.${DOMAIN}/", suite.From("probe")) },
+	}
 }
 
 // Core features.
@@ -49,7 +65,14 @@ const (
 	headerPolicy   = "HTTPProxyHeaderPolicy"
 	webSocket      = "HTTPProxyWebSocket"
 	timeout        = "HTTPProxyTimeout"
+	retry          = "HTTPProxyRetry"
 	protocol       = "HTTPProxyUpstreamProtocol"
+	upstreamTLS    = "HTTPProxyUpstreamTLS"
+	versions       = "HTTPProxyTLSVersions"
+	normalization  = "HTTPProxyPathNormalization"
+	beforeIngress  = "HTTPProxyBeforeIngress"
+	address        = "HTTPProxyLoadBalancerStatus"
+	noExternalName = "HTTPProxyExternalNameDisabled"
 	delegation     = "HTTPProxyCertificateDelegation"
 	tcpProxy       = "HTTPProxyTCPProxy"
 )

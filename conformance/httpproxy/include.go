@@ -2,7 +2,10 @@ package httpproxy
 
 import "contour.example/conformance/suite"
 
-func inclusions() []suite.Test {
+func inclusions() []suite.Test { return append(delegations(), lostInclusions()...) }
+
+// delegations are tests of inclusions that are as they should be.
+func delegations() []suite.Test {
 	return []suite.Test{
 		{
 			Name:       "httpproxy/include-across-namespaces",
@@ -39,11 +42,67 @@ func inclusions() []suite.Test {
 			},
 		},
 		{
+			Name:     "httpproxy/include-joins-paths",
+			Sentence: "Paths of inclusions and of a route are joined with one slash; a pattern at the end makes a pattern of all.",
+			Features: core(inclusion),
+			Backends: backends("root", "slash", "pattern"),
+			Run: func(t *suite.T) {
+				for path, backend := range map[string]string{
+					"/one/two": "slash", "/one/two/x": "slash", "/onetwo": "root", "/one/x": "root",
+					"/one/v42": "pattern", "/one/vx": "root", "/v42": "root",
+				} {
+					t.Get("http://a.${DOMAIN}"+path, suite.From(backend))
+				}
+				valid(t, "leaf")
+			},
+		},
+		{
+			Name:     "httpproxy/include-without-conditions",
+			Sentence: "Several inclusions without conditions give the host the routes of all.",
+			Features: core(inclusion),
+			Backends: backends("one", "two"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/one", suite.From("one"))
+				t.Get("http://a.${DOMAIN}/two", suite.From("two"))
+				valid(t, "root")
+			},
+		},
+	}
+}
+
+// lostInclusions are tests of inclusions that lead nowhere, or nowhere good.
+func lostInclusions() []suite.Test {
+	return []suite.Test{
+		{
 			Name:     "httpproxy/include-missing",
 			Sentence: "The part of a host that leads to an HTTPProxy which is not there answers 502, until it is there; the rest serves.",
 			Features: core(inclusion),
 			Backends: backends("root", "child"),
 			Run:      includeMissing,
+		},
+		{
+			Name:     "httpproxy/include-root",
+			Sentence: "The part of a host that leads to another root answers 502; both hosts serve the rest.",
+			Features: core(inclusion),
+			Backends: backends("root", "other"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/other", suite.From("root"))
+				t.Get("http://a.${DOMAIN}/team/x", suite.Status(502))
+				t.Get("http://b.${DOMAIN}/", suite.From("other"))
+				invalid(t, "root", "IncludeError", "RootIncludesRoot")
+				valid(t, "other")
+			},
+		},
+		{
+			Name:     "httpproxy/include-broken-child",
+			Sentence: "A mistake in an included HTTPProxy is in its own status; the one that includes it is valid and serves.",
+			Features: core(inclusion),
+			Backends: backends("root"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/", suite.From("root"))
+				invalid(t, "child", "RouteError", "RouteActionCountNotValid")
+				valid(t, "root")
+			},
 		},
 		{
 			Name:     "httpproxy/orphaned",

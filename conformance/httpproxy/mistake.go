@@ -12,6 +12,16 @@ func mistakes() []suite.Test {
 			Run:      missingService,
 		},
 		{
+			Name:     "httpproxy/load-balancer-status",
+			Sentence: "An HTTPProxy says in its status by which addresses it is reached.",
+			Features: extended(address),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/", suite.From("shop"))
+				expect(t, "a", "an address", func(s proxyStatus, _ int64) bool { return len(s.LoadBalancer.Ingress) > 0 })
+			},
+		},
+		{
 			Name:     "httpproxy/duplicate-host",
 			Sentence: "Of two roots with the same host, the younger is invalid.",
 			Features: core(status),

@@ -22,25 +22,55 @@ func policies() []suite.Test {
 			},
 		},
 		{
+			Name:     "httpproxy/host-rewrite-by-header",
+			Sentence: "Host in a request header policy may be another header of the request.",
+			Features: extended(headerPolicy),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.Send(suite.Request{
+					URL: "http://a.${DOMAIN}/", Headers: map[string]string{"X-Host": "inner.example"},
+				}, suite.From("shop"), suite.SentHost("inner.example"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:     "httpproxy/host-rewrite-by-service",
+			Sentence: "Host in a request header policy of a Service is what that Service gets as its host.",
+			Features: extended(headerPolicy),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/", suite.From("shop"), suite.SentHost("inner.example"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:     "httpproxy/header-variables",
+			Sentence: "Values of headers may have variables for where the request goes and what it was.",
+			Features: extended(headerPolicy),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.Send(suite.Request{
+					URL: "http://a.${DOMAIN}/", Headers: map[string]string{"X-Client": "value"},
+				},
+					suite.From("shop"),
+					suite.Sent("X-Namespace", t.Expand("${NAMESPACE}")),
+					suite.Sent("X-Service", "shop:80"),
+					suite.Sent("X-Copy", "value"),
+					suite.Sent("X-Unknown", "%UNKNOWN%"),
+				)
+				valid(t, "a")
+			},
+		},
+		{
 			Name:     "httpproxy/websocket",
-			Sentence: "A route with enableWebsockets upgrades to a WebSocket.",
+			Sentence: "A route with enableWebsockets upgrades to a WebSocket, another one does not.",
 			Features: extended(webSocket),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
 				t.WebSocket("http://a.${DOMAIN}/ws")
 				t.Get("http://a.${DOMAIN}/ws", suite.From("shop"))
-			},
-		},
-		{
-			Name:     "httpproxy/response-timeout",
-			Sentence: "An answer that takes longer than the response timeout of its route is a 504.",
-			Features: extended(timeout),
-			Backends: backends("shop"),
-			Run: func(t *suite.T) {
-				slow := map[string]string{"X-Echo-Delay": "3s"}
-				t.Get("http://a.${DOMAIN}/short", suite.From("shop"))
-				t.Send(suite.Request{URL: "http://a.${DOMAIN}/short", Headers: slow}, suite.Status(504))
-				t.Send(suite.Request{URL: "http://a.${DOMAIN}/never", Headers: slow}, suite.From("shop"))
+				t.Get("http://a.${DOMAIN}/", suite.From("shop"))
+				t.NoWebSocket("http://a.${DOMAIN}/")
 			},
 		},
 	}

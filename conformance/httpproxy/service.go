@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"contour.example/conformance/suite"
-	"contour.example/harness/traffic"
 )
 
 func services() []suite.Test {
@@ -27,13 +26,22 @@ func services() []suite.Test {
 			},
 		},
 		{
-			Name:     "httpproxy/upstream-h2c",
-			Sentence: "A Service of protocol h2c is spoken to in HTTP/2 without TLS, another one in HTTP/1.1.",
-			Features: extended(protocol),
+			Name:     "httpproxy/weights-all-zero",
+			Sentence: "Services that all have weight 0 get equal shares.",
+			Features: core(service),
+			Backends: backends("one", "two"),
+			Run: func(t *suite.T) {
+				shares(t, 100, map[string]share{"one": {30, 70}, "two": {30, 70}})
+			},
+		},
+		{
+			Name:     "httpproxy/one-service-missing",
+			Sentence: "Of two Services of a route, the one that is there gets the share of the one that is not.",
+			Features: core(service),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
-				t.Get("http://a.${DOMAIN}/", suite.From("shop"), sentProtocol("HTTP/1.1"))
-				t.Get("http://a.${DOMAIN}/h2c", suite.From("shop"), sentProtocol("HTTP/2.0"))
+				shares(t, 20, map[string]share{"shop": {20, 20}})
+				invalid(t, "a", "ServiceError", "ServiceUnresolvedReference")
 			},
 		},
 	}
@@ -47,10 +55,13 @@ func weights(t *suite.T) {
 // share is how many requests a backend may get, at least and at most.
 type share struct{ from, to int }
 
-// shares waits until n requests are divided as wanted; a backend that is not named gets none.
-func shares(t *suite.T, n int, want map[string]share) {
+// shares is sharesOf for requests to the host a.
+func shares(t *suite.T, n int, want map[string]share) { sharesOf(t, "http://a.${DOMAIN}/", n, want) }
+
+// sharesOf waits until n requests are divided as wanted; a backend that is not named gets none.
+func sharesOf(t *suite.T, url string, n int, want map[string]share) {
 	t.Eventually("shares of the backends", func(ctx context.Context) string {
-		answers, err := t.Answers(ctx, suite.Request{URL: "http://a.${DOMAIN}/"}, n)
+		answers, err := t.Answers(ctx, suite.Request{URL: url}, n)
 		if err != nil {
 			return err.Error()
 		}
@@ -68,13 +79,4 @@ func shares(t *suite.T, n int, want map[string]share) {
 		}
 		return ""
 	})
-}
-
-func sentProtocol(want string) suite.Check {
-	return func(a traffic.Answer) string {
-		if a.Echo == nil || a.Echo.Proto != want {
-			return fmt.Sprintf("%s, which was spoken to in %+v, want %s", a, a.Echo, want)
-		}
-		return ""
-	}
 }

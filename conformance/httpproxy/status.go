@@ -13,11 +13,15 @@ import (
 // proxyStatus is what the tests read of an HTTPProxy's status.
 type proxyStatus struct {
 	CurrentStatus string `json:"currentStatus"`
-	Conditions    []struct {
+	LoadBalancer  struct {
+		Ingress []map[string]any `json:"ingress"`
+	} `json:"loadBalancer"`
+	Conditions []struct {
 		Type               string         `json:"type"`
 		Status             string         `json:"status"`
 		ObservedGeneration int64          `json:"observedGeneration"`
 		Errors             []subCondition `json:"errors"`
+		Warnings           []subCondition `json:"warnings"`
 	} `json:"conditions"`
 }
 
@@ -38,6 +42,14 @@ func invalid(t *suite.T, name, errorType, reason string) {
 	want := subCondition{errorType, reason}
 	expect(t, name, fmt.Sprintf("invalid with error %s/%s", errorType, reason), func(s proxyStatus, generation int64) bool {
 		return s.CurrentStatus == "invalid" && s.has("False", generation, want)
+	})
+}
+
+// warned waits until the HTTPProxy is valid with a warning of the type and the reason.
+func warned(t *suite.T, name, warningType, reason string) {
+	want := subCondition{warningType, reason}
+	expect(t, name, fmt.Sprintf("valid with warning %s/%s", warningType, reason), func(s proxyStatus, generation int64) bool {
+		return s.CurrentStatus == "valid" && s.has("True", generation) && slices.Contains(s.Conditions[0].Warnings, want)
 	})
 }
 

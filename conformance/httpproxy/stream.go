@@ -8,7 +8,7 @@ func streams() []suite.Test {
 			Name:     "httpproxy/tcpproxy-passthrough",
 			Sentence: "A TCP proxy with passthrough leads a connection to its Service by SNI and leaves TLS to it.",
 			Features: extended(tcpProxy),
-			Backends: []suite.Backend{{Name: "db", Port: 443, TLS: "a.${DOMAIN}"}},
+			Backends: []suite.Backend{{Name: "db", Port: 443, TLS: "a.${DOMAIN}", Stream: true}},
 			Run: func(t *suite.T) {
 				t.Stream("https://a.${DOMAIN}", "db")
 				valid(t, "a")
@@ -23,6 +23,40 @@ func streams() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("https://a.${DOMAIN}/", suite.From("shop"))
 				valid(t, "a")
+			},
+		},
+		{
+			Name:         "httpproxy/tcpproxy-with-routes",
+			Sentence:     "Beside a TCP proxy, the routes of a host are served over HTTP.",
+			Features:     extended(tcpProxy),
+			Backends:     backends("routed", "piped"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://a.${DOMAIN}/", suite.From("piped"))
+				t.Get("http://a.${DOMAIN}/", suite.From("routed"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:         "httpproxy/tcpproxy-include",
+			Sentence:     "A TCP proxy may be that of another HTTPProxy, which has its Services in its own namespace.",
+			Features:     extended(tcpProxy),
+			Namespaces:   []string{"team"},
+			Backends:     []suite.Backend{{Name: "theirs", Namespace: "team"}},
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://a.${DOMAIN}/", suite.From("theirs"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:         "httpproxy/tcpproxy-weights",
+			Sentence:     "Connections are divided among the Services of a TCP proxy by weight; a Service of weight 0 gets none.",
+			Features:     extended(tcpProxy),
+			Backends:     backends("many", "few", "none"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				sharesOf(t, "https://a.${DOMAIN}/", 100, map[string]share{"many": {55, 95}, "few": {5, 45}})
 			},
 		},
 	}

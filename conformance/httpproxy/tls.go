@@ -1,8 +1,15 @@
 package httpproxy
 
-import "contour.example/conformance/suite"
+import (
+	"crypto/tls"
 
-func certificates() []suite.Test {
+	"contour.example/conformance/suite"
+)
+
+func certificates() []suite.Test { return append(ownCertificates(), handshakes()...) }
+
+// ownCertificates are tests of hosts with a certificate of their own namespace.
+func ownCertificates() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/tls",
@@ -33,17 +40,6 @@ func certificates() []suite.Test {
 			},
 		},
 		{
-			Name:         "httpproxy/tls-misdirected",
-			Sentence:     "A request for a host other than the one that TLS was made for is a 421.",
-			Features:     core(encryption),
-			Backends:     backends("shop"),
-			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}", "b.${DOMAIN}"}}},
-			Run: func(t *suite.T) {
-				t.Get("https://b.${DOMAIN}/", suite.From("shop"))
-				t.Send(suite.Request{URL: "https://b.${DOMAIN}/", ServerName: "a.${DOMAIN}"}, suite.Status(421))
-			},
-		},
-		{
 			Name:         "httpproxy/tls-wildcard-host",
 			Sentence:     "A wildcard host is served over HTTPS.",
 			Features:     core(encryption),
@@ -52,6 +48,29 @@ func certificates() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("https://x.w.${DOMAIN}/", suite.From("shop"))
 				t.Get("https://y.w.${DOMAIN}/", suite.From("shop"))
+			},
+		},
+		{
+			Name:         "httpproxy/tls-renewed-secret",
+			Sentence:     "A certificate that is replaced in its Secret is replaced on the host.",
+			Features:     core(encryption),
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://a.${DOMAIN}/", suite.From("shop"))
+				t.Issue(suite.Certificate{Name: "cert", Hosts: []string{"a.${DOMAIN}", "new.${DOMAIN}"}})
+				t.Get("https://a.${DOMAIN}/", suite.From("shop"), suite.CertifiedFor(t.Expand("new.${DOMAIN}")))
+			},
+		},
+		{
+			Name:     "httpproxy/tls-opaque-secret",
+			Sentence: "A certificate may be in a Secret of type Opaque as well.",
+			Features: core(encryption),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.Issue(suite.Certificate{Name: "cert", Hosts: []string{"a.${DOMAIN}"}, Opaque: true})
+				t.Get("https://a.${DOMAIN}/", suite.From("shop"))
+				valid(t, "a")
 			},
 		},
 		{
@@ -66,6 +85,24 @@ func certificates() []suite.Test {
 				valid(t, "a")
 			},
 		},
+	}
+}
+
+// handshakes are tests of what is special about certificates or connections.
+func handshakes() []suite.Test {
+	return []suite.Test{
+		{
+			Name:         "httpproxy/tls-misdirected",
+			Sentence:     "A request for a host other than the one that TLS was made for is a 421.",
+			Features:     core(encryption),
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}", "b.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://b.${DOMAIN}/", suite.From("shop"))
+				t.Send(suite.Request{URL: "https://b.${DOMAIN}/", ServerName: "a.${DOMAIN}"}, suite.Status(421))
+				t.Send(suite.Request{URL: "https://b.${DOMAIN}/", ServerName: "a.${DOMAIN}", HTTP2: true}, suite.Status(421))
+			},
+		},
 		{
 			Name:         "httpproxy/tls-delegation",
 			Sentence:     "A certificate of another namespace is used only if that namespace delegates it.",
@@ -74,6 +111,33 @@ func certificates() []suite.Test {
 			Backends:     backends("shop"),
 			Certificates: []suite.Certificate{{Name: "cert", Namespace: "certs", Hosts: []string{"a.${DOMAIN}"}}},
 			Run:          delegate,
+		},
+		{
+			Name:         "httpproxy/tls-delegation-to-all",
+			Sentence:     "A certificate that is delegated to * may be used by every namespace.",
+			Features:     extended(delegation),
+			Namespaces:   []string{"certs"},
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Namespace: "certs", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://a.${DOMAIN}/", suite.From("shop"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:     "httpproxy/tls-versions",
+			Sentence: "A host with a minimum version of TLS refuses older ones.",
+			Features: extended(versions),
+			Backends: backends("shop"),
+			Certificates: []suite.Certificate{
+				{Name: "new", Hosts: []string{"new.${DOMAIN}"}}, {Name: "old", Hosts: []string{"old.${DOMAIN}"}},
+			},
+			Run: func(t *suite.T) {
+				t.Get("https://new.${DOMAIN}/", suite.From("shop"))
+				t.Send(suite.Request{URL: "https://old.${DOMAIN}/", MaxTLS: tls.VersionTLS12}, suite.From("shop"))
+				t.Refused(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12})
+				valid(t, "new")
+			},
 		},
 	}
 }

@@ -11,12 +11,26 @@ func defaults() []suite.Test {
 			Alone:    true,
 			Backends: backends("fallback", "shop"),
 			Run: func(t *suite.T) {
-				t.Get("http://unknown.${DOMAIN}/", suite.From("fallback"))
-				t.Get("http://unknown.${DOMAIN}/any/path?x=1", suite.From("fallback"))
-				t.Send(suite.Request{Method: "POST", URL: "http://other.${DOMAIN}/"}, suite.From("fallback"))
+				t.Get("http://unknown.${DOMAIN}/any/path?x=1", suite.From("fallback"), suite.SentPath("/any/path?x=1"))
+				for _, method := range []string{"GET", "POST", "PUT", "DELETE", "PATCH"} {
+					r := suite.Request{Method: method, URL: "http://unknown.${DOMAIN}/"}
+					t.Send(r, suite.From("fallback"), suite.SentMethod(method), suite.SentProtocol("HTTP/1.1", false))
+				}
+				t.Get("http://192.0.2.99/resource", suite.From("fallback"), suite.SentPath("/resource"))
 				t.Get("http://a.${DOMAIN}/shop", suite.From("shop"))
 				t.Delete(apiVersion, "Ingress", "fallback")
 				t.Get("http://unknown.${DOMAIN}/", suite.Status(404))
+			},
+		},
+		{
+			Name:     "ingress/default-backend-beside-rules",
+			Sentence: "The default backend of an Ingress with rules answers for hosts that have none.",
+			Features: core(defaultBackend),
+			Alone:    true,
+			Backends: backends("fallback", "shop"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/shop", suite.From("shop"))
+				t.Get("http://unknown.${DOMAIN}/shop", suite.From("fallback"))
 			},
 		},
 		{

@@ -10,7 +10,7 @@ func hosts() []suite.Test {
 			Features: core(host),
 			Backends: backends("one", "two"),
 			Run: func(t *suite.T) {
-				t.Get("http://a.${DOMAIN}/one", suite.From("one"))
+				t.Get("http://a.${DOMAIN}/one", suite.From("one"), suite.SentHost(t.Expand("a.${DOMAIN}")))
 				t.Get("http://A.${DOMAIN}/one", suite.From("one"))
 				t.Get("http://a.${DOMAIN}:8080/one", suite.From("one"))
 				t.Get("http://b.${DOMAIN}/two", suite.From("two"))
@@ -25,7 +25,7 @@ func hosts() []suite.Test {
 			Features: core(host),
 			Backends: backends("wild", "exact"),
 			Run: func(t *suite.T) {
-				t.Get("http://x.w.${DOMAIN}/", suite.From("wild"))
+				t.Get("http://x.w.${DOMAIN}/", suite.From("wild"), suite.SentHost(t.Expand("x.w.${DOMAIN}")))
 				t.Get("http://exact.w.${DOMAIN}/", suite.From("exact"))
 				t.Get("http://x.y.w.${DOMAIN}/", suite.Status(404))
 				t.Get("http://w.${DOMAIN}/", suite.Status(404))

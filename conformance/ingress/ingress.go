@@ -11,6 +11,8 @@ import (
 	"io/fs"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
 	"contour.example/conformance/suite"
 )
 
@@ -20,13 +22,39 @@ const apiVersion = "networking.k8s.io/v1"
 //go:embed manifests/*.yaml
 var manifests embed.FS
 
-// Tests are all tests of this package.
-func Tests() ([]suite.Test, error) {
+// Suite is all tests of this package.
+func Suite() (suite.Suite, error) {
 	files, err := fs.Sub(manifests, "manifests")
 	if err != nil {
-		return nil, fmt.Errorf("ingress: %w", err)
+		return suite.Suite{}, fmt.Errorf("ingress: %w", err)
 	}
-	return suite.Load(files, slices.Concat(defaults(), hosts(), paths(), backendTests(), certificates(), others()))
+	tests, err := suite.Load(files, slices.Concat(
+		defaults(), hosts(), paths(), backendTests(), certificates(), annotations(), others(),
+	))
+	return suite.Suite{
+		Name: "ingress", Kind: schema.FromAPIVersionAndKind(apiVersion, "Ingress"), Probe: probe(), Tests: tests,
+	}, err
+}
+
+// probe is what every test relies on.
+func probe() suite.Test {
+	return suite.Test{
+		Name:     "ingress/probe",
+		Sentence: "An Ingress of the class is served at the address.",
+		Backends: backends("probe"),
+		Manifests: `
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {name: a}
+spec:
+  rules:
+  - host: "a.${DOMAIN}"
+    http:
+      paths:
+      - {path: /, pathType: Prefix, backend: {service: {name: probe, port: {number: 80}}}}
+`,
+		Run: func(t *suite.T) { t.Get("http://a.${DOMAIN}/", suite.From("probe")) },
+	}
 }
 
 // Core features.
@@ -41,12 +69,17 @@ const (
 
 // Extended features.
 const (
-	pattern     = "IngressImplementationSpecificRegex"
-	sslRedirect = "IngressForceSSLRedirect"
-	allowHTTP   = "IngressAllowHTTP"
-	webSocket   = "IngressWebSocketRoutes"
-	timeout     = "IngressResponseTimeout"
-	address     = "IngressLoadBalancerStatus"
+	pattern         = "IngressImplementationSpecificRegex"
+	sslRedirect     = "IngressForceSSLRedirect"
+	allowHTTP       = "IngressAllowHTTP"
+	webSocket       = "IngressWebSocketRoutes"
+	timeout         = "IngressResponseTimeout"
+	address         = "IngressLoadBalancerStatus"
+	retry           = "IngressRetry"
+	classAnnotation = "IngressContourClassAnnotation"
+	protocol        = "IngressUpstreamProtocol"
+	versions        = "IngressTLSVersions"
+	delegation      = "IngressCertificateDelegation"
 )
 
 func core(name string) []suite.Feature { return []suite.Feature{{Name: name, Level: suite.Core}} }

@@ -11,13 +11,15 @@ func others() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "ingress/class",
-			Sentence: "An Ingress of another class, by field or by annotation, is not served.",
+			Sentence: "An Ingress of another class, by field or by annotation, is neither served nor given an address.",
 			Features: core(class),
 			Backends: backends("one"),
 			Run: func(t *suite.T) {
 				t.Get("http://ours.${DOMAIN}/", suite.From("one"))
 				t.Get("http://field.${DOMAIN}/", suite.Status(404))
 				t.Get("http://annotation.${DOMAIN}/", suite.Status(404))
+				t.Object(apiVersion, "Ingress", "field", hasNoAddress)
+				t.Object(apiVersion, "Ingress", "annotation", hasNoAddress)
 			},
 		},
 		{
@@ -26,26 +28,6 @@ func others() []suite.Test {
 			Features: core(path),
 			Backends: backends("one", "two"),
 			Run:      changeAndDelete,
-		},
-		{
-			Name:     "ingress/websocket-routes",
-			Sentence: "The annotation websocket-routes lets the paths that it names upgrade to a WebSocket.",
-			Features: extended(webSocket),
-			Backends: backends("one"),
-			Run: func(t *suite.T) {
-				t.WebSocket("http://a.${DOMAIN}/ws")
-			},
-		},
-		{
-			Name:     "ingress/response-timeout",
-			Sentence: "An answer that takes longer than the annotation response-timeout says is a 504.",
-			Features: extended(timeout),
-			Backends: backends("one"),
-			Run: func(t *suite.T) {
-				slow := map[string]string{"X-Echo-Delay": "3s"}
-				expect(t, route{"/", "one"})
-				t.Send(suite.Request{URL: "http://a.${DOMAIN}/", Headers: slow}, suite.Status(504))
-			},
 		},
 		{
 			Name:     "ingress/load-balancer-status",
@@ -66,6 +48,13 @@ func hasAddress(o *kube.Object) string {
 	}
 	if len(addresses) == 0 {
 		return "there is no address in the status"
+	}
+	return ""
+}
+
+func hasNoAddress(o *kube.Object) string {
+	if hasAddress(o) == "" {
+		return "there is an address in the status"
 	}
 	return ""
 }

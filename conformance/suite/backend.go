@@ -13,12 +13,22 @@ import (
 	"contour.example/harness/pki"
 )
 
-// Backends makes Services with endpoints. A cluster with nodes may make pods; a cluster without has InProcess.
+// Backends makes Services with endpoints: Pods where the cluster has nodes, InProcess where the proxy can reach this process.
 type Backends interface {
 	// Start makes the Service b.Name in the namespace b.Namespace (whose name is the real one) with
 	// b.Endpoints endpoints, each of which names itself differently in Echo.Instance. It may return before
-	// they are ready. stop takes it all away; on an error nothing is left.
-	Start(ctx context.Context, b Backend) (stop func(context.Context) error, err error)
+	// they are ready. On an error nothing is left.
+	Start(ctx context.Context, b Backend) (Running, error)
+	// String says for a report what the endpoints are.
+	String() string
+}
+
+// Running is a backend that was started.
+type Running interface {
+	// Ready returns when all endpoints answer, or with the reason why one will not.
+	Ready(ctx context.Context) error
+	// Stop takes it all away.
+	Stop(ctx context.Context) error
 }
 
 // InProcess serves backends from this process, which the proxy must be able to reach.
@@ -30,26 +40,32 @@ type InProcess struct {
 	CA *pki.Authority
 }
 
+// String implements Backends.
+func (InProcess) String() string { return "servers beside the cluster" }
+
 // Start implements Backends.
-func (p InProcess) Start(ctx context.Context, b Backend) (func(context.Context) error, error) {
-	spec := backend.ServiceSpec{Namespace: b.Namespace, Name: b.Name, Port: b.Port, PortName: b.PortName}
+func (p InProcess) Start(ctx context.Context, b Backend) (Running, error) {
+	spec := backend.ServiceSpec{
+		Namespace: b.Namespace, Name: b.Name, Port: b.Port, PortName: b.PortName,
+		AppProtocol: b.AppProtocol, Annotations: b.Annotations,
+	}
 	started := &inProcess{kube: p.Kube}
 	for i := range b.Endpoints {
 		server, err := p.serve(b, i)
 		if err != nil {
-			return nil, errors.Join(err, started.stop(ctx))
+			return nil, errors.Join(err, started.Stop(ctx))
 		}
 		started.servers = append(started.servers, server)
 	}
 	spec.Servers = started.servers
 	objects, err := spec.Objects()
 	if err != nil {
-		return nil, errors.Join(err, started.stop(ctx))
+		return nil, errors.Join(err, started.Stop(ctx))
 	}
 	if started.objects, err = p.Kube.Apply(ctx, b.Namespace, objects...); err != nil {
-		return nil, errors.Join(err, started.stop(ctx))
+		return nil, errors.Join(err, started.Stop(ctx))
 	}
-	return started.stop, nil
+	return started, nil
 }
 
 // serve starts the i-th server of a backend.
@@ -61,13 +77,15 @@ func (p InProcess) serve(b Backend, i int) (*backend.Server, error) {
 	o := backend.Options{
 		Service: b.Name, Instance: b.Name + "-" + strconv.Itoa(i), Listen: netip.AddrPortFrom(ip, 0),
 	}
-	if b.TLS == "" {
-		return backend.HTTP(o)
+	if b.TLS != "" {
+		if o.TLS, err = p.serverTLS(b.TLS); err != nil {
+			return nil, err
+		}
 	}
-	if o.TLS, err = p.serverTLS(b.TLS); err != nil {
-		return nil, err
+	if b.Stream {
+		return backend.TCP(o)
 	}
-	return backend.TCP(o)
+	return backend.HTTP(o)
 }
 
 func (p InProcess) serverTLS(host string) (*tls.Config, error) {
@@ -89,11 +107,12 @@ type inProcess struct {
 	objects []*kube.Object
 }
 
-func (p *inProcess) stop(ctx context.Context) error {
-	var errs []error
-	for _, o := range p.objects {
-		errs = append(errs, p.kube.Delete(ctx, kube.RefTo(o)))
-	}
+// Ready implements Running: a server listens as soon as it was started.
+func (*inProcess) Ready(context.Context) error { return nil }
+
+// Stop implements Running.
+func (p *inProcess) Stop(ctx context.Context) error {
+	errs := []error{remove(ctx, p.kube, p.objects)}
 	for _, s := range p.servers {
 		errs = append(errs, s.Close())
 	}
@@ -101,4 +120,12 @@ func (p *inProcess) stop(ctx context.Context) error {
 		return fmt.Errorf("stop backend: %w", err)
 	}
 	return nil
+}
+
+func remove(ctx context.Context, client *kube.Client, objects []*kube.Object) error {
+	var errs []error
+	for _, o := range objects {
+		errs = append(errs, client.Delete(ctx, kube.RefTo(o)))
+	}
+	return errors.Join(errs...)
 }

@@ -45,7 +45,7 @@ func Body(want string) Check {
 // Redirect wants the status and, in Location, the URL; a port that is the scheme's own may be
 // there or not.
 func (t *T) Redirect(code int, location string) Check {
-	want := t.expand(location)
+	want := t.Expand(location)
 	return func(a traffic.Answer) string {
 		got := plainPort(a.Headers.Get("Location"))
 		if a.Status != code || got != want {
@@ -96,6 +96,39 @@ func SentHost(want string) Check {
 	return func(a traffic.Answer) string {
 		if a.Echo == nil || a.Echo.Host != want {
 			return fmt.Sprintf("%s, which was asked for %+v, want host %q", a, a.Echo, want)
+		}
+		return ""
+	}
+}
+
+// SentMethod wants that the backend was asked with the method.
+func SentMethod(want string) Check {
+	return func(a traffic.Answer) string {
+		if a.Echo == nil || a.Echo.Method != want {
+			return fmt.Sprintf("%s, which was asked for %+v, want method %q", a, a.Echo, want)
+		}
+		return ""
+	}
+}
+
+// SentProtocol wants that the backend was spoken to in the protocol, such as HTTP/1.1, over TLS or not.
+func SentProtocol(want string, overTLS bool) Check {
+	return func(a traffic.Answer) string {
+		if a.Echo == nil || a.Echo.Proto != want || (a.Echo.TLS != nil) != overTLS {
+			return fmt.Sprintf("%s, which was asked for %+v, want %s and TLS %t", a, a.Echo, want, overTLS)
+		}
+		return ""
+	}
+}
+
+// CertifiedFor wants that the proxy's certificate is for the host, whichever was asked for.
+func CertifiedFor(host string) Check {
+	return func(a traffic.Answer) string {
+		if a.TLS == nil {
+			return a.String() + ", want it over TLS"
+		}
+		if err := a.TLS.PeerCertificates[0].VerifyHostname(host); err != nil {
+			return err.Error()
 		}
 		return ""
 	}

@@ -4,27 +4,28 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
-
-	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
-
-	"contour.example/harness/kube"
-	"contour.example/harness/pki"
-	"contour.example/harness/traffic"
 )
 
 // Options are a run as flags describe it.
 type Options struct {
-	Kubeconfig     string
-	HTTP, HTTPS    string
-	BackendIP      string
+	// Kubeconfig is empty for $KUBECONFIG or what kubectl uses without.
+	Kubeconfig string
+	// HTTP and HTTPS are where the proxy listens; what is empty is asked for in the cluster, of Service
+	// (namespace/name) or, without, of an Ingress.
+	HTTP, HTTPS, Service string
+	// BackendIP makes backends servers of this process; without, they are pods of BackendImage.
+	BackendIP, BackendImage string
+	// Report is a directory for one report of each suite.
 	Report         string
 	Parallel       int
 	Implementation Implementation
+	// Provider of the cluster, for the report.
+	Provider string
+	// Suites are names; nil is those whose API the cluster has.
+	Suites []string
 	// Class, Features, Improvements, Skips and Timeout are those of the Runner.
 	Class        string
 	Features     []string
@@ -35,19 +36,28 @@ type Options struct {
 
 // Register defines the flags, whose values are in o after parsing.
 func (o *Options) Register(fs *flag.FlagSet) {
-	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "`file` that leads to the cluster of the controller under test")
-	fs.StringVar(&o.HTTP, "address", "", "`host:port` of the proxy for HTTP")
-	fs.StringVar(&o.HTTPS, "https-address", "", "`host:port` of the proxy for HTTPS")
-	fs.StringVar(&o.BackendIP, "backend-ip", "", "`address` of this machine that the proxy can reach: backends listen on it")
-	fs.StringVar(&o.Report, "report", "", "`file` for the report, as YAML")
-	fs.IntVar(&o.Parallel, "tests", 4, "how `many` tests run at a time")
+	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "`file` that leads to the cluster of the controller under test; empty for what kubectl takes")
+	fs.StringVar(&o.HTTP, "address", "", "`host:port` of the proxy for HTTP; empty to ask the cluster")
+	fs.StringVar(&o.HTTPS, "https-address", "", "`host:port` of the proxy for HTTPS; empty to ask the cluster")
+	fs.StringVar(&o.Service, "service", "", "`namespace/name` of the Service that says the addresses; empty to ask the status of an Ingress")
+	fs.StringVar(&o.BackendImage, "backend-image", DefaultImage, "`image` of the pods that are the backends: command echo of the harness")
+	fs.StringVar(&o.BackendIP, "backend-ip", "", "`address` of this machine that the proxy can reach: backends listen on it instead of being pods")
+	fs.StringVar(&o.Report, "report", "", "`directory` for the reports, a YAML file for each suite")
+	fs.IntVar(&o.Parallel, "tests", 8, "how `many` tests run at a time")
 	fs.StringVar(&o.Implementation.Name, "implementation", "unknown", "`name` of the controller, for the report")
 	fs.StringVar(&o.Implementation.Version, "implementation-version", "", "its `version`")
+	fs.StringVar(&o.Provider, "provider", "", "`kind` of the cluster, for the report")
 	fs.StringVar(&o.Class, "ingress-class", "contour", "`class` for Ingresses and HTTPProxies; empty for none")
 	fs.BoolVar(&o.Improvements, "improvements", false, "also test what is better than the documented API")
 	fs.DurationVar(&o.Timeout, "wait", DefaultTimeout, "how `long` an expectation may take to come true")
+	fs.Func("suites", "`a,b`: suites to run; default is those whose API the cluster has", o.setSuites)
 	fs.Func("features", "extended features that the controller has: `a,b,c`, all (default) or none", o.setFeatures)
 	fs.Func("skip", "do not run a test: `name=reason`; may be repeated", o.addSkip)
+}
+
+func (o *Options) setSuites(list string) error {
+	o.Suites = strings.Split(list, ",")
+	return nil
 }
 
 func (o *Options) setFeatures(list string) error {
@@ -74,9 +84,15 @@ func (o *Options) addSkip(skip string) error {
 	return nil
 }
 
-// Check says which options name a test or a feature that there is not.
-func (o Options) Check(tests []Test) error {
+// Check says which options name a suite, a test or a feature that there is not.
+func (o Options) Check(suites []Suite) error {
 	var errs []error
+	tests := allTests(suites)
+	for _, name := range o.Suites {
+		if !slices.ContainsFunc(suites, func(s Suite) bool { return s.Name == name }) {
+			errs = append(errs, fmt.Errorf("-suites: there is no suite %s", name))
+		}
+	}
 	for name := range o.Skips {
 		if !slices.ContainsFunc(tests, func(t Test) bool { return t.Name == name }) {
 			errs = append(errs, fmt.Errorf("-skip: there is no test %s", name))
@@ -93,35 +109,12 @@ func (o Options) Check(tests []Test) error {
 	return errors.Join(errs...)
 }
 
-// Runner is for the cluster of Kubeconfig.
-func (o Options) Runner() (*Runner, error) {
-	if o.Kubeconfig == "" || o.HTTP == "" || o.HTTPS == "" || o.BackendIP == "" {
-		return nil, errors.New("there is no cluster to test: -kubeconfig, -address, -https-address and -backend-ip " +
-			"say where the controller, its proxy and the backends are (make conformance needs none of them)")
+func allTests(suites []Suite) []Test {
+	var tests []Test
+	for _, s := range suites {
+		tests = append(tests, s.Tests...)
 	}
-	ip, err := netip.ParseAddr(o.BackendIP)
-	if err != nil {
-		return nil, fmt.Errorf("-backend-ip: %w", err)
-	}
-	config, err := clientcmd.BuildConfigFromFlags("", o.Kubeconfig)
-	if err != nil {
-		return nil, fmt.Errorf("-kubeconfig: %w", err)
-	}
-	config.QPS = -1 // tests wait by asking again
-	config.WarningHandler = rest.NoWarnings{}
-	client, err := kube.New(config)
-	if err != nil {
-		return nil, err
-	}
-	ca, err := pki.New("conformance")
-	if err != nil {
-		return nil, err
-	}
-	r := o.Configure(Runner{
-		Kube: client, Traffic: traffic.Client{HTTP: o.HTTP, HTTPS: o.HTTPS}, CA: ca,
-		Backends: InProcess{Kube: client, CA: ca, IP: func() (netip.Addr, error) { return ip, nil }},
-	})
-	return r, nil
+	return tests
 }
 
 // Configure is the runner with those options that are not about where things are.

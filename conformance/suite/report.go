@@ -3,6 +3,8 @@ package suite
 import (
 	"fmt"
 	"os"
+	"path"
+	"path/filepath"
 
 	"sigs.k8s.io/yaml"
 )
@@ -13,9 +15,20 @@ type Implementation struct {
 	Version string `json:"version,omitempty"`
 }
 
-// Report is the outcome of a run. It holds no times, so that it changes only when an outcome does.
-type Report struct {
+// About is where and how tests were run.
+type About struct {
 	Implementation Implementation `json:"implementation"`
+	// Provider of the cluster, and the version of its API server.
+	Provider   string `json:"provider,omitempty"`
+	Kubernetes string `json:"kubernetes,omitempty"`
+	// Backends says what answered the requests.
+	Backends string `json:"backends,omitempty"`
+}
+
+// Report is the outcome of a suite. It holds no times, so that it changes only when an outcome does.
+type Report struct {
+	About `json:",inline"`
+	Suite string `json:"suite"`
 	// Core, Extended and Improvements count each test once.
 	Core         Counts        `json:"core"`
 	Extended     Counts        `json:"extended"`
@@ -41,10 +54,13 @@ type ReportEntry struct {
 	Reason      string   `json:"reason,omitempty"`
 }
 
-// NewReport sums up results, in their order.
-func NewReport(i Implementation, results []Result) Report {
-	r := Report{Implementation: i}
+// NewReport sums up those of the results that are of the suite, in their order.
+func NewReport(about About, suite string, results []Result) Report {
+	r := Report{About: about, Suite: suite}
 	for _, result := range results {
+		if path.Dir(result.Test.Name) != suite {
+			continue
+		}
 		r.counts(result.Test).add(result.Outcome)
 		entry := ReportEntry{
 			Name: result.Test.Name, Sentence: result.Test.Sentence, Improvement: result.Test.Improvement,
@@ -58,21 +74,27 @@ func NewReport(i Implementation, results []Result) Report {
 	return r
 }
 
-// Write writes the report as YAML to the file.
-func (r Report) Write(path string) error {
+// Write writes the report as YAML to <dir>/<suite>.yaml.
+func (r Report) Write(dir string) error {
 	text, err := yaml.Marshal(r)
 	if err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := os.WriteFile(path, text, 0o644); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, r.Suite+".yaml"), text, 0o644); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
 	return nil
 }
 
+// Failed is how many tests did not pass.
+func (r Report) Failed() int { return r.Core.Failed + r.Extended.Failed + r.Improvements.Failed }
+
 // String is one line for people.
 func (r Report) String() string {
-	return fmt.Sprintf("core: %s; extended: %s; improvements: %s", r.Core, r.Extended, r.Improvements)
+	return fmt.Sprintf("%s: core %s; extended %s; improvements %s", r.Suite, r.Core, r.Extended, r.Improvements)
 }
 
 func (r *Report) counts(t Test) *Counts {

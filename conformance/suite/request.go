@@ -2,9 +2,11 @@ package suite
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"contour.example/harness/traffic"
 )
@@ -25,7 +27,12 @@ type Request struct {
 	HTTP2   bool
 	// ServerName is the SNI, if it is not the URL's host.
 	ServerName string
+	// MaxTLS is the newest version of TLS that the client speaks, as in crypto/tls; 0 for all.
+	MaxTLS uint16
 }
+
+// Unique in the value of a header stands for a text that is another one in each request that is sent.
+const Unique = "${UNIQUE}"
 
 // Get waits until the answers to a GET pass all checks.
 func (t *T) Get(url string, checks ...Check) { t.Send(Request{URL: url}, checks...) }
@@ -39,8 +46,26 @@ func (t *T) Send(r Request, checks ...Check) {
 	}
 	t.Eventually("answer to "+ask.String(), func(ctx context.Context) string {
 		for range inARow {
-			if wrong := exchange(ctx, t.runner.Traffic, ask, checks); wrong != "" {
+			if wrong := exchange(ctx, t.runner.Traffic, unique(ask), checks); wrong != "" {
 				return wrong
+			}
+		}
+		return ""
+	})
+}
+
+// Refused waits until no TLS connection is made for the request. Such requests that are answered must be asked for before:
+// a listener that is not there refuses everything.
+func (t *T) Refused(r Request) {
+	ask, err := t.request(r)
+	if err != nil {
+		t.Failf("%w", err)
+		return
+	}
+	t.Eventually("refusal of "+ask.String(), func(ctx context.Context) string {
+		for range inARow {
+			if a, err := t.runner.Traffic.Do(ctx, ask); err == nil {
+				return a.String() + ", want no connection"
 			}
 		}
 		return ""
@@ -68,6 +93,19 @@ func (t *T) Answers(ctx context.Context, r Request, n int) ([]traffic.Answer, er
 func (t *T) WebSocket(url string) {
 	t.echo(url, func(ctx context.Context, ask traffic.Request) (string, error) {
 		return t.runner.Traffic.WebSocket(ctx, ask, line)
+	})
+}
+
+// NoWebSocket waits until a request for a WebSocket is answered in any way but by a WebSocket.
+func (t *T) NoWebSocket(url string) {
+	t.Send(Request{URL: url, Headers: map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket",
+		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhpcyBpcyBhIHRlc3QuLg==",
+	}}, func(a traffic.Answer) string {
+		if a.Status == http.StatusSwitchingProtocols {
+			return "it became a WebSocket"
+		}
+		return ""
 	})
 }
 
@@ -100,6 +138,18 @@ func (t *T) echo(url string, send func(context.Context, traffic.Request) (string
 	})
 }
 
+// unique is the request with all Unique replaced.
+func unique(r traffic.Request) traffic.Request {
+	headers := http.Header{}
+	for name, values := range r.Headers {
+		for _, v := range values {
+			headers.Add(name, strings.ReplaceAll(v, Unique, rand.Text()))
+		}
+	}
+	r.Headers = headers
+	return r
+}
+
 // exchange sends once and says what is wrong, or nothing.
 func exchange(ctx context.Context, c traffic.Client, ask traffic.Request, checks []Check) string {
 	a, err := c.Do(ctx, ask)
@@ -116,7 +166,7 @@ func exchange(ctx context.Context, c traffic.Client, ask traffic.Request, checks
 
 // request is the request as the client sends it.
 func (t *T) request(r Request) (traffic.Request, error) {
-	u, err := url.Parse(t.expand(r.URL))
+	u, err := url.Parse(t.Expand(r.URL))
 	if err != nil {
 		return traffic.Request{}, fmt.Errorf("request: %w", err)
 	}
@@ -127,7 +177,7 @@ func (t *T) request(r Request) (traffic.Request, error) {
 	switch u.Scheme {
 	case "http":
 	case "https":
-		ask.TLS = &traffic.TLS{ServerName: t.expand(r.ServerName), Roots: t.runner.CA.Pool()}
+		ask.TLS = &traffic.TLS{ServerName: t.Expand(r.ServerName), Roots: t.runner.CA.Pool(), MaxVersion: r.MaxTLS}
 	default:
 		return traffic.Request{}, fmt.Errorf("request %s: want http or https", r.URL)
 	}

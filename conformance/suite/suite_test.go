@@ -65,22 +65,24 @@ func TestSkip(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	t.Parallel()
-	report := NewReport(Implementation{Name: "some"}, []Result{
+	about := About{Implementation: Implementation{Name: "some"}, Provider: "any", Backends: "pods"}
+	report := NewReport(about, "x", []Result{
 		{Test: Test{Name: "x/a", Features: core("A")}, Outcome: Passed},
 		{Test: Test{Name: "x/b", Features: extended("B")}, Outcome: Failed, Reason: "status 404"},
 		{Test: Test{Name: "x/c", Features: extended("C")}, Outcome: Skipped, Reason: "not claimed"},
 		{Test: Test{Name: "x/d", Features: core("A"), Improvement: "better"}, Outcome: Passed},
+		{Test: Test{Name: "y/a", Features: core("Y")}, Outcome: Failed},
 	})
-	if want := "core: 1 passed, 0 failed, 0 skipped; extended: 0 passed, 1 failed, 1 skipped; " +
-		"improvements: 1 passed, 0 failed, 0 skipped"; report.String() != want {
+	if want := "x: core 1 passed, 0 failed, 0 skipped; extended 0 passed, 1 failed, 1 skipped; " +
+		"improvements 1 passed, 0 failed, 0 skipped"; report.String() != want {
 		t.Errorf("got %s, want %s", report, want)
 	}
-	path := filepath.Join(t.TempDir(), "report.yaml")
-	if err := report.Write(path); err != nil {
+	dir := filepath.Join(t.TempDir(), "reports")
+	if err := report.Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	var read Report
-	readYAML(t, path, &read)
+	readYAML(t, filepath.Join(dir, "x.yaml"), &read)
 	if diff := cmp.Diff(report, read); diff != "" {
 		t.Errorf("written (-want +got):\n%s", diff)
 	}
@@ -93,18 +95,21 @@ func TestChecks(t *testing.T) {
 	t.Parallel()
 	answer := traffic.Answer{
 		Status: 200, Headers: http.Header{"X-Reply": {"yes"}}, Body: []byte("body"),
-		Echo: &backend.Echo{Service: "shop", Path: "/x", Host: "a", Headers: http.Header{"X-Sent": {"1"}}},
+		Echo: &backend.Echo{Service: "shop", Method: "PUT", Path: "/x", Host: "a", Proto: "HTTP/1.1", Headers: http.Header{"X-Sent": {"1"}}},
 	}
 	for name, c := range map[string]struct{ right, wrong Check }{
-		"From":        {From("shop"), From("other")},
-		"Status":      {Status(404, 200), Status(404)},
-		"Body":        {Body("body"), Body("bod")},
-		"Header":      {Header("X-Reply", "yes"), Header("X-Reply", "no")},
-		"Header none": {Header("X-Other", ""), Header("X-Reply", "")},
-		"Sent":        {Sent("X-Sent", "1"), Sent("X-Sent", "2")},
-		"Sent none":   {Sent("X-Other", ""), Sent("X-Sent", "")},
-		"SentPath":    {SentPath("/x"), SentPath("/")},
-		"SentHost":    {SentHost("a"), SentHost("b")},
+		"From":             {From("shop"), From("other")},
+		"Status":           {Status(404, 200), Status(404)},
+		"Body":             {Body("body"), Body("bod")},
+		"Header":           {Header("X-Reply", "yes"), Header("X-Reply", "no")},
+		"Header none":      {Header("X-Other", ""), Header("X-Reply", "")},
+		"Sent":             {Sent("X-Sent", "1"), Sent("X-Sent", "2")},
+		"Sent none":        {Sent("X-Other", ""), Sent("X-Sent", "")},
+		"SentPath":         {SentPath("/x"), SentPath("/")},
+		"SentHost":         {SentHost("a"), SentHost("b")},
+		"SentMethod":       {SentMethod("PUT"), SentMethod("GET")},
+		"SentProtocol":     {SentProtocol("HTTP/1.1", false), SentProtocol("HTTP/2.0", false)},
+		"SentProtocol TLS": {SentProtocol("HTTP/1.1", false), SentProtocol("HTTP/1.1", true)},
 	} {
 		if wrong := c.right(answer); wrong != "" {
 			t.Errorf("%s: got %s", name, wrong)
@@ -163,24 +168,26 @@ func TestSetClass(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	t.Parallel()
-	tests := []Test{{Name: "x/a", Features: extended("B")}}
+	suites := []Suite{{Name: "x", Tests: []Test{{Name: "x/a", Features: extended("B")}}}}
 	for args, want := range map[string]string{
 		"-skip x/a=known -features B": "",
 		"-features none":              "",
 		"-features all":               "",
 		"-skip x/b=known":             "-skip: there is no test x/b",
 		"-features C":                 "-features: there is no extended feature C",
+		"-suites x":                   "",
+		"-suites x,y":                 "-suites: there is no suite y",
 	} {
-		if got := check(t, tests, strings.Fields(args)...); got != want {
+		if got := check(t, suites, strings.Fields(args)...); got != want {
 			t.Errorf("%s: got %q, want %q", args, got, want)
 		}
 	}
-	if got := check(t, tests, "-skip", "x/a"); !strings.Contains(got, "want name=reason") {
+	if got := check(t, suites, "-skip", "x/a"); !strings.Contains(got, "want name=reason") {
 		t.Errorf("got %q", got)
 	}
 }
 
-func check(t *testing.T, tests []Test, args ...string) string {
+func check(t *testing.T, suites []Suite, args ...string) string {
 	t.Helper()
 	var o Options
 	fs := flag.NewFlagSet("", flag.ContinueOnError)
@@ -188,7 +195,7 @@ func check(t *testing.T, tests []Test, args ...string) string {
 	o.Register(fs)
 	err := fs.Parse(args)
 	if err == nil {
-		err = o.Check(tests)
+		err = o.Check(suites)
 	}
 	if err != nil {
 		return err.Error()
@@ -196,10 +203,16 @@ func check(t *testing.T, tests []Test, args ...string) string {
 	return ""
 }
 
-func TestNoCluster(t *testing.T) {
+// Each request has texts of its own, and the one that it was made of stays.
+func TestUnique(t *testing.T) {
 	t.Parallel()
-	if _, err := (Options{}).Runner(); err == nil || !strings.HasPrefix(err.Error(), "there is no cluster to test: -kubeconfig") {
-		t.Errorf("got %v", err)
+	r := traffic.Request{Headers: http.Header{"X-Key": {"1 " + Unique}, "X-Other": {"a", "b"}}}
+	first, second := unique(r), unique(r)
+	if first.Headers.Get("X-Key") == second.Headers.Get("X-Key") || !strings.HasPrefix(first.Headers.Get("X-Key"), "1 ") {
+		t.Errorf("got %q and %q", first.Headers.Get("X-Key"), second.Headers.Get("X-Key"))
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, first.Headers["X-Other"]); diff != "" || r.Headers.Get("X-Key") != "1 "+Unique {
+		t.Errorf("the request was changed: %s %+v", diff, r.Headers)
 	}
 }
 

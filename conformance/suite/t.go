@@ -2,13 +2,13 @@ package suite
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -50,7 +50,8 @@ func (t *T) Apply(manifests string) {
 	if t.err != nil {
 		return
 	}
-	objects, err := kube.Parse(t.expand(manifests))
+	ca := base64.StdEncoding.EncodeToString(t.runner.CA.Cert)
+	objects, err := kube.Parse(strings.ReplaceAll(t.Expand(manifests), "${CA}", ca))
 	if err != nil {
 		t.Failf("manifests: %w", err)
 		return
@@ -88,45 +89,66 @@ func (t *T) ref(apiVersion, kind, name string) kube.Ref {
 	}
 }
 
-// prepare makes all that the test has before its function is called.
+// prepare makes all that the test has before its function is called. Pods are waited for last, so that they
+// start while the rest is made; and they are waited for here, so that a test waits for the controller only.
 func (t *T) prepare(test Test) {
 	t.createNamespace()
 	for _, name := range test.Namespaces {
-		t.Apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: '" + t.in(name) + "'}\n")
+		t.namespaceObject(t.in(name))
 	}
+	var running []Running
 	for _, b := range test.Backends {
-		t.startBackend(b)
+		running = append(running, t.startBackend(b))
 	}
 	for _, c := range test.Certificates {
 		t.Issue(c)
 	}
 	t.Apply(test.Manifests)
+	for i, r := range running {
+		if t.err == nil {
+			t.wrap("backend "+test.Backends[i].Name, r.Ready(t.ctx))
+		}
+	}
 }
 
 func (t *T) createNamespace() {
-	t.namespace, t.err = t.runner.Kube.CreateNamespace(t.ctx, "conformance")
-	if t.err != nil {
+	if t.namespace, t.err = t.runner.Kube.CreateNamespace(t.ctx, "conformance"); t.err != nil {
 		return
 	}
 	ref := kube.Ref{GroupVersionKind: schema.FromAPIVersionAndKind("v1", "Namespace"), Name: t.namespace}
 	t.undo = append(t.undo, func(ctx context.Context) error { return t.runner.Kube.Delete(ctx, ref) })
+	t.namespaceObject(t.namespace)
 }
 
-func (t *T) startBackend(b Backend) {
+// namespaceObject makes a namespace for restricted pods only, or restricts one that there is.
+func (t *T) namespaceObject(name string) {
+	t.Apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: '" + name +
+		"', labels: {pod-security.kubernetes.io/enforce: restricted}}\n")
+}
+
+// startBackend returns nil if t has failed.
+func (t *T) startBackend(b Backend) Running {
 	if t.err != nil {
-		return
+		return nil
 	}
-	b.Namespace, b.TLS = t.in(b.Namespace), t.expand(b.TLS)
+	b.Namespace, b.TLS = t.in(b.Namespace), t.Expand(b.TLS)
 	if b.Port == 0 {
 		b.Port = 80
 	}
 	b.Endpoints = max(1, b.Endpoints)
-	stop, err := t.runner.Backends.Start(t.ctx, b)
+	running, err := t.runner.Backends.Start(t.ctx, b)
 	if err != nil {
-		t.Failf("backend %s: %w", b.Name, err)
-		return
+		t.wrap("backend "+b.Name, err)
+		return nil
 	}
-	t.undo = append(t.undo, stop)
+	t.undo = append(t.undo, running.Stop)
+	return running
+}
+
+func (t *T) wrap(what string, err error) {
+	if err != nil {
+		t.Failf("%s: %w", what, err)
+	}
 }
 
 // Issue makes a certificate, as those of Test.Certificates.
@@ -136,22 +158,20 @@ func (t *T) Issue(c Certificate) {
 	}
 	var hosts []string
 	for _, h := range c.Hosts {
-		hosts = append(hosts, t.expand(h))
+		hosts = append(hosts, t.Expand(h))
 	}
 	pair, err := t.runner.CA.Server(hosts...)
 	if err != nil {
 		t.Failf("certificate %s: %w", c.Name, err)
 		return
 	}
-	secret, err := kube.FromTyped(&corev1.Secret{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Name: c.Name, Namespace: t.in(c.Namespace)},
-		Type:       corev1.SecretTypeTLS,
-		Data:       map[string][]byte{corev1.TLSCertKey: pair.Cert, corev1.TLSPrivateKeyKey: pair.Key},
-	})
+	secret, err := kube.TLSSecret(t.in(c.Namespace), c.Name, pair)
 	if err != nil {
 		t.Failf("certificate %s: %w", c.Name, err)
 		return
+	}
+	if c.Opaque {
+		secret.Object["type"] = string(corev1.SecretTypeOpaque)
 	}
 	t.apply(secret)
 }
@@ -186,7 +206,8 @@ func (t *T) in(name string) string {
 	return t.namespace + "-" + name
 }
 
-func (t *T) expand(text string) string {
+// Expand puts in what ${NAMESPACE} and ${DOMAIN} stand for.
+func (t *T) Expand(text string) string {
 	return strings.NewReplacer("${NAMESPACE}", t.namespace, "${DOMAIN}", t.namespace+".example").Replace(text)
 }
 

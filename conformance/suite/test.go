@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // Level says whom a feature is for.
@@ -24,8 +26,19 @@ type Feature struct {
 	Level Level
 }
 
+// Suite is the tests of one API.
+type Suite struct {
+	// Name is the first part of the names of its tests.
+	Name string
+	// Kind is served by every cluster that has the API.
+	Kind schema.GroupVersionKind
+	// Probe is passed by every controller that serves the class at all; its failure explains why others cannot pass.
+	Probe Test
+	Tests []Test
+}
+
 // Test is one test. In Manifests, and in all texts that its function gives to T, ${NAMESPACE} and
-// ${DOMAIN} stand for the test's own.
+// ${DOMAIN} stand for the test's own; in manifests ${CA} is the authority of Certificates, PEM in base64.
 type Test struct {
 	// Name is suite/name, lower case with hyphens.
 	Name string
@@ -63,21 +76,27 @@ type Backend struct {
 	Name string
 	// Namespace is one of Test.Namespaces, empty for ${NAMESPACE}.
 	Namespace string
-	// Port of the Service, 80 if 0, and its name.
-	Port     int
-	PortName string
+	// Port of the Service, 80 if 0, and its name and application protocol.
+	Port                  int
+	PortName, AppProtocol string
+	// Annotations of the Service.
+	Annotations map[string]string
 	// Endpoints is how many, 1 if 0.
 	Endpoints int
-	// TLS makes the endpoints speak raw bytes over TLS instead of HTTP, with a certificate for the host.
+	// TLS makes the endpoints speak TLS, with a certificate for the host.
 	TLS string
+	// Stream makes them speak raw bytes instead of HTTP.
+	Stream bool
 }
 
-// Certificate is a Secret of type kubernetes.io/tls, signed by the suite's authority.
+// Certificate is a Secret of type kubernetes.io/tls with a certificate, signed by the suite's authority.
 type Certificate struct {
 	Name string
 	// Namespace is as that of a Backend.
 	Namespace string
 	Hosts     []string
+	// Opaque makes the Secret one of that type.
+	Opaque bool
 }
 
 // Load gives the tests that have no manifests yet theirs: the file <name>.yaml, where name is what follows

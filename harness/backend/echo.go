@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/net/websocket"
@@ -44,6 +45,9 @@ const (
 	DelayHeader = "X-Echo-Delay"
 	// SetHeader is a header of the answer, "name: value"; it may be repeated.
 	SetHeader = "X-Echo-Set"
+	// FailHeader is "count key", for retries: the first count requests with that key are answered 503, the next one
+	// as usual, and then the key is forgotten.
+	FailHeader = "X-Echo-Fail"
 )
 
 // maxDelay bounds what DelayHeader may ask.
@@ -55,6 +59,7 @@ func Handler(service, instance string, delay time.Duration) http.Handler {
 	sockets := websocket.Server{Handler: func(ws *websocket.Conn) {
 		_, _ = io.Copy(ws, ws) // until the client has enough
 	}}
+	failures := failures{seen: map[string]int{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 			sockets.ServeHTTP(w, r)
@@ -64,10 +69,43 @@ func Handler(service, instance string, delay time.Duration) http.Handler {
 		if !wait(r, delay) {
 			return
 		}
+		if failures.next(r.Header.Get(FailHeader)) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
 		e := describe(r)
 		e.Service, e.Instance, e.BodyBytes = service, instance, size
 		answer(w, r, e)
 	})
+}
+
+// failures counts the requests that were failed on demand.
+type failures struct {
+	mu   sync.Mutex
+	seen map[string]int // by key
+}
+
+// maxKeys bounds the memory: beyond it all are forgotten.
+const maxKeys = 10000
+
+// next says whether to fail a request with that FailHeader.
+func (f *failures) next(header string) bool {
+	text, key, _ := strings.Cut(header, " ")
+	count, err := strconv.Atoi(text)
+	if err != nil {
+		return false
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.seen[key] >= count {
+		delete(f.seen, key)
+		return false
+	}
+	if len(f.seen) >= maxKeys {
+		clear(f.seen)
+	}
+	f.seen[key]++
+	return true
 }
 
 // wait says whether the client is still there after the delay.

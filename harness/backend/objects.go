@@ -16,6 +16,8 @@ type ServiceSpec struct {
 	// Port is the Service's port; PortName its name, empty for none.
 	Port     int
 	PortName string
+	// AppProtocol of the port, empty for none.
+	AppProtocol string
 	// Annotations of the Service, for example the upstream protocol.
 	Annotations map[string]string
 	// Servers are the endpoints, all ready.
@@ -45,12 +47,14 @@ func (s ServiceSpec) Objects() ([]*kube.Object, error) {
 func (s ServiceSpec) SliceName(i int) string { return fmt.Sprintf("%s-%d", s.Name, i) }
 
 func (s ServiceSpec) service() *corev1.Service {
+	port := corev1.ServicePort{Name: s.PortName, Port: int32(s.Port), Protocol: corev1.ProtocolTCP}
+	if s.AppProtocol != "" {
+		port.AppProtocol = &s.AppProtocol
+	}
 	return &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Annotations: s.Annotations},
-		Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{
-			Name: s.PortName, Port: int32(s.Port), Protocol: corev1.ProtocolTCP,
-		}}},
+		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{port}},
 	}
 }
 

@@ -1,8 +1,8 @@
 // Command conformance runs the conformance tests against a controller in a cluster and ends with 1 if one fails.
 //
-//	conformance -kubeconfig FILE -address HOST:PORT -https-address HOST:PORT -backend-ip IP [-report FILE]
+//	conformance [-kubeconfig FILE] [-ingress-class NAME] [-report DIRECTORY] ...
 //
-// The proxy must be able to reach the IP: the backends of the tests are in this process.
+// The backends of the tests are pods, and the cluster says where the proxy listens, unless flags say otherwise.
 package main
 
 import (
@@ -36,34 +36,36 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
-	tests, err := conformance.Tests()
+	suites, err := conformance.Suites()
 	if err != nil {
 		return err
 	}
-	if err := o.Check(tests); err != nil {
-		return err
-	}
-	runner, err := o.Runner()
+	plan, err := o.Plan(ctx, suites)
 	if err != nil {
 		return err
 	}
-	results := runner.All(ctx, tests, o.Parallel, func(r suite.Result) {
+	results := plan.Runner.All(ctx, plan.Tests(), o.Parallel, func(r suite.Result) {
 		fmt.Fprintf(out, "%-8s %s (%s) %s\n", r.Outcome, r.Test.Name, r.Took.Round(time.Millisecond), r.Reason)
 	})
 	if ctx.Err() != nil {
 		return errors.New("interrupted: there is no report")
 	}
-	report := suite.NewReport(o.Implementation, results)
-	fmt.Fprintln(out, report)
-	if o.Report != "" {
-		err = report.Write(o.Report)
-	}
-	return errors.Join(err, verdict(report))
+	return tell(out, plan.Reports(results), o.Report)
 }
 
-func verdict(r suite.Report) error {
-	if failed := r.Core.Failed + r.Extended.Failed + r.Improvements.Failed; failed > 0 {
-		return fmt.Errorf("%d tests failed", failed)
+// tell prints the reports, and writes them to the directory if it has a name.
+func tell(out io.Writer, reports []suite.Report, dir string) error {
+	var errs []error
+	failed := 0
+	for _, r := range reports {
+		fmt.Fprintln(out, r)
+		failed += r.Failed()
+		if dir != "" {
+			errs = append(errs, r.Write(dir))
+		}
 	}
-	return nil
+	if failed > 0 {
+		errs = append(errs, fmt.Errorf("%d tests failed", failed))
+	}
+	return errors.Join(errs...)
 }

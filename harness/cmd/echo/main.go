@@ -1,20 +1,24 @@
 // Command echo is the sample application of cluster tests: it answers requests
 // with what it was asked, and says which pod it is.
 //
-//	echo [-http :8080] [-tcp :9000] [-udp :9000] [-service echo]
+//	echo [-http 0.0.0.0:8080] [-tcp 0.0.0.0:9000] [-udp 0.0.0.0:9000] [-service echo] [-certificate DIR]
 //
 // HTTP/1.1, HTTP/2 without TLS and WebSocket on one port; over TCP it sends its pod's
 // name and then all that it gets back; each UDP packet is answered with the pod's name and the packet.
+// With a certificate, HTTPS is on 8443 (-https), and on 9443 (-tls) is TCP in TLS, which begins with the
+// name of the service instead of the pod's.
 package main
 
 import (
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -30,48 +34,94 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+// options are the flags.
+type options struct {
+	http, tcp, udp, https, tls string
+	service, certificate       string
+	grace                      time.Duration
+	// pod is who answers.
+	pod string
+}
+
+func parse(args []string) (options, error) {
+	var o options
 	flags := flag.NewFlagSet("echo", flag.ContinueOnError)
-	web := flags.String("http", "0.0.0.0:8080", "`address` for HTTP")
-	tcp := flags.String("tcp", "0.0.0.0:9000", "`address` for TCP")
-	udp := flags.String("udp", "0.0.0.0:9000", "`address` for UDP")
-	service := flags.String("service", "echo", "the `name` in answers")
-	grace := flags.Duration("grace", 10*time.Second, "how long to finish requests when asked to end")
+	flags.StringVar(&o.http, "http", "0.0.0.0:8080", "`address` for HTTP")
+	flags.StringVar(&o.tcp, "tcp", "0.0.0.0:9000", "`address` for TCP")
+	flags.StringVar(&o.udp, "udp", "0.0.0.0:9000", "`address` for UDP")
+	flags.StringVar(&o.https, "https", "0.0.0.0:8443", "`address` for HTTPS, with -certificate")
+	flags.StringVar(&o.tls, "tls", "0.0.0.0:9443", "`address` for TCP in TLS, with -certificate")
+	flags.StringVar(&o.service, "service", "echo", "the `name` in answers")
+	flags.StringVar(&o.certificate, "certificate", "", "`directory` with tls.crt and tls.key; empty for no TLS")
+	flags.DurationVar(&o.grace, "grace", 10*time.Second, "how long to finish requests when asked to end")
 	if err := flags.Parse(args); err != nil {
-		return err
+		return o, err
 	}
 	pod, err := os.Hostname()
 	if err != nil {
-		return fmt.Errorf("name of this pod: %w", err)
+		return o, fmt.Errorf("name of this pod: %w", err)
 	}
-	server, err := start(*web, *tcp, *service, pod)
+	o.pod = pod
+	return o, nil
+}
+
+func run(ctx context.Context, args []string) error {
+	o, err := parse(args)
 	if err != nil {
 		return err
 	}
-	packets, err := new(net.ListenConfig).ListenPacket(ctx, "udp", *udp)
+	servers, err := o.start()
+	if err != nil {
+		return err
+	}
+	packets, err := new(net.ListenConfig).ListenPacket(ctx, "udp", o.udp)
 	if err != nil {
 		return fmt.Errorf("UDP: %w", err)
 	}
-	go answer(packets, pod)
+	go answer(packets, o.pod)
 	<-ctx.Done()
-	end, cancel := context.WithTimeout(context.Background(), *grace)
+	end, cancel := context.WithTimeout(context.Background(), o.grace)
 	defer cancel()
-	return server.Shutdown(end)
-}
-
-// start returns the HTTP server; that for TCP ends with the process.
-func start(web, tcp, service, pod string) (*backend.Server, error) {
-	at := make([]netip.AddrPort, 2)
-	for i, text := range []string{web, tcp} {
-		var err error
-		if at[i], err = netip.ParseAddrPort(text); err != nil {
-			return nil, fmt.Errorf("address: %w", err)
+	for _, s := range servers {
+		if err := s.Shutdown(end); err != nil {
+			return err
 		}
 	}
-	if _, err := backend.TCP(backend.Options{Service: pod, Instance: pod, Listen: at[1]}); err != nil {
+	return nil
+}
+
+// start returns the servers of requests; those of plain connections end with the process.
+func (o options) start() ([]*backend.Server, error) {
+	if _, err := listen(backend.TCP, backend.Options{Service: o.pod, Instance: o.pod}, o.tcp); err != nil {
 		return nil, err
 	}
-	return backend.HTTP(backend.Options{Service: service, Instance: pod, Listen: at[0]})
+	plain, err := listen(backend.HTTP, backend.Options{Service: o.service, Instance: o.pod}, o.http)
+	if err != nil || o.certificate == "" {
+		return []*backend.Server{plain}, err
+	}
+	certificate, err := tls.LoadX509KeyPair(filepath.Join(o.certificate, "tls.crt"), filepath.Join(o.certificate, "tls.key"))
+	if err != nil {
+		return nil, fmt.Errorf("certificate: %w", err)
+	}
+	secure := backend.Options{
+		Service: o.service, Instance: o.pod,
+		TLS: &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12},
+	}
+	if _, err := listen(backend.TCP, secure, o.tls); err != nil {
+		return nil, err
+	}
+	encrypted, err := listen(backend.HTTP, secure, o.https)
+	return []*backend.Server{plain, encrypted}, err
+}
+
+// listen starts a server at the address.
+func listen(start func(backend.Options) (*backend.Server, error), o backend.Options, address string) (*backend.Server, error) {
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("address: %w", err)
+	}
+	o.Listen = at
+	return start(o)
 }
 
 func answer(packets net.PacketConn, pod string) {

@@ -1,0 +1,83 @@
+package httpproxy
+
+import "contour.example/conformance/suite"
+
+// patience is tests of timeouts and retries.
+func patience() []suite.Test {
+	return []suite.Test{
+		{
+			Name:     "httpproxy/response-timeout",
+			Sentence: "An answer that takes longer than the response timeout of its route is a 504.",
+			Features: extended(timeout),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				slow := map[string]string{"X-Echo-Delay": "3s"}
+				t.Get("http://a.${DOMAIN}/short", suite.From("shop"))
+				t.Send(suite.Request{URL: "http://a.${DOMAIN}/short", Headers: slow}, suite.Status(504))
+				t.Send(suite.Request{URL: "http://a.${DOMAIN}/never", Headers: slow}, suite.From("shop"))
+			},
+		},
+		{
+			Name:     "httpproxy/idle-timeout",
+			Sentence: "An answer that does not begin within the idle timeout of its route is a 504.",
+			Features: extended(timeout),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				slow := map[string]string{"X-Echo-Delay": "3s"}
+				t.Get("http://a.${DOMAIN}/short", suite.From("shop"))
+				t.Send(suite.Request{URL: "http://a.${DOMAIN}/short", Headers: slow}, suite.Status(504))
+				t.Send(suite.Request{URL: "http://a.${DOMAIN}/never", Headers: slow}, suite.From("shop"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:     "httpproxy/retries",
+			Sentence: "A request that fails is sent again as often as the retry policy says: once without a count.",
+			Features: extended(retry),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				for _, c := range []struct {
+					path, failures string
+					status         int
+				}{
+					{"/without", "1", 503},
+					{"/twice", "2", 200},
+					{"/twice", "3", 503},
+					{"/once", "1", 200},
+					{"/once", "2", 503},
+					{"/other-failures", "1", 503},
+				} {
+					t.Send(suite.Request{
+						URL: "http://a.${DOMAIN}" + c.path, Headers: map[string]string{"X-Echo-Fail": c.failures + " " + suite.Unique},
+					}, suite.Status(c.status))
+				}
+				valid(t, "a")
+			},
+		},
+		{
+			Name:        "httpproxy/retries-never",
+			Sentence:    "With a count of -1 a request that fails is not sent again.",
+			Features:    extended(retry),
+			Improvement: "It is documented, but Contour v1.33 sends it again once.",
+			Backends:    backends("shop"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/", suite.From("shop"))
+				t.Send(suite.Request{
+					URL: "http://a.${DOMAIN}/", Headers: map[string]string{"X-Echo-Fail": "1 " + suite.Unique},
+				}, suite.Status(503))
+			},
+		},
+		{
+			Name:     "httpproxy/per-try-timeout",
+			Sentence: "A try that takes longer than the timeout of each try ends, and the answer is a 504 when none is left.",
+			Features: extended(retry),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				t.Get("http://a.${DOMAIN}/", suite.From("shop"))
+				slow := map[string]string{"X-Echo-Delay": "3s"}
+				t.Send(suite.Request{URL: "http://a.${DOMAIN}/", Headers: slow}, suite.Status(504))
+				valid(t, "a")
+			},
+		},
+	}
+}
