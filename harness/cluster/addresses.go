@@ -35,7 +35,7 @@ func (k *Kind) installAddresses(ctx context.Context, c *Cluster) error {
 	if k.CloudProvider != "" {
 		return k.startCloudProvider()
 	}
-	if k.AddressWriter == "" {
+	if !k.AddressWriter {
 		return nil
 	}
 	addresses, err := k.nodeAddresses()
@@ -50,9 +50,6 @@ func (k *Kind) installAddresses(ctx context.Context, c *Cluster) error {
 		if pool, err = k.ownPool(ctx, addresses); err != nil {
 			return err
 		}
-	}
-	if err := c.Load(ctx, k.AddressWriter); err != nil {
-		return err
 	}
 	client, err := kube.New(c.Config)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"contour.example/harness/docker"
 	"contour.example/harness/poll"
 )
 
@@ -30,8 +31,8 @@ func (k *Kind) startCloudProvider() error {
 	}
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(k.CloudProvider, "--gateway-channel", "disabled", "--enable-default-ingress=false")
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = log, log, &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	cmd.Stdout, cmd.Stderr = log, log
+	if err := docker.Detach(cmd); err != nil {
 		return fmt.Errorf("load balancer: %w", err)
 	}
 	go func() { _ = cmd.Wait() }() // if it ends before this process

@@ -30,12 +30,12 @@ type Provider interface {
 var (
 	ErrExists      = errors.New("a cluster of that name exists: delete it, or choose another name")
 	ErrUnreachable = errors.New("the API server does not answer: is the cluster up, and is this its kubeconfig?")
-	ErrPort        = errors.New("port taken")
+	ErrPort        = errors.New("port taken: end what listens there, or choose another")
 	ErrCannot      = errors.New("this kind of cluster cannot do that")
 )
 
 // answerTimeout is for an API server that is up.
-const answerTimeout = 10 * time.Second
+const answerTimeout = 5 * time.Second
 
 // Cluster is an API server that answers, and maybe nodes.
 type Cluster struct {

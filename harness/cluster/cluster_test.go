@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -153,6 +154,20 @@ func TestExistingThatDoesNotAnswer(t *testing.T) {
 	}
 	if _, err := (Existing{Kubeconfig: filepath.Join(t.TempDir(), "none")}).Create(t.Context()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestExistingThatAcceptsAndSaysNothing(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() }) // nobody accepts: the kernel does
+	start := time.Now()
+	_, err = Existing{Kubeconfig: kubeconfig(t, "http://"+l.Addr().String())}.Create(t.Context())
+	if !errors.Is(err, ErrUnreachable) || time.Since(start) > 2*answerTimeout {
+		t.Errorf("after %s: %v", time.Since(start), err)
 	}
 }
 

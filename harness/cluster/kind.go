@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/kind/pkg/cluster/nodeutils"
 
 	"contour.example/harness/docker"
+	"contour.example/harness/poll"
 	"contour.example/harness/step"
 )
 
@@ -46,12 +47,18 @@ type Kind struct {
 	// Engine runs the nodes.
 	Engine *docker.Engine
 	Log    step.Log
-	// Services of type LoadBalancer get addresses by one of these: AddressWriter is an
-	// archive of image.Addresses, which is light; CloudProvider the program
+	// Images gives the nodes what they shall have, by load, while they are being made; nil for nothing.
+	Images func(ctx context.Context, load Load) error
+	// Services of type LoadBalancer get addresses by one of these: AddressWriter says
+	// that Images loads image.Addresses, which is light; CloudProvider is the program
 	// cloud-provider-kind, which runs a container of image.LoadBalancerName for each
 	// Service, looks for healthy nodes, and serves all kind clusters of the engine.
-	AddressWriter, CloudProvider string
+	AddressWriter bool
+	CloudProvider string
 }
+
+// Load gives an image archive to all nodes.
+type Load func(ctx context.Context, archive string) error
 
 // Kubeconfig is where the kubeconfig is.
 func (k *Kind) Kubeconfig() string { return filepath.Join(k.Dir, "kubeconfig") }
@@ -70,6 +77,19 @@ func (k *Kind) Create(ctx context.Context) (*Cluster, error) {
 	}
 	return nil, errors.Join(fmt.Errorf("kind cluster %s: %w", k.Name, err), k.Delete(context.WithoutCancel(ctx)))
 }
+
+// Open is the cluster that an earlier Create has made, maybe in another process.
+func (k *Kind) Open(ctx context.Context) (*Cluster, error) {
+	c, err := open(ctx, k.Name, k.Kubeconfig(), "")
+	if err != nil {
+		return nil, err
+	}
+	c.load = k.Load
+	return c, nil
+}
+
+// ControlPlane is the first node's name, which is that of its container.
+func (k *Kind) ControlPlane() string { return k.Name + "-control-plane" }
 
 // Check looks, before anything is made, for what would make Create fail in the
 // middle; the node image need not be there yet.
@@ -102,7 +122,7 @@ func (k *Kind) check(ctx context.Context) error {
 func free(ctx context.Context, port int) error {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
-		return fmt.Errorf("%w: %d on 127.0.0.1 (%w)", ErrPort, port, err)
+		return fmt.Errorf("%d of 127.0.0.1: %w (%w)", port, ErrPort, err)
 	}
 	return l.Close()
 }
@@ -111,18 +131,60 @@ func (k *Kind) create(ctx context.Context) (*Cluster, error) {
 	if err := watchLimits(k.Log); err != nil {
 		return nil, err
 	}
-	if err := k.Log.Run(ctx, "create the nodes", k.createNodes); err != nil {
+	if err := k.createWithImages(ctx); err != nil {
 		return nil, err
 	}
-	c, err := open(ctx, k.Name, k.Kubeconfig(), "")
+	c, err := k.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	c.load = k.Load
 	if err := k.Log.Run(ctx, "network between nodes, all ready", func(ctx context.Context) error { return k.join(ctx, c) }); err != nil {
 		return nil, err
 	}
 	return c, k.Log.Run(ctx, "load balancer addresses", func(ctx context.Context) error { return k.installAddresses(ctx, c) })
+}
+
+// createWithImages creates the nodes, and loads images as soon as the nodes run: their
+// containerd answers long before the control plane does.
+func (k *Kind) createWithImages(ctx context.Context) error {
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return k.Log.Run(ctx, "create the nodes", k.createNodes) })
+	if k.Images != nil {
+		both.Go(func() error {
+			return k.Images(ctx, func(ctx context.Context, archive string) error {
+				if err := k.nodesRun(ctx); err != nil {
+					return err
+				}
+				return k.Load(ctx, archive)
+			})
+		})
+	}
+	return both.Wait()
+}
+
+// nodesRun waits until containerd answers on all nodes.
+func (k *Kind) nodesRun(ctx context.Context) error {
+	return poll.Until(ctx, readyTimeout, "start of the nodes", func(ctx context.Context) (bool, string, error) {
+		all, err := k.provider().ListInternalNodes(k.Name)
+		if err != nil || len(all) != 1+k.Workers {
+			return false, fmt.Sprintf("%d nodes", len(all)), nil
+		}
+		for _, node := range all {
+			if err := node.CommandContext(ctx, "ctr", "version").Run(); err != nil {
+				pause(ctx)
+				return false, "containerd of " + node.String() + " does not answer", nil
+			}
+		}
+		return true, "", nil
+	})
+}
+
+// pause is between two looks that are a burden to a machine that is busy.
+func pause(ctx context.Context) {
+	select {
+	case <-time.After(time.Second / 2):
+	case <-ctx.Done():
+	}
 }
 
 // createNodes lets kind work, which knows no context: when ctx ends, the nodes are
@@ -180,7 +242,9 @@ func (k *Kind) Delete(ctx context.Context) error {
 		return err
 	}
 	err := errors.Join(k.stopCloudProvider(ctx), k.removeRoute(ctx))
-	err = errors.Join(err, k.provider().Delete(k.Name, k.Kubeconfig()))
+	if once := k.provider().Delete(k.Name, k.Kubeconfig()); once != nil { // a Ctrl-C of the impatient reaches docker commands too
+		err = errors.Join(err, k.provider().Delete(k.Name, k.Kubeconfig()))
+	}
 	_, _ = k.Engine.Output(ctx, "network", "rm", "kind") // it stays while it is in use
 	if err != nil {
 		return fmt.Errorf("delete kind cluster %s: %w", k.Name, err)

@@ -60,8 +60,12 @@ func newKind(t *testing.T, name string) (*cluster.Kind, supply.Source) {
 	if k.NodeImage, k.NoCNI, err = source.Node(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if k.AddressWriter, err = source.Archive(t.Context(), image.AddressesName, k.Dir); err != nil {
-		t.Fatal(err)
+	k.AddressWriter, k.Images = true, func(ctx context.Context, load cluster.Load) error {
+		archive, err := source.Archive(ctx, image.AddressesName, k.Dir)
+		if err != nil {
+			return err
+		}
+		return load(ctx, archive)
 	}
 	return k, source
 }
@@ -168,6 +172,21 @@ func TestKindIsGoneWhenItsContextEnds(t *testing.T) {
 	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want %v", err, context.Canceled)
+	}
+	nothingLeft(t, k)
+}
+
+func TestImagesThatFailEndTheNodes(t *testing.T) {
+	k, _ := newKind(t, "contour-images")
+	broken := errors.New("broken")
+	k.Images = func(ctx context.Context, _ cluster.Load) error {
+		return errors.Join(broken, poll.Until(ctx, time.Minute, "first node", func(ctx context.Context) (bool, string, error) {
+			nodes, err := k.Engine.Output(ctx, "ps", "--quiet", "--filter", "label=io.x-k8s.kind.cluster="+k.Name)
+			return nodes != "", "none", err
+		}))
+	}
+	if _, err := k.Create(t.Context()); !errors.Is(err, broken) {
+		t.Errorf("got %v, want %v", err, broken)
 	}
 	nothingLeft(t, k)
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"contour.example/harness/step"
 )
@@ -60,6 +61,9 @@ func TestWhyThereIsNoEngine(t *testing.T) {
 	if _, err := Find(t.Context(), t.TempDir()); !errors.Is(err, ErrNoEngine) {
 		t.Errorf("got %v, want %v", err, ErrNoEngine)
 	}
+	if _, err := ensure(t.Context(), t.TempDir(), 1000, step.Log{}); !errors.Is(err, ErrNoEngine) {
+		t.Errorf("not root: %v, want %v", err, ErrNoEngine)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := Find(ctx, t.TempDir()); !errors.Is(err, context.Canceled) {
@@ -96,7 +100,7 @@ func TestDisk(t *testing.T) {
 		t.Error(err)
 	}
 	err := NeedDisk(dir, 1<<62)
-	if !errors.Is(err, ErrDisk) || !strings.Contains(err.Error(), "GiB are needed") {
+	if !errors.Is(err, ErrDisk) || !strings.Contains(err.Error(), "GiB are needed") || !strings.Contains(err.Error(), "free some") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -142,6 +146,33 @@ func TestOnlyOurOwnIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-ended
+}
+
+func TestDetachedHasNoFilesOfOurs(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	inherited, err := syscall.Dup(int(w.Fd())) // as one that this process was started with: not closed by exec
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sleep", "60")
+	if err := Detach(cmd); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	if err := errors.Join(w.Close(), syscall.Close(inherited), r.SetReadDeadline(time.Now().Add(10*time.Second))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Errorf("got %v: the process has the pipe", err)
+	}
+	if own, err := syscall.Getpgid(cmd.Process.Pid); err != nil || own != cmd.Process.Pid {
+		t.Errorf("process group %d, %v", own, err)
+	}
 }
 
 func TestOnlyDockersRulesGo(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 )
@@ -18,7 +17,7 @@ import (
 var (
 	ErrNoEngine = errors.New("no Docker engine answers: start Docker, or be root on Debian, where it is installed and started for you")
 	ErrDenied   = errors.New("you may not use Docker: add yourself to the group docker and log in again, or be root")
-	ErrDisk     = errors.New("too little disk space")
+	ErrDisk     = errors.New("too little disk space: free some; images and caches of this repository go where CONTOUR_CACHE says")
 )
 
 // Engine is a Docker engine that answers.
@@ -155,8 +154,7 @@ func NeedDisk(dir string, bytes uint64) error {
 	}
 	const giga = 1 << 30
 	if free := fs.Bavail * uint64(fs.Bsize); free < bytes {
-		return fmt.Errorf("%w: %s has %s GiB free, %s GiB are needed", ErrDisk, dir,
-			strconv.FormatFloat(float64(free)/giga, 'f', 1, 64), strconv.FormatFloat(float64(bytes)/giga, 'f', 1, 64))
+		return fmt.Errorf("%s has %.1f GiB free, %.1f GiB are needed: %w", dir, float64(free)/giga, float64(bytes)/giga, ErrDisk)
 	}
 	return nil
 }

@@ -48,8 +48,12 @@ func pidFile(dir string) string { return filepath.Join(dir, "pid") }
 
 // Ensure returns the engine that runs, or installs and starts one in dir, which is absolute.
 func Ensure(ctx context.Context, dir string, log step.Log) (*Engine, error) {
+	return ensure(ctx, dir, os.Geteuid(), log)
+}
+
+func ensure(ctx context.Context, dir string, user int, log step.Log) (*Engine, error) {
 	e, err := Find(ctx, dir)
-	if err == nil || !errors.Is(err, ErrNoEngine) || os.Geteuid() != 0 {
+	if err == nil || !errors.Is(err, ErrNoEngine) || user != 0 {
 		return e, err
 	}
 	if err := NeedDisk(dir, diskForEngine); err != nil {
@@ -81,26 +85,65 @@ func start(ctx context.Context, dir string, log step.Log) (*Engine, error) {
 	if err := remember(ctx, dir); err != nil {
 		return nil, err
 	}
-	log.Say("starting a Docker engine in %s", dir)
+	log.Say("no Docker engine answers: starting one in %s", dir)
 	cmd := exec.Command("dockerd", args...) // not CommandContext: it shall live on
-	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = output, output, &syscall.SysProcAttr{Setsid: true}
-	if err := cmd.Start(); err != nil {
+	cmd.Stdout, cmd.Stderr = output, output
+	if err := Detach(cmd); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // its log says more
+	}()
 	e := &Engine{Host: socket(dir), Started: true, dir: dir}
-	if err := e.wait(ctx, ended); err != nil {
-		return nil, errors.Join(fmt.Errorf("engine: %w\n%s", err, tail(output.Name())), e.Stop(context.WithoutCancel(ctx)))
+	err = e.wait(ctx, ended)
+	if err == nil {
+		return e, nil
 	}
-	return e, nil
+	if ctx.Err() == nil { // it is not that somebody has lost patience
+		err = fmt.Errorf("%w\n%s", err, tail(output.Name()))
+	}
+	ctx = context.WithoutCancel(ctx)
+	return nil, errors.Join(fmt.Errorf("engine: %w", err), end(ctx, cmd.Process, ended), e.Stop(ctx))
 }
 
-func (e *Engine) wait(ctx context.Context, ended <-chan error) error {
+// Detach starts a command that outlives this process: in a session of its own, so that no Ctrl-C reaches it, and without
+// the files that this process has inherited, so that nobody waits for the end of a pipe or of a lock that it still has.
+func Detach(cmd *exec.Cmd) error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, file := range open {
+		if fd, err := strconv.Atoi(file.Name()); err == nil && fd > 2 {
+			syscall.CloseOnExec(fd) // our own are already
+		}
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd.Start()
+}
+
+// end ends an engine that maybe has not written its pid file yet, so that Stop would not find it.
+func end(ctx context.Context, engine *os.Process, ended <-chan struct{}) error {
+	if err := engine.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("stop the engine: %w", err)
+	}
+	return poll.Until(ctx, time.Minute, "end of dockerd", func(context.Context) (bool, string, error) {
+		select {
+		case <-ended:
+			return true, "", nil
+		default:
+			return false, "it still runs", nil
+		}
+	})
+}
+
+func (e *Engine) wait(ctx context.Context, ended <-chan struct{}) error {
 	return poll.Until(ctx, time.Minute, "start of dockerd", func(ctx context.Context) (bool, string, error) {
 		select {
-		case err := <-ended:
-			return false, "", fmt.Errorf("ended: %w", err)
+		case <-ended:
+			return false, "", errors.New("it has ended")
 		default:
 		}
 		err := e.answers(ctx)

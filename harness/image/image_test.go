@@ -3,12 +3,15 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
+	"debug/buildinfo"
+	"debug/elf"
 	"errors"
 	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -206,6 +209,52 @@ func TestLayoutOfTwoArchitecturesTwice(t *testing.T) {
 	if first, second := write(), write(); first != second {
 		t.Errorf("digest %s, and again %s", first, second)
 	}
+}
+
+func TestProgramsAreForTheirArchitectureAndKnowTheirCommit(t *testing.T) {
+	t.Parallel()
+	root := filepath.Join("..", "..")
+	_, err := exec.CommandContext(t.Context(), "git", "-C", root, "rev-parse", "HEAD").Output()
+	static := image.Static{Name: "contour.example/pause:dev", Programs: []string{"harness/cmd/pause"}}
+	for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
+		build := func() (binary, digestOfImage string) {
+			dir := t.TempDir()
+			img, err := static.Image(t.Context(), root, dir, arch)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return filepath.Join(dir, arch, "pause"), digest(t, img)
+		}
+		binary, first := build()
+		if _, second := build(); first != second {
+			t.Errorf("%s: digest %s, and again %s", arch, first, second)
+		}
+		program, openErr := elf.Open(binary)
+		if openErr != nil {
+			t.Fatal(openErr)
+		}
+		defer func() { _ = program.Close() }()
+		if program.Machine != machine || program.Section(".interp") != nil {
+			t.Errorf("%s: a program for %s, static: %t", arch, program.Machine, program.Section(".interp") == nil)
+		}
+		if known := revision(t, binary) != ""; known != (err == nil) {
+			t.Errorf("%s: the commit is known: %t; git: %v", arch, known, err)
+		}
+	}
+}
+
+func revision(t *testing.T, binary string) string {
+	t.Helper()
+	info, err := buildinfo.ReadFile(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
 }
 
 func checkLayout(t *testing.T, dir string) {

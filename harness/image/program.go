@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"strconv"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -49,12 +50,14 @@ func Own(name string) (s Static, ok bool) {
 }
 
 // Image builds the programs for an architecture (a GOARCH) and packs them. root is
-// the repository's root, dir a directory for the binaries.
+// the repository's root, dir a directory for the binaries. Where git can tell the
+// commit, the programs know it: their image depends on it too.
 func (s Static) Image(ctx context.Context, root, dir, arch string) (v1.Image, error) {
+	stamp := "-buildvcs=" + strconv.FormatBool(hasCommit(ctx, root))
 	var files []File
 	for _, program := range s.Programs {
 		binary := filepath.Join(dir, arch, path.Base(program))
-		if err := Compile(ctx, filepath.Join(root, filepath.FromSlash(program)), binary, arch); err != nil {
+		if err := compile(ctx, filepath.Join(root, filepath.FromSlash(program)), binary, arch, stamp); err != nil {
 			return nil, err
 		}
 		files = append(files, Program("/usr/local/bin/"+path.Base(program), binary))
@@ -64,12 +67,23 @@ func (s Static) Image(ctx context.Context, root, dir, arch string) (v1.Image, er
 	}, files)
 }
 
-// Compile builds the main package in the directory pkg: static, without paths of this
-// machine, and with the versions of its own module, not of a workspace.
+// hasCommit says whether git can tell the commit of the sources. It cannot in an
+// unpacked archive, and does not in a checkout of another user; go build would fail.
+func hasCommit(ctx context.Context, root string) bool {
+	return exec.CommandContext(ctx, "git", "-C", root, "rev-parse", "HEAD").Run() == nil
+}
+
+// Compile builds the main package in the directory pkg: static, without paths or
+// settings of this machine, and with the versions of its own module, not of a workspace.
 func Compile(ctx context.Context, pkg, binary, arch string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", binary, ".")
+	return compile(ctx, pkg, binary, arch, "-buildvcs=false")
+}
+
+func compile(ctx context.Context, pkg, binary, arch, stamp string) error {
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", stamp, "-ldflags=-s -w -buildid=", "-o", binary, ".")
 	cmd.Dir = pkg
-	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOFLAGS=", "GOOS=linux", "GOARCH="+arch)
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch,
+		"GOFLAGS=-mod=readonly", "GOAMD64=v1", "GOARM64=v8.0") // were they empty, those of "go env -w" would count
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s for %s: %w\n%s", filepath.Base(pkg), arch, err, bytes.TrimSpace(out))
 	}

@@ -30,8 +30,13 @@ import (
 // used here, without its digest, which no image made here could have.
 const Node = "docker.io/kindest/node:v1.37.0"
 
-// ErrMissing is the error for an image that no registry has and nobody here can make.
-var ErrMissing = errors.New("image missing: no registry has it, and it is none of ours")
+// Errors that callers test for; their text says what to do.
+var (
+	// ErrMissing is the error for an image that no registry has and nobody here can make.
+	ErrMissing = errors.New("image missing: no registry has it, and it is none of ours")
+	// ErrPull is the error for an image that was asked for from its registry.
+	ErrPull = errors.New("image missing: its registry does not give it; -images build makes it here")
+)
 
 // Builder makes images.
 type Builder struct {
@@ -85,6 +90,25 @@ func (b Builder) node(ctx context.Context) (string, v1.Image, error) {
 	}
 	img, err := parts.Image(ctx)
 	return parts.Name, img, err
+}
+
+// Prepare makes, into the cache, what takes long to make of an image that will not be pulled. It needs no engine.
+func (b Builder) Prepare(ctx context.Context, d image.Decider, ref string) error {
+	decision, err := d.Decide(ctx, ref)
+	if err != nil {
+		return err
+	}
+	if decision.Pull {
+		b.Log.Say("nothing to prepare for %s: %s", ref, decision.Reason)
+		return nil
+	}
+	b.Log.Say("prepare %s: %s", ref, decision.Reason)
+	if ref == Node {
+		_, err = node.Builder{Cache: b.Cache, Root: b.Root, Log: b.Log}.Prepare(ctx)
+		return err
+	}
+	_, _, err = b.Build(ctx, ref, runtime.GOARCH)
+	return err
 }
 
 // Source supplies images to an engine and to nodes.
@@ -190,7 +214,12 @@ func (s Source) pull(ctx context.Context, ref string) error {
 	if s.Engine.Has(ctx, ref) {
 		return nil
 	}
-	return s.Log.Run(ctx, "pull "+ref, func(ctx context.Context) error { return s.Engine.Pull(ctx, ref) })
+	return s.Log.Run(ctx, "pull "+ref, func(ctx context.Context) error {
+		if err := s.Engine.Pull(ctx, ref); err != nil {
+			return fmt.Errorf("%w: %w", err, ErrPull)
+		}
+		return nil
+	})
 }
 
 // decide is about published images; ours are made, as the sources may have changed.

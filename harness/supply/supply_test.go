@@ -89,6 +89,23 @@ func TestPublishedImageIsPulled(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatIsMadeIsPrepared(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	b := supply.Builder{Cache: t.TempDir(), Root: "none", Log: step.Log{W: &out}}
+	for _, ref := range []string{supply.Node, image.EnvoyName} {
+		if err := b.Prepare(t.Context(), image.Decider{Policy: image.Pull}, ref); err != nil {
+			t.Error(err)
+		}
+	}
+	if made, err := os.ReadDir(b.Cache); err != nil || len(made) > 0 {
+		t.Errorf("made %v, %v:\n%s", made, err, out.String())
+	}
+	if err := b.Prepare(t.Context(), image.Decider{Policy: image.Build}, "example.com/x:v1"); !errors.Is(err, supply.ErrMissing) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestImageOfTheEngineIsUsed(t *testing.T) {
 	e, log := engine(t, supply.Node)
 	var out bytes.Buffer

@@ -4,7 +4,7 @@
 //	image -archive [-o DIR] contour|echo|envoy|node ...   archives DIR/NAME.tar for this machine's engine
 //
 // It prints the name and digest (of an archive: the path) of each image, progress on
-// standard error. The same sources give the same digests. "node" needs root.
+// standard error. The same commit gives the same digests. "node" needs root.
 package main
 
 import (

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"contour.example/harness/image"
+	"contour.example/harness/kube"
+	"contour.example/harness/site"
+)
+
+func (o options) up(ctx context.Context, stdout io.Writer) error {
+	s, err := o.site.Up(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.fill(ctx, s, stdout); err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		return errors.Join(err, s.Down(context.WithoutCancel(ctx)))
+	}
+	return nil
+}
+
+// fill applies what the site is for, waits until it runs, and prints what a person does next.
+func (o options) fill(ctx context.Context, s *site.Site, stdout io.Writer) error {
+	objects, err := o.apply(ctx, s)
+	if err != nil {
+		return err
+	}
+	err = o.site.Log.Run(ctx, "pods ready", func(ctx context.Context) error { return s.Ready(ctx, objects) })
+	if err != nil {
+		return err
+	}
+	var requests []request
+	if o.sampled() {
+		err := o.site.Log.Run(ctx, "first answers", func(ctx context.Context) (err error) {
+			requests, err = answers(ctx, s, objects)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	tell(s, requests, stdout)
+	return nil
+}
+
+// sampled says whether there is a sample application: it needs what manifests install.
+func (o options) sampled() bool { return o.sample && len(o.files) > 0 }
+
+func (o options) apply(ctx context.Context, s *site.Site) (all []*kube.Object, err error) {
+	for _, file := range o.files {
+		applied, err := s.Apply(ctx, file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, applied...)
+	}
+	if !o.sampled() {
+		return all, nil
+	}
+	objects, err := applySample(ctx, s)
+	return append(all, objects...), err
+}
+
+func tell(s *site.Site, requests []request, stdout io.Writer) {
+	if s.Kind != nil {
+		fmt.Fprintf(stdout, "export KUBECONFIG=%s\n", s.Kubeconfig)
+		if host := s.Kind.Engine.Host; host != "" {
+			fmt.Fprintf(stdout, "export DOCKER_HOST=%s\n", host)
+		}
+	}
+	for _, r := range requests {
+		fmt.Fprintf(stdout, "%-64s # %s\n", r.curl(), r.what)
+	}
+}
+
+func (o options) down(ctx context.Context) error {
+	if o.site.Existing {
+		return o.remove(ctx)
+	}
+	return o.site.Down(ctx)
+}
+
+// load gives a running cluster our images as they are now.
+func (o options) load(ctx context.Context) error {
+	s, err := o.site.Find(ctx)
+	if err != nil {
+		return err
+	}
+	return s.Reload(ctx, image.ContourName, image.EchoName)
+}
