@@ -27,7 +27,9 @@ assets: ## Get Envoy, and build etcd and kube-apiserver, into the user's cache.
 	@$(ASSETS) all
 
 ##
-.PHONY: test test-unit test-envoy test-local test-divided conformance fuzz bench
+.PHONY: check test test-unit test-envoy test-local test-divided conformance conformance-binary fuzz bench
+check: verify test-unit ## Run the checks of the sources and the tests that need nothing.
+
 test: test-unit test-envoy test-local ## Run every test that needs no cluster of containers.
 
 test-unit: ## Unit, golden, semantic, property and in-process feature tests.
@@ -42,8 +44,12 @@ test-local: build ## Tests of the whole path: etcd, kube-apiserver, contour, Env
 test-divided: build ## The e2e and conformance suites with the plain hosts divided, however few they are.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--route-table-hosts=0; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
-conformance: build ## Run the HTTPProxy and Ingress suites on this machine and write conformance/report.yaml.
-	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour -report $(or $(REPORT),$(CURDIR)/conformance/report.yaml)
+conformance: build ## Run the HTTPProxy and Ingress suites on this machine; REPORT (a directory) is for reports.
+	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour $(if $(REPORT),-report $(abspath $(REPORT)))
+
+conformance-binary: ## Build bin/conformance, static, which runs the suites against any controller in any cluster.
+	@mkdir -p $(BIN)
+	cd conformance && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/conformance
 
 fuzz: ## Fuzz every target for FUZZTIME (default 30s) each.
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' contour envoybootstrap); do \
@@ -57,15 +63,28 @@ bench: build ## Measure the controller: N, RUNS, SCENARIOS, API, OUT, CONTROLLER
 	  $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(KUBECONFIG)) $(BENCHFLAGS)
 
 ##
-.PHONY: up down e2e images
-up: ## Make a kind cluster with contour and a sample application, and print its address.
-	@go run ./harness/cmd/cluster up -f manifests/contour.yaml
+# Whatever makes a cluster runs in place of the shell: the go command would not outlive a signal to end, and not hand it on.
+CLUSTER := mkdir -p $(BIN); go build -o $(BIN)/ ./harness/cmd/cluster; exec $(BIN)/cluster
+KINDTEST = mkdir -p $(BIN); go test -c -tags kind -o $(BIN)/$(1).test ./$(2); cd $(2); exec $(BIN)/$(1).test -test.timeout 60m
+
+.PHONY: up down prepare e2e test-cluster conformance-kind images
+up: ## Make a kind cluster with contour and a sample application, and print how to ask it.
+	@$(CLUSTER) up -f manifests/contour.yaml
 
 down: ## Remove that cluster.
-	@go run ./harness/cmd/cluster down
+	@$(CLUSTER) down
 
-e2e: ## Test what manifests/ installs in a kind cluster of its own: RUN (a feature), KEEP=1 (keep the cluster, and use it again).
-	@go test -count=1 -v -tags kind -timeout 60m ./harness/e2e/kind $(if $(RUN),-run 'TestCluster/$(RUN)') $(if $(KEEP),-args -keep)
+prepare: ## Make what clusters need and no registry has, into the user's cache: some twenty minutes the first time.
+	@$(CLUSTER) prepare -balancer cloud-provider-kind
+
+e2e: ## Test what manifests/ installs in a kind cluster of its own: RUN (a feature), KEEP=1 (keep the cluster, and use it again), KUBECONFIG (use that cluster).
+	@$(call KINDTEST,e2e,harness/e2e/kind) -test.v $(if $(RUN),-test.run 'TestCluster/$(RUN)') $(if $(KEEP),-keep) $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(abspath $(KUBECONFIG)))
+
+test-cluster: ## Test how clusters are made and removed, interrupted ones too.
+	@go test -count=1 -p 1 -tags kind ./harness/cluster ./harness/cmd/cluster
+
+conformance-kind: ## Run both suites in a kind cluster of its own and write conformance/reports, or REPORT.
+	@$(call KINDTEST,conformance,conformance) -report $(abspath $(or $(REPORT),conformance/reports))
 
 images: ## Make the images of contour and of the sample application, for amd64 and arm64, into dist/.
 	@go run ./harness/cmd/image -o dist contour echo
@@ -83,13 +102,13 @@ verify-format: ## Go files are formatted.
 
 verify-lint: ## golangci-lint, with the edges of the architecture.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; cd conformance && $(BIN)/golangci-lint run --build-tags local ./...
 
 verify-modules: ## go.mod and go.sum are tidy.
 	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Each module builds and vets without the workspace too.
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance && GOWORK=off go vet -tags conformance .
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules
