@@ -30,25 +30,36 @@ const (
 	EnvoyDeployment = "overlays/envoy-deployment"
 	// WatchedNamespaces is a controller that sees some namespaces only.
 	WatchedNamespaces = "overlays/watched-namespaces"
+	// AnotherClass is a second controller, for a cluster that has one: all that it shares with the first is the kinds.
+	AnotherClass = "overlays/another-class"
 )
 
-// Namespace is where controller and Envoys are.
+// Namespace is where controller and Envoys are, but for AnotherClass.
 const Namespace = "projectcontour"
 
-// Objects are those of the kustomization, in an order in which they can be applied.
-func Objects(ctx context.Context, kustomization string) ([]*kube.Object, error) {
+// Text is the manifests of the kustomization, as `kubectl kustomize` prints them.
+func Text(ctx context.Context, kustomization string) (string, error) {
 	root, err := asset.Root()
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	var out, diagnosis bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", "run", "./manifestgen", "-print", filepath.Join(root, "manifests", filepath.FromSlash(kustomization)))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = filepath.Join(root, "tools"), &out, &diagnosis
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	if err := cmd.Run(); err != nil {
-		return nil, fmt.Errorf("manifests %s: %w\n%s", kustomization, err, &diagnosis)
+		return "", fmt.Errorf("manifests %s: %w\n%s", kustomization, err, &diagnosis)
 	}
-	objects, err := kube.Parse(out.String())
+	return out.String(), nil
+}
+
+// Objects are those of the kustomization, in an order in which they can be applied.
+func Objects(ctx context.Context, kustomization string) ([]*kube.Object, error) {
+	text, err := Text(ctx, kustomization)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := kube.Parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("manifests %s: %w", kustomization, err)
 	}

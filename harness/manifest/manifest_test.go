@@ -43,10 +43,36 @@ func TestManifests(t *testing.T) {
 	}
 }
 
+// A second controller is installed beside a first one, whose objects it does not change.
+func TestAnotherClass(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	objects, err := manifest.Objects(t.Context(), manifest.Base)
+	w.require(err)
+	applied, err := manifest.Install(t.Context(), w.client, objects)
+	w.require(err)
+	w.lifeOf(manifest.AnotherClass)
+	for _, o := range applied {
+		now, err := w.client.Get(t.Context(), kube.RefTo(o))
+		w.require(err)
+		if d := cmp.Diff(versions([]*kube.Object{o}), versions([]*kube.Object{now})); d != "" {
+			t.Errorf("the first installation (-before +after):\n%s", d)
+		}
+	}
+}
+
 func (w *world) lifeOf(kustomization string) {
 	before := w.everything()
 	objects, err := manifest.Objects(w.Context(), kustomization)
 	w.require(err)
+	for _, o := range objects {
+		switch o.GetKind() {
+		case "Namespace":
+			w.namespace = o.GetName()
+		case "IngressClass":
+			w.class = o.GetName()
+		}
+	}
 	first, err := manifest.Install(w.Context(), w.client, objects)
 	w.require(err)
 	second, err := manifest.Install(w.Context(), w.client, objects)
@@ -58,7 +84,7 @@ func (w *world) lifeOf(kustomization string) {
 	w.controls(objects)
 
 	w.require(manifest.Uninstall(w.Context(), w.client, objects))
-	w.removeUserObjects()
+	w.removeUserObjects(objects)
 	w.endNamespace()
 	w.require(poll.Until(w.Context(), patience, "end of all objects", func(context.Context) (bool, string, error) {
 		d := cmp.Diff(before, w.everything())
@@ -85,7 +111,7 @@ func (w *world) admitsPods(objects []*kube.Object) {
 		if !ok {
 			continue
 		}
-		if err := w.tryPod(manifest.Namespace, template); err != nil {
+		if err := w.tryPod(w.namespace, template); err != nil {
 			w.Errorf("%s: %v", kube.RefTo(o), err)
 		}
 		if err := w.tryPod(restricted, template); err != nil {
@@ -115,6 +141,7 @@ apiVersion: projectcontour.io/v1
 kind: HTTPProxy
 metadata: {name: moved, namespace: default}
 spec:
+  ingressClassName: ${CLASS}
   virtualhost: {fqdn: moved.example}
   routes: [{requestRedirectPolicy: {hostname: new.example}}]
 ---
@@ -122,7 +149,7 @@ apiVersion: networking.k8s.io/v1
 kind: Ingress
 metadata: {name: mistaken, namespace: default}
 spec:
-  ingressClassName: contour
+  ingressClassName: ${CLASS}
   rules:
   - host: mistaken.example
     http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: none, port: {number: 80}}}}]}
@@ -143,9 +170,10 @@ func (w *world) controls(objects []*kube.Object) {
 	w.require(err)
 
 	credentials := w.credentials(dir)
+	args := append(scopeFlags(objects), "--envoy-service-namespace="+w.namespace) // which a pod has from its environment
 	c, err := controller.Start(controller.Options{
-		Path: w.contour, Name: "contour", Dir: dir, Namespace: manifest.Namespace, Listeners: listeners, Credentials: credentials,
-		Kubeconfig: w.kubeconfigOf("contour", dir), Args: watchFlags(objects),
+		Path: w.contour, Name: "contour", Dir: dir, Namespace: w.namespace, Listeners: listeners, Credentials: credentials,
+		Kubeconfig: w.kubeconfigOf("contour", dir), Args: args,
 	}, ports)
 	w.require(err)
 	w.Cleanup(func() { _ = c.Kill() })
@@ -158,7 +186,7 @@ func (w *world) controls(objects []*kube.Object) {
 	w.require(e.Ready(w.Context()))
 
 	w.giveAddress("192.0.2.7")
-	_, err = w.client.ApplyYAML(w.Context(), "", userObjects)
+	_, err = w.client.ApplyYAML(w.Context(), "", strings.ReplaceAll(userObjects, "${CLASS}", w.class))
 	w.require(err)
 	web := traffic.Client{HTTP: fmt.Sprintf("127.0.0.1:%d", listeners.HTTP)}
 	_, err = web.Until(w.Context(), patience, traffic.Request{Host: "moved.example"}, func(a traffic.Answer) string {
@@ -209,7 +237,7 @@ func (w *world) certgen(objects []*kube.Object, dir string) {
 		args := []string{"--kubeconfig=" + w.kubeconfigOf("contour-certgen", dir)}
 		for _, arg := range containerArgs(w.T, objects[i]) {
 			if arg != "--incluster" {
-				args = append([]string{strings.ReplaceAll(arg, "$(CONTOUR_NAMESPACE)", manifest.Namespace)}, args...)
+				args = append([]string{strings.ReplaceAll(arg, "$(CONTOUR_NAMESPACE)", w.namespace)}, args...)
 			}
 		}
 		slices.SortStableFunc(args, func(a, b string) int { return strings.Count(b, "certgen") - strings.Count(a, "certgen") }) // the command first
@@ -233,8 +261,8 @@ func containerArgs(t *testing.T, o *kube.Object) []string {
 	return args
 }
 
-// watchFlags are the arguments of the controller that do not depend on where it runs.
-func watchFlags(objects []*kube.Object) (flags []string) {
+// scopeFlags are the arguments of the controller that do not depend on where it runs: what it watches and serves.
+func scopeFlags(objects []*kube.Object) (flags []string) {
 	for _, o := range objects {
 		if o.GetKind() != "Deployment" || o.GetName() != "contour" {
 			continue
@@ -242,7 +270,7 @@ func watchFlags(objects []*kube.Object) (flags []string) {
 		containers, _, _ := unstructured.NestedSlice(o.Object, "spec", "template", "spec", "containers")
 		args, _, _ := unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
 		for _, arg := range args {
-			if strings.HasPrefix(arg, "--watch-namespaces=") {
+			if strings.HasPrefix(arg, "--watch-namespaces=") || strings.HasPrefix(arg, "--ingress-class-name=") {
 				flags = append(flags, arg)
 			}
 		}
@@ -258,7 +286,7 @@ func (w *world) credentials(dir string) *controller.Credentials {
 		"contourcert": {"ca.crt": &c.CA, "tls.crt": &c.ServerCert, "tls.key": &c.ServerKey},
 		"envoycert":   {"tls.crt": &c.EnvoyCert, "tls.key": &c.EnvoyKey},
 	} {
-		o, err := w.client.Get(w.Context(), kube.Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, Namespace: manifest.Namespace, Name: secret})
+		o, err := w.client.Get(w.Context(), kube.Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Secret"}, Namespace: w.namespace, Name: secret})
 		w.require(err)
 		for key, path := range files {
 			encoded, _, _ := unstructured.NestedString(o.Object, "data", key)
@@ -271,8 +299,15 @@ func (w *world) credentials(dir string) *controller.Credentials {
 	return c
 }
 
-// removeUserObjects removes the Ingress; the HTTPProxy has ended with its kind.
-func (w *world) removeUserObjects() {
+// removeUserObjects removes what controls made, but for an HTTPProxy that has ended with its kind.
+func (w *world) removeUserObjects(objects []*kube.Object) {
 	w.Helper()
-	w.require(w.client.Delete(w.Context(), kube.Ref{GroupVersionKind: schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "Ingress"}, Namespace: "default", Name: "mistaken"}))
+	made, err := kube.Parse(userObjects)
+	w.require(err)
+	kinds := slices.ContainsFunc(objects, func(o *kube.Object) bool { return o.GetKind() == "CustomResourceDefinition" })
+	for _, o := range made {
+		if !kinds || o.GetKind() != "HTTPProxy" {
+			w.require(w.client.Delete(w.Context(), kube.RefTo(o)))
+		}
+	}
 }

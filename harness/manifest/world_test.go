@@ -23,7 +23,6 @@ import (
 	"contour.example/harness/asset"
 	"contour.example/harness/kube"
 	"contour.example/harness/local"
-	"contour.example/harness/manifest"
 	"contour.example/harness/poll"
 )
 
@@ -41,6 +40,8 @@ type world struct {
 	dynamic   dynamic.Interface
 	discovery discovery.DiscoveryInterface
 	contour   string
+	// namespace is where controller and Envoys of the kustomization are, class the one that they serve.
+	namespace, class string
 }
 
 func newWorld(t *testing.T) *world {
@@ -127,13 +128,13 @@ func (w *world) endNamespace() {
 		if !namespaced {
 			continue
 		}
-		err := w.dynamic.Resource(resource).Namespace(manifest.Namespace).DeleteCollection(w.Context(), metav1.DeleteOptions{}, metav1.ListOptions{})
+		err := w.dynamic.Resource(resource).Namespace(w.namespace).DeleteCollection(w.Context(), metav1.DeleteOptions{}, metav1.ListOptions{})
 		if err != nil && !apierrors.IsMethodNotSupported(err) && !apierrors.IsNotFound(err) {
 			w.Fatal(err)
 		}
 	}
 	namespaces := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "namespaces"})
-	o, err := namespaces.Get(w.Context(), manifest.Namespace, metav1.GetOptions{})
+	o, err := namespaces.Get(w.Context(), w.namespace, metav1.GetOptions{})
 	w.require(err)
 	unstructured.RemoveNestedField(o.Object, "spec", "finalizers")
 	_, err = namespaces.Update(w.Context(), o, metav1.UpdateOptions{}, "finalize")
@@ -174,7 +175,7 @@ func (w *world) kubeconfigOf(account, dir string) string {
 	k, err := clientcmd.LoadFromFile(w.cluster.Kubeconfig)
 	w.require(err)
 	for _, user := range k.AuthInfos {
-		user.Impersonate = "system:serviceaccount:" + manifest.Namespace + ":" + account
+		user.Impersonate = "system:serviceaccount:" + w.namespace + ":" + account
 	}
 	path := filepath.Join(dir, account+".kubeconfig")
 	w.require(clientcmd.WriteToFile(*k, path))
@@ -184,7 +185,7 @@ func (w *world) kubeconfigOf(account, dir string) string {
 // giveAddress does what a cloud does for the Service envoy.
 func (w *world) giveAddress(ip string) {
 	w.Helper()
-	services := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace(manifest.Namespace)
+	services := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace(w.namespace)
 	o, err := services.Get(w.Context(), "envoy", metav1.GetOptions{})
 	w.require(err)
 	w.require(unstructured.SetNestedSlice(o.Object, []any{map[string]any{"ip": ip}}, "status", "loadBalancer", "ingress"))

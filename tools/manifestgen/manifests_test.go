@@ -32,9 +32,20 @@ const (
 	base              = "base"
 	envoyDeployment   = "overlays/envoy-deployment"
 	watchedNamespaces = "overlays/watched-namespaces"
+	anotherClass      = "overlays/another-class"
 )
 
-func kustomizations() []string { return []string{base, envoyDeployment, watchedNamespaces} }
+func kustomizations() []string {
+	return []string{base, envoyDeployment, watchedNamespaces, anotherClass}
+}
+
+// namespaceOf is where controller and Envoys of the kustomization are.
+func namespaceOf(kustomization string) string {
+	if kustomization == anotherClass {
+		return "projectcontour-internal"
+	}
+	return "projectcontour"
+}
 
 // object is a manifest, as text and loosely.
 type object struct {
@@ -157,23 +168,28 @@ func TestObjects(t *testing.T) {
 }
 
 func wantObjects(kustomization string) []string {
-	const ns = "projectcontour/"
+	ns, class := namespaceOf(kustomization)+"/", "contour"
+	if kustomization == anotherClass {
+		class = "contour-internal"
+	}
 	all := []string{
-		"Namespace /projectcontour", "IngressClass /contour",
+		"Namespace /" + namespaceOf(kustomization), "IngressClass /" + class,
 		"ServiceAccount " + ns + "contour", "ServiceAccount " + ns + "contour-certgen", "ServiceAccount " + ns + "envoy",
 		"Role " + ns + "contour", "RoleBinding " + ns + "contour", "Role " + ns + "contour-certgen", "RoleBinding " + ns + "contour-certgen",
 		"NetworkPolicy " + ns + "contour", "NetworkPolicy " + ns + "contour-certgen", "NetworkPolicy " + ns + "envoy",
 		"Service " + ns + "contour", "Service " + ns + "envoy",
 		"Job " + ns + "contour-certgen-dev", "Deployment " + ns + "contour", "PodDisruptionBudget " + ns + "contour",
 	}
-	for _, crd := range []string{"contourconfigurations", "contourdeployments", "extensionservices", "httpproxies", "tlscertificatedelegations"} {
-		all = append(all, "CustomResourceDefinition /"+crd+".projectcontour.io")
+	if kustomization != anotherClass {
+		for _, crd := range []string{"contourconfigurations", "contourdeployments", "extensionservices", "httpproxies", "tlscertificatedelegations"} {
+			all = append(all, "CustomResourceDefinition /"+crd+".projectcontour.io")
+		}
 	}
-	cluster := []string{"ClusterRole /contour", "ClusterRoleBinding /contour"}
+	cluster := []string{"ClusterRole /" + class, "ClusterRoleBinding /" + class}
 	switch kustomization {
 	case base:
 		return append(append(all, cluster...), "DaemonSet "+ns+"envoy")
-	case envoyDeployment:
+	case envoyDeployment, anotherClass:
 		return append(append(all, cluster...), "Deployment "+ns+"envoy", "PodDisruptionBudget "+ns+"envoy")
 	default:
 		for _, watched := range []string{ns, "default/"} {
@@ -197,6 +213,7 @@ func TestPodSecurity(t *testing.T) {
 	}{
 		base:              {"privileged", hostPorts},
 		envoyDeployment:   {"restricted", map[string]string{}},
+		anotherClass:      {"restricted", map[string]string{}},
 		watchedNamespaces: {"privileged", hostPorts},
 	} {
 		objects, got := load(t, kustomization), map[string]string{}
@@ -286,7 +303,7 @@ func TestReferences(t *testing.T) {
 			}
 			for _, b := range slices.Concat(typed[rbacv1.RoleBinding](t, objects, "RoleBinding"), fromCluster(typed[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding"))) {
 				requireIDs(t, ids, "binding "+b.Name, b.RoleRef.Kind+" "+b.RoleRef.Name, "ServiceAccount "+b.Subjects[0].Name)
-				if b.Subjects[0].Namespace != "projectcontour" {
+				if b.Subjects[0].Namespace != namespaceOf(kustomization) {
 					t.Errorf("binding %s/%s: subject in namespace %q", b.Namespace, b.Name, b.Subjects[0].Namespace)
 				}
 			}
@@ -412,6 +429,30 @@ func TestWatchedNamespaces(t *testing.T) {
 		slices.Sort(watched)
 		if d := cmp.Diff(namespaces, watched); d != "" {
 			t.Errorf("%s (-roles +watched):\n%s", flag, d)
+		}
+	}
+}
+
+// Two controllers have no object in common, so that each can be deleted without the other, and the second serves the class
+// that its IngressClass is called.
+func TestAnotherClass(t *testing.T) {
+	t.Parallel()
+	first := map[string]bool{}
+	for _, o := range load(t, base) {
+		first[o.id()] = true
+	}
+	second, class := load(t, anotherClass), ""
+	for _, o := range second {
+		if first[o.id()] {
+			t.Errorf("%s is in both", o.id())
+		}
+		if o.GetKind() == "IngressClass" {
+			class = o.GetName()
+		}
+	}
+	for _, w := range workloads(t, second) {
+		if flag := "--ingress-class-name=" + class; w.name == "Deployment contour" && !slices.Contains(w.pod.Containers[0].Args, flag) {
+			t.Errorf("%s: arguments %q, want %s among them", w.name, w.pod.Containers[0].Args, flag)
 		}
 	}
 }

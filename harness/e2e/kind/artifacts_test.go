@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -42,7 +41,7 @@ func artifactsDir() (string, error) {
 func (w *world) describeFailure(ctx context.Context, t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() && ctx.Err() == nil { // who interrupts it knows why it fails
 			w.saveArtifacts(ctx, t.Name())
 		}
 	})
@@ -54,7 +53,10 @@ func (w *world) saveArtifacts(ctx context.Context, what string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), describing)
 	defer cancel()
 	dir := filepath.Join(w.artifacts, strings.ReplaceAll(what, "/", "-"))
-	err := errors.Join(os.MkdirAll(dir, 0o755), w.saveObjects(ctx, dir), w.savePods(ctx, dir), w.saveBalancer(ctx, dir))
+	err := errors.Join(os.MkdirAll(dir, 0o755), w.saveObjects(ctx, dir), w.saveBalancer(ctx, dir))
+	for _, ns := range []string{namespace, secondNamespace} {
+		err = errors.Join(err, w.savePods(ctx, ns, filepath.Join(dir, ns)))
+	}
 	fmt.Fprintf(os.Stderr, "e2e: %s: artifacts are in %s\n", what, dir)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "e2e: some are missing: %v\n", err)
@@ -69,15 +71,16 @@ func (w *world) saveObjects(ctx context.Context, dir string) error {
 		"pods.txt":     "get pods --all-namespaces --output=wide",
 		"events.txt":   "get events --all-namespaces --sort-by=.lastTimestamp",
 	} {
-		out, err := w.kind.Engine.Output(ctx, append([]string{"exec", w.controlPlane(), "kubectl"}, strings.Fields(args)...)...)
+		out, err := w.site.Kubectl(ctx, "", strings.Fields(args)...)
 		errs = append(errs, err, os.WriteFile(filepath.Join(dir, file), []byte(out), 0o644))
 	}
 	return errors.Join(errs...)
 }
 
-func (w *world) savePods(ctx context.Context, dir string) error {
+// savePods describes the pods of an installation; none if it is not there.
+func (w *world) savePods(ctx context.Context, namespace, dir string) error {
 	pods, err := w.pods(ctx, namespace, "")
-	errs := []error{err}
+	errs := []error{err, os.MkdirAll(dir, 0o755)}
 	for _, pod := range pods {
 		for _, c := range pod.Spec.Containers {
 			log, err := w.api.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: c.Name}).Do(ctx).Raw()
@@ -93,25 +96,16 @@ func (w *world) savePods(ctx context.Context, dir string) error {
 	return errors.Join(errs...)
 }
 
-// saveEnvoy asks the admin socket of the pod, which is in an emptyDir of the node. The node's files are below /proc of
-// this machine, for root; its path is too long for a socket, a link to it is not.
+// saveEnvoy asks Envoy, if its admin endpoint can be reached.
 func (w *world) saveEnvoy(ctx context.Context, dir string, pod corev1.Pod) error {
-	pid, err := w.kind.Engine.Output(ctx, "inspect", "--format={{.State.Pid}}", pod.Spec.NodeName)
+	if w.kind == nil {
+		return nil
+	}
+	client, end, err := w.admin(ctx, pod)
 	if err != nil {
 		return err
 	}
-	temp, err := os.MkdirTemp("", "envoy-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(temp) }()
-	volume := filepath.Join("/proc", pid, "root/var/lib/kubelet/pods", string(pod.UID), "volumes/kubernetes.io~empty-dir/envoy-admin")
-	if err := os.Symlink(volume, filepath.Join(temp, "a")); err != nil {
-		return err
-	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(temp, "a", "admin.sock"))
-	}}}
+	defer end()
 	var errs []error
 	for _, page := range []string{"config_dump?include_eds", "stats", "clusters", "listeners"} {
 		name, _, _ := strings.Cut(page, "?")
@@ -126,7 +120,7 @@ func (w *world) saveDebug(ctx context.Context, dir string, pod corev1.Pod) error
 	if err != nil {
 		return err
 	}
-	url := w.api.CoreV1().RESTClient().Post().Resource("pods").Namespace(namespace).Name(pod.Name).SubResource("portforward").URL()
+	url := w.api.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("portforward").URL()
 	stop, ready := make(chan struct{}), make(chan struct{})
 	defer close(stop)
 	forward, err := portforward.New(spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url), []string{":6060"}, stop, ready, io.Discard, io.Discard)
@@ -170,6 +164,9 @@ func save(ctx context.Context, client *http.Client, url, file string) error {
 
 // saveBalancer keeps the log of the load balancer's container: which nodes it found healthy, and each connection.
 func (w *world) saveBalancer(ctx context.Context, dir string) error {
+	if w.kind == nil {
+		return nil
+	}
 	ids, err := w.kind.Engine.Output(ctx, "ps", "--all", "--quiet", "--filter", "label=io.x-k8s.cloud-provider-kind.cluster="+name)
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ func backendRolls() types.Feature {
 		}).
 		Assess("2, 20 and again 2 pods lose no request", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			f.underLoad(ctx, t, f.host("shop"), func() {
-				f.scale(ctx, t, f.namespace, "echo", 20)
+				f.heavily(func() { f.scale(ctx, t, f.namespace, "echo", 20) })
 				f.scale(ctx, t, f.namespace, "echo", 2)
 			})
 			return ctx

@@ -24,10 +24,11 @@ apiVersion: projectcontour.io/v1
 kind: HTTPProxy
 metadata: {name: `+host+`}
 spec:
+  ingressClassName: ${CLASS}
   virtualhost: {fqdn: "`+host+`.${DOMAIN}"}
   routes: [{services: [{name: echo, port: 80}]}]
 `)
-	f.answeredWithin(ctx, t, timeout, traffic.Request{Host: f.host(host)}, fromBackend)
+	f.at.answeredWithin(ctx, t, timeout, traffic.Request{Host: f.host(host)}, fromBackend)
 	t.Logf("%s is served after %s", host, time.Since(start).Round(time.Millisecond))
 	must(t, poll.Until(ctx, timeout, "status of "+host, func(ctx context.Context) (bool, string, error) {
 		o, err := f.kube.Get(ctx, kube.RefTo(applied[0]))

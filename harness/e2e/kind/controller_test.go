@@ -9,8 +9,6 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
-
-	"contour.example/harness/poll"
 )
 
 // controllersRoll replaces all controllers, as an upgrade does.
@@ -67,8 +65,8 @@ func (w *world) killLeader(ctx context.Context, t *testing.T) {
 		old = now
 		return true, "", nil
 	}
-	must(t, poll.Until(ctx, patience, "leader", look))
+	must(t, until(ctx, patience, "leader", look))
 	w.deletePod(ctx, t, old, new(int64))
-	must(t, poll.Until(ctx, patience, "another leader", look))
+	must(t, until(ctx, patience, "another leader", look))
 	must(t, w.deployed(ctx, namespace, "contour"))
 }

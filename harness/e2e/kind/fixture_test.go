@@ -20,21 +20,39 @@ import (
 type fixture struct {
 	*world
 	namespace string
+	// at is the installation that serves it; the first one if nothing else is said before it begins.
+	at *installation
 }
 
 // begin makes a namespace with the manifests testdata/FEATURE.yaml. These have a host shop.${DOMAIN} with the Secret cert; begin
 // returns when it is served. When t ends, however it does, the namespace is deleted, and before that described if t failed.
 func (f *fixture) begin(ctx context.Context, t *testing.T, feature string) {
 	t.Helper()
+	t.Cleanup(func() { f.end(ctx, t) })
+	f.stay(ctx, t, feature)
+}
+
+// end deletes the namespace, if it was made.
+func (f *fixture) end(ctx context.Context, t *testing.T) {
+	t.Helper()
+	if f.namespace == "" {
+		return
+	}
+	if err := f.kube.Delete(ctx, kube.Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: f.namespace}); err != nil {
+		t.Error(err)
+	}
+}
+
+// stay is begin for a namespace that outlives t.
+func (f *fixture) stay(ctx context.Context, t *testing.T, feature string) {
+	t.Helper()
 	f.world = shared
+	if f.at == nil {
+		f.at = f.first()
+	}
 	var err error
 	f.namespace, err = f.kube.CreateNamespace(ctx, feature)
 	must(t, err)
-	t.Cleanup(func() {
-		if err := f.kube.Delete(ctx, kube.Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, Name: f.namespace}); err != nil {
-			t.Error(err)
-		}
-	})
 	f.describeFailure(ctx, t)
 	f.certificate(ctx, t, "cert", f.host("shop"))
 	text, err := os.ReadFile(filepath.Join("testdata", feature+".yaml"))
@@ -51,8 +69,8 @@ func (f *fixture) begin(ctx context.Context, t *testing.T, feature string) {
 // apply applies manifests with the names of the fixture in them.
 func (f *fixture) apply(ctx context.Context, t *testing.T, text string) []*kube.Object {
 	t.Helper()
-	text = strings.NewReplacer("${NAMESPACE}", f.namespace, "${DOMAIN}", f.namespace+".example").Replace(text)
-	applied, err := f.kube.ApplyYAML(ctx, f.namespace, text)
+	text = strings.NewReplacer("${NAMESPACE}", f.namespace, "${DOMAIN}", f.namespace+".example", "${CLASS}", f.at.class).Replace(text)
+	applied, err := f.kube.ApplyYAML(ctx, f.namespace, f.site.Replaced(text))
 	must(t, err)
 	return applied
 }

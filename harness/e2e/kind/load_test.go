@@ -16,8 +16,8 @@ import (
 )
 
 // flows are the loads of a host, by what a client of that sort is called; rate is requests a second.
-func (w *world) flows(host string) map[string]load.Options {
-	verified := &traffic.TLS{Roots: w.ca.Pool()}
+func (f *fixture) flows(host string) map[string]load.Options {
+	verified := &traffic.TLS{Roots: f.ca.Pool()}
 	return map[string]load.Options{
 		"HTTP/1.1 on connections that stay": {Rate: 50, Request: traffic.Request{Host: host}},
 		"HTTP/1.1 on new connections":       {Rate: 20, Request: traffic.Request{Host: host, Headers: http.Header{"Connection": {"close"}}}},
@@ -27,11 +27,11 @@ func (w *world) flows(host string) map[string]load.Options {
 }
 
 // underLoad does something while requests to the host go on, none of which may fail.
-func (w *world) underLoad(ctx context.Context, t *testing.T, host string, do func()) {
+func (f *fixture) underLoad(ctx context.Context, t *testing.T, host string, do func()) {
 	t.Helper()
 	loads := map[string]*load.Load{}
-	for what, o := range w.flows(host) {
-		o.Client, o.Check = w.traffic, fromBackend
+	for what, o := range f.flows(host) {
+		o.Client, o.Check = f.at.traffic, fromBackend
 		loads[what] = load.Start(ctx, o)
 	}
 	defer func() {
@@ -55,18 +55,24 @@ func fromBackend(a traffic.Answer) string {
 	return ""
 }
 
-// answered waits until all Envoys answer the request as check wants.
-func (w *world) answered(ctx context.Context, t *testing.T, ask traffic.Request, check func(traffic.Answer) string) {
+// answered waits until all Envoys that serve the fixture answer the request as check wants.
+func (f *fixture) answered(ctx context.Context, t *testing.T, ask traffic.Request, check func(traffic.Answer) string) {
 	t.Helper()
-	w.answeredWithin(ctx, t, seen, ask, check)
+	f.at.answeredWithin(ctx, t, seen, ask, check)
+}
+
+// answered waits until all its Envoys answer the request as check wants.
+func (i *installation) answered(ctx context.Context, t *testing.T, ask traffic.Request, check func(traffic.Answer) string) {
+	t.Helper()
+	i.answeredWithin(ctx, t, seen, ask, check)
 }
 
 // answeredWithin has a bound of its own. The load balancer chooses an Envoy for each request, so some in a row must be right.
-func (w *world) answeredWithin(ctx context.Context, t *testing.T, timeout time.Duration, ask traffic.Request, check func(traffic.Answer) string) {
+func (i *installation) answeredWithin(ctx context.Context, t *testing.T, timeout time.Duration, ask traffic.Request, check func(traffic.Answer) string) {
 	t.Helper()
 	const enough = 12 // that all were by one Envoy is less likely than 1 in 2000
 	inRow := 0
-	_, err := w.traffic.Until(ctx, timeout, ask, func(a traffic.Answer) string {
+	_, err := i.traffic.Until(ctx, timeout, ask, func(a traffic.Answer) string {
 		if wrong := check(a); wrong != "" {
 			inRow = 0
 			return wrong

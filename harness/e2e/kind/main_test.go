@@ -14,6 +14,9 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/env"
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/types"
+
+	"contour.example/harness/site"
+	"contour.example/harness/step"
 )
 
 // environment runs the features; shared is where. Set once, before they run.
@@ -23,17 +26,23 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	keep := flag.Bool("keep", false, "leave the cluster running, and use it again")
+	o := site.Options{
+		Name: name, Workers: workers, Balancer: site.CloudProvider, Replace: map[string]string{}, Log: step.Log{W: os.Stderr},
+	}
+	flag.BoolVar(&o.Reuse, "keep", false, "leave the cluster running, and use it again")
+	flag.StringVar(&o.Kubeconfig, "kubeconfig", "", "the `file` of an existing cluster to test in, with two nodes for pods; features that stop parts of a node are left out")
+	flag.Func("image", "`NAME=THERE`: the nodes of an existing cluster get the image NAME of the manifests from THERE; may be repeated", o.ReplaceImage)
 	flag.Parse()
+	o.Existing = o.Kubeconfig != ""
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, m, *keep)
+	code := run(ctx, m, o)
 	stop()
 	os.Exit(code)
 }
 
 // run is the whole suite. The framework does not tell what its last functions return, so they are called here.
-func run(ctx context.Context, m *testing.M, keep bool) int {
-	shared = &world{keep: keep}
+func run(ctx context.Context, m *testing.M, o site.Options) int {
+	shared = &world{options: o}
 	var err error
 	if environment, err = env.NewWithContext(ctx, envconf.New()); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -44,6 +53,9 @@ func run(ctx context.Context, m *testing.M, keep bool) int {
 	if err := shared.down(context.WithoutCancel(ctx)); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		code = 1
+	}
+	if os.Getenv("CONTOUR_ARTIFACTS") == "" && (code == 0 || ctx.Err() != nil) { // nobody asks why
+		_ = os.RemoveAll(shared.artifacts)
 	}
 	return code
 }

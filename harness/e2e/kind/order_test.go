@@ -12,7 +12,6 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
-	"contour.example/harness/poll"
 	"contour.example/harness/traffic"
 )
 
@@ -31,14 +30,14 @@ func startInAnyOrder() types.Feature {
 			return ctx
 		}).
 		Assess("Envoys that have no configuration run, but are not ready", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			must(t, poll.Until(ctx, patience, "Envoys that run", func(ctx context.Context) (bool, string, error) {
+			must(t, until(ctx, patience, "Envoys that run", func(ctx context.Context) (bool, string, error) {
 				return f.envoysWait(ctx)
 			}))
 			pause(ctx, lookout)
 			if ok, seen, err := f.envoysWait(ctx); !ok || err != nil {
 				t.Errorf("Envoys: %s, %v", seen, err)
 			}
-			if a, err := f.traffic.Do(ctx, traffic.Request{Host: f.host("shop")}); err == nil && a.Backend() != "" {
+			if a, err := f.at.traffic.Do(ctx, traffic.Request{Host: f.host("shop")}); err == nil && a.Backend() != "" {
 				t.Errorf("without any controller: %s", a)
 			}
 			return ctx

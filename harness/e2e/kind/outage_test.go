@@ -11,19 +11,17 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/features"
 	"sigs.k8s.io/e2e-framework/pkg/types"
-
-	"contour.example/harness/poll"
 )
 
 // away is how long the API server does not run.
 const away = time.Minute
 
-// serverIsAway stops the API server, which runs as a static pod of the control plane.
-func serverIsAway() types.Feature {
-	var f fixture
+// serverIsAway stops the API server, which runs as a static pod of the control plane. The namespace f stays.
+func serverIsAway(f *fixture) types.Feature {
 	return features.New("API server is away").
 		Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			f.begin(ctx, t, "outage")
+			f.stay(ctx, t, "outage")
+			f.allEnded(ctx, t) // what ends without API server ends long after
 			return ctx
 		}).
 		Assess("a minute without API server loses no request", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
@@ -51,7 +49,7 @@ func serverIsAway() types.Feature {
 // withoutServer does something while the API server is stopped, and returns when it answers again.
 func (w *world) withoutServer(ctx context.Context, t *testing.T, do func()) {
 	t.Helper()
-	const manifest, aside = "/etc/kubernetes/manifests/kube-apiserver.yaml", "/etc/kubernetes/kube-apiserver.yaml"
+	const manifests, aside = "/etc/kubernetes/manifests/", "/etc/kubernetes/"
 	node := func(command string) string {
 		t.Helper()
 		out, err := w.kind.Engine.Output(context.WithoutCancel(ctx), "exec", w.controlPlane(), "sh", "-c", command)
@@ -65,17 +63,19 @@ func (w *world) withoutServer(ctx context.Context, t *testing.T, do func()) {
 	}
 	start := time.Now()
 	// Killed, it cannot first take itself out of its Service, which lets kube-proxies refuse connections for minutes after its return.
-	// Without its manifest the kubelet does not start it again.
-	node("pkill -KILL -x kube-apiserver; mv " + manifest + " " + aside)
+	// Without its manifest the kubelet does not start it again. The controller manager, which would end again and again, and so
+	// be started ever more rarely, is away as well: else the cluster needs a minute more to work again than its API server.
+	node("pkill -KILL -x kube-apiserver; cd " + manifests + "; mv kube-apiserver.yaml kube-controller-manager.yaml " + aside)
 	defer func() {
 		t.Helper()
-		node("mv " + aside + " " + manifest)
-		must(t, poll.Until(ctx, patience, "API server", func(ctx context.Context) (bool, string, error) {
+		node("mv " + aside + "kube-apiserver.yaml " + manifests)
+		defer node("mv " + aside + "kube-controller-manager.yaml " + manifests)
+		must(t, until(ctx, patience, "API server", func(ctx context.Context) (bool, string, error) {
 			return answers(ctx), "does not answer", nil
 		}))
 		t.Logf("the API server answers again after %s", time.Since(start).Round(time.Second))
 	}()
-	must(t, poll.Until(ctx, patience, "end of the API server", func(ctx context.Context) (bool, string, error) {
+	must(t, until(ctx, patience, "end of the API server", func(ctx context.Context) (bool, string, error) {
 		pid := node("pgrep -x kube-apiserver || true")
 		return pid == "", "process " + pid, nil
 	}))

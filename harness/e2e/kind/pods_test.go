@@ -17,6 +17,20 @@ import (
 	"contour.example/harness/poll"
 )
 
+// sparing is the time between two looks at what takes seconds: looking busies the API server.
+const sparing = 200 * time.Millisecond
+
+// until is poll.Until with sparing looks.
+func until(ctx context.Context, timeout time.Duration, what string, look poll.Look) error {
+	return poll.Until(ctx, timeout, what, func(ctx context.Context) (bool, string, error) {
+		done, observation, err := look(ctx)
+		if !done && err == nil {
+			pause(ctx, sparing)
+		}
+		return done, observation, err
+	})
+}
+
 // ready returns when controller and Envoys are what the manifests say.
 func (w *world) ready(ctx context.Context) error {
 	if err := w.deployed(ctx, namespace, "contour"); err != nil {
@@ -27,7 +41,7 @@ func (w *world) ready(ctx context.Context) error {
 
 // deployed waits until a Deployment has rolled out and no pod of an earlier one is left.
 func (w *world) deployed(ctx context.Context, namespace, name string) error {
-	return poll.Until(ctx, patience, "Deployment "+namespace+"/"+name, func(ctx context.Context) (bool, string, error) {
+	return until(ctx, patience, "Deployment "+namespace+"/"+name, func(ctx context.Context) (bool, string, error) {
 		d, err := w.api.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return false, err.Error(), nil
@@ -42,7 +56,7 @@ func (w *world) deployed(ctx context.Context, namespace, name string) error {
 
 // envoysReady waits until each worker has an Envoy of the newest template.
 func (w *world) envoysReady(ctx context.Context, timeout time.Duration) error {
-	return poll.Until(ctx, timeout, "Envoys", func(ctx context.Context) (bool, string, error) {
+	return until(ctx, timeout, "Envoys", func(ctx context.Context) (bool, string, error) {
 		d, err := w.api.AppsV1().DaemonSets(namespace).Get(ctx, "envoy", metav1.GetOptions{})
 		if err != nil {
 			return false, err.Error(), nil
@@ -73,9 +87,10 @@ func (w *world) pods(ctx context.Context, namespace, labels string) ([]corev1.Po
 	return list.Items, nil
 }
 
-func (w *world) mustPods(ctx context.Context, t *testing.T, labels string) []corev1.Pod {
+// mustPods are those of an installation.
+func (f *fixture) mustPods(ctx context.Context, t *testing.T, labels string) []corev1.Pod {
 	t.Helper()
-	pods, err := w.pods(ctx, namespace, labels)
+	pods, err := f.pods(ctx, f.at.namespace, labels)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +108,7 @@ func (w *world) deletePod(ctx context.Context, t *testing.T, pod string, grace *
 // gone waits until a pod is.
 func (w *world) gone(ctx context.Context, t *testing.T, uid types.UID, labels string) {
 	t.Helper()
-	must(t, poll.Until(ctx, 2*patience, "end of a pod", func(ctx context.Context) (bool, string, error) {
+	must(t, until(ctx, 2*patience, "end of a pod", func(ctx context.Context) (bool, string, error) {
 		pods, err := w.pods(ctx, namespace, labels)
 		if err != nil {
 			return false, err.Error(), nil
@@ -122,10 +137,17 @@ func (w *world) restart(ctx context.Context, t *testing.T, kind, namespace, name
 // scale changes the replicas of a Deployment and returns when there are that many.
 func (w *world) scale(ctx context.Context, t *testing.T, namespace, name string, replicas int32) {
 	t.Helper()
-	patch := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
-	d, err := w.api.AppsV1().Deployments(namespace).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{})
-	must(t, err)
-	must(t, w.deployed(ctx, d.Namespace, d.Name))
+	must(t, w.patchDeployment(ctx, namespace, name, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)))
+	must(t, w.deployed(ctx, namespace, name))
+}
+
+// patchDeployment changes a Deployment, as `kubectl patch` does.
+func (w *world) patchDeployment(ctx context.Context, namespace, name, patch string) error {
+	_, err := w.api.AppsV1().Deployments(namespace).Patch(ctx, name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	if err != nil {
+		return fmt.Errorf("patch Deployment %s/%s: %w", namespace, name, err)
+	}
+	return nil
 }
 
 // leader is the name of the pod that holds the Lease, empty if none does.

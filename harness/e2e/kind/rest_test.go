@@ -20,19 +20,17 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
 	"contour.example/harness/kube"
-	"contour.example/harness/poll"
 )
 
 const (
 	// quiet is how long nothing may be written when nobody changes anything.
 	quiet = 30 * time.Second
-	// removal bounds the end of all that was installed. The namespace's controller looks at pods, and when some are ending looks
-	// again after half the grace of the longest: 151 s for Envoys, although these end within half a minute without clients.
+	// removal bounds the end of all that was installed: an Envoy that has clients takes up to five minutes.
 	removal = 6 * time.Minute
 )
 
-// atRest looks at what the features before have left.
-func atRest() types.Feature {
+// atRest looks at what the features before have left. It takes over the namespace f, if that was begun.
+func atRest(f *fixture) types.Feature {
 	return features.New("at rest").
 		Assess("no controller has restarted or logged an error", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			shared.describeFailure(ctx, t)
@@ -43,24 +41,14 @@ func atRest() types.Feature {
 		}).
 		Assess("nothing is written while nothing changes", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			// A host that stays, so that there is something that could be written.
-			var f fixture
-			f.begin(ctx, t, "rest")
-			f.change(ctx, t, "last", seen)
-			var before map[string]string
-			look := func(ctx context.Context) (bool, string, error) {
-				if ending, err := f.ending(ctx); err != nil || len(ending) > 0 {
-					return false, fmt.Sprint(ending, err), nil
-				}
-				now, err := f.inventory(ctx)
-				if err != nil {
-					return false, err.Error(), nil
-				}
-				diff := cmp.Diff(before, now)
-				before = now
-				pause(ctx, 2*time.Second)
-				return diff == "", diff, nil
+			if f.namespace == "" {
+				f.stay(ctx, t, "rest")
 			}
-			must(t, poll.Until(ctx, patience, "end of the features before", look))
+			t.Cleanup(func() { f.end(ctx, t) })
+			f.describeFailure(ctx, t)
+			f.change(ctx, t, "last", seen)
+			f.allEnded(ctx, t)
+			before := f.settled(ctx, t)
 			pause(ctx, quiet)
 			after, err := f.inventory(ctx)
 			must(t, err)
@@ -71,18 +59,55 @@ func atRest() types.Feature {
 		}).Feature()
 }
 
-// ending are the namespaces that are being deleted.
-func (w *world) ending(ctx context.Context) (names []string, err error) {
+// settled returns the inventory when two seconds have not changed it.
+func (w *world) settled(ctx context.Context, t *testing.T) (now map[string]string) {
+	t.Helper()
+	must(t, until(ctx, patience, "end of all changes", func(ctx context.Context) (bool, string, error) {
+		before := now
+		var err error
+		if now, err = w.inventory(ctx); err != nil {
+			return false, err.Error(), nil
+		}
+		diff := cmp.Diff(before, now)
+		if diff != "" {
+			pause(ctx, 2*time.Second)
+		}
+		return diff == "", diff, nil
+	}))
+	return now
+}
+
+// allEnded waits until no namespace is being deleted.
+func (w *world) allEnded(ctx context.Context, t *testing.T) {
+	t.Helper()
+	must(t, until(ctx, patience, "end of namespaces", func(ctx context.Context) (bool, string, error) {
+		ending, err := w.hasten(ctx, t)
+		return err == nil && len(ending) == 0, fmt.Sprint(ending, err), nil
+	}))
+}
+
+// hasten returns the namespaces that are being deleted. Those whose pods are gone it lets end now: Kubernetes would wait for
+// half of the grace of these pods, which for an Envoy that was drained in half a minute are two minutes more.
+func (w *world) hasten(ctx context.Context, t *testing.T) (ending []string, err error) {
+	t.Helper()
 	list, err := w.api.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("namespaces: %w", err)
 	}
 	for _, n := range list.Items {
-		if n.DeletionTimestamp != nil {
-			names = append(names, n.Name)
+		if n.DeletionTimestamp == nil {
+			continue
+		}
+		ending = append(ending, n.Name)
+		touched, err := w.site.Hasten(ctx, n.Name)
+		if err != nil {
+			return ending, err
+		}
+		if touched {
+			t.Logf("the pods of %s were gone after %s; its Namespace was touched", n.Name, time.Since(n.DeletionTimestamp.Time).Round(time.Second))
 		}
 	}
-	return names, nil
+	return ending, nil
 }
 
 // uninstall deletes what was installed, as a person does.
@@ -93,7 +118,11 @@ func uninstall() types.Feature {
 			start := time.Now()
 			must(t, shared.kubectl(ctx, "delete", "--wait=false", "--filename=-"))
 			seen := ""
-			must(t, poll.Until(ctx, removal, "end of all objects", func(ctx context.Context) (bool, string, error) {
+			must(t, until(ctx, removal, "end of all objects", func(ctx context.Context) (bool, string, error) {
+				_, err := shared.hasten(ctx, t)
+				if err != nil {
+					return false, err.Error(), nil
+				}
 				left, err := shared.left(ctx)
 				if err != nil {
 					return false, err.Error(), nil
@@ -153,8 +182,17 @@ func (w *world) add(ctx context.Context, all map[string]string, r schema.GroupVe
 	}
 	for _, o := range list.Items {
 		if o.GetNamespace() != "kube-system" {
-			all[kube.RefTo(&o).String()] = o.GetResourceVersion()
+			all[kube.RefTo(&o).String()] = version(&o)
 		}
 	}
 	return nil
+}
+
+// version changes whenever somebody writes to the object; of a Pod, unless that is its kubelet, which after an outage tells
+// late what has become of it. What matters of that is in EndpointSlices, too.
+func version(o *kube.Object) string {
+	if o.GetKind() == "Pod" {
+		return fmt.Sprintf("%s, generation %d", o.GetUID(), o.GetGeneration())
+	}
+	return o.GetResourceVersion()
 }

@@ -28,21 +28,22 @@ const lookout = 500 * time.Millisecond
 
 // watch remembers what becomes of all controllers, those that are deleted included: their logs, as files, and their restarts.
 type watch struct {
-	api  kubernetes.Interface
-	dir  string
-	stop func()
+	api       kubernetes.Interface
+	namespace string
+	dir       string
+	stop      func()
 
 	mu       sync.Mutex
 	restarts map[string]int32 // by name of the pod
 }
 
-// watchPods begins; dir gets a file for each pod.
-func watchPods(ctx context.Context, api kubernetes.Interface, dir string) (*watch, error) {
+// watchPods begins with those of the namespace; dir gets a file for each pod.
+func watchPods(ctx context.Context, api kubernetes.Interface, namespace, dir string) (*watch, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("logs: %w", err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	w := &watch{api: api, dir: dir, restarts: map[string]int32{}}
+	w := &watch{api: api, namespace: namespace, dir: dir, restarts: map[string]int32{}}
 	var done sync.WaitGroup
 	w.stop = func() { cancel(); done.Wait() }
 	done.Go(func() { w.run(ctx, &done) })
@@ -52,7 +53,7 @@ func watchPods(ctx context.Context, api kubernetes.Interface, dir string) (*watc
 func (w *watch) run(ctx context.Context, done *sync.WaitGroup) {
 	known := map[types.UID]bool{}
 	for ctx.Err() == nil {
-		pods, err := w.api.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=contour"})
+		pods, err := w.api.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=contour"})
 		if err == nil { // else it is looked at again, as after an outage
 			for _, pod := range pods.Items {
 				w.note(pod)
@@ -70,6 +71,9 @@ func (w *watch) note(pod corev1.Pod) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, s := range pod.Status.ContainerStatuses {
+		if s.State.Waiting != nil && s.RestartCount == 0 {
+			continue // it has not run yet, and may never
+		}
 		w.restarts[pod.Name] = max(w.restarts[pod.Name], s.RestartCount)
 	}
 }
@@ -78,7 +82,7 @@ func (w *watch) note(pod corev1.Pod) {
 func (w *watch) follow(ctx context.Context, pod string, uid types.UID) {
 	for ctx.Err() == nil {
 		_ = w.copyLog(ctx, pod) // it ended, or there is none yet
-		now, err := w.api.CoreV1().Pods(namespace).Get(ctx, pod, metav1.GetOptions{})
+		now, err := w.api.CoreV1().Pods(w.namespace).Get(ctx, pod, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) || err == nil && now.UID != uid {
 			return
 		}
@@ -87,7 +91,7 @@ func (w *watch) follow(ctx context.Context, pod string, uid types.UID) {
 }
 
 func (w *watch) copyLog(ctx context.Context, pod string) (err error) {
-	log, err := w.api.CoreV1().Pods(namespace).GetLogs(pod, &corev1.PodLogOptions{Follow: true}).Stream(ctx)
+	log, err := w.api.CoreV1().Pods(w.namespace).GetLogs(pod, &corev1.PodLogOptions{Follow: true}).Stream(ctx)
 	if err != nil {
 		return err
 	}

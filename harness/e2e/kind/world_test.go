@@ -6,12 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/client-go/discovery"
@@ -19,16 +17,11 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"contour.example/harness/address"
-	"contour.example/harness/asset"
 	"contour.example/harness/cluster"
-	"contour.example/harness/docker"
-	"contour.example/harness/image"
-	"contour.example/harness/keep"
 	"contour.example/harness/kube"
 	"contour.example/harness/pki"
 	"contour.example/harness/scenario"
-	"contour.example/harness/step"
-	"contour.example/harness/supply"
+	"contour.example/harness/site"
 	"contour.example/harness/traffic"
 )
 
@@ -47,13 +40,12 @@ const (
 
 // world is the cluster and what is in it.
 type world struct {
-	keep bool
-	log  step.Log
-	root string
+	options site.Options
 	// artifacts is where failures are described.
 	artifacts string
 
-	kind    *cluster.Kind
+	site    *site.Site
+	kind    *cluster.Kind // nil for an existing cluster
 	cluster *cluster.Cluster
 	kube    *kube.Client
 	api     kubernetes.Interface
@@ -69,14 +61,12 @@ type world struct {
 	// before is what the cluster had before anything was installed.
 	before      map[string]string
 	controllers *watch
+	// heavy is held by who keeps all processors busy.
+	heavy sync.Mutex
 }
 
 // up makes the cluster and installs what production installs.
 func (w *world) up(ctx context.Context) (err error) {
-	w.log = step.Log{W: os.Stderr}
-	if w.root, err = asset.Root(); err != nil {
-		return err
-	}
 	if w.artifacts, err = artifactsDir(); err != nil {
 		return err
 	}
@@ -86,89 +76,25 @@ func (w *world) up(ctx context.Context) (err error) {
 	if w.ca, err = pki.New("e2e"); err != nil {
 		return err
 	}
-	if err := w.makeCluster(ctx); err != nil {
+	if w.site, err = w.options.Up(ctx); err != nil {
 		return err
 	}
+	w.kind, w.cluster, w.kube, w.api = w.site.Kind, w.site.Cluster, w.site.Kube, w.site.API
 	if err := w.clients(); err != nil {
 		return err
 	}
-	if err := w.install(ctx); err != nil {
+	err = w.install(ctx)
+	if err != nil && ctx.Err() == nil { // who interrupts it knows why it fails
 		w.saveArtifacts(ctx, "install")
-		return err
 	}
-	return nil
-}
-
-// makeCluster creates the cluster, or finds the one that was kept.
-func (w *world) makeCluster(ctx context.Context) error {
-	cache, err := keep.Dir()
-	if err != nil {
-		return err
-	}
-	dir := filepath.Join(cache, "clusters", name)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("cluster: %w", err)
-	}
-	engine, err := docker.Ensure(ctx, filepath.Join(cache, "docker"), w.log)
-	if err != nil {
-		return err
-	}
-	w.kind = &cluster.Kind{Name: name, Dir: dir, Workers: workers, Engine: engine, Log: w.log}
-	source := supply.Source{Builder: supply.Builder{Cache: cache, Root: w.root, Log: w.log}, Engine: engine}
-	err = w.kind.Check(ctx)
-	if errors.Is(err, cluster.ErrExists) && w.keep {
-		w.cluster, err = cluster.Existing{Kubeconfig: w.kind.Kubeconfig()}.Create(ctx)
-		return err
-	}
-	if err != nil {
-		return err
-	}
-	return w.create(ctx, source)
-}
-
-func (w *world) create(ctx context.Context, source supply.Source) (err error) {
-	k := w.kind
-	if k.NodeImage, k.NoCNI, err = source.Node(ctx); err != nil {
-		return err
-	}
-	if k.CloudProvider, err = asset.Get(ctx, "cloud-provider-kind"); err != nil {
-		return err
-	}
-	if err := source.Ready(ctx, image.LoadBalancerName); err != nil {
-		return err
-	}
-	var archives []string
-	for _, ref := range []string{image.ContourName, image.EchoName, image.EnvoyName} {
-		archive, err := source.Archive(ctx, ref, k.Dir)
-		if err != nil {
-			return err
-		}
-		archives = append(archives, archive)
-	}
-	if w.cluster, err = k.Create(ctx); err != nil {
-		return err
-	}
-	for _, archive := range archives {
-		err := w.log.Run(ctx, "load "+filepath.Base(archive), func(ctx context.Context) error { return w.cluster.Load(ctx, archive) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return err
 }
 
 func (w *world) clients() (err error) {
-	config := w.cluster.Config
-	if w.kube, err = kube.New(config); err != nil {
+	if w.dynamic, err = dynamic.NewForConfig(w.cluster.Config); err != nil {
 		return err
 	}
-	if w.dynamic, err = dynamic.NewForConfig(config); err != nil {
-		return err
-	}
-	if w.kinds, err = discovery.NewDiscoveryClientForConfig(config); err != nil {
-		return err
-	}
-	w.api, err = kubernetes.NewForConfig(config)
+	w.kinds, err = discovery.NewDiscoveryClientForConfig(w.cluster.Config)
 	return err
 }
 
@@ -177,19 +103,20 @@ func (w *world) install(ctx context.Context) (err error) {
 	if err := w.lookBefore(ctx); err != nil {
 		return err
 	}
-	if w.controllers, err = watchPods(ctx, w.api, filepath.Join(w.artifacts, "contour")); err != nil {
+	if w.controllers, err = watchPods(ctx, w.api, namespace, filepath.Join(w.artifacts, namespace)); err != nil {
 		return err
 	}
-	err = w.log.Run(ctx, "kubectl apply -f manifests/contour.yaml", func(ctx context.Context) error {
+	log := w.options.Log
+	err = log.Run(ctx, "kubectl apply -f manifests/contour.yaml", func(ctx context.Context) error {
 		return w.kubectl(ctx, "apply", "--filename=-")
 	})
 	if err != nil {
 		return err
 	}
-	if err := w.log.Run(ctx, "controller and Envoys ready", w.ready); err != nil {
+	if err := log.Run(ctx, "controller and Envoys ready", w.ready); err != nil {
 		return err
 	}
-	return w.log.Run(ctx, "address of the load balancer", func(ctx context.Context) error {
+	return log.Run(ctx, "address of the load balancer", func(ctx context.Context) error {
 		if w.balanced, err = w.cluster.Address(ctx, namespace, "envoy", patience); err != nil {
 			return err
 		}
@@ -200,6 +127,10 @@ func (w *world) install(ctx context.Context) (err error) {
 
 // lookBefore fills before, for a cluster that was kept with what it had when it was new.
 func (w *world) lookBefore(ctx context.Context) (err error) {
+	if w.kind == nil {
+		w.before, err = w.inventory(ctx)
+		return err
+	}
 	file := filepath.Join(w.kind.Dir, "before.json")
 	if text, err := os.ReadFile(file); err == nil {
 		return json.Unmarshal(text, &w.before)
@@ -214,24 +145,21 @@ func (w *world) lookBefore(ctx context.Context) (err error) {
 	return os.WriteFile(file, text, 0o644)
 }
 
-// kubectl runs the command on the control plane with manifests/contour.yaml as its input.
+// kubectl runs the command with manifests/contour.yaml as its input.
 func (w *world) kubectl(ctx context.Context, args ...string) error {
-	file, err := os.Open(filepath.Join(w.root, "manifests", "contour.yaml"))
+	text, err := w.site.Text(filepath.Join(w.site.Root, "manifests", "contour.yaml"))
 	if err != nil {
-		return fmt.Errorf("manifests: %w", err)
+		return err
 	}
-	defer func() { _ = file.Close() }()
-	cmd := exec.CommandContext(ctx, "docker", append([]string{"exec", "--interactive", w.controlPlane(), "kubectl"}, args...)...)
-	cmd.Stdin = file
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, out)
-	}
-	return nil
+	_, err = w.site.Kubectl(ctx, text, args...)
+	return err
 }
 
-func (w *world) controlPlane() string { return name + "-control-plane" }
+// controlPlane is the node with the API server, in a kind cluster.
+func (w *world) controlPlane() string { return w.kind.ControlPlane() }
 
-// down removes the cluster, unless it is to be kept, and the engine if it was started for it.
+// down removes the cluster, unless it is to be kept, and the engine if it was started for it. From an existing cluster
+// it removes what was installed, which the last feature may have done already.
 func (w *world) down(ctx context.Context) error {
 	var errs []error
 	if w.controllers != nil {
@@ -240,17 +168,14 @@ func (w *world) down(ctx context.Context) error {
 	if w.addresses != nil {
 		errs = append(errs, w.addresses.Close())
 	}
-	if w.kind == nil || w.keep {
-		return errors.Join(errs...)
+	switch {
+	case w.site == nil || w.options.Reuse:
+	case w.kind == nil:
+		errs = append(errs, deleteSecond(ctx, w), w.kubectl(ctx, "delete", "--ignore-not-found", "--wait=false", "--filename=-"))
+	default:
+		errs = append(errs, w.site.Down(ctx))
 	}
-	if w.cluster != nil {
-		errs = append(errs, w.log.Run(ctx, "delete the cluster", w.kind.Delete), os.RemoveAll(w.kind.Dir))
-	}
-	left, err := w.kind.Engine.Output(ctx, "ps", "--quiet")
-	if err == nil && left == "" {
-		err = w.kind.Engine.Stop(ctx) // does nothing to an engine that was there
-	}
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
 }
 
 // scenarios is where scenarios run.

@@ -1,0 +1,149 @@
+//go:build kind
+
+package kind
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/e2e-framework/pkg/envconf"
+	"sigs.k8s.io/e2e-framework/pkg/features"
+	"sigs.k8s.io/e2e-framework/pkg/types"
+
+	"contour.example/harness/kube"
+	"contour.example/harness/traffic"
+)
+
+const (
+	// programSize is the runtime value of Envoy that bounds what a regex is compiled to. The manifests set it so high that the
+	// controller, which knows nothing of it, finds whatever is too large before Envoy does; here it is lowered to strict.
+	programSize = "re2.max_program_size.error_level"
+	strict      = 300
+	small       = "/[a-z]{3}"
+	large       = "/[a-z]{500}"
+)
+
+// envoyRefuses makes an object that the controller takes and Envoy does not.
+func envoyRefuses(s *second) types.Feature {
+	var f fixture
+	return features.New("Envoy refuses an object").
+		Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			f.at = s.need(ctx, t)
+			f.begin(ctx, t, "refusal")
+			f.answered(ctx, t, f.search("abc"), by("echo"))
+			f.limitPrograms(ctx, t, fmt.Sprint(strict))
+			t.Cleanup(func() { f.limitPrograms(context.WithoutCancel(ctx), t, "") })
+			return ctx
+		}).
+		Assess("the object says that Envoy refused it, and nobody is harmed", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			f.underLoad(ctx, t, f.host("shop"), func() {
+				f.searchFor(ctx, t, large)
+				f.told(ctx, t, "EnvoyError/RejectedByEnvoy")
+				f.answered(ctx, t, f.search("abc"), by("echo")) // as before
+				f.change(ctx, t, "later", seen)
+				f.change(ctx, t, "last", seen)
+			})
+			return ctx
+		}).
+		Assess("its repair is served", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			f.underLoad(ctx, t, f.host("shop"), func() {
+				f.searchFor(ctx, t, small+"[0-9]")
+				f.answered(ctx, t, f.search("abc1"), by("echo"))
+				f.answered(ctx, t, f.search("abc"), func(a traffic.Answer) string {
+					if a.Status != http.StatusNotFound {
+						return a.String()
+					}
+					return ""
+				})
+				f.told(ctx, t, "")
+			})
+			return ctx
+		}).
+		Assess("no controller has restarted or logged an error", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			for _, complaint := range s.controllers.complaints(never) {
+				t.Error(complaint)
+			}
+			return ctx
+		}).Feature()
+}
+
+// limitPrograms sets, at each Envoy, the size of a regex from which on it is refused; empty is what the manifests say.
+func (f *fixture) limitPrograms(ctx context.Context, t *testing.T, size string) {
+	t.Helper()
+	for _, pod := range f.mustPods(ctx, t, "app=envoy") {
+		f.ask(ctx, t, pod, http.MethodPost, "/runtime_modify?"+programSize+"="+size)
+		var runtime struct {
+			Entries map[string]struct {
+				Value string `json:"final_value"`
+			} `json:"entries"`
+		}
+		must(t, json.Unmarshal(f.ask(ctx, t, pod, http.MethodGet, "/runtime"), &runtime))
+		if got := runtime.Entries[programSize].Value; size != "" && got != size {
+			t.Fatalf("%s: %s is %s, want %s", pod.Name, programSize, got, size)
+		}
+	}
+}
+
+// search asks for a path of the host whose route has a regex.
+func (f *fixture) search(word string) traffic.Request {
+	return traffic.Request{Host: f.host("search"), Path: "/" + word}
+}
+
+func (f *fixture) searchFor(ctx context.Context, t *testing.T, regex string) {
+	t.Helper()
+	f.apply(ctx, t, `
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: search}
+spec:
+  ingressClassName: ${CLASS}
+  virtualhost: {fqdn: "search.${DOMAIN}"}
+  routes:
+  - conditions: [{regex: "`+regex+`"}]
+    services: [{name: echo, port: 80}]
+`)
+}
+
+// told waits until the HTTPProxy has that error, as TYPE/REASON, in its condition Valid for what is specified now; or none,
+// and is valid, if it is empty.
+func (f *fixture) told(ctx context.Context, t *testing.T, problem string) {
+	t.Helper()
+	must(t, until(ctx, seen, "status of search", func(ctx context.Context) (bool, string, error) {
+		o, err := f.kube.Get(ctx, f.ref("projectcontour.io/v1", "HTTPProxy", "search"))
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		status, generation, problems := validity(o)
+		if generation != o.GetGeneration() {
+			return false, "the status of an earlier specification", nil
+		}
+		got := strings.Join(problems, ", ")
+		want := map[bool]string{true: "True", false: "False"}[problem == ""]
+		return status == want && got == problem, fmt.Sprintf("Valid is %s because of %q", status, got), nil
+	}))
+}
+
+// validity is the condition Valid of an HTTPProxy: its status, for which generation, and its errors as
+// TYPE/REASON.
+func validity(o *kube.Object) (status string, generation int64, problems []string) {
+	conditions, _, _ := unstructured.NestedSlice(o.Object, "status", "conditions")
+	for _, c := range conditions {
+		condition, _ := c.(map[string]any)
+		if condition["type"] != "Valid" {
+			continue
+		}
+		status, _, _ = unstructured.NestedString(condition, "status")
+		generation, _, _ = unstructured.NestedInt64(condition, "observedGeneration")
+		all, _, _ := unstructured.NestedSlice(condition, "errors")
+		for _, e := range all {
+			one, _ := e.(map[string]any)
+			problems = append(problems, fmt.Sprintf("%v/%v", one["type"], one["reason"]))
+		}
+	}
+	return status, generation, problems
+}
