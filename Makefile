@@ -63,7 +63,7 @@ bench: build ## Measure the controller: N, RUNS, SCENARIOS, API, OUT, CONTROLLER
 	  $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(KUBECONFIG)) $(BENCHFLAGS)
 
 ##
-# Whatever makes a cluster runs in place of the shell: the go command would not outlive a signal to end, and not hand it on.
+# What makes a cluster runs in place of the shell: the go command would not outlive a signal to end, and not hand it on.
 CLUSTER := mkdir -p $(BIN); go build -o $(BIN)/ ./harness/cmd/cluster; exec $(BIN)/cluster
 KINDTEST = mkdir -p $(BIN); go test -c -tags kind -o $(BIN)/$(1).test ./$(2); cd $(2); exec $(BIN)/$(1).test -test.timeout 60m
 
@@ -81,7 +81,7 @@ e2e: ## Test what manifests/ installs in a kind cluster of its own: RUN (a featu
 	@$(call KINDTEST,e2e,harness/e2e/kind) -test.v $(if $(RUN),-test.run 'TestCluster/$(RUN)') $(if $(KEEP),-keep) $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(abspath $(KUBECONFIG)))
 
 test-cluster: ## Test how clusters are made and removed, interrupted ones too.
-	@go test -count=1 -p 1 -tags kind ./harness/cluster ./harness/cmd/cluster
+	@go test -count=1 -p 1 -timeout 60m -tags kind ./harness/cluster ./harness/cmd/cluster
 
 conformance-kind: ## Run both suites in a kind cluster of its own and write conformance/reports, or REPORT.
 	@$(call KINDTEST,conformance,conformance) -report $(abspath $(or $(REPORT),conformance/reports))

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+	"time"
 
 	"contour.example/conformance"
 	"contour.example/conformance/suite"
@@ -23,11 +24,16 @@ var (
 	running context.Context
 )
 
+// limit bounds everything: unlike the one of go test, it lets a cluster be removed.
+const limit = 50 * time.Minute
+
 func TestMain(m *testing.M) {
+	bounded, cancel := context.WithTimeout(context.Background(), limit)
 	var stop context.CancelFunc
-	running, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	running, stop = signal.NotifyContext(bounded, os.Interrupt, syscall.SIGTERM)
 	code, err := start(running, m)
 	stop()
+	cancel()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "conformance:", err)
 		code = 1

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -95,7 +96,7 @@ func serviceAddress(ctx context.Context, client *kube.Client, name string) (traf
 			return false, "there is no address in its status", nil
 		}
 		first := s.Status.LoadBalancer.Ingress[0]
-		host := first.IP + first.Hostname // one of them is empty
+		host := cmp.Or(first.IP, first.Hostname)
 		found = traffic.Client{HTTP: portOf(s.Spec.Ports, host, "http", 80), HTTPS: portOf(s.Spec.Ports, host, "https", 443)}
 		return true, "", nil
 	})
@@ -142,7 +143,8 @@ spec:
 				if len(i.Status.LoadBalancer.Ingress) == 0 {
 					return "there is no address in its status"
 				}
-				host = i.Status.LoadBalancer.Ingress[0].IP + i.Status.LoadBalancer.Ingress[0].Hostname
+				first := i.Status.LoadBalancer.Ingress[0]
+				host = cmp.Or(first.IP, first.Hostname)
 				return ""
 			})
 		},

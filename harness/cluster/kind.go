@@ -258,6 +258,9 @@ func (k *Kind) Load(ctx context.Context, archive string) error {
 	if err != nil {
 		return fmt.Errorf("load %s: %w", archive, err)
 	}
+	if len(all) == 0 {
+		return fmt.Errorf("load %s: there is no cluster %s", archive, k.Name)
+	}
 	var loads errgroup.Group
 	for _, node := range all {
 		loads.Go(func() error { return loadOne(node, archive) })

@@ -46,7 +46,9 @@ func (s *Site) kind(ctx context.Context) (*cluster.Cluster, error) {
 		}
 	}
 	k.AddressWriter, k.Images = s.options.Balancer == Addresses, s.images
-	return k.Create(ctx)
+	c, err := k.Create(ctx)
+	s.ours = !errors.Is(err, cluster.ErrExists) // somebody else was faster
+	return c, err
 }
 
 // use makes the engine that of the site.

@@ -180,8 +180,10 @@ func (s *Site) Down(ctx context.Context) error {
 	if s.Kind == nil {
 		return nil
 	}
-	err := s.options.Log.Run(ctx, "delete the cluster", s.Kind.Delete)
-	return errors.Join(err, os.RemoveAll(s.dir), s.stopEngine(ctx))
+	if err := s.options.Log.Run(ctx, "delete the cluster", s.Kind.Delete); err != nil {
+		return errors.Join(err, s.stopEngine(ctx)) // its directory says what is left to delete
+	}
+	return errors.Join(os.RemoveAll(s.dir), s.stopEngine(ctx))
 }
 
 // stopEngine ends an engine that was started for clusters, when it has none any more.

@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
@@ -112,7 +113,8 @@ func (h *holds) early(c store.Change) bool {
 	return slices.ContainsFunc(missing, func(k kobj.Key) bool { return !before[k] })
 }
 
-// there says whether an object is known, and of a Service also where its endpoints are.
+// there says whether an object is known, of a Service also where its endpoints are, and of an HTTPProxy what it refers to
+// itself; not what it includes, since that may be itself.
 func (h *holds) there(k kobj.Key) (ok bool) {
 	switch k.Kind {
 	case kobj.Service:
@@ -120,7 +122,9 @@ func (h *holds) there(k kobj.Key) (ok bool) {
 	case kobj.Secret:
 		_, ok = h.store.Secrets.Peek(k.Name)
 	case kobj.HTTPProxy:
-		_, ok = h.store.HTTPProxies.Peek(k.Name)
+		var p *contourv1.HTTPProxy
+		p, ok = h.store.HTTPProxies.Peek(k.Name)
+		ok = ok && !slices.ContainsFunc(references(p), func(k kobj.Key) bool { return k.Kind != kobj.HTTPProxy && !h.there(k) })
 	default: // nothing else is referred to
 	}
 	return ok

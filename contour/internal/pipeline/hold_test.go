@@ -190,8 +190,10 @@ func TestAnEditWaitsForTheSecretAndTheChildThatItNames(t *testing.T) {
 		child.Spec.VirtualHost = nil
 		parent := proxy(1)
 		parent.Spec.Includes = []contourv1.Include{{Name: child.Name, Conditions: []contourv1.MatchCondition{{Prefix: "/child"}}}}
+		child.Spec.Routes[0].Services[0].Name = "service-8"
 		r.send(change(parent))
-		r.send(change(child), "host-1.example.com")
+		r.send(change(child)) // leads nowhere yet
+		r.send(slices.Concat(change(service(8)), change(slice(8, "10.0.0.8"))), "host-1.example.com")
 		r.quiet()
 	})
 }

@@ -1,10 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
+
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/ingress"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/kobj"
 )
@@ -59,8 +62,9 @@ func referencesOfIngress(i *networkingv1.Ingress) (keys []kobj.Key) {
 			service(&rule.HTTP.Paths[j].Backend)
 		}
 	}
+	secrets := cmp.Or(i.Annotations[ingress.CertNamespace], i.Namespace)
 	for _, tls := range i.Spec.TLS {
-		keys = appendSecret(keys, i.Namespace, tls.SecretName)
+		keys = appendSecret(keys, secrets, tls.SecretName)
 	}
 	return keys
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"syscall"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/e2e-framework/pkg/env"
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
@@ -25,6 +26,9 @@ var (
 	shared      *world
 )
 
+// limit bounds everything: unlike the one of go test, it lets the cluster be removed.
+const limit = 50 * time.Minute
+
 func TestMain(m *testing.M) {
 	o := site.Options{
 		Name: name, Workers: workers, Balancer: site.CloudProvider, Replace: map[string]string{}, Log: step.Log{W: os.Stderr},
@@ -34,9 +38,11 @@ func TestMain(m *testing.M) {
 	flag.Func("image", "`NAME=THERE`: the nodes of an existing cluster get the image NAME of the manifests from THERE; may be repeated", o.ReplaceImage)
 	flag.Parse()
 	o.Existing = o.Kubeconfig != ""
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, m, o)
 	stop()
+	cancel()
 	os.Exit(code)
 }
 

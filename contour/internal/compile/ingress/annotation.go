@@ -17,7 +17,10 @@ import (
 // annotations is the field that holds them.
 const annotations = "metadata.annotations"
 
-// The annotations of an Ingress.
+// CertNamespace is the annotation that says in which namespace the Secrets of spec.tls are.
+const CertNamespace = prefix + "tls-cert-namespace"
+
+// The other annotations of an Ingress.
 const (
 	prefix = "projectcontour.io/"
 
@@ -31,7 +34,6 @@ const (
 	requestTimeout   = prefix + "request-timeout" // the former name of response-timeout
 	minimumTLS       = prefix + "tls-minimum-protocol-version"
 	maximumTLS       = prefix + "tls-maximum-protocol-version"
-	certNamespace    = prefix + "tls-cert-namespace"
 	websocketRoutes  = prefix + "websocket-routes"
 )
 
@@ -54,7 +56,7 @@ func (b *builder) readAnnotations() {
 		retry:           b.readRetry(),
 		minTLS:          b.readTLSVersion(minimumTLS),
 		maxTLS:          b.readTLSVersion(maximumTLS),
-		secretNamespace: b.readNamespace(certNamespace),
+		secretNamespace: b.readNamespace(CertNamespace),
 		websockets:      map[string]bool{},
 	}
 	for _, path := range list(b.value(websocketRoutes)) {
@@ -217,7 +219,7 @@ func (b *builder) checkKnown() {
 func known(name string) bool {
 	switch name {
 	case ingressClass, numRetries, perTryTimeout, retryOn, responseTimeout, requestTimeout,
-		minimumTLS, maximumTLS, certNamespace, websocketRoutes:
+		minimumTLS, maximumTLS, CertNamespace, websocketRoutes:
 		return true
 	}
 	return false
