@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	contour.example/harness v0.0.0-00010101000000-000000000000
 	github.com/google/go-cmp v0.7.0
+	google.golang.org/grpc v1.85.0
 )
 
 replace contour.example/harness => ../harness
@@ -72,6 +73,7 @@ require (
 	golang.org/x/term v0.46.0 // indirect
 	golang.org/x/text v0.42.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
+	google.golang.org/genproto/googleapis/rpc v0.0.0-20260817212433-ac3dfec99bb1 // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect

@@ -16,6 +16,17 @@ func upstreams() []suite.Test {
 			},
 		},
 		{
+			Name:         "httpproxy/grpc",
+			Sentence:     "gRPC gets through to a Service of protocol h2c with its trailers, over TLS and without.",
+			Features:     extended(protocol),
+			Backends:     backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.RPC("http://a.${DOMAIN}", "shop")
+				t.RPC("https://a.${DOMAIN}", "shop")
+			},
+		},
+		{
 			Name:     "httpproxy/upstream-protocol-of-service",
 			Sentence: "What is spoken to a Service is said by its appProtocol or by its annotation, if the route does not say it.",
 			Features: extended(protocol),

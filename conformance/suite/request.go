@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+
 	"contour.example/harness/traffic"
 )
 
@@ -118,6 +120,28 @@ func (t *T) Stream(url, backend string) {
 		}
 		return reply, err
 	})
+}
+
+// RPC waits until a gRPC request to the URL's host is answered by the backend: about its own health with OK, about
+// that of another name with NotFound. Both are told by trailers.
+func (t *T) RPC(url, backend string) {
+	ask, err := t.request(Request{URL: url})
+	if err != nil {
+		t.Failf("%w", err)
+		return
+	}
+	for name, code := range map[string]codes.Code{"": codes.OK, "none": codes.NotFound} {
+		t.Eventually("gRPC answer of "+ask.String(), func(ctx context.Context) string {
+			a, err := t.runner.Traffic.RPC(ctx, ask, name)
+			if err != nil {
+				return err.Error()
+			}
+			if a.Backend != backend || a.Code != code {
+				return fmt.Sprintf("got %s, want %s from %s", a, code, backend)
+			}
+			return ""
+		})
+	}
 }
 
 func (t *T) echo(url string, send func(context.Context, traffic.Request) (string, error)) {

@@ -47,13 +47,13 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.stop(ctx) }
 // Close cuts everything off, as the crash of a pod does.
 func (s *Server) Close() error { return s.kill() }
 
-// HTTP starts an HTTP or HTTPS server.
+// HTTP starts an HTTP or HTTPS server, which also answers gRPC requests for its health.
 func HTTP(o Options) (*Server, error) {
 	l, s, err := listen(o)
 	if err != nil {
 		return nil, err
 	}
-	echo := Handler(o.Service, o.Instance, o.Delay)
+	echo, calls := Handler(o.Service, o.Instance, o.Delay), rpc(o.Service)
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(o.TLS != nil)
@@ -61,6 +61,10 @@ func HTTP(o Options) (*Server, error) {
 	server := &http.Server{
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s.requests.Add(1)
+			if isRPC(r) {
+				calls.ServeHTTP(w, r)
+				return
+			}
 			echo.ServeHTTP(w, r)
 		}),
 		TLSConfig: o.TLS,

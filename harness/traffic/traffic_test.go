@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
 
 	"contour.example/harness/backend"
 	"contour.example/harness/pki"
@@ -128,6 +129,35 @@ func TestProtocols(t *testing.T) {
 				t.Errorf("TLS (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestRPC(t *testing.T) {
+	t.Parallel()
+	ca, config := serverTLS(t, "a.example")
+	_, plain := start(t, backend.HTTP, nil)
+	_, secure := start(t, backend.HTTP, config)
+	for name, ask := range map[string]func(string) (traffic.RPCAnswer, error){
+		"plain": func(name string) (traffic.RPCAnswer, error) {
+			return plain.RPC(t.Context(), traffic.Request{Host: "a.example"}, name)
+		},
+		"TLS": func(name string) (traffic.RPCAnswer, error) {
+			return secure.RPC(t.Context(), traffic.Request{Host: "a.example", TLS: &traffic.TLS{Roots: ca.Pool()}}, name)
+		},
+	} {
+		for service, want := range map[string]string{"": "OK from shop", "none": "NotFound from shop: unknown service"} {
+			if a, err := ask(service); err != nil || a.String() != want {
+				t.Errorf("%s: got %s, %v, want %s", name, a, err, want)
+			}
+		}
+	}
+	other, err := pki.New("other")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := secure.RPC(t.Context(), traffic.Request{Host: "a.example", TLS: &traffic.TLS{Roots: other.Pool()}}, "")
+	if err != nil || a.Code != codes.Unavailable {
+		t.Errorf("without trust: %s, %v", a, err)
 	}
 }
 

@@ -1,0 +1,33 @@
+package backend
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
+)
+
+// RPCService is the metadata of an answer that says which Service it is of.
+const RPCService = "x-echo-service"
+
+// rpc serves grpc.health.v1, the one service that comes with every implementation of gRPC, and says who answers.
+func rpc(service string) http.Handler {
+	name := func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+		if err := grpc.SetHeader(ctx, metadata.Pairs(RPCService, service)); err != nil {
+			return nil, err
+		}
+		return next(ctx, request)
+	}
+	server := grpc.NewServer(grpc.UnaryInterceptor(name))
+	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	return server
+}
+
+// isRPC says whether a request is for a gRPC server.
+func isRPC(r *http.Request) bool {
+	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
+}
