@@ -6,7 +6,8 @@
 //	cluster prepare [flags]  make what up takes longest to make, where no registry has it
 //
 // "up -provider existing" does the same in a cluster that is there; "down -provider
-// existing" deletes from it what up applied. Whatever ends "up" before its end, Ctrl-C
+// existing" deletes from it all that the manifests name, definitions of kinds and so
+// all objects of these included, whoever applied it. Whatever ends "up" before its end, Ctrl-C
 // too, leaves nothing behind, but for what an existing cluster has been given by then.
 package main
 
