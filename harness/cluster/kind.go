@@ -75,6 +75,9 @@ func (k *Kind) Create(ctx context.Context) (*Cluster, error) {
 	if err == nil {
 		return c, nil
 	}
+	if ctx.Err() != nil {
+		err = context.Cause(ctx) // and not what broke because of it
+	}
 	return nil, errors.Join(fmt.Errorf("kind cluster %s: %w", k.Name, err), k.Delete(context.WithoutCancel(ctx)))
 }
 
