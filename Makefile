@@ -74,7 +74,7 @@ up: ## Make a kind cluster with contour and a sample application, and print how 
 down: ## Remove that cluster.
 	@$(CLUSTER) down
 
-prepare: ## Make what clusters need and no registry has, into the user's cache: some ten minutes the first time.
+prepare: ## Make what clusters need and no registry has, into the user's cache: some fifteen minutes the first time.
 	@$(CLUSTER) prepare -balancer cloud-provider-kind
 
 e2e: ## Test what manifests/ installs in a kind cluster of its own: RUN (a feature), KEEP=1 (keep the cluster, and use it again), KUBECONFIG (use that cluster).
