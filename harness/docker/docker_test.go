@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"contour.example/harness/poll"
 	"contour.example/harness/step"
 )
 
@@ -140,6 +141,14 @@ func TestOnlyOurOwnIsStopped(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { _ = own.Wait(); close(ended) }()
 	if err := os.WriteFile(pidFile(dir), []byte(strconv.Itoa(own.Process.Pid)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Start returns while the kernel still sets up the program; its command line comes a little later.
+	err := poll.Until(t.Context(), 10*time.Second, "command line", func(context.Context) (bool, string, error) {
+		_, ok := running(dir)
+		return ok, "not there yet", nil
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Stop(t.Context()); err != nil {
