@@ -170,6 +170,7 @@ func (k *Kind) nodesRun(ctx context.Context) error {
 	return poll.Until(ctx, readyTimeout, "start of the nodes", func(ctx context.Context) (bool, string, error) {
 		all, err := k.provider().ListInternalNodes(k.Name)
 		if err != nil || len(all) != 1+k.Workers {
+			pause(ctx)
 			return false, fmt.Sprintf("%d nodes", len(all)), nil
 		}
 		for _, node := range all {

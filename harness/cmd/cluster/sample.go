@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/netip"
 	"time"
@@ -13,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"contour.example/harness/kube"
-	"contour.example/harness/poll"
 	"contour.example/harness/site"
+	"contour.example/harness/traffic"
 )
 
 //go:embed sample.yaml
@@ -62,12 +61,21 @@ func answers(ctx context.Context, s *site.Site, objects []*kube.Object) ([]reque
 		{"shop.example", "an HTTPProxy", address},
 		{"www.example", "an Ingress", address},
 	}
+	client := traffic.Client{HTTP: netip.AddrPortFrom(address, 80).String()}
 	for _, r := range requests {
-		if err := poll.Until(ctx, served, r.curl(), r.look); err != nil {
+		if _, err := client.Until(ctx, served, traffic.Request{Host: r.host}, isOK); err != nil {
 			return nil, err
 		}
 	}
 	return requests, nil
+}
+
+// isOK says what is wrong with an answer that is not 200, or nothing.
+func isOK(a traffic.Answer) string {
+	if a.Status != http.StatusOK {
+		return a.String()
+	}
+	return ""
 }
 
 func balanced(ctx context.Context, s *site.Site, objects []*kube.Object) (netip.Addr, error) {
@@ -78,22 +86,4 @@ func balanced(ctx context.Context, s *site.Site, objects []*kube.Object) (netip.
 		}
 	}
 	return netip.Addr{}, errNoBalancer
-}
-
-func (r request) look(ctx context.Context) (bool, string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	ask, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+r.to.String()+"/", nil)
-	if err != nil {
-		return false, "", err
-	}
-	ask.Host = r.host
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	answer, err := client.Do(ask)
-	if err != nil {
-		return false, err.Error(), nil
-	}
-	_, err = io.Copy(io.Discard, answer.Body)
-	err = errors.Join(err, answer.Body.Close())
-	return err == nil && answer.StatusCode == http.StatusOK, answer.Status, nil
 }
