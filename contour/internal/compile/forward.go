@@ -27,10 +27,7 @@ func (c *Compile) deriveForward(r *memo.Reader, k servicePort) *ir.Forward {
 	if failure != nil {
 		return nil
 	}
-	return &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: ir.Cluster{
-		Endpoints: port.Endpoints(), Port: port.Number, Protocol: port.Protocol,
-		Connect: c.store.Config(r).ConnectTimeout, Limits: port.Limits,
-	}}}}
+	return &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster(c.store.Config(r).ConnectTimeout)}}}
 }
 
 // share has routes that do no more than forward to a port of a Service do so by the value that others have too.

@@ -83,9 +83,9 @@ func TestEqualForwardsAreShared(t *testing.T) {
 	if a.Routes[0].Forward == a.Routes[1].Forward || c.Routes[0].Forward == c.Routes[1].Forward {
 		t.Error("two Services, or two timeouts, are taken for one")
 	}
-	s.apply(serviceOf("x", map[string]string{"projectcontour.io/max-connections": "7"}))
-	if got := s.host(t, "b.example").Routes[1].Forward.Backends[0].Cluster.Limits.MaxConnections; got != 7 {
-		t.Errorf("after a change of the Service: %d connections, want 7", got)
+	s.apply(serviceOf("x", map[string]string{"projectcontour.io/upstream-protocol.h2c": "80"}))
+	if got := s.host(t, "b.example").Routes[1].Forward.Backends[0].Cluster.Protocol; got != ir.ProtocolH2C {
+		t.Errorf("after a change of the Service: protocol %d, want %d", got, ir.ProtocolH2C)
 	}
 }
 

@@ -17,26 +17,26 @@ const (
 	ProtocolH2                    // HTTP/2 over TLS
 )
 
-// Cluster is a port of a Service, spoken to in one way. Two clusters with different settings are two clusters in Envoy.
+// Cluster is a port of a Service, spoken to in one way. It is comparable, and its own identity: two clusters with
+// different settings are two clusters in Envoy. What changes in place is not part of it: the endpoints and the circuit
+// breakers of the Service.
 type Cluster struct {
 	Endpoints EndpointKey
 	Port      int32 // the Service's port number, for people who read names
 	Protocol  Protocol
-	TLS       *UpstreamTLS // nil: no TLS, or TLS without verification when Protocol says TLS
-	SNI       string       // server name sent with TLS; "" sends none
-	Idle      Timeout      // of pooled connections
+	TLS       UpstreamTLS // zero: no TLS, or TLS without verification when Protocol says TLS
+	SNI       string      // server name sent with TLS; "" sends none
+	Idle      Timeout     // of pooled connections
 	Connect   time.Duration
-	Limits    CircuitBreakers
 }
 
-// UpstreamTLS says how the certificate of a backend is verified.
+// UpstreamTLS says how the certificate of a backend is verified. The zero value verifies nothing.
 type UpstreamTLS struct {
 	CA    kobj.Name // the Secret with ca.crt
-	Names []string  // subject alternative names (DNS), any of which must match exactly
+	Names List      // subject alternative names (DNS), any of which must match exactly
 }
 
-// CircuitBreakers limit what is under way to a cluster at once; zero stands for Envoy's default. They belong to the
-// Service, not to the route, so they are no part of a cluster's identity.
+// CircuitBreakers limit what is under way to a cluster at once; zero stands for Envoy's default.
 type CircuitBreakers struct {
 	MaxConnections        uint32
 	MaxPendingRequests    uint32

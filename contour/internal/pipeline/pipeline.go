@@ -69,7 +69,7 @@ func New(o Options) *Pipeline {
 	p.Store = store.New(p.engine, o.Config)
 	p.Compile = compile.New(p.engine, p.Store)
 	p.Translate = translate.New(translate.Sources{
-		Engine: p.engine, Fleet: ir.DefaultFleet, Hosts: p.Compile.VirtualHosts, Secrets: p.Compile.Ref, Config: p.Store.Config, Slices: p.Store.SlicesOf,
+		Engine: p.engine, Fleet: ir.DefaultFleet, Hosts: p.Compile.VirtualHosts, Secrets: p.Compile.Ref, Config: p.Store.Config, Limits: p.Compile.Ref.Limits, Slices: p.Store.SlicesOf,
 		OnDemand: o.Config.CertificatesOnDemand,
 	})
 	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)

@@ -149,12 +149,9 @@ func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Clu
 	if failure != nil {
 		return ir.Cluster{}, absent
 	}
-	c := ir.Cluster{
-		Endpoints: port.Endpoints(), Port: port.Number, Protocol: protocol,
-		Connect: p.config.ConnectTimeout, Limits: port.Limits,
-	}
+	c := port.Cluster(p.config.ConnectTimeout)
 	tls, v := p.upstreamTLS(spec.UpstreamValidation, at.dot("validation"), protocol)
-	c.TLS = tls
+	c.Protocol, c.TLS = protocol, tls
 	return c, v
 }
 
@@ -178,29 +175,29 @@ func (p *proxy) protocol(spec *contourv1.Service, at path, said ir.Protocol) (ir
 
 func speaksTLS(p ir.Protocol) bool { return p == ir.ProtocolTLS || p == ir.ProtocolH2 }
 
-// upstreamTLS is how the certificate of the service is verified; nil if it is not.
-func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol ir.Protocol) (*ir.UpstreamTLS, verdict) {
+// upstreamTLS is how the certificate of the service is verified; zero if it is not.
+func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol ir.Protocol) (ir.UpstreamTLS, verdict) {
 	if v == nil {
-		return nil, usable
+		return ir.UpstreamTLS{}, usable
 	}
 	if !speaksTLS(protocol) {
 		p.warnf(fault{report.TypeService, report.IgnoredField}, at, "Nothing is verified, because the service is not spoken to by TLS.")
-		return nil, usable
+		return ir.UpstreamTLS{}, usable
 	}
 	names, ok := p.subjectNames(v, at)
 	if !ok {
-		return nil, wrong
+		return ir.UpstreamTLS{}, wrong
 	}
 	ca := ref.SecretName(p.key.Namespace, v.CACertificate)
 	switch failure := p.env.Ref.CASecret(p.reader, p.key.Namespace, ca); {
 	case failure == nil:
-		return &ir.UpstreamTLS{CA: ca, Names: names}, usable
+		return ir.UpstreamTLS{CA: ca, Names: ir.NewList(names...)}, usable
 	case failure.Problem == ref.NotPermitted:
 		p.errorf(fault{report.TypeTLS, report.CACertificateNotDelegated}, at.dot("caSecret"), "%s", failure.Message)
 	default:
 		p.errorf(fault{report.TypeService, report.TLSUpstreamValidation}, at.dot("caSecret"), "%s", failure.Message)
 	}
-	return nil, absent
+	return ir.UpstreamTLS{}, absent
 }
 
 // subjectNames is the names of which the certificate has to be for one.

@@ -261,8 +261,16 @@ func TestServicePort(t *testing.T) {
 			}
 			return p
 		})
-		if got.Protocol != want || got.Limits != (ir.CircuitBreakers{MaxRequests: 7}) {
+		if got.Protocol != want {
 			t.Errorf("port %d: %+v", port, got)
+		}
+	}
+	for name, want := range map[string]ir.CircuitBreakers{"s": {MaxRequests: 7}, "absent": {}} {
+		got := ask(w, func(r *memo.Reader) ir.CircuitBreakers {
+			return w.ref.Limits(r, kobj.Name{Namespace: "ns", Name: name})
+		})
+		if got != want {
+			t.Errorf("circuit breakers of Service %s: %+v, want %+v", name, got, want)
 		}
 	}
 	for _, port := range []int32{53, 99, 0} {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -19,12 +20,13 @@ type ServicePort struct {
 	Number   int32
 	Name     string      // the port's name in the Service; "" if it has none
 	Protocol ir.Protocol // as the Service says by appProtocol or annotation
-	Limits   ir.CircuitBreakers
 }
 
-// Endpoints is the key of the endpoints behind the port.
-func (p ServicePort) Endpoints() ir.EndpointKey {
-	return ir.EndpointKey{Service: p.Service, Port: p.Name}
+// Cluster is the cluster of the port with the settings of the Service; connect is the connect timeout.
+func (p ServicePort) Cluster(connect time.Duration) ir.Cluster {
+	return ir.Cluster{
+		Endpoints: ir.EndpointKey{Service: p.Service, Port: p.Name}, Port: p.Number, Protocol: p.Protocol, Connect: connect,
+	}
 }
 
 // Service finds a port of a Service by number.
@@ -50,7 +52,7 @@ func (x *Resolver) servicePort(r *memo.Reader, n kobj.Name, asked string, is fun
 		return ServicePort{}, failure(NotFound, "Service %q has no TCP port %q.", n, asked)
 	}
 	p := &svc.Spec.Ports[i]
-	return ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(svc, p), Limits: limits(svc)}, nil
+	return ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(svc, p)}, nil
 }
 
 func tcp(p *corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
@@ -90,7 +92,12 @@ func lists(list string, p *corev1.ServicePort) bool {
 	return false
 }
 
-func limits(svc *corev1.Service) ir.CircuitBreakers {
+// Limits is the circuit breakers that the annotations of a Service ask for; zero if there is no such Service.
+func (x *Resolver) Limits(r *memo.Reader, n kobj.Name) ir.CircuitBreakers {
+	svc, ok := x.store.Services.Get(r, n)
+	if !ok {
+		return ir.CircuitBreakers{}
+	}
 	return ir.CircuitBreakers{
 		MaxConnections:        count(svc, "max-connections"),
 		MaxPendingRequests:    count(svc, "max-pending-requests"),

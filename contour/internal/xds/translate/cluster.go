@@ -1,8 +1,6 @@
 package translate
 
 import (
-	"time"
-
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	httpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
@@ -17,20 +15,20 @@ import (
 // httpOptions is the key of the options that all HTTP protocols of a cluster share.
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-// cluster is a Service port spoken to in one way; connect is the timeout used when the cluster has none of its own.
-func cluster(c ir.Cluster, connect time.Duration) *table.Resource {
+// cluster is a Service port spoken to in one way.
+func cluster(c ir.Cluster, limits ir.CircuitBreakers) *table.Resource {
 	e := &encoder{}
 	m := &clusterv3.Cluster{
 		Name:                 clusterName(c),
 		AltStatName:          clusterStats(c),
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
 		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads(), ServiceName: endpointName(c.Endpoints)},
-		ConnectTimeout:       positive(c.Connect, connect),
+		ConnectTimeout:       positive(c.Connect),
 		LbPolicy:             clusterv3.Cluster_ROUND_ROBIN,
 		// Below the threshold, Envoy would send requests to endpoints known to be bad.
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
-		CircuitBreakers:               circuitBreakers(c.Limits),
+		CircuitBreakers:               circuitBreakers(limits),
 		TypedExtensionProtocolOptions: protocolOptions(e, c),
 		TransportSocket:               upstreamTLS(e, c),
 	}

@@ -74,10 +74,10 @@ func limit(t ir.Timeout) *durationpb.Duration {
 	return nil
 }
 
-// positive is d, or fallback if d is no positive duration.
-func positive(d, fallback time.Duration) *durationpb.Duration {
+// positive is d, or nil, which stands for Envoy's default, if d is no positive duration.
+func positive(d time.Duration) *durationpb.Duration {
 	if d <= 0 {
-		d = fallback
+		return nil
 	}
 	return durationpb.New(d)
 }

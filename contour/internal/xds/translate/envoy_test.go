@@ -343,8 +343,8 @@ func served(t *testing.T) *world {
 	h2c, verified, wrong := service("h2c"), service("secure"), service("secure")
 	h2c.Protocol = ir.ProtocolH2C
 	verified.Protocol, verified.SNI = ir.ProtocolH2, "backend.internal"
-	verified.TLS = &ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: []string{"backend.internal"}}
-	wrong.Protocol, wrong.TLS = ir.ProtocolTLS, &ir.UpstreamTLS{CA: verified.TLS.CA, Names: []string{"other.internal"}}
+	verified.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("backend.internal")}
+	wrong.Protocol, wrong.TLS = ir.ProtocolTLS, ir.UpstreamTLS{CA: verified.TLS.CA, Names: ir.NewList("other.internal")}
 	edited := to("a")
 	edited.Backends[0].RequestHeaders = ir.HeaderEdits{Set: []ir.Header{{Name: "X-Backend", Value: "100%%"}}}
 	root := ir.Route{Match: prefix("/"), Forward: to("web"), Origin: kobj.Of(kobj.HTTPProxy, "app", "root")}

@@ -97,7 +97,11 @@ func goldens() map[string][]*table.Resource {
 	cfg := config.Default()
 	clusters := func(of ...ir.Cluster) (out []*table.Resource) {
 		for _, c := range of {
-			out = append(out, cluster(c, cfg.ConnectTimeout))
+			limits := ir.CircuitBreakers{}
+			if c.Endpoints.Service.Name == "settings" {
+				limits = ir.CircuitBreakers{MaxConnections: 1, MaxPendingRequests: 2, MaxRequests: 3, MaxRetries: 4, PerHostMaxConnections: 5}
+			}
+			out = append(out, cluster(c, limits))
 		}
 		return out
 	}
@@ -203,13 +207,12 @@ func manyClusters() []ir.Cluster {
 		change("unnamed-port", func(c *ir.Cluster) { c.Endpoints.Port = "" }),
 		change("settings", func(c *ir.Cluster) {
 			c.Idle, c.Connect = ir.Timeout{Duration: time.Minute}, 5*time.Second
-			c.Limits = ir.CircuitBreakers{MaxConnections: 1, MaxPendingRequests: 2, MaxRequests: 3, MaxRetries: 4, PerHostMaxConnections: 5}
 		}),
 		change("h2c", func(c *ir.Cluster) { c.Protocol = ir.ProtocolH2C }),
 		change("tls", func(c *ir.Cluster) { c.Protocol, c.SNI = ir.ProtocolTLS, "backend.internal" }),
 		change("verified", func(c *ir.Cluster) {
 			c.Protocol, c.Idle = ir.ProtocolH2, ir.Timeout{Disabled: true}
-			c.TLS = &ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: []string{"a.internal", "b.internal"}}
+			c.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("a.internal", "b.internal")}
 		}),
 		change("a-name-that-is-much-longer-than-most-people-choose", func(c *ir.Cluster) { c.Endpoints.Service.Namespace = "a-namespace-that-is-long-too" }),
 	}

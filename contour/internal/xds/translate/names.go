@@ -45,8 +45,7 @@ const (
 	clusterHashSize = 16
 )
 
-// clusterName is the name of a cluster: the Service and port for people, and a hash of everything that the
-// cluster's content depends on except its limits and the configuration of the fleet, which change it in place.
+// clusterName is the name of a cluster: the Service and port for people, and a hash of the whole value.
 func clusterName(c ir.Cluster) string {
 	parts := cut(clusterNameSize-clusterHashSize-1, c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port))
 	return strings.Join(append(parts, hash(clusterHashSize, identity(c)...)), "/")
@@ -58,10 +57,10 @@ func identity(c ir.Cluster) []string {
 		c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, c.Endpoints.Port, decimal(c.Port),
 		decimal(c.Protocol), c.SNI, c.Idle.Duration.String(), strconv.FormatBool(c.Idle.Disabled), c.Connect.String(),
 	}
-	if c.TLS == nil {
+	if c.TLS == (ir.UpstreamTLS{}) {
 		return id
 	}
-	return append(append(id, "tls", c.TLS.CA.Namespace, c.TLS.CA.Name), c.TLS.Names...)
+	return append(append(id, "tls", c.TLS.CA.Namespace, c.TLS.CA.Name), c.TLS.Names.Items()...)
 }
 
 // clusterStats is the name that a cluster's statistics go by: one for all clusters of a Service port.

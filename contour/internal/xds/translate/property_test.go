@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -41,7 +40,7 @@ func TestValidValuesMakeValidResources(t *testing.T) {
 			resources = append(resources, chainsOf(config.Default(), v))
 		}
 		for b := range backends(v) {
-			resources = append(resources, cluster(b.Cluster, time.Second))
+			resources = append(resources, cluster(b.Cluster, ir.CircuitBreakers{}))
 		}
 		for _, res := range resources {
 			checkValid(t, res)
@@ -203,39 +202,21 @@ func incrementalEqualsFromScratch(t *testing.T, limit int) {
 }
 
 func TestClusterNamesCoverTheContent(t *testing.T) {
-	seen := map[string]string{}
+	seen := map[string]ir.Cluster{}
 	r := newRandom(seeded(t))
 	long := strings.Repeat("long-", 12)
 	r.texts = append(r.texts, "", "ab", "a/b", "tls", long+"a", long+"b", "1")
 	for range 5000 {
 		c := r.cluster()
-		name, content := clusterName(c), contentOf(c)
-		if before, ok := seen[name]; ok && before != content {
-			t.Fatalf("one name, %s, for\n%s\n%s", name, before, content)
+		name := clusterName(c)
+		if before, ok := seen[name]; ok && before != c {
+			t.Fatalf("one name, %s, for\n%+v\n%+v", name, before, c)
 		}
-		seen[name] = content
+		seen[name] = c
 		if len(name) > clusterNameSize {
 			t.Fatalf("%s has %d bytes, more than %d", name, len(name), clusterNameSize)
 		}
-		limited := c
-		limited.Limits.MaxRetries++
-		if clusterName(limited) != name {
-			t.Fatal("limits are part of the name")
-		}
-		if diff := cmp.Diff(c, specOf(c).cluster()); diff != "" {
-			t.Fatalf("a cluster does not survive being a key:\n%s", diff)
-		}
 	}
-}
-
-// contentOf is everything about a cluster but its limits.
-func contentOf(c ir.Cluster) string {
-	tls := "none"
-	if c.TLS != nil {
-		tls = fmt.Sprintf("%q", *c.TLS)
-	}
-	c.TLS = nil
-	return fmt.Sprintf("%#v %s", c, tls)
 }
 
 func TestNamesAreInjective(t *testing.T) {
@@ -291,7 +272,7 @@ func TestWhatCannotBeServedIsMarked(t *testing.T) {
 	unknown := httpsHost("a.example.com")
 	unknown.TLS.Min = 1
 	plainTLS := service("s")
-	plainTLS.TLS = &ir.UpstreamTLS{CA: kobj.Name{Namespace: "a", Name: "ca"}}
+	plainTLS.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "a", Name: "ca"}}
 	bad := httpHost("a.example.com", ir.Route{Match: prefix("/"), Direct: &ir.Direct{Code: 200, Body: strings.Repeat("x", maxDirectBody+1)}})
 	header := httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s"), RequestHeaders: ir.HeaderEdits{Set: []ir.Header{{Name: "a\nb"}}}})
 	for what, invalid := range map[string]string{
@@ -299,11 +280,11 @@ func TestWhatCannotBeServedIsMarked(t *testing.T) {
 		"passthrough to nowhere":               filterChain(nowhere, config.Default()).Invalid,
 		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), config.Default()).Invalid,
 		"a TLS version that does not exist":    filterChain(unknown, config.Default()).Invalid,
-		"verification on a plain connection":   cluster(plainTLS, time.Second).Invalid,
+		"verification on a plain connection":   cluster(plainTLS, ir.CircuitBreakers{}).Invalid,
 		"a body that Envoy would not take":     virtualHost(bad).part.Invalid,
 		"a header name with a line break":      virtualHost(header).part.Invalid,
 		"text that is not UTF-8":               virtualHost(httpHost("\xff")).part.Invalid,
-		"a server name longer than DNS allows": cluster(ir.Cluster{Protocol: ir.ProtocolTLS, SNI: strings.Repeat("a", 300)}, time.Second).Invalid,
+		"a server name longer than DNS allows": cluster(ir.Cluster{Protocol: ir.ProtocolTLS, SNI: strings.Repeat("a", 300)}, ir.CircuitBreakers{}).Invalid,
 	} {
 		if invalid == "" {
 			t.Errorf("%s is taken for valid", what)
@@ -322,7 +303,7 @@ func FuzzAnyValue(f *testing.F) {
 		checkPart(t, virtualHost(v).part, virtualHost(again).part, &routev3.VirtualHost{})
 		checkPart(t, filterChain(v, config.Default()), filterChain(again, config.Default()), &listenerv3.FilterChain{})
 		for b := range backends(v) {
-			c := cluster(b.Cluster, time.Second)
+			c := cluster(b.Cluster, ir.CircuitBreakers{})
 			if c.Invalid == "" {
 				checkValid(t, c)
 			}

@@ -86,7 +86,9 @@ func (r random) cluster() ir.Cluster {
 		Protocol: enum(r, ir.ProtocolH2), SNI: r.text(), Idle: r.timeout(), Connect: r.timeout().Duration,
 	}
 	if !r.valid || encrypted(c) {
-		c.TLS = maybe(r, func() ir.UpstreamTLS { return ir.UpstreamTLS{CA: r.name(), Names: some(r, r.text)} })
+		if r.flip() {
+			c.TLS = ir.UpstreamTLS{CA: r.name(), Names: ir.NewList(some(r, r.text)...)}
+		}
 	}
 	return c
 }

@@ -33,6 +33,8 @@ type Sources struct {
 	Hosts   *memo.Table[ir.HostKey, *ir.VirtualHost]
 	Secrets Secrets
 	Config  func(*memo.Reader) config.Config
+	// Limits is the circuit breakers of a Service.
+	Limits func(r *memo.Reader, service kobj.Name) ir.CircuitBreakers
 	// Slices is the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
 	// OnDemand has TLS hosts without special settings share a filter chain, and their certificates be asked for by name.
@@ -43,18 +45,13 @@ type Sources struct {
 type Tables struct {
 	from Sources
 
-	// What hosts say, turned around. Clusters and secrets are found through the distinct specs of
-	// clusters, so that a host that changes otherwise does not touch them.
+	// What hosts say, turned around.
 	ownChains    *memo.Index[ir.Listener, ir.HostKey]
 	wildcards    *memo.Index[string, ir.HostKey] // nil unless certificates are on demand
 	certificates *memo.Index[secretKey, ir.HostKey]
-	clusterNames *memo.Index[string, spec]
-	authorities  *memo.Index[secretKey, spec]
-	endpointSets *memo.Index[ir.EndpointKey, spec]
 
 	routes routeTables
 	chains *memo.Table[ir.HostKey, table.Part]
-	specs  *memo.Table[spec, bool]
 
 	outputs []output
 }
@@ -168,37 +165,45 @@ func gather[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.H
 	return gathered
 }
 
-// addClusters makes each cluster that a host uses. If hosts disagree about the limits of
-// a cluster, which only a half-read change could bring about, the first in order counts.
+// addClusters makes each cluster that a host uses.
 func (t *Tables) addClusters() {
-	t.specs = memo.NewTable(t.from.Engine, memo.Options[spec, bool]{
-		Name:   "translate/cluster specs",
-		Equal:  func(a, b bool) bool { return a == b },
-		Derive: func(*memo.Reader, spec) bool { return true },
+	clusters := resources(t, "translate/clusters", func(r *memo.Reader, c ir.Cluster) *table.Resource {
+		return cluster(c, t.from.Limits(r, c.Endpoints.Service))
 	})
-	memo.Hold(t.from.Hosts, t.specs, ofFleet(t, specsOf))
-	t.clusterNames = memo.NewIndex(t.specs, "translate/specs by cluster", spec.compare, func(s spec, _ bool) []string {
-		return []string{s.name}
-	})
-	clusters := resources(t, "translate/clusters", func(r *memo.Reader, name string) *table.Resource {
-		users := t.clusterNames.Get(r, name)
-		if len(users) == 0 {
-			return nil
+	memo.Hold(t.from.Hosts, clusters, ofFleet(t, clustersOf))
+}
+
+// clustersOf is each cluster that a virtual host uses, once.
+func clustersOf(v *ir.VirtualHost) []ir.Cluster {
+	return distinct(v, func(c ir.Cluster) (ir.Cluster, bool) { return c, true })
+}
+
+// distinct is what of says about the clusters that a virtual host uses, each thing once, in the order of the routes.
+func distinct[K comparable](v *ir.VirtualHost, of func(ir.Cluster) (K, bool)) []K {
+	const few = 16 // up to which a list is searched faster than a map
+	var all []K
+	var seen map[K]bool
+	for b := range backends(v) {
+		k, ok := of(b.Cluster)
+		if !ok || seen[k] || len(all) <= few && slices.Contains(all, k) {
+			continue
 		}
-		return cluster(users[0].cluster(), t.from.Config(r).ConnectTimeout)
-	})
-	memo.Drive(t.clusterNames, clusters)
+		if all = append(all, k); len(all) == few+1 {
+			seen = make(map[K]bool, 2*len(all))
+			for _, k := range all {
+				seen[k] = true
+			}
+		}
+		if seen != nil {
+			seen[k] = true
+		}
+	}
+	return all
 }
 
 // addSecrets makes the certificates that hosts serve and the authorities that clusters trust. A Secret
 // that is missing has no resource.
 func (t *Tables) addSecrets() {
-	t.authorities = memo.NewIndex(t.specs, "translate/specs by authority", spec.compare, func(s spec, _ bool) []secretKey {
-		if !verifies(s.cluster()) {
-			return nil
-		}
-		return []secretKey{{authority: true, name: s.ca}}
-	})
 	secrets := resources(t, "translate/secrets", func(r *memo.Reader, k secretKey) *table.Resource {
 		if k.authority {
 			if pem, ok := t.from.Secrets.CA(r, k.name); ok {
@@ -216,14 +221,16 @@ func (t *Tables) addSecrets() {
 		return certificate(k.name, chain, key)
 	})
 	memo.Drive(t.certificates, secrets)
-	memo.Drive(t.authorities, secrets)
+	memo.Hold(t.from.Hosts, secrets, ofFleet(t, authoritiesOf))
+}
+
+// authoritiesOf is each authority that the clusters of a virtual host trust, once.
+func authoritiesOf(v *ir.VirtualHost) []secretKey {
+	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{authority: true, name: c.TLS.CA}, verifies(c) })
 }
 
 // addEndpoints makes the endpoints of each Service port that a cluster leads to, empty if there are none.
 func (t *Tables) addEndpoints() {
-	t.endpointSets = memo.NewIndex(t.specs, "translate/specs by endpoints", spec.compare, func(s spec, _ bool) []ir.EndpointKey {
-		return []ir.EndpointKey{s.backend}
-	})
 	endpoints := resources(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
 		e := &encoder{}
 		name := endpointName(k)
@@ -233,7 +240,12 @@ func (t *Tables) addEndpoints() {
 			Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}}, Invalid: e.invalid(),
 		}
 	})
-	memo.Drive(t.endpointSets, endpoints)
+	memo.Hold(t.from.Hosts, endpoints, ofFleet(t, endpointsOf))
+}
+
+// endpointsOf is each set of endpoints that the clusters of a virtual host lead to, once.
+func endpointsOf(v *ir.VirtualHost) []ir.EndpointKey {
+	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, true })
 }
 
 // hostTable adds a table with a value for each host; that of a host that is gone is zero, and no index leads to it.

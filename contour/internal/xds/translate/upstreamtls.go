@@ -11,14 +11,14 @@ import (
 const tlsSocket = "envoy.transport_sockets.tls"
 
 // verifies reports whether the backend's certificate is verified.
-func verifies(c ir.Cluster) bool { return encrypted(c) && c.TLS != nil }
+func verifies(c ir.Cluster) bool { return encrypted(c) && c.TLS != (ir.UpstreamTLS{}) }
 
 func encrypted(c ir.Cluster) bool { return c.Protocol == ir.ProtocolTLS || c.Protocol == ir.ProtocolH2 }
 
 // upstreamTLS encrypts the connections to a cluster; nil if the protocol is a plain one.
 func upstreamTLS(e *encoder, c ir.Cluster) *corev3.TransportSocket {
 	if !encrypted(c) {
-		if c.TLS != nil {
+		if c.TLS != (ir.UpstreamTLS{}) {
 			e.refuse("a plain protocol cannot verify the backend's certificate")
 		}
 		return nil
@@ -30,8 +30,8 @@ func upstreamTLS(e *encoder, c ir.Cluster) *corev3.TransportSocket {
 	if c.Protocol == ir.ProtocolH2 {
 		common.AlpnProtocols = []string{"h2"}
 	}
-	if c.TLS != nil {
-		common.ValidationContextType = validation(*c.TLS)
+	if verifies(c) {
+		common.ValidationContextType = validation(c.TLS)
 	}
 	return tlsTransport(e, &tlsv3.UpstreamTlsContext{CommonTlsContext: common, Sni: c.SNI})
 }
@@ -39,7 +39,7 @@ func upstreamTLS(e *encoder, c ir.Cluster) *corev3.TransportSocket {
 // validation trusts the authorities of a secret, for the given names only; without names, for any.
 func validation(u ir.UpstreamTLS) *tlsv3.CommonTlsContext_CombinedValidationContext {
 	names := &tlsv3.CertificateValidationContext{}
-	for _, n := range u.Names {
+	for _, n := range u.Names.Items() {
 		names.MatchTypedSubjectAltNames = append(names.MatchTypedSubjectAltNames, &tlsv3.SubjectAltNameMatcher{
 			SanType: tlsv3.SubjectAltNameMatcher_DNS,
 			Matcher: &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: n}},
