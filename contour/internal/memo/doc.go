@@ -6,7 +6,8 @@
 // derives its values by a function that reads other tables through the Reader it
 // is given. An Index turns a table around: from something its values say to the
 // keys that say it. Drive makes a Table hold a key for as long as an index has it,
-// Hold for as long as a value of another table says it. Attach saves the notes of reads
+// Hold for as long as a value of another table says it; all of them may come when
+// there are values already. Attach saves the notes of reads
 // that nearly always find nothing.
 //
 // The contract of a derivation: it is pure, it reads only through its Reader, and

@@ -4,6 +4,7 @@ import "slices"
 
 // Drive makes the table hold every key that the index has, for as long as the index has it.
 func Drive[K, S comparable, V any](ix *Index[K, S], t *Table[K, V]) {
+	ix.Values(func(k K) bool { t.Demand(k); return true })
 	ix.presence = append(ix.presence, func(k K, present bool) {
 		if present {
 			t.Demand(k)
@@ -16,6 +17,19 @@ func Drive[K, S comparable, V any](ix *Index[K, S], t *Table[K, V]) {
 // Hold makes the table hold the keys that the values of another table say, as long as a value says them. It is what an
 // index that nobody reads and Drive would do, without the index.
 func Hold[S, K comparable, U, V any](from source[S, U], t *Table[K, V], of func(S, U) []K) {
+	Follow(from, of, func(k K, said bool) {
+		if said {
+			t.Demand(k)
+		} else {
+			t.Release(k)
+		}
+	})
+}
+
+// Follow calls f for everything that the values of a table say, at once for those that are there: with true for each
+// value that says it, with false when that value does not say it any more. What a value says before and after a change
+// is passed with true first, so that it is never thought to be gone; f may not change the table.
+func Follow[S, K comparable, U any](from source[S, U], of func(S, U) []K, f func(k K, said bool)) {
 	from.onChange(func(s S, old, new *U) {
 		var before, after []K
 		if old != nil {
@@ -28,10 +42,10 @@ func Hold[S, K comparable, U, V any](from source[S, U], t *Table[K, V], of func(
 			return
 		}
 		for _, k := range after {
-			t.Demand(k)
+			f(k, true)
 		}
 		for _, k := range before {
-			t.Release(k)
+			f(k, false)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import "slices"
 
 // source is a table that an Index can turn around.
 type source[K comparable, V any] interface {
+	// onChange calls the function for every value that is there, as one that is new, and then for every change.
 	onChange(func(k K, old, new *V))
 	stratum() int
 	at() *Engine
@@ -21,7 +22,7 @@ type Index[I, K comparable] struct {
 }
 
 // NewIndex turns table around: of says what a value is found by (duplicates count once), compare orders the keys.
-// Of a Table it lists the keys that are held by Demand, not those that are merely read.
+// Of a Table it lists the keys that are held by Demand, not those that are merely read. What the table holds already is in the index.
 func NewIndex[I, K comparable, V any](table source[K, V], name string, compare func(a, b K) int, of func(K, V) []I) *Index[I, K] {
 	ix := &Index[I, K]{source: table.stratum(), compare: compare, entries: newKeyed[I, *listed[I, K]]()}
 	ix.core = core{engine: table.at(), name: name, order: table.stratum()}

@@ -111,7 +111,11 @@ func (t *Input[K, V]) entry(k K) *given[K, V] {
 	return g
 }
 
-func (t *Input[K, V]) onChange(h func(k K, old, new *V)) { t.hooks = append(t.hooks, h) }
+func (t *Input[K, V]) onChange(h func(k K, old, new *V)) {
+	t.hooks = append(t.hooks, h)
+	t.Each(func(k K, v V) bool { h(k, nil, &v); return true })
+}
+
 func (t *Input[K, V]) stratum() int                      { return t.order }
 func (t *Input[K, V]) at() *Engine                       { return t.engine }
 

@@ -214,7 +214,16 @@ func (t *Table[K, V]) list(k K, old, new *V) {
 	}
 }
 
-func (t *Table[K, V]) onChange(h func(k K, old, new *V)) { t.hooks = append(t.hooks, h) }
+func (t *Table[K, V]) onChange(h func(k K, old, new *V)) {
+	t.hooks = append(t.hooks, h)
+	t.entries.each(func(d *derived[K, V]) bool {
+		if d.demand > 0 && d.has {
+			h(d.key, nil, &d.value)
+		}
+		return true
+	})
+}
+
 func (t *Table[K, V]) stratum() int                      { return t.order }
 func (t *Table[K, V]) at() *Engine                       { return t.engine }
 
