@@ -47,7 +47,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Table: k.table, Log: log, Fault: k.metrics.Fault})
 	k.server = server.New(server.Options{
 		Fleet: func(*corev3.Node) (*table.Table, error) { return k.table, nil }, // there is one fleet
-		Log:   log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.EnvoyDrainTime},
+		Log:   log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
 	})
 	return k
 }

@@ -86,32 +86,37 @@ type configuration struct {
 
 func (f *configuration) add(fs *pflag.FlagSet, env func(string) string) {
 	d := config.Default()
-	fs.StringVar(&f.format, "accesslog-format", d.AccessLogFormat, "Format of Envoy's access logs: envoy or json.")
-	fs.DurationVar(&f.drainTime, "envoy-drain-time", d.EnvoyDrainTime, "Drain time that Envoys run with (--drain-time-s); for so long they keep former listeners in memory, and large ones are sent less often.")
-	fs.StringVar(&f.httpLog, "envoy-http-access-log", d.HTTPAccessLog, "Envoy's access log of the HTTP listener.")
-	fs.StringVar(&f.httpsLog, "envoy-https-access-log", d.HTTPSAccessLog, "Envoy's access log of the HTTPS listener.")
-	f.http.add(fs, "envoy-service-http", d.HTTP.Host, uint16(d.HTTP.Port), "Envoy's HTTP listener")
-	f.https.add(fs, "envoy-service-https", d.HTTPS.Host, uint16(d.HTTPS.Port), "Envoy's HTTPS listener")
-	f.stats.add(fs, "stats", d.Stats.Host, uint16(d.Stats.Port), "Envoy's /stats and /ready")
-	fs.StringVar(&f.envoyName, "envoy-service-name", d.EnvoyService.Name, "Service whose addresses are published as load-balancer status.")
+	fs.StringVar(&f.format, "accesslog-format", d.AccessLog.Format, "Format of Envoy's access logs: envoy or json.")
+	fs.DurationVar(&f.drainTime, "envoy-drain-time", d.XDS.DrainTime, "Drain time that Envoys run with (--drain-time-s); for so long they keep former listeners in memory, and large ones are sent less often.")
+	fs.StringVar(&f.httpLog, "envoy-http-access-log", d.AccessLog.HTTP, "Envoy's access log of the HTTP listener.")
+	fs.StringVar(&f.httpsLog, "envoy-https-access-log", d.AccessLog.HTTPS, "Envoy's access log of the HTTPS listener.")
+	f.http.add(fs, "envoy-service-http", d.Listeners.HTTP.Host, uint16(d.Listeners.HTTP.Port), "Envoy's HTTP listener")
+	f.https.add(fs, "envoy-service-https", d.Listeners.HTTPS.Host, uint16(d.Listeners.HTTPS.Port), "Envoy's HTTPS listener")
+	f.stats.add(fs, "stats", d.Listeners.Stats.Host, uint16(d.Listeners.Stats.Port), "Envoy's /stats and /ready")
+	fs.StringVar(&f.envoyName, "envoy-service-name", d.Status.EnvoyService.Name, "Service whose addresses are published as load-balancer status.")
 	fs.StringVar(&f.envoyNamespace, "envoy-service-namespace", namespace(env), "Namespace of that Service.")
 	fs.StringVar(&f.classes, "ingress-class-name", "", "Ingress classes to serve, comma-separated; empty serves objects without a class and of class contour.")
 	fs.StringVar(&f.addresses, "ingress-status-address", "", "Addresses to publish as load-balancer status, comma-separated.")
 	fs.StringVar(&f.roots, "root-namespaces", "", "Namespaces that may hold root HTTPProxies, comma-separated; empty allows all.")
 	addCertificates(fs, &f.certificates)
 	fs.BoolVar(&f.proxyProtocol, "use-proxy-protocol", false, "Expect the PROXY protocol on Envoy's listeners.")
-	fs.IntVar(&f.routeTable, "route-table-hosts", d.RouteTableHosts, "Hosts up to which the HTTP listener has a single route table; more are divided into several.")
+	fs.IntVar(&f.routeTable, "route-table-hosts", d.RouteTables.Hosts, "Hosts up to which the HTTP listener has a single route table; more are divided into several.")
 }
 
 // config is the configuration that the flags describe.
 func (f *configuration) config() (config.Config, error) {
 	c := config.Default()
-	c.IngressClassNames, c.StatusAddresses, c.RootNamespaces = list(f.classes), list(f.addresses), list(f.roots)
-	c.EnvoyService = config.Service{Namespace: f.envoyNamespace, Name: f.envoyName}
-	c.HTTP, c.HTTPS, c.Stats = f.http.address(), f.https.address(), f.stats.address()
-	c.HTTPAccessLog, c.HTTPSAccessLog, c.AccessLogFormat = f.httpLog, f.httpsLog, f.format
-	c.CertificatesOnDemand, c.EnvoyDrainTime = f.certificates == onDemand, f.drainTime
-	c.UseProxyProtocol, c.RouteTableHosts = f.proxyProtocol, f.routeTable
+	c.Objects.IngressClassNames, c.Objects.RootNamespaces = list(f.classes), list(f.roots)
+	c.Status = config.Status{
+		Addresses:    list(f.addresses),
+		EnvoyService: config.Service{Namespace: f.envoyNamespace, Name: f.envoyName},
+	}
+	c.Listeners = config.Listeners{
+		HTTP: f.http.address(), HTTPS: f.https.address(), Stats: f.stats.address(), UseProxyProtocol: f.proxyProtocol,
+	}
+	c.AccessLog = config.AccessLog{HTTP: f.httpLog, HTTPS: f.httpsLog, Format: f.format}
+	c.RouteTables.Hosts = f.routeTable
+	c.XDS = config.XDS{CertificatesOnDemand: f.certificates == onDemand, DrainTime: f.drainTime}
 	return c, errors.Join(
 		checkCertificates(f.certificates),
 		positive("envoy-drain-time", f.drainTime),

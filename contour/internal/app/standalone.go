@@ -92,11 +92,11 @@ func (f *standaloneFlags) check() error {
 
 func (f *standaloneFlags) config() config.Config {
 	c := config.Default()
-	c.HTTP, c.HTTPS = f.http.address(), f.https.address()
-	c.Stats = socket{"127.0.0.1", f.stats}.address()
-	c.HTTPAccessLog, c.HTTPSAccessLog = f.accessLog, f.accessLog
-	c.IngressClassNames, c.RootNamespaces = list(f.classes), list(f.roots)
-	c.CertificatesOnDemand = f.certificates == onDemand
+	c.Listeners.HTTP, c.Listeners.HTTPS = f.http.address(), f.https.address()
+	c.Listeners.Stats = socket{"127.0.0.1", f.stats}.address()
+	c.AccessLog.HTTP, c.AccessLog.HTTPS = f.accessLog, f.accessLog
+	c.Objects.IngressClassNames, c.Objects.RootNamespaces = list(f.classes), list(f.roots)
+	c.XDS.CertificatesOnDemand = f.certificates == onDemand
 	return c
 }
 

@@ -1,8 +1,8 @@
-// Package config is what the operator of the controller decides: flags today, the
-// configuration file and ContourConfiguration later, as one immutable value.
+// Package config is what the operator of the controller decides, as one immutable value.
 //
-// A reload makes a new value; nobody changes one. Zero values are never defaults:
-// Default fills everything in.
+// The value is grouped by concept, and a derivation reads the group that it needs: a change of
+// one group derives nothing that reads another. A reload makes a new value; nobody changes one.
+// Zero values are never defaults: Default fills everything in.
 package config
 
 import (
@@ -13,32 +13,67 @@ import (
 
 // Config is the configuration of the data plane and of how objects are read.
 type Config struct {
+	Objects     Objects
+	Status      Status
+	Listeners   Listeners
+	TLS         TLS
+	AccessLog   AccessLog
+	Cluster     Cluster
+	RouteTables RouteTables
+	XDS         XDS
+}
+
+// Objects says which objects are served, and what they may ask for.
+type Objects struct {
 	// IngressClassNames are the classes served; empty serves objects without a class and of class "contour".
 	IngressClassNames []string
 	// RootNamespaces are the namespaces that may hold root HTTPProxies; empty means all.
 	RootNamespaces []string
 	// DisablePermitInsecure makes HTTPProxy's permitInsecure have no effect.
 	DisablePermitInsecure bool
-	// StatusAddresses are published as load-balancer status; empty takes those of the Envoy Service.
-	StatusAddresses []string
-	// EnvoyService is the Service whose addresses are published.
+}
+
+// Status says what is published as load-balancer status.
+type Status struct {
+	Addresses    []string // empty takes those of the Envoy Service
 	EnvoyService Service
+}
 
+// Listeners is what Envoy listens on.
+type Listeners struct {
 	HTTP, HTTPS, Stats Address
-	HTTPAccessLog      string // path of the access log; "" turns it off
-	HTTPSAccessLog     string
-	AccessLogFormat    string // "envoy" or "json"
-	UseProxyProtocol   bool   // listeners expect the PROXY protocol
-	MinTLS, MaxTLS     ir.TLSVersion
-	ConnectTimeout     time.Duration
+	UseProxyProtocol   bool // connections begin with the PROXY protocol
+}
 
-	// RouteTableHosts is up to how many hosts the plain HTTP listener has a single route table; more are divided.
-	RouteTableHosts int
+// TLS is what TLS connections of clients may use, where a host does not ask for more.
+type TLS struct {
+	Min, Max ir.TLSVersion
+}
+
+// AccessLog is where and how Envoy logs requests.
+type AccessLog struct {
+	HTTP, HTTPS string // paths; "" turns the log off
+	Format      string // "envoy" or "json"
+}
+
+// Cluster is what all clusters have in common.
+type Cluster struct {
+	ConnectTimeout time.Duration
+}
+
+// RouteTables says how the hosts of the HTTP listener are divided among route tables.
+type RouteTables struct {
+	// Hosts is up to how many hosts the HTTP listener has a single route table; more are sharded.
+	Hosts int
+}
+
+// XDS is how Envoys are configured, whatever with. It is read at start-up only.
+type XDS struct {
 	// CertificatesOnDemand has the TLS hosts that ask for nothing special share one filter chain of Envoy, which asks
 	// for the certificate of a host when a client does.
 	CertificatesOnDemand bool
-	// EnvoyDrainTime is the --drain-time-s that Envoys run with: for so long they keep former listeners in memory.
-	EnvoyDrainTime time.Duration
+	// DrainTime is the --drain-time-s that Envoys run with: for so long they keep former listeners in memory.
+	DrainTime time.Duration
 }
 
 // Service names a Service.
@@ -50,20 +85,19 @@ type Address struct {
 	Port uint32
 }
 
-// Default is the configuration without any flag.
+// Default is the configuration without a file, an object or a flag.
 func Default() Config {
 	return Config{
-		EnvoyService:    Service{Namespace: "projectcontour", Name: "envoy"},
-		HTTP:            Address{Host: "0.0.0.0", Port: 8080},
-		HTTPS:           Address{Host: "0.0.0.0", Port: 8443},
-		Stats:           Address{Host: "0.0.0.0", Port: 8002},
-		HTTPAccessLog:   "/dev/stdout",
-		HTTPSAccessLog:  "/dev/stdout",
-		AccessLogFormat: "envoy",
-		MinTLS:          ir.TLS12,
-		MaxTLS:          ir.TLS13,
-		ConnectTimeout:  2 * time.Second,
-		EnvoyDrainTime:  time.Minute,
-		RouteTableHosts: 512,
+		Status: Status{EnvoyService: Service{Namespace: "projectcontour", Name: "envoy"}},
+		Listeners: Listeners{
+			HTTP:  Address{Host: "0.0.0.0", Port: 8080},
+			HTTPS: Address{Host: "0.0.0.0", Port: 8443},
+			Stats: Address{Host: "0.0.0.0", Port: 8002},
+		},
+		TLS:         TLS{Min: ir.TLS12, Max: ir.TLS13},
+		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", Format: "envoy"},
+		Cluster:     Cluster{ConnectTimeout: 2 * time.Second},
+		RouteTables: RouteTables{Hosts: 512},
+		XDS:         XDS{DrainTime: time.Minute},
 	}
 }

@@ -116,8 +116,8 @@ func (t *Input[K, V]) onChange(h func(k K, old, new *V)) {
 	t.Each(func(k K, v V) bool { h(k, nil, &v); return true })
 }
 
-func (t *Input[K, V]) stratum() int                      { return t.order }
-func (t *Input[K, V]) at() *Engine                       { return t.engine }
+func (t *Input[K, V]) stratum() int { return t.order }
+func (t *Input[K, V]) at() *Engine  { return t.engine }
 
 func (g *given[K, V]) owner() *core { return &g.input.core }
 func (g *given[K, V]) ownKey() K    { return g.key }

@@ -224,8 +224,8 @@ func (t *Table[K, V]) onChange(h func(k K, old, new *V)) {
 	})
 }
 
-func (t *Table[K, V]) stratum() int                      { return t.order }
-func (t *Table[K, V]) at() *Engine                       { return t.engine }
+func (t *Table[K, V]) stratum() int { return t.order }
+func (t *Table[K, V]) at() *Engine  { return t.engine }
 
 // Watch makes the table keep a log of changes, from now on.
 func (t *Table[K, V]) Watch() { t.changes.on = true }

@@ -68,7 +68,7 @@ func editAtRandom(t *testing.T, f *fleet) {
 		done += len(batch)
 		f.sys.Step(batch)
 		if source.IntN(10) == 0 { // the plain hosts are divided, or joined again
-			f.config.RouteTableHosts = source.IntN(30)
+			f.config.RouteTables.Hosts = source.IntN(30)
 			f.sys.Configure(f.config)
 		}
 		f.settle(t)
@@ -90,10 +90,10 @@ type fleet struct {
 func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
 	t.Helper()
 	f := &fleet{backends: newBackends(t), config: config.Default()}
-	for _, a := range []*config.Address{&f.config.HTTP, &f.config.HTTPS, &f.config.Stats} {
+	for _, a := range []*config.Address{&f.config.Listeners.HTTP, &f.config.Listeners.HTTPS, &f.config.Listeners.Stats} {
 		*a = config.Address{Host: "127.0.0.1", Port: freePort(t)}
 	}
-	f.config.HTTPAccessLog, f.config.HTTPSAccessLog = "", ""
+	f.config.AccessLog.HTTP, f.config.AccessLog.HTTPS = "", ""
 	for _, e := range edit {
 		e(&f.config)
 	}
@@ -198,8 +198,8 @@ func (f *fleet) replace(t *testing.T, c stagetest.Case) {
 		f.objects = append(f.objects, o)
 	}
 	cfg := c.Config
-	cfg.HTTP, cfg.HTTPS, cfg.Stats = f.config.HTTP, f.config.HTTPS, f.config.Stats
-	cfg.HTTPAccessLog, cfg.HTTPSAccessLog = "", ""
+	cfg.Listeners.HTTP, cfg.Listeners.HTTPS, cfg.Listeners.Stats = f.config.Listeners.HTTP, f.config.Listeners.HTTPS, f.config.Listeners.Stats
+	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "", ""
 	f.sys.Step(append(batch, f.objects...))
 	f.sys.Configure(cfg)
 	f.settle(t)
@@ -269,9 +269,9 @@ func (f *fleet) ask(t *testing.T, q stagetest.Question) {
 }
 
 func (f *fleet) send(q stagetest.Question) seen {
-	at := f.config.HTTP
+	at := f.config.Listeners.HTTP
 	if q.TLS {
-		at = f.config.HTTPS
+		at = f.config.Listeners.HTTPS
 	}
 	return send(fmt.Sprintf("%s:%d", at.Host, at.Port), q.Request, q.Answer.Without)
 }

@@ -36,7 +36,7 @@ func TestDividingIsHitlessOnEnvoy(t *testing.T) {
 		wg.Go(func() { results[i] = f.request(hosts, stop, asked) })
 	}
 	for i := range switches {
-		f.config.RouteTableHosts = []int{0, hosts}[i%2]
+		f.config.RouteTables.Hosts = []int{0, hosts}[i%2]
 		f.sys.Configure(f.config)
 		f.settle(t)
 		enough := asked.Load() + int64(i)
@@ -74,7 +74,7 @@ func (f *fleet) request(hosts int, stop <-chan struct{}, asked *atomic.Int64) (r
 		default:
 		}
 		host := fmt.Sprintf("host-%d.example.com", r.requests%hosts)
-		request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s:%d/", f.config.HTTP.Host, f.config.HTTP.Port), http.NoBody)
+		request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s:%d/", f.config.Listeners.HTTP.Host, f.config.Listeners.HTTP.Port), http.NoBody)
 		if err != nil {
 			r.failed = err.Error()
 			return r

@@ -8,7 +8,7 @@ import (
 	"contour.example/contour/internal/config"
 )
 
-func onDemand(c *config.Config) { c.CertificatesOnDemand = true }
+func onDemand(c *config.Config) { c.XDS.CertificatesOnDemand = true }
 
 // The cases once more, with certificates on demand: nobody can tell, and the model is that of a filter chain for each
 // host.

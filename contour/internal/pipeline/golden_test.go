@@ -68,7 +68,7 @@ func runCase(t *testing.T, c stagetest.Case) {
 
 // dividing is the configuration with the plain hosts divided into shards, however few they are.
 func dividing(c config.Config) config.Config {
-	c.RouteTableHosts = 0
+	c.RouteTables.Hosts = 0
 	return c
 }
 

@@ -69,8 +69,8 @@ func New(o Options) *Pipeline {
 	p.Store = store.New(p.engine, o.Config)
 	p.Compile = compile.New(p.engine, p.Store)
 	p.Translate = translate.New(translate.Sources{
-		Engine: p.engine, Fleet: ir.DefaultFleet, Hosts: p.Compile.VirtualHosts, Secrets: p.Compile.Ref, Config: p.Store.Config, Limits: p.Compile.Ref.Limits, Slices: p.Store.SlicesOf,
-		OnDemand: o.Config.CertificatesOnDemand,
+		Engine: p.engine, Fleet: ir.DefaultFleet, Hosts: p.Compile.VirtualHosts, Secrets: p.Compile.Ref, Config: p.Store.Settings.Downstream,
+		Limits: p.Compile.Ref.Limits, Slices: p.Store.SlicesOf, OnDemand: o.Config.XDS.CertificatesOnDemand,
 	})
 	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)
 	p.Compile.VirtualHosts.Watch()
@@ -137,7 +137,7 @@ func (p *Pipeline) settle() Result {
 
 // reshard divides the plain hosts anew if it is time to, and reports whether that is news.
 func (p *Pipeline) reshard() bool {
-	news := p.Translate.Reshard(p.Store.Configured().RouteTableHosts, p.now())
+	news := p.Translate.Reshard(p.Store.Configured().RouteTables.Hosts, p.now())
 	if news {
 		p.log.Info("plain hosts are divided anew", "route_tables", p.Translate.Shards())
 	}

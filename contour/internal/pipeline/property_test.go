@@ -87,15 +87,15 @@ func otherConfig(r *rand.Rand) config.Config {
 	c := config.Default()
 	switch r.IntN(6) {
 	case 0:
-		c.RootNamespaces = []string{"a"}
+		c.Objects.RootNamespaces = []string{"a"}
 	case 1:
-		c.IngressClassNames = []string{"other"}
+		c.Objects.IngressClassNames = []string{"other"}
 	case 2:
-		c.DisablePermitInsecure = true
+		c.Objects.DisablePermitInsecure = true
 	case 3:
-		c.MinTLS = c.MaxTLS
+		c.TLS.Min = c.TLS.Max
 	case 4:
-		c.StatusAddresses = []string{"192.0.2.1", "lb.example.com"}
+		c.Status.Addresses = []string{"192.0.2.1", "lb.example.com"}
 	}
 	return c
 }

@@ -127,14 +127,14 @@ func (c *Case) readConfig() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", configFile, err)
 	}
-	c.Config.IngressClassNames, c.Config.RootNamespaces = s.IngressClassNames, s.RootNamespaces
-	c.Config.DisablePermitInsecure = s.DisablePermitInsecure
+	c.Config.Objects.IngressClassNames, c.Config.Objects.RootNamespaces = s.IngressClassNames, s.RootNamespaces
+	c.Config.Objects.DisablePermitInsecure = s.DisablePermitInsecure
 	versions := map[string]ir.TLSVersion{"1.2": ir.TLS12, "1.3": ir.TLS13}
 	if v, ok := versions[s.MinTLS]; ok {
-		c.Config.MinTLS = v
+		c.Config.TLS.Min = v
 	}
 	if v, ok := versions[s.MaxTLS]; ok {
-		c.Config.MaxTLS = v
+		c.Config.TLS.Max = v
 	}
 	return nil
 }

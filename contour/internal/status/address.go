@@ -13,9 +13,9 @@ import (
 
 // deriveAddresses is where Envoy can be reached: as configured, else as the status of the Envoy Service says.
 func (t *Status) deriveAddresses(r *memo.Reader, _ struct{}) []corev1.LoadBalancerIngress {
-	c := t.store.Config(r)
-	if len(c.StatusAddresses) > 0 {
-		return parseAddresses(c.StatusAddresses)
+	c := t.store.Settings.Status.Get(r)
+	if len(c.Addresses) > 0 {
+		return parseAddresses(c.Addresses)
 	}
 	svc, ok := t.store.Services.Get(r, kobj.Name{Namespace: c.EnvoyService.Namespace, Name: c.EnvoyService.Name})
 	if !ok {

@@ -81,7 +81,7 @@ func (t *Status) derive(r *memo.Reader, k kobj.Key) *Desired {
 
 func (t *Status) deriveProxy(r *memo.Reader, k kobj.Key) *Desired {
 	p, ok := t.store.HTTPProxies.Get(r, k.Name)
-	if !ok || !class.Matches(p.Annotations, p.Spec.IngressClassName, t.store.Config(r).IngressClassNames) {
+	if !ok || !class.Matches(p.Annotations, p.Spec.IngressClassName, t.store.Settings.Objects.Get(r).IngressClassNames) {
 		return nil
 	}
 	d := &Desired{Key: k, Generation: p.Generation, Diagnostics: t.diagnostics(r, k)}
@@ -95,7 +95,7 @@ func (t *Status) deriveProxy(r *memo.Reader, k kobj.Key) *Desired {
 
 func (t *Status) deriveIngress(r *memo.Reader, k kobj.Key) *Desired {
 	i, ok := t.store.Ingresses.Get(r, k.Name)
-	if !ok || !class.Matches(i.Annotations, ingressClass(i), t.store.Config(r).IngressClassNames) {
+	if !ok || !class.Matches(i.Annotations, ingressClass(i), t.store.Settings.Objects.Get(r).IngressClassNames) {
 		return nil
 	}
 	return &Desired{

@@ -85,7 +85,7 @@ func runCase(t *testing.T, dir string) []byte {
 		t.Fatal(err)
 	}
 	c := config.Default()
-	c.StatusAddresses, c.IngressClassNames = s.StatusAddresses, s.IngressClasses
+	c.Status.Addresses, c.Objects.IngressClassNames = s.StatusAddresses, s.IngressClasses
 	w := newWorld(c)
 	w.store.Apply(parse(t, read(t, filepath.Join(dir, "in.yaml"))))
 	for _, o := range s.Objects {

@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
-	"contour.example/contour/internal/config"
 )
 
 // The functions below say, kind by kind, whether two states of an object can lead to different results:
@@ -63,5 +62,3 @@ func equalEndpointSlice(a, b *discoveryv1.EndpointSlice) bool {
 		a.Labels[discoveryv1.LabelServiceName] == b.Labels[discoveryv1.LabelServiceName] &&
 		reflect.DeepEqual(a.Ports, b.Ports) && reflect.DeepEqual(a.Endpoints, b.Endpoints)
 }
-
-func equalConfig(a, b config.Config) bool { return reflect.DeepEqual(a, b) }

@@ -36,12 +36,13 @@ type Store struct {
 	Secrets       *memo.Input[kobj.Name, *corev1.Secret]
 	EndpointSlice *memo.Input[kobj.Name, *discoveryv1.EndpointSlice]
 
+	Settings *Settings
+
 	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
 	Expired *memo.Input[kobj.Name, struct{}]
 
 	delegationsByNamespace *memo.Index[string, kobj.Name]
 	slicesByService        *memo.Index[kobj.Name, kobj.Name]
-	settings               *memo.Input[struct{}, config.Config]
 }
 
 // New is an empty store whose tables belong to the engine.
@@ -54,7 +55,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 		Secrets:       memo.NewInput[kobj.Name](e, "store/secret", equalSecret),
 		EndpointSlice: memo.NewInput[kobj.Name](e, "store/endpointslice", equalEndpointSlice),
 		Expired:       memo.NewInput[kobj.Name](e, "store/expired", func(struct{}, struct{}) bool { return true }),
-		settings:      memo.NewInput[struct{}](e, "store/config", equalConfig),
+		Settings:      newSettings(e),
 	}
 	s.index()
 	s.Configure(c)
@@ -94,21 +95,6 @@ func holdIngresses[V any](s *Store, t *memo.Table[kobj.Key, V]) {
 	memo.Hold(s.Ingresses, t, func(n kobj.Name, _ *networkingv1.Ingress) []kobj.Key {
 		return []kobj.Key{{Kind: kobj.Ingress, Name: n}}
 	})
-}
-
-// Configure replaces the configuration.
-func (s *Store) Configure(c config.Config) { s.settings.Set(struct{}{}, c) }
-
-// Configured is the present configuration, for whoever stands outside the derivations.
-func (s *Store) Configured() config.Config {
-	c, _ := s.settings.Peek(struct{}{})
-	return c
-}
-
-// Config is the configuration.
-func (s *Store) Config(r *memo.Reader) config.Config {
-	c, _ := s.settings.Get(r, struct{}{})
-	return c
 }
 
 // DelegationsIn are the TLSCertificateDelegations of a namespace, by name.

@@ -44,7 +44,7 @@ type Env struct {
 
 // Root compiles the HTTPProxy of that name, if it is a root of a class that is served; otherwise the result is empty.
 func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
-	c := &compiler{reader: r, env: env, config: env.Store.Config(r)}
+	c := &compiler{reader: r, env: env, objects: env.Store.Settings.Objects.Get(r)}
 	obj, ok := c.lookup(name)
 	if !ok || obj.Spec.VirtualHost == nil {
 		return contrib.Root{}
@@ -58,19 +58,19 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 
 // compiler is the work on one root.
 type compiler struct {
-	reader *memo.Reader
-	env    Env
-	config config.Config
-	host   *contourv1.VirtualHost // of the root
-	report report.Report
-	parts  int // routes and includes reached so far, up to maxParts
-	copied int // bytes repeated by inclusion so far, up to maxCopied
+	reader  *memo.Reader
+	env     Env
+	objects config.Objects
+	host    *contourv1.VirtualHost // of the root
+	report  report.Report
+	parts   int // routes and includes reached so far, up to maxParts
+	copied  int // bytes repeated by inclusion so far, up to maxCopied
 }
 
 // lookup finds an HTTPProxy of a class that is served.
 func (c *compiler) lookup(name kobj.Name) (*contourv1.HTTPProxy, bool) {
 	obj, ok := c.env.Store.HTTPProxies.Get(c.reader, name)
-	if !ok || !class.Matches(obj.Annotations, obj.Spec.IngressClassName, c.config.IngressClassNames) {
+	if !ok || !class.Matches(obj.Annotations, obj.Spec.IngressClassName, c.objects.IngressClassNames) {
 		return nil, false
 	}
 	return obj, true
@@ -176,7 +176,7 @@ func isLabel(s string) bool {
 }
 
 func (p *proxy) inRootNamespace() bool {
-	allowed := p.config.RootNamespaces
+	allowed := p.objects.RootNamespaces
 	if len(allowed) == 0 || slices.Contains(allowed, p.key.Namespace) {
 		return true
 	}
@@ -211,7 +211,7 @@ func (p *proxy) plain(routes []route) []ir.Route {
 		return out
 	}
 	for i, rt := range routes {
-		if !rt.insecure || p.config.DisablePermitInsecure {
+		if !rt.insecure || p.objects.DisablePermitInsecure {
 			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
 		}
 	}

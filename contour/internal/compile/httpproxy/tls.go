@@ -97,7 +97,8 @@ func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
 	if !okMin || !okMax {
 		return nil, false
 	}
-	lowest, highest := cmp.Or(p.config.MinTLS, ir.TLS12), cmp.Or(p.config.MaxTLS, ir.TLS13)
+	allowed := p.env.Store.Settings.TLS.Get(p.reader)
+	lowest, highest := cmp.Or(allowed.Min, ir.TLS12), cmp.Or(allowed.Max, ir.TLS13)
 	from, to := max(low, lowest), min(cmp.Or(high, highest), highest)
 	if from > to {
 		p.errorf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The minimum TLS version %s is above the maximum %s.", versionName(from), versionName(to))

@@ -33,7 +33,7 @@ func toService(name string, port int32) *networkingv1.IngressBackend {
 
 func TestConfiguredClasses(t *testing.T) {
 	c := config.Default()
-	c.IngressClassNames = []string{"blue", "green"}
+	c.Objects.IngressClassNames = []string{"blue", "green"}
 	for class, ours := range map[string]bool{"blue": true, "green": true, "contour": false, "": false} {
 		ing := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{IngressClassName: &class, DefaultBackend: toService("web", 80)}}
 		got := root(ing, c)
@@ -57,7 +57,7 @@ func TestConfigurationNarrowsTLSVersions(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := config.Default()
-			c.MinTLS, c.MaxTLS = row.lowest, row.highest
+			c.TLS.Min, c.TLS.Max = row.lowest, row.highest
 			ing := &networkingv1.Ingress{
 				ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{row.annotation: row.value}},
 				Spec:       networkingv1.IngressSpec{TLS: []networkingv1.IngressTLS{{Hosts: []string{"a.example.com"}, SecretName: "gone"}}},

@@ -20,7 +20,6 @@ import (
 	"contour.example/contour/internal/compile/class"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -41,12 +40,11 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	if !ok {
 		return contrib.Root{}
 	}
-	c := env.Store.Config(r)
-	if !class.Matches(ing.Annotations, className(ing), c.IngressClassNames) {
+	if !class.Matches(ing.Annotations, className(ing), env.Store.Settings.Objects.Get(r).IngressClassNames) {
 		return contrib.Root{}
 	}
 	b := builder{
-		reader: r, env: env, config: c, ingress: ing,
+		reader: r, env: env, ingress: ing,
 		key:    kobj.Key{Kind: kobj.Ingress, Name: name},
 		byName: map[string]*host{},
 	}
@@ -64,7 +62,6 @@ func className(ing *networkingv1.Ingress) string {
 type builder struct {
 	reader  *memo.Reader
 	env     Env
-	config  config.Config
 	ingress *networkingv1.Ingress
 	key     kobj.Key
 

@@ -113,8 +113,9 @@ func (b *builder) serve(field string, entry *networkingv1.IngressTLS) *ir.TLS {
 // versions is the range of TLS versions: the part of the configured range that the annotations allow,
 // written as the default where they change nothing. It reports whether any version is left.
 func (b *builder) versions() (lowest, highest ir.TLSVersion, ok bool) {
-	lowest = max(b.settings.minTLS, b.config.MinTLS)
-	highest = b.config.MaxTLS
+	allowed := b.env.Store.Settings.TLS.Get(b.reader)
+	lowest = max(b.settings.minTLS, allowed.Min)
+	highest = allowed.Max
 	if b.settings.maxTLS != ir.TLSDefault && (highest == ir.TLSDefault || b.settings.maxTLS < highest) {
 		highest = b.settings.maxTLS
 	}
@@ -122,10 +123,10 @@ func (b *builder) versions() (lowest, highest ir.TLSVersion, ok bool) {
 		b.fail(report.TLSConfigNotValid, annotations, "The annotations and the configuration leave no TLS version; the hosts are not served over TLS.")
 		return 0, 0, false
 	}
-	if lowest == b.config.MinTLS {
+	if lowest == allowed.Min {
 		lowest = ir.TLSDefault
 	}
-	if highest == b.config.MaxTLS {
+	if highest == allowed.Max {
 		highest = ir.TLSDefault
 	}
 	return lowest, highest, true

@@ -20,7 +20,7 @@ func downstreamTLS(e *encoder, t ir.TLS, cfg config.Config, alpn ...string) *cor
 // tlsParameters is the versions and cipher suites of t; nil if they are what Envoy takes by itself on this side of it,
 // which a test with a real Envoy holds it to: Envoy looks at all filter chains whenever one is added.
 func tlsParameters(e *encoder, t ir.TLS, cfg config.Config) *tlsv3.TlsParameters {
-	lowest, highest := tlsVersion(e, t.Min, cfg.MinTLS), tlsVersion(e, t.Max, cfg.MaxTLS)
+	lowest, highest := tlsVersion(e, t.Min, cfg.TLS.Min), tlsVersion(e, t.Max, cfg.TLS.Max)
 	if lowest == tlsv3.TlsParameters_TLSv1_2 && highest == tlsv3.TlsParameters_TLSv1_3 {
 		return nil
 	}

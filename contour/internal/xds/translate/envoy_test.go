@@ -134,12 +134,12 @@ type envoy struct {
 // local is a configuration on free ports of the loopback.
 func local(t *testing.T) config.Config {
 	cfg := config.Default()
-	for _, a := range []*config.Address{&cfg.HTTP, &cfg.HTTPS, &cfg.Stats} {
+	for _, a := range []*config.Address{&cfg.Listeners.HTTP, &cfg.Listeners.HTTPS, &cfg.Listeners.Stats} {
 		a.Host, a.Port = "127.0.0.1", freePort(t)
 	}
-	cfg.AccessLogFormat = "json"
-	cfg.HTTPAccessLog = filepath.Join(t.TempDir(), "http.log")
-	cfg.HTTPSAccessLog = filepath.Join(t.TempDir(), "https.log")
+	cfg.AccessLog.Format = "json"
+	cfg.AccessLog.HTTP = filepath.Join(t.TempDir(), "http.log")
+	cfg.AccessLog.HTTPS = filepath.Join(t.TempDir(), "https.log")
 	return cfg
 }
 
@@ -187,7 +187,7 @@ func (e *envoy) await(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for status := "no answer"; ; {
-		if resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/ready", e.cfg.Stats.Port)); err == nil {
+		if resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/ready", e.cfg.Listeners.Stats.Port)); err == nil {
 			status = resp.Status
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -298,9 +298,9 @@ func (e *envoy) ask(t *testing.T, url, authority string, h2 bool) (*http.Respons
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := e.cfg.HTTP.Port
+	port := e.cfg.Listeners.HTTP.Port
 	if req.URL.Scheme == "https" {
-		port = e.cfg.HTTPS.Port
+		port = e.cfg.Listeners.HTTPS.Port
 	}
 	if authority != "" {
 		req.Host = authority
@@ -446,7 +446,7 @@ func (e *envoy) checkStats(t *testing.T) {
 		"/ready": 200, "/stats?filter=cluster": 200, "/stats/prometheus": 200, "/stats/recentlookups": 404,
 		"/": 404, "/quitquitquit": 404, "/config_dump": 404, "/stats/../config_dump": 404, "/ready/": 404, "/stats%2f..%2fconfig_dump": 404,
 	} {
-		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", e.cfg.Stats.Port, path))
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", e.cfg.Listeners.Stats.Port, path))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -462,7 +462,7 @@ func (e *envoy) checkLog(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		f, err := os.Open(e.cfg.HTTPAccessLog)
+		f, err := os.Open(e.cfg.AccessLog.HTTP)
 		if err == nil {
 			line, err := bufio.NewReader(f).ReadBytes('\n')
 			f.Close()

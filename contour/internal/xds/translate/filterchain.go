@@ -51,7 +51,7 @@ func serverName(hostname string) *listenerv3.FilterChainMatch {
 
 func httpsManager(k ir.HostKey, cfg config.Config) httpChain {
 	return httpChain{
-		listener: k.Listener, routes: routeTable(k), log: cfg.HTTPSAccessLog, logFormat: cfg.AccessLogFormat,
+		listener: k.Listener, routes: routeTable(k), log: cfg.AccessLog.HTTPS, logFormat: cfg.AccessLog.Format,
 		checkSNI: strings.HasPrefix(k.Hostname, "*."),
 	}
 }

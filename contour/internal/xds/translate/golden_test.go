@@ -88,7 +88,7 @@ func chainsOf(cfg config.Config, hosts ...*ir.VirtualHost) *table.Resource {
 // loggingJSON is the configuration that differs from the default in what listeners show of it.
 func loggingJSON() config.Config {
 	cfg := config.Default()
-	cfg.AccessLogFormat, cfg.UseProxyProtocol, cfg.HTTPSAccessLog, cfg.MinTLS = "json", true, "", ir.TLS13
+	cfg.AccessLog.Format, cfg.Listeners.UseProxyProtocol, cfg.AccessLog.HTTPS, cfg.TLS.Min = "json", true, "", ir.TLS13
 	return cfg
 }
 

@@ -17,9 +17,9 @@ const filterChainsField = 3
 // httpListener takes plain requests of all hosts.
 func httpListener(cfg config.Config) *table.Resource {
 	e := &encoder{}
-	l := listener(string(ir.HTTP), cfg.HTTP)
+	l := listener(string(ir.HTTP), cfg.Listeners.HTTP)
 	l.ListenerFilters = proxyProtocol(e, cfg)
-	manager := httpChain{listener: ir.HTTP, log: cfg.HTTPAccessLog, logFormat: cfg.AccessLogFormat}
+	manager := httpChain{listener: ir.HTTP, log: cfg.AccessLog.HTTP, logFormat: cfg.AccessLog.Format}
 	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{manager.filter(e)}}}
 	return listenerResource(e, l, table.Ref{Type: table.Scope, Name: shard{}.name()})
 }
@@ -30,7 +30,7 @@ func httpsListener(cfg config.Config, chains []table.Part) *table.Resource {
 		return nil
 	}
 	e := &encoder{}
-	l := listener(string(ir.HTTPS), cfg.HTTPS)
+	l := listener(string(ir.HTTPS), cfg.Listeners.HTTPS)
 	l.ListenerFilters = append(
 		proxyProtocol(e, cfg),
 		listenerFilter(e, "envoy.filters.listener.tls_inspector", &tlsinspectorv3.TlsInspector{}),
@@ -66,7 +66,7 @@ func socket(at config.Address) *corev3.Address {
 
 // proxyProtocol reads the client's address from the PROXY protocol, if a load balancer in front speaks it.
 func proxyProtocol(e *encoder, cfg config.Config) []*listenerv3.ListenerFilter {
-	if !cfg.UseProxyProtocol {
+	if !cfg.Listeners.UseProxyProtocol {
 		return nil
 	}
 	return []*listenerv3.ListenerFilter{

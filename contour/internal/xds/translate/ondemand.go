@@ -38,7 +38,7 @@ func sharesChain(v *ir.VirtualHost) bool {
 // sharedChain takes the TLS connections that no other filter chain is for.
 func sharedChain(cfg config.Config) table.Part {
 	e := &encoder{}
-	manager := httpChain{listener: ir.HTTPS, byServerName: true, log: cfg.HTTPSAccessLog, logFormat: cfg.AccessLogFormat}
+	manager := httpChain{listener: ir.HTTPS, byServerName: true, log: cfg.AccessLog.HTTPS, logFormat: cfg.AccessLog.Format}
 	chain := &listenerv3.FilterChain{
 		Name:                          sharedChainName,
 		FilterChainMatch:              serverName("*"),

@@ -54,7 +54,7 @@ func (g *rig) client(serverName string, edit ...func(*tls.Config)) *http.Client 
 		f(config)
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", g.cfg.HTTPS.Port))
+		return (&net.Dialer{}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", g.cfg.Listeners.HTTPS.Port))
 	}
 	transport := &http.Transport{DialContext: dial, TLSClientConfig: config, ForceAttemptHTTP2: true}
 	g.t.Cleanup(transport.CloseIdleConnections)

@@ -158,7 +158,7 @@ func walk(m protoreflect.Message, visit func(protoreflect.Message)) {
 }
 
 func TestIncrementalEqualsFromScratch(t *testing.T) {
-	for _, limit := range []int{config.Default().RouteTableHosts, 0} {
+	for _, limit := range []int{config.Default().RouteTables.Hosts, 0} {
 		t.Run(fmt.Sprintf("one table for %d hosts", limit), func(t *testing.T) { incrementalEqualsFromScratch(t, limit) })
 	}
 }

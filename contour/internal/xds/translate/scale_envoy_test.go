@@ -98,10 +98,10 @@ func (g *rig) launch(dir string) {
 // loopback is the default configuration on free ports of the loopback, without access logs.
 func loopback(t testing.TB) config.Config {
 	cfg := config.Default()
-	for _, a := range []*config.Address{&cfg.HTTP, &cfg.HTTPS, &cfg.Stats} {
+	for _, a := range []*config.Address{&cfg.Listeners.HTTP, &cfg.Listeners.HTTPS, &cfg.Listeners.Stats} {
 		a.Host, a.Port = "127.0.0.1", freePort(t)
 	}
-	cfg.HTTPAccessLog, cfg.HTTPSAccessLog = "/dev/null", "/dev/null"
+	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "/dev/null", "/dev/null"
 	return cfg
 }
 
@@ -207,7 +207,7 @@ func measureClusters(b *testing.B, n int, stats string) {
 // request sends one request to each of n hosts.
 func (g *rig) request(n int) {
 	g.t.Helper()
-	at := fmt.Sprintf("127.0.0.1:%d", g.cfg.HTTP.Port)
+	at := fmt.Sprintf("127.0.0.1:%d", g.cfg.Listeners.HTTP.Port)
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", at)
 	}}}
@@ -328,7 +328,7 @@ func (g *rig) handshakes(n int) {
 	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
 	for i := range n {
 		dialer.Config.ServerName = hostname(i)
-		conn, err := dialer.DialContext(g.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", g.cfg.HTTPS.Port))
+		conn, err := dialer.DialContext(g.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", g.cfg.Listeners.HTTPS.Port))
 		if err != nil {
 			g.t.Fatalf("%s: %v", hostname(i), err)
 		}

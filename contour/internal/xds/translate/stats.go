@@ -16,7 +16,7 @@ import (
 // out of the limit of connections: an Envoy that is full must not look dead, or its neighbours get its clients too.
 func statsListener(cfg config.Config) *table.Resource {
 	e := &encoder{}
-	l := listener(statsName, cfg.Stats)
+	l := listener(statsName, cfg.Listeners.Stats)
 	l.IgnoreGlobalConnLimit = true
 	manager := &hcmv3.HttpConnectionManager{
 		StatPrefix: "stats",

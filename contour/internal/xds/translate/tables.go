@@ -32,7 +32,8 @@ type Sources struct {
 	// Hosts has every host of every fleet; nil is a host without a virtual host.
 	Hosts   *memo.Table[ir.HostKey, *ir.VirtualHost]
 	Secrets Secrets
-	Config  func(*memo.Reader) config.Config
+	// Config is the groups of the configuration that listeners are made of; the others may be empty.
+	Config func(*memo.Reader) config.Config
 	// Limits is the circuit breakers of a Service.
 	Limits func(r *memo.Reader, service kobj.Name) ir.CircuitBreakers
 	// Slices is the EndpointSlices of a Service, in any order.

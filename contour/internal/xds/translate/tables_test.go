@@ -36,7 +36,7 @@ type world struct {
 type pair struct{ chain, key string }
 
 func newWorld(edit ...func(*Sources)) *world {
-	w := &world{limit: config.Default().RouteTableHosts}
+	w := &world{limit: config.Default().RouteTables.Hosts}
 	w.engine = memo.New(func(f memo.Fault) { w.faults = append(w.faults, f) })
 	w.hosts = memo.NewInput[ir.HostKey](w.engine, "hosts", func(a, b *ir.VirtualHost) bool { return reflect.DeepEqual(a, b) })
 	w.secrets = memo.NewInput[kobj.Name](w.engine, "secrets", func(a, b pair) bool { return a == b })
@@ -257,7 +257,7 @@ func TestConfigurationReachesWhatItIsAbout(t *testing.T) {
 	w.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
 	w.run()
 	cfg := config.Default()
-	cfg.HTTP.Port++
+	cfg.Listeners.HTTP.Port++
 	w.config.Set("", cfg)
 	if _, changed := w.run(); !slices.Equal(changed, []string{"set LDS ingress_http"}) {
 		t.Errorf("HTTP port: %q, want the listener alone", changed)

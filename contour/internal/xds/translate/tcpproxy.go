@@ -19,7 +19,7 @@ func tcpFilter(e *encoder, t ir.TCPProxy, cfg config.Config) *listenerv3.Filter 
 	proxy := &tcpproxyv3.TcpProxy{
 		StatPrefix:  string(ir.HTTPS),
 		IdleTimeout: durationpb.New(tcpIdle),
-		AccessLog:   accessLog(e, cfg.HTTPSAccessLog, cfg.AccessLogFormat),
+		AccessLog:   accessLog(e, cfg.AccessLog.HTTPS, cfg.AccessLog.Format),
 	}
 	setTCPClusters(proxy, t.Backends)
 	return &listenerv3.Filter{

@@ -1,0 +1,77 @@
+package store
+
+import (
+	"reflect"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/memo"
+)
+
+// Settings is the configuration, each group as an input of its own: what reads a group is derived again when that
+// group changes.
+type Settings struct {
+	Objects   *Setting[config.Objects]
+	Status    *Setting[config.Status]
+	Listeners *Setting[config.Listeners]
+	TLS       *Setting[config.TLS]
+	AccessLog *Setting[config.AccessLog]
+	Cluster   *Setting[config.Cluster]
+
+	downstream *memo.Table[struct{}, config.Config]
+	whole      config.Config
+}
+
+// Setting is one group of the configuration.
+type Setting[T any] struct {
+	input *memo.Input[struct{}, T]
+}
+
+// Get is the present value, recorded as read.
+func (s *Setting[T]) Get(r *memo.Reader) T {
+	v, _ := s.input.Get(r, struct{}{})
+	return v
+}
+
+func newSettings(e *memo.Engine) *Settings {
+	s := &Settings{
+		Objects:   newSetting[config.Objects](e, "objects"),
+		Status:    newSetting[config.Status](e, "status"),
+		Listeners: newSetting[config.Listeners](e, "listeners"),
+		TLS:       newSetting[config.TLS](e, "tls"),
+		AccessLog: newSetting[config.AccessLog](e, "accesslog"),
+		Cluster:   newSetting[config.Cluster](e, "cluster"),
+	}
+	s.downstream = memo.NewTable(e, memo.Options[struct{}, config.Config]{
+		Name: "store/downstream", Equal: deepEqual[config.Config],
+		Derive: func(r *memo.Reader, _ struct{}) config.Config {
+			return config.Config{Listeners: s.Listeners.Get(r), TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r)}
+		},
+	})
+	return s
+}
+
+func newSetting[T any](e *memo.Engine, group string) *Setting[T] {
+	return &Setting[T]{memo.NewInput[struct{}](e, "store/config/"+group, deepEqual[T])}
+}
+
+func deepEqual[T any](a, b T) bool { return reflect.DeepEqual(a, b) }
+
+// Downstream is the groups that listeners and filter chains are made of, as one value, so that each of many filter
+// chains reads one; the other groups are empty.
+func (s *Settings) Downstream(r *memo.Reader) config.Config { return s.downstream.Get(r, struct{}{}) }
+
+// Configure replaces the configuration.
+func (s *Store) Configure(c config.Config) {
+	set(s.Settings.Objects, c.Objects)
+	set(s.Settings.Status, c.Status)
+	set(s.Settings.Listeners, c.Listeners)
+	set(s.Settings.TLS, c.TLS)
+	set(s.Settings.AccessLog, c.AccessLog)
+	set(s.Settings.Cluster, c.Cluster)
+	s.Settings.whole = c
+}
+
+func set[T any](s *Setting[T], v T) { s.input.Set(struct{}{}, v) }
+
+// Configured is the present configuration, for whoever stands outside the derivations.
+func (s *Store) Configured() config.Config { return s.Settings.whole }
