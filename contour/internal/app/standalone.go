@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,7 +19,9 @@ import (
 	"github.com/spf13/pflag"
 
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/proxy"
 	"contour.example/contour/internal/source/dir"
 	"contour.example/contour/internal/store"
@@ -113,8 +116,12 @@ func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags,
 	defer os.RemoveAll(private) //nolint:errcheck // nothing can be done about it
 	a := &standalone{
 		core: newCore(f.config(), quietLogger(s.Err, logging)), flags: f,
-		manifests: manifests, binary: binary, private: private, board: newBoard(), streams: s, verbose: logging.debug,
+		manifests: manifests, binary: binary, private: private, streams: s, verbose: logging.debug,
 	}
+	a.console = console.New(console.Options{
+		Out: s.Out, Directory: manifests, Acknowledged: a.acknowledged,
+		HTTP: f.http.printed("http"), HTTPS: f.https.printed("https"), Stats: socket{"127.0.0.1", f.stats}.printed("stats"),
+	})
 	return a.run(ctx)
 }
 
@@ -125,7 +132,7 @@ type standalone struct {
 	manifests string // directory
 	binary    string // of Envoy
 	private   string // directory
-	board     *board
+	console   *console.Console
 	streams   Streams
 	verbose   bool
 	proxy     *proxy.Proxy
@@ -147,9 +154,11 @@ func (a *standalone) run(ctx context.Context) error {
 	return all(ctx,
 		a.envoy,
 		func(ctx context.Context) error { return a.source(ctx, batches) },
-		func(ctx context.Context) error { return a.core.run(ctx, batches, a.result) },
+		func(ctx context.Context) error {
+			return a.core.run(ctx, batches, func(r pipeline.Result) { a.console.SetResult(r, a.table.Seq(), a.table.Rejections()) })
+		},
 		func(ctx context.Context) error { return a.xds(ctx, xds) },
-		newConsole(console{out: a.streams.Out, board: a.board, flags: a.flags, manifests: a.manifests, acknowledged: a.acknowledged}).run,
+		a.console.Run,
 		admin,
 	)
 }
@@ -237,7 +246,7 @@ func (a *standalone) envoy(ctx context.Context) error {
 // source hands what the directory holds to the pipeline, and what is wrong in it to the console.
 func (a *standalone) source(ctx context.Context, batches chan<- []store.Change) error {
 	return dir.Watch(ctx, a.manifests, a.log, func(b dir.Batch) {
-		a.board.files(b)
+		a.console.SetFiles(b)
 		select {
 		case batches <- b.Changes:
 		case <-ctx.Done():
@@ -306,6 +315,11 @@ func (s socket) free(ctx context.Context, flag string) error {
 		return fmt.Errorf("--%s-port: %w", flag, err)
 	}
 	return l.Close()
+}
+
+// printed is the listener as the console prints it.
+func (s socket) printed(flag string) console.Listener {
+	return console.Listener{Address: netip.AddrPortFrom(netip.MustParseAddr(s.host), s.port), InUse: s.inUse(flag).Error()}
 }
 
 func (s socket) inUse(flag string) error {
