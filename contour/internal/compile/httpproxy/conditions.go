@@ -6,20 +6,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
-	"contour.example/contour/internal/compile/regex"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
 
-const (
-	// maxMatches bounds the conditions on headers, and those on query parameters, of one route.
-	maxMatches = 64
-	// maxPath bounds the length of a path condition in bytes, after inclusion.
-	maxPath = 16 << 10
-)
+// maxMatches bounds the conditions on headers, and those on query parameters, of one route.
+const maxMatches = 64
 
 // conditions is what a request has to meet. A path with the Value "" asks for nothing.
 type conditions struct {
@@ -89,7 +84,7 @@ func (p *proxy) pathCondition(own *conditions, list []contourv1.MatchCondition, 
 	for i := range list {
 		for _, c := range pathsOf(&list[i]) {
 			field := at.at(i).dot(c.field)
-			problem := c.problem()
+			problem := validate.PathMatch(ir.PathMatch{Kind: c.kind, Value: c.value})
 			switch {
 			case t == report.TypeInclude && c.kind != ir.PathPrefix:
 				problem = "is not possible on an inclusion, only prefix"
@@ -128,19 +123,6 @@ func pathsOf(c *contourv1.MatchCondition) []writtenPath {
 	return out
 }
 
-// problem says why the path cannot be used, "" if it can.
-func (w writtenPath) problem() string {
-	switch {
-	case w.value[0] != '/':
-		return "does not start with /"
-	case !isText(w.value):
-		return "has control characters"
-	case w.kind == ir.PathRegex:
-		return regex.Problem(w.value)
-	}
-	return ""
-}
-
 // join puts the conditions of a list below those of the inclusions above it.
 func (p *proxy) join(above, own conditions, at path, t report.Type) (conditions, bool) {
 	c := conditions{
@@ -156,11 +138,9 @@ func (p *proxy) join(above, own conditions, at path, t report.Type) (conditions,
 }
 
 func (p *proxy) checkPath(m ir.PathMatch, at path, t report.Type) bool {
-	problem := ""
-	if len(m.Value) > maxPath {
-		problem = fmt.Sprintf("is longer than %d bytes", maxPath)
-	} else if m.Kind == ir.PathRegex {
-		problem = regex.Problem(m.Value)
+	problem := validate.PathLength(m.Value)
+	if problem == "" && m.Kind == ir.PathRegex {
+		problem = validate.Regex(m.Value)
 	}
 	if problem == "" {
 		return true
@@ -232,9 +212,4 @@ func compareBools(a, b bool) int {
 		return 1
 	}
 	return -1
-}
-
-// isText reports whether s is UTF-8 without control characters.
-func isText(s string) bool {
-	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

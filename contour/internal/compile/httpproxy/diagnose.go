@@ -38,15 +38,5 @@ func (p *proxy) diagnose(s report.Severity, f fault, at path, message string) {
 	})
 }
 
-// quoted is a value of the user for a message: in quotes and not longer than 64 characters.
-func quoted(s string) string {
-	const most = 64
-	n := 0
-	for i := range s {
-		if n == most {
-			return strconv.Quote(s[:i] + "…")
-		}
-		n++
-	}
-	return strconv.Quote(s)
-}
+// quoted is a value of the user for a message.
+func quoted(s string) string { return report.Quote(s) }

@@ -6,13 +6,8 @@ import (
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
-)
-
-const (
-	// maxHeaders and maxHeaderValue are what Envoy accepts in one list of changes, and in one value in bytes.
-	maxHeaders     = 1000
-	maxHeaderValue = 16384
 )
 
 // headerPolicy is a list of changes to headers and what is needed to read it.
@@ -37,9 +32,10 @@ func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 		at := h.at.dot("set").at(i)
 		name := textproto.CanonicalMIMEHeaderKey(v.Name)
 		value := h.known.expand(v.Value)
+		problem := validate.HeaderValue(v.Value, value)
 		switch {
-		case v.Value == "" || !isText(v.Value) || len(value) > maxHeaderValue:
-			b.reject(h.fault, at.dot("value"), "The value %s of header %s is empty, too long or has control characters.", quoted(v.Value), quoted(v.Name))
+		case problem != "":
+			b.reject(h.fault, at.dot("value"), "The value %s of header %s %s.", quoted(v.Value), quoted(v.Name), problem)
 		case name == "Host":
 			host = b.hostRewrite(h, v.Value, at)
 		default:
@@ -54,8 +50,8 @@ func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 
 // checkNames rejects names that are no names of headers, occur twice or cannot be changed.
 func (b *builder) checkNames(h headerPolicy) {
-	if n := max(len(h.spec.Set), len(h.spec.Remove)); n > maxHeaders {
-		b.reject(h.fault, h.at, "There are %d changes to headers, more than %d.", n, maxHeaders)
+	if n := max(len(h.spec.Set), len(h.spec.Remove)); n > validate.MaxHeaderEdits {
+		b.reject(h.fault, h.at, "There are %d changes to headers, more than %d.", n, validate.MaxHeaderEdits)
 		return
 	}
 	set := make(map[string]bool, len(h.spec.Set))
@@ -73,10 +69,10 @@ func (b *builder) checkNames(h headerPolicy) {
 }
 
 func (b *builder) checkName(h headerPolicy, name string, seen map[string]bool, at path) {
-	lower := strings.ToLower(name)
+	lower, problem := strings.ToLower(name), validate.HeaderName(name)
 	switch {
-	case !isHeaderName(name):
-		b.reject(h.fault, at, "%s is not the name of a header.", quoted(name))
+	case problem != "":
+		b.reject(h.fault, at, "%s %s.", quoted(name), problem)
 	case seen[lower]:
 		b.reject(h.fault, at, "The header %s occurs twice.", quoted(name))
 	}
@@ -89,32 +85,14 @@ func (b *builder) hostRewrite(h headerPolicy, value string, at path) *ir.HostRew
 		b.reject(h.fault, at, "The header Host cannot be set on responses.")
 		return nil
 	}
-	if name, ok := requestHeader(value); ok && !h.literalHost {
+	if name, ok := validate.RequestHeader(value); ok && !h.literalHost {
 		return &ir.HostRewrite{Header: name}
 	}
-	if !isAuthority(value) {
-		b.reject(h.fault, at.dot("value"), "%s is not a host name.", quoted(value))
+	if problem := validate.Authority(value); problem != "" {
+		b.reject(h.fault, at.dot("value"), "%s %s.", quoted(value), problem)
 		return nil
 	}
 	return &ir.HostRewrite{Literal: value}
-}
-
-// requestHeader is the name of the header whose value the whole of value stands for, as in %REQ(name)%.
-func requestHeader(value string) (string, bool) {
-	name, ok := strings.CutPrefix(value, "%REQ(")
-	if !ok {
-		return "", false
-	}
-	name, ok = strings.CutSuffix(name, ")%")
-	return name, ok && isHeaderName(name)
-}
-
-// isAuthority reports whether s has only characters of a host name or address, with or without a port.
-func isAuthority(s string) bool {
-	return s != "" && len(s) <= 512 && !strings.ContainsFunc(s, func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		return !letter && !strings.ContainsRune("-._:[]", r)
-	})
 }
 
 // variables is what the variables of ours stand for.
@@ -124,80 +102,18 @@ type variables struct {
 	port      int
 }
 
-// expand puts in the variables of ours, leaves those of Envoy and doubles every other percent sign.
-func (v variables) expand(value string) string {
-	var b strings.Builder
-	for {
-		before, after, found := strings.Cut(value, "%")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		name, rest, closed := strings.Cut(after, "%")
-		text, known := v.value(name)
-		if !closed || !known {
-			b.WriteString("%%")
-			value = after
-			continue
-		}
-		b.WriteString(text)
-		value = rest
-	}
-}
+// expand is the format for a value: with the variables of ours put in, and those of Envoy left.
+func (v variables) expand(value string) string { return validate.Expand(value, v.value) }
 
-// value is the text that a variable is replaced by, and whether it is one.
+// value is the format for a variable of ours, and whether it is one.
 func (v variables) value(name string) (string, bool) {
 	switch name {
 	case "CONTOUR_NAMESPACE":
-		return v.namespace, true
+		return validate.Escape(v.namespace), true
 	case "CONTOUR_SERVICE_NAME":
-		return v.service, v.service != ""
+		return validate.Escape(v.service), v.service != ""
 	case "CONTOUR_SERVICE_PORT":
 		return strconv.Itoa(v.port), v.service != ""
 	}
-	return "%" + name + "%", isEnvoyVariable(name)
+	return "", false
 }
-
-// isEnvoyVariable reports whether Envoy may fill in the variable.
-func isEnvoyVariable(name string) bool {
-	switch name {
-	case "DOWNSTREAM_REMOTE_ADDRESS", "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
-		"DOWNSTREAM_LOCAL_ADDRESS", "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", "DOWNSTREAM_LOCAL_PORT",
-		"DOWNSTREAM_LOCAL_URI_SAN", "DOWNSTREAM_PEER_URI_SAN",
-		"DOWNSTREAM_LOCAL_SUBJECT", "DOWNSTREAM_PEER_SUBJECT", "DOWNSTREAM_PEER_ISSUER",
-		"DOWNSTREAM_TLS_SESSION_ID", "DOWNSTREAM_TLS_CIPHER", "DOWNSTREAM_TLS_VERSION",
-		"DOWNSTREAM_PEER_FINGERPRINT_256", "DOWNSTREAM_PEER_FINGERPRINT_1", "DOWNSTREAM_PEER_SERIAL",
-		"DOWNSTREAM_PEER_CERT", "DOWNSTREAM_PEER_CERT_V_START", "DOWNSTREAM_PEER_CERT_V_END",
-		"HOSTNAME", "PROTOCOL", "UPSTREAM_REMOTE_ADDRESS", "RESPONSE_FLAGS", "RESPONSE_CODE_DETAILS",
-		"TLS_JA3_FINGERPRINT", "TLS_JA4_FINGERPRINT":
-		return true
-	}
-	return isRequestVariable(name)
-}
-
-// isRequestVariable reports whether it is REQ(header), REQ(header?other) or REQ(header):length.
-func isRequestVariable(name string) bool {
-	inner, ok := strings.CutPrefix(name, "REQ(")
-	if !ok {
-		return false
-	}
-	inner, length, ok := strings.Cut(inner, ")")
-	if !ok || !isLength(length) {
-		return false
-	}
-	first, second, both := strings.Cut(inner, "?")
-	return isMatchName(first) && (!both || isMatchName(second))
-}
-
-// isLength reports whether s is empty or a colon and a number.
-func isLength(s string) bool {
-	digits, ok := strings.CutPrefix(s, ":")
-	if !ok {
-		return s == ""
-	}
-	_, err := strconv.ParseUint(digits, 10, 16)
-	return err == nil
-}
-
-// isMatchName reports whether s is the name of a header or of a pseudo-header such as :authority.
-func isMatchName(s string) bool { return isHeaderName(strings.TrimPrefix(s, ":")) }

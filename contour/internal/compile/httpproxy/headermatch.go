@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
-	"contour.example/contour/internal/compile/regex"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -12,8 +12,8 @@ import (
 // headerCondition reads a condition on a header. Each operator that is given has to hold.
 func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchCondition, at path) bool {
 	f := fault{report.TypeRoute, report.HeaderMatchConditionsNotValid}
-	if !isMatchName(h.Name) {
-		p.errorf(f, at.dot("name"), "%s is not the name of a header.", quoted(h.Name))
+	if problem := validate.HeaderMatchName(h.Name); problem != "" {
+		p.errorf(f, at.dot("name"), "%s %s.", quoted(h.Name), problem)
 		return false
 	}
 	operators := headerOperators(h)
@@ -23,7 +23,7 @@ func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchConditi
 	}
 	ok := true
 	for _, o := range operators {
-		if problem := valueProblem(o.match.Kind, o.match.Value); problem != "" {
+		if problem := validate.MatchValue(o.match.Kind, o.match.Value); problem != "" {
 			p.errorf(f, at.dot(o.field), "The value %s %s.", quoted(o.match.Value), problem)
 			ok = false
 			continue
@@ -65,17 +65,6 @@ func headerOperators(h *contourv1.HeaderMatchCondition) []headerOperator {
 	return given
 }
 
-// valueProblem says why a value cannot be compared with, "" if it can.
-func valueProblem(k ir.StringKind, value string) string {
-	switch {
-	case !isText(value):
-		return "has control characters"
-	case k == ir.StringRegex:
-		return regex.Problem(value)
-	}
-	return ""
-}
-
 // checkHeaders finds conditions on headers that no request can meet together.
 func (p *proxy) checkHeaders(matches []ir.HeaderMatch, at path) bool {
 	f := fault{report.TypeRoute, report.HeaderMatchConditionsNotValid}
@@ -103,15 +92,4 @@ func contradict(a, b ir.HeaderMatch) bool {
 		return true
 	}
 	return a.Kind != ir.StringRegex && a.Invert != b.Invert && a.Value == b.Value
-}
-
-// maxName bounds the names of headers and query parameters in bytes, as Envoy does.
-const maxName = 1024
-
-// isHeaderName reports whether s is a token of RFC 9110, as names of headers are.
-func isHeaderName(s string) bool {
-	return s != "" && len(s) <= maxName && !strings.ContainsFunc(s, func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9'
-		return !letter && !strings.ContainsRune("!#$%&'*+-.^_`|~", r)
-	})
 }

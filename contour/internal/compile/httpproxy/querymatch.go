@@ -2,6 +2,7 @@ package httpproxy
 
 import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -9,8 +10,8 @@ import (
 // queryCondition reads a condition on a query parameter, which has exactly one operator.
 func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatchCondition, at path) bool {
 	f := fault{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
-	if q.Name == "" || len(q.Name) > maxName || !isText(q.Name) {
-		p.errorf(f, at.dot("name"), "%s is not the name of a query parameter.", quoted(q.Name))
+	if problem := validate.QueryName(q.Name); problem != "" {
+		p.errorf(f, at.dot("name"), "%s %s.", quoted(q.Name), problem)
 		return false
 	}
 	operators := queryOperators(q)
@@ -19,7 +20,7 @@ func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatch
 		return false
 	}
 	o := operators[0]
-	if problem := valueProblem(o.match.Kind, o.match.Value); problem != "" {
+	if problem := validate.MatchValue(o.match.Kind, o.match.Value); problem != "" {
 		p.errorf(f, at.dot(o.field), "The value %s %s.", quoted(o.match.Value), problem)
 		return false
 	}

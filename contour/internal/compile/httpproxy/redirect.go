@@ -1,9 +1,8 @@
 package httpproxy
 
 import (
-	"strings"
-
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -15,21 +14,24 @@ func (b *builder) redirect(r *contourv1.HTTPRequestRedirectPolicy, m ir.PathMatc
 	if r.StatusCode != nil {
 		out.Code = uint32(*r.StatusCode)
 	}
-	if !isRedirectCode(out.Code) {
-		b.reject(f, at.dot("statusCode"), "The status code %d is not one of 301, 302, 303, 307 and 308.", out.Code)
+	if problem := validate.RedirectCode(out.Code); problem != "" {
+		b.reject(f, at.dot("statusCode"), "The status code %d %s.", out.Code, problem)
 	}
 	if out.Scheme = value(r.Scheme); r.Scheme != nil && out.Scheme != "http" && out.Scheme != "https" {
 		b.reject(f, at.dot("scheme"), "The scheme %s is not one of http and https.", quoted(out.Scheme))
 	}
-	if out.Hostname = strings.ToLower(value(r.Hostname)); r.Hostname != nil && !isDNSName(out.Hostname) {
-		b.reject(f, at.dot("hostname"), "%s is not a DNS name.", quoted(*r.Hostname))
+	if r.Hostname != nil {
+		name, problem := validate.PreciseHostname(*r.Hostname)
+		if problem != "" {
+			b.reject(f, at.dot("hostname"), "%s %s.", quoted(*r.Hostname), problem)
+		}
+		out.Hostname = name
 	}
 	if r.Port != nil {
-		if *r.Port < 1 || *r.Port > 65535 {
-			b.reject(f, at.dot("port"), "The port %d is not between 1 and 65535.", *r.Port)
-		} else {
-			out.Port = uint32(*r.Port)
+		if problem := validate.Port(*r.Port); problem != "" {
+			b.reject(f, at.dot("port"), "The port %d %s.", *r.Port, problem)
 		}
+		out.Port = uint32(*r.Port)
 	}
 	b.redirectPath(r, m, out)
 	return out
@@ -43,13 +45,13 @@ func (b *builder) redirectPath(r *contourv1.HTTPRequestRedirectPolicy, m ir.Path
 		return
 	}
 	if r.Path != nil {
-		if problem := pathTextProblem(*r.Path); problem != "" {
+		if problem := pathText(*r.Path); problem != "" {
 			b.reject(f, at.dot("path"), "The path %s %s.", quoted(*r.Path), problem)
 		}
 		out.Path = *r.Path
 	}
 	if r.Prefix != nil {
-		if problem := pathTextProblem(*r.Prefix); problem != "" {
+		if problem := pathText(*r.Prefix); problem != "" {
 			b.reject(f, at.dot("prefix"), "The prefix %s %s.", quoted(*r.Prefix), problem)
 		}
 		out.Prefix = *r.Prefix
@@ -57,14 +59,6 @@ func (b *builder) redirectPath(r *contourv1.HTTPRequestRedirectPolicy, m ir.Path
 			out.Prefix = replacement(m.Value, *r.Prefix)
 		}
 	}
-}
-
-func isRedirectCode(code uint32) bool {
-	switch code {
-	case 301, 302, 303, 307, 308:
-		return true
-	}
-	return false
 }
 
 // value is what s points to, "" if nothing.

@@ -4,7 +4,7 @@ import (
 	"math"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
-	"contour.example/contour/internal/compile/timeout"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -25,16 +25,16 @@ func (b *builder) retry() *ir.Retry {
 	case spec.NumRetries > 0:
 		out.Count = uint32(spec.NumRetries)
 	}
-	limit, ok := timeout.Parse(spec.PerTryTimeout)
-	if !ok {
-		b.reject(f, at.dot("perTryTimeout"), "%s is not a duration such as 1m30s, or infinity.", quoted(spec.PerTryTimeout))
+	limit, problem := validate.Timeout(spec.PerTryTimeout)
+	if problem != "" {
+		b.reject(f, at.dot("perTryTimeout"), "%s %s.", quoted(spec.PerTryTimeout), problem)
 	}
 	if !limit.Disabled { // without a limit for each attempt, the one for all of them counts
 		out.PerTry = limit
 	}
 	for i, code := range spec.RetriableStatusCodes {
-		if code < 100 || code > 599 {
-			b.reject(f, at.dot("retriableStatusCodes").at(i), "The status code %d is not between 100 and 599.", code)
+		if problem := validate.RetryCode(code); problem != "" {
+			b.reject(f, at.dot("retriableStatusCodes").at(i), "The status code %d %s.", code, problem)
 		}
 		out.StatusCode = append(out.StatusCode, code)
 	}
@@ -48,21 +48,10 @@ func (b *builder) retryOn(names []contourv1.RetryOn, at path) []string {
 	}
 	out := make([]string, 0, len(names))
 	for i, n := range names {
-		if !isRetryOn(n) {
-			b.reject(fault{report.TypeRoute, report.RetryPolicyNotValid}, at.dot("retryOn").at(i),
-				"%s is not a failure that can be retried.", quoted(string(n)))
+		if problem := validate.RetryOn(string(n)); problem != "" {
+			b.reject(fault{report.TypeRoute, report.RetryPolicyNotValid}, at.dot("retryOn").at(i), "%s %s.", quoted(string(n)), problem)
 		}
 		out = append(out, string(n))
 	}
 	return out
-}
-
-func isRetryOn(n contourv1.RetryOn) bool {
-	switch n {
-	case "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited", "retriable-4xx",
-		"refused-stream", "retriable-status-codes", "retriable-headers", "http3-post-connect-failure",
-		"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable":
-		return true
-	}
-	return false
 }

@@ -1,9 +1,11 @@
 package httpproxy
 
 import (
+	"cmp"
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -37,7 +39,7 @@ func (b *builder) rewrite(m ir.PathMatch) *ir.PathRewrite {
 func (b *builder) checkReplacements(entries []contourv1.ReplacePrefix, at path) bool {
 	seen := make(map[string]bool, len(entries))
 	for i, e := range entries {
-		if problem := pathTextProblem(e.Replacement); problem != "" {
+		if problem := pathText(e.Replacement); problem != "" {
 			b.reject(fault{report.TypePrefixReplace, report.ReplacementNotValid}, at.at(i).dot("replacement"),
 				"The replacement %s %s.", quoted(e.Replacement), problem)
 			return false
@@ -55,17 +57,9 @@ func (b *builder) checkReplacements(entries []contourv1.ReplacePrefix, at path) 
 	return true
 }
 
-// pathTextProblem says why a text cannot be put in the place of a path, "" if it can.
-func pathTextProblem(s string) string {
-	switch {
-	case !strings.HasPrefix(s, "/"):
-		return "does not start with /"
-	case len(s) > maxPath:
-		return "is too long"
-	case !isText(s):
-		return "has control characters"
-	}
-	return ""
+// pathText says whether a text can be put in the place of a path.
+func pathText(s string) validate.Problem {
+	return cmp.Or(validate.Path(s), validate.PathLength(s))
 }
 
 // replacement is what to put in the place of the matched prefix so that where the two parts of a path

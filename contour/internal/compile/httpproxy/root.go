@@ -21,6 +21,7 @@ import (
 	"contour.example/contour/internal/compile/class"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -147,32 +148,16 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 // hostname is the host of a root in lower case, if it is one.
 func (p *proxy) hostname() (string, bool) {
 	at := path("spec.virtualhost.fqdn")
-	name := strings.ToLower(p.host.Fqdn)
+	name, problem := validate.Hostname(p.host.Fqdn)
 	switch {
-	case strings.TrimSpace(name) == "":
+	case strings.TrimSpace(p.host.Fqdn) == "":
 		p.errorf(fault{report.TypeVirtualHost, report.FQDNNotSpecified}, at, "The host has no name.")
 		return "", false
-	case !isDNSName(strings.TrimPrefix(name, "*.")):
-		p.errorf(fault{report.TypeVirtualHost, report.HostNotValid}, at,
-			"%s is not a DNS name, of which only the first label may be a single \"*\".", quoted(p.host.Fqdn))
+	case problem != "":
+		p.errorf(fault{report.TypeVirtualHost, report.HostNotValid}, at, "%s %s.", quoted(p.host.Fqdn), problem)
 		return "", false
 	}
 	return name, true
-}
-
-// isDNSName reports whether s is a DNS-1123 subdomain: at most 253 characters, dots between labels.
-func isDNSName(s string) bool {
-	for label := range strings.SplitSeq(s, ".") {
-		if !isLabel(label) {
-			return false
-		}
-	}
-	return len(s) <= 253
-}
-
-func isLabel(s string) bool {
-	inner := strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-")
-	return s != "" && inner == "" && s[0] != '-' && s[len(s)-1] != '-'
 }
 
 func (p *proxy) inRootNamespace() bool {

@@ -2,6 +2,7 @@ package httpproxy
 
 import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -117,8 +118,8 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 func (b *builder) direct(d *contourv1.HTTPDirectResponsePolicy) *ir.Direct {
 	f := fault{report.TypeRoute, report.DirectResponsePolicyNotValid}
 	at := b.at.dot("directResponsePolicy")
-	if d.StatusCode < 200 || d.StatusCode > 599 {
-		b.reject(f, at.dot("statusCode"), "The status code %d is not between 200 and 599.", d.StatusCode)
+	if problem := validate.DirectCode(d.StatusCode); problem != "" {
+		b.reject(f, at.dot("statusCode"), "The status code %d %s.", d.StatusCode, problem)
 		return nil
 	}
 	if len(d.Body) > maxBody {

@@ -1,13 +1,11 @@
 package httpproxy
 
 import (
-	"math"
-	"net/netip"
 	"slices"
-	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
@@ -80,19 +78,10 @@ func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite
 	}
 	cluster, v := b.cluster(spec, at, report.TypeService)
 	if host != nil && speaksTLS(cluster.Protocol) {
-		cluster.SNI = serverName(host.Literal)
+		cluster.SNI = validate.ServerName(host.Literal)
 	}
 	out.Cluster = cluster
 	return out, v
-}
-
-// serverName is the name to ask for in TLS where the Host header is set to that: addresses are no names.
-func serverName(authority string) string {
-	name, _, _ := strings.Cut(authority, ":")
-	if _, err := netip.ParseAddr(name); err == nil || !isDNSName(strings.ToLower(name)) {
-		return ""
-	}
-	return name
 }
 
 // weighed is the services with the weights that are shares: that of a mirror is something else.
@@ -109,32 +98,30 @@ func weighed(services []contourv1.Service) []contourv1.Service {
 // weights is the share of each service; where no weight is given all shares are equal.
 func (p *proxy) weights(services []contourv1.Service, at path) ([]uint32, bool) {
 	f := fault{report.TypeService, report.ServiceWeightInvalid}
-	out := make([]uint32, len(services))
-	sum := int64(0)
+	written := make([]int64, len(services))
 	for i, s := range services {
-		if s.Weight < 0 || s.Weight > math.MaxUint32 {
-			p.errorf(f, at.at(i).dot("weight"), "The weight %d is not between 0 and %d.", s.Weight, uint32(math.MaxUint32))
-			return nil, false
-		}
-		out[i] = uint32(s.Weight)
-		sum += s.Weight
+		written[i] = s.Weight
 	}
-	if sum > math.MaxUint32 {
-		p.errorf(f, at, "The weights add up to %d, more than %d.", sum, uint32(math.MaxUint32))
+	shares, bad, problem := validate.Weights(written)
+	switch {
+	case problem != "" && bad < 0:
+		p.errorf(f, at, "The weights %s.", problem)
 		return nil, false
-	}
-	if sum == 0 {
-		for i := range out {
-			out[i] = 1
+	case problem != "":
+		p.errorf(f, at.at(bad).dot("weight"), "The weight %d %s.", written[bad], problem)
+		return nil, false
+	case !slices.ContainsFunc(shares, func(n uint32) bool { return n > 0 }):
+		for i := range shares {
+			shares[i] = 1
 		}
 	}
-	return out, true
+	return shares, true
 }
 
 // cluster is the port of a Service that is named, and how it is spoken to. A Service that is not there is reported as of type t.
 func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Cluster, verdict) {
-	if spec.Port < 1 || spec.Port > 65535 {
-		p.errorf(fault{report.TypeService, report.ServicePortInvalid}, at.dot("port"), "The port %d is not between 1 and 65535.", spec.Port)
+	if problem := validate.Port(spec.Port); problem != "" {
+		p.errorf(fault{report.TypeService, report.ServicePortInvalid}, at.dot("port"), "The port %d %s.", spec.Port, problem)
 		return ir.Cluster{}, absent
 	}
 	name := kobj.Name{Namespace: p.key.Namespace, Name: spec.Name}
@@ -217,7 +204,7 @@ func (p *proxy) subjectNames(v *contourv1.UpstreamValidation, at path) ([]string
 		p.errorf(f, at.dot("subjectNames").at(0), "The first name %s is not subjectName %s.", quoted(names[0]), quoted(v.SubjectName))
 	default:
 		for i, n := range names {
-			if n == "" || len(n) > longest || !isText(n) {
+			if n == "" || len(n) > longest || !validate.IsText(n) {
 				p.errorf(f, at.dot("subjectNames").at(i), "%s is not the name of a subject.", quoted(n))
 				return nil, false
 			}

@@ -1,7 +1,7 @@
 package httpproxy
 
 import (
-	"contour.example/contour/internal/compile/timeout"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -17,10 +17,9 @@ func (b *builder) timeouts() timeouts {
 		return timeouts{}
 	}
 	read := func(field, text string) ir.Timeout {
-		limit, ok := timeout.Parse(text)
-		if !ok {
-			b.reject(fault{report.TypeRoute, report.TimeoutPolicyNotValid}, b.at.dot("timeoutPolicy").dot(field),
-				"%s is not a duration such as 1m30s, or infinity.", quoted(text))
+		limit, problem := validate.Timeout(text)
+		if problem != "" {
+			b.reject(fault{report.TypeRoute, report.TimeoutPolicyNotValid}, b.at.dot("timeoutPolicy").dot(field), "%s %s.", quoted(text), problem)
 		}
 		return limit
 	}

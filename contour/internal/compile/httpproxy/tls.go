@@ -5,6 +5,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -125,16 +126,11 @@ func (p *proxy) minimum(s string, at path) (ir.TLSVersion, bool) {
 
 // version reads a TLS version. One that is not known is refused: what is served may not be weaker than what was asked.
 func (p *proxy) version(s string, at path) (ir.TLSVersion, bool) {
-	switch s {
-	case "":
-		return ir.TLSDefault, true
-	case "1.2":
-		return ir.TLS12, true
-	case "1.3":
-		return ir.TLS13, true
+	v, problem := validate.TLSVersion(s)
+	if problem != "" {
+		p.errorf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s %s.", quoted(s), problem)
 	}
-	p.errorf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not one of 1.2 and 1.3.", quoted(s))
-	return ir.TLSDefault, false
+	return v, problem == ""
 }
 
 func versionName(v ir.TLSVersion) string {

@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"contour.example/contour/internal/compile/timeout"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -73,7 +73,7 @@ func (b *builder) invalid(name, value, must string) {
 }
 
 func annotationField(name string) string {
-	return fmt.Sprintf("%s[%s]", annotations, cut(name, maxMessage))
+	return fmt.Sprintf("%s[%s]", annotations, report.Shorten(name, maxMessage))
 }
 
 // list is the items of a comma-separated list that are not blank.
@@ -108,8 +108,8 @@ func (b *builder) readResponseTimeout() ir.Timeout {
 
 func (b *builder) readTimeout(name string) ir.Timeout {
 	v := b.value(name)
-	t, ok := timeout.Parse(v)
-	if !ok {
+	t, problem := validate.Timeout(v)
+	if problem != "" {
 		b.invalid(name, v, `is not a duration such as 1m30s, or "infinity"`)
 	}
 	return t
@@ -133,7 +133,7 @@ func (b *builder) readRetryOn() []string {
 	var on, unknown []string
 	for _, c := range list(b.value(retryOn)) {
 		switch {
-		case !retryable(c):
+		case validate.RetryOn(c) != "":
 			unknown = append(unknown, c)
 		case !slices.Contains(on, c):
 			on = append(on, c)
@@ -143,17 +143,6 @@ func (b *builder) readRetryOn() []string {
 		b.invalid(retryOn, strings.Join(unknown, ","), "is nothing that Envoy can retry on")
 	}
 	return on
-}
-
-// retryable reports whether Envoy knows the name as something to retry on.
-func retryable(name string) bool {
-	switch name {
-	case "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited",
-		"retriable-4xx", "refused-stream", "retriable-status-codes", "retriable-headers", "http3-post-connect-failure",
-		"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable":
-		return true
-	}
-	return false
 }
 
 // readRetryCount is the number of retries: none for -1, one for everything else that is not positive.
@@ -176,16 +165,12 @@ func (b *builder) readRetryCount() uint32 {
 }
 
 func (b *builder) readTLSVersion(name string) ir.TLSVersion {
-	switch v := b.value(name); v {
-	case "":
-	case "1.2":
-		return ir.TLS12
-	case "1.3":
-		return ir.TLS13
-	default:
+	v := b.value(name)
+	version, problem := validate.TLSVersion(v)
+	if problem != "" {
 		b.invalid(name, v, "is not 1.2 or 1.3")
 	}
-	return ir.TLSDefault
+	return version
 }
 
 func (b *builder) readNamespace(name string) string {

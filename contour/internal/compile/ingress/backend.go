@@ -4,6 +4,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
@@ -29,7 +30,7 @@ func (b *builder) route(field, path string, be *networkingv1.IngressBackend) ir.
 
 func (b *builder) servicePort(field string, s *networkingv1.IngressServiceBackend) (ref.ServicePort, bool) {
 	name := kobj.Name{Namespace: b.key.Namespace, Name: s.Name}
-	if s.Port.Name == "" && (s.Port.Number < 1 || s.Port.Number > 65535) {
+	if s.Port.Name == "" && validate.Port(s.Port.Number) != "" {
 		b.fail(report.ServicePortInvalid, field+".port", "Port %d is outside 1-65535; the requests are answered with 503.", s.Port.Number)
 		return ref.ServicePort{}, false
 	}

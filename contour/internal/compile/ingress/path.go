@@ -2,12 +2,10 @@ package ingress
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	networkingv1 "k8s.io/api/networking/v1"
 
-	"contour.example/contour/internal/compile/regex"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -56,19 +54,18 @@ func segments(path string) ir.PathMatch {
 }
 
 // unusable says what is wrong with a path, "" if nothing is.
-func unusable(path string, isRegex bool) string {
-	switch {
-	case !strings.HasPrefix(path, "/"):
-		return "does not start with /"
-	case !utf8.ValidString(path), strings.ContainsFunc(path, unicode.IsControl):
-		return "has a character that no path can have"
-	case isRegex:
-		if why := regex.Problem(path); why != "" {
-			return "is a regular expression that " + why
-		}
-		return ""
-	case strings.ContainsAny(path, "?#"):
+func unusable(path string, isRegex bool) validate.Problem {
+	if problem := validate.Path(path); problem != "" {
+		return problem
+	}
+	if !isRegex && strings.ContainsAny(path, "?#") {
 		return "has a ? or #, which is never part of a path"
+	}
+	if !isRegex {
+		return ""
+	}
+	if problem := validate.Regex(path); problem != "" {
+		return "is a regular expression that " + problem
 	}
 	return ""
 }

@@ -2,12 +2,11 @@ package ingress
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -81,21 +80,13 @@ func (b *builder) addCatchAll(h *host) {
 
 // hostname is the valid form of a host: lower case, a DNS name with at most a leading "*." ("*" if empty).
 func (b *builder) hostname(field, name string) (string, bool) {
-	name = strings.ToLower(name)
 	if name == "" || name == anyHost {
 		return anyHost, true
 	}
-	if !validHostname(name) {
-		b.fail(report.HostNotValid, field, "Host %s is not a DNS name, with at most a leading \"*.\".", quote(name))
+	lower, problem := validate.Hostname(name)
+	if problem != "" || validate.IsAddress(name) {
+		b.fail(report.HostNotValid, field, "Host %s is not a DNS name, with at most a leading \"*.\".", quote(strings.ToLower(name)))
 		return "", false
 	}
-	return name, true
-}
-
-func validHostname(name string) bool {
-	if _, err := netip.ParseAddr(name); err == nil {
-		return false
-	}
-	name = strings.TrimPrefix(name, "*.")
-	return len(name) <= validation.DNS1123SubdomainMaxLength && len(validation.IsDNS1123Subdomain(name)) == 0
+	return lower, true
 }

@@ -1,9 +1,4 @@
-// Package regex says whether Envoy can use a regular expression that stands in an object.
-//
-// Users write RE2 and Envoy compiles RE2, but this program has only Go's dialect of it: the
-// package bridges the difference, which is the size of programs, the names of Unicode
-// classes, and that Envoy's characters are bytes. It refuses rather too much than too little, since Envoy would refuse the whole host.
-package regex
+package validate
 
 import (
 	"errors"
@@ -14,23 +9,29 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"contour.example/contour/internal/report"
 )
 
-// maxLength bounds an expression, in bytes.
-const maxLength = 16 << 10
+// Users write RE2 and Envoy compiles RE2, but this program has only Go's dialect of it. The difference is the size of
+// programs, the names of Unicode classes, and that Envoy's characters are bytes. Regex refuses rather too much than too
+// little, since Envoy would reject the whole host.
+
+// maxRegex bounds an expression, in bytes, before it is compiled.
+const maxRegex = 16 << 10
 
 // maxProgram bounds the size of a compiled expression, in instructions as RE2 counts them. RE2's own
 // memory limit allows about twice as many.
 const maxProgram = 40_000
 
-// Problem says why Envoy could not use the expression, as the end of a sentence that begins with it; "" if it can.
-func Problem(expr string) string {
-	if len(expr) > maxLength {
-		return fmt.Sprintf("is longer than %d bytes", maxLength)
+// Regex says whether Envoy can use a regular expression.
+func Regex(expr string) Problem {
+	if len(expr) > maxRegex {
+		return Problem(fmt.Sprintf("is longer than %d bytes", maxRegex))
 	}
 	if _, err := regexp.Compile(expr); err != nil {
 		if e := (*syntax.Error)(nil); errors.As(err, &e) {
-			return fmt.Sprintf("does not compile: %s", e.Code)
+			return Problem(fmt.Sprintf("does not compile: %s", e.Code))
 		}
 		return "does not compile"
 	}
@@ -41,7 +42,7 @@ func Problem(expr string) string {
 		return "does not compile with bytes for characters, as it is in Envoy"
 	}
 	if name, ok := foreignClass(expr); ok {
-		return fmt.Sprintf("uses the character class %q, which Envoy does not know", shortened(name))
+		return Problem(fmt.Sprintf("uses the character class %s, which Envoy does not know", report.Quote(name)))
 	}
 	if tree, err := syntax.Parse(expr, syntax.Perl); err != nil || programSize(tree) > maxProgram {
 		return "compiles to too large a program"
@@ -98,15 +99,6 @@ func foreignClass(expr string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// shortened is a name of a length fit for a message.
-func shortened(name string) string {
-	const most = 64
-	if r := []rune(name); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return name
 }
 
 // className is the name at the start of s, a letter or in braces, without the ^ that negates it.
