@@ -6,48 +6,46 @@ import (
 	"sync"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
 	"contour.example/contour/internal/metrics"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
 )
 
-// core is what serve and standalone share: the pipeline, the table it publishes to, and the xDS server.
+// core is what serve and standalone share: the pipeline, the tables that it publishes to, and the xDS server.
 type core struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
-	table    *table.Table
+	fleets   *fleet.Tables
 	pipeline *pipeline.Pipeline
 	server   *server.Server
 
-	rejected  chan struct{} // a value: the table's rejections have changed
-	published chan struct{} // closed: the first complete configuration is in the table
+	rejected  chan struct{} // a value: the tables' rejections have changed
+	published chan struct{} // closed: the first complete configuration is in the tables
 	once      sync.Once
 }
 
 func newCore(c config.Config, log *slog.Logger) *core {
 	version, revision := buildVersion()
 	k := &core{
-		log: log, metrics: metrics.New(version, revision), table: table.New(),
+		log: log, metrics: metrics.New(version, revision),
 		rejected: make(chan struct{}, 1), published: make(chan struct{}),
 	}
-	k.table.OnRejections(func() {
+	k.fleets = fleet.New(func() {
 		select {
 		case k.rejected <- struct{}{}:
 		default: // the pipeline has not looked since the last change
 		}
 	})
-	k.pipeline = pipeline.New(pipeline.Options{Config: c, Table: k.table, Log: log, Fault: k.metrics.Fault})
+	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
 	k.server = server.New(server.Options{
-		Fleet: func(*corev3.Node) (*table.Table, error) { return k.table, nil }, // there is one fleet
-		Log:   log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
+		Fleet: k.fleets.Get, Log: log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
 	})
 	return k
 }
@@ -57,7 +55,7 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 	started := time.Now()
 	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
 		k.metrics.Batch(r.Took, r.Published, k.pipeline.Stats(), k.pipeline.Store.Len())
-		k.metrics.Rejected(len(k.table.Rejections()))
+		k.metrics.Rejected(len(k.fleets.Rejections()))
 		k.countProxies(r)
 		done(r)
 		k.once.Do(func() {
@@ -101,6 +99,6 @@ func (k *core) debug() debug.Sources {
 				f(debug.View{Store: p.Store, Compile: p.Compile, Status: p.Status, Stats: p.Stats()})
 			})
 		},
-		Table: k.table, Sessions: k.server.Sessions, Acked: k.server.Acked,
+		Fleets: k.fleets, Sessions: k.server.Sessions, Acked: k.server.Acked,
 	}
 }

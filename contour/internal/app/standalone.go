@@ -21,6 +21,7 @@ import (
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/proxy"
 	"contour.example/contour/internal/source/dir"
@@ -155,7 +156,10 @@ func (a *standalone) run(ctx context.Context) error {
 		a.envoy,
 		func(ctx context.Context) error { return a.source(ctx, batches) },
 		func(ctx context.Context) error {
-			return a.core.run(ctx, batches, func(r pipeline.Result) { a.console.SetResult(r, a.table.Seq(), a.table.Rejections()) })
+			return a.core.run(ctx, batches, func(r pipeline.Result) {
+				t := a.fleets.Get(ir.DefaultFleet) // the only Envoy is one of it
+				a.console.SetResult(r, t.Seq(), t.Rejections())
+			})
 		},
 		func(ctx context.Context) error { return a.xds(ctx, xds) },
 		a.console.Run,

@@ -1,6 +1,7 @@
 // Package compile turns objects into the routing model: it asks each API what its
-// root objects contribute to which host, merges the contributions of a host, resolves
-// their conflicts with one winner each, and gathers what is to be said about every object.
+// root objects contribute to which host and which listeners they ask for, merges the
+// contributions of a host, resolves their conflicts with one winner each, and gathers
+// what is to be said about every object. The configuration is a root like any other.
 //
 // All of it is derived: a host is compiled again only when one of its roots contributes
 // something else, and a root only when something that it read has changed. The package
@@ -12,8 +13,6 @@ import (
 	"slices"
 
 	"contour.example/contour/internal/compile/contrib"
-	"contour.example/contour/internal/compile/httpproxy"
-	"contour.example/contour/internal/compile/ingress"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -37,35 +36,45 @@ type Object struct {
 // Compile is the tables from objects to virtual hosts and reports.
 type Compile struct {
 	Ref *ref.Resolver
+	// Listeners has an entry for every listener asked for; nil where it cannot be had.
+	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
 	// VirtualHosts has an entry for every hostname claimed; nil where nothing can be served.
 	VirtualHosts *memo.Table[ir.HostKey, *ir.VirtualHost]
 	// Objects has an entry for every HTTPProxy and Ingress.
 	Objects *memo.Table[kobj.Key, Object]
 
+	apis     map[kobj.Kind]API
+	env      Env
 	store    *store.Store
 	forwards *memo.Table[servicePort, *ir.Forward]
 	roots    *memo.Table[kobj.Key, contrib.Root]
 	hosts    *memo.Table[ir.HostKey, Host]
-	claims   *memo.Index[ir.HostKey, kobj.Key] // by hostname, the listener left empty: the roots that claim it
-	visits   *memo.Index[kobj.Key, kobj.Key]   // by object: the roots that considered it, without itself
-	blames   *memo.Index[kobj.Key, ir.HostKey] // by object: the hosts with something to say about it
+	askers   *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that ask for it
+	claims   *memo.Index[ir.HostKey, kobj.Key]     // by hostname, the name of the listener left empty: the roots that claim it
+	visits   *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that considered it, without itself
+	blames   *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with something to say about it
 }
 
-// New adds the tables to the engine of the store.
-func New(e *memo.Engine, s *store.Store) *Compile {
-	c := &Compile{store: s, Ref: ref.New(e, s)}
+// New adds the tables to the engine of the store. The APIs come beside Ingress and HTTPProxy.
+func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
+	c := &Compile{store: s, Ref: ref.New(e, s), apis: map[kobj.Kind]API{}}
+	c.env = Env{Store: s, Ref: c.Ref}
 	c.addForwards(e)
-	c.addRoots(e)
+	c.addRoots(e, append(builtin(), apis...))
+	c.addListeners(e)
 	c.addHosts(e)
 	c.addObjects(e)
 	return c
 }
 
-func (c *Compile) addRoots(e *memo.Engine) {
+func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
 		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], Rescue: rescueRoot,
 	})
-	store.HoldRoots(c.store, c.roots)
+	for _, api := range apis {
+		c.apis[api.Kind] = api
+		api.Hold(c.store, c.roots)
+	}
 	c.claims = memo.NewIndex(c.roots, "claims", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
 		keys := make([]ir.HostKey, 0, len(r.Contributions))
 		for _, k := range r.Contributions {
@@ -82,7 +91,7 @@ func (c *Compile) addHosts(e *memo.Engine) {
 	c.hosts = memo.NewTable(e, memo.Options[ir.HostKey, Host]{
 		Name: "compile/host", Derive: c.deriveHost, Equal: equalValue[Host],
 	})
-	c.blames = memo.NewIndex(c.hosts, "blames", compareHosts, func(_ ir.HostKey, h Host) []kobj.Key {
+	c.blames = memo.NewIndex(c.hosts, "blames", ir.HostKey.Compare, func(_ ir.HostKey, h Host) []kobj.Key {
 		var keys []kobj.Key
 		for _, d := range h.Report.Diagnostics {
 			keys = append(keys, d.Object)
@@ -118,19 +127,14 @@ func (c *Compile) addObjects(e *memo.Engine) {
 // deriveRoot is what a root says, ordered by host: one Ingress may name thousands, and each looks for its own. The
 // routes are ordered once, so that a host that is not shared has the very same ones.
 func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
-	var root contrib.Root
-	if k.Kind == kobj.Ingress {
-		root = ingress.Root(r, ingress.Env{Store: c.store, Ref: c.Ref}, k.Name)
-	} else {
-		root = httpproxy.Root(r, httpproxy.Env{Store: c.store, Ref: c.Ref}, k.Name)
-	}
+	root := c.apis[k.Kind].Root(r, c.env, k.Name)
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
 		c.share(r, own.Routes)
 		own.Routes = ordered(own.Routes)
 	}
 	slices.SortStableFunc(root.Contributions, func(a, b contrib.Contribution) int {
-		return compareHosts(hostname(a.Key), hostname(b.Key))
+		return hostname(a.Key).Compare(hostname(b.Key))
 	})
 	return root
 }
@@ -149,7 +153,35 @@ func rescueRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Root
 		Message: "The controller could not process the object (" + text + "); what it said before is still served.",
 	})
 	rep.Seal()
-	return contrib.Root{Contributions: last.Contributions, Report: rep}
+	return contrib.Root{Contributions: last.Contributions, Listeners: last.Listeners, Report: rep}
+}
+
+// addListeners makes each listener that a root asks for.
+func (c *Compile) addListeners(e *memo.Engine) {
+	keys := func(_ kobj.Key, r contrib.Root) []ir.ListenerKey {
+		var keys []ir.ListenerKey
+		for i := range r.Listeners {
+			keys = append(keys, r.Listeners[i].Key)
+		}
+		return keys
+	}
+	c.askers = memo.NewIndex(c.roots, "askers", kobj.Key.Compare, keys)
+	c.Listeners = memo.NewTable(e, memo.Options[ir.ListenerKey, *ir.Listener]{
+		Name: "compile/listener", Derive: c.deriveListener, Equal: equalValue[*ir.Listener],
+	})
+	memo.Hold(c.roots, c.Listeners, keys)
+}
+
+// deriveListener is the listener as the first root asks for it: the configuration, else the first object by name.
+func (c *Compile) deriveListener(r *memo.Reader, k ir.ListenerKey) *ir.Listener {
+	for _, root := range c.askers.Get(r, k) {
+		for _, l := range c.roots.Get(r, root).Listeners {
+			if l.Key == k {
+				return &l
+			}
+		}
+	}
+	return nil
 }
 
 // deriveHost merges what all roots that claim the hostname, on whatever listener, say about this listener.
@@ -167,7 +199,7 @@ func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 // contributionsTo is those of the sorted contributions that are to the hostname, on whatever listener.
 func contributionsTo(all []contrib.Contribution, host ir.HostKey) []contrib.Contribution {
 	from, _ := slices.BinarySearchFunc(all, host, func(c contrib.Contribution, host ir.HostKey) int {
-		return compareHosts(hostname(c.Key), host)
+		return hostname(c.Key).Compare(host)
 	})
 	to := from
 	for to < len(all) && hostname(all[to].Key) == host {
@@ -205,7 +237,13 @@ func (c *Compile) mayClaim(r *memo.Reader, k kobj.Key) bool {
 	return ok && p.Spec.VirtualHost != nil
 }
 
-// hostname is the key of a hostname regardless of the listener.
-func hostname(k ir.HostKey) ir.HostKey { return ir.HostKey{Fleet: k.Fleet, Hostname: k.Hostname} }
+// hostname is the key of a hostname regardless of which listener of the fleet it is on. What has no hostname is by
+// itself.
+func hostname(k ir.HostKey) ir.HostKey {
+	if k.Hostname != "" {
+		k.Listener.Name = ""
+	}
+	return k
+}
 
 func equalValue[V any](a, b V) bool { return reflect.DeepEqual(a, b) }

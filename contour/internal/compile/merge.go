@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -11,8 +10,9 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// merge makes the virtual host k of the contributions to its hostname on all listeners.
+// merge makes the virtual host k of the contributions to its hostname on the listeners of its fleet.
 func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
+	claims = slices.DeleteFunc(claims, func(c *contrib.Contribution) bool { return c.Key != k && !c.EveryListener })
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
 	m := merger{key: k}
 	admitted := m.admit(claims)
@@ -37,8 +37,7 @@ type merger struct {
 	report  report.Report
 }
 
-// admit leaves out the exclusive claims that lose against a stronger one of the same rank. It looks at the
-// hostname on all listeners: who loses the plain-text host does not get the TLS host either.
+// admit leaves out the exclusive claims that lose against a stronger one of the same rank.
 func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 	owner := map[contrib.Rank]kobj.Key{}
 	var admitted []*contrib.Contribution
@@ -59,16 +58,15 @@ func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 	return admitted
 }
 
-// joins reports whether c belongs to its host: on the TLS listener an object that asks for no TLS itself joins
-// only what another of its own API has asked TLS for. Nobody gets onto a TLS host of another API by writing a rule.
+// joins reports whether what c needs of others to be served is there.
 func joins(c *contrib.Contribution, all []*contrib.Contribution) bool {
-	return c.Key.Listener != ir.HTTPS || slices.ContainsFunc(all, func(o *contrib.Contribution) bool {
+	return !c.JoinsTLS || slices.ContainsFunc(all, func(o *contrib.Contribution) bool {
 		return o.Key == c.Key && o.Rank == c.Rank && o.TLS != nil
 	})
 }
 
 // open reports whether c may be served on its host: not where a stronger API asks for a protection of the whole
-// host, on whatever listener, that cannot be served.
+// host that cannot be served.
 func (m *merger) open(c *contrib.Contribution, all []*contrib.Contribution) bool {
 	i := slices.IndexFunc(all, func(o *contrib.Contribution) bool { return o.Closed && o.Rank > c.Rank })
 	if i < 0 {
@@ -165,9 +163,9 @@ func typeOf(k kobj.Key) report.Type {
 	return report.TypeRoute
 }
 
-// result is the virtual host, nil if nothing was admitted, or if nobody who wants TLS has a certificate.
+// result is the virtual host, nil if nothing was admitted.
 func (m *merger) result() *ir.VirtualHost {
-	if len(m.origins) == 0 || m.key.Listener == ir.HTTPS && m.host.TLS == nil {
+	if len(m.origins) == 0 {
 		return nil
 	}
 	host := m.host
@@ -177,8 +175,4 @@ func (m *merger) result() *ir.VirtualHost {
 		host.Routes = nil
 	}
 	return &host
-}
-
-func compareHosts(a, b ir.HostKey) int {
-	return cmp.Or(cmp.Compare(a.Fleet, b.Fleet), cmp.Compare(a.Listener, b.Listener), cmp.Compare(a.Hostname, b.Hostname))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -14,8 +15,8 @@ import (
 )
 
 var (
-	plainKey  = ir.HostKey{Fleet: ir.DefaultFleet, Listener: ir.HTTP, Hostname: "a.example"}
-	secureKey = ir.HostKey{Fleet: ir.DefaultFleet, Listener: ir.HTTPS, Hostname: "a.example"}
+	plainKey  = ir.HostKey{Listener: classic.HTTP(), Hostname: "a.example"}
+	secureKey = ir.HostKey{Listener: classic.HTTPS(), Hostname: "a.example"}
 )
 
 func route(kind ir.PathKind, path string, code uint32) ir.Route {
@@ -27,8 +28,9 @@ func claim(kind kobj.Kind, name string, age int, key ir.HostKey, routes ...ir.Ro
 		Key: key, Object: kobj.Of(kind, "ns", name), Created: time.Unix(int64(1000-age), 0), Routes: routes,
 	}
 	if kind == kobj.HTTPProxy {
-		c.Rank, c.Exclusive = contrib.RankHTTPProxy, true
+		c.Rank, c.Exclusive, c.EveryListener = contrib.RankHTTPProxy, true, true
 	}
+	c.JoinsTLS = kind == kobj.Ingress && key == secureKey
 	return c
 }
 
@@ -177,12 +179,12 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestContributionsToAHostname(t *testing.T) {
-	at := func(l ir.Listener, host string) contrib.Contribution {
-		return contrib.Contribution{Key: ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: host}}
+	at := func(l ir.ListenerKey, host string) contrib.Contribution {
+		return contrib.Contribution{Key: ir.HostKey{Listener: l, Hostname: host}}
 	}
-	all := []contrib.Contribution{at(ir.HTTP, "a"), at(ir.HTTP, "b"), at(ir.HTTPS, "b"), at(ir.HTTPS, "c")}
+	all := []contrib.Contribution{at(classic.HTTP(), "a"), at(classic.HTTP(), "b"), at(classic.HTTPS(), "b"), at(classic.HTTPS(), "c")}
 	for host, want := range map[string]int{"": 0, "a": 1, "aa": 0, "b": 2, "c": 1, "d": 0} {
-		got := contributionsTo(all, ir.HostKey{Fleet: ir.DefaultFleet, Hostname: host})
+		got := contributionsTo(all, ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet}, Hostname: host})
 		if len(got) != want || slices.ContainsFunc(got, func(c contrib.Contribution) bool { return c.Key.Hostname != host }) {
 			t.Errorf("%q: %v, want %d", host, got, want)
 		}

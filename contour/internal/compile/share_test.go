@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -44,7 +45,7 @@ func (s stages) apply(objects ...metav1.Object) {
 
 func (s stages) host(t *testing.T, name string) *ir.VirtualHost {
 	t.Helper()
-	h, _ := s.VirtualHosts.Peek(ir.HostKey{Fleet: ir.DefaultFleet, Listener: ir.HTTP, Hostname: name})
+	h, _ := s.VirtualHosts.Peek(ir.HostKey{Listener: classic.HTTP(), Hostname: name})
 	if h == nil || len(h.Routes) != 2 {
 		t.Fatalf("host %s is %+v", name, h)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -19,6 +20,7 @@ import (
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/source/dir"
 	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -27,7 +29,7 @@ type fixture struct {
 	t       *testing.T
 	dir     string
 	console *Console
-	table   *table.Table
+	table   *table.Table // of the default fleet
 	pipe    *pipeline.Pipeline
 	out     bytes.Buffer
 	acked   bool
@@ -35,9 +37,10 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{t: t, dir: t.TempDir(), table: table.New(), acked: true, loaded: map[kobj.Key]bool{}}
+	fleets := fleet.New(nil)
+	f := &fixture{t: t, dir: t.TempDir(), table: fleets.Add(ir.DefaultFleet), acked: true, loaded: map[kobj.Key]bool{}}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	f.pipe = pipeline.New(pipeline.Options{Config: config.Default(), Table: f.table, Log: log})
+	f.pipe = pipeline.New(pipeline.Options{Config: config.Default(), Fleets: fleets, Log: log})
 	listener := func(port uint16, name string) Listener {
 		return Listener{Address: netip.AddrPortFrom(netip.IPv4Unspecified(), port), InUse: name + " is in use"}
 	}
@@ -230,11 +233,11 @@ func TestDoesNotPrintHostsThatEnvoyRejects(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	a, b := kobj.Of(kobj.HTTPProxy, "default", "a"), kobj.Of(kobj.HTTPProxy, "default", "b")
-	host := func(l ir.Listener, name string, from kobj.Key) memo.Change[ir.HostKey, *ir.VirtualHost] {
-		v := &ir.VirtualHost{Key: ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: name}, Origins: []kobj.Key{from}}
+	host := func(l ir.ListenerKey, name string, from kobj.Key) memo.Change[ir.HostKey, *ir.VirtualHost] {
+		v := &ir.VirtualHost{Key: ir.HostKey{Listener: l, Hostname: name}, Origins: []kobj.Key{from}}
 		return memo.Change[ir.HostKey, *ir.VirtualHost]{Key: v.Key, New: &v}
 	}
-	hosts := []memo.Change[ir.HostKey, *ir.VirtualHost]{host(ir.HTTP, "a", a), host(ir.HTTPS, "a", a), host(ir.HTTP, "b", b)}
+	hosts := []memo.Change[ir.HostKey, *ir.VirtualHost]{host(classic.HTTP(), "a", a), host(classic.HTTPS(), "a", a), host(classic.HTTP(), "b", b)}
 	f.console.SetResult(pipeline.Result{Hosts: hosts}, 1, []table.Rejection{
 		{Ref: table.Ref{Type: table.Listener, Name: "ingress_https"}, Part: "a", Origins: []kobj.Key{a}},
 		{Ref: table.Ref{Type: table.Route, Name: "ingress_http"}, Part: "b", Origins: []kobj.Key{b}},

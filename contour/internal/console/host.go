@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/table"
@@ -59,15 +60,15 @@ func (c *Console) rejected(v *ir.VirtualHost) bool {
 	return v != nil && slices.ContainsFunc(c.latest.rejections, func(r table.Rejection) bool {
 		own := slices.ContainsFunc(r.Origins, func(k kobj.Key) bool { return slices.Contains(v.Origins, k) })
 		if r.Ref.Type == table.Listener {
-			return r.Ref.Name == string(v.Key.Listener) && (own || len(r.Origins) == 0)
+			return r.Ref.Name == v.Key.Listener.Name && (own || len(r.Origins) == 0)
 		}
-		return r.Ref.Type == table.Route && own && strings.HasPrefix(r.Ref.Name, "https/") == (v.Key.Listener == ir.HTTPS)
+		return r.Ref.Type == table.Route && own && strings.HasPrefix(r.Ref.Name, "https/") == (v.Key.Listener == classic.HTTPS())
 	})
 }
 
 func (c *Console) url(v *ir.VirtualHost) string {
 	scheme, at := "http", c.options.HTTP.Address
-	if v.Key.Listener == ir.HTTPS {
+	if v.Key.Listener == classic.HTTPS() {
 		scheme, at = "https", c.options.HTTPS.Address
 	}
 	if v.TCP != nil {
@@ -104,5 +105,5 @@ func (c *Console) origins(v *ir.VirtualHost) string {
 }
 
 func compareHostKeys(a, b ir.HostKey) int {
-	return cmp.Or(strings.Compare(a.Hostname, b.Hostname), strings.Compare(string(a.Listener), string(b.Listener)))
+	return cmp.Or(strings.Compare(a.Hostname, b.Hostname), a.Compare(b))
 }

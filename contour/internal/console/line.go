@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/source/dir"
@@ -139,9 +139,9 @@ func (c *Console) rejectionLines(rejections []table.Rejection) []line {
 
 func (c *Console) listener(name string) Listener {
 	switch name {
-	case string(ir.HTTP):
+	case classic.HTTP().Name:
 		return c.options.HTTP
-	case string(ir.HTTPS):
+	case classic.HTTPS().Name:
 		return c.options.HTTPS
 	}
 	return c.options.Stats

@@ -8,6 +8,7 @@
 package debug
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/table"
 )
@@ -40,7 +42,7 @@ type View struct {
 type Sources struct {
 	// Inspect calls f while the pipeline rests; false if it has ended.
 	Inspect  func(ctx context.Context, f func(View)) bool
-	Table    *table.Table
+	Fleets   *fleet.Tables
 	Sessions func() []server.Session
 	// Acked is the version that an Envoy has of each resource, by type and name; false if it is not connected.
 	Acked func(node string) (map[table.Type]map[string]string, bool)
@@ -51,10 +53,12 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.HandleFunc("GET /debug/{$}", index)
 	mux.HandleFunc("GET /debug/store", s.inspected(storePage))
 	mux.HandleFunc("GET /debug/ir", s.inspected(irPage))
+	mux.HandleFunc("GET /debug/listeners", s.inspected(listenersPage))
+	mux.HandleFunc("GET /debug/fleets", func(w http.ResponseWriter, _ *http.Request) { write(w, s.fleets(), nil) })
 	mux.HandleFunc("GET /debug/report", s.inspected(reportPage))
 	mux.HandleFunc("GET /debug/derivations", s.inspected(func(v View) (any, error) { return v.Stats, nil }))
 	mux.HandleFunc("GET /debug/xds", s.xds)
-	mux.HandleFunc("GET /debug/rejections", func(w http.ResponseWriter, _ *http.Request) { write(w, s.Table.Rejections(), nil) })
+	mux.HandleFunc("GET /debug/rejections", func(w http.ResponseWriter, _ *http.Request) { write(w, s.Fleets.Rejections(), nil) })
 	mux.HandleFunc("GET /debug/sessions", s.sessions)
 }
 
@@ -62,7 +66,9 @@ const pages = `/debug/store        objects held, by kind
 /debug/ir           virtual hosts
 /debug/report       statuses and diagnostics
 /debug/derivations  what each derived table holds and did
-/debug/xds          xDS resources; ?type=CDS&name=... shows one
+/debug/fleets       fleets, and what the table of each holds
+/debug/listeners    listeners
+/debug/xds          xDS resources; ?type=CDS&name=... shows one, &fleet=... those of another fleet than the default one
 /debug/rejections   what Envoy refuses
 /debug/sessions     how far each Envoy has got; ?node=... shows what one has
 /debug/pprof/       profiles
@@ -132,9 +138,21 @@ func irPage(v View) (any, error) {
 		return true
 	})
 	slices.SortFunc(hosts, func(a, b *ir.VirtualHost) int {
-		return strings.Compare(string(a.Key.Listener)+" "+a.Key.Hostname, string(b.Key.Listener)+" "+b.Key.Hostname)
+		return a.Key.Compare(b.Key)
 	})
 	return hosts, nil
+}
+
+func listenersPage(v View) (any, error) {
+	var listeners []*ir.Listener
+	v.Compile.Listeners.Keys(func(k ir.ListenerKey) bool {
+		if l, ok := v.Compile.Listeners.Peek(k); ok && l != nil {
+			listeners = append(listeners, l)
+		}
+		return true
+	})
+	slices.SortFunc(listeners, func(a, b *ir.Listener) int { return a.Key.Compare(b.Key) })
+	return listeners, nil
 }
 
 func reportPage(v View) (any, error) {
@@ -156,15 +174,31 @@ type resource struct {
 	Version string `json:"version"`
 }
 
-// xds lists the effective resources, or shows one.
+// fleets is what the table of each fleet counts.
+func (s Sources) fleets() map[ir.Fleet]table.Stats {
+	stats := map[ir.Fleet]table.Stats{}
+	for _, f := range s.Fleets.Names() {
+		if t := s.Fleets.Get(f); t != nil {
+			stats[f] = t.Stats()
+		}
+	}
+	return stats
+}
+
+// xds lists the effective resources of a fleet, or shows one.
 func (s Sources) xds(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
+	of := s.Fleets.Get(cmp.Or(ir.Fleet(q.Get("fleet")), ir.DefaultFleet))
+	if of == nil {
+		http.Error(w, fmt.Sprintf("there is no fleet %q", q.Get("fleet")), http.StatusNotFound)
+		return
+	}
 	if q.Get("name") != "" {
-		s.one(w, q.Get("type"), q.Get("name"))
+		one(w, of, q.Get("type"), q.Get("name"))
 		return
 	}
 	var list []resource
-	for _, v := range s.Table.All() {
+	for _, v := range of.All() {
 		if t := q.Get("type"); t == "" || strings.EqualFold(t, v.Ref.Type.String()) {
 			list = append(list, resource{Type: v.Ref.Type.String(), Name: v.Ref.Name, Version: v.Hash})
 		}
@@ -172,12 +206,12 @@ func (s Sources) xds(w http.ResponseWriter, r *http.Request) {
 	write(w, list, nil)
 }
 
-func (s Sources) one(w http.ResponseWriter, typ, name string) {
+func one(w http.ResponseWriter, of *table.Table, typ, name string) {
 	for _, t := range table.Types() {
 		if !strings.EqualFold(typ, t.String()) {
 			continue
 		}
-		v := s.Table.Get(table.Ref{Type: t, Name: name})
+		v := of.Get(table.Ref{Type: t, Name: name})
 		if v == nil {
 			http.Error(w, fmt.Sprintf("there is no %s resource %q", t, name), http.StatusNotFound)
 			return

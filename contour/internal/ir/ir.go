@@ -13,34 +13,12 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// Fleet is the name of a set of Envoys that share a configuration.
-type Fleet string
-
-// DefaultFleet serves Ingress and HTTPProxy.
-const DefaultFleet Fleet = "default"
-
-// Listener is the name of a listener of a fleet.
-type Listener string
-
-// The listeners of the default fleet.
-const (
-	HTTP  Listener = "ingress_http"
-	HTTPS Listener = "ingress_https"
-)
-
-// HostKey is the identity of a virtual host: Hostname is lower case, "*.example.com" and "*" are wildcards.
-type HostKey struct {
-	Fleet    Fleet
-	Listener Listener
-	Hostname string
-}
-
 // VirtualHost is what one hostname answers on one listener.
 type VirtualHost struct {
 	Key    HostKey
 	Routes []Route   // in order of precedence: the first match wins
-	TLS    *TLS      // nil on a plain-text listener
-	TCP    *TCPProxy // non-nil: connections go there, Routes is empty
+	TLS    *TLS      // set on a listener for HTTPS or TLS, nil on others
+	TCP    *TCPProxy // non-nil: connections, or flows of datagrams, go there, Routes is empty
 	// Origins are the root objects that made this host, for blame when Envoy rejects it.
 	Origins []kobj.Key
 }
@@ -63,7 +41,7 @@ type TLS struct {
 	Min, Max    TLSVersion
 }
 
-// TCPProxy forwards the bytes of a connection.
+// TCPProxy forwards the bytes of a connection, or the datagrams of a flow.
 type TCPProxy struct {
 	Backends []Backend // at least one; header edits are not used
 }

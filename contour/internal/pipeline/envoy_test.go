@@ -15,16 +15,17 @@ import (
 	"testing"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/stagetest"
 	"contour.example/contour/internal/store"
+	xdsfleet "contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/table"
 	"contour.example/envoybootstrap"
@@ -97,13 +98,14 @@ func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
 	for _, e := range edit {
 		e(&f.config)
 	}
-	f.sys = &system{table: table.New()}
+	f.sys = &system{fleets: xdsfleet.New(nil)}
+	f.sys.table = f.sys.fleets.Add(ir.DefaultFleet)
 	f.sys.Pipeline = pipeline.New(pipeline.Options{
-		Config: f.config, Table: f.sys.table, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
+		Config: f.config, Fleets: f.sys.fleets, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
 	})
 	f.sys.Step(nil)
 	f.server = server.New(server.Options{
-		Fleet: func(*corev3.Node) (*table.Table, error) { return f.sys.table, nil },
+		Fleet: f.sys.fleets.Get,
 		Hooks: server.Hooks{Nacked: func(typ table.Type) { f.refuse(typ.String()) }},
 	})
 	dir := t.TempDir()

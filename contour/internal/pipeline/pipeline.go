@@ -1,6 +1,7 @@
 // Package pipeline is the one loop of the controller: it takes a batch of object
 // changes, brings the derived tables up to date, publishes what came out to the
-// xDS table, and hands on the statuses.
+// xDS tables of the fleets, and hands on the statuses. A fleet exists while there is a
+// listener for it.
 //
 // The goroutine that runs the loop owns the store and all derived tables; whoever
 // wants to look at them asks it to by Inspect. Step is one turn of the loop without
@@ -23,6 +24,7 @@ import (
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/table"
 	"contour.example/contour/internal/xds/translate"
 )
@@ -30,15 +32,17 @@ import (
 // Options says what a Pipeline works with.
 type Options struct {
 	Config config.Config
-	Table  *table.Table
+	Fleets *fleet.Tables
 	Log    *slog.Logger
+	// APIs come beside Ingress and HTTPProxy.
+	APIs []compile.API
 	// Now is the clock by which certificates expire; nil is the system's.
 	Now func() time.Time
 	// Fault is told of derivations that failed; may be nil.
 	Fault func(memo.Fault)
 }
 
-// Pipeline holds every stage from the store to the xDS table.
+// Pipeline holds every stage from the store to the xDS tables.
 type Pipeline struct {
 	Store     *store.Store
 	Compile   *compile.Compile
@@ -46,12 +50,14 @@ type Pipeline struct {
 	Status    *status.Status
 
 	engine  *memo.Engine
-	table   *table.Table
+	fleets  *fleet.Tables
 	log     *slog.Logger
 	now     func() time.Time
 	inspect chan func()
 
-	blamed map[kobj.Key]bool // objects with a rejection
+	listeners map[ir.Fleet]int  // how many there are
+	served    map[ir.Fleet]bool // those with a table; nil before the first publish
+	blamed    map[kobj.Key]bool // objects with a rejection
 }
 
 // New is a Pipeline with an empty store.
@@ -59,7 +65,10 @@ func New(o Options) *Pipeline {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Pipeline{table: o.Table, log: o.Log, now: o.Now, inspect: make(chan func()), blamed: map[kobj.Key]bool{}}
+	p := &Pipeline{
+		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()),
+		listeners: map[ir.Fleet]int{}, blamed: map[kobj.Key]bool{},
+	}
 	p.engine = memo.New(func(f memo.Fault) {
 		p.log.Error("derivation failed", "table", f.Table, "key", f.Key, "reason", f.Reason, "stack", string(f.Stack))
 		if o.Fault != nil {
@@ -67,11 +76,12 @@ func New(o Options) *Pipeline {
 		}
 	})
 	p.Store = store.New(p.engine, o.Config)
-	p.Compile = compile.New(p.engine, p.Store)
+	p.Compile = compile.New(p.engine, p.Store, o.APIs...)
 	p.Translate = translate.New(translate.Sources{
-		Engine: p.engine, Fleet: ir.DefaultFleet, Hosts: p.Compile.VirtualHosts, Secrets: p.Compile.Ref, Config: p.Store.Settings.Downstream,
-		Limits: p.Compile.Ref.Limits, Slices: p.Store.SlicesOf, OnDemand: o.Config.XDS.CertificatesOnDemand,
+		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
+		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.Limits, Slices: p.Store.SlicesOf,
 	})
+	p.followListeners()
 	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)
 	p.Compile.VirtualHosts.Watch()
 	p.Status.Desired.Watch()
@@ -121,27 +131,24 @@ func (p *Pipeline) settle() Result {
 	if p.reshard() {
 		p.engine.Run()
 	}
-	set, removed := p.Translate.Changes()
-	if len(set)+len(removed) > 0 {
-		p.table.Publish(set, removed)
-	}
+	published := p.publish()
 	p.blame()
 	p.engine.Run()
 	return Result{
 		Derivations: p.engine.Runs() - before,
-		Published:   len(set) + len(removed),
+		Published:   published,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
 		Statuses:    p.Status.Desired.Changes(),
 	}
 }
 
-// reshard divides the plain hosts anew if it is time to, and reports whether that is news.
+// reshard shards plain hosts anew where it is time to, and reports whether anything changed.
 func (p *Pipeline) reshard() bool {
-	news := p.Translate.Reshard(p.Store.Configured().RouteTables.Hosts, p.now())
-	if news {
-		p.log.Info("plain hosts are divided anew", "route_tables", p.Translate.Shards())
+	changed := p.Translate.Reshard(p.now())
+	for _, l := range changed {
+		p.log.Info("plain hosts are divided anew", "fleet", l.Fleet, "listener", l.Name, "route_tables", p.Translate.Shards(l))
 	}
-	return news
+	return len(changed) > 0
 }
 
 // expire notes which of the certificates are past their end date, and reports whether that is news.
@@ -160,7 +167,7 @@ func (p *Pipeline) expire(ends map[kobj.Name]time.Time) bool {
 // blame tells the objects behind rejected resources.
 func (p *Pipeline) blame() {
 	said := map[kobj.Key][]report.Diagnostic{}
-	for _, rej := range p.table.Rejections() {
+	for _, rej := range p.fleets.Rejections() {
 		for _, k := range p.answerable(rej) {
 			d := report.Diagnostic{
 				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
@@ -185,16 +192,20 @@ func (p *Pipeline) blame() {
 
 // answerable are the objects to tell of a rejection: those that it was made of if they have a status or Events,
 // else those that use them.
-func (p *Pipeline) answerable(r table.Rejection) []kobj.Key {
+func (p *Pipeline) answerable(r fleet.Rejection) []kobj.Key {
 	told := func(k kobj.Key) bool { return k.Kind == kobj.HTTPProxy || k.Kind == kobj.Ingress }
 	if len(r.Origins) == 0 || slices.ContainsFunc(r.Origins, told) {
 		return r.Origins
 	}
-	return slices.DeleteFunc(p.table.Users(r.Ref), func(k kobj.Key) bool { return !told(k) })
+	t := p.fleets.Get(r.Fleet)
+	if t == nil {
+		return nil
+	}
+	return slices.DeleteFunc(t.Users(r.Ref), func(k kobj.Key) bool { return !told(k) })
 }
 
 // describe names what was refused; a virtual host without the route table that it happens to be in.
-func describe(r table.Rejection) string {
+func describe(r fleet.Rejection) string {
 	switch {
 	case r.Part == "":
 		return r.Ref.Type.String() + " resource " + r.Ref.Name

@@ -10,7 +10,8 @@ import (
 
 // A change of a group of the configuration derives what reads the group, and nothing else, whatever the number of hosts.
 func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
-	downstream := map[string]uint64{"store/downstream": 1, "translate/listeners": 3, "translate/filter chains": tlsProxies}
+	http := map[string]uint64{"compile/root": 1, "compile/listener": 3, "translate/listeners": 1}
+	https := with(http, "translate/filter chains", tlsProxies)
 	for _, n := range []int{fewProxies, 10 * fewProxies} {
 		objects := uint64(n + tlsProxies)
 		cfg := config.Default()
@@ -22,10 +23,10 @@ func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
 			derivations map[string]uint64 // by table
 			resources   int
 		}{
-			{"access log", func() { cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "/tmp/http", "/tmp/https" }, downstream, 2},
-			{"listeners", func() { cfg.Listeners.HTTP.Port++ }, downstream, 1},
-			{"TLS", func() { cfg.TLS.Min = ir.TLS13 }, with(downstream, "compile/root", tlsProxies), 1},
-			{"route tables", func() { cfg.RouteTables.Hosts++ }, map[string]uint64{}, 0},
+			{"access log", func() { cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "/tmp/http", "/tmp/https" }, with(https, "translate/listeners", 2), 2},
+			{"listeners", func() { cfg.Listeners.HTTP.Port++ }, http, 1},
+			{"TLS", func() { cfg.TLS.Min = ir.TLS13 }, with(https, "compile/root", 1+tlsProxies), 1},
+			{"route tables", func() { cfg.RouteTables.Hosts++ }, http, 0},
 			{"status", func() { cfg.Status.Addresses = []string{"192.0.2.1"} }, map[string]uint64{
 				"status/addresses": 1, "status/faultless": 1, "status/desired": objects,
 			}, 0},
@@ -41,7 +42,7 @@ func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
 	}
 }
 
-// with is the counts and one more.
+// with is the counts with another one for a table.
 func with(counts map[string]uint64, table string, n uint64) map[string]uint64 {
 	counts = maps.Clone(counts)
 	counts[table] = n

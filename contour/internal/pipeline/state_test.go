@@ -18,6 +18,7 @@ import (
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/stagetest"
 	"contour.example/contour/internal/status"
+	xdsfleet "contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -32,15 +33,17 @@ var (
 // system is a pipeline with its table.
 type system struct {
 	*pipeline.Pipeline
-	table *table.Table
+	fleets *xdsfleet.Tables
+	table  *table.Table // of the default fleet
 }
 
 // newSystem is an empty system in which no derivation may fail.
 func newSystem(t testing.TB, c config.Config) *system {
 	t.Helper()
-	s := &system{table: table.New()}
+	s := &system{fleets: xdsfleet.New(nil)}
+	s.table = s.fleets.Add(ir.DefaultFleet)
 	s.Pipeline = pipeline.New(pipeline.Options{
-		Config: c, Table: s.table, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
+		Config: c, Fleets: s.fleets, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
 		Fault: func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) },
 	})
 	return s
@@ -68,7 +71,7 @@ func (s *system) state() state {
 		Hosts: values(s.Compile.VirtualHosts), Objects: values(s.Compile.Objects), Statuses: values(s.Status.Desired),
 		Wanted: map[table.Ref]*table.Resource{}, Effective: map[table.Ref]effective{}, Rejections: s.table.Rejections(),
 	}
-	for _, r := range s.Translate.All() {
+	for _, r := range s.Translate.All(ir.DefaultFleet)[ir.DefaultFleet] {
 		out.Wanted[r.Ref] = r
 	}
 	for _, v := range s.table.All() {

@@ -20,7 +20,7 @@ import (
 func IR(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
 	out := map[string]any{}
 	for k, v := range hosts {
-		name := string(k.Listener) + " " + k.Hostname
+		name := k.Listener.Name + " " + k.Hostname
 		out[name] = nil
 		if v != nil {
 			fields := plain(reflect.ValueOf(*v)).(map[string]any)

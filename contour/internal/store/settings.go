@@ -10,15 +10,16 @@ import (
 // Settings is the configuration, each group as an input of its own: what reads a group is derived again when that
 // group changes.
 type Settings struct {
-	Objects   *Setting[config.Objects]
-	Status    *Setting[config.Status]
-	Listeners *Setting[config.Listeners]
-	TLS       *Setting[config.TLS]
-	AccessLog *Setting[config.AccessLog]
-	Cluster   *Setting[config.Cluster]
+	Objects     *Setting[config.Objects]
+	Status      *Setting[config.Status]
+	Listeners   *Setting[config.Listeners]
+	TLS         *Setting[config.TLS]
+	AccessLog   *Setting[config.AccessLog]
+	Cluster     *Setting[config.Cluster]
+	RouteTables *Setting[config.RouteTables]
+	XDS         *Setting[config.XDS]
 
-	downstream *memo.Table[struct{}, config.Config]
-	whole      config.Config
+	whole config.Config
 }
 
 // Setting is one group of the configuration.
@@ -33,21 +34,16 @@ func (s *Setting[T]) Get(r *memo.Reader) T {
 }
 
 func newSettings(e *memo.Engine) *Settings {
-	s := &Settings{
-		Objects:   newSetting[config.Objects](e, "objects"),
-		Status:    newSetting[config.Status](e, "status"),
-		Listeners: newSetting[config.Listeners](e, "listeners"),
-		TLS:       newSetting[config.TLS](e, "tls"),
-		AccessLog: newSetting[config.AccessLog](e, "accesslog"),
-		Cluster:   newSetting[config.Cluster](e, "cluster"),
+	return &Settings{
+		Objects:     newSetting[config.Objects](e, "objects"),
+		Status:      newSetting[config.Status](e, "status"),
+		Listeners:   newSetting[config.Listeners](e, "listeners"),
+		TLS:         newSetting[config.TLS](e, "tls"),
+		AccessLog:   newSetting[config.AccessLog](e, "accesslog"),
+		Cluster:     newSetting[config.Cluster](e, "cluster"),
+		RouteTables: newSetting[config.RouteTables](e, "routetables"),
+		XDS:         newSetting[config.XDS](e, "xds"),
 	}
-	s.downstream = memo.NewTable(e, memo.Options[struct{}, config.Config]{
-		Name: "store/downstream", Equal: deepEqual[config.Config],
-		Derive: func(r *memo.Reader, _ struct{}) config.Config {
-			return config.Config{Listeners: s.Listeners.Get(r), TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r)}
-		},
-	})
-	return s
 }
 
 func newSetting[T any](e *memo.Engine, group string) *Setting[T] {
@@ -55,10 +51,6 @@ func newSetting[T any](e *memo.Engine, group string) *Setting[T] {
 }
 
 func deepEqual[T any](a, b T) bool { return reflect.DeepEqual(a, b) }
-
-// Downstream is the groups that listeners and filter chains are made of, as one value, so that each of many filter
-// chains reads one; the other groups are empty.
-func (s *Settings) Downstream(r *memo.Reader) config.Config { return s.downstream.Get(r, struct{}{}) }
 
 // Configure replaces the configuration.
 func (s *Store) Configure(c config.Config) {
@@ -68,6 +60,8 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.TLS, c.TLS)
 	set(s.Settings.AccessLog, c.AccessLog)
 	set(s.Settings.Cluster, c.Cluster)
+	set(s.Settings.RouteTables, c.RouteTables)
+	set(s.Settings.XDS, c.XDS)
 	s.Settings.whole = c
 }
 

@@ -71,16 +71,14 @@ func (s *Store) index() {
 		})
 }
 
-// HoldRoots makes a table hold the key of every object that may claim a host: the HTTPProxies with a virtualhost and
-// the Ingresses.
-func HoldRoots[V any](s *Store, t *memo.Table[kobj.Key, V]) {
+// HoldProxyRoots makes a table hold the key of every HTTPProxy that may claim a host: those with a virtualhost.
+func HoldProxyRoots[V any](s *Store, t *memo.Table[kobj.Key, V]) {
 	memo.Hold(s.HTTPProxies, t, func(n kobj.Name, p *contourv1.HTTPProxy) []kobj.Key {
 		if p.Spec.VirtualHost == nil {
 			return nil
 		}
 		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
 	})
-	holdIngresses(s, t)
 }
 
 // HoldReported makes a table hold the key of every object that has a status: the HTTPProxies and the Ingresses.
@@ -88,10 +86,11 @@ func HoldReported[V any](s *Store, t *memo.Table[kobj.Key, V]) {
 	memo.Hold(s.HTTPProxies, t, func(n kobj.Name, _ *contourv1.HTTPProxy) []kobj.Key {
 		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
 	})
-	holdIngresses(s, t)
+	HoldIngresses(s, t)
 }
 
-func holdIngresses[V any](s *Store, t *memo.Table[kobj.Key, V]) {
+// HoldIngresses makes a table hold the key of every Ingress.
+func HoldIngresses[V any](s *Store, t *memo.Table[kobj.Key, V]) {
 	memo.Hold(s.Ingresses, t, func(n kobj.Name, _ *networkingv1.Ingress) []kobj.Key {
 		return []kobj.Key{{Kind: kobj.Ingress, Name: n}}
 	})

@@ -23,13 +23,15 @@ const (
 	RankHTTPProxy
 )
 
-// Root is all that one root object says: for each host that it claims a contribution, and its report.
+// Root is all that one root says: a contribution for each host that it claims, the listeners that it asks for, and its
+// report. A root is an object, or the configuration.
 type Root struct {
 	Contributions []Contribution
+	Listeners     []ir.Listener
 	Report        report.Report // sealed
 }
 
-// Contribution is what one root object says about one host of one listener.
+// Contribution is what one root object says about one host of one listener. It says itself how it gets on with others.
 type Contribution struct {
 	Key     ir.HostKey
 	Object  kobj.Key
@@ -39,6 +41,11 @@ type Contribution struct {
 	Exclusive bool
 	// Closed: something that protects the whole host cannot be served, so nothing of a weaker rank may be served there.
 	Closed bool
+	// EveryListener extends Exclusive and Closed to the hostname on every listener of the fleet.
+	EveryListener bool
+	// JoinsTLS: the contribution is served only where another of its rank brings TLS settings for the host. Nobody gets
+	// onto a TLS host of another API by writing a rule.
+	JoinsTLS bool
 
 	// Routes in the order written. Of two with equal matches the later one counts.
 	Routes []ir.Route

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
@@ -185,7 +186,7 @@ func routeProblem(rt ir.Route) string {
 // checkAnswered finds routes of the root that are not served although their conditions are sound.
 func checkAnswered(t *testing.T, c compiled, batch []store.Change) {
 	t.Helper()
-	i := slices.IndexFunc(c.Contributions, func(k contrib.Contribution) bool { return k.Key.Listener == ir.HTTP })
+	i := slices.IndexFunc(c.Contributions, func(k contrib.Contribution) bool { return k.Key.Listener == classic.HTTP() })
 	if i < 0 {
 		return
 	}

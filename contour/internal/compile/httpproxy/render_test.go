@@ -70,7 +70,7 @@ func scalar(v reflect.Value) (string, bool) {
 	case time.Time:
 		return x.UTC().Format(time.RFC3339), true
 	case ir.HostKey:
-		return fmt.Sprintf("%s/%s/%s", x.Fleet, x.Listener, plainText(x.Hostname)), true
+		return fmt.Sprintf("%s/%s/%s", x.Listener.Fleet, x.Listener.Name, plainText(x.Hostname)), true
 	case ir.EndpointKey:
 		return strings.TrimSuffix(fmt.Sprintf("%s/%s", x.Service, x.Port), "/"), true
 	case ir.PathKind:

@@ -19,6 +19,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/compile/class"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
@@ -124,23 +125,24 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	tls, tcp := p.tls(), p.tcpOfRoot()
 
 	var out []contrib.Contribution
-	add := func(l ir.Listener, c contrib.Contribution) {
-		c.Key = ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: hostname}
-		c.Object, c.Created, c.Rank, c.Exclusive = p.key, created, contrib.RankHTTPProxy, true
-		c.Closed = p.guarded()
+	add := func(l ir.ListenerKey, c contrib.Contribution) {
+		c.Key = ir.HostKey{Listener: l, Hostname: hostname}
+		c.Object, c.Created, c.Rank = p.key, created, contrib.RankHTTPProxy
+		// Who loses the plain-text host does not get the TLS host either.
+		c.Exclusive, c.Closed, c.EveryListener = true, p.guarded(), true
 		out = append(out, c)
 	}
 	routes := p.rootRoutes()
 	if len(p.spec.Routes)+len(p.spec.Includes) > 0 {
-		add(ir.HTTP, contrib.Contribution{Routes: p.plain(routes)})
+		add(classic.HTTP(), contrib.Contribution{Routes: p.plain(routes)})
 	}
 	switch {
 	case tls != nil && p.spec.TCPProxy == nil:
-		add(ir.HTTPS, contrib.Contribution{TLS: tls, Routes: unwrap(routes)})
+		add(classic.HTTPS(), contrib.Contribution{TLS: tls, Routes: unwrap(routes)})
 	case tls != nil && tcp != nil:
-		add(ir.HTTPS, contrib.Contribution{TLS: tls, TCP: tcp})
+		add(classic.HTTPS(), contrib.Contribution{TLS: tls, TCP: tcp})
 	case p.host.TLS != nil || p.spec.TCPProxy != nil: // the host is claimed all the same: neither a younger root nor a wildcard gets it
-		add(ir.HTTPS, contrib.Contribution{TLS: &ir.TLS{Refused: true}})
+		add(classic.HTTPS(), contrib.Contribution{TLS: &ir.TLS{Refused: true}})
 	}
 	return out
 }

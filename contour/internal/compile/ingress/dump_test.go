@@ -27,7 +27,7 @@ func plain(v any) any {
 	case report.Severity:
 		return v.String()
 	case ir.HostKey:
-		return fmt.Sprintf("%s %s %s", v.Fleet, v.Listener, v.Hostname)
+		return fmt.Sprintf("%s %s %s", v.Listener.Fleet, v.Listener.Name, v.Hostname)
 	case ir.PathMatch:
 		return [...]string{"prefix", "segment", "exact", "regex"}[v.Kind] + " " + v.Value
 	case ir.EndpointKey:

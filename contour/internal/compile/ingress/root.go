@@ -18,6 +18,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"contour.example/contour/internal/compile/class"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/ir"
@@ -108,19 +109,19 @@ func (b *builder) host(name string) *host {
 func (b *builder) contributions(h *host) []contrib.Contribution {
 	var out []contrib.Contribution
 	if h.ruled && (b.settings.plain || b.settings.redirect) {
-		out = append(out, b.contribution(ir.HTTP, h, b.plainRoutes(h.routes)))
+		out = append(out, b.contribution(classic.HTTP(), h, b.plainRoutes(h.routes)))
 	}
 	if h.name != anyHost {
-		c := b.contribution(ir.HTTPS, h, h.routes)
-		c.TLS = h.tls
+		c := b.contribution(classic.HTTPS(), h, h.routes)
+		c.TLS, c.JoinsTLS = h.tls, true
 		out = append(out, c)
 	}
 	return out
 }
 
-func (b *builder) contribution(l ir.Listener, h *host, routes []ir.Route) contrib.Contribution {
+func (b *builder) contribution(l ir.ListenerKey, h *host, routes []ir.Route) contrib.Contribution {
 	return contrib.Contribution{
-		Key:     ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: h.name},
+		Key:     ir.HostKey{Listener: l, Hostname: h.name},
 		Object:  b.key,
 		Created: b.created(),
 		Rank:    contrib.RankIngress,

@@ -39,6 +39,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/table"
 )
@@ -425,7 +426,7 @@ func TestEnvoyReconnectIsSentNothing(t *testing.T) {
 	before := p.table.Stats()
 
 	second := server.New(server.Options{
-		Fleet: func(*corev3.Node) (*table.Table, error) { return p.table, nil },
+		Fleet: func(ir.Fleet) *table.Table { return p.table },
 		Hooks: server.Hooks{Sent: func(typ table.Type, resources, removed, _ int) {
 			t.Errorf("%v: %d resources and %d removals after a reconnect", typ, resources, removed)
 		}},

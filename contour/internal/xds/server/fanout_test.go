@@ -30,6 +30,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/server/fleettest"
 	"contour.example/contour/internal/xds/server/session"
@@ -87,7 +88,7 @@ func startFanout(tb testing.TB, fleet *fleettest.Fleet, watched table.Ref, healt
 		creds: credentials.NewTLS(config),
 	}
 	f.server = server.New(server.Options{
-		Fleet:  func(*corev3.Node) (*table.Table, error) { return fleet.Table, nil },
+		Fleet:  func(ir.Fleet) *table.Table { return fleet.Table },
 		Limits: session.Limits{LargeListener: 1 << 30}, // what is measured is the cost, not the pace
 		Hooks:  server.Hooks{Sent: func(_ table.Type, _, _, bytes int) { f.sent.Add(int64(bytes)) }},
 	})

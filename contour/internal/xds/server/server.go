@@ -17,22 +17,20 @@ import (
 	"sync"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
 )
 
 // Options is what a Server needs. Fleet is required.
 type Options struct {
-	// Fleet is the table for an Envoy. An error refuses the Envoy: with its gRPC status if it
-	// has one, else as permission denied.
-	Fleet func(*corev3.Node) (*table.Table, error)
+	// Fleet is the table of a fleet, nil if there is no such fleet now.
+	Fleet func(ir.Fleet) *table.Table
 	Log   *slog.Logger // nil: no logs
 	Hooks Hooks
 
@@ -91,18 +89,19 @@ func (s *Server) StreamAggregatedResources(discoveryv3.AggregatedDiscoveryServic
 	return status.Error(codes.Unimplemented, "only delta xDS is served: set api_type DELTA_GRPC in the bootstrap's ads_config")
 }
 
-// DeltaAggregatedResources serves one Envoy until it leaves or the server stops.
+// DeltaAggregatedResources serves one Envoy until it leaves, its fleet is gone or the server stops.
 func (s *Server) DeltaAggregatedResources(rpc discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	requests, failed := receive(rpc)
 	first, err := s.first(rpc.Context(), requests, failed)
 	if err != nil {
 		return ignoreEOF(err)
 	}
-	t, err := s.fleet(first.GetNode())
+	f, t, err := s.admit(rpc.Context(), first.GetNode())
 	if err != nil {
+		s.options.Log.Warn("refused an Envoy", "node", first.GetNode().GetId(), "fleet", f, "error", err)
 		return err
 	}
-	stream := newStream(s, t, first.GetNode())
+	stream := newStream(s, f, t, first.GetNode())
 	defer stream.watch.Close()
 	s.join(stream)
 	defer s.leave(stream)
@@ -123,26 +122,11 @@ func (s *Server) first(ctx context.Context, requests <-chan *discoveryv3.DeltaDi
 	}
 }
 
-func (s *Server) fleet(node *corev3.Node) (*table.Table, error) {
-	if size := proto.Size(node); size > s.options.NodeBytes {
-		return nil, status.Errorf(codes.ResourceExhausted, "the node description has %d bytes, more than %d", size, s.options.NodeBytes)
-	}
-	t, err := s.options.Fleet(node)
-	if err == nil {
-		return t, nil
-	}
-	s.options.Log.Warn("refused an Envoy", "node", node.GetId(), "error", err)
-	if _, ok := status.FromError(err); ok {
-		return nil, err
-	}
-	return nil, status.Error(codes.PermissionDenied, err.Error())
-}
-
 func (s *Server) join(stream *stream) {
 	s.mu.Lock()
 	s.sessions[stream] = struct{}{}
 	s.mu.Unlock()
-	s.options.Log.Info("Envoy connected", "node", stream.node.GetId())
+	s.options.Log.Info("Envoy connected", "node", stream.node.GetId(), "fleet", stream.fleet)
 	if f := s.options.Hooks.Connected; f != nil {
 		f(stream.node.GetId())
 	}
@@ -152,7 +136,7 @@ func (s *Server) leave(stream *stream) {
 	s.mu.Lock()
 	delete(s.sessions, stream)
 	s.mu.Unlock()
-	s.options.Log.Info("Envoy disconnected", "node", stream.node.GetId())
+	s.options.Log.Info("Envoy disconnected", "node", stream.node.GetId(), "fleet", stream.fleet)
 	if f := s.options.Hooks.Disconnected; f != nil {
 		f(stream.node.GetId())
 	}
@@ -161,6 +145,7 @@ func (s *Server) leave(stream *stream) {
 // Session describes one connected Envoy.
 type Session struct {
 	Node  string
+	Fleet ir.Fleet
 	Since time.Time
 	Seq   uint64 // of the last publish that the session knows; if it is also quiet, Envoy has all of it
 	session.Snapshot

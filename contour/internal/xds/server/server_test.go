@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"testing"
@@ -15,7 +14,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/structpb"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
@@ -26,7 +27,7 @@ const patience = 20 * time.Second
 
 type rpcClient = discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesClient
 
-// fixture is a server on loopback with one table, for the node "envoy".
+// fixture is a server on loopback with one table, that of the default fleet.
 type fixture struct {
 	t      *testing.T
 	table  *table.Table
@@ -38,11 +39,11 @@ type fixture struct {
 func start(t *testing.T, options server.Options) *fixture {
 	t.Helper()
 	f := &fixture{t: t, table: table.New(), grpc: grpc.NewServer(server.GRPCOptions()...)}
-	options.Fleet = func(node *corev3.Node) (*table.Table, error) {
-		if node.GetId() != "envoy" {
-			return nil, errors.New("no such fleet")
+	options.Fleet = func(of ir.Fleet) *table.Table {
+		if of != ir.DefaultFleet {
+			return nil
 		}
-		return f.table, nil
+		return f.table
 	}
 	f.server = server.New(options)
 	f.server.Register(f.grpc)
@@ -155,13 +156,15 @@ func TestRefusals(t *testing.T) {
 	f := start(t, server.Options{NodeBytes: 100, Limits: session.Limits{Names: 2}})
 	big := firstRequest("envoy")
 	big.Node.Cluster = string(make([]byte, 200))
+	another := firstRequest("envoy")
+	another.Node.Metadata = &structpb.Struct{Fields: map[string]*structpb.Value{"fleet": structpb.NewStringValue("another")}}
 	names := firstRequest("envoy")
 	names.ResourceNamesSubscribe = []string{"a", "b", "c"}
 	for name, c := range map[string]struct {
 		request *discoveryv3.DeltaDiscoveryRequest
 		want    codes.Code
 	}{
-		"unknown fleet": {firstRequest("stranger"), codes.PermissionDenied},
+		"another fleet": {another, codes.PermissionDenied},
 		"big node":      {big, codes.ResourceExhausted},
 		"many names":    {names, codes.ResourceExhausted},
 		"unknown type":  {&discoveryv3.DeltaDiscoveryRequest{Node: &corev3.Node{Id: "envoy"}, TypeUrl: "x"}, codes.InvalidArgument},

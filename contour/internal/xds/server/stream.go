@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
 )
@@ -21,6 +22,7 @@ type rpcStream = discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResources
 // stream runs one session: its own goroutine takes events one by one, one goroutine receives
 // and one sends. The lock is held for single steps of the state, never while sending.
 type stream struct {
+	fleet ir.Fleet
 	table *table.Table
 	watch *table.Watch
 	node  *corev3.Node
@@ -37,10 +39,10 @@ type stream struct {
 	seq   uint64
 }
 
-func newStream(s *Server, t *table.Table, node *corev3.Node) *stream {
+func newStream(s *Server, f ir.Fleet, t *table.Table, node *corev3.Node) *stream {
 	return &stream{
-		table: t, watch: t.Watch(), node: node, since: time.Now(),
-		log: s.options.Log.With("node", node.GetId()), hooks: s.options.Hooks, stop: s.stopped,
+		fleet: f, table: t, watch: t.Watch(), node: node, since: time.Now(),
+		log: s.options.Log.With("node", node.GetId(), "fleet", f), hooks: s.options.Hooks, stop: s.stopped,
 		state: session.New(s.options.Limits),
 	}
 }
@@ -104,6 +106,8 @@ func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, re
 		case <-s.retry:
 			s.tryAgain()
 		case err = <-failed:
+		case <-s.table.Closed():
+			err = errNoFleet(s.fleet)
 		case <-s.stop:
 			err = errStopped()
 		case <-rpc.Context().Done():
@@ -224,7 +228,7 @@ func (s *stream) expire() {
 func (s *stream) describe() Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Session{Node: s.node.GetId(), Since: s.since, Seq: s.seq, Snapshot: s.state.Snapshot()}
+	return Session{Node: s.node.GetId(), Fleet: s.fleet, Since: s.since, Seq: s.seq, Snapshot: s.state.Snapshot()}
 }
 
 func codeOf(err error) codes.Code {

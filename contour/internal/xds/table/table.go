@@ -29,6 +29,8 @@ type Table struct {
 	watches  map[*Watch]struct{}
 	stats    Stats
 
+	closed chan struct{}
+
 	onRejections func()
 	news         bool // rejections differ from what onRejections was told
 }
@@ -51,6 +53,29 @@ func New() *Table {
 		users:    map[Ref]int{},
 		rejected: map[Ref][]Rejection{},
 		watches:  map[*Watch]struct{}{},
+		closed:   make(chan struct{}),
+	}
+}
+
+// Close empties the table for good: watches see nothing any more, and what is published is ignored. Call it once.
+func (t *Table) Close() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	clear(t.entries)
+	clear(t.users)
+	clear(t.rejected)
+	close(t.closed)
+}
+
+// Closed is a channel that is closed when the table is.
+func (t *Table) Closed() <-chan struct{} { return t.closed }
+
+func (t *Table) isClosed() bool {
+	select {
+	case <-t.closed:
+		return true
+	default:
+		return false
 	}
 }
 
@@ -63,6 +88,9 @@ func (t *Table) OnRejections(f func()) { t.onRejections = f }
 // accepted version of another needs it.
 func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
 	defer t.step()()
+	if t.isClosed() {
+		return t.seq
+	}
 	t.seq++
 	t.stats.Published++
 	kept := make(map[Ref]bool, len(set))

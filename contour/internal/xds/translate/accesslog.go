@@ -5,18 +5,20 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"contour.example/contour/internal/ir"
 )
 
 // fileLogger is the name of the access logger; route metadata for access logs is filed under it.
 const fileLogger = "envoy.access_loggers.file"
 
-// accessLog writes to path; none if path is "". Format "json" writes an object a line, any other Envoy's own text.
-func accessLog(e *encoder, path, format string) []*accesslogv3.AccessLog {
-	if path == "" {
+// accessLog is nil if the log is off.
+func accessLog(e *encoder, to ir.AccessLog) []*accesslogv3.AccessLog {
+	if to.Path == "" {
 		return nil
 	}
-	file := &filev3.FileAccessLog{Path: path}
-	if format == "json" {
+	file := &filev3.FileAccessLog{Path: to.Path}
+	if to.Format == "json" {
 		file.AccessLogFormat = &filev3.FileAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
 			Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: jsonFields()},
 		}}

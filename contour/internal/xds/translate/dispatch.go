@@ -11,10 +11,11 @@ import (
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/table"
 )
 
-// Requests of the plain listener find their route table through a scope, whose key is a header that each request
+// Requests of a plain listener find their route table through a scope, whose key is a header that each request
 // gets before it is routed. It leads to the only table or, if that is divided, to a table which has a script put the
 // name of the right shard into the header. The listener is the same either way, so that dividing the table drops no
 // connection; and without a division the script costs nothing.
@@ -33,7 +34,7 @@ func routeByScope(e *encoder, m *hcmv3.HttpConnectionManager, entry string) {
 // scopedRoutes finds the route table by the header, whose value is the key of the scope that leads to it.
 func scopedRoutes() *hcmv3.HttpConnectionManager_ScopedRoutes {
 	return &hcmv3.HttpConnectionManager_ScopedRoutes{ScopedRoutes: &hcmv3.ScopedRoutes{
-		Name:            shard{}.name(),
+		Name:            scopesName,
 		RdsConfigSource: ads(),
 		ScopeKeyBuilder: &hcmv3.ScopedRoutes_ScopeKeyBuilder{Fragments: []*hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder{{
 			Type: &hcmv3.ScopedRoutes_ScopeKeyBuilder_FragmentBuilder_HeaderValueExtractor_{
@@ -67,11 +68,11 @@ func idleDispatch(e *encoder) *hcmv3.HttpFilter {
 
 // dispatchTable is the first table where there are shards: any host and any path lead to the script, and by it to the
 // shard's table, never to the cluster of its only route.
-func dispatchTable(shards int) *table.Resource {
+func dispatchTable(l ir.ListenerKey, shards int) *table.Resource {
 	e := &encoder{}
 	rc := &routev3.RouteConfiguration{
-		Name:                 shard{}.name(),
-		TypedPerFilterConfig: map[string]*anypb.Any{dispatchFilter: e.pack(dispatch(e, shards))},
+		Name:                 shard{listener: l}.name(),
+		TypedPerFilterConfig: map[string]*anypb.Any{dispatchFilter: e.pack(dispatch(e, l, shards))},
 		VirtualHosts: []*routev3.VirtualHost{{Name: dispatchFilter, Domains: []string{"*"}, Routes: []*routev3.Route{{
 			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{}},
 			Action: &routev3.Route_Route{Route: &routev3.RouteAction{
@@ -82,15 +83,15 @@ func dispatchTable(shards int) *table.Resource {
 	}
 	r := &table.Resource{Ref: table.Ref{Type: table.Route, Name: rc.GetName()}, Body: e.bytes(rc)}
 	for i := range shards {
-		name := shard{i, shards}.name()
+		name := shard{l, i, shards}.name()
 		r.Needs = append(r.Needs, table.Ref{Type: table.Scope, Name: name}, table.Ref{Type: table.Route, Name: name})
 	}
 	r.Invalid = e.invalid()
 	return r
 }
 
-func dispatch(e *encoder, shards int) *routev3.FilterConfig {
-	script := fmt.Sprintf(dispatchScript, shards, shardPrefix(shards), hashLength, hashFactor, shardHeader, websocketRoute)
+func dispatch(e *encoder, l ir.ListenerKey, shards int) *routev3.FilterConfig {
+	script := fmt.Sprintf(dispatchScript, shards, shardPrefix(l, shards), hashLength, hashFactor, shardHeader, websocketRoute)
 	return &routev3.FilterConfig{Config: e.pack(&luav3.LuaPerRoute{Override: &luav3.LuaPerRoute_SourceCode{
 		SourceCode: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: script}},
 	}})}

@@ -4,14 +4,13 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 )
 
-// downstreamTLS terminates TLS with the certificate of t; alpn is what is offered on top.
-func downstreamTLS(e *encoder, t ir.TLS, cfg config.Config, alpn ...string) *corev3.TransportSocket {
+// downstreamTLS terminates TLS with the certificate of t; fallback is what t leaves open, alpn what is offered on top.
+func downstreamTLS(e *encoder, t ir.TLS, fallback ir.TLSVersions, alpn ...string) *corev3.TransportSocket {
 	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
-		TlsParams:                      tlsParameters(e, t, cfg),
+		TlsParams:                      tlsParameters(e, t, fallback),
 		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{sds(certificateName(t.Certificate))},
 		AlpnProtocols:                  alpn,
 	}})
@@ -19,8 +18,8 @@ func downstreamTLS(e *encoder, t ir.TLS, cfg config.Config, alpn ...string) *cor
 
 // tlsParameters is the versions and cipher suites of t; nil if they are what Envoy takes by itself on this side of it,
 // which a test with a real Envoy holds it to: Envoy looks at all filter chains whenever one is added.
-func tlsParameters(e *encoder, t ir.TLS, cfg config.Config) *tlsv3.TlsParameters {
-	lowest, highest := tlsVersion(e, t.Min, cfg.TLS.Min), tlsVersion(e, t.Max, cfg.TLS.Max)
+func tlsParameters(e *encoder, t ir.TLS, fallback ir.TLSVersions) *tlsv3.TlsParameters {
+	lowest, highest := tlsVersion(e, t.Min, fallback.Min), tlsVersion(e, t.Max, fallback.Max)
 	if lowest == tlsv3.TlsParameters_TLSv1_2 && highest == tlsv3.TlsParameters_TLSv1_3 {
 		return nil
 	}

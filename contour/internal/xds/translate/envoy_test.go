@@ -33,7 +33,6 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/table"
@@ -128,25 +127,23 @@ func freePort(t testing.TB) uint32 {
 // envoy is a running Envoy.
 type envoy struct {
 	*fakeADS
-	cfg config.Config
+	at listeners
 }
 
-// local is a configuration on free ports of the loopback.
-func local(t *testing.T) config.Config {
-	cfg := config.Default()
-	for _, a := range []*config.Address{&cfg.Listeners.HTTP, &cfg.Listeners.HTTPS, &cfg.Listeners.Stats} {
-		a.Host, a.Port = "127.0.0.1", freePort(t)
-	}
-	cfg.AccessLog.Format = "json"
-	cfg.AccessLog.HTTP = filepath.Join(t.TempDir(), "http.log")
-	cfg.AccessLog.HTTPS = filepath.Join(t.TempDir(), "https.log")
-	return cfg
+// local is listeners on free ports of the loopback.
+func local(t *testing.T) listeners {
+	l := classicListeners()
+	l.each(func(of *ir.Listener) {
+		of.Addresses, of.Port = []string{"127.0.0.1"}, freePort(t)
+		of.Client.AccessLog = ir.AccessLog{Path: filepath.Join(t.TempDir(), of.Key.Name+".log"), Format: "json"}
+	})
+	return l
 }
 
 // start runs an Envoy with the resources and waits until it is ready; its end is the test's.
-func start(t *testing.T, cfg config.Config, resources []*table.Resource) *envoy {
+func start(t *testing.T, at listeners, resources []*table.Resource) *envoy {
 	t.Helper()
-	e := &envoy{fakeADS: newADS(t, resources), cfg: cfg}
+	e := &envoy{fakeADS: newADS(t, resources), at: at}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +184,7 @@ func (e *envoy) await(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
 	for status := "no answer"; ; {
-		if resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/ready", e.cfg.Listeners.Stats.Port)); err == nil {
+		if resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/ready", e.at.stats.Port)); err == nil {
 			status = resp.Status
 			resp.Body.Close()
 			if resp.StatusCode == http.StatusOK {
@@ -298,9 +295,9 @@ func (e *envoy) ask(t *testing.T, url, authority string, h2 bool) (*http.Respons
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := e.cfg.Listeners.HTTP.Port
+	port := e.at.http.Port
 	if req.URL.Scheme == "https" {
-		port = e.cfg.Listeners.HTTPS.Port
+		port = e.at.https.Port
 	}
 	if authority != "" {
 		req.Host = authority
@@ -371,10 +368,10 @@ func served(t *testing.T) *world {
 
 func TestEnvoyServesWhatTheModelSays(t *testing.T) {
 	w := served(t)
-	cfg := local(t)
-	w.config.Set("", cfg)
+	at := local(t)
+	w.listen(at)
 	w.run()
-	e := start(t, cfg, w.tables.All())
+	e := start(t, at, w.all())
 
 	for _, c := range []struct {
 		what, url, authority string
@@ -446,7 +443,7 @@ func (e *envoy) checkStats(t *testing.T) {
 		"/ready": 200, "/stats?filter=cluster": 200, "/stats/prometheus": 200, "/stats/recentlookups": 404,
 		"/": 404, "/quitquitquit": 404, "/config_dump": 404, "/stats/../config_dump": 404, "/ready/": 404, "/stats%2f..%2fconfig_dump": 404,
 	} {
-		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", e.cfg.Listeners.Stats.Port, path))
+		resp, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", e.at.stats.Port, path))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -462,7 +459,7 @@ func (e *envoy) checkLog(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
-		f, err := os.Open(e.cfg.AccessLog.HTTP)
+		f, err := os.Open(e.at.http.Client.AccessLog.Path)
 		if err == nil {
 			line, err := bufio.NewReader(f).ReadBytes('\n')
 			f.Close()
@@ -511,10 +508,10 @@ func TestEnvoyAcceptsWhateverIsValid(t *testing.T) {
 	for i, c := range manyClusters() {
 		w.set(httpHost(fmt.Sprintf("c%d.example.com", i), ir.Route{Match: prefix("/"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: c}}}}))
 	}
-	cfg := local(t)
-	w.config.Set("", cfg)
+	at := local(t)
+	w.listen(at)
 	w.run()
-	e := start(t, cfg, w.tables.All())
+	e := start(t, at, w.all())
 	seen := map[table.Type]bool{}
 	for range len(e.acks) {
 		seen[<-e.acks] = true

@@ -5,17 +5,46 @@ import (
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/table"
 )
 
-// filterChain is what happens to the TLS connections that ask for a host, as a part of the listener.
-// What the host's routes are does not show in it.
-func filterChain(v *ir.VirtualHost, cfg config.Config) table.Part {
+// filterChain is what a listener does with the connections for a host that is not served by a shared route table, as a
+// part of the listener; zero if the listener is gone or serves no such hosts. What the host's routes are does not show in it.
+func filterChain(v *ir.VirtualHost, l *ir.Listener) table.Part {
+	switch {
+	case l == nil || l.Protocol == ir.ListenHTTP || l.Protocol.Secure() == (v.Key.Hostname == ""):
+		return table.Part{}
+	case l.Protocol == ir.ListenUDP:
+		return udpFilter(v, l)
+	}
 	e := &encoder{}
-	chain := &listenerv3.FilterChain{Name: v.Key.Hostname, FilterChainMatch: serverName(v.Key.Hostname)}
+	chain := &listenerv3.FilterChain{Name: v.Key.Hostname}
 	part := table.Part{Name: v.Key.Hostname, Origins: v.Origins}
+	if l.Protocol == ir.ListenTCP {
+		part.Name, chain.Name = anyConnection, anyConnection
+		setTCP(e, chain, &part, v, l)
+	} else {
+		chain.FilterChainMatch = serverName(v.Key.Hostname)
+		setTLS(e, chain, &part, v, l)
+	}
+	part.Body = e.bytes(chain)
+	part.Invalid = e.invalid()
+	return part
+}
+
+// setTCP has the chain forward the bytes of connections.
+func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
+	if v.TCP == nil {
+		e.refuse("a host of a TCP listener has no TCP proxy")
+		return
+	}
+	chain.Filters = []*listenerv3.Filter{tcpFilter(e, *v.TCP, l)}
+	part.Needs = clusterNeeds(&ir.VirtualHost{TCP: v.TCP})
+}
+
+// setTLS has the chain do what the host says about its TLS connections.
+func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
 	switch {
 	case v.TLS == nil:
 		e.refuse("a host of a TLS listener has no TLS settings")
@@ -23,19 +52,15 @@ func filterChain(v *ir.VirtualHost, cfg config.Config) table.Part {
 	case v.TLS.Passthrough && v.TCP == nil:
 		e.refuse("connections are to be passed through, but to no backend")
 	case v.TCP != nil:
-		chain.Filters = []*listenerv3.Filter{tcpFilter(e, *v.TCP, cfg)}
-		part.Needs = clusterNeeds(&ir.VirtualHost{TCP: v.TCP})
+		setTCP(e, chain, part, v, l)
 	default:
-		chain.Filters = []*listenerv3.Filter{httpsManager(v.Key, cfg).filter(e)}
+		chain.Filters = []*listenerv3.Filter{httpsManager(v.Key, l).filter(e)}
 		part.Needs = []table.Ref{{Type: table.Route, Name: routeTable(v.Key)}}
 	}
 	if terminates(v.TLS) {
-		chain.TransportSocket = downstreamTLS(e, *v.TLS, cfg, alpn(v)...)
+		chain.TransportSocket = downstreamTLS(e, *v.TLS, l.TLS, alpn(v)...)
 		part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(v.TLS.Certificate)})
 	}
-	part.Body = e.bytes(chain)
-	part.Invalid = e.invalid()
-	return part
 }
 
 // terminates reports whether the listener decrypts the connections.
@@ -49,11 +74,8 @@ func serverName(hostname string) *listenerv3.FilterChainMatch {
 	return &listenerv3.FilterChainMatch{ServerNames: []string{hostname}}
 }
 
-func httpsManager(k ir.HostKey, cfg config.Config) httpChain {
-	return httpChain{
-		listener: k.Listener, routes: routeTable(k), log: cfg.AccessLog.HTTPS, logFormat: cfg.AccessLog.Format,
-		checkSNI: strings.HasPrefix(k.Hostname, "*."),
-	}
+func httpsManager(k ir.HostKey, l *ir.Listener) httpChain {
+	return httpChain{listener: l, routes: routeTable(k), checkSNI: strings.HasPrefix(k.Hostname, "*.")}
 }
 
 // alpn is the protocols offered on a terminated connection: none if its bytes are not ours to read.

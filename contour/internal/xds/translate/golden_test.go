@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"sigs.k8s.io/yaml"
 
-	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/table"
@@ -41,17 +41,17 @@ func prefix(p string) ir.Match { return ir.Match{Path: ir.PathMatch{Kind: ir.Pat
 
 func segment(p string) ir.Match { return ir.Match{Path: ir.PathMatch{Kind: ir.PathSegment, Value: p}} }
 
-func hostKey(l ir.Listener, name string) ir.HostKey {
-	return ir.HostKey{Fleet: ir.DefaultFleet, Listener: l, Hostname: name}
+func hostKey(l ir.ListenerKey, name string) ir.HostKey {
+	return ir.HostKey{Listener: l, Hostname: name}
 }
 
 func httpHost(name string, routes ...ir.Route) *ir.VirtualHost {
-	return &ir.VirtualHost{Key: hostKey(ir.HTTP, name), Routes: routes, Origins: []kobj.Key{kobj.Of(kobj.HTTPProxy, "app", "root")}}
+	return &ir.VirtualHost{Key: hostKey(classic.HTTP(), name), Routes: routes, Origins: []kobj.Key{kobj.Of(kobj.HTTPProxy, "app", "root")}}
 }
 
 func httpsHost(name string, routes ...ir.Route) *ir.VirtualHost {
 	v := httpHost(name, routes...)
-	v.Key.Listener = ir.HTTPS
+	v.Key.Listener = classic.HTTPS()
 	v.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "app", Name: "cert"}}
 	return v
 }
@@ -70,31 +70,36 @@ func terminatedTCP(name string, backends ...ir.Backend) *ir.VirtualHost {
 }
 
 func routesOf(v *ir.VirtualHost) *table.Resource {
-	name := shard{}.name()
-	if v.Key.Listener == ir.HTTPS {
-		name = routeTable(v.Key)
+	parts := shareHosts([]hostRoutes{virtualHost(v)})
+	switch {
+	case v.Key.Listener == classic.HTTP():
+		return routeConfiguration(shard{listener: v.Key.Listener}.name(), parts)
+	case v.Key.Hostname == "*":
+		return routeConfiguration(routeTable(v.Key), parts)
 	}
-	return routeConfiguration(name, shareHosts([]hostRoutes{virtualHost(v)}))
+	return routeConfiguration(routeTable(v.Key), parts, strayHost())
 }
 
-func chainsOf(cfg config.Config, hosts ...*ir.VirtualHost) *table.Resource {
+func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {
 	var chains []table.Part
 	for _, v := range hosts {
-		chains = append(chains, filterChain(v, cfg))
+		chains = append(chains, filterChain(v, &l.https))
 	}
-	return httpsListener(cfg, chains)
+	return tlsListener(&l.https, chains)
 }
 
-// loggingJSON is the configuration that differs from the default in what listeners show of it.
-func loggingJSON() config.Config {
-	cfg := config.Default()
-	cfg.AccessLog.Format, cfg.Listeners.UseProxyProtocol, cfg.AccessLog.HTTPS, cfg.TLS.Min = "json", true, "", ir.TLS13
-	return cfg
+// loggingJSON is listeners that differ from the default in what can be seen of it.
+func loggingJSON() listeners {
+	return classicListeners(func(l *listeners) {
+		l.http.Client = ir.ClientSettings{ProxyProtocol: true, AccessLog: ir.AccessLog{Path: "/dev/stdout", Format: "json"}}
+		l.https.Client = ir.ClientSettings{ProxyProtocol: true}
+		l.https.TLS.Min = ir.TLS13
+	})
 }
 
 // goldens is a file of testdata for each concept.
 func goldens() map[string][]*table.Resource {
-	cfg := config.Default()
+	plain, json, demanded := classicListeners(), loggingJSON(), classicListeners(onDemand)
 	clusters := func(of ...ir.Cluster) (out []*table.Resource) {
 		for _, c := range of {
 			limits := ir.CircuitBreakers{}
@@ -113,12 +118,12 @@ func goldens() map[string][]*table.Resource {
 		"forward":            {routesOf(httpHost("forward.example.com", forwards()...))},
 		"routeconfiguration": {routeConfiguration("ingress_http", nil), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
 		"cluster":            clusters(manyClusters()...),
-		"ondemand":           {httpsListener(cfg, []table.Part{sharedChain(cfg)}), hostScope(httpsHost("tls.example.com"))},
-		"listener":           {httpListener(cfg), httpListener(loggingJSON()), httpsListener(loggingJSON(), nil)},
-		"filterchain":        {chainsOf(cfg, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
-		"filterchain-tcp":    {chainsOf(loggingJSON(), terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
-		"misdirected":        {chainsOf(loggingJSON(), httpsHost("*.example.com"))},
-		"stats":              {statsListener(cfg)},
+		"ondemand":           {tlsListener(&demanded.https, []table.Part{sharedChain(&demanded.https)}), hostScope(httpsHost("tls.example.com"))},
+		"listener":           {httpListener(&plain.http), httpListener(&json.http), envoyListener(&json.https, nil)},
+		"filterchain":        {chainsOf(plain, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
+		"filterchain-tcp":    {chainsOf(json, terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
+		"misdirected":        {chainsOf(json, httpsHost("*.example.com"))},
+		"stats":              {statsListener(&plain.stats)},
 		"secret":             {certificate(kobj.Name{Namespace: "app", Name: "cert"}, []byte("chain"), []byte("key")), authority(kobj.Name{Namespace: "app", Name: "cert"}, []byte("bundle"))},
 	}
 }

@@ -16,10 +16,8 @@ import (
 
 // httpChain says how the requests of a filter chain are handled.
 type httpChain struct {
-	listener  ir.Listener
-	routes    string // name of the route table of a TLS host
-	log       string // path of the access log
-	logFormat string
+	listener *ir.Listener
+	routes   string // name of the route table of a TLS host
 	// byServerName has the route table be that of the host that the TLS connection was opened for.
 	byServerName bool
 	checkSNI     bool // requests must be for the very name that the TLS connection was opened for
@@ -37,20 +35,20 @@ func (h httpChain) filter(e *encoder) *listenerv3.Filter {
 // are normalized before they are compared.
 func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	m := &hcmv3.HttpConnectionManager{
-		StatPrefix:                string(h.listener),
+		StatPrefix:                h.listener.Key.Name,
 		HttpFilters:               h.filters(e),
 		HttpProtocolOptions:       &corev3.Http1ProtocolOptions{AcceptHttp_10: true, AllowChunkedLength: true},
-		AccessLog:                 accessLog(e, h.log, h.logFormat),
+		AccessLog:                 accessLog(e, h.listener.Client.AccessLog),
 		UseRemoteAddress:          wrapperspb.Bool(true),
 		NormalizePath:             wrapperspb.Bool(true),
 		MergeSlashes:              true,
 		PreserveExternalRequestId: true,
 	}
 	switch {
-	case h.listener == ir.HTTP:
-		routeByScope(e, m, shard{}.name())
+	case !h.listener.Protocol.Secure():
+		routeByScope(e, m, shard{listener: h.listener.Key}.name())
 	case h.byServerName:
-		routeByScope(e, m, tlsTables+"%REQUESTED_SERVER_NAME%")
+		routeByScope(e, m, tlsTables(h.listener.Key)+"%REQUESTED_SERVER_NAME%")
 	default:
 		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
 	}
@@ -60,7 +58,7 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 // filters is the HTTP filters in Contour's order.
 func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	var filters []*hcmv3.HttpFilter
-	if h.listener == ir.HTTP {
+	if !h.listener.Protocol.Secure() {
 		filters = append(filters, idleDispatch(e))
 	}
 	if h.checkSNI {

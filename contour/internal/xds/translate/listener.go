@@ -6,37 +6,74 @@ import (
 	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/table"
 )
 
-// filterChainsField is the number of Listener.filter_chains.
-const filterChainsField = 3
+// The numbers of fields of Listener whose elements are parts.
+const (
+	filterChainsField    = 3
+	listenerFiltersField = 9
+)
 
-// httpListener takes plain requests of all hosts.
-func httpListener(cfg config.Config) *table.Resource {
-	e := &encoder{}
-	l := listener(string(ir.HTTP), cfg.Listeners.HTTP)
-	l.ListenerFilters = proxyProtocol(e, cfg)
-	manager := httpChain{listener: ir.HTTP, log: cfg.AccessLog.HTTP, logFormat: cfg.AccessLog.Format}
-	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{manager.filter(e)}}}
-	return listenerResource(e, l, table.Ref{Type: table.Scope, Name: shard{}.name()})
+// envoyListener is the listener of Envoy for those that share its socket, the first of which counts; nil if there is
+// nothing to listen for. chains are the parts that hosts make of it.
+func envoyListener(first *ir.Listener, chains []table.Part) *table.Resource {
+	switch {
+	case first.Admin:
+		return statsListener(first)
+	case first.Protocol == ir.ListenHTTP:
+		return httpListener(first)
+	case len(chains) == 0:
+		return nil
+	case first.Protocol == ir.ListenUDP:
+		return udpListener(first, chains)
+	case first.Protocol == ir.ListenTCP:
+		return tcpListener(first, chains)
+	}
+	return tlsListener(first, chains)
 }
 
-// httpsListener takes TLS connections, for each host by its own filter chain; nil without any.
-func httpsListener(cfg config.Config, chains []table.Part) *table.Resource {
-	if len(chains) == 0 {
-		return nil
-	}
+// httpListener takes plain requests of all hosts.
+func httpListener(of *ir.Listener) *table.Resource {
 	e := &encoder{}
-	l := listener(string(ir.HTTPS), cfg.Listeners.HTTPS)
+	l := listener(of)
+	l.ListenerFilters = proxyProtocol(e, of)
+	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{httpChain{listener: of}.filter(e)}}}
+	return listenerResource(e, l, table.Ref{Type: table.Scope, Name: shard{listener: of.Key}.name()})
+}
+
+// tlsListener takes TLS connections, for each host by its own filter chain.
+func tlsListener(of *ir.Listener, chains []table.Part) *table.Resource {
+	e := &encoder{}
+	l := listener(of)
 	l.ListenerFilters = append(
-		proxyProtocol(e, cfg),
+		proxyProtocol(e, of),
 		listenerFilter(e, "envoy.filters.listener.tls_inspector", &tlsinspectorv3.TlsInspector{}),
 	)
 	r := listenerResource(e, l)
 	r.Field, r.Parts = filterChainsField, chains
+	return r
+}
+
+// tcpListener takes connections by its only filter chain.
+func tcpListener(of *ir.Listener, chains []table.Part) *table.Resource {
+	e := &encoder{}
+	l := listener(of)
+	l.ListenerFilters = proxyProtocol(e, of)
+	r := listenerResource(e, l)
+	r.Field, r.Parts = filterChainsField, chains
+	return r
+}
+
+// udpListener takes datagrams by its only listener filter.
+func udpListener(of *ir.Listener, filters []table.Part) *table.Resource {
+	e := &encoder{}
+	l := listener(of)
+	l.TcpKeepalive = nil
+	l.UdpListenerConfig = &listenerv3.UdpListenerConfig{}
+	r := listenerResource(e, l)
+	r.Field, r.Parts = listenerFiltersField, filters
 	return r
 }
 
@@ -48,25 +85,35 @@ func listenerResource(e *encoder, l *listenerv3.Listener, needs ...table.Ref) *t
 }
 
 // listener binds a socket whose dead peers are noticed, with Contour's periods.
-func listener(name string, at config.Address) *listenerv3.Listener {
-	return &listenerv3.Listener{
-		Name:    name,
-		Address: socket(at),
+func listener(of *ir.Listener) *listenerv3.Listener {
+	l := &listenerv3.Listener{
+		Name: of.Socket,
 		TcpKeepalive: &corev3.TcpKeepalive{
 			KeepaliveTime: number(45), KeepaliveInterval: number(5), KeepaliveProbes: number(9),
 		},
 	}
+	for i, ip := range of.Addresses {
+		at := socketAddress(of, ip)
+		if i == 0 {
+			l.Address = at
+			continue
+		}
+		l.AdditionalAddresses = append(l.AdditionalAddresses, &listenerv3.AdditionalAddress{Address: at})
+	}
+	return l
 }
 
-func socket(at config.Address) *corev3.Address {
-	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-		Address: at.Host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: at.Port},
-	}}}
+func socketAddress(of *ir.Listener, ip string) *corev3.Address {
+	at := &corev3.SocketAddress{Address: ip, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: of.Port}}
+	if of.Protocol == ir.ListenUDP {
+		at.Protocol = corev3.SocketAddress_UDP
+	}
+	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: at}}
 }
 
 // proxyProtocol reads the client's address from the PROXY protocol, if a load balancer in front speaks it.
-func proxyProtocol(e *encoder, cfg config.Config) []*listenerv3.ListenerFilter {
-	if !cfg.Listeners.UseProxyProtocol {
+func proxyProtocol(e *encoder, l *ir.Listener) []*listenerv3.ListenerFilter {
+	if !l.Client.ProxyProtocol {
 		return nil
 	}
 	return []*listenerv3.ListenerFilter{

@@ -13,16 +13,22 @@ import (
 
 // Names that do not depend on user objects.
 const (
-	statsName = "stats-health"
 	adminName = "envoy-admin"     // the cluster in Envoy's bootstrap that leads to its admin interface
 	strayName = "misdirected/421" // no hostname: those have no slash
+	// anyConnection is the part of a listener without hostnames.
+	anyConnection = "connections"
+	scopesName    = "ingress_http" // of the scopes of all listeners, in the statistics of Envoy
 )
 
 // routeTable is the name of the RouteConfiguration of a TLS host; plain hosts share theirs, see shard.
-func routeTable(k ir.HostKey) string { return tlsTables + k.Hostname }
+func routeTable(k ir.HostKey) string { return tlsTables(k.Listener) + k.Hostname }
 
-// tlsTables is what the names of the route tables of TLS hosts begin with.
-const tlsTables = "https/"
+// tlsTables is what the names of the route tables of a listener's TLS hosts begin with: the name of the listener, as
+// short as it goes.
+func tlsTables(l ir.ListenerKey) string { return strings.TrimPrefix(l.Name, classicPrefix) + "/" }
+
+// classicPrefix is what the names of the listeners that are always there begin with.
+const classicPrefix = "ingress_"
 
 // certificateName is the name of a serving certificate in SDS. It does not depend on the content:
 // a rotated certificate is the same secret with other bytes.

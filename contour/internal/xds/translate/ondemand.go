@@ -11,7 +11,6 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/xds/table"
@@ -31,19 +30,19 @@ const (
 
 // sharesChain reports whether a host can do without a filter chain of its own.
 func sharesChain(v *ir.VirtualHost) bool {
-	return v.Key.Listener == ir.HTTPS && !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
+	return !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
 		v.TLS.Min == ir.TLSDefault && v.TLS.Max == ir.TLSDefault
 }
 
 // sharedChain takes the TLS connections that no other filter chain is for.
-func sharedChain(cfg config.Config) table.Part {
+func sharedChain(l *ir.Listener) table.Part {
 	e := &encoder{}
-	manager := httpChain{listener: ir.HTTPS, byServerName: true, log: cfg.AccessLog.HTTPS, logFormat: cfg.AccessLog.Format}
+	manager := httpChain{listener: l, byServerName: true}
 	chain := &listenerv3.FilterChain{
 		Name:                          sharedChainName,
 		FilterChainMatch:              serverName("*"),
 		Filters:                       []*listenerv3.Filter{manager.filter(e)},
-		TransportSocket:               onDemandTLS(e, cfg),
+		TransportSocket:               onDemandTLS(e, l),
 		TransportSocketConnectTimeout: durationpb.New(handshakeTimeout),
 	}
 	return table.Part{Name: sharedChainName, Body: e.bytes(chain), Invalid: e.invalid()}
@@ -51,7 +50,7 @@ func sharedChain(cfg config.Config) table.Part {
 
 // onDemandTLS terminates TLS with whatever certificate the controller has for the name that the client asks for.
 // Sessions are not resumed: Envoy cannot do both.
-func onDemandTLS(e *encoder, cfg config.Config) *corev3.TransportSocket {
+func onDemandTLS(e *encoder, l *ir.Listener) *corev3.TransportSocket {
 	selector := &selectorv3.Config{
 		ConfigSource: ads(),
 		CertificateMapper: &corev3.TypedExtensionConfig{
@@ -60,7 +59,7 @@ func onDemandTLS(e *encoder, cfg config.Config) *corev3.TransportSocket {
 	}
 	return tlsTransport(e, &tlsv3.DownstreamTlsContext{
 		CommonTlsContext: &tlsv3.CommonTlsContext{
-			TlsParams:     tlsParameters(e, ir.TLS{}, cfg),
+			TlsParams:     tlsParameters(e, ir.TLS{}, l.TLS),
 			AlpnProtocols: httpProtocols(),
 			CustomTlsCertificateSelector: &corev3.TypedExtensionConfig{
 				Name: "envoy.tls.certificate_selectors.on_demand_secret", TypedConfig: e.pack(selector),
@@ -80,42 +79,35 @@ func hostScope(v *ir.VirtualHost) *table.Resource {
 
 // addOnDemand makes the scopes of the hosts that can share a filter chain.
 func (t *Tables) addOnDemand() {
-	if !t.from.OnDemand {
-		return
-	}
-	t.wildcards = indexOf(t, "translate/TLS wildcards by name", func(v *ir.VirtualHost) []string {
-		if v.Key.Listener != ir.HTTPS || !wildcard(v.Key.Hostname) {
-			return nil
-		}
-		return []string{v.Key.Hostname}
-	})
-	sharers := indexOf(t, "translate/hosts on demand", func(v *ir.VirtualHost) []ir.HostKey {
-		if !sharesChain(v) {
-			return nil
-		}
-		return []ir.HostKey{v.Key}
-	})
-	memo.Drive(sharers, resources(t, "translate/scopes of TLS hosts", func(r *memo.Reader, k ir.HostKey) *table.Resource {
+	memo.Hold(t.chains, owned(t, "translate/scopes of TLS hosts", hostFleet, func(r *memo.Reader, k ir.HostKey) *table.Resource {
 		v := t.from.Hosts.Get(r, k)
 		if v == nil {
 			return nil
 		}
 		return hostScope(v)
-	}))
+	}), func(k ir.HostKey, c chain) []ir.HostKey {
+		if c.certificate == nil {
+			return nil
+		}
+		return []ir.HostKey{k}
+	})
 }
 
-// onDemand reports whether connections for the host go to the shared filter chain. A wildcard host that covers it has
-// its own filter chain and would take them, so that then the host needs one as well.
-func (t *Tables) onDemand(r *memo.Reader, v *ir.VirtualHost) bool {
-	if !t.from.OnDemand || !sharesChain(v) {
-		return false
+// chainOf is the filter chain of a host. On demand it has none of its own, unless a wildcard host covers it, which has its
+// own filter chain and would take the connections.
+func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
+	l := t.from.Listeners.Get(r, v.Key.Listener)
+	if l == nil || !l.CertificatesOnDemand || !sharesChain(v) {
+		return chain{part: filterChain(v, l)}
 	}
+	c := chain{certificate: &v.TLS.Certificate}
 	for _, w := range coveredBy(v.Key.Hostname) {
-		if len(t.wildcards.Get(r, w)) > 0 {
-			return false
+		if len(t.wildcards.Get(r, ir.HostKey{Listener: v.Key.Listener, Hostname: w})) > 0 {
+			c.part = filterChain(v, l)
+			break
 		}
 	}
-	return true
+	return c
 }
 
 // coveredBy is the wildcards that match the hostname, as filter chains are matched: whatever the number of labels.
@@ -130,12 +122,15 @@ func coveredBy(hostname string) []string {
 	}
 }
 
-// httpsChains is the filter chains of the listener for TLS: those of hosts, and the shared one, unless there is a host
-// "*", which takes whatever is left.
-func (t *Tables) httpsChains(r *memo.Reader, cfg config.Config) []table.Part {
-	chains := gather(r, t.chains, t.ownChains.Get(r, ir.HTTPS))
-	if t.from.OnDemand && len(t.wildcards.Get(r, "*")) == 0 {
-		chains = append(chains, sharedChain(cfg))
+// chainsOf is the filter chains that a listener makes of a socket: those of hosts, and the shared one, unless there is a
+// host "*", which takes whatever is left.
+func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
+	var chains []table.Part
+	for _, k := range t.ownChains.Get(r, l.Key) {
+		chains = append(chains, t.chains.Get(r, k).part)
+	}
+	if l.CertificatesOnDemand && len(t.wildcards.Get(r, ir.HostKey{Listener: l.Key, Hostname: "*"})) == 0 {
+		chains = append(chains, sharedChain(l))
 	}
 	return chains
 }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/envoybootstrap"
@@ -54,7 +55,7 @@ func (g *rig) client(serverName string, edit ...func(*tls.Config)) *http.Client 
 		f(config)
 	}
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", g.cfg.Listeners.HTTPS.Port))
+		return (&net.Dialer{}).DialContext(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", g.at.https.Port))
 	}
 	transport := &http.Transport{DialContext: dial, TLSClientConfig: config, ForceAttemptHTTP2: true}
 	g.t.Cleanup(transport.CloseIdleConnections)
@@ -108,7 +109,7 @@ func TestEnvoyServesCertificatesOnDemand(t *testing.T) {
 	g.expect("a rotated certificate", g.client("a.example.com"), "a.example.com", 200, "rotated.example.com")
 	g.expect("the connection from before", a, "a.example.com", 200, "a.example.com")
 
-	g.hosts.Delete(hostKey(ir.HTTPS, "b.example.com"))
+	g.hosts.Delete(hostKey(classic.HTTPS(), "b.example.com"))
 	g.publish()
 	g.expect("a host that is gone", g.client("b.example.com"), "b.example.com", 0, "")
 }
@@ -124,7 +125,7 @@ func TestEnvoyMovesHostsBetweenChains(t *testing.T) {
 	g.expect("under a wildcard, the connection from before", before, "a.example.com", 200, "a.example.com")
 	g.expect("under a wildcard", g.client("a.example.com"), "a.example.com", 200, "a.example.com")
 	g.expect("the wildcard", g.client("x.example.com"), "x.example.com", 200, "*.example.com")
-	g.hosts.Delete(hostKey(ir.HTTPS, "*.example.com"))
+	g.hosts.Delete(hostKey(classic.HTTPS(), "*.example.com"))
 	g.publish()
 	g.expect("without the wildcard", g.client("a.example.com"), "a.example.com", 200, "a.example.com")
 	g.expect("what the wildcard served", g.client("x.example.com"), "x.example.com", 0, "")

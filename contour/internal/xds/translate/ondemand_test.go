@@ -8,12 +8,11 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"github.com/google/go-cmp/cmp"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/table"
 )
-
-func onDemand(s *Sources) { s.OnDemand = true }
 
 // onDemandWorld has n TLS hosts h0 to h(n-1).example.com, with a certificate.
 func onDemandWorld(n int) *world {
@@ -34,8 +33,8 @@ func tlsHost(name string) *ir.VirtualHost {
 func (w *world) chainNames(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, r := range w.tables.All() {
-		if r.Ref != (table.Ref{Type: table.Listener, Name: string(ir.HTTPS)}) {
+	for _, r := range w.all() {
+		if r.Ref != (table.Ref{Type: table.Listener, Name: classic.HTTPS().Name}) {
 			continue
 		}
 		for _, c := range decode(t, r).(*listenerv3.Listener).GetFilterChains() {
@@ -81,7 +80,7 @@ func TestWhatNeedsAFilterChainOfItsOwnOnDemand(t *testing.T) {
 			want := []string{name, sharedChainName}
 			slices.Sort(want)
 			w.expectChains(t, want...)
-			for _, r := range w.tables.All() {
+			for _, r := range w.all() {
 				if r.Ref.Type == table.Scope && r.Ref.Name == "https/"+name || r.Ref.Type == table.Secret && r.Ref.Name == name {
 					t.Errorf("%v: the host can be reached through the shared filter chain", r.Ref)
 				}
@@ -100,7 +99,7 @@ func TestWildcardTakesNoHostOnDemand(t *testing.T) {
 	w.run()
 	w.expectChains(t, "*", "*.example.com", "h0.example.com", "www.example.org")
 	for _, name := range []string{"*", "*.example.com"} {
-		w.hosts.Delete(hostKey(ir.HTTPS, name))
+		w.hosts.Delete(hostKey(classic.HTTPS(), name))
 	}
 	w.run()
 	w.expectChains(t, sharedChainName)

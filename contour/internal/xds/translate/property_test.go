@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/table"
@@ -36,8 +36,8 @@ func TestValidValuesMakeValidResources(t *testing.T) {
 	for range 200 {
 		v := r.host()
 		resources := []*table.Resource{routesOf(v)}
-		if v.Key.Listener == ir.HTTPS {
-			resources = append(resources, chainsOf(config.Default(), v))
+		if v.Key.Listener == classic.HTTPS() {
+			resources = append(resources, chainsOf(classicListeners(), v))
 		}
 		for b := range backends(v) {
 			resources = append(resources, cluster(b.Cluster, ir.CircuitBreakers{}))
@@ -67,7 +67,7 @@ func TestEverythingReferencedExists(t *testing.T) {
 			w.set(r.host())
 		}
 		w.run()
-		all := w.tables.All()
+		all := w.all()
 		have := map[table.Ref]bool{}
 		for _, res := range all {
 			have[res.Ref] = true
@@ -158,15 +158,14 @@ func walk(m protoreflect.Message, visit func(protoreflect.Message)) {
 }
 
 func TestIncrementalEqualsFromScratch(t *testing.T) {
-	for _, limit := range []int{config.Default().RouteTables.Hosts, 0} {
+	for _, limit := range []int{512, 0} {
 		t.Run(fmt.Sprintf("one table for %d hosts", limit), func(t *testing.T) { incrementalEqualsFromScratch(t, limit) })
 	}
 }
 
 func incrementalEqualsFromScratch(t *testing.T, limit int) {
 	r := newRandom(seeded(t))
-	w := newWorld()
-	w.limit = limit
+	w := newWorld(tables(limit))
 	for step := range 300 {
 		if v := r.host(); r.IntN(3) == 0 {
 			w.hosts.Delete(v.Key)
@@ -180,8 +179,7 @@ func incrementalEqualsFromScratch(t *testing.T, limit int) {
 			continue
 		}
 		w.run()
-		scratch := newWorld()
-		scratch.limit = limit
+		scratch := newWorld(tables(limit))
 		w.hosts.Each(func(k ir.HostKey, v *ir.VirtualHost) bool { scratch.hosts.Set(k, v); return true })
 		w.secrets.Each(func(k kobj.Name, v pair) bool { scratch.secrets.Set(k, v); return true })
 		for _, a := range r.texts {
@@ -192,7 +190,7 @@ func incrementalEqualsFromScratch(t *testing.T, limit int) {
 			}
 		}
 		scratch.run()
-		if want, got := scratch.tables.All(), w.tables.All(); !slices.EqualFunc(want, got, equalResource) {
+		if want, got := scratch.all(), w.all(); !slices.EqualFunc(want, got, equalResource) {
 			t.Fatalf("after %d edits (-from scratch +incremental):\n%s", step, cmp.Diff(want, got))
 		}
 		if len(w.faults)+len(scratch.faults) > 0 {
@@ -230,11 +228,11 @@ func TestNamesAreInjective(t *testing.T) {
 	}
 	for of := 0; of <= slots; of = max(2*of, fewestShards) {
 		for i := range max(of, 1) {
-			add(routes, shard{i, of}.name(), fmt.Sprint("shard ", i, " of ", of))
+			add(routes, shard{classic.HTTP(), i, of}.name(), fmt.Sprint("shard ", i, " of ", of))
 		}
 	}
 	for _, ns := range labels {
-		add(routes, routeTable(hostKey(ir.HTTPS, ns)), "TLS host "+ns)
+		add(routes, routeTable(hostKey(classic.HTTPS(), ns)), "TLS host "+ns)
 		for _, name := range labels {
 			n := kobj.Name{Namespace: ns, Name: name}
 			add(secrets, certificateName(n), "certificate "+n.String())
@@ -265,6 +263,7 @@ func TestWeightsKeepTheirShares(t *testing.T) {
 }
 
 func TestWhatCannotBeServedIsMarked(t *testing.T) {
+	l := classicListeners()
 	bare := httpsHost("a.example.com")
 	bare.TLS = nil
 	nowhere := passthrough("a.example.com")
@@ -276,10 +275,10 @@ func TestWhatCannotBeServedIsMarked(t *testing.T) {
 	bad := httpHost("a.example.com", ir.Route{Match: prefix("/"), Direct: &ir.Direct{Code: 200, Body: strings.Repeat("x", maxDirectBody+1)}})
 	header := httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s"), RequestHeaders: ir.HeaderEdits{Set: []ir.Header{{Name: "a\nb"}}}})
 	for what, invalid := range map[string]string{
-		"a TLS host without TLS":               filterChain(bare, config.Default()).Invalid,
-		"passthrough to nowhere":               filterChain(nowhere, config.Default()).Invalid,
-		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), config.Default()).Invalid,
-		"a TLS version that does not exist":    filterChain(unknown, config.Default()).Invalid,
+		"a TLS host without TLS":               filterChain(bare, &l.https).Invalid,
+		"passthrough to nowhere":               filterChain(nowhere, &l.https).Invalid,
+		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), &l.https).Invalid,
+		"a TLS version that does not exist":    filterChain(unknown, &l.https).Invalid,
 		"verification on a plain connection":   cluster(plainTLS, ir.CircuitBreakers{}).Invalid,
 		"a body that Envoy would not take":     virtualHost(bad).part.Invalid,
 		"a header name with a line break":      virtualHost(header).part.Invalid,
@@ -299,9 +298,10 @@ func FuzzAnyValue(f *testing.F) {
 		f.Add(seed, "text")
 	}
 	f.Fuzz(func(t *testing.T, seed uint64, text string) {
+		l := classicListeners()
 		v, again := wild(seed, text).host(), wild(seed, text).host()
 		checkPart(t, virtualHost(v).part, virtualHost(again).part, &routev3.VirtualHost{})
-		checkPart(t, filterChain(v, config.Default()), filterChain(again, config.Default()), &listenerv3.FilterChain{})
+		checkPart(t, filterChain(v, &l.https), filterChain(again, &l.https), &listenerv3.FilterChain{})
 		for b := range backends(v) {
 			c := cluster(b.Cluster, ir.CircuitBreakers{})
 			if c.Invalid == "" {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 )
@@ -163,9 +164,9 @@ func (r random) route() ir.Route {
 }
 
 func (r random) key() ir.HostKey {
-	k := ir.HostKey{Fleet: ir.DefaultFleet, Listener: ir.HTTP, Hostname: fmt.Sprintf("h%d.example.com", r.IntN(8))}
+	k := ir.HostKey{Listener: classic.HTTP(), Hostname: fmt.Sprintf("h%d.example.com", r.IntN(8))}
 	if r.flip() {
-		k.Listener = ir.HTTPS
+		k.Listener = classic.HTTPS()
 	}
 	switch r.IntN(8) {
 	case 0:
@@ -191,7 +192,7 @@ func (r random) host() *ir.VirtualHost {
 			v.TLS.Passthrough, v.TLS.Min = r.flip(), ir.TLSVersion(r.number(10))
 		}
 		return v
-	case v.Key.Listener == ir.HTTPS:
+	case v.Key.Listener == classic.HTTPS():
 		v.TLS, v.TCP = maybe(r, tls), maybe(r, tcp)
 		if v.TLS == nil && v.TCP == nil {
 			v.TLS = &ir.TLS{Certificate: r.name()}

@@ -1,8 +1,6 @@
 package translate
 
 import (
-	"strings"
-
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -14,8 +12,9 @@ import (
 // virtualHostsField is the number of RouteConfiguration.virtual_hosts.
 const virtualHostsField = 2
 
-// routeConfiguration is the route table called name, with the given virtual hosts.
-func routeConfiguration(name string, hosts []table.Part) *table.Resource {
+// routeConfiguration is the route table called name, with the given virtual hosts. With stray it answers requests for
+// other hosts too.
+func routeConfiguration(name string, hosts []table.Part, stray ...*routev3.VirtualHost) *table.Resource {
 	e := &encoder{}
 	rc := &routev3.RouteConfiguration{
 		Name:                           name,
@@ -26,9 +25,7 @@ func routeConfiguration(name string, hosts []table.Part) *table.Resource {
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}},
 		RequestHeadersToRemove: []string{shardHeader},
-	}
-	if host, tls := strings.CutPrefix(name, tlsTables); tls && host != "*" {
-		rc.VirtualHosts = []*routev3.VirtualHost{strayHost()}
+		VirtualHosts:           stray,
 	}
 	body := e.bytes(rc)
 	return &table.Resource{

@@ -9,88 +9,177 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// routeTables is the derived tables from hosts to route tables: one for each TLS host, and one for all plain hosts or
-// several that share them.
+// routeTables is the derived tables from hosts to route tables: one for each TLS host, and for each plain listener one
+// for all hosts, or several that share them.
 type routeTables struct {
 	hosts  *memo.Table[ir.HostKey, hostRoutes]
-	tls    *memo.Index[string, ir.HostKey] // by route table
-	slots  *memo.Index[int, ir.HostKey]    // plain hosts
-	shards *memo.Input[struct{}, int]
-
-	division division
+	slots  *memo.Index[slot, ir.HostKey]    // plain hosts
+	shards *memo.Input[ir.ListenerKey, int] // how many there are, if the hosts of the listener are sharded
 
 	plain  *memo.Table[shard, *table.Resource]
 	scopes *memo.Table[shard, *table.Resource]
+
+	listeners map[ir.ListenerKey]bool // those for HTTP that are there
+	sizes     map[ir.ListenerKey]size
+	divisions map[ir.ListenerKey]division
 }
 
-// addRoutes makes the route tables; those of plain hosts exist even without any.
+// slot is a slot of a plain listener.
+type slot struct {
+	listener ir.ListenerKey
+	number   int
+}
+
+// size is how many hosts a plain listener has.
+type size struct{ exact, wildcards int }
+
+// addRoutes makes the route tables; those of plain listeners exist even without a host.
 func (t *Tables) addRoutes() {
 	rt := &t.routes
-	rt.tls = indexOf(t, "translate/TLS hosts by route table", func(v *ir.VirtualHost) []string {
-		if v.Key.Listener != ir.HTTPS || v.TCP != nil || v.TLS != nil && v.TLS.Refused {
-			return nil
-		}
-		return []string{routeTable(v.Key)}
-	})
-	rt.slots = indexOf(t, "translate/plain hosts by slot", func(v *ir.VirtualHost) []int {
-		if v.Key.Listener != ir.HTTP || v.TCP != nil {
-			return nil
-		}
-		return []int{slotOf(v.Key.Hostname)}
-	})
-	rt.shards = memo.NewInput[struct{}, int](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
-	rt.division = division{shards: 1}
-	rt.shards.Set(struct{}{}, rt.division.shards)
+	rt.listeners, rt.sizes, rt.divisions = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]division{}
+	rt.slots = memo.NewIndex(t.from.Hosts, "translate/plain hosts by slot", ir.HostKey.Compare, slotsOf)
+	memo.Follow(t.from.Hosts, slotsOf, rt.count)
+	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
 	rt.hosts = hostTable(t, "translate/virtual hosts", equalHostRoutes, func(_ *memo.Reader, v *ir.VirtualHost) hostRoutes { return virtualHost(v) })
-	memo.Drive(rt.tls, resources(t, "translate/TLS routes", func(r *memo.Reader, name string) *table.Resource {
-		return routeConfiguration(name, shareHosts(gather(r, rt.hosts, rt.tls.Get(r, name))))
-	}))
-	rt.plain = resources(t, "translate/plain routes", rt.plainTable)
-	rt.scopes = resources(t, "translate/scopes", func(_ *memo.Reader, s shard) *table.Resource { return scope(s.name()) })
-	rt.demand(shard{})
+	memo.Hold(t.from.Hosts, owned(t, "translate/TLS routes", hostFleet, rt.tlsTable), func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
+		if v == nil || v.TLS == nil || v.TLS.Refused || v.TCP != nil {
+			return nil
+		}
+		return []ir.HostKey{k}
+	})
+	rt.plain = owned(t, "translate/plain routes", shardFleet, rt.plainTable)
+	rt.scopes = owned(t, "translate/scopes", shardFleet, func(_ *memo.Reader, s shard) *table.Resource { return scope(s.name()) })
+	memo.Follow(t.from.Listeners, plainListeners, rt.listen)
+}
+
+// slotsOf is the slot of a plain host.
+func slotsOf(k ir.HostKey, v *ir.VirtualHost) []slot {
+	if v == nil || v.TLS != nil || v.TCP != nil {
+		return nil
+	}
+	return []slot{{k.Listener, slotOf(k.Hostname)}}
+}
+
+// plainListeners is the listener if it serves plain hosts.
+func plainListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
+	if l == nil || l.Protocol != ir.ListenHTTP || l.Admin {
+		return nil
+	}
+	return []ir.ListenerKey{k}
+}
+
+// count takes note of a plain host that comes or goes.
+func (rt *routeTables) count(s slot, comes bool) {
+	n, by := rt.sizes[s.listener], 1
+	if !comes {
+		by = -1
+	}
+	if s.number == everySlot {
+		n.wildcards += by
+	} else {
+		n.exact += by
+	}
+	if rt.sizes[s.listener] = n; n == (size{}) {
+		delete(rt.sizes, s.listener)
+	}
+}
+
+// listen takes note of a plain listener that comes or goes.
+func (rt *routeTables) listen(l ir.ListenerKey, comes bool) {
+	if comes {
+		rt.listeners[l] = true
+		rt.demand(shard{listener: l})
+		return
+	}
+	delete(rt.listeners, l)
+	rt.release(shard{listener: l})
+}
+
+// tlsTable is the route table of a TLS host.
+func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
+	parts := shareHosts([]hostRoutes{rt.hosts.Get(r, k)})
+	if k.Hostname == "*" {
+		return routeConfiguration(routeTable(k), parts)
+	}
+	return routeConfiguration(routeTable(k), parts, strayHost())
 }
 
 // plainTable is the route table of a shard; the first table leads to the others if there are any.
 func (rt *routeTables) plainTable(r *memo.Reader, s shard) *table.Resource {
-	if s == (shard{}) {
-		if shards, _ := rt.shards.Get(r, struct{}{}); shards > 1 {
-			return dispatchTable(shards)
+	if s.of == 0 {
+		if shards, _ := rt.shards.Get(r, s.listener); shards > 1 {
+			return dispatchTable(s.listener, shards)
 		}
 	}
-	hosts := slices.Clone(rt.slots.Get(r, everySlot))
+	hosts := slices.Clone(rt.slots.Get(r, slot{s.listener, everySlot}))
 	for from, to := s.slots(); from < to; from++ {
-		hosts = append(hosts, rt.slots.Get(r, from)...)
+		hosts = append(hosts, rt.slots.Get(r, slot{s.listener, from})...)
 	}
-	slices.SortFunc(hosts, compareHosts)
+	slices.SortFunc(hosts, ir.HostKey.Compare)
 	return routeConfiguration(s.name(), shareHosts(gather(r, rt.hosts, hosts)))
 }
 
-// Reshard divides the hosts of the plain listener as their number asks for, with a single route table for up to limit
-// of them. It reports whether that changed anything; then the engine has to run again. Call it after each run, and now
-// and then without one: fewer shards come late.
-func (t *Tables) Reshard(limit int, now time.Time) bool {
+// Reshard shards the hosts of each plain listener as their number asks for, and returns the listeners whose hosts are
+// sharded otherwise than before; then the engine has to run again. Call it after each run, and now and then without one:
+// fewer shards come late.
+func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {
 	rt := &t.routes
-	before, wildcards := rt.division.shards, rt.slots.Count(everySlot)
-	rt.division = rt.division.next(rt.slots.Pairs()-wildcards, wildcards, limit, now)
-	if rt.division.shards == before {
+	var changed []ir.ListenerKey
+	divide := func(l ir.ListenerKey, d division) {
+		if rt.divide(l, d) {
+			changed = append(changed, l)
+		}
+	}
+	for l := range rt.divisions {
+		if !rt.listeners[l] {
+			divide(l, division{})
+		}
+	}
+	for l := range rt.listeners {
+		of, ok := t.from.Listeners.Peek(l)
+		if !ok || of == nil {
+			continue
+		}
+		n, d := rt.sizes[l], rt.divisions[l]
+		if d.shards == 0 {
+			d.shards = 1
+		}
+		divide(l, d.next(n.exact, n.wildcards, of.RouteTableHosts, now))
+	}
+	slices.SortFunc(changed, ir.ListenerKey.Compare)
+	return changed
+}
+
+// divide has the hosts of the listener sharded that way, and reports whether they were not; zero forgets the listener.
+func (rt *routeTables) divide(l ir.ListenerKey, d division) bool {
+	before := max(1, rt.divisions[l].shards)
+	if rt.divisions[l] = d; d.shards == 0 {
+		delete(rt.divisions, l)
+	}
+	after := max(1, d.shards)
+	if after == before {
 		return false
 	}
-	rt.shards.Set(struct{}{}, rt.division.shards)
-	rt.each(rt.division.shards, rt.demand)
-	rt.each(before, rt.release)
+	if after > 1 {
+		rt.shards.Set(l, after)
+	} else {
+		rt.shards.Delete(l)
+	}
+	rt.each(l, after, rt.demand)
+	rt.each(l, before, rt.release)
 	return true
 }
 
-// Shards is the number of route tables that the hosts of the plain listener are divided into, 1 if they are not.
-func (t *Tables) Shards() int { return t.routes.division.shards }
+// Shards is the number of route tables that the hosts of a plain listener are sharded into, 1 if they are not.
+func (t *Tables) Shards(l ir.ListenerKey) int { return max(1, t.routes.divisions[l].shards) }
 
-// each calls f for every shard that the table is divided into.
-func (rt *routeTables) each(shards int, f func(shard)) {
+// each calls f for every shard of the listener.
+func (rt *routeTables) each(l ir.ListenerKey, shards int, f func(shard)) {
 	if shards == 1 {
 		return
 	}
 	for i := range shards {
-		f(shard{i, shards})
+		f(shard{l, i, shards})
 	}
 }
 

@@ -20,11 +20,9 @@ import (
 	"testing"
 	"time"
 
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	"google.golang.org/grpc"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/server"
@@ -39,7 +37,6 @@ type rig struct {
 	t      testing.TB
 	table  *table.Table
 	server *server.Server
-	cfg    config.Config
 	sent   [table.Route + 1]atomic.Int64 // bytes, by type
 	pid    int
 }
@@ -50,7 +47,7 @@ func newRig(t testing.TB, w *world, stats string, limits ...session.Limits) *rig
 	g := &rig{world: w, t: t, table: table.New()}
 	g.server = server.New(server.Options{
 		Limits: append(limits, session.Limits{})[0],
-		Fleet:  func(*corev3.Node) (*table.Table, error) { return g.table, nil },
+		Fleet:  func(ir.Fleet) *table.Table { return g.table },
 		Hooks:  server.Hooks{Sent: func(typ table.Type, _, _, bytes int) { g.sent[typ].Add(int64(bytes)) }},
 	})
 	dir := t.TempDir()
@@ -68,8 +65,7 @@ func newRig(t testing.TB, w *world, stats string, limits ...session.Limits) *rig
 	g.server.Register(api)
 	go func() { _ = api.Serve(l) }()
 	t.Cleanup(api.Stop)
-	g.cfg = loopback(t)
-	g.config.Set("", g.cfg)
+	loopback(t, w)
 	g.launch(dir)
 	return g
 }
@@ -95,21 +91,21 @@ func (g *rig) launch(dir string) {
 	})
 }
 
-// loopback is the default configuration on free ports of the loopback, without access logs.
-func loopback(t testing.TB) config.Config {
-	cfg := config.Default()
-	for _, a := range []*config.Address{&cfg.Listeners.HTTP, &cfg.Listeners.HTTPS, &cfg.Listeners.Stats} {
-		a.Host, a.Port = "127.0.0.1", freePort(t)
-	}
-	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "/dev/null", "/dev/null"
-	return cfg
+// loopback moves the listeners to free ports of the loopback, without access logs.
+func loopback(t testing.TB, w *world) {
+	l := w.at
+	l.each(func(of *ir.Listener) {
+		of.Addresses, of.Port = []string{"127.0.0.1"}, freePort(t)
+		of.Client.AccessLog.Path = "/dev/null"
+	})
+	w.listen(l)
 }
 
 // publish hands over what changed and waits until Envoy has it.
 func (g *rig) publish() {
 	g.t.Helper()
 	g.engine.Run()
-	seq := g.table.Publish(g.tables.Changes())
+	seq := g.table.Publish(g.changes())
 	deadline := time.Now().Add(5 * time.Minute)
 	for {
 		if s := g.server.Sessions(); len(s) == 1 && s[0].Seq >= seq && s[0].Quiet() {
@@ -207,7 +203,7 @@ func measureClusters(b *testing.B, n int, stats string) {
 // request sends one request to each of n hosts.
 func (g *rig) request(n int) {
 	g.t.Helper()
-	at := fmt.Sprintf("127.0.0.1:%d", g.cfg.Listeners.HTTP.Port)
+	at := fmt.Sprintf("127.0.0.1:%d", g.at.http.Port)
 	client := &http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "tcp", at)
 	}}}
@@ -233,15 +229,15 @@ func (g *rig) request(n int) {
 func BenchmarkEnvoyTLSHost(b *testing.B) {
 	for _, mode := range []struct {
 		name string
-		edit []func(*Sources)
-	}{{"per-host", nil}, {"on-demand", []func(*Sources){onDemand}}} {
+		edit []func(*listeners)
+	}{{"per-host", nil}, {"on-demand", []func(*listeners){onDemand}}} {
 		for _, n := range []int{1000, 5000} {
 			b.Run(fmt.Sprintf("%s/%d", mode.name, n), func(b *testing.B) { measureTLSHost(b, n, mode.edit...) })
 		}
 	}
 }
 
-func measureTLSHost(b *testing.B, n int, edit ...func(*Sources)) {
+func measureTLSHost(b *testing.B, n int, edit ...func(*listeners)) {
 	g := newRig(b, newWorld(edit...), envoybootstrap.StatsDefault)
 	add := g.adder()
 	g.publish()
@@ -300,7 +296,7 @@ func BenchmarkEnvoyTLSStream(b *testing.B) {
 				for i := range additions {
 					add(hosts + i)
 					g.engine.Run()
-					g.table.Publish(g.tables.Changes())
+					g.table.Publish(g.changes())
 					<-time.After(period)
 				}
 				b.ReportMetric(100*float64(g.busy()-busy)/float64(time.Since(started)), "%busy")
@@ -328,7 +324,7 @@ func (g *rig) handshakes(n int) {
 	dialer := &tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true}}
 	for i := range n {
 		dialer.Config.ServerName = hostname(i)
-		conn, err := dialer.DialContext(g.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", g.cfg.Listeners.HTTPS.Port))
+		conn, err := dialer.DialContext(g.t.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", g.at.https.Port))
 		if err != nil {
 			g.t.Fatalf("%s: %v", hostname(i), err)
 		}

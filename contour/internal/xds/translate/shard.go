@@ -42,19 +42,22 @@ func slotOf(hostname string) int {
 
 func wildcard(hostname string) bool { return strings.HasPrefix(hostname, "*") }
 
-// shard is one of a number of route tables that share the hosts of the plain listener; the zero value is the table
+// shard is one of a number of route tables that share the hosts of a plain listener; with zero numbers it is the table
 // that requests come to first: the only one, or the one that leads to all others.
-type shard struct{ index, of int }
+type shard struct {
+	listener  ir.ListenerKey
+	index, of int
+}
 
 // name is the name of the shard's scope, of the scope's key and of its route table.
 func (s shard) name() string {
 	if s.of == 0 {
-		return string(ir.HTTP)
+		return s.listener.Name
 	}
-	return fmt.Sprint(shardPrefix(s.of), s.index)
+	return fmt.Sprint(shardPrefix(s.listener, s.of), s.index)
 }
 
-func shardPrefix(of int) string { return fmt.Sprintf("%s/%d/", ir.HTTP, of) }
+func shardPrefix(l ir.ListenerKey, of int) string { return fmt.Sprintf("%s/%d/", l.Name, of) }
 
 // slots is the range of slots that the shard is made of.
 func (s shard) slots() (from, to int) {

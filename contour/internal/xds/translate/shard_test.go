@@ -10,6 +10,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"github.com/google/go-cmp/cmp"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/table"
 )
@@ -80,8 +81,8 @@ func TestSlotsAreEven(t *testing.T) {
 // shardsOf is the names of the parts in each route table of the plain listener.
 func shardsOf(w *world) map[string][]string {
 	shards := map[string][]string{}
-	for _, r := range w.tables.All() {
-		if r.Ref.Type != table.Route || !strings.HasPrefix(r.Ref.Name, string(ir.HTTP)) {
+	for _, r := range w.all() {
+		if r.Ref.Type != table.Route || !strings.HasPrefix(r.Ref.Name, classic.HTTP().Name) {
 			continue
 		}
 		shards[r.Ref.Name] = []string{}
@@ -93,8 +94,7 @@ func shardsOf(w *world) map[string][]string {
 }
 
 func TestEveryHostIsInItsShardAndWildcardsAreInAll(t *testing.T) {
-	w := newWorld()
-	w.limit = 0
+	w := newWorld(tables(0))
 	for i := range 100 {
 		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
 	}
@@ -109,7 +109,7 @@ func TestEveryHostIsInItsShardAndWildcardsAreInAll(t *testing.T) {
 	}
 	seen := map[string]int{}
 	for i := range fewestShards {
-		s := shard{i, fewestShards}
+		s := shard{classic.HTTP(), i, fewestShards}
 		if !slices.IsSorted(shards[s.name()]) {
 			t.Errorf("the hosts of %s are not in order", s.name())
 		}
@@ -131,8 +131,7 @@ func TestEveryHostIsInItsShardAndWildcardsAreInAll(t *testing.T) {
 }
 
 func TestDividingAndJoining(t *testing.T) {
-	w := newWorld()
-	w.limit = 10
+	w := newWorld(tables(10))
 	set := func(i int, path string) {
 		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix(path), Forward: to("s")}))
 	}
@@ -144,18 +143,18 @@ func TestDividingAndJoining(t *testing.T) {
 	_, changed := w.run()
 	want := []string{}
 	for i := range fewestShards {
-		want = append(want, "set SRDS "+shard{i, fewestShards}.name())
+		want = append(want, "set SRDS "+shard{classic.HTTP(), i, fewestShards}.name())
 	}
 	want = append(want, "set RDS ingress_http")
 	for i := range fewestShards {
-		want = append(want, "set RDS "+shard{i, fewestShards}.name())
+		want = append(want, "set RDS "+shard{classic.HTTP(), i, fewestShards}.name())
 	}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("divided (-want +got):\n%s", diff)
 	}
 	set(3, "/other")
 	w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1},
-		"set RDS "+shard{slotOf("h3.example.com") * fewestShards / slots, fewestShards}.name())
+		"set RDS "+shard{classic.HTTP(), slotOf("h3.example.com") * fewestShards / slots, fewestShards}.name())
 	for i := 5; i < 11; i++ {
 		w.hosts.Delete(httpHost(fmt.Sprintf("h%d.example.com", i)).Key)
 	}
@@ -180,7 +179,7 @@ func TestHostsThatRedirectAlikeShareAVirtualHost(t *testing.T) {
 	if diff := cmp.Diff([]string{shared, "c.example.com", "e.example.com"}, shardsOf(w)["ingress_http"]); diff != "" {
 		t.Errorf("virtual hosts (-want +got):\n%s", diff)
 	}
-	for _, r := range w.tables.All() {
+	for _, r := range w.all() {
 		if r.Ref == (table.Ref{Type: table.Route, Name: "ingress_http"}) {
 			domains := decode(t, r).(*routev3.RouteConfiguration).GetVirtualHosts()[0].GetDomains()
 			if diff := cmp.Diff([]string{"a.example.com", "b.example.com", "d.example.com"}, domains); diff != "" || r.Parts[0].Invalid != "" {

@@ -7,21 +7,21 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/table"
 )
 
 // statsListener serves Envoy's readiness and statistics, and nothing else of its admin interface: paths are
 // compared as a whole. It depends on no other resource, so it answers as soon as Envoy is connected. It is left
 // out of the limit of connections: an Envoy that is full must not look dead, or its neighbours get its clients too.
-func statsListener(cfg config.Config) *table.Resource {
+func statsListener(of *ir.Listener) *table.Resource {
 	e := &encoder{}
-	l := listener(statsName, cfg.Listeners.Stats)
+	l := listener(of)
 	l.IgnoreGlobalConnLimit = true
 	manager := &hcmv3.HttpConnectionManager{
 		StatPrefix: "stats",
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
-			Name:         statsName,
+			Name:         of.Key.Name,
 			VirtualHosts: []*routev3.VirtualHost{{Name: adminName, Domains: []string{"*"}, Routes: adminRoutes()}},
 		}},
 		HttpFilters:   []*hcmv3.HttpFilter{httpFilter(e, "envoy.filters.http.router", &routerv3.Router{})},

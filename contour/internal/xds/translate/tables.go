@@ -2,13 +2,10 @@ package translate
 
 import (
 	"bytes"
-	"cmp"
 	"slices"
-	"strings"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/endpoint"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -25,36 +22,45 @@ type Secrets interface {
 	CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
 }
 
-// Sources is what the resources of one fleet are made from. All fields are required.
+// Sources is what resources are made from. All fields are required.
 type Sources struct {
 	Engine *memo.Engine
-	Fleet  ir.Fleet
-	// Hosts has every host of every fleet; nil is a host without a virtual host.
+	// Listeners has every listener of every fleet; nil is none.
+	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
+	// Hosts has every host of every listener; nil is a host without a virtual host. Those with TLS settings are of
+	// listeners for TLS.
 	Hosts   *memo.Table[ir.HostKey, *ir.VirtualHost]
 	Secrets Secrets
-	// Config is the groups of the configuration that listeners are made of; the others may be empty.
-	Config func(*memo.Reader) config.Config
 	// Limits is the circuit breakers of a Service.
 	Limits func(r *memo.Reader, service kobj.Name) ir.CircuitBreakers
 	// Slices is the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
-	// OnDemand has TLS hosts without special settings share a filter chain, and their certificates be asked for by name.
-	OnDemand bool
 }
 
-// Tables is the derived tables from hosts to xDS resources. They are up to date after each run of the engine.
+// Tables is the derived tables from hosts and listeners to xDS resources, for all fleets. They are up to date after each
+// run of the engine.
 type Tables struct {
 	from Sources
 
-	// What hosts say, turned around.
-	ownChains    *memo.Index[ir.Listener, ir.HostKey]
-	wildcards    *memo.Index[string, ir.HostKey] // nil unless certificates are on demand
-	certificates *memo.Index[secretKey, ir.HostKey]
+	wildcards *memo.Index[ir.HostKey, ir.HostKey]         // TLS hosts, each by itself
+	ownChains *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a part in their listener
+	sockets   *memo.Index[ir.ListenerKey, ir.ListenerKey] // the listeners that share a socket
 
 	routes routeTables
-	chains *memo.Table[ir.HostKey, table.Part]
+	chains *memo.Table[ir.HostKey, chain]
 
 	outputs []output
+}
+
+// chain is how connections for a host are told apart.
+type chain struct {
+	part        table.Part // of the listener; zero: none of its own
+	certificate *kobj.Name // non-nil: the certificate may also be asked for by the hostname
+}
+
+func equalChain(a, b chain) bool {
+	same := a.certificate == b.certificate || a.certificate != nil && b.certificate != nil && *a.certificate == *b.certificate
+	return same && equalPart(a.part, b.part)
 }
 
 // secretKey is a Secret and the use that is made of it.
@@ -64,18 +70,11 @@ type secretKey struct {
 	host      string // non-empty: the certificate that is asked for by that name
 }
 
-// output is a table of resources, whatever its keys are.
-type output struct {
-	changes func(yield func(before, after *table.Resource))
-	all     func(yield func(*table.Resource))
-}
-
-// New adds the tables to the engine of s. What they hold follows the hosts; the listeners for plain
-// requests and for statistics exist always.
+// New adds the tables to the engine of s. What they hold follows the hosts and the listeners.
 func New(s Sources) *Tables {
 	t := &Tables{from: s}
-	t.indexHosts()
 	t.addRoutes()
+	t.addChains()
 	t.addOnDemand()
 	t.addListeners()
 	t.addClusters()
@@ -84,77 +83,73 @@ func New(s Sources) *Tables {
 	return t
 }
 
-// indexHosts turns around what hosts say.
-func (t *Tables) indexHosts() {
-	t.certificates = indexOf(t, "translate/hosts by certificate", func(v *ir.VirtualHost) []secretKey {
-		if !terminates(v.TLS) {
-			return nil
-		}
-		keys := []secretKey{{name: v.TLS.Certificate}}
-		if t.from.OnDemand && sharesChain(v) {
-			keys = append(keys, secretKey{name: v.TLS.Certificate, host: v.Key.Hostname})
-		}
-		return keys
-	})
-}
+func hostFleet(k ir.HostKey) ir.Fleet         { return k.Listener.Fleet }
+func shardFleet(s shard) ir.Fleet             { return s.listener.Fleet }
+func listenerFleet(k ir.ListenerKey) ir.Fleet { return k.Fleet }
 
-// indexOf finds the virtual hosts of the fleet by what of says about them.
-func indexOf[I comparable](t *Tables, name string, of func(*ir.VirtualHost) []I) *memo.Index[I, ir.HostKey] {
-	return memo.NewIndex(t.from.Hosts, name, compareHosts, ofFleet(t, of))
-}
-
-// ofFleet is what of says about the virtual hosts of the fleet, and nothing about others.
-func ofFleet[I comparable](t *Tables, of func(*ir.VirtualHost) []I) func(ir.HostKey, *ir.VirtualHost) []I {
-	return func(k ir.HostKey, v *ir.VirtualHost) []I {
-		if v == nil || k.Fleet != t.from.Fleet {
-			return nil
-		}
-		return of(v)
-	}
-}
-
-func compareHosts(a, b ir.HostKey) int {
-	return cmp.Or(
-		strings.Compare(string(a.Fleet), string(b.Fleet)),
-		strings.Compare(string(a.Listener), string(b.Listener)),
-		strings.Compare(a.Hostname, b.Hostname),
-	)
-}
-
-// addListeners makes the listeners; that for TLS exists while it has filter chains.
-func (t *Tables) addListeners() {
-	t.chains = hostTable(t, "translate/filter chains", equalPart, func(r *memo.Reader, v *ir.VirtualHost) table.Part {
-		if t.onDemand(r, v) {
-			return table.Part{}
-		}
-		return filterChain(v, t.from.Config(r))
-	})
-	memo.Hold(t.from.Hosts, t.chains, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
-		if v == nil || k.Fleet != t.from.Fleet || k.Listener != ir.HTTPS {
+// addChains makes the filter chains of hosts that are told apart by connections.
+func (t *Tables) addChains() {
+	t.wildcards = memo.NewIndex(t.from.Hosts, "translate/TLS wildcards", ir.HostKey.Compare, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
+		if v == nil || v.TLS == nil || !wildcard(k.Hostname) {
 			return nil
 		}
 		return []ir.HostKey{k}
 	})
-	t.ownChains = memo.NewIndex(t.chains, "translate/filter chains by listener", compareHosts, func(k ir.HostKey, p table.Part) []ir.Listener {
-		if p.Name == "" {
+	t.chains = hostTable(t, "translate/filter chains", equalChain, t.chainOf)
+	memo.Hold(t.from.Hosts, t.chains, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
+		if v == nil || v.TLS == nil && v.TCP == nil {
 			return nil
 		}
-		return []ir.Listener{k.Listener}
+		return []ir.HostKey{k}
 	})
-	listeners := resources(t, "translate/listeners", func(r *memo.Reader, name string) *table.Resource {
-		switch cfg := t.from.Config(r); name {
-		case string(ir.HTTP):
-			return httpListener(cfg)
-		case string(ir.HTTPS):
-			return httpsListener(cfg, t.httpsChains(r, cfg))
-		case statsName:
-			return statsListener(cfg)
+	t.ownChains = memo.NewIndex(t.chains, "translate/filter chains by listener", ir.HostKey.Compare, func(k ir.HostKey, c chain) []ir.ListenerKey {
+		if c.part.Name == "" {
+			return nil
 		}
-		return nil
+		return []ir.ListenerKey{k.Listener}
 	})
-	for _, name := range []string{string(ir.HTTP), string(ir.HTTPS), statsName} {
-		listeners.Demand(name)
+}
+
+// addListeners makes the listeners of Envoy, each by its socket; those that depend on hosts exist while they have any.
+func (t *Tables) addListeners() {
+	socket := func(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
+		if l == nil {
+			return nil
+		}
+		return []ir.ListenerKey{{Fleet: k.Fleet, Name: l.Socket}}
 	}
+	t.sockets = memo.NewIndex(t.from.Listeners, "translate/listeners by socket", ir.ListenerKey.Compare, socket)
+	memo.Hold(t.from.Listeners, owned(t, "translate/listeners", listenerFleet, t.listener), socket)
+}
+
+// listener is the listener of Envoy with the socket. The first of several that are not for TLS has it alone.
+func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource {
+	var first *ir.Listener
+	var chains []table.Part
+	for _, k := range t.sockets.Get(r, socket) {
+		l := t.from.Listeners.Get(r, k)
+		if l == nil || first != nil && !(first.Protocol.Secure() && l.Protocol.Secure()) {
+			continue
+		}
+		if first == nil {
+			first, chains = l, t.chainsOf(r, l)
+			continue
+		}
+		chains = joined(chains, t.chainsOf(r, l))
+	}
+	if first == nil {
+		return nil
+	}
+	return envoyListener(first, chains)
+}
+
+// joined is the parts with those of more whose names are not among them.
+func joined(parts, more []table.Part) []table.Part {
+	names := make(map[string]bool, len(parts))
+	for _, p := range parts {
+		names[p.Name] = true
+	}
+	return append(parts, slices.DeleteFunc(more, func(p table.Part) bool { return names[p.Name] })...)
 }
 
 // gather is the values of the given hosts, in their order.
@@ -168,44 +163,15 @@ func gather[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.H
 
 // addClusters makes each cluster that a host uses.
 func (t *Tables) addClusters() {
-	clusters := resources(t, "translate/clusters", func(r *memo.Reader, c ir.Cluster) *table.Resource {
+	follow(share(t, "translate/clusters", func(r *memo.Reader, c ir.Cluster) *table.Resource {
 		return cluster(c, t.from.Limits(r, c.Endpoints.Service))
-	})
-	memo.Hold(t.from.Hosts, clusters, ofFleet(t, clustersOf))
-}
-
-// clustersOf is each cluster that a virtual host uses, once.
-func clustersOf(v *ir.VirtualHost) []ir.Cluster {
-	return distinct(v, func(c ir.Cluster) (ir.Cluster, bool) { return c, true })
-}
-
-// distinct is what of says about the clusters that a virtual host uses, each thing once, in the order of the routes.
-func distinct[K comparable](v *ir.VirtualHost, of func(ir.Cluster) (K, bool)) []K {
-	const few = 16 // up to which a list is searched faster than a map
-	var all []K
-	var seen map[K]bool
-	for b := range backends(v) {
-		k, ok := of(b.Cluster)
-		if !ok || seen[k] || len(all) <= few && slices.Contains(all, k) {
-			continue
-		}
-		if all = append(all, k); len(all) == few+1 {
-			seen = make(map[K]bool, 2*len(all))
-			for _, k := range all {
-				seen[k] = true
-			}
-		}
-		if seen != nil {
-			seen[k] = true
-		}
-	}
-	return all
+	}), t.from.Hosts, clustersOf)
 }
 
 // addSecrets makes the certificates that hosts serve and the authorities that clusters trust. A Secret
 // that is missing has no resource.
 func (t *Tables) addSecrets() {
-	secrets := resources(t, "translate/secrets", func(r *memo.Reader, k secretKey) *table.Resource {
+	secrets := share(t, "translate/secrets", func(r *memo.Reader, k secretKey) *table.Resource {
 		if k.authority {
 			if pem, ok := t.from.Secrets.CA(r, k.name); ok {
 				return authority(k.name, pem)
@@ -221,18 +187,19 @@ func (t *Tables) addSecrets() {
 		}
 		return certificate(k.name, chain, key)
 	})
-	memo.Drive(t.certificates, secrets)
-	memo.Hold(t.from.Hosts, secrets, ofFleet(t, authoritiesOf))
-}
-
-// authoritiesOf is each authority that the clusters of a virtual host trust, once.
-func authoritiesOf(v *ir.VirtualHost) []secretKey {
-	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{authority: true, name: c.TLS.CA}, verifies(c) })
+	follow(secrets, t.from.Hosts, certificatesOf)
+	follow(secrets, t.from.Hosts, authoritiesOf)
+	memo.Follow(t.chains, func(k ir.HostKey, c chain) []use[secretKey] {
+		if c.certificate == nil {
+			return nil
+		}
+		return []use[secretKey]{{k.Listener.Fleet, secretKey{name: *c.certificate, host: k.Hostname}}}
+	}, secrets.count)
 }
 
 // addEndpoints makes the endpoints of each Service port that a cluster leads to, empty if there are none.
 func (t *Tables) addEndpoints() {
-	endpoints := resources(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
+	follow(share(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
 		e := &encoder{}
 		name := endpointName(k)
 		body := e.bytes(endpoint.Assignment(name, k.Port, t.from.Slices(r, k.Service)))
@@ -240,13 +207,7 @@ func (t *Tables) addEndpoints() {
 			Ref: table.Ref{Type: table.Endpoint, Name: name}, Body: body,
 			Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}}, Invalid: e.invalid(),
 		}
-	})
-	memo.Hold(t.from.Hosts, endpoints, ofFleet(t, endpointsOf))
-}
-
-// endpointsOf is each set of endpoints that the clusters of a virtual host lead to, once.
-func endpointsOf(v *ir.VirtualHost) []ir.EndpointKey {
-	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, true })
+	}), t.from.Hosts, endpointsOf)
 }
 
 // hostTable adds a table with a value for each host; that of a host that is gone is zero, and no index leads to it.
@@ -261,67 +222,6 @@ func hostTable[V any](t *Tables, name string, equal func(a, b V) bool, of func(*
 			return of(r, v)
 		},
 	})
-}
-
-// resources adds a table whose values are published; nil is none.
-func resources[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
-	out := memo.NewTable(t.from.Engine, memo.Options[K, *table.Resource]{Name: name, Equal: equalResource, Derive: derive})
-	out.Watch()
-	t.outputs = append(t.outputs, output{
-		changes: func(yield func(before, after *table.Resource)) {
-			for _, c := range out.Changes() {
-				yield(orNil(c.Old), orNil(c.New))
-			}
-		},
-		all: func(yield func(*table.Resource)) {
-			out.Keys(func(k K) bool {
-				if v, ok := out.Peek(k); ok && v != nil {
-					yield(v)
-				}
-				return true
-			})
-		},
-	})
-	return out
-}
-
-func orNil(r **table.Resource) *table.Resource {
-	if r == nil {
-		return nil
-	}
-	return *r
-}
-
-// Changes is what differs since the last call: resources that are new or other than before, and the names of those
-// that are gone. Both are sorted.
-func (t *Tables) Changes() (set []*table.Resource, removed []table.Ref) {
-	for _, o := range t.outputs {
-		o.changes(func(before, after *table.Resource) {
-			switch {
-			case after != nil:
-				set = append(set, after)
-			case before != nil:
-				removed = append(removed, before.Ref)
-			}
-		})
-	}
-	sortResources(set)
-	slices.SortFunc(removed, table.Ref.Compare)
-	return set, removed
-}
-
-// All is every resource as of the last run, sorted.
-func (t *Tables) All() []*table.Resource {
-	var all []*table.Resource
-	for _, o := range t.outputs {
-		o.all(func(r *table.Resource) { all = append(all, r) })
-	}
-	sortResources(all)
-	return all
-}
-
-func sortResources(rs []*table.Resource) {
-	slices.SortFunc(rs, func(a, b *table.Resource) int { return a.Ref.Compare(b.Ref) })
 }
 
 func equalPart(a, b table.Part) bool {

@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -21,49 +20,48 @@ import (
 
 // world stands for the stages before translate: everything it reads, set by hand.
 type world struct {
-	engine  *memo.Engine
-	hosts   *memo.Input[ir.HostKey, *ir.VirtualHost]
-	secrets *memo.Input[kobj.Name, pair]
-	slices  *memo.Input[kobj.Name, []*discoveryv1.EndpointSlice]
-	limits  *memo.Input[kobj.Name, ir.CircuitBreakers]
-	config  *memo.Input[string, config.Config]
-	tables  *Tables
-	limit   int // of hosts in a single route table
-	runs    map[string]uint64
-	faults  []memo.Fault
+	engine    *memo.Engine
+	listeners *memo.Input[ir.ListenerKey, *ir.Listener]
+	hosts     *memo.Input[ir.HostKey, *ir.VirtualHost]
+	secrets   *memo.Input[kobj.Name, pair]
+	slices    *memo.Input[kobj.Name, []*discoveryv1.EndpointSlice]
+	limits    *memo.Input[kobj.Name, ir.CircuitBreakers]
+	at        listeners
+	tables    *Tables
+	runs      map[string]uint64
+	faults    []memo.Fault
 }
 
 type pair struct{ chain, key string }
 
-func newWorld(edit ...func(*Sources)) *world {
-	w := &world{limit: config.Default().RouteTables.Hosts}
+func newWorld(edit ...func(*listeners)) *world {
+	w := &world{}
 	w.engine = memo.New(func(f memo.Fault) { w.faults = append(w.faults, f) })
 	w.hosts = memo.NewInput[ir.HostKey](w.engine, "hosts", func(a, b *ir.VirtualHost) bool { return reflect.DeepEqual(a, b) })
 	w.secrets = memo.NewInput[kobj.Name](w.engine, "secrets", func(a, b pair) bool { return a == b })
 	w.slices = memo.NewInput[kobj.Name](w.engine, "slices", func(a, b []*discoveryv1.EndpointSlice) bool { return reflect.DeepEqual(a, b) })
 	w.limits = memo.NewInput[kobj.Name](w.engine, "limits", func(a, b ir.CircuitBreakers) bool { return a == b })
-	w.config = memo.NewInput[string](w.engine, "config", func(a, b config.Config) bool { return reflect.DeepEqual(a, b) })
-	w.config.Set("", config.Default())
-	hosts := memo.NewTable(w.engine, memo.Options[ir.HostKey, *ir.VirtualHost]{
-		Name:  "hosts",
-		Equal: func(a, b *ir.VirtualHost) bool { return reflect.DeepEqual(a, b) },
-		Derive: func(r *memo.Reader, k ir.HostKey) *ir.VirtualHost {
-			v, _ := w.hosts.Get(r, k)
+	w.listeners = memo.NewInput[ir.ListenerKey](w.engine, "listeners", func(a, b *ir.Listener) bool { return reflect.DeepEqual(a, b) })
+	w.tables = New(Sources{
+		Engine: w.engine, Listeners: derived(w.listeners, "listeners", w.engine), Hosts: derived(w.hosts, "hosts", w.engine), Secrets: w,
+		Limits: func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := w.limits.Get(r, n); return l },
+		Slices: func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := w.slices.Get(r, n); return s },
+	})
+	w.listen(classicListeners(edit...))
+	return w
+}
+
+// derived is a table with what is in the input.
+func derived[K comparable, V any](in *memo.Input[K, V], name string, e *memo.Engine) *memo.Table[K, V] {
+	t := memo.NewTable(e, memo.Options[K, V]{
+		Name: name, Equal: func(a, b V) bool { return reflect.DeepEqual(a, b) },
+		Derive: func(r *memo.Reader, k K) V {
+			v, _ := in.Get(r, k)
 			return v
 		},
 	})
-	memo.Drive(memo.NewIndex(w.hosts, "all", compareHosts, func(k ir.HostKey, _ *ir.VirtualHost) []ir.HostKey { return []ir.HostKey{k} }), hosts)
-	sources := Sources{
-		Engine: w.engine, Fleet: ir.DefaultFleet, Hosts: hosts, Secrets: w,
-		Config: func(r *memo.Reader) config.Config { c, _ := w.config.Get(r, ""); return c },
-		Limits: func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := w.limits.Get(r, n); return l },
-		Slices: func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := w.slices.Get(r, n); return s },
-	}
-	for _, f := range edit {
-		f(&sources)
-	}
-	w.tables = New(sources)
-	return w
+	memo.Hold(in, t, func(k K, _ V) []K { return []K{k} })
+	return t
 }
 
 func (w *world) Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool) {
@@ -86,19 +84,19 @@ func (w *world) set(hosts ...*ir.VirtualHost) {
 func (w *world) run() (runs map[string]uint64, changed []string) {
 	w.engine.Run()
 	for _, now := range []time.Time{{}, time.Time{}.Add(1), time.Time{}.Add(1 + shrinkAfter)} {
-		if w.tables.Reshard(w.limit, now) {
+		if len(w.tables.Reshard(now)) > 0 {
 			w.engine.Run()
 		}
 	}
 	now, runs := map[string]uint64{}, map[string]uint64{}
 	for _, s := range w.engine.Stats() {
 		now[s.Table] = s.Runs
-		if d := s.Runs - w.runs[s.Table]; d > 0 && s.Table != "hosts" {
+		if d := s.Runs - w.runs[s.Table]; d > 0 && s.Table != "hosts" && s.Table != "listeners" {
 			runs[s.Table] = d
 		}
 	}
 	w.runs = now
-	set, removed := w.tables.Changes()
+	set, removed := w.changes()
 	for _, r := range set {
 		changed = append(changed, "set "+r.Ref.String())
 	}
@@ -218,7 +216,7 @@ func TestSecretsComeAndGo(t *testing.T) {
 func TestWhatIsGoneIsRemoved(t *testing.T) {
 	w := newWorld()
 	w.run()
-	before := w.tables.All()
+	before := w.all()
 	hosts := []*ir.VirtualHost{
 		httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}),
 		httpsHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}),
@@ -238,38 +236,27 @@ func TestWhatIsGoneIsRemoved(t *testing.T) {
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(before, w.tables.All()); diff != "" {
+	if diff := cmp.Diff(before, w.all()); diff != "" {
 		t.Errorf("removing what was added leaves something (-before +after):\n%s", diff)
 	}
 }
 
-func TestOtherFleetsAreNoneOfOurs(t *testing.T) {
-	w := newWorld()
-	w.run()
-	v := httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
-	v.Key.Fleet = "another"
-	w.set(v)
-	w.expect(t, map[string]uint64{})
-}
-
-func TestConfigurationReachesWhatItIsAbout(t *testing.T) {
+func TestAListenerChangesAlone(t *testing.T) {
 	w := newWorld()
 	w.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
 	w.run()
-	cfg := config.Default()
-	cfg.Listeners.HTTP.Port++
-	w.config.Set("", cfg)
-	if _, changed := w.run(); !slices.Equal(changed, []string{"set LDS ingress_http"}) {
-		t.Errorf("HTTP port: %q, want the listener alone", changed)
-	}
+	at := w.at
+	at.http.Port++
+	w.listen(at)
+	w.expect(t, map[string]uint64{"translate/listeners": 1}, "set LDS ingress_http")
 }
 
 func TestAllIsWhatChangesAddUpTo(t *testing.T) {
 	w := newWorld()
 	w.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}), httpsHost("*.example.com"))
 	w.engine.Run()
-	set, removed := w.tables.Changes()
-	if diff := cmp.Diff(w.tables.All(), set); diff != "" || len(removed) > 0 {
+	set, removed := w.changes()
+	if diff := cmp.Diff(w.all(), set); diff != "" || len(removed) > 0 {
 		t.Errorf("removed %v, All against Changes:\n%s", removed, diff)
 	}
 	if !slices.IsSortedFunc(set, func(a, b *table.Resource) int { return a.Ref.Compare(b.Ref) }) {
@@ -286,8 +273,8 @@ func TestTheTableServesWhatWasTranslated(t *testing.T) {
 			w.set(v)
 		}
 		w.engine.Run()
-		published.Publish(w.tables.Changes())
-		for _, res := range w.tables.All() {
+		published.Publish(w.changes())
+		for _, res := range w.all() {
 			v := published.Get(res.Ref)
 			if v == nil {
 				t.Fatalf("%s is not served", res.Ref)

@@ -7,7 +7,6 @@ import (
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 )
 
@@ -15,11 +14,11 @@ import (
 const tcpIdle = 9001 * time.Second
 
 // tcpFilter is the network filter that forwards bytes.
-func tcpFilter(e *encoder, t ir.TCPProxy, cfg config.Config) *listenerv3.Filter {
+func tcpFilter(e *encoder, t ir.TCPProxy, l *ir.Listener) *listenerv3.Filter {
 	proxy := &tcpproxyv3.TcpProxy{
-		StatPrefix:  string(ir.HTTPS),
+		StatPrefix:  l.Key.Name,
 		IdleTimeout: durationpb.New(tcpIdle),
-		AccessLog:   accessLog(e, cfg.AccessLog.HTTPS, cfg.AccessLog.Format),
+		AccessLog:   accessLog(e, l.Client.AccessLog),
 	}
 	setTCPClusters(proxy, t.Backends)
 	return &listenerv3.Filter{

@@ -1,0 +1,46 @@
+// Package classic is the listeners of the default fleet: those for HTTP and HTTPS that Ingress and HTTPProxy are served
+// on, and the one for the statistics of Envoy.
+//
+// In goes the configuration; out comes what an API object that asks for these listeners would contribute. Nothing but
+// the names sets them apart from the listeners of other APIs.
+package classic
+
+import (
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+)
+
+// HTTP is the listener for plain-text requests.
+func HTTP() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"} }
+
+// HTTPS is the listener for TLS connections.
+func HTTPS() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_https"} }
+
+// Stats is the listener for the readiness and the statistics of Envoy.
+func Stats() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "stats-health"} }
+
+// Root is what the configuration contributes. It looks at the groups Listeners, TLS, AccessLog, RouteTables and XDS.
+func Root(c config.Config) contrib.Root {
+	http := listener(HTTP(), c.Listeners.HTTP)
+	http.Client = client(c, c.AccessLog.HTTP)
+	http.RouteTableHosts = c.RouteTables.Hosts
+
+	https := listener(HTTPS(), c.Listeners.HTTPS)
+	https.Protocol = ir.ListenHTTPS
+	https.TLS = ir.TLSVersions{Min: c.TLS.Min, Max: c.TLS.Max}
+	https.CertificatesOnDemand = c.XDS.CertificatesOnDemand
+	https.Client = client(c, c.AccessLog.HTTPS)
+
+	stats := listener(Stats(), c.Listeners.Stats)
+	stats.Admin = true
+	return contrib.Root{Listeners: []ir.Listener{http, https, stats}}
+}
+
+func listener(k ir.ListenerKey, at config.Address) ir.Listener {
+	return ir.Listener{Key: k, Socket: k.Name, Addresses: []string{at.Host}, Port: at.Port}
+}
+
+func client(c config.Config, log string) ir.ClientSettings {
+	return ir.ClientSettings{ProxyProtocol: c.Listeners.UseProxyProtocol, AccessLog: ir.AccessLog{Path: log, Format: c.AccessLog.Format}}
+}

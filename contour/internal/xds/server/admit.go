@@ -1,0 +1,58 @@
+package server
+
+import (
+	"context"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/identity"
+	"contour.example/contour/internal/xds/table"
+)
+
+// fleetField is the field of an Envoy's node metadata by which it may say which fleet it takes itself for. Its
+// certificate decides; what differs is refused, so that an Envoy with the certificate of another fleet serves nothing.
+const fleetField = "fleet"
+
+// admit is the fleet of a client, with its table. Errors have a gRPC status: Unavailable, after which Envoy tries again,
+// where there is no such fleet, or not yet.
+func (s *Server) admit(ctx context.Context, node *corev3.Node) (ir.Fleet, *table.Table, error) {
+	if size := proto.Size(node); size > s.options.NodeBytes {
+		return "", nil, status.Errorf(codes.ResourceExhausted, "the node description has %d bytes, more than %d", size, s.options.NodeBytes)
+	}
+	f, err := fleetOf(ctx)
+	if err != nil {
+		return "", nil, status.Error(codes.PermissionDenied, err.Error())
+	}
+	if said := node.GetMetadata().GetFields()[fleetField].GetStringValue(); said != "" && ir.Fleet(said) != f {
+		return f, nil, status.Errorf(codes.PermissionDenied, "the node takes itself for one of fleet %q, but its certificate is one of fleet %q", said, f)
+	}
+	t := s.options.Fleet(f)
+	if t == nil {
+		return f, nil, errNoFleet(f)
+	}
+	return f, t, nil
+}
+
+// fleetOf is the fleet that the client's certificate is for. A connection without TLS is one on loopback or in a private
+// directory: its client is one of the default fleet.
+func fleetOf(ctx context.Context) (ir.Fleet, error) {
+	p, _ := peer.FromContext(ctx)
+	if p == nil {
+		return ir.DefaultFleet, nil
+	}
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.PeerCertificates) == 0 {
+		return ir.DefaultFleet, nil
+	}
+	return identity.Fleet(info.State.PeerCertificates[0])
+}
+
+func errNoFleet(f ir.Fleet) error {
+	return status.Errorf(codes.Unavailable, "there is no configuration for fleet %q", f)
+}

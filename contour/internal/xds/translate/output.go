@@ -1,0 +1,111 @@
+package translate
+
+import (
+	"maps"
+	"slices"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/xds/table"
+)
+
+// output is a table of resources that are published, whatever its keys are.
+type output interface {
+	// changes calls add for what is other than at the last call, with the former and the present resource; nil is none.
+	changes(add func(f ir.Fleet, before, after *table.Resource))
+	// all calls add for each resource of the fleets.
+	all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource))
+}
+
+// own is resources each of which belongs to one fleet.
+type own[K comparable] struct {
+	resources *memo.Table[K, *table.Resource]
+	fleet     func(K) ir.Fleet
+}
+
+// owned adds a table whose values are published to the fleet of their key; nil is none.
+func owned[K comparable](t *Tables, name string, fleet func(K) ir.Fleet, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
+	out := resources(t, name, derive)
+	t.outputs = append(t.outputs, own[K]{out, fleet})
+	return out
+}
+
+func (o own[K]) changes(add func(f ir.Fleet, before, after *table.Resource)) {
+	for _, c := range o.resources.Changes() {
+		add(o.fleet(c.Key), orNil(c.Old), orNil(c.New))
+	}
+}
+
+func (o own[K]) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource)) {
+	o.resources.Keys(func(k K) bool {
+		if v, ok := o.resources.Peek(k); ok && v != nil && fleets[o.fleet(k)] {
+			add(o.fleet(k), v)
+		}
+		return true
+	})
+}
+
+func resources[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
+	out := memo.NewTable(t.from.Engine, memo.Options[K, *table.Resource]{Name: name, Equal: equalResource, Derive: derive})
+	out.Watch()
+	return out
+}
+
+func orNil(r **table.Resource) *table.Resource {
+	if r == nil {
+		return nil
+	}
+	return *r
+}
+
+// Change is what differs for one fleet: resources that are new or other than before, and the names of those that are
+// gone. Both are sorted.
+type Change struct {
+	Set     []*table.Resource
+	Removed []table.Ref
+}
+
+// Changes is what differs since the last call, for each fleet that something differs for.
+func (t *Tables) Changes() map[ir.Fleet]*Change {
+	changes := map[ir.Fleet]*Change{}
+	for _, o := range t.outputs {
+		o.changes(func(f ir.Fleet, before, after *table.Resource) {
+			if before == nil && after == nil {
+				return
+			}
+			if changes[f] == nil {
+				changes[f] = &Change{}
+			}
+			if c := changes[f]; after != nil {
+				c.Set = append(c.Set, after)
+			} else {
+				c.Removed = append(c.Removed, before.Ref)
+			}
+		})
+	}
+	for _, c := range changes {
+		sortResources(c.Set)
+		slices.SortFunc(c.Removed, table.Ref.Compare)
+	}
+	return changes
+}
+
+// All is every resource of each of the fleets as of the last run, sorted.
+func (t *Tables) All(fleets ...ir.Fleet) map[ir.Fleet][]*table.Resource {
+	wanted := map[ir.Fleet]bool{}
+	for _, f := range fleets {
+		wanted[f] = true
+	}
+	all := map[ir.Fleet][]*table.Resource{}
+	for _, o := range t.outputs {
+		o.all(wanted, func(f ir.Fleet, r *table.Resource) { all[f] = append(all[f], r) })
+	}
+	for rs := range maps.Values(all) {
+		sortResources(rs)
+	}
+	return all
+}
+
+func sortResources(rs []*table.Resource) {
+	slices.SortFunc(rs, func(a, b *table.Resource) int { return a.Ref.Compare(b.Ref) })
+}

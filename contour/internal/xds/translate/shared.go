@@ -1,0 +1,134 @@
+package translate
+
+import (
+	"slices"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/xds/table"
+)
+
+// shared is resources that fleets have in common: each is derived once, without a fleet, and published to every fleet
+// that uses it. Who uses what is no part of the derivations, so that a fleet that comes or goes derives nothing again.
+type shared[K comparable] struct {
+	resources *memo.Table[K, *table.Resource]
+	users     map[K][]user
+	// before says of each use that began or ended since the last call of changes whether it was there then.
+	before map[use[K]]bool
+}
+
+// use is that a fleet uses a resource.
+type use[K comparable] struct {
+	fleet ir.Fleet
+	key   K
+}
+
+// user is a fleet that uses a resource, with the number of reasons.
+type user struct {
+	fleet ir.Fleet
+	uses  int
+}
+
+// share adds a table whose values are published to the fleets that use them; nil is none.
+func share[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *shared[K] {
+	s := &shared[K]{resources: resources(t, name, derive), users: map[K][]user{}, before: map[use[K]]bool{}}
+	t.outputs = append(t.outputs, s)
+	return s
+}
+
+// follow has fleets use what the values of a table of hosts say.
+func follow[K comparable, V any](s *shared[K], hosts *memo.Table[ir.HostKey, V], of func(V) []K) {
+	memo.Follow(hosts, func(k ir.HostKey, v V) []use[K] {
+		keys := of(v)
+		if len(keys) == 0 {
+			return nil
+		}
+		uses := make([]use[K], 0, len(keys))
+		for _, key := range keys {
+			uses = append(uses, use[K]{k.Listener.Fleet, key})
+		}
+		return uses
+	}, s.count)
+}
+
+// count takes note of one more or one fewer reason for a use.
+func (s *shared[K]) count(u use[K], more bool) {
+	users := s.users[u.key]
+	i := slices.IndexFunc(users, func(x user) bool { return x.fleet == u.fleet })
+	switch {
+	case more && i >= 0:
+		users[i].uses++
+		return
+	case more:
+		users = append(users, user{u.fleet, 1})
+	case i < 0: // cannot be: a use ends once for each time it began
+		return
+	case users[i].uses > 1:
+		users[i].uses--
+		return
+	default:
+		users = slices.Delete(users, i, i+1)
+	}
+	if _, ok := s.before[u]; !ok {
+		s.before[u] = !more
+	}
+	s.put(u.key, users)
+}
+
+// put replaces the users of a resource, of which there are more or fewer than before by one.
+func (s *shared[K]) put(k K, users []user) {
+	had := len(s.users[k]) > 0
+	if len(users) == 0 {
+		delete(s.users, k)
+		s.resources.Release(k)
+		return
+	}
+	s.users[k] = users
+	if !had {
+		s.resources.Demand(k)
+	}
+}
+
+// changes calls add for each use whose resource is another than at the last call, with both; nil stands for none.
+func (s *shared[K]) changes(add func(f ir.Fleet, before, after *table.Resource)) {
+	former := map[K]*table.Resource{}
+	for _, c := range s.resources.Changes() {
+		former[c.Key] = orNil(c.Old)
+		for _, u := range s.users[c.Key] {
+			before := former[c.Key]
+			if had, ok := s.before[use[K]{u.fleet, c.Key}]; ok && !had {
+				before = nil
+			}
+			add(u.fleet, before, orNil(c.New))
+		}
+	}
+	for u, had := range s.before {
+		uses := slices.ContainsFunc(s.users[u.key], func(x user) bool { return x.fleet == u.fleet })
+		before, changed := former[u.key]
+		if !changed {
+			before, _ = s.resources.Peek(u.key)
+		}
+		switch {
+		case uses && !had && !changed:
+			add(u.fleet, nil, before)
+		case !uses && had:
+			add(u.fleet, before, nil)
+		}
+	}
+	clear(s.before)
+}
+
+// all calls add for each resource of each of the fleets.
+func (s *shared[K]) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource)) {
+	for k, users := range s.users {
+		r, ok := s.resources.Peek(k)
+		if !ok || r == nil {
+			continue
+		}
+		for _, u := range users {
+			if fleets[u.fleet] {
+				add(u.fleet, r)
+			}
+		}
+	}
+}

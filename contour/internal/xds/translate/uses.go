@@ -1,0 +1,56 @@
+package translate
+
+import (
+	"slices"
+
+	"contour.example/contour/internal/ir"
+)
+
+// certificatesOf is the certificate that a virtual host serves.
+func certificatesOf(v *ir.VirtualHost) []secretKey {
+	if v == nil || !terminates(v.TLS) {
+		return nil
+	}
+	return []secretKey{{name: v.TLS.Certificate}}
+}
+
+// clustersOf is each cluster that a virtual host uses, once.
+func clustersOf(v *ir.VirtualHost) []ir.Cluster {
+	return distinct(v, func(c ir.Cluster) (ir.Cluster, bool) { return c, true })
+}
+
+// authoritiesOf is each authority that the clusters of a virtual host trust, once.
+func authoritiesOf(v *ir.VirtualHost) []secretKey {
+	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{authority: true, name: c.TLS.CA}, verifies(c) })
+}
+
+// endpointsOf is each set of endpoints that the clusters of a virtual host lead to, once.
+func endpointsOf(v *ir.VirtualHost) []ir.EndpointKey {
+	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, true })
+}
+
+// distinct is what of says about the clusters that a virtual host uses, each thing once, in the order of the routes.
+func distinct[K comparable](v *ir.VirtualHost, of func(ir.Cluster) (K, bool)) []K {
+	const few = 16 // up to which a list is searched faster than a map
+	if v == nil {
+		return nil
+	}
+	var all []K
+	var seen map[K]bool
+	for b := range backends(v) {
+		k, ok := of(b.Cluster)
+		if !ok || seen[k] || len(all) <= few && slices.Contains(all, k) {
+			continue
+		}
+		if all = append(all, k); len(all) == few+1 {
+			seen = make(map[K]bool, 2*len(all))
+			for _, k := range all {
+				seen[k] = true
+			}
+		}
+		if seen != nil {
+			seen[k] = true
+		}
+	}
+	return all
+}
