@@ -17,6 +17,7 @@ import (
 type certgenFlags struct {
 	namespace, format, suffix string
 	days                      int
+	fleets                    []string
 	overwrite                 bool
 	pem, yaml, kube           bool
 	inCluster                 bool
@@ -39,6 +40,7 @@ func certgenCommand(s Streams) *cobra.Command {
 	}
 	fs := c.Flags()
 	fs.StringVar(&f.namespace, "namespace", namespace(s.Env), "Namespace of the controller.")
+	fs.StringSliceVar(&f.fleets, "fleet", nil, "Fleets of Envoys, beside the default one, that get a certificate of their own, comma-separated.")
 	fs.IntVar(&f.days, "certificate-lifetime", 365, "Lifetime of the certificates, in days.")
 	fs.StringVar(&f.format, "secrets-format", string(certs.Legacy), "How Secrets are laid out: legacy or compact.")
 	fs.StringVar(&f.suffix, "secrets-name-suffix", "", "Suffix of the names of the Secrets.")
@@ -57,7 +59,7 @@ func (f *certgenFlags) run(ctx context.Context, s Streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	bundle, err := certs.Generate(certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Now: time.Now()})
+	bundle, err := certs.Generate(certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Fleets: f.fleets, Now: time.Now()})
 	if err != nil {
 		return err
 	}

@@ -1,5 +1,6 @@
 // Package certs makes the certificates of the xDS connection: an authority, the
-// controller's server certificate and Envoy's client certificate, for mutual TLS.
+// controller's server certificate and the client certificates of Envoys, one for each
+// fleet, for mutual TLS.
 //
 // In go names and a lifetime; out comes a Bundle, and from it PEM files, Kubernetes
 // Secrets, or those Secrets as YAML. The authority's key is used once and never
@@ -21,9 +22,14 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net/url"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/identity"
 )
 
 const (
@@ -42,6 +48,9 @@ type Options struct {
 	Namespace string
 	// LifetimeDays is how long all three certificates are valid, from Now; 1 to 36500.
 	LifetimeDays int
+	// Fleets are the fleets of Envoys, beside the default one, that get a certificate of their own; DNS labels. The
+	// authority is used up, so one more later is a new Bundle.
+	Fleets []string
 	// Now is the time of issue.
 	Now time.Time
 }
@@ -50,7 +59,14 @@ type Options struct {
 type Bundle struct {
 	CA      []byte  // the authority's certificate
 	Contour KeyPair // proves to Envoys that this is the controller; also a client of it, for debugging tools
-	Envoy   KeyPair // proves to the controller that this is an Envoy
+	Envoy   KeyPair // proves to the controller that this is an Envoy of the default fleet
+	Fleets  []FleetKeyPair
+}
+
+// FleetKeyPair proves to the controller that this is an Envoy of the fleet.
+type FleetKeyPair struct {
+	Fleet string
+	KeyPair
 }
 
 // KeyPair is a certificate and its PKCS #8 key.
@@ -76,12 +92,32 @@ func Generate(o Options) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bundle{CA: certPEM(ca.cert.Raw), Contour: server, Envoy: client}, nil
+	b := &Bundle{CA: certPEM(ca.cert.Raw), Contour: server, Envoy: client}
+	for _, f := range o.Fleets {
+		t := o.leaf(envoy, x509.ExtKeyUsageClientAuth)
+		t.URIs = []*url.URL{identity.URI(o.Namespace, ir.Fleet(f))}
+		pair, err := ca.issue(t)
+		if err != nil {
+			return nil, err
+		}
+		b.Fleets = append(b.Fleets, FleetKeyPair{f, pair})
+	}
+	return b, nil
 }
 
 func (o Options) validate() error {
 	if problems := validation.IsDNS1123Label(o.Namespace); len(problems) > 0 {
 		return fmt.Errorf("namespace %q: %s", o.Namespace, problems[0])
+	}
+	for i, f := range o.Fleets {
+		switch problems := validation.IsDNS1123Label(f); {
+		case len(problems) > 0:
+			return fmt.Errorf("fleet %q: %s", f, problems[0])
+		case ir.Fleet(f) == ir.DefaultFleet:
+			return fmt.Errorf("fleet %q: the default fleet has a certificate in any case", f)
+		case slices.Contains(o.Fleets[:i], f):
+			return fmt.Errorf("fleet %q: given twice", f)
+		}
 	}
 	if o.LifetimeDays < 1 || o.LifetimeDays > maxLifetimeDays {
 		return fmt.Errorf("certificate lifetime of %d days: want 1 to %d", o.LifetimeDays, maxLifetimeDays)

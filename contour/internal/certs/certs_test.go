@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/identity"
 )
 
 // issued is the time of issue in all tests.
@@ -137,6 +140,9 @@ func TestGenerateRefuses(t *testing.T) {
 		"negative":         {func(o *Options) { o.LifetimeDays = -1 }, "lifetime of -1 days"},
 		"beyond a century": {func(o *Options) { o.LifetimeDays = 36501 }, "want 1 to 36500"},
 		"overflow":         {func(o *Options) { o.LifetimeDays = 1 << 62 }, "lifetime of"},
+		"bad fleet":        {func(o *Options) { o.Fleets = []string{"a/b"} }, `fleet "a/b"`},
+		"default fleet":    {func(o *Options) { o.Fleets = []string{"default"} }, `fleet "default"`},
+		"a fleet twice":    {func(o *Options) { o.Fleets = []string{"a", "a"} }, "given twice"},
 		"no time":          {func(o *Options) { o.Now = time.Time{} }, "time of issue"},
 	}
 	for name, tt := range tests {
@@ -148,5 +154,33 @@ func TestGenerateRefuses(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+// Each fleet has a certificate that names it; what is made without fleets names none.
+func TestGenerateForFleets(t *testing.T) {
+	t.Parallel()
+	o := options()
+	o.Fleets = []string{"blue", "green"}
+	b, err := Generate(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairs := map[ir.Fleet]KeyPair{ir.DefaultFleet: b.Envoy}
+	for _, f := range b.Fleets {
+		pairs[ir.Fleet(f.Fleet)] = f.KeyPair
+	}
+	if len(pairs) != 3 {
+		t.Errorf("there are certificates for %d fleets", len(pairs))
+	}
+	for fleet, p := range pairs {
+		cert := parse(t, p.Cert)
+		verify(t, cert, x509.VerifyOptions{Roots: pool(t, b.CA), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		if got, err := identity.Fleet(cert); got != fleet || err != nil {
+			t.Errorf("the certificate of %s is one of %q: %v", fleet, got, err)
+		}
+	}
+	if uris := parse(t, b.Envoy.Cert).URIs; len(uris) > 0 {
+		t.Errorf("the certificate of the default fleet has the URIs %v", uris)
 	}
 }

@@ -32,17 +32,21 @@ type file struct {
 }
 
 // WritePEM writes the Bundle as cacert.pem, contourcert.pem, contourkey.pem,
-// envoycert.pem and envoykey.pem into dir, which is made if need be. Keys are
-// readable by their owner only. Errors: with Keep, fs.ErrExist before anything is
+// envoycert.pem and envoykey.pem, and envoycert-FLEET.pem and envoykey-FLEET.pem for
+// each fleet, into dir, which is made if need be. Keys are readable by their owner only. Errors: with Keep, fs.ErrExist before anything is
 // written; else those of the file system.
 func (b *Bundle) WritePEM(dir string, existing Existing) error {
-	return writeAll(dir, existing, []file{
+	files := []file{
 		{caFile, 0o644, b.CA},
 		{"contourcert.pem", 0o644, b.Contour.Cert},
 		{"contourkey.pem", 0o600, b.Contour.Key},
 		{"envoycert.pem", 0o644, b.Envoy.Cert},
 		{"envoykey.pem", 0o600, b.Envoy.Key},
-	})
+	}
+	for _, f := range b.Fleets {
+		files = append(files, file{"envoycert-" + f.Fleet + ".pem", 0o644, f.Cert}, file{"envoykey-" + f.Fleet + ".pem", 0o600, f.Key})
+	}
+	return writeAll(dir, existing, files)
 }
 
 // WriteYAML writes each Secret as <name>.yaml into dir, fit for kubectl apply. Errors as with WritePEM.

@@ -114,3 +114,20 @@ func TestWriteYAML(t *testing.T) {
 		t.Errorf("replace: %v", err)
 	}
 }
+
+func TestWritePEMOfFleets(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	b := sample()
+	b.Fleets = []FleetKeyPair{{"blue", KeyPair{Cert: []byte("blue cert"), Key: []byte("blue key")}}}
+	if err := b.WritePEM(dir, Keep); err != nil {
+		t.Fatal(err)
+	}
+	modes := list(t, dir)
+	if modes["envoycert-blue.pem"] != 0o644 || modes["envoykey-blue.pem"] != 0o600 || len(modes) != 7 {
+		t.Errorf("files: %v", modes)
+	}
+	if got := content(t, filepath.Join(dir, "envoykey-blue.pem")); got != "blue key" {
+		t.Errorf("envoykey-blue.pem holds %q", got)
+	}
+}

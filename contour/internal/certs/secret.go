@@ -17,10 +17,10 @@ const caKey = "ca.crt"
 type Format string
 
 const (
-	// Legacy is three Secrets: cacert (Opaque, cacert.pem), contourcert and envoycert.
+	// Legacy is three Secrets: cacert (Opaque, cacert.pem), contourcert and envoycert, and envoycert-FLEET for each fleet.
 	Legacy Format = "legacy"
-	// Compact is two Secrets, contourcert and envoycert, each with ca.crt beside
-	// its certificate and key, as cert-manager writes them.
+	// Compact is two Secrets, contourcert and envoycert, and envoycert-FLEET for each fleet,
+	// each with ca.crt beside its certificate and key, as cert-manager writes them.
 	Compact Format = "compact"
 )
 
@@ -47,13 +47,18 @@ type SecretOptions struct {
 func (b *Bundle) Secrets(o SecretOptions) []*corev1.Secret {
 	server := o.secret("contourcert", corev1.SecretTypeTLS, b.Contour.data())
 	client := o.secret("envoycert", corev1.SecretTypeTLS, b.Envoy.data())
+	secrets := []*corev1.Secret{server, client}
+	for _, f := range b.Fleets {
+		secrets = append(secrets, o.secret("envoycert-"+f.Fleet, corev1.SecretTypeTLS, f.data()))
+	}
 	if o.Format == Compact {
-		server.Data[caKey] = b.CA
-		client.Data[caKey] = b.CA
-		return []*corev1.Secret{server, client}
+		for _, s := range secrets {
+			s.Data[caKey] = b.CA
+		}
+		return secrets
 	}
 	ca := o.secret("cacert", corev1.SecretTypeOpaque, map[string][]byte{caFile: b.CA})
-	return []*corev1.Secret{server, client, ca}
+	return append(secrets, ca)
 }
 
 func (p KeyPair) data() map[string][]byte {

@@ -76,3 +76,20 @@ func TestParseFormat(t *testing.T) {
 		t.Error("no error for an unknown format")
 	}
 }
+
+func TestSecretsOfFleets(t *testing.T) {
+	t.Parallel()
+	b := sample()
+	b.Fleets = []FleetKeyPair{{"blue", KeyPair{Cert: []byte("blue cert"), Key: []byte("blue key")}}}
+	var names []string
+	for _, s := range b.Secrets(SecretOptions{Namespace: "ns", Format: Legacy}) {
+		names = append(names, s.Name)
+	}
+	if diff := cmp.Diff([]string{"contourcert", "envoycert", "envoycert-blue", "cacert"}, names); diff != "" {
+		t.Error(diff)
+	}
+	want := secret("envoycert-blue-x", corev1.SecretTypeTLS, map[string]string{"ca.crt": "ca", "tls.crt": "blue cert", "tls.key": "blue key"})
+	if diff := cmp.Diff(want, b.Secrets(SecretOptions{Namespace: "ns", Format: Compact, Suffix: "-x", Version: "v2"})[2]); diff != "" {
+		t.Error(diff)
+	}
+}
