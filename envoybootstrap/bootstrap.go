@@ -16,8 +16,8 @@ type (
 // adminSocketMode lets other containers of the pod, under other users, reach the socket that they mount.
 const adminSocketMode = 0o644
 
-// bootstrap is the envoy.config.bootstrap.v3.Bootstrap. Envoy gets its node id
-// and cluster from its command line. The error is Validate's.
+// bootstrap is the envoy.config.bootstrap.v3.Bootstrap. Envoy gets the id and cluster
+// of its node from its command line. The error is Validate's.
 func bootstrap(c Config) (object, error) {
 	if err := c.Validate(); err != nil {
 		return nil, err
@@ -37,6 +37,9 @@ func bootstrap(c Config) (object, error) {
 		"dynamic_resources":     dynamicResources(),
 		"layered_runtime":       object{"layers": runtimeLayers()},
 		"static_resources":      object{"clusters": list{contourCluster(c, server, family), adminCluster(c)}},
+	}
+	if c.Fleet != "" {
+		b["node"] = object{"metadata": object{"fleet": c.Fleet}}
 	}
 	if stats := statsConfig(c.Stats); stats != nil {
 		b["stats_config"] = stats

@@ -75,7 +75,7 @@ type Listener struct {
 	Origins []kobj.Key
 }
 
-// TLSVersions is a range of versions of TLS.
+// TLSVersions is a range of versions of TLS; zero values stand for 1.2 and 1.3.
 type TLSVersions struct{ Min, Max TLSVersion }
 
 // ClientSettings is how the clients of a listener are treated.

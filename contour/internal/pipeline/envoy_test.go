@@ -134,10 +134,13 @@ func (f *fleet) serve(t *testing.T, socket string) {
 }
 
 // startEnvoy runs an Envoy until the test ends; it dies with the test process.
-func startEnvoy(t *testing.T, dir string) {
+func startEnvoy(t *testing.T, dir string, edit ...func(*envoybootstrap.Config)) {
 	t.Helper()
 	c := envoybootstrap.Default()
 	c.AdminSocket, c.XDSAddress, c.XDSPort = filepath.Join(dir, "admin.sock"), "unix://"+filepath.Join(dir, "xds.sock"), 0
+	for _, e := range edit {
+		e(&c)
+	}
 	bootstrap := filepath.Join(dir, "envoy.json")
 	if err := envoybootstrap.Write(bootstrap, c); err != nil {
 		t.Fatal(err)

@@ -38,12 +38,12 @@ type system struct {
 }
 
 // newSystem is an empty system in which no derivation may fail.
-func newSystem(t testing.TB, c config.Config) *system {
+func newSystem(t testing.TB, c config.Config, apis ...compile.API) *system {
 	t.Helper()
 	s := &system{fleets: xdsfleet.New(nil)}
 	s.table = s.fleets.Add(ir.DefaultFleet)
 	s.Pipeline = pipeline.New(pipeline.Options{
-		Config: c, Fleets: s.fleets, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
+		Config: c, APIs: apis, Fleets: s.fleets, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
 		Fault: func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) },
 	})
 	return s

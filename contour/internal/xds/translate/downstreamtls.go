@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"cmp"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 
@@ -19,7 +21,7 @@ func downstreamTLS(e *encoder, t ir.TLS, fallback ir.TLSVersions, alpn ...string
 // tlsParameters is the versions and cipher suites of t; nil if they are what Envoy takes by itself on this side of it,
 // which a test with a real Envoy holds it to: Envoy looks at all filter chains whenever one is added.
 func tlsParameters(e *encoder, t ir.TLS, fallback ir.TLSVersions) *tlsv3.TlsParameters {
-	lowest, highest := tlsVersion(e, t.Min, fallback.Min), tlsVersion(e, t.Max, fallback.Max)
+	lowest, highest := tlsVersion(e, cmp.Or(t.Min, fallback.Min, ir.TLS12)), tlsVersion(e, cmp.Or(t.Max, fallback.Max, ir.TLS13))
 	if lowest == tlsv3.TlsParameters_TLSv1_2 && highest == tlsv3.TlsParameters_TLSv1_3 {
 		return nil
 	}
@@ -28,11 +30,7 @@ func tlsParameters(e *encoder, t ir.TLS, fallback ir.TLSVersions) *tlsv3.TlsPara
 	}
 }
 
-// tlsVersion is v, or fallback where v leaves it open.
-func tlsVersion(e *encoder, v, fallback ir.TLSVersion) tlsv3.TlsParameters_TlsProtocol {
-	if v == ir.TLSDefault {
-		v = fallback
-	}
+func tlsVersion(e *encoder, v ir.TLSVersion) tlsv3.TlsParameters_TlsProtocol {
 	switch v {
 	case ir.TLS12:
 		return tlsv3.TlsParameters_TLSv1_2
