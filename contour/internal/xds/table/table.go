@@ -57,13 +57,17 @@ func New() *Table {
 	}
 }
 
-// Close empties the table for good: watches see nothing any more, and what is published is ignored. Call it once.
+// Close empties the table for good: watches see no change any more, and what is published is ignored. Call it once.
 func (t *Table) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.entries)
 	clear(t.users)
 	clear(t.rejected)
+	for w := range t.watches {
+		w.all = false
+		clear(w.dirty) // or a session would take what is gone with the table for removed
+	}
 	close(t.closed)
 }
 

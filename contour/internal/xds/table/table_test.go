@@ -458,3 +458,30 @@ func TestNames(t *testing.T) {
 		}
 	}
 }
+
+func TestClosedTable(t *testing.T) {
+	tab := New()
+	tab.Publish([]*Resource{simple(Cluster, "a", "a"), simple(Cluster, "b", "b")}, nil)
+	known, fresh := tab.Watch(), tab.Watch()
+	known.Take()
+	tab.Publish([]*Resource{simple(Cluster, "a", "other")}, []Ref{cluster("b")})
+	v := tab.Get(cluster("a"))
+	tab.Close()
+	tab.Publish([]*Resource{simple(Cluster, "c", "c")}, nil)
+	tab.Accept([]*Version{v})
+	tab.Reject(v, "too late")
+	for name, w := range map[string]*Watch{"a session": known, "a new session": fresh} {
+		if changes, _ := w.Take(); len(changes) > 0 {
+			t.Errorf("%s sees %v", name, changes)
+		}
+		w.Close()
+	}
+	if len(tab.All())+len(tab.Rejections()) > 0 {
+		t.Errorf("left: %v %v", tab.All(), tab.Rejections())
+	}
+	select {
+	case <-tab.Closed():
+	default:
+		t.Error("nobody is told")
+	}
+}

@@ -88,6 +88,15 @@ func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {
 	return tlsListener(&l.https, chains)
 }
 
+// rawListener is a listener without hostnames on two addresses.
+func rawListener(p ir.ListenerProtocol) *table.Resource {
+	l := other("raw", p)
+	l.Client = ir.ClientSettings{ProxyProtocol: p == ir.ListenTCP, AccessLog: ir.AccessLog{Path: "/dev/stdout"}}
+	v := at(l, passthrough("", ir.Backend{Cluster: service("raw"), Weight: 1}))
+	v.TLS = nil
+	return envoyListener(&l, []table.Part{filterChain(v, &l)})
+}
+
 // loggingJSON is listeners that differ from the default in what can be seen of it.
 func loggingJSON() listeners {
 	return classicListeners(func(l *listeners) {
@@ -120,6 +129,7 @@ func goldens() map[string][]*table.Resource {
 		"cluster":            clusters(manyClusters()...),
 		"ondemand":           {tlsListener(&demanded.https, []table.Part{sharedChain(&demanded.https)}), hostScope(httpsHost("tls.example.com"))},
 		"listener":           {httpListener(&plain.http), httpListener(&json.http), envoyListener(&json.https, nil)},
+		"listener-raw":       {rawListener(ir.ListenTCP), rawListener(ir.ListenUDP)},
 		"filterchain":        {chainsOf(plain, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
 		"filterchain-tcp":    {chainsOf(json, terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
 		"misdirected":        {chainsOf(json, httpsHost("*.example.com"))},

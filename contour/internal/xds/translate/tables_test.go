@@ -83,11 +83,7 @@ func (w *world) set(hosts ...*ir.VirtualHost) {
 // run brings everything up to date and says which tables ran how often, and what changed.
 func (w *world) run() (runs map[string]uint64, changed []string) {
 	w.engine.Run()
-	for _, now := range []time.Time{{}, time.Time{}.Add(1), time.Time{}.Add(1 + shrinkAfter)} {
-		if len(w.tables.Reshard(now)) > 0 {
-			w.engine.Run()
-		}
-	}
+	w.reshard()
 	now, runs := map[string]uint64{}, map[string]uint64{}
 	for _, s := range w.engine.Stats() {
 		now[s.Table] = s.Runs
@@ -104,6 +100,15 @@ func (w *world) run() (runs map[string]uint64, changed []string) {
 		changed = append(changed, "removed "+r.String())
 	}
 	return runs, changed
+}
+
+// reshard has as many shards as the hosts ask for, as if enough time had passed.
+func (w *world) reshard() {
+	for _, now := range []time.Time{{}, time.Time{}.Add(1), time.Time{}.Add(1 + shrinkAfter)} {
+		if len(w.tables.Reshard(now)) > 0 {
+			w.engine.Run()
+		}
+	}
 }
 
 // expect checks that a change costs these derivations and changes these resources.
