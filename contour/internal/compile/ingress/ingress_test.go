@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -108,8 +109,8 @@ func TestSubMillisecondTimeoutIsNotUnlimited(t *testing.T) {
 		Spec:       networkingv1.IngressSpec{DefaultBackend: toService("web", 80)},
 	}
 	key := kobj.Of(kobj.Ingress, "default", "it")
-	objects := append(decode(t, []byte("kind: Service\nmetadata: {name: web, namespace: default}\nspec: {ports: [{port: 80}]}")),
-		store.Change{Key: key, Object: ing})
+	web := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+	objects := []store.Change{{Key: kobj.Of(kobj.Service, "default", "web"), Object: web}, {Key: key, Object: ing}}
 	got := compile(objects, config.Default())[key.Name].Contributions[0].Routes[0].Forward.Timeout
 	if diff := cmp.Diff(ir.Timeout{Duration: time.Millisecond}, got); diff != "" {
 		t.Error(diff)
