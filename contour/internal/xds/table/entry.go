@@ -2,9 +2,12 @@ package table
 
 import (
 	"cmp"
+	"iter"
 	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"contour.example/contour/internal/xds/quarantine"
 )
 
 // entry is what the table knows about one resource: what is wanted, what Envoy accepted last,
@@ -18,213 +21,52 @@ type entry struct {
 	effective *Version // nil: withheld
 	orders    *uint64  // the table's count of versions
 
-	bad     map[pieceID]string // found guilty, with Envoy's words
-	refused map[string]string  // hashes of whole versions that were refused, with Envoy's words
-	blocked string             // why an Envoy could not use the effective version, through no fault of its content
-	stuck   string             // hash of the version that ought to be effective but was refused with no piece to blame
-	trial   trial
+	quarantine  quarantine.State
+	unusable    string // why an Envoy could not use the effective version, for a reason that is not in its content
+	unexplained string // hash of the version that is wanted but was rejected although each of its pieces was accepted
 }
-
-// trial is the search for the bad pieces among several suspects: some are held back, and the
-// verdict about the rest narrows the search.
-type trial struct {
-	blamed  []pieceID // at least one of them is bad
-	held    map[pieceID]bool
-	words   string
-	strikes int // parts convicted in a row while the header itself was never accepted
-}
-
-// Parts convicted one after the other, while the header was in every refused version and never in
-// an accepted one, make the header suspicious too. After loneStrikes of them single parts are tried,
-// far from each other: one that is accepted clears the header. After maxStrikes it is convicted.
-const (
-	loneStrikes = 8
-	maxStrikes  = 16
-)
-
-// maxFormer bounds the verdicts remembered for contents that are not wanted any more. They are
-// kept until something is accepted, so that going back and forth does not send a bad one again.
-const maxFormer = 64
 
 func (e *entry) setWant(r *Resource) {
 	e.field, e.want = r.Field, piecesOf(r, e.want)
 	for _, p := range e.want {
 		if p.invalid != "" {
-			e.convict(p.pieceID, p.invalid)
+			e.quarantine.RejectPiece(p.ID, p.invalid)
 		}
 	}
-	if len(e.trial.blamed) > 0 {
-		wanted := idsOf(e.want)
-		if slices.ContainsFunc(e.trial.blamed, func(id pieceID) bool { return !wanted[id] }) {
-			e.trial = trial{}
-		}
-	}
-	if len(e.bad)+len(e.refused) > maxFormer+len(e.want) {
-		e.forget()
+	if !e.quarantine.Empty() {
+		e.quarantine.SetWanted(len(e.want), all(e.want))
 	}
 }
 
 func (e *entry) setGone() {
-	e.want, e.bad, e.refused, e.stuck, e.blocked, e.trial = nil, nil, nil, "", "", trial{}
+	e.want, e.quarantine, e.unexplained, e.unusable = nil, quarantine.State{}, "", ""
 }
 
-// accept takes note that an Envoy accepted v. What was refused once stays refused: Envoy may
-// accept the second copy of a bad secret without using it.
+// accept records that an Envoy accepted v. What was rejected once stays rejected.
 func (e *entry) accept(v *Version) {
-	if e.refused[v.Hash] != "" || e.hasBad(v) || e.accepted != nil && e.accepted.order >= v.order {
+	if e.accepted != nil && e.accepted.order >= v.order {
 		return
 	}
-	e.accepted, e.blocked = v, ""
+	if !e.quarantine.Empty() {
+		version := v.forQuarantine()
+		version.Effective = v == e.effective && e.want != nil
+		if !e.quarantine.Accept(version, all(e.want)) {
+			return
+		}
+	}
+	e.accepted, e.unusable = v, ""
 	v.proven.Store(true)
-	if e.want == nil {
-		return
-	}
-	e.trial.strikes = 0
-	if len(e.trial.blamed) > 0 {
-		proven := v.ids()
-		e.trial.blamed = slices.DeleteFunc(e.trial.blamed, func(id pieceID) bool { return proven[id] })
-	}
-	switch len(e.trial.blamed) {
-	case 0:
-		e.trial = trial{}
-		if v == e.effective {
-			e.forget()
-		}
-	case 1:
-		e.convict(e.trial.blamed[0], e.trial.words)
-		e.trial = trial{}
-	default:
-		e.holdHalf()
-	}
 }
 
-// reject takes note that an Envoy refused v with these words; compose draws the conclusions.
-func (e *entry) reject(v *Version, words string) {
-	if e.refused[v.Hash] != "" {
-		return
-	}
-	if words == "" {
-		words = "refused without a reason"
-	}
-	if e.refused == nil {
-		e.refused = map[string]string{}
-	}
-	e.refused[v.Hash] = words
+// reject records that an Envoy rejected v; compose draws the conclusions.
+func (e *entry) reject(v *Version, detail string) {
+	e.quarantine.RejectVersion(v.Hash, cmp.Or(detail, "refused without a reason"))
 }
 
-// narrow draws the conclusion from the refusal of a version with these suspects, at least one.
-func (e *entry) narrow(v *Version, suspects []pieceID) {
-	words := e.refused[v.Hash]
-	if len(suspects) == 1 {
-		e.convictSuspect(suspects[0], words)
-		return
-	}
-	e.trial.blamed, e.trial.words = suspects, words
-	if e.accepted == nil && e.trial.strikes >= loneStrikes {
-		e.holdAllBut(suspects[e.trial.strikes*len(suspects)/maxStrikes])
-		return
-	}
-	if guess := named(v.pieces, suspects, words); guess >= 0 {
-		e.hold(suspects[guess : guess+1])
-		return
-	}
-	e.holdHalf()
-}
-
-// suspects lists the pieces of v that no Envoy accepted. The header comes last, and only if it
-// has accepted content to fall back to or if there is nobody else: Envoy may refuse a header
-// without parts for having none.
-func (e *entry) suspects(v *Version) []pieceID {
-	proven := e.accepted.ids()
-	var ids []pieceID
-	for _, p := range v.pieces[1:] {
-		if !proven[p.pieceID] {
-			ids = append(ids, p.pieceID)
-		}
-	}
-	header := v.pieces[0].pieceID
-	if !proven[header] && (e.accepted != nil || len(ids) == 0) {
-		ids = append(ids, header)
-	}
-	return ids
-}
-
-// convictSuspect ends a search with a single suspect, unless too many searches ended so.
-func (e *entry) convictSuspect(id pieceID, words string) {
-	strikes := e.trial.strikes
-	e.trial = trial{}
-	if id.name == "" || e.accepted != nil {
-		e.convict(id, words)
-		return
-	}
-	if strikes+1 < maxStrikes {
-		e.convict(id, words)
-		e.trial.strikes = strikes + 1
-		return
-	}
-	e.bad = nil
-	for _, p := range e.want {
-		if p.invalid != "" {
-			e.convict(p.pieceID, p.invalid)
-		}
-	}
-	e.convict(e.want[0].pieceID, words)
-}
-
-func (e *entry) convict(id pieceID, words string) {
-	if e.bad == nil {
-		e.bad = map[pieceID]string{}
-	}
-	e.bad[id] = words
-}
-
-// holdHalf holds back the second half of the blamed pieces and tries the first.
-func (e *entry) holdHalf() {
-	half := (len(e.trial.blamed) + 1) / 2
-	for _, id := range e.trial.blamed {
-		delete(e.trial.held, id)
-	}
-	e.hold(e.trial.blamed[half:])
-}
-
-// holdAllBut tries one of the blamed pieces alone.
-func (e *entry) holdAllBut(id pieceID) {
-	e.hold(e.trial.blamed)
-	delete(e.trial.held, id)
-}
-
-func (e *entry) hold(ids []pieceID) {
-	if e.trial.held == nil {
-		e.trial.held = map[pieceID]bool{}
-	}
-	for _, id := range ids {
-		e.trial.held[id] = true
-	}
-}
-
-// forget drops verdicts about contents that are not wanted.
-func (e *entry) forget() {
-	e.refused = nil
-	if len(e.bad) == 0 {
-		return
-	}
-	wanted := idsOf(e.want)
-	for id := range e.bad {
-		if !wanted[id] {
-			delete(e.bad, id)
-		}
-	}
-}
-
-func (e *entry) hasBad(v *Version) bool {
-	return len(e.bad) > 0 && slices.ContainsFunc(v.pieces, func(p *piece) bool { return e.bad[p.pieceID] != "" })
-}
-
-// compose is the version that ought to be effective now, nil to withhold the resource. A
-// removed resource stays as it was. Every refusal of what would be effective leads to a
-// conviction or to a smaller trial, so this ends.
+// compose is the version that is to be effective now, nil to withhold the resource. A removed
+// resource stays as it was. The loop ends: see quarantine.
 func (e *entry) compose() *Version {
-	e.stuck = ""
+	e.unexplained = ""
 	if e.want == nil {
 		return e.last()
 	}
@@ -234,21 +76,30 @@ func (e *entry) compose() *Version {
 			return nil
 		}
 		v := e.version(pieces)
-		if e.refused[v.Hash] == "" {
+		if _, rejected := e.quarantine.RejectedVersion(v.Hash); !rejected {
 			return v
 		}
-		suspects := e.suspects(v)
-		if len(suspects) == 0 {
-			e.stuck = v.Hash
+		if !e.quarantine.Narrow(v.forQuarantine(), e.acceptedPieces()) {
+			e.unexplained = v.Hash
 			return e.accepted
 		}
-		e.narrow(v, suspects)
 	}
+}
+
+// acceptedPieces is nil if nothing was accepted.
+func (e *entry) acceptedPieces() iter.Seq[*quarantine.Piece] {
+	if e.accepted == nil {
+		return nil
+	}
+	return all(e.accepted.pieces)
 }
 
 // last is what a removed resource stays.
 func (e *entry) last() *Version {
-	if e.effective != nil && e.refused[e.effective.Hash] != "" {
+	if e.effective == nil {
+		return nil
+	}
+	if _, rejected := e.quarantine.RejectedVersion(e.effective.Hash); rejected {
 		return e.accepted
 	}
 	return e.effective
@@ -257,7 +108,7 @@ func (e *entry) last() *Version {
 // chosen is the wanted pieces with fallbacks for those that must not be sent; nil if the
 // header is one of them and has no fallback.
 func (e *entry) chosen() []*piece {
-	if len(e.bad) == 0 && len(e.trial.held) == 0 {
+	if !e.quarantine.Withholds() {
 		return e.want
 	}
 	var fallback map[string]*piece
@@ -266,8 +117,8 @@ func (e *entry) chosen() []*piece {
 	}
 	pieces := make([]*piece, 0, len(e.want))
 	for _, p := range e.want {
-		if e.bad[p.pieceID] != "" || e.trial.held[p.pieceID] {
-			p = fallback[p.name]
+		if e.quarantine.Withheld(p.ID) {
+			p = fallback[p.Name]
 		}
 		if p != nil {
 			pieces = append(pieces, p)
@@ -289,22 +140,22 @@ func (e *entry) version(pieces []*piece) *Version {
 	return newVersion(e.ref, e.field, pieces, *e.orders, cmp.Or(e.effective, e.accepted))
 }
 
-// rejections is what of the wanted content is refused, sorted.
+// rejections is what of the wanted content is rejected, sorted.
 func (e *entry) rejections() []Rejection {
 	var out []Rejection
-	for _, p := range e.want {
-		if len(e.bad) == 0 {
-			break
-		}
-		if words := e.bad[p.pieceID]; words != "" {
-			out = append(out, Rejection{Ref: e.ref, Part: p.name, Hash: p.hash.String(), Message: words, Origins: p.origins})
+	if e.quarantine.Withholds() {
+		for _, p := range e.want {
+			if detail, rejected := e.quarantine.Rejected(p.ID); rejected {
+				out = append(out, Rejection{Ref: e.ref, Part: p.Name, Hash: p.Hash.String(), Message: detail, Origins: p.origins})
+			}
 		}
 	}
-	if e.stuck != "" {
-		out = append(out, Rejection{Ref: e.ref, Hash: e.stuck, Message: e.refused[e.stuck], Origins: e.want[0].origins})
+	if e.unexplained != "" {
+		detail, _ := e.quarantine.RejectedVersion(e.unexplained)
+		out = append(out, Rejection{Ref: e.ref, Hash: e.unexplained, Message: detail, Origins: e.want[0].origins})
 	}
-	if e.blocked != "" && e.effective != nil {
-		out = append(out, Rejection{Ref: e.ref, Hash: e.effective.Hash, Message: e.blocked})
+	if e.unusable != "" && e.effective != nil {
+		out = append(out, Rejection{Ref: e.ref, Hash: e.effective.Hash, Message: e.unusable})
 	}
 	slices.SortFunc(out, Rejection.Compare)
 	return out

@@ -161,7 +161,7 @@ func (t *Table) Reject(v *Version, words string) {
 func (t *Table) Obstruct(v *Version, words string) {
 	defer t.step()()
 	if e := t.entries[v.Ref]; e != nil {
-		e.blocked = words
+		e.unusable = words
 		t.settle(e)
 	}
 }

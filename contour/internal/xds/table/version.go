@@ -3,7 +3,7 @@ package table
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/hex"
+	"iter"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -12,29 +12,19 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/xds/quarantine"
 )
 
-// digest is the first 128 bits of a SHA-256: users decide about the bytes, so the hash must
+// hashOf is the first 128 bits of a SHA-256: users decide about the bytes, so the hash must
 // not let them make two contents look equal.
-type digest [16]byte
-
-func digestOf(b []byte) digest {
+func hashOf(b []byte) quarantine.Hash {
 	sum := sha256.Sum256(b)
-	return digest(sum[:16])
+	return quarantine.Hash(sum[:16])
 }
 
-func (d digest) String() string { return hex.EncodeToString(d[:]) }
-
-// pieceID says which bytes under which name: verdicts are about pieces, by id.
-type pieceID struct {
-	name string // "" is the header
-	hash digest
-}
-
-// piece is the header or one part of a resource, the unit of quarantine.
+// piece is the header or one part of a resource.
 type piece struct {
-	pieceID
-	body    []byte
+	quarantine.Piece
 	needs   []Ref
 	origins []kobj.Key
 	invalid string
@@ -84,10 +74,10 @@ func element(r *Resource, i int) *Part {
 func aligned(r *Resource, former []*piece) (head, tail int) {
 	elements := 1 + len(r.Parts)
 	most := min(elements, len(former))
-	for head < most && element(r, head).Name == former[head].name {
+	for head < most && element(r, head).Name == former[head].Name {
 		head++
 	}
-	for tail < most-head && element(r, elements-1-tail).Name == former[len(former)-1-tail].name {
+	for tail < most-head && element(r, elements-1-tail).Name == former[len(former)-1-tail].Name {
 		tail++
 	}
 	return head, tail
@@ -95,28 +85,28 @@ func aligned(r *Resource, former []*piece) (head, tail int) {
 
 // pieceOf is the piece made of an element, the former one of that name if nothing differs.
 func pieceOf(e *Part, former *piece) *piece {
-	if former == nil || !bytes.Equal(former.body, e.Body) {
-		return newPiece(e, digestOf(e.Body))
+	if former == nil || !bytes.Equal(former.Content, e.Body) {
+		return newPiece(e, hashOf(e.Body))
 	}
 	if former.is(e) {
 		return former
 	}
-	p := newPiece(e, former.hash)
-	p.body = former.body
+	p := newPiece(e, former.Hash)
+	p.Content = former.Content
 	return p
 }
 
-func newPiece(e *Part, hash digest) *piece {
+func newPiece(e *Part, hash quarantine.Hash) *piece {
 	return &piece{
-		pieceID: pieceID{name: e.Name, hash: hash},
-		body:    e.Body, needs: e.Needs, origins: e.Origins, invalid: e.Invalid,
+		Piece: quarantine.Piece{ID: quarantine.ID{Name: e.Name, Hash: hash}, Content: e.Body},
+		needs: e.Needs, origins: e.Origins, invalid: e.Invalid,
 	}
 }
 
 func byName(pieces []*piece) map[string]*piece {
 	m := make(map[string]*piece, len(pieces))
 	for _, p := range pieces {
-		m[p.name] = p
+		m[p.Name] = p
 	}
 	return m
 }
@@ -139,44 +129,43 @@ type Version struct {
 
 // newVersion is the version made of these pieces; what it has in common with former it shares.
 func newVersion(ref Ref, field protowire.Number, pieces []*piece, order uint64, former *Version) *Version {
-	v := &Version{Ref: ref, Hash: hashOf(field, pieces), field: field, pieces: pieces, order: order}
+	v := &Version{Ref: ref, Hash: versionHash(field, pieces), field: field, pieces: pieces, order: order}
 	v.Needs = needsOf(pieces, former)
-	v.body = len(pieces[0].body)
+	v.body = len(pieces[0].Content)
 	for _, p := range pieces[1:] {
-		v.body += protowire.SizeTag(field) + protowire.SizeBytes(len(p.body))
+		v.body += protowire.SizeTag(field) + protowire.SizeBytes(len(p.Content))
 	}
 	return v
 }
 
-// hashOf is the hash of a resource's bytes. That of a composite is the hash of the hashes of its
+// versionHash is the hash of a resource's bytes. That of a composite is the hash of the hashes of its
 // pieces, which are known: an edit of one part costs no second look at the others.
-func hashOf(field protowire.Number, pieces []*piece) string {
+func versionHash(field protowire.Number, pieces []*piece) string {
 	if len(pieces) == 1 {
-		return pieces[0].hash.String()
+		return pieces[0].Hash.String()
 	}
 	h := sha256.New()
 	h.Write(protowire.AppendVarint([]byte("composite"), uint64(field)))
 	for _, p := range pieces {
-		h.Write(p.hash[:])
+		h.Write(p.Hash[:])
 	}
-	return digest(h.Sum(nil)[:16]).String()
+	return quarantine.Hash(h.Sum(nil)[:16]).String()
 }
 
 // Proven reports whether an Envoy of the fleet has accepted this version.
 func (v *Version) Proven() bool { return v.proven.Load() }
 
-// ids is the set of pieces in the version; a nil version has none.
-func (v *Version) ids() map[pieceID]bool {
-	if v == nil {
-		return nil
-	}
-	return idsOf(v.pieces)
+// forQuarantine is the version as the quarantine sees it.
+func (v *Version) forQuarantine() quarantine.Version {
+	return quarantine.Version{Hash: v.Hash, Pieces: all(v.pieces)}
 }
 
-func idsOf(pieces []*piece) map[pieceID]bool {
-	ids := make(map[pieceID]bool, len(pieces))
-	for _, p := range pieces {
-		ids[p.pieceID] = true
+func all(pieces []*piece) iter.Seq[*quarantine.Piece] {
+	return func(yield func(*quarantine.Piece) bool) {
+		for _, p := range pieces {
+			if !yield(&p.Piece) {
+				return
+			}
+		}
 	}
-	return ids
 }

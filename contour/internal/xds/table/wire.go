@@ -48,13 +48,13 @@ func (v *Version) encode() *Wire {
 	for i, p := range v.pieces {
 		if i > 0 {
 			run = protowire.AppendTag(run, v.field, protowire.BytesType)
-			run = protowire.AppendVarint(run, uint64(len(p.body)))
+			run = protowire.AppendVarint(run, uint64(len(p.Content)))
 		}
-		if len(p.body) < sharedBytes {
-			run = append(run, p.body...)
+		if len(p.Content) < sharedBytes {
+			run = append(run, p.Content...)
 			continue
 		}
-		w.chunks = append(w.chunks, run[start:], p.body)
+		w.chunks = append(w.chunks, run[start:], p.Content)
 		start = len(run)
 	}
 	if start < len(run) {
@@ -67,8 +67,8 @@ func (v *Version) encode() *Wire {
 func (v *Version) copied() int {
 	n := v.body
 	for _, p := range v.pieces {
-		if len(p.body) >= sharedBytes {
-			n -= len(p.body)
+		if len(p.Content) >= sharedBytes {
+			n -= len(p.Content)
 		}
 	}
 	return n
@@ -124,12 +124,12 @@ func (v *Version) Message() *discoveryv3.Resource {
 // Body is the encoded message, joined anew if it has parts; callers must not change it.
 func (v *Version) Body() []byte {
 	if len(v.pieces) == 1 {
-		return v.pieces[0].body
+		return v.pieces[0].Content
 	}
-	body := append(make([]byte, 0, v.body), v.pieces[0].body...)
+	body := append(make([]byte, 0, v.body), v.pieces[0].Content...)
 	for _, p := range v.pieces[1:] {
 		body = protowire.AppendTag(body, v.field, protowire.BytesType)
-		body = protowire.AppendBytes(body, p.body)
+		body = protowire.AppendBytes(body, p.Content)
 	}
 	return body
 }

@@ -7,6 +7,7 @@ import (
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 
+	"contour.example/contour/internal/xds/quarantine"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -172,7 +173,7 @@ func (f *flight) guilty(words string) int {
 	}
 	found := -1
 	for i, it := range f.items {
-		if !table.Names(words, it.resource.ref.Name) {
+		if !quarantine.Mentions(words, it.resource.ref.Name) {
 			continue
 		}
 		if found >= 0 {

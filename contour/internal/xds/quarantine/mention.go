@@ -1,25 +1,24 @@
-package table
+package quarantine
 
 import (
 	"bytes"
+	"iter"
 	"strings"
 )
 
-// Bounds of the search for names in Envoy's words: Envoy may quote a whole resource.
+// Bounds of the search for names in an error detail: Envoy may quote a whole resource.
 const (
-	maxWords     = 64
-	maxTextBytes = 64 << 10
+	maxWords       = 64
+	maxDetailBytes = 64 << 10
 )
 
-// named is the index of the one suspect that Envoy's words name, -1 if they name none or
-// several. It is a guess that a trial confirms, so it may be wrong.
-func named(pieces []*piece, suspects []pieceID, words string) int {
-	if len(words) > maxTextBytes {
-		words = words[:maxTextBytes]
-	}
+// mentioned is the index of the one suspect that the error detail mentions, -1 if it mentions none or several. It may
+// be wrong: the answer to the version without that suspect decides.
+func mentioned(pieces iter.Seq[*Piece], suspects []ID, detail string) int {
+	detail = detail[:min(len(detail), maxDetailBytes)]
 	found := -1
 	for i, id := range suspects {
-		if !Names(words, id.name) {
+		if !Mentions(detail, id.Name) {
 			continue
 		}
 		if found >= 0 {
@@ -30,20 +29,19 @@ func named(pieces []*piece, suspects []pieceID, words string) int {
 	if found >= 0 {
 		return found
 	}
-	return quoting(pieces, suspects, words)
+	return quoted(pieces, suspects, detail)
 }
 
-// quoting is the index of the only suspect in whose body one of the words stands; domains and
-// header names are found that way. Rare words count most: each word that is in one suspect
-// only is a vote, and the votes must agree.
-func quoting(pieces []*piece, suspects []pieceID, words string) int {
-	index := make(map[pieceID]int, len(suspects))
+// quoted is the index of the only suspect whose content the error detail quotes, such as a domain or the name of a
+// header. Each word of the detail that is in the content of one suspect only counts, and all must agree.
+func quoted(pieces iter.Seq[*Piece], suspects []ID, detail string) int {
+	index := make(map[ID]int, len(suspects))
 	for i, id := range suspects {
 		index[id] = i
 	}
 	found := -1
-	for _, word := range longWords(words) {
-		only := onlyHolder(pieces, index, []byte(word))
+	for _, word := range longWords(detail) {
+		only := onlyWith(pieces, index, []byte(word))
 		if only < 0 || only == found {
 			continue
 		}
@@ -55,19 +53,20 @@ func quoting(pieces []*piece, suspects []pieceID, words string) int {
 	return found
 }
 
-func onlyHolder(pieces []*piece, index map[pieceID]int, word []byte) int {
-	holder := -1
-	for _, p := range pieces {
-		i, suspect := index[p.pieceID]
-		if !suspect || !bytes.Contains(p.body, word) {
+// onlyWith is the index of the only suspect whose content has the word, -1 if there is none or more than one.
+func onlyWith(pieces iter.Seq[*Piece], index map[ID]int, word []byte) int {
+	only := -1
+	for p := range pieces {
+		i, suspect := index[p.ID]
+		if !suspect || !bytes.Contains(p.Content, word) {
 			continue
 		}
-		if holder >= 0 {
+		if only >= 0 {
 			return -1
 		}
-		holder = i
+		only = i
 	}
-	return holder
+	return only
 }
 
 func longWords(text string) []string {
@@ -84,9 +83,8 @@ func longWords(text string) []string {
 	return long
 }
 
-// Names reports whether the text contains name as a word of its own, not as a part of a
-// longer name.
-func Names(text, name string) bool {
+// Mentions reports whether a text contains a name as a word of its own, not as a part of a longer name.
+func Mentions(text, name string) bool {
 	if name == "" {
 		return false
 	}

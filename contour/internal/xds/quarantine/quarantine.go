@@ -1,0 +1,192 @@
+// Package quarantine decides which pieces of a resource are kept from Envoy.
+//
+// Envoy accepts or rejects a resource as a whole. A resource consists of pieces: a header and, if it is composite, any
+// number of parts. In go the pieces that are wanted, the versions (lists of pieces) that Envoys accepted or rejected,
+// and the error details of the rejections. Out come the pieces to withhold now, and those that are rejected, each with
+// the reason. The caller composes the next version: it puts something known good in the place of a withheld piece, or
+// leaves it out.
+//
+// If the error detail does not lead to the bad piece, a search bisects the suspects: it withholds half of them, and the
+// answer to the next version narrows the search. It terminates, since each answer rejects a piece or makes the set of
+// suspects smaller. With a header that was accepted once, it finds exactly the bad pieces, in whatever order answers
+// come. Without one, a bad header looks like bad parts; see headerAfter.
+//
+// A verdict is about bytes: the key is the name and the content hash of a piece, or the hash of a version. Who gave an
+// answer is not known here, nor is what a piece contains.
+package quarantine
+
+import (
+	"encoding/hex"
+	"iter"
+)
+
+// Hash is the content hash of a piece. Users choose the content, so that it must be a cryptographic one.
+type Hash [16]byte
+
+// String is the hash in hexadecimal.
+func (h Hash) String() string { return hex.EncodeToString(h[:]) }
+
+// ID is the identity of a piece.
+type ID struct {
+	Name string // of a part, unique within the resource; "" is the header
+	Hash Hash
+}
+
+// Piece is a header or a part. It is immutable.
+type Piece struct {
+	ID
+	Content []byte // in which names from an error detail are looked up
+}
+
+// Version is a composition of pieces: what an Envoy accepts or rejects.
+type Version struct {
+	Hash      string           // of all of it
+	Pieces    iter.Seq[*Piece] // the header first
+	Effective bool             // it is what Envoys are to have now
+}
+
+// maxFormer bounds the verdicts about contents that are not wanted. They are kept until an effective version is
+// accepted, so that an edit that is undone does not send rejected bytes again.
+const maxFormer = 64
+
+// State is what is known of one resource. The zero State knows nothing.
+type State struct {
+	pieces   map[ID]verdict
+	versions map[string]string // error details by hash of rejected versions
+	search   *search           // nil: nothing to remember of one
+}
+
+// verdict says why a piece is rejected.
+type verdict struct {
+	detail  string
+	invalid bool // by RejectPiece, not by what an Envoy said
+}
+
+// Empty reports whether nothing is rejected, nothing withheld and nothing remembered.
+func (s *State) Empty() bool { return len(s.pieces) == 0 && len(s.versions) == 0 && s.search == nil }
+
+// Rejected returns why a piece is rejected.
+func (s *State) Rejected(id ID) (detail string, rejected bool) {
+	v, rejected := s.pieces[id]
+	return v.detail, rejected
+}
+
+// RejectedVersion returns why a version is rejected.
+func (s *State) RejectedVersion(hash string) (detail string, rejected bool) {
+	detail, rejected = s.versions[hash]
+	return detail, rejected
+}
+
+// Withholds reports whether anything may be withheld.
+func (s *State) Withholds() bool { return len(s.pieces) > 0 || s.search.running() }
+
+// Withheld reports whether the piece must not be sent now: it is rejected, or the search tries the resource without it.
+func (s *State) Withheld(id ID) bool {
+	_, rejected := s.pieces[id]
+	return rejected || s.search.running() && s.search.withheld[id]
+}
+
+// SetWanted replaces the wanted pieces; n is their number. A search among pieces that are not all wanted ends: the
+// next answer starts another.
+func (s *State) SetWanted(n int, wanted iter.Seq[*Piece]) {
+	if s.search.running() && !containsAll(wanted, s.search.suspects) {
+		s.search = nil
+	}
+	if len(s.pieces)+len(s.versions) > maxFormer+n {
+		s.forget(wanted)
+	}
+}
+
+// RejectPiece records that a piece is known to be bad without an Envoy's answer.
+func (s *State) RejectPiece(id ID, detail string) { s.setVerdict(id, verdict{detail, true}) }
+
+// RejectVersion records that an Envoy rejected a version. What follows from it is decided by Narrow, if the version is
+// still what the caller composes.
+func (s *State) RejectVersion(hash, detail string) {
+	if s.versions == nil {
+		s.versions = map[string]string{}
+	}
+	if _, known := s.versions[hash]; !known {
+		s.versions[hash] = detail
+	}
+}
+
+// Accept records that an Envoy accepted a version, and reports whether that counts. It does not if the version or one
+// of its pieces was rejected before: Envoy accepts the second copy of a bad Secret without using it. After the
+// effective version was accepted and no search runs, verdicts about what is not wanted are forgotten.
+func (s *State) Accept(v Version, wanted iter.Seq[*Piece]) bool {
+	if _, rejected := s.versions[v.Hash]; rejected || s.hasRejected(v.Pieces) {
+		return false
+	}
+	if s.narrowAccepted(v) && v.Effective {
+		s.forget(wanted)
+	}
+	return true
+}
+
+// Narrow draws a conclusion from the rejection of a version that the caller has composed: afterwards other pieces are
+// withheld, and the caller composes again. It reports false if every piece of the version was accepted before, so that
+// none can be rejected; accepted is the version accepted last, nil if there is none.
+func (s *State) Narrow(v Version, accepted iter.Seq[*Piece]) bool {
+	suspects := suspectsOf(v, accepted)
+	if len(suspects) == 0 {
+		return false
+	}
+	s.narrow(v, suspects, accepted != nil)
+	return true
+}
+
+func (s *State) setVerdict(id ID, v verdict) {
+	if s.pieces == nil {
+		s.pieces = map[ID]verdict{}
+	}
+	s.pieces[id] = v
+}
+
+func (s *State) hasRejected(pieces iter.Seq[*Piece]) bool {
+	if len(s.pieces) == 0 {
+		return false
+	}
+	for p := range pieces {
+		if _, rejected := s.pieces[p.ID]; rejected {
+			return true
+		}
+	}
+	return false
+}
+
+// forget drops the verdicts about versions, and those about pieces that are not wanted.
+func (s *State) forget(wanted iter.Seq[*Piece]) {
+	s.versions = nil
+	if len(s.pieces) == 0 {
+		return
+	}
+	ids := idsOf(wanted)
+	for id := range s.pieces {
+		if !ids[id] {
+			delete(s.pieces, id)
+		}
+	}
+}
+
+// idsOf is the set of the pieces' identities; nil has none.
+func idsOf(pieces iter.Seq[*Piece]) map[ID]bool {
+	if pieces == nil {
+		return nil
+	}
+	ids := map[ID]bool{}
+	for p := range pieces {
+		ids[p.ID] = true
+	}
+	return ids
+}
+
+func containsAll(pieces iter.Seq[*Piece], ids []ID) bool {
+	has := idsOf(pieces)
+	for _, id := range ids {
+		if !has[id] {
+			return false
+		}
+	}
+	return true
+}
