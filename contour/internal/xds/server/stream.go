@@ -147,7 +147,7 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 	if verdict.Acked && s.hooks.Acked != nil {
 		s.hooks.Acked(verdict.Type)
 	}
-	if verdict.Words != "" {
+	if verdict.ErrorDetail != "" {
 		s.refused(verdict)
 	}
 	return nil
@@ -157,17 +157,17 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 const maxLoggedWords = 1024
 
 func (s *stream) refused(verdict session.Verdict) {
-	name, words := "", verdict.Words[:min(len(verdict.Words), maxLoggedWords)]
+	name, words := "", verdict.ErrorDetail[:min(len(verdict.ErrorDetail), maxLoggedWords)]
 	switch {
 	case verdict.Rejected == nil:
-	case table.Obstacle(verdict.Words):
+	case table.Obstacle(verdict.ErrorDetail):
 		name = verdict.Rejected.Ref.Name
 		s.table.Obstruct(verdict.Rejected, words)
 		s.blocked = append(s.blocked, verdict.Rejected.Ref)
 		s.retry = time.After(retryPeriod)
 	default:
 		name = verdict.Rejected.Ref.Name
-		s.table.Reject(verdict.Rejected, verdict.Words)
+		s.table.Reject(verdict.Rejected, verdict.ErrorDetail)
 	}
 	s.log.Warn("Envoy refused a response", "type", verdict.Type.String(), "resource", name, "words", words)
 	if s.hooks.Nacked != nil {

@@ -84,8 +84,8 @@ type client struct {
 	t       *testing.T
 	name    string
 	chance  func(n int) bool   // true once in n times
-	noNames bool               // its words name no resource
-	doubted map[table.Ref]bool // were last in a response that it refused: nobody else knows whether it has them
+	noNames bool               // its errors name no resource
+	doubted map[table.Ref]bool // were last in a response that it rejected: nobody else knows whether it has them
 	resumed bool               // it has reconnected, so that the session need not know the content of what it has
 
 	has      map[table.Ref]string // what it uses
@@ -468,7 +468,7 @@ func (l *link) answer(now time.Time) bool {
 	}
 	l.table.Accept(verdict.Accepted)
 	if verdict.Rejected != nil {
-		l.table.Reject(verdict.Rejected, verdict.Words)
+		l.table.Reject(verdict.Rejected, verdict.ErrorDetail)
 	}
 	return true
 }

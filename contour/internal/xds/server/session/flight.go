@@ -11,7 +11,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// flight is a response that the client has not answered.
+// flight is a response in flight: the client has not acknowledged or rejected it.
 type flight struct {
 	seq     uint64
 	items   []item
@@ -26,8 +26,8 @@ type item struct {
 
 func (f *flight) nonce() string { return strconv.FormatUint(f.seq, 10) }
 
-// landed takes the flight with that nonce from those on their way; nil if there is none.
-func (s *State) landed(t table.Type, nonce string) *flight {
+// takeFlight removes and returns the flight with that nonce; nil if there is none.
+func (s *State) takeFlight(t table.Type, nonce string) *flight {
 	stream := &s.types[t]
 	i := slices.IndexFunc(stream.flights, func(f *flight) bool { return f.nonce() == nonce })
 	if i < 0 {
@@ -38,8 +38,8 @@ func (s *State) landed(t table.Type, nonce string) *flight {
 	return f
 }
 
-// answered settles the flight that the request answers, if there is one.
-func (s *State) answered(t table.Type, f *flight, req *discoveryv3.DeltaDiscoveryRequest, now time.Time) Verdict {
+// handleAnswer applies the ACK or NACK of the flight that the request answers, if there is one.
+func (s *State) handleAnswer(t table.Type, f *flight, req *discoveryv3.DeltaDiscoveryRequest, now time.Time) Verdict {
 	if f == nil {
 		return Verdict{}
 	}
@@ -54,14 +54,14 @@ func (s *State) answered(t table.Type, f *flight, req *discoveryv3.DeltaDiscover
 	if t == table.Listener {
 		s.endPace(req.GetErrorDetail() == nil, now)
 	}
-	s.wakeOnlookers(t)
+	s.recheckBlocked(t)
 	if req.GetErrorDetail() == nil {
 		return s.ack(f)
 	}
 	verdict := s.nack(f, req.GetErrorDetail().GetMessage())
-	verdict.Words = req.GetErrorDetail().GetMessage()
-	if verdict.Words == "" {
-		verdict.Words = "refused without a reason"
+	verdict.ErrorDetail = req.GetErrorDetail().GetMessage()
+	if verdict.ErrorDetail == "" {
+		verdict.ErrorDetail = "refused without a reason"
 	}
 	return verdict
 }
@@ -72,18 +72,18 @@ func (s *State) ack(f *flight) Verdict {
 		r := it.resource
 		verdict.Accepted = append(verdict.Accepted, it.version)
 		r.limit = 0
-		if i := r.holdOf(f.seq); i >= 0 && r.holds[i].status == sent {
-			r.holds[i].status = acked
+		if i := r.contentOf(f.seq); i >= 0 && r.contents[i].status == sent {
+			r.contents[i].status = acked
 			s.drop(r, 0, i)
-			s.opened(r)
+			s.markUsable(r)
 		}
 	}
 	s.removalDone(f)
 	return verdict
 }
 
-// dropForgotten drops what came after the client had unsubscribed. Names that come with the answer are subscribed to
-// first: Envoy may have wanted them before.
+// dropForgotten drops resources that arrived after the client had unsubscribed from them. Subscriptions in the same
+// request are applied before: Envoy may have subscribed earlier.
 func (s *State) dropForgotten(f *flight) {
 	if f == nil {
 		return
@@ -103,77 +103,77 @@ func (s *State) removalDone(f *flight) {
 	}
 }
 
-// removalDoubtful takes note that the client may or may not have removed.
-func (s *State) removalDoubtful(f *flight) {
+// removalUncertain records that the client may or may not have removed the resources of f.
+func (s *State) removalUncertain(f *flight) {
 	for _, r := range f.removed {
 		r.inFlight--
 		if r.goneSeq == f.seq {
 			r.goneSeq = 0
 		}
-		for i := range r.holds {
-			if r.holds[i].seq < f.seq {
-				r.holds[i].status = doubtful
+		for i := range r.contents {
+			if r.contents[i].seq < f.seq {
+				r.contents[i].status = uncertain
 			}
 		}
 		s.mark(r)
 	}
 }
 
-// nack settles a refused response. The client has an unknown part of it, so everything in it
-// is sent again: without the bad resource if that is known, else in halves.
-func (s *State) nack(f *flight, words string) Verdict {
+// nack handles a rejected response. The client has applied an unknown part of it, so everything in it is sent again:
+// without the rejected resource if that is known, else in halves.
+func (s *State) nack(f *flight, errorDetail string) Verdict {
 	if len(f.items) == 0 {
 		s.removalDone(f)
 		return Verdict{}
 	}
-	s.removalDoubtful(f)
-	guilty := f.guilty(words)
+	s.removalUncertain(f)
+	rejected := f.rejectedItem(errorDetail)
 	for i, it := range f.items {
-		if i == guilty {
+		if i == rejected {
 			continue
 		}
-		if h := it.resource.holdOf(f.seq); h >= 0 {
-			it.resource.holds[h].status = doubtful
+		if h := it.resource.contentOf(f.seq); h >= 0 {
+			it.resource.contents[h].status = uncertain
 		}
-		if guilty < 0 {
+		if rejected < 0 {
 			it.resource.limit = (len(f.items) + 1) / 2
 		}
 	}
-	if guilty < 0 {
+	if rejected < 0 {
 		return Verdict{}
 	}
-	return Verdict{Rejected: s.reject(f.items[guilty])}
+	return Verdict{Rejected: s.reject(f.items[rejected])}
 }
 
-// reject takes note that the client does not have this version, and never will.
+// reject records that the client rejected this version; it is not sent to it again.
 func (s *State) reject(it item) *table.Version {
 	r := it.resource
-	r.refused, r.limit = it.version.Hash, 0
-	for i := len(r.holds) - 1; i >= 0; i-- {
-		if h := r.holds[i]; h.hash == r.refused && h.status != acked {
+	r.rejected, r.limit = it.version.Hash, 0
+	for i := len(r.contents) - 1; i >= 0; i-- {
+		if h := r.contents[i]; h.hash == r.rejected && h.status != acked {
 			s.drop(r, i, i+1)
 		}
 	}
-	s.wake(r.ref)
+	s.recheckDependants(r.ref)
 	return it.version
 }
 
-// Retry has a resource sent again that the client refused last, for when the reason may be gone.
+// Retry sends a resource again that the client rejected last, for a reason that may be gone.
 func (s *State) Retry(ref table.Ref) {
-	if r := s.resources[ref]; r != nil && r.refused != "" {
-		r.refused = ""
+	if r := s.resources[ref]; r != nil && r.rejected != "" {
+		r.rejected = ""
 		s.mark(r)
 	}
 }
 
-// guilty is the index of the item that must be meant, -1 if that is not clear.
-func (f *flight) guilty(words string) int {
+// rejectedItem returns the index of the only item that the error can mean, -1 if several are possible.
+func (f *flight) rejectedItem(errorDetail string) int {
 	if len(f.items) == 1 {
 		return 0
 	}
 	found := -1
 	for i, it := range f.items {
-		if !quarantine.Mentions(words, it.resource.ref.Name) {
+		if !quarantine.Mentions(errorDetail, it.resource.ref.Name) {
 			continue
 		}
 		if found >= 0 {

@@ -28,7 +28,7 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 		}
 		switch {
 		case need.Type == table.Cluster:
-			if !s.open(r) {
+			if !s.usable(r) {
 				return need, true
 			}
 		case r.had():
@@ -43,10 +43,10 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 	return table.Ref{}, false
 }
 
-// open reports whether routes may use the cluster.
-func (s *State) open(r *resource) bool {
+// usable reports whether routes may use the cluster.
+func (s *State) usable(r *resource) bool {
 	warm := r.present()
-	for _, h := range r.holds {
+	for _, h := range r.contents {
 		if h.seq <= r.goneSeq {
 			continue
 		}
@@ -60,7 +60,7 @@ func (s *State) open(r *resource) bool {
 
 // complete reports whether the client has all that a cluster from a former stream needs: it
 // may have been disconnected while the cluster waited for it.
-func (s *State) complete(h hold) bool {
+func (s *State) complete(h content) bool {
 	return h.version == nil || !slices.ContainsFunc(h.version.Needs, func(need table.Ref) bool {
 		r := s.resources[need]
 		return r != nil && r.target() != nil && !r.had()
@@ -68,10 +68,10 @@ func (s *State) complete(h hold) bool {
 }
 
 // warm reports whether a cluster in flight has all that it waits for. Envoy answers CDS
-// responses in order, so another cluster may hold back the answer; but a cluster that needs
+// responses in order, so another cluster may delay the answer; but a cluster that needs
 // nothing but endpoints is ready once endpoints sent after it are acknowledged. Of several
-// versions in flight Envoy may have refused the newest, so each of them must be warm.
-func (s *State) warm(h hold) bool {
+// versions in flight Envoy may have rejected the newest, so each of them must be warm.
+func (s *State) warm(h content) bool {
 	if h.status != sent || len(h.version.Needs) == 0 {
 		return false
 	}
@@ -80,7 +80,7 @@ func (s *State) warm(h hold) bool {
 		if need.Type != table.Endpoint || e == nil {
 			return false
 		}
-		if !slices.ContainsFunc(e.holds, func(x hold) bool { return x.status == acked && x.seq > h.seq }) {
+		if !slices.ContainsFunc(e.contents, func(x content) bool { return x.status == acked && x.seq > h.seq }) {
 			return false
 		}
 	}
@@ -93,7 +93,7 @@ func (s *State) isNeeded(ref table.Ref) bool {
 		return true
 	}
 	for _, t := range table.Types() {
-		if mayNeed(t, ref.Type) && (s.unheard(t) || s.unknown[t] > 0 && (t != table.Route || s.mayLeadTo(ref))) {
+		if mayNeed(t, ref.Type) && (s.reportDue(t) || s.unknown[t] > 0 && (t != table.Route || s.mayLeadTo(ref))) {
 			return true
 		}
 	}
@@ -115,7 +115,7 @@ func (s *State) review(changed table.Type) {
 	before := s.outdated
 	s.outdated = s.unknown[table.Route] > 0 && s.anyOutdated()
 	if before && !s.outdated {
-		s.markLeaving()
+		s.markRemovalsPending()
 	}
 }
 
@@ -130,23 +130,23 @@ func (s *State) anyOutdated() bool {
 		default:
 			continue
 		}
-		if slices.ContainsFunc(r.holds, func(h hold) bool { return r.want == nil || h.hash != r.want.Hash }) {
+		if slices.ContainsFunc(r.contents, func(h content) bool { return r.want == nil || h.hash != r.want.Hash }) {
 			return true
 		}
 	}
 	return false
 }
 
-// unheard reports whether a client that goes on with what it has from a former stream will
+// reportDue reports whether a client that goes on with what it has from a former stream will
 // still say what it has of this type.
-func (s *State) unheard(t table.Type) bool {
+func (s *State) reportDue(t table.Type) bool {
 	switch {
 	case !s.resumed || s.types[t].seen:
 		return false
 	case t == table.Scope:
-		return s.neededOf[t] > 0 || s.unknown[table.Listener] > 0 || s.unheard(table.Listener)
+		return s.neededOf[t] > 0 || s.unknown[table.Listener] > 0 || s.reportDue(table.Listener)
 	case t == table.Route:
-		return s.neededOf[t] > 0 || s.unknown[table.Scope] > 0 || s.unheard(table.Scope)
+		return s.neededOf[t] > 0 || s.unknown[table.Scope] > 0 || s.reportDue(table.Scope)
 	default:
 		return t == table.Cluster || t == table.Listener
 	}
@@ -168,13 +168,13 @@ func mayNeed(t, need table.Type) bool {
 	}
 }
 
-// park puts the resource aside until what it waits for is acknowledged, changes or is overdue.
-func (s *State) park(r *resource, blocker table.Ref, now time.Time) {
-	if s.parked[blocker] == nil {
-		s.parked[blocker] = map[*resource]struct{}{}
+// block takes the resource out of the queue until what it waits for is acknowledged, changes or is overdue.
+func (s *State) block(r *resource, blocker table.Ref, now time.Time) {
+	if s.blocked[blocker] == nil {
+		s.blocked[blocker] = map[*resource]struct{}{}
 	}
-	s.parked[blocker][r] = struct{}{}
-	r.parkedOn = blocker
+	s.blocked[blocker][r] = struct{}{}
+	r.blockedBy = blocker
 	b := s.resources[blocker]
 	if blocker.Type == table.Cluster {
 		s.watchWarming(b)
@@ -182,12 +182,12 @@ func (s *State) park(r *resource, blocker table.Ref, now time.Time) {
 	if b.awaited.IsZero() {
 		b.awaited = now
 	}
-	if s.alarm.IsZero() {
-		s.alarm = now.Add(s.limits.NeedWait)
+	if s.checkAt.IsZero() {
+		s.checkAt = now.Add(s.limits.NeedWait)
 	}
 }
 
-// watchWarming has a cluster looked at again when something that it waits for is acknowledged.
+// watchWarming rechecks a cluster when something that it waits for is acknowledged.
 func (s *State) watchWarming(cluster *resource) {
 	for _, need := range cluster.want.Needs {
 		if !slices.Contains(s.warming[need], cluster.ref) {
@@ -196,34 +196,33 @@ func (s *State) watchWarming(cluster *resource) {
 	}
 }
 
-func (s *State) unpark(r *resource) {
-	if waiting := s.parked[r.parkedOn]; waiting != nil {
+func (s *State) unblock(r *resource) {
+	if waiting := s.blocked[r.blockedBy]; waiting != nil {
 		delete(waiting, r)
 		if len(waiting) == 0 {
-			delete(s.parked, r.parkedOn)
+			delete(s.blocked, r.blockedBy)
 		}
 	}
-	r.parkedOn = table.Ref{}
+	r.blockedBy = table.Ref{}
 }
 
-// wake has looked at again what waits for the resource: for itself, or for a cluster that
-// waits for it.
-func (s *State) wake(ref table.Ref) {
-	for r := range s.parked[ref] {
+// recheckDependants queues what is blocked by the resource, or by a cluster that waits for it.
+func (s *State) recheckDependants(ref table.Ref) {
+	for r := range s.blocked[ref] {
 		s.mark(r)
 	}
 	for _, cluster := range s.warming[ref] {
-		s.wake(cluster)
+		s.recheckDependants(cluster)
 	}
 	delete(s.warming, ref)
 }
 
-// wakeOnlookers marks the listeners and scopes that wait, after something of a type changed that they look through.
-func (s *State) wakeOnlookers(t table.Type) {
+// recheckBlocked queues blocked listeners and scopes after a resource of a type that they depend on indirectly changed.
+func (s *State) recheckBlocked(t table.Type) {
 	if t != table.Route && t != table.Scope {
 		return
 	}
-	for _, waiting := range s.parked {
+	for _, waiting := range s.blocked {
 		for r := range waiting {
 			if r.ref.Type == table.Listener || r.ref.Type == table.Scope {
 				s.mark(r)
@@ -234,7 +233,7 @@ func (s *State) wakeOnlookers(t table.Type) {
 
 // Deadline is when to call Expire; false if there is nothing to wait for.
 func (s *State) Deadline() (time.Time, bool) {
-	deadline := earliest(s.alarm, s.paceDeadline())
+	deadline := earliest(s.checkAt, s.paceDeadline())
 	return deadline, !deadline.IsZero()
 }
 
@@ -243,22 +242,22 @@ func (s *State) Deadline() (time.Time, bool) {
 // its way through many clusters is not stuck.
 func (s *State) Expire(now time.Time) []Overdue {
 	s.expirePace(now)
-	if s.alarm.IsZero() || now.Before(s.alarm) {
+	if s.checkAt.IsZero() || now.Before(s.checkAt) {
 		return nil
 	}
-	s.alarm = time.Time{}
+	s.checkAt = time.Time{}
 	var overdue []Overdue
-	for ref, waiting := range s.parked {
+	for ref, waiting := range s.blocked {
 		due := s.dueTime(s.resources[ref])
 		if !due.After(now) {
 			overdue = append(overdue, Overdue{Need: ref, Waiting: len(waiting)})
-		} else if s.alarm.IsZero() || due.Before(s.alarm) {
-			s.alarm = due
+		} else if s.checkAt.IsZero() || due.Before(s.checkAt) {
+			s.checkAt = due
 		}
 	}
 	for _, o := range overdue {
 		s.resources[o.Need].overdue = true
-		s.wake(o.Need)
+		s.recheckDependants(o.Need)
 	}
 	slices.SortFunc(overdue, func(a, b Overdue) int { return a.Need.Compare(b.Need) })
 	return overdue
@@ -274,8 +273,8 @@ func (s *State) dueTime(awaited *resource) time.Time {
 	return since.Add(s.limits.NeedWait)
 }
 
-// opened takes note that the client has the resource: what waited for it is looked at again.
-func (s *State) opened(r *resource) {
+// markUsable records that the client has the resource, and queues what was blocked by it.
+func (s *State) markUsable(r *resource) {
 	r.overdue, r.awaited = false, time.Time{}
-	s.wake(r.ref)
+	s.recheckDependants(r.ref)
 }

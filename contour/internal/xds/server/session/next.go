@@ -48,16 +48,16 @@ func (s *State) nextOf(t table.Type, now time.Time) *Response {
 		case remove:
 			b.remove(r)
 		case wait:
-			s.park(r, do.blocker, now)
+			s.block(r, do.blocker, now)
 		case nothing:
 			s.forgetIdle(r)
 		}
 	}
-	if b.empty() && (!stream.greet || !stream.wildcard || stream.wanted > 0) {
+	if b.empty() && (!stream.firstResponseDue || !stream.wildcard || stream.wanted > 0) {
 		return nil
 	}
-	stream.greet = false
-	return s.launch(t, b.flight, now)
+	stream.firstResponseDue = false
+	return s.startFlight(t, b.flight, now)
 }
 
 // action is what to do about a resource.
@@ -76,7 +76,7 @@ const (
 	wait
 )
 
-// decide looks at one resource.
+// decide returns what to do about one resource.
 func (s *State) decide(r *resource) action {
 	if !s.interested(r) || r.inFlight > 0 && r.ref.Type != table.Cluster {
 		return action{}
@@ -85,7 +85,7 @@ func (s *State) decide(r *resource) action {
 	if target == nil {
 		return s.decideWithout(r)
 	}
-	if !r.owed && r.current() == target.Hash {
+	if !r.responseDue && r.current() == target.Hash {
 		return action{}
 	}
 	return s.whenReady(target)
@@ -99,21 +99,21 @@ func (s *State) whenReady(v *table.Version) action {
 	return action{what: send, version: v}
 }
 
-// decideWithout looks at a resource of which there is nothing that the client ought to have.
+// decideWithout is decide for a resource that has no version for this client.
 func (s *State) decideWithout(r *resource) action {
 	switch {
-	case r.owed && len(r.holds) == 0:
+	case r.responseDue && len(r.contents) == 0:
 		return action{what: remove}
 	case r.absent() && r.present() && !s.isNeeded(r.ref):
 		return action{what: remove}
-	case r.owed && r.known() != nil:
+	case r.responseDue && r.known() != nil:
 		return s.whenReady(r.known())
 	}
 	return action{}
 }
 
-// launch makes the response and takes note that it is on its way.
-func (s *State) launch(t table.Type, f *flight, now time.Time) *Response {
+// startFlight makes the response and records that it is in flight.
+func (s *State) startFlight(t table.Type, f *flight, now time.Time) *Response {
 	s.seq = f.seq
 	s.types[t].flights = append(s.types[t].flights, f)
 	response := &Response{Type: t, Nonce: f.nonce()}
@@ -122,32 +122,32 @@ func (s *State) launch(t table.Type, f *flight, now time.Time) *Response {
 		it.wire = it.version.Wire()
 		response.Sent, response.Wires = append(response.Sent, it.version), append(response.Wires, it.wire)
 		it.resource.inFlight++
-		it.resource.owed = false
-		s.add(it.resource, hold{version: it.version, hash: it.version.Hash, seq: f.seq, status: sent})
+		it.resource.responseDue = false
+		s.add(it.resource, content{version: it.version, hash: it.version.Hash, seq: f.seq, status: sent})
 		s.startPace(it.version, now)
 		if t == table.Cluster {
-			s.launchCluster(*it, now)
+			s.resendEndpoints(*it, now)
 		}
 	}
 	for _, r := range f.removed {
 		response.Removed = append(response.Removed, r.ref.Name)
 		r.inFlight++
-		r.owed, r.overdue, r.awaited = false, false, time.Time{}
+		r.responseDue, r.overdue, r.awaited = false, false, time.Time{}
 		r.goneSeq = f.seq
 	}
 	return response
 }
 
-// launchCluster has the cluster's endpoints sent again: Envoy does not ask for endpoints that
-// it is subscribed to, but a cluster that was updated waits for them.
-func (s *State) launchCluster(it item, now time.Time) {
+// resendEndpoints queues the endpoints of an updated cluster: Envoy does not subscribe again, but the cluster warms
+// until it receives them.
+func (s *State) resendEndpoints(it item, now time.Time) {
 	it.resource.sentAt = now
 	for _, need := range it.version.Needs {
 		if need.Type != table.Endpoint {
 			continue
 		}
 		e := s.at(need)
-		e.owed = true
+		e.responseDue = true
 		s.mark(e)
 	}
 }
@@ -175,7 +175,7 @@ func (b *batch) fits(r *resource, v *table.Version) bool {
 	if r.ref.Type == table.Secret && (!v.Proven() || b.unproven > 0) {
 		return false
 	}
-	if limit := least(b.limit, r.limit); limit > 0 && n >= limit {
+	if limit := minLimit(b.limit, r.limit); limit > 0 && n >= limit {
 		return false
 	}
 	size := v.Size()
@@ -192,7 +192,7 @@ func (b *batch) fitsName(r *resource) bool {
 func (b *batch) add(r *resource, v *table.Version) {
 	b.flight.items = append(b.flight.items, item{resource: r, version: v})
 	b.bytes += v.Size()
-	b.limit = least(b.limit, r.limit)
+	b.limit = minLimit(b.limit, r.limit)
 	if !v.Proven() {
 		b.unproven++
 		b.unprovenBytes += v.Size()
@@ -204,8 +204,8 @@ func (b *batch) remove(r *resource) {
 	b.bytes += len(r.ref.Name)
 }
 
-// least is the smaller limit, where 0 is none.
-func least(a, b int) int {
+// minLimit is the smaller limit, where 0 is none.
+func minLimit(a, b int) int {
 	if a == 0 || b == 0 {
 		return max(a, b)
 	}

@@ -21,14 +21,14 @@ const wildcardName = "*"
 
 // Verdict is what a request says about versions, for the table.
 type Verdict struct {
-	Type     table.Type
-	Acked    bool             // the request acknowledges a response
-	Words    string           // non-empty: the request refuses a response, in Envoy's words
-	Accepted []*table.Version // the client has these
-	Rejected *table.Version   // the client refuses exactly this one; nil while that is not clear
+	Type        table.Type
+	Acked       bool             // the request acknowledges a response
+	ErrorDetail string           // non-empty: the request rejects a response; Envoy's error detail
+	Accepted    []*table.Version // the client has these
+	Rejected    *table.Version   // the client rejects exactly this one; nil while several are possible
 }
 
-// Request takes note of a request. An error is one of the Err values, wrapped, and ends the stream.
+// Request applies a request of the client. An error is one of the Err values, wrapped, and ends the stream.
 func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (Verdict, error) {
 	t, ok := table.TypeOf(req.GetTypeUrl())
 	if !ok {
@@ -37,8 +37,8 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 	if err := s.check(req); err != nil {
 		return Verdict{}, err
 	}
-	flight := s.landed(t, req.GetResponseNonce())
-	verdict := s.answered(t, flight, req, now)
+	flight := s.takeFlight(t, req.GetResponseNonce())
+	verdict := s.handleAnswer(t, flight, req, now)
 	verdict.Type = t
 	stream := &s.types[t]
 	if !stream.seen {
@@ -47,8 +47,8 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 		if len(req.GetResourceNamesSubscribe()) == 0 && t.Collective() {
 			s.subscribeAll(t)
 		}
-		stream.greet = len(req.GetInitialResourceVersions()) == 0
-		s.markLeaving()
+		stream.firstResponseDue = len(req.GetInitialResourceVersions()) == 0
+		s.markRemovalsPending()
 		s.markPostponed()
 	}
 	for _, name := range req.GetResourceNamesUnsubscribe() {
@@ -82,27 +82,27 @@ func (s *State) check(req *discoveryv3.DeltaDiscoveryRequest) error {
 	return nil
 }
 
-// reported takes note of what the client has from former streams, and lists what of it is
-// what it should have.
+// reported records what the client has from former streams (initial_resource_versions), and returns the versions that
+// are current.
 func (s *State) reported(t table.Type, versions map[string]string) []*table.Version {
 	var same []*table.Version
 	for name, hash := range versions {
 		s.resumed = true
 		r := s.at(table.Ref{Type: t, Name: name})
-		h := hold{hash: hash, seq: reportedSeq, status: acked}
+		h := content{hash: hash, seq: reportedSeq, status: acked}
 		if r.want != nil && r.want.Hash == hash {
 			h.version = r.want
 			same = append(same, r.want)
 		}
 		s.add(r, h)
 		s.mark(r)
-		s.opened(r)
+		s.markUsable(r)
 	}
 	return same
 }
 
 func (s *State) subscribeAll(t table.Type) {
-	s.unsettleAll(t)
+	s.restoreAll(t)
 	s.types[t].wildcard = true
 	for ref, r := range s.resources {
 		if ref.Type == t {
@@ -111,7 +111,7 @@ func (s *State) subscribeAll(t table.Type) {
 	}
 }
 
-func (s *State) subscribe(t table.Type, name string, owed bool) {
+func (s *State) subscribe(t table.Type, name string, responseDue bool) {
 	if name == wildcardName {
 		s.subscribeAll(t)
 		return
@@ -120,20 +120,20 @@ func (s *State) subscribe(t table.Type, name string, owed bool) {
 	if !r.subscribed {
 		r.subscribed = true
 		s.names++
-	} else if owed {
-		r.doubt()
+	} else if responseDue {
+		r.markUncertain()
 	}
-	r.owed = r.owed || owed
+	r.responseDue = r.responseDue || responseDue
 	s.mark(r)
 }
 
 func (s *State) unsubscribe(t table.Type, name string) {
 	if name == wildcardName {
-		s.unsettleAll(t)
+		s.restoreAll(t)
 		s.types[t].wildcard = false
 		for ref, r := range s.resources {
 			if ref.Type == t && !r.subscribed {
-				s.lost(r)
+				s.clientDropped(r)
 			}
 		}
 		return
@@ -145,33 +145,33 @@ func (s *State) unsubscribe(t table.Type, name string) {
 	r.subscribed = false
 	s.names--
 	if !s.interested(r) {
-		s.lost(r)
+		s.clientDropped(r)
 	}
 }
 
-// doubt takes note that the client may have dropped the resource: it subscribed to what it is subscribed to, and Envoy
-// does not say that it gave a name up if it wants that again before its next request; or it has no use for it.
-func (r *resource) doubt() {
-	for i := range r.holds {
-		r.holds[i].status = doubtful
+// markUncertain records that the client may have dropped the resource. It subscribed to a name that it is subscribed to:
+// Envoy does not report that it unsubscribed if it subscribes again before its next request; or nothing there uses it.
+func (r *resource) markUncertain() {
+	for i := range r.contents {
+		r.contents[i].status = uncertain
 	}
 }
 
-// lost takes note that the client dropped the resource. It also ignores what is on its way,
-// unless that arrives after it has subscribed again.
-func (s *State) lost(r *resource) {
-	for i := len(r.holds) - 1; i >= 0; i-- {
-		if s.onItsWay(r.ref.Type, r.holds[i].seq) {
-			r.holds[i].status = doubtful
+// clientDropped records that the client dropped the resource. The client also ignores what is in flight, unless that
+// arrives after it has subscribed again.
+func (s *State) clientDropped(r *resource) {
+	for i := len(r.contents) - 1; i >= 0; i-- {
+		if s.isInFlight(r.ref.Type, r.contents[i].seq) {
+			r.contents[i].status = uncertain
 		} else {
 			s.drop(r, i, i+1)
 		}
 	}
-	r.owed = false
+	r.responseDue = false
 	s.mark(r)
 }
 
-// onItsWay reports whether the client has not answered that response.
-func (s *State) onItsWay(t table.Type, seq uint64) bool {
+// isInFlight reports whether the client has not answered that response.
+func (s *State) isInFlight(t table.Type, seq uint64) bool {
 	return slices.ContainsFunc(s.types[t].flights, func(f *flight) bool { return f.seq == seq })
 }

@@ -10,8 +10,8 @@ import (
 const (
 	// reportedSeq stands for the responses of former streams.
 	reportedSeq = 1
-	// settledSeq stands for the responses about settled resources: each of them is answered.
-	settledSeq = 2
+	// syncedSeq stands for the responses about synced resources: each of them is acknowledged.
+	syncedSeq = 2
 )
 
 // resource is what the session knows about one resource.
@@ -20,24 +20,24 @@ type resource struct {
 	want     *table.Version
 	withheld bool
 
-	subscribed bool
-	owed       bool   // the client waits for an answer even if nothing changed
-	holds      []hold // what the client has or may have, oldest first
-	goneSeq    uint64 // response that removed it: older holds do not count as had
-	refused    string // hash of the last content that this client refused
-	limit      int    // at most so many resources in its response, to find a bad one; 0: any number
-	inFlight   int
-	queued     bool
-	postponed  bool // in State.postponed
+	subscribed  bool
+	responseDue bool      // the client expects a response even if nothing changed
+	contents    []content // what the client has or may have, oldest first
+	goneSeq     uint64    // response that removed it: older contents do not count as present
+	rejected    string    // hash of the last content that this client rejected
+	limit       int       // at most so many resources in its response, to find a bad one; 0: any number
+	inFlight    int
+	queued      bool
+	postponed   bool // in State.postponed
 
-	parkedOn table.Ref
-	awaited  time.Time // since when something waits for this resource
-	sentAt   time.Time
-	overdue  bool // waited for too long: holds back nothing any more
+	blockedBy table.Ref
+	awaited   time.Time // since when something waits for this resource
+	sentAt    time.Time
+	overdue   bool // waited for too long: blocks nothing any more
 }
 
-// hold is a content that the client has or may have.
-type hold struct {
+// content is a content that the client has or may have.
+type content struct {
 	version *table.Version // nil: reported by the client, content unknown
 	hash    string
 	seq     uint64
@@ -47,14 +47,14 @@ type hold struct {
 type status uint8
 
 const (
-	sent     status = iota // not answered yet
-	acked                  // the client has it
-	doubtful               // in a refused response, or subscribed anew meanwhile: the client may have it or not
+	sent      status = iota // not answered yet
+	acked                   // the client has it
+	uncertain               // in a rejected response, or subscribed anew meanwhile: the client may have it or not
 )
 
 // target is what the client should have: nil if there is nothing that it can be given.
 func (r *resource) target() *table.Version {
-	if r.want == nil || r.want.Hash == r.refused {
+	if r.want == nil || r.want.Hash == r.rejected {
 		return nil
 	}
 	return r.want
@@ -65,10 +65,10 @@ func (r *resource) absent() bool { return r.want == nil && !r.withheld }
 
 // current is the hash of what was sent or reported last, "" if that is nothing, removed or unclear.
 func (r *resource) current() string {
-	if !r.present() || r.holds[len(r.holds)-1].status == doubtful {
+	if !r.present() || r.contents[len(r.contents)-1].status == uncertain {
 		return ""
 	}
-	return r.holds[len(r.holds)-1].hash
+	return r.contents[len(r.contents)-1].hash
 }
 
 // known is the newest content that the client may have and accepts, nil if there is none that
@@ -77,7 +77,7 @@ func (r *resource) known() *table.Version {
 	if !r.present() {
 		return nil
 	}
-	h := r.holds[len(r.holds)-1]
+	h := r.contents[len(r.contents)-1]
 	if h.version == nil || h.status != acked && !h.version.Proven() {
 		return nil
 	}
@@ -86,41 +86,41 @@ func (r *resource) known() *table.Version {
 
 // present reports whether the client may have the resource, and no removal is on its way.
 func (r *resource) present() bool {
-	return len(r.holds) > 0 && r.holds[len(r.holds)-1].seq > r.goneSeq
+	return len(r.contents) > 0 && r.contents[len(r.contents)-1].seq > r.goneSeq
 }
 
 // had reports whether the client certainly has some content, and no removal is on its way.
 func (r *resource) had() bool {
-	return slices.ContainsFunc(r.holds, func(h hold) bool { return h.status == acked && h.seq > r.goneSeq })
+	return slices.ContainsFunc(r.contents, func(h content) bool { return h.status == acked && h.seq > r.goneSeq })
 }
 
-func (r *resource) holdOf(seq uint64) int {
-	return slices.IndexFunc(r.holds, func(h hold) bool { return h.seq == seq })
+func (r *resource) contentOf(seq uint64) int {
+	return slices.IndexFunc(r.contents, func(h content) bool { return h.seq == seq })
 }
 
 // add notes a content that the client has, or gets.
-func (s *State) add(r *resource, h hold) {
+func (s *State) add(r *resource, h content) {
 	if h.version == nil {
 		s.unknown[r.ref.Type]++
 	} else {
 		s.retain(r, h.version)
 	}
-	r.holds = append(r.holds, h)
+	r.contents = append(r.contents, h)
 }
 
-// drop forgets holds [from, to).
+// drop forgets contents [from, to).
 func (s *State) drop(r *resource, from, to int) {
-	dropped := slices.Clone(r.holds[from:to])
+	dropped := slices.Clone(r.contents[from:to])
 	for _, h := range dropped {
-		r.holds = slices.Delete(r.holds, from, from+1)
+		r.contents = slices.Delete(r.contents, from, from+1)
 		s.dropped(r, h.version)
 	}
-	if len(r.holds) == 0 {
-		r.holds = nil
+	if len(r.contents) == 0 {
+		r.contents = nil
 	}
 }
 
-// dropped takes note that a content is not among the resource's holds any more.
+// dropped records that a content is no longer among the contents of the resource.
 func (s *State) dropped(r *resource, v *table.Version) {
 	if v != nil {
 		s.release(r, v)
@@ -128,20 +128,20 @@ func (s *State) dropped(r *resource, v *table.Version) {
 	}
 	s.unknown[r.ref.Type]--
 	if s.unknown[r.ref.Type] == 0 {
-		s.markLeaving()
+		s.markRemovalsPending()
 	}
 }
 
-// dropBefore forgets the holds that an answer to a later response made obsolete.
+// dropBefore forgets the contents that an answer to a later response made obsolete.
 func (s *State) dropBefore(r *resource, seq uint64) {
-	n := slices.IndexFunc(r.holds, func(h hold) bool { return h.seq >= seq })
+	n := slices.IndexFunc(r.contents, func(h content) bool { return h.seq >= seq })
 	if n < 0 {
-		n = len(r.holds)
+		n = len(r.contents)
 	}
 	s.drop(r, 0, n)
 }
 
-// retain counts what v needs and no hold of the resource needs yet. Two contents of one resource
+// retain counts what v needs and no content of the resource needs yet. Two contents of one resource
 // need nearly the same, so they are compared, and counted is only what differs.
 func (s *State) retain(r *resource, v *table.Version) {
 	for _, need := range r.onlyIn(v) {
@@ -152,7 +152,7 @@ func (s *State) retain(r *resource, v *table.Version) {
 	}
 }
 
-// release undoes retain for what v needed and no hold of the resource needs any more.
+// release undoes retain for what v needed and no content of the resource needs any more.
 func (s *State) release(r *resource, v *table.Version) {
 	for _, need := range r.onlyIn(v) {
 		s.needed[need]--
@@ -162,10 +162,10 @@ func (s *State) release(r *resource, v *table.Version) {
 	}
 }
 
-// onlyIn lists what v needs and none of the holds does.
+// onlyIn lists what v needs and none of the contents does.
 func (r *resource) onlyIn(v *table.Version) []table.Ref {
 	near := -1
-	for i, h := range r.holds {
+	for i, h := range r.contents {
 		if h.version != nil {
 			near = i
 		}
@@ -174,34 +174,34 @@ func (r *resource) onlyIn(v *table.Version) []table.Ref {
 		return v.Needs
 	}
 	var only []table.Ref
-	table.EachDifference(r.holds[near].version.Needs, v.Needs, func(need table.Ref, added bool) {
-		if added && !slices.ContainsFunc(r.holds, func(h hold) bool { return h.version != nil && h.version.HasNeed(need) }) {
+	table.EachDifference(r.contents[near].version.Needs, v.Needs, func(need table.Ref, added bool) {
+		if added && !slices.ContainsFunc(r.contents, func(h content) bool { return h.version != nil && h.version.HasNeed(need) }) {
 			only = append(only, need)
 		}
 	})
 	return only
 }
 
-// unneeded takes note that nothing which the client has, or may have, needs the resource any more. If it is one that is
+// unneeded records that nothing which the client has, or may have, needs the resource any more. If it is one that is
 // subscribed to by name, Envoy has dropped it, even if it wants it again before it comes to say so.
 func (s *State) unneeded(ref table.Ref) {
 	delete(s.needed, ref)
 	if r := s.resources[ref]; r != nil {
 		if !ref.Type.Collective() {
-			r.doubt()
+			r.markUncertain()
 		}
 		s.mark(r)
 	}
 	s.neededOf[ref.Type]--
 	if s.neededOf[ref.Type] == 0 && s.resumed && !s.types[ref.Type].seen {
-		s.markLeaving()
+		s.markRemovalsPending()
 	}
 }
 
-// markLeaving marks what waits for its removal.
-func (s *State) markLeaving() {
+// markRemovalsPending marks the resources whose removal is pending.
+func (s *State) markRemovalsPending() {
 	for _, r := range s.resources {
-		if r.absent() && len(r.holds) > 0 {
+		if r.absent() && len(r.contents) > 0 {
 			s.mark(r)
 		}
 	}

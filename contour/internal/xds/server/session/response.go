@@ -8,7 +8,7 @@ import (
 )
 
 // Response is what to send: a DeltaDiscoveryResponse, whose resources are encoded already and
-// shared with all other sessions. It is a proto.Message for whoever does not know better. It is
+// shared with all other sessions. It implements proto.Message for generic code. It is
 // immutable, and one goroutine at a time may use it.
 type Response struct {
 	Type    table.Type

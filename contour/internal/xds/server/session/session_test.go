@@ -43,7 +43,7 @@ func (s *script) request(r *request) error {
 	verdict, err := s.state.Request(r, s.now)
 	s.table.Accept(verdict.Accepted)
 	if verdict.Rejected != nil {
-		s.table.Reject(verdict.Rejected, verdict.Words)
+		s.table.Reject(verdict.Rejected, verdict.ErrorDetail)
 	}
 	s.apply()
 	return err

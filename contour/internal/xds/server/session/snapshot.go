@@ -33,7 +33,7 @@ func (s *State) Snapshot() Snapshot {
 			snap.Pending += len(stream.queue) + len(stream.pending)
 		}
 		snap.Waiting += len(stream.flights)
-		snap.Acked[t] = len(s.settled[t])
+		snap.Acked[t] = len(s.synced[t])
 	}
 	for ref, r := range s.resources {
 		if r.inFlight > 0 {
@@ -43,7 +43,7 @@ func (s *State) Snapshot() Snapshot {
 			snap.Acked[ref.Type]++
 		}
 	}
-	for blocker, waiting := range s.parked {
+	for blocker, waiting := range s.blocked {
 		for r := range waiting {
 			snap.HeldBack = append(snap.HeldBack, HeldBack{Ref: r.ref, Needs: blocker})
 		}
@@ -58,7 +58,7 @@ func (s *State) Acked() map[table.Type]map[string]string {
 	acked := map[table.Type]map[string]string{}
 	for _, t := range table.Types() {
 		acked[t] = map[string]string{}
-		for name, v := range s.settled[t] {
+		for name, v := range s.synced[t] {
 			acked[t][name] = v.Hash
 		}
 	}
@@ -72,7 +72,7 @@ func (s *State) Acked() map[table.Type]map[string]string {
 
 // acked is the hash of the newest content that the client certainly has, "" if there is none.
 func (r *resource) acked() string {
-	for _, h := range slices.Backward(r.holds) {
+	for _, h := range slices.Backward(r.contents) {
 		if h.status == acked {
 			return h.hash
 		}

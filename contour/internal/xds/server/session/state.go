@@ -27,11 +27,11 @@ type Limits struct {
 	UnprovenBytes     int           // of one response, in versions that no Envoy accepted yet; 1 MiB
 	UnprovenResources int           // the same, counted; 500
 	LargeListener     int           // bytes of a listener from which on it is paced; 64 KiB
-	LongestRest       time.Duration // at most, for which Envoy is left alone after a large listener; 2 s
+	LongestRest       time.Duration // at most, for which no large listener follows another; 2 s
 	DrainingBytes     int           // of large listeners within the drain time, before they wait for it; 48 MiB
 	DrainTime         time.Duration // Envoy's --drain-time-s; 60 s
 	LongestDrain      time.Duration // at most, for which a large listener waits for former ones to be forgotten; 15 s
-	NeedWait          time.Duration // how long an unacknowledged cluster may hold back what needs it; 5 s
+	NeedWait          time.Duration // how long an unacknowledged cluster may block what needs it; 5 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -59,13 +59,13 @@ func (l Limits) withDefaults() Limits {
 // State is what one session knows.
 type State struct {
 	limits    Limits
-	resources map[table.Ref]*resource // but for the settled ones
+	resources map[table.Ref]*resource // without the synced ones
 	peak      int                     // the most resources since the map was made
-	settled   [table.Route + 1]map[string]*table.Version
-	postponed []*resource // may be settled when Envoy has said more
+	synced    [table.Route + 1]map[string]*table.Version
+	postponed []*resource // may become synced when Envoy has reported more
 
-	types [table.Route + 1]stream
-	seq   uint64 // of the last response; settledSeq before the first
+	types [table.Route + 1]typeState
+	seq   uint64 // of the last response; syncedSeq before the first
 	names int    // subscribed by name
 
 	needed   map[table.Ref]int                    // how many contents that the client has or may have need it
@@ -73,37 +73,37 @@ type State struct {
 	resumed  bool                                 // the client has something from a former stream
 	unknown  [table.Route + 1]int                 // by type, contents that the client has and we do not know: they may need anything
 	outdated bool                                 // see review
-	warming  map[table.Ref][]table.Ref            // by resource that something parked-on needs, those parked-on
-	parked   map[table.Ref]map[*resource]struct{} // by resource that is to be acknowledged first, what waits for it
-	alarm    time.Time                            // when to look for what is too slow; zero: never
+	warming  map[table.Ref][]table.Ref            // by resource that a blocking cluster needs, the blocking clusters
+	blocked  map[table.Ref]map[*resource]struct{} // by resource that must be acknowledged first, the resources blocked by it
+	checkAt  time.Time                            // when to look for overdue resources; zero: never
 	lastAck  time.Time                            // of a CDS response
 	pace     pace
 }
 
-// stream is the state of one type.
-type stream struct {
-	seen     bool // the client asked for this type
-	wildcard bool
-	greet    bool // the client waits for a first answer, even if it is empty
-	wanted   int  // resources that have content
-	flights  []*flight
-	queue    []*resource // sorted, being served
-	pending  []*resource // to be looked at after the queue
+// typeState is the state of one type.
+type typeState struct {
+	seen             bool // the client asked for this type
+	wildcard         bool
+	firstResponseDue bool // the client expects a first response, even an empty one
+	wanted           int  // resources that have content
+	flights          []*flight
+	queue            []*resource // sorted, being served
+	pending          []*resource // queued after queue
 }
 
-// New is the state of a stream on which nothing was said.
+// New is the state of a new stream.
 func New(limits Limits) *State {
 	return &State{
 		limits:    limits.withDefaults(),
 		resources: map[table.Ref]*resource{},
-		seq:       settledSeq,
+		seq:       syncedSeq,
 		needed:    map[table.Ref]int{},
 		warming:   map[table.Ref][]table.Ref{},
-		parked:    map[table.Ref]map[*resource]struct{}{},
+		blocked:   map[table.Ref]map[*resource]struct{}{},
 	}
 }
 
-// Apply takes note of what changed in the table. Changes of one publish belong in one call. It lists, for the table,
+// Apply records what changed in the table. Changes of one publish belong in one call. It lists, for the table,
 // versions that the client turns out to have: it has had the same content since before that was wanted.
 func (s *State) Apply(changes []table.Change) (had []*table.Version) {
 	var seen [table.Route + 1]bool
@@ -117,27 +117,27 @@ func (s *State) Apply(changes []table.Change) (had []*table.Version) {
 			stream.wanted++
 		}
 		r.want, r.withheld = c.Version, c.Withheld
-		if s.adopt(r) {
+		if s.matchReported(r) {
 			had = append(had, r.want)
 		}
 		s.mark(r)
-		s.wake(c.Ref)
+		s.recheckDependants(c.Ref)
 		seen[c.Ref.Type] = true
 	}
 	for _, t := range table.Types() {
 		if seen[t] {
-			s.wakeOnlookers(t)
+			s.recheckBlocked(t)
 			s.review(t)
 		}
 	}
 	return had
 }
 
-// adopt makes use of knowing the content of what the client has. It reports whether the client certainly has the very
+// matchReported links contents that the client reported by hash alone to the wanted version. It reports whether the client certainly has the very
 // content that is wanted, without having been sent this version.
-func (s *State) adopt(r *resource) (has bool) {
-	for i := range r.holds {
-		h := &r.holds[i]
+func (s *State) matchReported(r *resource) (has bool) {
+	for i := range r.contents {
+		h := &r.contents[i]
 		if r.want == nil || h.hash != r.want.Hash || h.version == r.want {
 			continue
 		}
@@ -154,16 +154,16 @@ func (s *State) adopt(r *resource) (has bool) {
 func (s *State) at(ref table.Ref) *resource {
 	r := s.resources[ref]
 	if r == nil {
-		r = s.unsettle(ref)
+		r = s.restore(ref)
 		s.resources[ref] = r
 		s.peak = max(s.peak, len(s.resources))
 	}
 	return r
 }
 
-// mark has the resource looked at by Next.
+// mark queues the resource for Next.
 func (s *State) mark(r *resource) {
-	s.unpark(r)
+	s.unblock(r)
 	if !r.queued {
 		r.queued = true
 		stream := &s.types[r.ref.Type]
@@ -176,8 +176,8 @@ func (s *State) interested(r *resource) bool {
 	return r.subscribed || s.types[r.ref.Type].wildcard
 }
 
-// peek is the next resource to look at, nil if there is none.
-func (t *stream) peek() *resource {
+// peek returns the next queued resource, nil if there is none.
+func (t *typeState) peek() *resource {
 	if len(t.queue) == 0 {
 		t.queue, t.pending = t.pending, nil
 		slices.SortFunc(t.queue, func(a, b *resource) int { return a.ref.Compare(b.ref) })
@@ -188,7 +188,7 @@ func (t *stream) peek() *resource {
 	return t.queue[0]
 }
 
-func (t *stream) pop() {
+func (t *typeState) pop() {
 	t.queue[0].queued = false
 	t.queue = t.queue[1:]
 	if len(t.queue) == 0 {

@@ -6,7 +6,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// What is settled is remembered by its version alone, and must be known again when the client takes back how it
+// Of a synced resource only the version is kept; the rest must be restored when the client takes back how it
 // subscribed.
 func TestSubscribingToAllAgain(t *testing.T) {
 	s := running(t)
@@ -41,7 +41,7 @@ func TestAskingForWhatIsSettled(t *testing.T) {
 	s.expectNothing()
 }
 
-// The snapshot tells of settled resources too.
+// The snapshot counts synced resources too.
 func TestSnapshotHasWhatIsSettled(t *testing.T) {
 	s := running(t)
 	acked, snap := s.state.Acked(), s.state.Snapshot()
