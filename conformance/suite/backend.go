@@ -37,7 +37,7 @@ type InProcess struct {
 	// IP is an address for the next server.
 	IP func() (netip.Addr, error)
 	// CA signs the certificates of servers with TLS.
-	CA *pki.Authority
+	CA *pki.CA
 }
 
 // String implements Backends.

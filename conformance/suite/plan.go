@@ -69,7 +69,7 @@ func (o Options) Plan(ctx context.Context, suites []Suite) (*Plan, error) {
 	return p, p.probe(ctx)
 }
 
-func (o Options) backends(client *kube.Client, ca *pki.Authority) (Backends, error) {
+func (o Options) backends(client *kube.Client, ca *pki.CA) (Backends, error) {
 	if o.BackendIP == "" {
 		return Pods{Kube: client, Image: o.BackendImage, CA: ca}, nil
 	}

@@ -36,7 +36,7 @@ type Pods struct {
 	// Image answers as command echo of the harness does.
 	Image string
 	// CA signs the certificates of pods with TLS.
-	CA *pki.Authority
+	CA *pki.CA
 }
 
 // String implements Backends.

@@ -23,7 +23,7 @@ type Runner struct {
 	Traffic  traffic.Client
 	Backends Backends
 	// CA signs the certificates of tests.
-	CA *pki.Authority
+	CA *pki.CA
 	// Class is the controller's class; objects without one get it. Empty leaves them as they are.
 	Class string
 	// Features are the extended features that the controller claims; nil is all.

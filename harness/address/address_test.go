@@ -32,7 +32,7 @@ func TestPortsDiffer(t *testing.T) {
 				t.Fatal(err)
 			}
 			if seen[port] {
-				t.Fatalf("port %d was given twice", port)
+				t.Fatalf("port %d was allocated twice", port)
 			}
 			seen[port] = true
 		}
@@ -49,10 +49,10 @@ func TestBackendAddressesCanBeUsed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if ip.IsLoopback() || ip.IsLinkLocalUnicast() {
-			t.Errorf("%s is refused by the API server", ip)
+			t.Errorf("%s is rejected by the API server", ip)
 		}
 		if os.Geteuid() == 0 && ip == last {
-			t.Errorf("%s was given twice", ip)
+			t.Errorf("%s was allocated twice", ip)
 		}
 		last = ip
 		serveOn(t, ip)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// The ports that are handed out: [firstPort, lastPort). Linux takes ports of
+// The ports that are allocated: [firstPort, lastPort). Linux allocates ports of
 // outgoing connections from 32768 on.
 const (
 	firstPort = 20000
@@ -23,7 +23,7 @@ const (
 // subnets is how many /24 there are in 198.18.0.0/15.
 const subnets = 512
 
-// errTaken says that another run has the claim.
+// errTaken means that another run has the claim.
 var errTaken = errors.New("taken")
 
 // Claims is what one user has claimed. Its methods are safe for concurrent use.
@@ -34,10 +34,10 @@ type Claims struct {
 	locks  []*os.File
 	undo   []func() error
 	subnet netip.Prefix // of IP, zero before the first
-	hosts  int          // addresses of subnet that were handed out
+	hosts  int          // addresses of subnet that were allocated
 }
 
-// New returns an empty set of claims; Close gives back all that it will have.
+// New returns an empty set of claims; Close releases all of them.
 func New() (*Claims, error) {
 	dir := filepath.Join(os.TempDir(), "contour-harness-claims-"+strconv.Itoa(os.Getuid()))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -89,7 +89,7 @@ func (c *Claims) IP() (netip.Addr, error) {
 	return netip.AddrFrom4(ip), nil
 }
 
-// Close gives everything back.
+// Close releases all claims.
 func (c *Claims) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -104,7 +104,7 @@ func (c *Claims) Close() error {
 	return errors.Join(errs...)
 }
 
-// claim takes the lock of a name, or says errTaken.
+// claim locks a name, or returns errTaken.
 func (c *Claims) claim(name string) error {
 	file, err := os.OpenFile(filepath.Join(c.dir, name), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 )
 
 // addToLoopback makes every address of the prefix local, as 127.0.0.0/8 is. A
-// run that was killed may have left it there; that is no error.
+// run that was killed may have left it there; that is not an error.
 func addToLoopback(prefix netip.Prefix) (remove func() error, err error) {
 	lo, err := netlink.LinkByName("lo")
 	if err != nil {
@@ -49,5 +49,5 @@ func own() (netip.Addr, error) {
 		}
 	}
 	return netip.Addr{}, errors.New("this machine has only loopback and link-local addresses, which the API server " +
-		"refuses in EndpointSlices: run as root, or in a network namespace (unshare -rn) with the loopback interface up")
+		"rejects in EndpointSlices: run as root, or in a network namespace (unshare -rn) with the loopback interface up")
 }

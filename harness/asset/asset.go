@@ -1,7 +1,7 @@
 // Package asset finds the programs that the harness starts: Envoy, etcd,
 // kube-apiserver, and the contour command of this checkout.
 //
-// In goes a name; out comes the path of an executable. The command tools/cmd/assets
+// It takes a name and returns the path of an executable. The command tools/cmd/assets
 // provides what is not ours (and honours $ENVOY and $KUBEBUILDER_ASSETS); contour is built
 // unless $CONTOUR names a binary. The first call may take minutes, and shows progress on standard error.
 package asset

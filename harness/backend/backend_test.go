@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// Requests fail as often as they ask to, and each key counts by itself.
+// Each key fails as many requests as its header specifies, independent of other keys.
 func TestFailsOnDemand(t *testing.T) {
 	t.Parallel()
 	h := Handler("shop", "shop-0", 0)
-	ask := func(fail string) int {
+	send := func(fail string) int {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.Header.Set(FailHeader, fail)
 		w := httptest.NewRecorder()
@@ -26,12 +26,12 @@ func TestFailsOnDemand(t *testing.T) {
 		{"2 a", 503},
 		{"1 b", 200},
 		{"2 a", 200},
-		{"2 a", 503}, // forgotten, so it begins again
+		{"2 a", 503}, // removed, so the count starts again
 		{"0 c", 200},
 		{"x c", 200},
 		{"", 200},
 	} {
-		if got := ask(step.fail); got != step.want {
+		if got := send(step.fail); got != step.want {
 			t.Errorf("request %d, %q: status %d, want %d", i, step.fail, got, step.want)
 		}
 	}

@@ -14,10 +14,10 @@ import (
 
 // Echo is the body of an answer, as JSON.
 type Echo struct {
-	// Service and Instance say who answers.
+	// Service and Instance name the backend that answered.
 	Service  string `json:"service"`
 	Instance string `json:"instance"`
-	// The request as the backend got it; Path is with the query.
+	// The request as the backend received it; Path includes the query.
 	Method  string      `json:"method"`
 	Host    string      `json:"host"`
 	Path    string      `json:"path"`
@@ -29,15 +29,15 @@ type Echo struct {
 	TLS *EchoTLS `json:"tls,omitempty"`
 }
 
-// EchoTLS is what the backend saw of the TLS handshake.
+// EchoTLS is the backend's view of the TLS handshake.
 type EchoTLS struct {
 	ServerName string `json:"serverName"`
 	ALPN       string `json:"alpn"`
-	// ClientName is the common name of the client's certificate, empty without one.
+	// ClientName is the common name of the client's certificate, empty if it has none.
 	ClientName string `json:"clientName,omitempty"`
 }
 
-// Request headers that say how to answer.
+// Request headers that control the answer.
 const (
 	// StatusHeader is the status code of the answer.
 	StatusHeader = "X-Echo-Status"
@@ -45,15 +45,15 @@ const (
 	DelayHeader = "X-Echo-Delay"
 	// SetHeader is a header of the answer, "name: value"; it may be repeated.
 	SetHeader = "X-Echo-Set"
-	// FailHeader is "count key", for retries: the first count requests with that key are answered 503, the next one
-	// as usual, and then the key is forgotten.
+	// FailHeader is "count key", for retries: the first count requests with that key are answered with 503, the next one
+	// as usual, and then the key is removed.
 	FailHeader = "X-Echo-Fail"
 )
 
-// maxDelay bounds what DelayHeader may ask.
+// maxDelay is the upper bound of DelayHeader.
 const maxDelay = time.Minute
 
-// Handler answers requests with an Echo and upgrades those that ask for a
+// Handler answers requests with an Echo and upgrades those that request a
 // WebSocket. delay is added to every answer.
 func Handler(service, instance string, delay time.Duration) http.Handler {
 	sockets := websocket.Server{Handler: func(ws *websocket.Conn) {
@@ -65,7 +65,7 @@ func Handler(service, instance string, delay time.Duration) http.Handler {
 			sockets.ServeHTTP(w, r)
 			return
 		}
-		size, _ := io.Copy(io.Discard, r.Body) // a broken body shows in its length
+		size, _ := io.Copy(io.Discard, r.Body) // a broken body is visible in its length
 		if !wait(r, delay) {
 			return
 		}
@@ -79,16 +79,16 @@ func Handler(service, instance string, delay time.Duration) http.Handler {
 	})
 }
 
-// failures counts the requests that were failed on demand.
+// failures counts the requests that were failed by FailHeader.
 type failures struct {
 	mu   sync.Mutex
 	seen map[string]int // by key
 }
 
-// maxKeys bounds the memory: beyond it all are forgotten.
+// maxKeys bounds the memory: beyond it all keys are removed.
 const maxKeys = 10000
 
-// next says whether to fail a request with that FailHeader.
+// next reports whether to fail a request with that FailHeader.
 func (f *failures) next(header string) bool {
 	text, key, _ := strings.Cut(header, " ")
 	count, err := strconv.Atoi(text)
@@ -108,10 +108,10 @@ func (f *failures) next(header string) bool {
 	return true
 }
 
-// wait says whether the client is still there after the delay.
+// wait waits for the delay and reports whether the client is still connected.
 func wait(r *http.Request, delay time.Duration) bool {
-	if asked, err := time.ParseDuration(r.Header.Get(DelayHeader)); err == nil {
-		delay += min(asked, maxDelay)
+	if requested, err := time.ParseDuration(r.Header.Get(DelayHeader)); err == nil {
+		delay += min(requested, maxDelay)
 	}
 	if delay <= 0 {
 		return true
@@ -148,5 +148,5 @@ func answer(w http.ResponseWriter, r *http.Request, e Echo) {
 	if status, err := strconv.Atoi(r.Header.Get(StatusHeader)); err == nil && status >= 200 && status <= 599 {
 		w.WriteHeader(status)
 	}
-	_ = json.NewEncoder(w).Encode(e) // a client that went away needs no answer
+	_ = json.NewEncoder(w).Encode(e) // the client may have disconnected
 }

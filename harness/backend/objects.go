@@ -10,7 +10,7 @@ import (
 	"contour.example/harness/kube"
 )
 
-// ServiceSpec describes a Service that leads to servers.
+// ServiceSpec describes a Service whose endpoints are test servers.
 type ServiceSpec struct {
 	Namespace, Name string
 	// Port is the Service's port; PortName its name, empty for none.
@@ -26,7 +26,7 @@ type ServiceSpec struct {
 
 // Objects is the Service and its endpoints: a slice for every server, so that
 // each may have a port of its own. To change endpoints, apply again and delete the
-// slices (see SliceName) of servers that are gone.
+// slices (see SliceName) of servers that were removed.
 func (s ServiceSpec) Objects() ([]*kube.Object, error) {
 	typed := []any{s.service()}
 	for i := range s.Servers {

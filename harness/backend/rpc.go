@@ -11,10 +11,10 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// RPCService is the metadata of an answer that says which Service it is of.
+// RPCService is the metadata key of an answer that names the Service.
 const RPCService = "x-echo-service"
 
-// rpc serves grpc.health.v1, the one service that comes with every implementation of gRPC, and says who answers.
+// rpc serves grpc.health.v1, which every implementation of gRPC has, and names its Service in the answer.
 func rpc(service string) http.Handler {
 	name := func(ctx context.Context, request any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 		if err := grpc.SetHeader(ctx, metadata.Pairs(RPCService, service)); err != nil {
@@ -27,7 +27,7 @@ func rpc(service string) http.Handler {
 	return server
 }
 
-// isRPC says whether a request is for a gRPC server.
+// isRPC reports whether a request is for a gRPC server.
 func isRPC(r *http.Request) bool {
 	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }

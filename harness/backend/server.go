@@ -19,9 +19,9 @@ import (
 type Options struct {
 	// Service and Instance are in every answer.
 	Service, Instance string
-	// Listen is where; port 0 takes a free one.
+	// Listen is the address to listen on; port 0 chooses a free one.
 	Listen netip.AddrPort
-	// TLS makes it an HTTPS server. Nil is plain text: HTTP/1.1 and h2c on one port.
+	// TLS makes it an HTTPS server. If nil, it serves HTTP/1.1 and h2c without TLS on one port.
 	TLS *tls.Config
 	// Delay is added to every answer.
 	Delay time.Duration
@@ -35,16 +35,16 @@ type Server struct {
 	kill     func() error
 }
 
-// Address is where it listens.
+// Address is the address that it listens on.
 func (s *Server) Address() netip.AddrPort { return s.address }
 
-// Requests is how many requests (or TCP connections) it has got.
+// Requests is the number of requests (or TCP connections) received.
 func (s *Server) Requests() int64 { return s.requests.Load() }
 
 // Shutdown stops accepting and waits for the requests that are being answered.
 func (s *Server) Shutdown(ctx context.Context) error { return s.stop(ctx) }
 
-// Close cuts everything off, as the crash of a pod does.
+// Close closes all connections at once, as the crash of a pod does.
 func (s *Server) Close() error { return s.kill() }
 
 // HTTP starts an HTTP or HTTPS server, which also answers gRPC requests for its health.
@@ -85,7 +85,7 @@ func serve(server *http.Server, l net.Listener) {
 	_ = server.Serve(l)
 }
 
-// TCP starts a server that sends its service name and a line feed and then all that it gets back.
+// TCP starts a server that sends its service name and a line feed and then echoes all bytes that it receives.
 func TCP(o Options) (*Server, error) {
 	l, s, err := listen(o)
 	if err != nil {

@@ -1,11 +1,11 @@
-// Package balancer gives addresses to Services of type LoadBalancer in clusters that
-// have no cloud around them.
+// Package balancer assigns addresses to Services of type LoadBalancer in clusters without a
+// cloud provider.
 //
-// In goes a pool of addresses; out goes one of them into the status of each such
-// Service. kube-proxy does the rest: a node to which packets for the address come
-// leads them to the pods. Who runs it sees to it that they come there, by a route or
-// because the addresses are those of nodes. It needs no memory of its own: what is
-// assigned is in the statuses.
+// It takes a pool of addresses and writes one of them into the status of each such
+// Service. kube-proxy does the rest: a node that receives packets for the address
+// forwards them to the pods. The caller makes the network deliver these packets to a node, by a route or
+// because the addresses are those of nodes. The package keeps no state of its own: assignments
+// are in the statuses.
 package balancer
 
 import (
@@ -36,16 +36,16 @@ type Assignment struct {
 	Address         netip.Addr
 }
 
-// port is one that an address answers at.
+// port is an address, protocol and port that a Service uses.
 type port struct {
 	address  string
 	protocol corev1.Protocol
 	number   int32
 }
 
-// Assign returns addresses for the Services that want one and have none: the first of
-// the pool that no Service has, or else the first of which no Service has a port of
-// theirs. A Service for which there is none is left out.
+// Assign returns addresses for the Services that need one: the first of
+// the pool that no Service has, or else the first on which none of their ports is in
+// use. A Service for which there is no address is not in the result.
 func Assign(services []*corev1.Service, pool []netip.Addr) []Assignment {
 	taken, used := map[port]bool{}, map[string]bool{}
 	occupy := func(s *corev1.Service, address string) {
@@ -91,7 +91,7 @@ func choose(s *corev1.Service, pool []netip.Addr, used map[string]bool, taken ma
 	return netip.Addr{}, false
 }
 
-// ours says whether the Service is for the cluster's only load balancer.
+// ours reports whether the Service is for the cluster's only load balancer.
 func ours(s *corev1.Service) bool {
 	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass == nil && s.DeletionTimestamp == nil
 }
@@ -155,7 +155,7 @@ func write(ctx context.Context, client kubernetes.Interface, assigned []Assignme
 		if err != nil {
 			return err
 		}
-		log.Info("address given", "namespace", a.Namespace, "service", a.Name, "address", a.Address)
+		log.Info("address assigned", "namespace", a.Namespace, "service", a.Name, "address", a.Address)
 	}
 	return nil
 }

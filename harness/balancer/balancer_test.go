@@ -49,7 +49,7 @@ func TestAssign(t *testing.T) {
 		want     []string
 	}{
 		"a free address each":          {[]*corev1.Service{service("b", "", 80), service("a", "", 80)}, pool("10.0.0.1", "10.0.0.2"), []string{"a 10.0.0.1", "b 10.0.0.2"}},
-		"what is given stays":          {[]*corev1.Service{service("a", "10.0.0.1", 80), service("b", "", 80)}, pool("10.0.0.1", "10.0.0.2"), []string{"b 10.0.0.2"}},
+		"assignments stay":             {[]*corev1.Service{service("a", "10.0.0.1", 80), service("b", "", 80)}, pool("10.0.0.1", "10.0.0.2"), []string{"b 10.0.0.2"}},
 		"an address is shared by port": {[]*corev1.Service{service("a", "10.0.0.1", 80), service("b", "", 443)}, pool("10.0.0.1"), []string{"b 10.0.0.1"}},
 		"none is left":                 {[]*corev1.Service{service("a", "10.0.0.1", 80), service("b", "", 80)}, pool("10.0.0.1"), nil},
 		"not for us":                   {[]*corev1.Service{internal, other}, pool("10.0.0.1"), nil},

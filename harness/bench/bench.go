@@ -12,7 +12,7 @@ import (
 	"contour.example/harness/pki"
 )
 
-// Options say what to measure; see Defaults.
+// Options specify what to measure; see Defaults.
 type Options struct {
 	// N is the number of objects with a host and two routes each; there is a tenth as many Services.
 	N int
@@ -21,27 +21,27 @@ type Options struct {
 	Class string
 	// Scenarios are names; "load" always runs, since the others need its objects.
 	Scenarios []string
-	// Samples is how many changes a latency is taken from.
+	// Samples is the number of changes that each latency is computed from.
 	Samples int
 	// Writers is how many clients create the objects at a time.
 	Writers int
 	// LoadTimeout bounds each wait of loading, Timeout all others.
 	LoadTimeout, Timeout time.Duration
-	// Idle is how long nothing is done to see what that costs.
+	// Idle is the duration of the idle scenario.
 	Idle time.Duration
 	// Churn is how long ChurnRate edits a second are made.
 	Churn     time.Duration
 	ChurnRate float64
-	// Switches is how often the host under load moves on, and Rate the requests a second meanwhile.
+	// Switches is the number of switches of the host under load, and Rate the requests a second during them.
 	Switches int
 	Rate     float64
 	// TLSHosts is how many hosts with TLS are added, 0 for N but at most MaxTLSHosts.
 	TLSHosts int
-	// TLSShared gives all of them one Secret with a wildcard certificate, instead of one each.
+	// TLSShared makes all of them use one Secret with a wildcard certificate, instead of one each.
 	TLSShared bool
 }
 
-// MaxTLSHosts bounds the TLS hosts that are added unless Options say how many.
+// MaxTLSHosts bounds the TLS hosts that are added unless Options specify a number.
 const MaxTLSHosts = 1000
 
 // Defaults are the options that published figures are made with.
@@ -55,23 +55,23 @@ func Defaults() Options {
 	}
 }
 
-// bench is one size being measured.
+// bench is the measurement of one size.
 type bench struct {
 	Options
 	target   target.Target
 	recorder figure.Recorder
 	client   *client
 	routing  routing
-	world    *world
+	workload *workload
 	prober   *prober
 	statuses *statuses
 	random   *rand.Rand
-	ca       *pki.Authority
+	ca       *pki.CA
 	tlsHosts int // that exist
 }
 
-// Run measures one size, hands every measure to emit as it comes, and returns them all.
-// The error says that there is nothing to measure; what else goes wrong is in the measures.
+// Run measures one size, calls emit with each measure as it is taken, and returns all of them.
+// An error means that nothing could be measured; all other errors are in the measures.
 func Run(ctx context.Context, t target.Target, o Options, emit func(figure.Measure)) ([]figure.Measure, error) {
 	chosen, err := choose(o.Scenarios)
 	if err != nil {
@@ -96,7 +96,7 @@ func Run(ctx context.Context, t target.Target, o Options, emit func(figure.Measu
 	return all, errors.Join(context.Cause(ctx), b.cleanUp(ctx))
 }
 
-// prepare makes everything but the objects that are loaded.
+// prepare creates everything except the objects that are loaded.
 func (b *bench) prepare(ctx context.Context) (err error) {
 	b.routing = routing{b.API, b.Class}
 	if b.ca, err = pki.New("bench"); err != nil {
@@ -109,10 +109,10 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	if err := b.client.createNamespace(ctx); err != nil {
 		return err
 	}
-	if b.world, err = newWorld(ctx, b.client, b.routing, b.N, b.target.Backends); err != nil {
+	if b.workload, err = newWorkload(ctx, b.client, b.routing, b.N, b.target.Backends); err != nil {
 		return errors.Join(err, b.cleanUp(ctx))
 	}
-	if err := b.world.warmUp(ctx); err != nil {
+	if err := b.workload.warmUp(ctx); err != nil {
 		return errors.Join(err, b.cleanUp(ctx))
 	}
 	if b.statuses, err = watchStatuses(ctx, b.client, b.routing); err != nil {
@@ -121,7 +121,7 @@ func (b *bench) prepare(ctx context.Context) (err error) {
 	return nil
 }
 
-// close ends what runs in this process.
+// close stops what runs in this process.
 func (b *bench) close() {
 	if b.prober != nil {
 		b.prober.close()
@@ -129,8 +129,8 @@ func (b *bench) close() {
 	if b.statuses != nil {
 		b.statuses.close()
 	}
-	if b.world != nil {
-		b.world.close()
+	if b.workload != nil {
+		b.workload.close()
 	}
 }
 

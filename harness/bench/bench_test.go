@@ -77,7 +77,7 @@ func TestRun(t *testing.T) {
 			local := startLocally(t)
 			found := index(t, run(t, local.Target, o))
 			if api == Ingress {
-				found[[2]string{"churn", "status of an edit seen by a watch"}] = figure.Measure{} // its status does not tell
+				found[[2]string{"churn", "status of an edit seen by a watch"}] = figure.Measure{} // its status has no generation
 			}
 			if _, ok := found[[2]string{"churn", "status of an edit seen by a watch"}]; !ok {
 				t.Error("no status during the churn")
@@ -108,7 +108,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// Of a controller that others run nothing may be needed but its addresses, and nothing may be left in its cluster.
+// For a controller that runs elsewhere, only its addresses are needed, and nothing remains in its cluster.
 func TestRunElsewhere(t *testing.T) {
 	local := startLocally(t)
 	o := Defaults()

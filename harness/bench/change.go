@@ -11,63 +11,63 @@ import (
 func (b *bench) edit(ctx context.Context) error {
 	return b.series(ctx, "edit seen by a request", b.Samples, func(int) (time.Duration, error) {
 		i := b.random.IntN(b.N)
-		if _, err := b.world.edit(ctx, i); err != nil {
+		if _, err := b.workload.edit(ctx, i); err != nil {
 			return 0, err
 		}
-		return b.served(ctx, b.world.wants(i))
+		return b.served(ctx, b.workload.wants(i))
 	})
 }
 
 // create makes objects with new hosts.
 func (b *bench) create(ctx context.Context) error {
 	err := b.series(ctx, "create seen by a request", b.Samples, func(i int) (time.Duration, error) {
-		if err := b.world.createRoute(ctx, b.world.plain(nth("create", i), 0, 1)); err != nil {
+		if err := b.workload.createRoute(ctx, b.workload.withoutTLS(nth("create", i), 0, 1)); err != nil {
 			return 0, err
 		}
-		return b.served(ctx, b.world.wantsSeries("create", i))
+		return b.served(ctx, b.workload.wantsSeries("create", i))
 	})
 	return errors.Join(err, b.deleteSeries(ctx, "create"))
 }
 
-// delete deletes objects and waits until nobody answers for their hosts.
+// delete deletes objects and waits until their hosts are answered with 404.
 func (b *bench) delete(ctx context.Context) error {
 	if err := b.createSeries(ctx, "delete"); err != nil {
 		return err
 	}
 	err := b.series(ctx, "delete seen by a request", b.Samples, func(i int) (time.Duration, error) {
-		if err := b.world.deleteRoute(ctx, nth("delete", i)); err != nil {
+		if err := b.workload.deleteRoute(ctx, nth("delete", i)); err != nil {
 			return 0, err
 		}
-		return b.served(ctx, want{host: b.world.host(nth("delete", i)), path: secondPath})
+		return b.served(ctx, want{host: b.workload.host(nth("delete", i)), path: secondPath})
 	})
 	return errors.Join(err, b.deleteSeries(ctx, "delete"))
 }
 
-// service makes objects that lead to a Service which was created just before.
+// service creates objects that refer to a Service which was created just before.
 func (b *bench) service(ctx context.Context) error {
 	err := b.series(ctx, "route to a new Service seen by a request", b.Samples, func(i int) (time.Duration, error) {
 		name := nth("service", i)
-		if err := b.world.createService(ctx, name, 1); err != nil {
+		if err := b.workload.createService(ctx, name, 1); err != nil {
 			return 0, err
 		}
-		spec := b.world.plain(name, 0, 1)
+		spec := b.workload.withoutTLS(name, 0, 1)
 		spec.second = name
-		if err := b.world.createRoute(ctx, spec); err != nil {
+		if err := b.workload.createRoute(ctx, spec); err != nil {
 			return 0, err
 		}
-		return b.served(ctx, b.world.wantsSeries("service", i))
+		return b.served(ctx, b.workload.wantsSeries("service", i))
 	})
 	err = errors.Join(err, b.deleteSeries(ctx, "service"))
 	return errors.Join(err, parallel(ctx, b.Writers, b.Samples, func(ctx context.Context, i int) error {
-		return ignoreMissing(b.world.deleteService(ctx, nth("service", i)))
+		return ignoreMissing(b.workload.deleteService(ctx, nth("service", i)))
 	}))
 }
 
-// status makes objects and watches for their becoming valid, without requests beside it.
+// status creates objects and watches until they are valid, without requests at the same time.
 func (b *bench) status(ctx context.Context) error {
 	err := b.series(ctx, "create seen valid by a watch", b.Samples, func(i int) (time.Duration, error) {
 		name := nth("status", i)
-		if err := b.world.createRoute(ctx, b.world.plain(name, 0, 1)); err != nil {
+		if err := b.workload.createRoute(ctx, b.workload.withoutTLS(name, 0, 1)); err != nil {
 			return 0, err
 		}
 		start := time.Now()
@@ -80,12 +80,12 @@ func (b *bench) status(ctx context.Context) error {
 // endpoint moves the endpoints of one Service from one backend to the other.
 func (b *bench) endpoint(ctx context.Context) error {
 	const name = "endpoint"
-	if err := b.world.createService(ctx, name, 0); err != nil {
+	if err := b.workload.createService(ctx, name, 0); err != nil {
 		return err
 	}
-	spec := b.world.plain(name, 0, 1)
+	spec := b.workload.withoutTLS(name, 0, 1)
 	spec.second = name
-	if err := b.world.createRoute(ctx, spec); err != nil {
+	if err := b.workload.createRoute(ctx, spec); err != nil {
 		return err
 	}
 	w := want{host: spec.host, path: secondPath, backend: backendName(0)}
@@ -93,13 +93,13 @@ func (b *bench) endpoint(ctx context.Context) error {
 		return err
 	}
 	err := b.series(ctx, "endpoint change seen by a request", b.Samples, func(i int) (time.Duration, error) {
-		if err := b.world.moveService(ctx, name, (i+1)%2); err != nil {
+		if err := b.workload.moveService(ctx, name, (i+1)%2); err != nil {
 			return 0, err
 		}
 		w.backend = backendName(i + 1)
 		return b.served(ctx, w)
 	})
-	return errors.Join(err, b.world.deleteRoute(ctx, name), b.world.deleteService(ctx, name))
+	return errors.Join(err, b.workload.deleteRoute(ctx, name), b.workload.deleteService(ctx, name))
 }
 
 // nth is the name of an object that one scenario makes and deletes.
@@ -108,22 +108,22 @@ func nth(scenario string, i int) string { return fmt.Sprintf("%s-%d", scenario, 
 // createSeries makes the objects of a scenario at once and returns when the last of them is served.
 func (b *bench) createSeries(ctx context.Context, scenario string) error {
 	err := parallel(ctx, b.Writers, b.Samples, func(ctx context.Context, i int) error {
-		return b.world.createRoute(ctx, b.world.plain(nth(scenario, i), 0, 1))
+		return b.workload.createRoute(ctx, b.workload.withoutTLS(nth(scenario, i), 0, 1))
 	})
 	if err != nil {
 		return err
 	}
 	for i := range b.Samples {
-		if _, err := b.served(ctx, b.world.wantsSeries(scenario, i)); err != nil {
+		if _, err := b.served(ctx, b.workload.wantsSeries(scenario, i)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// deleteSeries deletes what is left of the objects of a scenario.
+// deleteSeries deletes the remaining objects of a scenario.
 func (b *bench) deleteSeries(ctx context.Context, scenario string) error {
 	return parallel(ctx, b.Writers, b.Samples, func(ctx context.Context, i int) error {
-		return ignoreMissing(b.world.deleteRoute(ctx, nth(scenario, i)))
+		return ignoreMissing(b.workload.deleteRoute(ctx, nth(scenario, i)))
 	})
 }

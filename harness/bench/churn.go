@@ -13,13 +13,13 @@ import (
 const (
 	// churner is the object that is measured during the churn.
 	churner = "churn"
-	// memoryInterval is how often memory is looked at during the churn.
+	// memoryInterval is how often memory is read during the churn.
 	memoryInterval = 200 * time.Millisecond
-	// statusGrace is how long statuses may come after the churn and still count.
+	// statusGrace is how long after the churn statuses are still counted.
 	statusGrace = 10 * time.Second
 )
 
-// churn edits random objects at a steady rate, and meanwhile measures edits of one more object.
+// churn edits random objects at a steady rate, and measures edits of one more object at the same time.
 func (b *bench) churn(ctx context.Context) error {
 	if err := b.startChurner(ctx); err != nil {
 		return err
@@ -35,14 +35,14 @@ func (b *bench) churn(ctx context.Context) error {
 	done := <-edits
 	b.recordChurn(done, b.target.Used(ctx).Since(before), <-peaks)
 	b.recorder.Latencies("edit seen by a request", probes.served())
-	err = errors.Join(err, done.err, b.settle(ctx, done), b.recordStatuses(ctx, probes),
+	err = errors.Join(err, done.err, b.measureLastEdit(ctx, done), b.recordStatuses(ctx, probes),
 		b.recordMemory("highest memory ever", target.Process.PeakMemory))
-	return errors.Join(err, b.world.deleteRoute(ctx, churner))
+	return errors.Join(err, b.workload.deleteRoute(ctx, churner))
 }
 
-// startChurner makes the object that is measured and waits for quiet.
+// startChurner creates the object that is measured and waits until the system is idle.
 func (b *bench) startChurner(ctx context.Context) error {
-	if err := b.world.createRoute(ctx, b.world.plain(churner, 0, 1)); err != nil {
+	if err := b.workload.createRoute(ctx, b.workload.withoutTLS(churner, 0, 1)); err != nil {
 		return err
 	}
 	if _, err := b.served(ctx, b.churnerWants(1)); err != nil {
@@ -53,10 +53,10 @@ func (b *bench) startChurner(ctx context.Context) error {
 }
 
 func (b *bench) churnerWants(second int) want {
-	return want{host: b.world.host(churner), path: secondPath, backend: backendName(second)}
+	return want{host: b.workload.host(churner), path: secondPath, backend: backendName(second)}
 }
 
-// probe is an edit: when the API server answered, what generation that was, and how long until it was served.
+// probe is an edit: when the API server answered, its generation, and how long until it was served.
 type probe struct {
 	answered   time.Time
 	generation int64
@@ -72,10 +72,10 @@ func (p probes) served() (taken []time.Duration) {
 	return taken
 }
 
-// probeEdits edits one object again and again until churning is over.
+// probeEdits edits one object repeatedly until churning ends.
 func (b *bench) probeEdits(ctx, churning context.Context) (done probes, err error) {
 	for i := 0; churning.Err() == nil; i++ {
-		generation, err := b.world.editRoute(ctx, churner, serviceName(i%2))
+		generation, err := b.workload.editRoute(ctx, churner, serviceName(i%2))
 		if err != nil {
 			return done, err
 		}
@@ -84,12 +84,12 @@ func (b *bench) probeEdits(ctx, churning context.Context) (done probes, err erro
 			return done, err
 		}
 		done = append(done, p)
-		_ = pause(churning, 5*quiet) // that the churn is over ends the loop
+		_ = pause(churning, 5*idlePause) // the end of the churn ends the loop
 	}
 	return done, ctx.Err()
 }
 
-// recordStatuses says how soon the status followed each probe. An Ingress has no status that would tell.
+// recordStatuses records the delay from each probe to its status. The status of an Ingress has no generation.
 func (b *bench) recordStatuses(ctx context.Context, done probes) error {
 	if b.API != HTTPProxy || len(done) == 0 {
 		return nil
@@ -99,7 +99,7 @@ func (b *bench) recordStatuses(ctx context.Context, done probes) error {
 		if _, ok := b.statuses.since(churner, last); ok {
 			break
 		}
-		if err := pause(ctx, quiet); err != nil {
+		if err := pause(ctx, idlePause); err != nil {
 			return err
 		}
 	}
@@ -114,7 +114,7 @@ func (b *bench) recordStatuses(ctx context.Context, done probes) error {
 	return nil
 }
 
-// edited is how often random objects were edited, and which was the last.
+// edited is the number of edits of random objects, and the last of these objects.
 type edited struct {
 	edits, last int
 	err         error
@@ -131,7 +131,7 @@ func (b *bench) editSteadily(ctx context.Context, done <-chan struct{}) (e edite
 		case <-ticker.C:
 		}
 		i := b.random.IntN(b.N)
-		if _, e.err = b.world.edit(ctx, i); e.err != nil {
+		if _, e.err = b.workload.edit(ctx, i); e.err != nil {
 			return e
 		}
 		e.edits, e.last = e.edits+1, i
@@ -146,12 +146,12 @@ func (b *bench) recordChurn(e edited, u target.Usage, peaks map[target.Process]f
 	}
 }
 
-// settle measures how long after the churn its last edit is served.
-func (b *bench) settle(ctx context.Context, e edited) error {
+// measureLastEdit measures how long after the churn its last edit is served.
+func (b *bench) measureLastEdit(ctx context.Context, e edited) error {
 	if e.edits == 0 {
 		return nil
 	}
-	d, err := b.served(ctx, b.world.wants(e.last))
+	d, err := b.served(ctx, b.workload.wants(e.last))
 	if err == nil {
 		b.recorder.Value("last edit served after the end", "ms", figure.Milliseconds(d), "")
 	}

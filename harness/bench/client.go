@@ -19,10 +19,10 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// kind is where the API server has objects of a kind.
+// kind is the API endpoint of a kind.
 type kind struct {
 	group, plural string
-	// typed makes an empty object if the API server takes protobuf; nil if it takes JSON only.
+	// typed returns an empty object if the API server accepts protobuf; nil if it accepts JSON only.
 	typed func() runtime.Object
 }
 
@@ -36,8 +36,8 @@ var (
 	httpProxies    = kind{"/apis/projectcontour.io/v1", "httpproxies", nil}
 )
 
-// client writes and watches objects in one namespace. It leaves their JSON
-// alone as far as it can, so that it costs little beside what is measured.
+// client writes and watches objects in one namespace. It avoids decoding their JSON,
+// so that its cost is small compared with what is measured.
 type client struct {
 	rest      rest.Interface
 	namespace string
@@ -55,7 +55,7 @@ func newClient(config *rest.Config) (*client, error) {
 	return &client{rest: c}, nil
 }
 
-// createNamespace makes the namespace that all else goes to.
+// createNamespace creates the namespace of all other objects.
 func (c *client) createNamespace(ctx context.Context) error {
 	body, err := json.Marshal(object{
 		"apiVersion": "v1", "kind": "Namespace", "metadata": object{"generateName": "bench-"},
@@ -89,7 +89,7 @@ func (c *client) create(ctx context.Context, k kind, o object) error {
 	return nil
 }
 
-// encode writes an object as the API server reads it fastest.
+// encode writes an object in the format that the API server decodes fastest.
 func (k kind) encode(o object) (body []byte, media string, err error) {
 	if k.typed == nil {
 		body, err = json.Marshal(o)
@@ -104,7 +104,7 @@ func (k kind) encode(o object) (body []byte, media string, err error) {
 	return b.Bytes(), runtime.ContentTypeProtobuf, err
 }
 
-// patch sends a JSON patch or a merge patch, and returns the generation that comes of it.
+// patch sends a JSON patch or a merge patch, and returns the resulting generation.
 func (c *client) patch(ctx context.Context, k kind, name string, t types.PatchType, body []byte) (generation int64, err error) {
 	answer, err := c.rest.Patch(t).AbsPath(c.path(k, name)...).Body(body).DoRaw(ctx)
 	if err != nil {
@@ -124,7 +124,7 @@ func (c *client) delete(ctx context.Context, k kind, name string) error {
 	return nil
 }
 
-// ignoreMissing is the error unless it says that there is no such object.
+// ignoreMissing returns nil if the error is that the object does not exist, otherwise the error.
 func ignoreMissing(err error) error {
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -171,7 +171,7 @@ func (c *client) path(k kind, name ...string) []string {
 	return append([]string{k.group, "namespaces", c.namespace, k.plural}, name...)
 }
 
-// ServerVersion is the API server's, empty if it does not say.
+// ServerVersion is the API server's, empty if it reports none.
 func ServerVersion(ctx context.Context, config *rest.Config) string {
 	c, err := newClient(config)
 	if err != nil {
@@ -182,6 +182,6 @@ func ServerVersion(ctx context.Context, config *rest.Config) string {
 		return ""
 	}
 	var version struct{ GitVersion string }
-	_ = json.Unmarshal(answer, &version) // then it does not say
+	_ = json.Unmarshal(answer, &version) // then it is empty
 	return version.GitVersion
 }

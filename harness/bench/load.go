@@ -8,16 +8,16 @@ import (
 	"contour.example/harness/bench/target"
 )
 
-// How many of the loaded objects are asked for: the last ones and some of the others.
+// The loaded objects whose hosts are requested: the last ones and some of the others.
 const (
-	lastAsked   = 10
-	randomAsked = 50
+	lastSampled   = 10
+	randomSampled = 50
 )
 
-// load creates the objects as fast as the API server takes them. Times count from the last answer.
+// load creates the objects as fast as the API server accepts them. Times count from the last response.
 func (b *bench) load(ctx context.Context) error {
 	before, start := b.target.Used(ctx), time.Now()
-	if err := parallel(ctx, b.Writers, b.N, b.world.create); err != nil {
+	if err := parallel(ctx, b.Writers, b.N, b.workload.create); err != nil {
 		return err
 	}
 	created := time.Now()
@@ -46,26 +46,26 @@ func (b *bench) load(ctx context.Context) error {
 // allServed waits until the last objects and a random sample are served, and returns when.
 func (b *bench) allServed(ctx context.Context) (at time.Time, err error) {
 	for _, i := range b.sampled(b.N) {
-		if at, err = b.prober.until(ctx, b.LoadTimeout, b.world.wants(i)); err != nil {
+		if at, err = b.prober.until(ctx, b.LoadTimeout, b.workload.wants(i)); err != nil {
 			return time.Time{}, err
 		}
 	}
 	return at, nil
 }
 
-// sampled are the indices of the objects, of n, that are asked for.
+// sampled returns the indices of the objects, of n, whose hosts are requested.
 func (b *bench) sampled(n int) []int {
 	var indices []int
-	for i := max(0, n-lastAsked); i < n; i++ {
+	for i := max(0, n-lastSampled); i < n; i++ {
 		indices = append(indices, i)
 	}
-	for range min(randomAsked, n) {
+	for range min(randomSampled, n) {
 		indices = append(indices, b.random.IntN(n))
 	}
 	return indices
 }
 
-// idle does nothing for a while: no object may change, and hardly anything be used.
+// idle does nothing for a while: no object may change, and resource usage is expected to be near 0.
 func (b *bench) idle(ctx context.Context) error {
 	if err := b.rest(ctx); err != nil {
 		return err
@@ -79,7 +79,7 @@ func (b *bench) idle(ctx context.Context) error {
 	return b.recordMemory("memory at rest", target.Process.Memory)
 }
 
-// recordUse records what was used, divided by the changes that it was used for.
+// recordUse records the resource usage, divided by the number of changes that caused it.
 func (b *bench) recordUse(suffix string, u target.Usage, changes int) {
 	for _, r := range target.Resources() {
 		if v, ok := u[r]; ok && changes > 0 {
@@ -88,7 +88,7 @@ func (b *bench) recordUse(suffix string, u target.Usage, changes int) {
 	}
 }
 
-// recordMemory records the memory of both processes, where they are known.
+// recordMemory records the memory of both processes, where it is known.
 func (b *bench) recordMemory(name string, read func(target.Process) (float64, error)) error {
 	for _, p := range b.target.Processes() {
 		mib, err := read(p)

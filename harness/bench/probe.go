@@ -15,30 +15,30 @@ import (
 	"contour.example/harness/backend"
 )
 
-// interval is the pause between two requests of a probe, on top of what the first took.
+// interval is the pause between two requests of a probe, in addition to the duration of the first.
 const interval = 300 * time.Microsecond
 
-// prober asks Envoy over connections that stay open.
+// prober sends requests to Envoy over persistent connections.
 type prober struct {
-	http, https string
-	roots       *x509.CertPool
-	plain, over *http.Transport // over TLS
+	http, https     string
+	roots           *x509.CertPool
+	cleartext, over *http.Transport // over TLS
 }
 
 // want is a request and the right answer to it.
 type want struct {
 	host, path string
-	// backend is the name of the one that answers with status 200; empty means that nobody
-	// routes the request: status 404.
+	// backend is the name of the one that answers with status 200; empty means that no
+	// route matches the request: status 404.
 	backend string
-	// secure asks over TLS, and insists on a certificate of the roots for the host.
+	// secure sends the request over TLS, and requires a certificate of the roots for the host.
 	secure bool
 }
 
-// newProber makes a prober of the two listeners, host:port.
-func newProber(plain, secure string, roots *x509.CertPool) *prober {
-	p := &prober{http: plain, https: secure, roots: roots}
-	p.plain = &http.Transport{
+// newProber returns a prober of the two listeners, host:port.
+func newProber(cleartext, secure string, roots *x509.CertPool) *prober {
+	p := &prober{http: cleartext, https: secure, roots: roots}
+	p.cleartext = &http.Transport{
 		// The URL is always that of Envoy, so hosts share connections.
 		DialContext:         new(net.Dialer).DialContext,
 		MaxIdleConnsPerHost: 16,
@@ -61,16 +61,16 @@ func (p *prober) config(serverName string) *tls.Config {
 }
 
 func (p *prober) close() {
-	p.plain.CloseIdleConnections()
+	p.cleartext.CloseIdleConnections()
 	p.over.CloseIdleConnections()
 }
 
-// until asks again and again and returns when the first right answer was complete.
+// until sends the request repeatedly and returns when the first expected answer was complete.
 func (p *prober) until(ctx context.Context, timeout time.Duration, w want) (time.Time, error) {
-	return repeat(ctx, timeout, "answer to "+w.host+w.path, func(ctx context.Context) (string, bool) { return p.ask(ctx, w) })
+	return repeat(ctx, timeout, "answer to "+w.host+w.path, func(ctx context.Context) (string, bool) { return p.send(ctx, w) })
 }
 
-// presents connects again and again, anew each time, and returns when the first handshake was complete
+// presents opens new connections repeatedly and returns when the first handshake was complete
 // in which Envoy presented this certificate (DER) for the host.
 func (p *prober) presents(ctx context.Context, timeout time.Duration, host string, certificate []byte) (time.Time, error) {
 	return repeat(ctx, timeout, "certificate of "+host, func(ctx context.Context) (string, bool) {
@@ -91,7 +91,7 @@ func (p *prober) handshake(ctx context.Context, host string) (*x509.Certificate,
 	return conn.(*tls.Conn).ConnectionState().PeerCertificates[0], nil
 }
 
-// repeat tries until it is content; try says what it saw, for the error.
+// repeat calls try until it succeeds; try returns what it observed, for the error.
 func repeat(ctx context.Context, timeout time.Duration, what string, try func(context.Context) (saw string, ok bool)) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -114,9 +114,9 @@ func repeat(ctx context.Context, timeout time.Duration, what string, try func(co
 	}
 }
 
-// ask sends one request and says what came back and whether it was right.
-func (p *prober) ask(ctx context.Context, w want) (saw string, ok bool) {
-	url, transport := "http://"+p.http+w.path, p.plain
+// send sends one request and returns what was received and whether it was expected.
+func (p *prober) send(ctx context.Context, w want) (saw string, ok bool) {
+	url, transport := "http://"+p.http+w.path, p.cleartext
 	if w.secure {
 		url, transport = "https://"+w.host+w.path, p.over
 	}
@@ -134,11 +134,11 @@ func (p *prober) ask(ctx context.Context, w want) (saw string, ok bool) {
 	if err != nil {
 		return err.Error(), false
 	}
-	return w.judge(response.StatusCode, body)
+	return w.check(response.StatusCode, body)
 }
 
-// judge says what an answer is and whether it is right.
-func (w want) judge(status int, body []byte) (saw string, ok bool) {
+// check describes an answer and reports whether it is expected.
+func (w want) check(status int, body []byte) (saw string, ok bool) {
 	var echo backend.Echo
 	_ = json.Unmarshal(body, &echo) // an answer that is not a backend's has no service
 	saw = fmt.Sprintf("status %d from backend %q", status, echo.Service)

@@ -16,7 +16,7 @@ import (
 	"contour.example/harness/pki"
 )
 
-// The first right answer ends the wait, not one from another backend, nor one of another host, and all over one connection.
+// The first expected answer ends the wait, not one from another backend or of another host, and all use one connection.
 func TestProbe(t *testing.T) {
 	t.Parallel()
 	var requests atomic.Int64
@@ -42,14 +42,14 @@ func TestProbe(t *testing.T) {
 	t.Cleanup(server.Close)
 	p := newProber(strings.TrimPrefix(server.URL, "http://"), "", nil)
 	t.Cleanup(p.close)
-	if _, err := p.until(t.Context(), long, want{host: "a.example", path: "/b", backend: "new"}); err != nil {
+	if _, err := p.until(t.Context(), longTimeout, want{host: "a.example", path: "/b", backend: "new"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := requests.Load(); got != 3 {
 		t.Errorf("%d requests, want 3", got)
 	}
-	if _, err := p.until(t.Context(), long, want{host: "b.example", path: "/b"}); err != nil {
-		t.Errorf("host that nobody serves: %v", err)
+	if _, err := p.until(t.Context(), longTimeout, want{host: "b.example", path: "/b"}); err != nil {
+		t.Errorf("host that no route serves: %v", err)
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -58,21 +58,21 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-func TestProbeTellsWhatItSaw(t *testing.T) {
+func TestProbeReportsWhatItReceived(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"service":"old"}`) }))
 	t.Cleanup(server.Close)
 	p := newProber(strings.TrimPrefix(server.URL, "http://"), "", nil)
 	t.Cleanup(p.close)
 	for _, w := range []want{{host: "a.example", path: "/b", backend: "new"}, {host: "a.example", path: "/b"}} {
-		_, err := p.until(t.Context(), short, w)
+		_, err := p.until(t.Context(), shortTimeout, w)
 		if err == nil || !strings.Contains(err.Error(), `status 200 from backend "old"`) {
-			t.Errorf("error %v does not say what came back", err)
+			t.Errorf("error %v does not contain what was received", err)
 		}
 	}
 }
 
-// The first handshake with the new certificate ends the wait; requests are right only over TLS of the roots.
+// The first handshake with the new certificate ends the wait; requests succeed only over TLS of the roots.
 func TestProbeOverTLS(t *testing.T) {
 	t.Parallel()
 	ca, err := pki.New("test")
@@ -89,23 +89,23 @@ func TestProbeOverTLS(t *testing.T) {
 	})
 	p := newProber("", address, ca.Pool())
 	t.Cleanup(p.close)
-	if _, err := p.presents(t.Context(), long, "a.example", der(renewed)); err != nil {
+	if _, err := p.presents(t.Context(), longTimeout, "a.example", der(renewed)); err != nil {
 		t.Fatal(err)
 	}
 	if got := handshakes.Load(); got != 3 {
 		t.Errorf("%d handshakes, want 3", got)
 	}
 	w := want{host: "a.example", path: "/", backend: "new", secure: true}
-	if _, err := p.until(t.Context(), long, w); err != nil {
+	if _, err := p.until(t.Context(), longTimeout, w); err != nil {
 		t.Error(err)
 	}
 	w.host = "b.example"
-	if _, err := p.until(t.Context(), short, w); err == nil || !strings.Contains(err.Error(), "not b.example") {
+	if _, err := p.until(t.Context(), shortTimeout, w); err == nil || !strings.Contains(err.Error(), "not b.example") {
 		t.Errorf("error %v of a host that is not in the certificate", err)
 	}
 }
 
-func pair(t *testing.T, ca *pki.Authority) pki.Pair {
+func pair(t *testing.T, ca *pki.CA) pki.Pair {
 	t.Helper()
 	p, err := ca.Server("a.example")
 	if err != nil {

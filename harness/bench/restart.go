@@ -7,11 +7,11 @@ import (
 	"contour.example/harness/bench/target"
 )
 
-// calm is how long a controller gets to send what it still wants to send.
-const calm = 3 * time.Second
+// sendGrace is how long a controller has to send what is still pending.
+const sendGrace = 3 * time.Second
 
 // restart stops the controller, edits an object, and starts it again. A target
-// whose controller is not ours to restart has no such measures.
+// whose controller cannot be restarted by the benchmark has no such measures.
 func (b *bench) restart(ctx context.Context) error {
 	if b.target.Lifecycle == nil {
 		return nil
@@ -23,7 +23,7 @@ func (b *bench) restart(ctx context.Context) error {
 		return err
 	}
 	i, events, before := b.random.IntN(b.N), b.statuses.seen(), b.target.Used(ctx)
-	if _, err := b.world.edit(ctx, i); err != nil {
+	if _, err := b.workload.edit(ctx, i); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -34,12 +34,12 @@ func (b *bench) restart(ctx context.Context) error {
 	open := time.Now()
 	b.target.Controller = controller
 	b.recorder.Seconds("xDS port open, after the start", open.Sub(start))
-	served, err := b.served(ctx, b.world.wants(i))
+	served, err := b.served(ctx, b.workload.wants(i))
 	if err != nil {
 		return err
 	}
 	b.recorder.Seconds("edit served, after the port opened", served)
-	if err := pause(ctx, calm); err != nil {
+	if err := pause(ctx, sendGrace); err != nil {
 		return err
 	}
 	b.recorder.Value("API writes to the objects", "", float64(b.statuses.seen()-events), "1 is the edit")
@@ -47,7 +47,7 @@ func (b *bench) restart(ctx context.Context) error {
 	return b.recordMemory("memory after a restart", target.Process.Memory)
 }
 
-// beforeRestart lets nothing of the scenarios before be left to be sent.
+// beforeRestart waits until nothing of the previous scenarios remains to be sent.
 func (b *bench) beforeRestart(ctx context.Context) error {
 	if err := b.deleteTLS(ctx); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (b *bench) beforeRestart(ctx context.Context) error {
 	if err := b.rest(ctx); err != nil {
 		return err
 	}
-	return pause(ctx, calm)
+	return pause(ctx, sendGrace)
 }
 
 // cold kills Envoy and starts it without any configuration, as on a new node.

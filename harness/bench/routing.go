@@ -12,7 +12,7 @@ const (
 	Ingress API = "ingress"
 )
 
-// Paths of the two routes of every object; edits are about the second.
+// Paths of the two routes of every object; edits change the second.
 const (
 	firstPath  = "/"
 	secondPath = "/b"
@@ -21,7 +21,7 @@ const (
 // servicePort is the port of every Service.
 const servicePort = 80
 
-// object is a Kubernetes object as JSON has it.
+// object is a Kubernetes object as decoded JSON.
 type object = map[string]any
 
 // routing writes objects of one API.
@@ -37,11 +37,11 @@ func (r routing) kind() kind {
 	return httpProxies
 }
 
-// routed is what an object says: two paths of a host lead to two Services.
+// routed is the routing of an object: two paths of a host route to two Services.
 type routed struct {
 	name, host    string
 	first, second string
-	// secret of the host's certificate; empty is plain HTTP.
+	// secret of the host's certificate; empty is HTTP without TLS.
 	secret string
 }
 
@@ -101,7 +101,7 @@ func proxyRoute(path, service string) object {
 	}
 }
 
-// edit is the JSON patch that leads the second route to the Service.
+// edit is the JSON patch that changes the second route to the Service.
 func (r routing) edit(service string) ([]byte, error) {
 	path := "/spec/routes/1/services/0/name"
 	if r.api == Ingress {
@@ -110,7 +110,7 @@ func (r routing) edit(service string) ([]byte, error) {
 	return json.Marshal([]object{{"op": "replace", "path": path, "value": service}})
 }
 
-// answered is what of an object says whether the controller has accepted it.
+// answered is the part of an object from which its acceptance by the controller is known.
 type answered struct {
 	Metadata struct {
 		Name            string `json:"name"`
@@ -129,7 +129,7 @@ type answered struct {
 	} `json:"status"`
 }
 
-// valid says that the status is about the latest spec and says Valid; an Ingress has only an address to say so.
+// valid reports whether the status is of the latest spec and valid; for an Ingress, whether it has an address.
 func (r routing) valid(o answered) bool {
 	if r.api == Ingress {
 		return len(o.Status.LoadBalancer.Ingress) > 0

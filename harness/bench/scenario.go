@@ -10,15 +10,15 @@ import (
 	"contour.example/harness/bench/target"
 )
 
-// scenario is something to do and what to measure of it. An error ends it, and is
-// reported beside the measures that it has given before.
+// scenario is an action and its measures. An error ends it, and is
+// reported together with the measures that it has emitted before.
 type scenario struct {
 	name string
 	run  func(*bench, context.Context) error
 }
 
-// scenarios are in the order in which they run: what needs quiet comes before what
-// makes noise, and restarts last.
+// scenarios are in the order in which they run: those that need an idle system first,
+// those that cause load later, and restarts last.
 func scenarios() []scenario {
 	return []scenario{
 		{"load", (*bench).load},
@@ -62,22 +62,22 @@ func choose(names []string) ([]scenario, error) {
 }
 
 const (
-	// quiet is the pause before each sample, so that every change meets a system at rest.
-	quiet = 20 * time.Millisecond
-	// aftermath is how long what the last change of a series leads to may still be counted.
+	// idlePause is the pause before each sample, so that every change meets an idle system.
+	idlePause = 20 * time.Millisecond
+	// aftermath is how long the effects of the last change of a series are still counted.
 	aftermath = 200 * time.Millisecond
-	// restWindow is how long the processes are watched to see whether they rest.
+	// restWindow is how long the processes are watched to decide whether they are idle.
 	restWindow = 250 * time.Millisecond
-	// restCPU is how much of that, in ms, two processes at rest may use together: Envoy's statistics cost some.
+	// restCPU is how much of that, in ms, two idle processes may use together: Envoy's statistics cost some.
 	restCPU = 60
 )
 
 // sample makes a change several times. take returns how long its effect took; its error ends
-// the series, and what came before stays.
+// the series, and earlier samples remain.
 func (b *bench) sample(ctx context.Context, samples int, take func(i int) (time.Duration, error)) ([]time.Duration, error) {
 	var taken []time.Duration
 	for i := range samples {
-		if err := pause(ctx, quiet); err != nil {
+		if err := pause(ctx, idlePause); err != nil {
 			return taken, err
 		}
 		d, err := take(i)
@@ -89,7 +89,7 @@ func (b *bench) sample(ctx context.Context, samples int, take func(i int) (time.
 	return taken, nil
 }
 
-// series samples a change, and records how soon it is seen and what it costs.
+// series samples a change, and records the latency until it is observed and its resource usage.
 func (b *bench) series(ctx context.Context, name string, samples int, take func(i int) (time.Duration, error)) error {
 	if err := b.rest(ctx); err != nil {
 		return err
@@ -103,14 +103,14 @@ func (b *bench) series(ctx context.Context, name string, samples int, take func(
 	return err
 }
 
-// served waits for the answer that a change, answered by the API server just now, leads to.
+// served waits for the answer that is expected after a change which the API server has just acknowledged.
 func (b *bench) served(ctx context.Context, w want) (time.Duration, error) {
 	start := time.Now()
 	at, err := b.prober.until(ctx, b.Timeout, w)
 	return at.Sub(start), err
 }
 
-// rest waits until both processes hardly do anything, but not longer than Timeout: who never rests is measured as it is.
+// rest waits until both processes are nearly idle, but not longer than Timeout: a process that is never idle is measured as it is.
 func (b *bench) rest(ctx context.Context) error {
 	before := b.busy(ctx)
 	for deadline := time.Now().Add(b.Timeout); time.Now().Before(deadline); {

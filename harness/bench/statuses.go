@@ -26,7 +26,7 @@ type statuses struct {
 	changed chan struct{} // closed at the next event
 }
 
-// validity is when the status said that a generation is valid.
+// validity is when the status of a generation became valid.
 type validity struct {
 	generation int64
 	at         time.Time
@@ -79,7 +79,7 @@ func (s *statuses) run(ctx context.Context, stream io.ReadCloser, version string
 	}
 }
 
-// read returns nil when the stream breaks, and the error that the server sends.
+// read returns nil when the watch breaks, and the error that the server sends.
 func (s *statuses) read(stream io.Reader, version *string) error {
 	decoder := json.NewDecoder(stream)
 	for {
@@ -102,7 +102,7 @@ func (s *statuses) read(stream io.Reader, version *string) error {
 	}
 }
 
-// see notes when an object became valid, and forgets it when it no longer is.
+// see records when an object became valid, and removes the record when it is no longer valid.
 func (s *statuses) see(event string, o answered, now time.Time) {
 	s.note(func() {
 		s.events++
@@ -170,13 +170,13 @@ func (s *statuses) count(ctx context.Context, timeout time.Duration, n int) erro
 	})
 }
 
-// wait looks at each event until look is content; look says what it sees, for the error.
-func (s *statuses) wait(ctx context.Context, timeout time.Duration, look func() (string, bool)) error {
+// wait evaluates condition at each event until it is true; condition returns what it observed, for the error.
+func (s *statuses) wait(ctx context.Context, timeout time.Duration, condition func() (string, bool)) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		s.mu.Lock()
-		saw, ok := look()
+		saw, ok := condition()
 		err, changed := s.err, s.changed
 		s.mu.Unlock()
 		if ok || err != nil {

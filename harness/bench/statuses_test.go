@@ -13,14 +13,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// long bounds waits that should succeed, short one that should not.
+// longTimeout bounds waits that should succeed, short one that should not.
 const (
-	long  = 10 * time.Second
-	short = 50 * time.Millisecond
+	longTimeout  = 10 * time.Second
+	shortTimeout = 50 * time.Millisecond
 )
 
 // watchServer answers a list with version 7 and each watch with the next of the texts; the
-// last one stays open. It fails the test if a watch does not go on where the last ended.
+// last one stays open. It fails the test if a watch does not continue where the last ended.
 func watchServer(t *testing.T, versions []string, texts []string) *client {
 	t.Helper()
 	watches := 0
@@ -49,7 +49,7 @@ func watchServer(t *testing.T, versions []string, texts []string) *client {
 	return c
 }
 
-// event is one line of a watch: a proxy and what its Valid condition says.
+// event is one line of a watch: a proxy and its Valid condition.
 func event(kind, name, version string, generation, observed int, valid string) string {
 	return fmt.Sprintf(`{"type":%q,"object":{"metadata":{"name":%q,"resourceVersion":%q,"generation":%d},
 		"status":{"conditions":[{"type":"Valid","status":%q,"observedGeneration":%d}]}}}`+"\n",
@@ -73,16 +73,16 @@ func TestStatuses(t *testing.T) {
 		event("ADDED", "c", "10", 1, 1, "False") + event("ADDED", "d", "11", 1, 1, "True") +
 			event("DELETED", "d", "12", 1, 1, "True") + event("ADDED", "e", "13", 3, 3, "True"),
 	}))
-	if err := s.count(t.Context(), long, 2); err != nil {
+	if err := s.count(t.Context(), longTimeout, 2); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"a", "e"} {
-		if at, err := s.when(t.Context(), long, name); err != nil || at.IsZero() {
+		if at, err := s.when(t.Context(), longTimeout, name); err != nil || at.IsZero() {
 			t.Errorf("%s: %v, %v", name, at, err)
 		}
 	}
 	for name, why := range map[string]string{"b": "an old status", "c": "invalid", "d": "deleted"} {
-		if _, err := s.when(t.Context(), short, name); err == nil || !strings.Contains(err.Error(), name+" is not valid") {
+		if _, err := s.when(t.Context(), shortTimeout, name); err == nil || !strings.Contains(err.Error(), name+" is not valid") {
 			t.Errorf("%s, %s: error %v", name, why, err)
 		}
 	}
@@ -91,11 +91,11 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
-// When the watch cannot go on, who waits is told at once.
+// When the watch cannot continue, waits end at once.
 func TestStatusesWatchEnds(t *testing.T) {
 	t.Parallel()
 	s := follow(t, watchServer(t, []string{"7"}, []string{`{"type":"ERROR","object":{"message":"too old"}}` + "\n"}))
-	if err := s.count(t.Context(), long, 1); err == nil || !strings.Contains(err.Error(), "too old") {
+	if err := s.count(t.Context(), longTimeout, 1); err == nil || !strings.Contains(err.Error(), "too old") {
 		t.Errorf("error %v, want that of the server", err)
 	}
 }
@@ -105,7 +105,7 @@ func TestStatusesStop(t *testing.T) {
 	s := follow(t, watchServer(t, []string{"7"}, []string{""}))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.count(ctx, long, 1); err == nil {
+	if err := s.count(ctx, longTimeout, 1); err == nil {
 		t.Error("no error after the end of the context")
 	}
 }
@@ -126,7 +126,7 @@ func TestIngressIsValidWithAnAddress(t *testing.T) {
 	}
 }
 
-// A followed object tells when each generation became valid; a later one includes the earlier.
+// A followed object reports when each generation became valid; a later one includes the earlier.
 func TestStatusesOfGenerations(t *testing.T) {
 	t.Parallel()
 	s := &statuses{valid: map[string]time.Time{}, history: map[string][]validity{}, changed: make(chan struct{})}

@@ -14,9 +14,9 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// switchServices moves a host under load from Service to Service, and deletes the old one as soon as the
-// API server has taken the change, whether or not anybody has acted on it. The backends stay, so
-// every request can be answered: each one that is not is a fault of the switch.
+// switchServices changes the Service of a host under load, and deletes the old one as soon as the
+// API server has accepted the change, whether or not the change is served yet. The backends stay, so
+// every request can be answered: each one that fails is a fault of the switch.
 func (b *bench) switchServices(ctx context.Context) error {
 	s := &switcher{bench: b, name: "switch"}
 	if err := s.start(ctx); err != nil {
@@ -27,7 +27,7 @@ func (b *bench) switchServices(ctx context.Context) error {
 	}
 	running := load.Start(ctx, load.Options{
 		Client:  traffic.Client{HTTP: b.target.HTTP},
-		Request: traffic.Request{Host: b.world.host(s.name), Path: secondPath, Timeout: b.Timeout},
+		Request: traffic.Request{Host: b.workload.host(s.name), Path: secondPath, Timeout: b.Timeout},
 		Rate:    b.Rate,
 	})
 	var taken []time.Duration
@@ -45,10 +45,10 @@ func (b *bench) switchServices(ctx context.Context) error {
 	b.recorder.Count("requests not sent for lack of answers", report.NotSent)
 	b.recorder.Value("latency of requests, p50", "ms", figure.Milliseconds(report.Latency(0.5)), "")
 	b.recorder.Value("latency of requests, p99", "ms", figure.Milliseconds(report.Latency(0.99)), "")
-	return errors.Join(err, b.world.deleteRoute(ctx, s.name), b.world.deleteService(ctx, s.service()))
+	return errors.Join(err, b.workload.deleteRoute(ctx, s.name), b.workload.deleteService(ctx, s.service()))
 }
 
-// failures says how many of each kind.
+// failures describes how many requests of each kind failed.
 func failures(r load.Report) string {
 	var kinds []string
 	for _, kind := range slices.Sorted(maps.Keys(r.Failures)) {
@@ -68,34 +68,34 @@ type switcher struct {
 func (s *switcher) service() string { return fmt.Sprintf("%s-%d", s.name, s.switches) }
 
 func (s *switcher) want() want {
-	return want{host: s.world.host(s.name), path: secondPath, backend: backendName(s.switches)}
+	return want{host: s.workload.host(s.name), path: secondPath, backend: backendName(s.switches)}
 }
 
 func (s *switcher) start(ctx context.Context) error {
-	if err := s.world.createService(ctx, s.service(), s.switches%2); err != nil {
+	if err := s.workload.createService(ctx, s.service(), s.switches%2); err != nil {
 		return err
 	}
-	spec := s.world.plain(s.name, 0, 1)
+	spec := s.workload.withoutTLS(s.name, 0, 1)
 	spec.second = s.service()
-	if err := s.world.createRoute(ctx, spec); err != nil {
+	if err := s.workload.createRoute(ctx, spec); err != nil {
 		return err
 	}
 	_, err := s.served(ctx, s.want())
 	return err
 }
 
-// next switches once and returns how long that took to be seen.
+// next switches once and returns how long it took until requests observed it.
 func (s *switcher) next(ctx context.Context) (time.Duration, error) {
 	old := s.service()
 	s.switches++
-	if err := s.world.createService(ctx, s.service(), s.switches%2); err != nil {
+	if err := s.workload.createService(ctx, s.service(), s.switches%2); err != nil {
 		return 0, err
 	}
-	if _, err := s.world.editRoute(ctx, s.name, s.service()); err != nil {
+	if _, err := s.workload.editRoute(ctx, s.name, s.service()); err != nil {
 		return 0, err
 	}
 	answered := time.Now()
-	if err := s.world.deleteService(ctx, old); err != nil {
+	if err := s.workload.deleteService(ctx, old); err != nil {
 		return 0, err
 	}
 	at, err := s.prober.until(ctx, s.Timeout, s.want())

@@ -19,11 +19,11 @@ import (
 const (
 	// sharedSecret has the wildcard certificate.
 	sharedSecret = "tls"
-	// fewer is how many times fewer samples are taken where one change is dear.
+	// fewer is the divisor of the number of samples where one change is expensive.
 	fewer = 4
 )
 
-// rotation gives the Secret of one TLS host new certificates.
+// rotation replaces the certificate in the Secret of one TLS host.
 func (b *bench) rotation(ctx context.Context) error {
 	const name = "rotation"
 	if b.target.HTTPS == "" {
@@ -33,7 +33,7 @@ func (b *bench) rotation(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.world.createRoute(ctx, spec); err != nil {
+	if err := b.workload.createRoute(ctx, spec); err != nil {
 		return err
 	}
 	if _, err := b.prober.presents(ctx, b.Timeout, spec.host, der(pair)); err != nil {
@@ -51,10 +51,10 @@ func (b *bench) rotation(ctx context.Context) error {
 		at, err := b.prober.presents(ctx, b.Timeout, spec.host, der(pair))
 		return at.Sub(start), err
 	})
-	return errors.Join(err, b.world.deleteRoute(ctx, name), b.client.delete(ctx, secrets, name))
+	return errors.Join(err, b.workload.deleteRoute(ctx, name), b.client.delete(ctx, secrets, name))
 }
 
-// manyTLS adds many hosts with TLS at once. Times count from the last answer.
+// manyTLS adds many hosts with TLS at once. Times count from the last response.
 func (b *bench) manyTLS(ctx context.Context) error {
 	if b.target.HTTPS == "" {
 		return nil
@@ -102,8 +102,8 @@ func (b *bench) editTLS(ctx context.Context) error {
 		}
 		next ^= 1
 		w := b.wantsTLS(nth("tls", i), next)
-		_, _ = b.prober.ask(ctx, w) // not right yet, but from now on there is a connection
-		if _, err := b.world.editRoute(ctx, nth("tls", i), serviceName(next)); err != nil {
+		_, _ = b.prober.send(ctx, w) // not the expected answer yet, but this opens the connection
+		if _, err := b.workload.editRoute(ctx, nth("tls", i), serviceName(next)); err != nil {
 			return 0, err
 		}
 		second[i] = next
@@ -125,7 +125,7 @@ func (b *bench) addTLS(ctx context.Context) error {
 		}
 	}
 	err := b.series(ctx, "one more TLS host seen by a request", samples, func(i int) (time.Duration, error) {
-		if err := b.world.createRoute(ctx, specs[i]); err != nil {
+		if err := b.workload.createRoute(ctx, specs[i]); err != nil {
 			return 0, err
 		}
 		return b.served(ctx, b.wantsTLS(specs[i].name, 1))
@@ -148,24 +148,24 @@ func (b *bench) ensureTLS(ctx context.Context) error {
 	return err
 }
 
-// deleteTLS deletes the many TLS hosts, if there are any, and returns when nobody serves them.
+// deleteTLS deletes the many TLS hosts, if there are any, and returns when none is served.
 func (b *bench) deleteTLS(ctx context.Context) error {
 	if b.tlsHosts == 0 {
 		return nil
 	}
 	err := parallel(ctx, b.Writers, b.tlsHosts, func(ctx context.Context, i int) error {
-		return b.world.deleteRoute(ctx, nth("tls", i))
+		return b.workload.deleteRoute(ctx, nth("tls", i))
 	})
 	if err != nil {
 		return err
 	}
-	gone := want{host: b.world.host(nth("tls", b.tlsHosts-1)), path: secondPath}
+	removed := want{host: b.workload.host(nth("tls", b.tlsHosts-1)), path: secondPath}
 	b.tlsHosts = 0
-	_, err = b.prober.until(ctx, b.LoadTimeout, gone)
+	_, err = b.prober.until(ctx, b.LoadTimeout, removed)
 	return err
 }
 
-// wantedTLS is how many TLS hosts there shall be.
+// wantedTLS is the number of TLS hosts to create.
 func (b *bench) wantedTLS() int {
 	if b.TLSHosts > 0 {
 		return b.TLSHosts
@@ -175,7 +175,7 @@ func (b *bench) wantedTLS() int {
 
 func (b *bench) createTLSSecrets(ctx context.Context) error {
 	if b.TLSShared {
-		pair, err := b.ca.Server("*" + b.world.host(""))
+		pair, err := b.ca.Server("*" + b.workload.host(""))
 		if err != nil {
 			return err
 		}
@@ -191,11 +191,11 @@ func (b *bench) createTLSSecrets(ctx context.Context) error {
 func (b *bench) createTLSHosts(ctx context.Context) error {
 	n := b.wantedTLS()
 	err := parallel(ctx, b.Writers, n, func(ctx context.Context, i int) error {
-		spec := b.world.plain(nth("tls", i), 0, 1)
+		spec := b.workload.withoutTLS(nth("tls", i), 0, 1)
 		if spec.secret = spec.name; b.TLSShared {
 			spec.secret = sharedSecret
 		}
-		return b.world.createRoute(ctx, spec)
+		return b.workload.createRoute(ctx, spec)
 	})
 	if err == nil {
 		b.tlsHosts = n
@@ -214,12 +214,12 @@ func (b *bench) tlsServed(ctx context.Context) (at time.Time, err error) {
 }
 
 func (b *bench) wantsTLS(name string, second int) want {
-	return want{host: b.world.host(name), path: secondPath, backend: backendName(second), secure: true}
+	return want{host: b.workload.host(name), path: secondPath, backend: backendName(second), secure: true}
 }
 
 // secure makes a Secret of its own for a host, and describes the host.
 func (b *bench) secure(ctx context.Context, name string) (routed, pki.Pair, error) {
-	spec := b.world.plain(name, 0, 1)
+	spec := b.workload.withoutTLS(name, 0, 1)
 	spec.secret = name
 	pair, err := b.ca.Server(spec.host)
 	if err != nil {
@@ -235,7 +235,7 @@ func (b *bench) createSecret(ctx context.Context, name string, pair pki.Pair) er
 	})
 }
 
-// replaceSecret gives a Secret another pair.
+// replaceSecret replaces the pair in a Secret.
 func (b *bench) replaceSecret(ctx context.Context, name string, pair pki.Pair) error {
 	body, err := json.Marshal(object{"data": secretData(pair)})
 	if err != nil {

@@ -29,8 +29,8 @@ var addressesManifest string
 // poolBits is the size of a pool: a /22 has 1022 addresses.
 const poolBits = 22
 
-// installAddresses runs package balancer in the cluster. Root gives it a pool in the
-// nodes' network, and this machine a route there; others share the nodes' addresses.
+// installAddresses runs package balancer in the cluster. Root assigns a pool of the
+// nodes' network to it, and adds a route to the pool on this machine; other users share the nodes' addresses.
 func (k *Kind) installAddresses(ctx context.Context, c *Cluster) error {
 	if k.CloudProvider != "" {
 		return k.startCloudProvider()
@@ -43,7 +43,7 @@ func (k *Kind) installAddresses(ctx context.Context, c *Cluster) error {
 		return err
 	}
 	if k.Workers > 0 {
-		addresses = addresses[1:] // what runs on workers only is not behind the control plane
+		addresses = addresses[1:] // DaemonSets that run on workers only are not reachable on the control plane
 	}
 	pool := joined(addresses)
 	if os.Geteuid() == 0 {
@@ -93,7 +93,7 @@ func addressOf(o *kube.Object) (netip.Addr, error) {
 	return netip.ParseAddr(text)
 }
 
-// ownPool chooses a pool, and leads this machine's packets for it to the nodes.
+// ownPool chooses a pool, and adds a route to it by way of the nodes.
 func (k *Kind) ownPool(ctx context.Context, nodes []netip.Addr) (string, error) {
 	network, err := k.network(ctx)
 	if err != nil {
@@ -124,7 +124,7 @@ func (k *Kind) removeRoute(ctx context.Context) error {
 	}
 	pool, err := poolIn(network, k.Name)
 	if err != nil {
-		return nil //nolint:nilerr // so none was chosen
+		return nil //nolint:nilerr // therefore none was chosen
 	}
 	if err := netlink.RouteDel(&netlink.Route{Dst: ipNet(pool)}); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("route to %s: %w", pool, err)
@@ -150,8 +150,8 @@ func (k *Kind) network(ctx context.Context) (netip.Prefix, error) {
 	return netip.Prefix{}, errors.New("network kind: no IPv4")
 }
 
-// poolIn is a part of the upper half of the network, which engines use last: another
-// one for clusters of other names, as far as that goes.
+// poolIn is a part of the upper half of the network, which engines allocate last; different
+// for clusters of different names, as far as possible.
 func poolIn(network netip.Prefix, name string) (netip.Prefix, error) {
 	if network.Bits() > poolBits-1 {
 		return netip.Prefix{}, fmt.Errorf("network %s is too small for a pool of addresses", network)

@@ -22,8 +22,8 @@ const cloudProviderGrace = 30 * time.Second
 
 func (k *Kind) cloudProviderPID() string { return filepath.Join(k.Dir, "cloud-provider-kind.pid") }
 
-// startCloudProvider runs cloud-provider-kind in a session of its own: it outlives this
-// process as the cluster does. It looks for clusters twice a minute, and at its start.
+// startCloudProvider runs cloud-provider-kind in a session of its own: its lifetime is that of
+// the cluster, not of this process. It looks for clusters twice a minute, and at its start.
 func (k *Kind) startCloudProvider() error {
 	log, err := os.Create(filepath.Join(k.Dir, "cloud-provider-kind.log"))
 	if err != nil {
@@ -39,8 +39,8 @@ func (k *Kind) startCloudProvider() error {
 	return os.WriteFile(k.cloudProviderPID(), []byte(strconv.Itoa(cmd.Process.Pid)), 0o644)
 }
 
-// stopCloudProvider ends it, if it was started for this cluster, and waits: it removes
-// its containers. Those that it leaves are removed too.
+// stopCloudProvider stops it, if it was started for this cluster, and waits: it removes
+// its containers. Those that it does not remove are removed too.
 func (k *Kind) stopCloudProvider(ctx context.Context) error {
 	pid, ok := cloudProviderRuns(k.cloudProviderPID())
 	if ok {
@@ -63,7 +63,7 @@ func (k *Kind) stopCloudProvider(ctx context.Context) error {
 	return err
 }
 
-// cloudProviderRuns reads the process id from the file, and sees whether that process
+// cloudProviderRuns reads the process id from the file, and reports whether that process
 // is still the same program.
 func cloudProviderRuns(file string) (pid int, ok bool) {
 	text, err := os.ReadFile(file)

@@ -20,37 +20,37 @@ import (
 // Provider makes one cluster and removes it.
 type Provider interface {
 	// Create returns when the API server answers and, if the cluster has nodes, these
-	// are ready. On an error, and when ctx ends, nothing is left.
+	// are ready. On an error, and when ctx ends, nothing remains.
 	Create(ctx context.Context) (*Cluster, error)
-	// Delete removes what Create made. That there is nothing is no error.
+	// Delete removes what Create made. It is not an error if there is nothing.
 	Delete(ctx context.Context) error
 }
 
-// Errors that callers test for; their text says what to do.
+// Errors that callers test for; their message contains the remedy.
 var (
 	ErrExists      = errors.New("a cluster of that name exists: delete it, or choose another name")
 	ErrUnreachable = errors.New("the API server does not answer: is the cluster up, and is this its kubeconfig?")
-	ErrPort        = errors.New("port taken: end what listens there, or choose another")
-	ErrCannot      = errors.New("this kind of cluster cannot do that")
+	ErrPort        = errors.New("port in use: stop the process that listens there, or choose another")
+	ErrCannot      = errors.New("not supported by this kind of cluster")
 )
 
-// answerTimeout is for an API server that is up.
+// answerTimeout is for an API server that is running.
 const answerTimeout = 5 * time.Second
 
-// Cluster is an API server that answers, and maybe nodes.
+// Cluster is a reachable API server, with or without nodes.
 type Cluster struct {
-	// Name is for people.
+	// Name is for messages.
 	Name string
 	// Kubeconfig is a file for a user with all rights; Config is the same.
 	Kubeconfig string
 	Config     *rest.Config
-	// Nodes says whether pods run.
+	// Nodes reports whether there are nodes, so that pods run.
 	Nodes bool
 
-	load func(ctx context.Context, archive string) error // nil: cannot
+	load func(ctx context.Context, archive string) error // nil: not supported
 }
 
-// open reads the kubeconfig and sees whether the API server answers.
+// open reads the kubeconfig and checks that the API server answers.
 func open(ctx context.Context, name, kubeconfig, kubeContext string) (*Cluster, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
 		&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig},
@@ -78,7 +78,7 @@ func open(ctx context.Context, name, kubeconfig, kubeContext string) (*Cluster, 
 	return c, nil
 }
 
-// Load gives every node an image archive. It is ErrCannot where images come from a registry.
+// Load imports an image archive on every node. It returns ErrCannot where images come from a registry.
 func (c *Cluster) Load(ctx context.Context, archive string) error {
 	if c.load == nil {
 		return fmt.Errorf("load an image into %s: %w: push it to a registry that its nodes pull from", c.Name, ErrCannot)

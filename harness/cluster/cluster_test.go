@@ -31,7 +31,7 @@ func fakeDocker(t *testing.T, script string) {
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
 }
 
-func TestCheckSeesWhatIsInTheWay(t *testing.T) {
+func TestCheckFindsConflicts(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestCheckSeesWhatIsInTheWay(t *testing.T) {
 		want error
 	}{
 		"a cluster of that name": {Kind{Name: "there"}, ErrExists},
-		"a port that is taken":   {Kind{Name: "new", Ports: map[int]int{taken: 80}}, ErrPort},
+		"a port that is in use":  {Kind{Name: "new", Ports: map[int]int{taken: 80}}, ErrPort},
 		"nothing":                {Kind{Name: "new"}, nil},
 	} {
 		fakeDocker(t, script)
@@ -86,7 +86,7 @@ func node(name, cidrs string, addresses ...string) corev1.Node {
 	return n
 }
 
-func TestRoutesLeadToOtherNodesByFamily(t *testing.T) {
+func TestRoutesToOtherNodesByFamily(t *testing.T) {
 	t.Parallel()
 	got, missing := podRoutes([]corev1.Node{
 		node("a", "10.244.0.0/24 fd00:a::/64", "172.18.0.2", "fc00::2"),
@@ -157,13 +157,13 @@ func TestExistingThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
-func TestExistingThatAcceptsAndSaysNothing(t *testing.T) {
+func TestExistingThatAcceptsAndDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() }) // nobody accepts: the kernel does
+	t.Cleanup(func() { l.Close() }) // only the kernel accepts
 	start := time.Now()
 	_, err = Existing{Kubeconfig: kubeconfig(t, "http://"+l.Addr().String())}.Create(t.Context())
 	if !errors.Is(err, ErrUnreachable) || time.Since(start) > 2*answerTimeout {

@@ -1,11 +1,11 @@
 // Package cluster provides Kubernetes clusters to test in.
 //
-// In goes a Provider: kind (nodes as containers of this machine), existing (whatever a
-// kubeconfig leads to) or local (an API server as a process, without nodes). Out comes
-// a Cluster: a client configuration, and what this kind of cluster can do. Delete
-// removes everything that Create made, also after another process made it; it is
+// It takes a Provider: kind (nodes as containers of this machine), existing (the cluster of a
+// kubeconfig) or local (an API server as a process, without nodes). It returns
+// a Cluster: a client configuration, and the operations that this kind of cluster supports. Delete
+// removes everything that Create made, including what another process made; it is
 // called by Create when that fails or its context ends.
 //
-// What a cluster runs is not this package's business, but for one thing: a kind
-// cluster gives addresses to Services of type LoadBalancer.
+// The package does not install anything in a cluster, with one exception: a kind
+// cluster assigns addresses to Services of type LoadBalancer.
 package cluster

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 )
 
-// Existing is a cluster that somebody else made.
+// Existing is a cluster that this package did not create.
 type Existing struct {
 	// Kubeconfig is a file; empty is $KUBECONFIG, or else ~/.kube/config.
 	Kubeconfig string
@@ -15,7 +15,7 @@ type Existing struct {
 	Context string
 }
 
-// Create looks whether it answers.
+// Create checks that it answers.
 func (e Existing) Create(ctx context.Context) (*Cluster, error) {
 	path := e.Kubeconfig
 	if path == "" {

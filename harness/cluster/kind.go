@@ -39,25 +39,25 @@ type Kind struct {
 	Dir string
 	// Workers is how many nodes there are besides the control plane.
 	Workers int
-	// NodeImage is in the engine; NoCNI says that it was made here, by package node.
+	// NodeImage is in the engine; NoCNI means that it was built here, by package node.
 	NodeImage string
 	NoCNI     bool
-	// Ports leads ports of this machine's loopback to ports of the first node.
+	// Ports maps ports of this machine's loopback to ports of the first node.
 	Ports map[int]int
 	// Engine runs the nodes.
 	Engine *docker.Engine
 	Log    step.Log
-	// Images gives the nodes what they shall have, by load, while they are being made; nil for nothing.
+	// Images loads the images that the nodes need, by calling load, while the nodes are being created; nil for none.
 	Images func(ctx context.Context, load Load) error
-	// Services of type LoadBalancer get addresses by one of these: AddressWriter says
-	// that Images loads image.Addresses, which is light; CloudProvider is the program
+	// Services of type LoadBalancer get addresses by one of these: AddressWriter means
+	// that Images loads image.Addresses, which needs few resources; CloudProvider is the program
 	// cloud-provider-kind, which runs a container of image.LoadBalancerName for each
-	// Service, looks for healthy nodes, and serves all kind clusters of the engine.
+	// Service, checks the health of nodes, and serves all kind clusters of the engine.
 	AddressWriter bool
 	CloudProvider string
 }
 
-// Load gives an image archive to all nodes.
+// Load imports an image archive on all nodes.
 type Load func(ctx context.Context, archive string) error
 
 // Kubeconfig is where the kubeconfig is.
@@ -81,7 +81,7 @@ func (k *Kind) Create(ctx context.Context) (*Cluster, error) {
 	return nil, errors.Join(fmt.Errorf("kind cluster %s: %w", k.Name, err), k.Delete(context.WithoutCancel(ctx)))
 }
 
-// Open is the cluster that an earlier Create has made, maybe in another process.
+// Open returns the cluster that an earlier Create has made, possibly in another process.
 func (k *Kind) Open(ctx context.Context) (*Cluster, error) {
 	c, err := open(ctx, k.Name, k.Kubeconfig(), "")
 	if err != nil {
@@ -94,8 +94,8 @@ func (k *Kind) Open(ctx context.Context) (*Cluster, error) {
 // ControlPlane is the first node's name, which is that of its container.
 func (k *Kind) ControlPlane() string { return k.Name + "-control-plane" }
 
-// Check looks, before anything is made, for what would make Create fail in the
-// middle; the node image need not be there yet.
+// Check finds, before anything is created, causes for which Create would fail in the
+// middle; the node image need not exist yet.
 func (k *Kind) Check(ctx context.Context) error {
 	if err := k.check(ctx); err != nil {
 		return fmt.Errorf("kind cluster %s: %w", k.Name, err)
@@ -131,7 +131,7 @@ func free(ctx context.Context, port int) error {
 }
 
 func (k *Kind) create(ctx context.Context) (*Cluster, error) {
-	if err := watchLimits(k.Log); err != nil {
+	if err := raiseWatchLimits(k.Log); err != nil {
 		return nil, err
 	}
 	if err := k.createWithImages(ctx); err != nil {
@@ -183,7 +183,7 @@ func (k *Kind) nodesRun(ctx context.Context) error {
 	})
 }
 
-// pause is between two looks that are a burden to a machine that is busy.
+// pause is the interval between two checks that are expensive on a busy machine.
 func pause(ctx context.Context) {
 	select {
 	case <-time.After(time.Second / 2):
@@ -191,8 +191,8 @@ func pause(ctx context.Context) {
 	}
 }
 
-// createNodes lets kind work, which knows no context: when ctx ends, the nodes are
-// deleted under its hands until it gives up.
+// createNodes calls kind, which has no context: when ctx ends, the nodes are
+// deleted until kind returns an error.
 func (k *Kind) createNodes(ctx context.Context) error {
 	provider, ended := k.provider(), make(chan struct{})
 	var err error // valid after ended
@@ -208,14 +208,14 @@ func (k *Kind) createNodes(ctx context.Context) error {
 		return errors.Join(err, ctx.Err())
 	case <-ctx.Done():
 	}
-	again := time.NewTicker(time.Second)
-	defer again.Stop()
+	retry := time.NewTicker(time.Second)
+	defer retry.Stop()
 	for {
-		_ = provider.Delete(k.Name, k.Kubeconfig()) // Create deletes once more, and tells whether it worked
+		_ = provider.Delete(k.Name, k.Kubeconfig()) // Create deletes once more, and returns the error
 		select {
 		case <-ended:
 			return context.Cause(ctx)
-		case <-again.C:
+		case <-retry.C:
 		}
 	}
 }
@@ -246,7 +246,7 @@ func (k *Kind) Delete(ctx context.Context) error {
 		return err
 	}
 	err := errors.Join(k.stopCloudProvider(ctx), k.removeRoute(ctx))
-	if once := k.provider().Delete(k.Name, k.Kubeconfig()); once != nil { // a Ctrl-C of the impatient reaches docker commands too
+	if once := k.provider().Delete(k.Name, k.Kubeconfig()); once != nil { // a second Ctrl-C interrupts docker commands too
 		err = errors.Join(err, k.provider().Delete(k.Name, k.Kubeconfig()))
 	}
 	_, _ = k.Engine.Output(ctx, "network", "rm", "kind") // it stays while it is in use
@@ -284,9 +284,9 @@ func loadOne(node nodes.Node, archive string) error {
 	return nil
 }
 
-// watchLimits raises, for root, what several nodes need more of than is usual. It
-// is a setting of the whole machine, and stays.
-func watchLimits(log step.Log) error {
+// raiseWatchLimits raises, for root, the inotify limits that several nodes exceed. They
+// are settings of the whole machine, and are not restored.
+func raiseWatchLimits(log step.Log) error {
 	for name, want := range map[string]int{"max_user_instances": 1024, "max_user_watches": 524288} {
 		path := "/proc/sys/fs/inotify/" + name
 		content, err := os.ReadFile(path)
@@ -298,10 +298,10 @@ func watchLimits(log step.Log) error {
 			continue
 		}
 		if err := os.WriteFile(path, []byte(strconv.Itoa(want)), 0o644); err != nil {
-			log.Say("fs.inotify.%s is %d, which may be too few for several nodes; better: sysctl fs.inotify.%s=%d", name, now, name, want)
+			log.Printf("fs.inotify.%s is %d, which may be too few for several nodes; better: sysctl fs.inotify.%s=%d", name, now, name, want)
 			continue
 		}
-		log.Say("raised fs.inotify.%s of this machine from %d to %d", name, now, want)
+		log.Printf("raised fs.inotify.%s of this machine from %d to %d", name, now, want)
 	}
 	return nil
 }

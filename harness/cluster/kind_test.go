@@ -23,7 +23,7 @@ import (
 	"contour.example/harness/supply"
 )
 
-// output is the test's log.
+// output writes to the test's log.
 type output struct{ t *testing.T }
 
 func (o output) Write(b []byte) (int, error) {
@@ -31,7 +31,7 @@ func (o output) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// newKind prepares everything that a cluster is made of.
+// newKind prepares everything that a cluster needs.
 func newKind(t *testing.T, name string) (*cluster.Kind, supply.Source) {
 	t.Helper()
 	root, err := asset.Root()
@@ -115,7 +115,7 @@ func TestKindServesRequests(t *testing.T) {
 	answers(t, fmt.Sprintf("http://%s:8088/", worker))
 }
 
-// answers waits until the URL answers 200 for the first time; then it has to 20 times.
+// answers waits until the URL answers 200 for the first time; then 20 more requests must succeed.
 func answers(t *testing.T, url string) {
 	t.Helper()
 	client := &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -154,7 +154,7 @@ func nothingLeft(t *testing.T, k *cluster.Kind) {
 	}
 }
 
-func TestKindIsGoneWhenItsContextEnds(t *testing.T) {
+func TestKindIsRemovedWhenItsContextEnds(t *testing.T) {
 	k, _ := newKind(t, "contour-cancel")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -8,20 +8,20 @@ import (
 	"contour.example/harness/step"
 )
 
-// logger passes on what kind warns of; what it does is a step of ours.
+// logger prints kind's warnings; its other messages are dropped, since each action is a step of ours.
 type logger struct{ step.Log }
 
-// Warn is for what people should know.
-func (l logger) Warn(message string) { l.Say("kind: %s", message) }
+// Warn prints a warning.
+func (l logger) Warn(message string) { l.Printf("kind: %s", message) }
 
 // Warnf is Warn.
 func (l logger) Warnf(format string, args ...any) { l.Warn(fmt.Sprintf(format, args...)) }
 
-// Error is for what went wrong.
-func (l logger) Error(message string) { l.Say("kind: %s", message) }
+// Error prints an error.
+func (l logger) Error(message string) { l.Printf("kind: %s", message) }
 
 // Errorf is Error.
 func (l logger) Errorf(format string, args ...any) { l.Error(fmt.Sprintf(format, args...)) }
 
-// V is for the rest, which is dropped.
+// V drops all other messages.
 func (logger) V(log.Level) log.InfoLogger { return log.NoopInfoLogger{} }

@@ -14,7 +14,7 @@ import (
 	"contour.example/harness/poll"
 )
 
-// join gives every node a route to the pods of every other, where no CNI daemon does
+// join adds to every node a route to the pods of every other, where no CNI daemon does
 // it, and waits until all nodes are ready.
 func (k *Kind) join(ctx context.Context, c *Cluster) error {
 	client, err := kubernetes.NewForConfig(c.Config)
@@ -85,7 +85,7 @@ func addRoutes(node nodes.Node, routes []route) error {
 	return nil
 }
 
-// route leads to the pods of another node.
+// route is a route to the pods of another node.
 type route struct {
 	to  netip.Prefix
 	via netip.Addr

@@ -26,26 +26,26 @@ const readyTimeout = 120 * time.Second
 type Options struct {
 	// Path is the contour command.
 	Path string
-	// Name tells replicas apart in messages and file names.
+	// Name identifies the replica in messages and file names.
 	Name string
 	// Kubeconfig is the path of the kubeconfig to use.
 	Kubeconfig string
-	// Dir gets the log, <Name>.log.
+	// Dir is where the log, <Name>.log, is written.
 	Dir string
-	// Namespace is where the controller believes to be; it must exist, for the Lease.
+	// Namespace is the controller's namespace; it must exist, for the Lease.
 	Namespace string
-	// Credentials are for mutual TLS; nil serves xDS in plain text.
+	// Credentials are for mutual TLS; nil serves xDS without TLS.
 	Credentials *Credentials
 	// Listeners are Envoy's.
 	Listeners Listeners
-	// Args are more arguments of serve; they come last, after those of the variable CONTOUR_ARGS, so they win.
+	// Args are more arguments of serve; they come last, after those of the variable CONTOUR_ARGS, and override them.
 	Args []string
 }
 
-// Listeners are the ports that Envoy shall listen on, on 127.0.0.1.
+// Listeners are the ports on which Envoy listens, on 127.0.0.1.
 type Listeners struct{ HTTP, HTTPS, Stats int }
 
-// ClaimListeners takes three free ports.
+// ClaimListeners claims three free ports.
 func ClaimListeners(ports *address.Claims) (Listeners, error) {
 	var l Listeners
 	for _, port := range []*int{&l.HTTP, &l.HTTPS, &l.Stats} {
@@ -107,7 +107,7 @@ func (c *Controller) args(o Options) []string {
 func (c *Controller) XDSAddress() string { return local(c.XDSPort) }
 
 // Ready waits until the xDS port is open, which it is when the first complete
-// configuration is published. That the process ends is an error.
+// configuration is published. It is an error if the process exits before.
 func (c *Controller) Ready(ctx context.Context) error {
 	return poll.Until(ctx, readyTimeout, "readiness of "+c.name, func(ctx context.Context) (bool, string, error) {
 		if !c.Running() {
@@ -121,7 +121,7 @@ func (c *Controller) Ready(ctx context.Context) error {
 	})
 }
 
-// Healthy asks /healthz.
+// Healthy requests /healthz.
 func (c *Controller) Healthy(ctx context.Context) error {
 	_, err := get(ctx, c.HealthPort, "/healthz")
 	return err
@@ -136,12 +136,12 @@ func (c *Controller) Metrics(ctx context.Context) (Metrics, error) {
 	return parseMetrics(text)
 }
 
-// Debug gets a path of the debug server, for example /debug/pprof/heap.
+// Debug requests a path of the debug server, for example /debug/pprof/heap.
 func (c *Controller) Debug(ctx context.Context, path string) ([]byte, error) {
 	return get(ctx, c.DebugPort, path)
 }
 
-// get reads a local URL; a status other than 200 is an error.
+// get requests a local URL; a status other than 200 is an error.
 func get(ctx context.Context, port int, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+local(port)+path, nil)
 	if err != nil {

@@ -38,7 +38,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// A script stands in for the command: what matters here is what it is given.
+// A script replaces the command: the test checks its arguments.
 func TestStartGivesTheFlagsOfServe(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

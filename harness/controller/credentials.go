@@ -10,12 +10,12 @@ import (
 	"contour.example/harness/pki"
 )
 
-// Credentials are the files for mutual TLS between controller and Envoy: both trust one authority.
+// Credentials are the files for mutual TLS between controller and Envoy: both trust one CA.
 type Credentials struct {
 	CA, ServerCert, ServerKey, EnvoyCert, EnvoyKey string
 }
 
-// WriteCredentials makes an authority and certificates in dir.
+// WriteCredentials makes a CA and certificates in dir.
 func WriteCredentials(dir string) (*Credentials, error) {
 	ca, err := pki.New("xds")
 	if err != nil {
@@ -23,9 +23,9 @@ func WriteCredentials(dir string) (*Credentials, error) {
 	}
 	c := &Credentials{CA: filepath.Join(dir, "xds-ca.crt")}
 	if err := os.WriteFile(c.CA, ca.Cert, 0o644); err != nil {
-		return nil, fmt.Errorf("xDS authority: %w", err)
+		return nil, fmt.Errorf("xDS CA: %w", err)
 	}
-	server, err := ca.Server("contour") // the name that Envoys insist on
+	server, err := ca.Server("contour") // the name that Envoys verify
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func WriteCredentials(dir string) (*Credentials, error) {
 	return c, nil
 }
 
-// Envoy is the TLS part of Envoy's bootstrap; nil credentials give plain text.
+// Envoy is the TLS part of Envoy's bootstrap; nil credentials mean no TLS.
 func (c *Credentials) Envoy() envoybootstrap.TLS {
 	if c == nil {
 		return envoybootstrap.TLS{}

@@ -43,7 +43,7 @@ func (m Metrics) Sum(name string, labels ...string) float64 {
 	return sum
 }
 
-// Sub is the change from before to m; samples that are gone count as 0.
+// Sub is the change from before to m; samples that are missing in m count as 0.
 func (m Metrics) Sub(before Metrics) Metrics {
 	change := Metrics{}
 	for sample, value := range m {

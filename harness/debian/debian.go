@@ -1,9 +1,9 @@
-// Package debian takes programs from Debian packages.
+// Package debian gets programs from Debian packages.
 //
-// In goes a cache directory and the packages wanted; out comes either a directory
-// tree of Debian that a node image is made of, or the named programs installed on
+// It takes a cache directory and the packages wanted, and returns either a directory
+// tree of Debian from which a node image is made, or installs the named programs on
 // this machine. Both need root; installing also needs that this machine is Debian, is
-// said aloud, and starts no service. Programs and libraries of a tree are found by
+// logged, and starts no service. Programs and libraries of a tree are found by
 // reading ELF headers: nothing of the tree is run.
 package debian
 
@@ -52,7 +52,7 @@ func Tree(ctx context.Context, cache string, log step.Log) (string, error) {
 	})
 }
 
-// Need makes sure that programs (the keys) are there, and installs the packages (the
+// Need ensures that programs (the keys) exist, and installs the packages (the
 // values) of those that are not.
 func Need(ctx context.Context, log step.Log, programs map[string]string) error {
 	var missing, packages []string
@@ -71,11 +71,11 @@ func Need(ctx context.Context, log step.Log, programs map[string]string) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return errors.New(what)
 	}
-	log.Say("installing Debian packages on this machine: %s", strings.Join(packages, " "))
+	log.Printf("installing Debian packages on this machine: %s", strings.Join(packages, " "))
 	return install(ctx, packages)
 }
 
-// install lets apt work as in single-user mode, where packages start no services.
+// install runs apt as in single-user mode, where packages start no services.
 func install(ctx context.Context, packages []string) error {
 	env := append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
 	update := exec.CommandContext(ctx, "apt-get", "update", "-q")

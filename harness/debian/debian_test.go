@@ -36,7 +36,7 @@ func TestResolveStaysInTheTree(t *testing.T) {
 	for _, path := range []string{"/lib/real.so.1.2", "/lib/real.so", "/lib/up.so", "/usr/lib/up.so", "/../../lib/up.so"} {
 		got, err := debian.Resolve(root, path)
 		if want := filepath.Join(root, "usr", "lib", "real.so.1.2"); got != want || err != nil {
-			t.Errorf("%s leads to %q, %v; want %q", path, got, err, want)
+			t.Errorf("%s resolves to %q, %v; want %q", path, got, err, want)
 		}
 	}
 	if _, err := debian.Resolve(root, "/lib/none"); !errors.Is(err, os.ErrNotExist) {
@@ -73,13 +73,13 @@ func TestLibrariesOfAProgram(t *testing.T) {
 	}
 }
 
-func TestNeedSaysWhatToInstall(t *testing.T) {
+func TestNeedNamesWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", t.TempDir()) // no apt-get either
 	err := debian.Need(t.Context(), step.Log{}, map[string]string{"no-such-program": "its-package"})
 	if err == nil || !strings.Contains(err.Error(), "apt install its-package") {
 		t.Errorf("got %v", err)
 	}
 	if err := debian.Need(t.Context(), step.Log{}, nil); err != nil {
-		t.Errorf("nothing is needed: %v", err)
+		t.Errorf("want no error for an empty list: %v", err)
 	}
 }

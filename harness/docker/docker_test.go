@@ -157,7 +157,7 @@ func TestOnlyOurOwnIsStopped(t *testing.T) {
 	<-ended
 }
 
-func TestDetachedHasNoFilesOfOurs(t *testing.T) {
+func TestDetachedInheritsNoFiles(t *testing.T) {
 	t.Parallel()
 	r, w, err := os.Pipe()
 	if err != nil {

@@ -13,25 +13,25 @@ import (
 	"syscall"
 )
 
-// Errors that callers test for; their text says what to do.
+// Errors that callers test for; their message contains the remedy.
 var (
 	ErrNoEngine = errors.New("no Docker engine answers: start Docker, or be root on Debian, where it is installed and started for you")
-	ErrDenied   = errors.New("you may not use Docker: add yourself to the group docker and log in again, or be root")
-	ErrDisk     = errors.New("too little disk space: free some; images and caches of this repository go where CONTOUR_CACHE says")
+	ErrDenied   = errors.New("permission to use Docker denied: add yourself to the group docker and log in again, or be root")
+	ErrDisk     = errors.New("too little disk space: free some; images and caches of this repository are stored in $CONTOUR_CACHE")
 )
 
 // Engine is a Docker engine that answers.
 type Engine struct {
 	// Host is its address as in $DOCKER_HOST; empty for the docker command's own choice.
 	Host string
-	// Started says that this package started it, now or earlier.
+	// Started reports whether this package started it, now or earlier.
 	Started bool
 
 	dir string
 }
 
 // Find returns the engine that runs: the one that the docker command finds, or else
-// the one that was started in dir. It is ErrNoEngine or ErrDenied if there is none.
+// the one that was started in dir. It returns ErrNoEngine or ErrDenied if there is none.
 func Find(ctx context.Context, dir string) (*Engine, error) {
 	usual := &Engine{Started: os.Getenv("DOCKER_HOST") == socket(dir), dir: dir}
 	err := usual.answers(ctx)
@@ -69,10 +69,10 @@ func (e *Engine) Output(ctx context.Context, args ...string) (string, error) {
 
 func (e *Engine) run(ctx context.Context, in io.Reader, out io.Writer, args ...string) error {
 	cmd := exec.CommandContext(ctx, "docker", args...)
-	var complaints bytes.Buffer
-	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = e.env(), in, out, &complaints
+	var stderr bytes.Buffer
+	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = e.env(), in, out, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("docker %s: %w: %s", args[0], err, bytes.TrimSpace(complaints.Bytes()))
+		return fmt.Errorf("docker %s: %w: %s", args[0], err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (e *Engine) Use() error {
 	return os.Setenv("DOCKER_HOST", e.Host)
 }
 
-// Has says whether the engine has the image.
+// Has reports whether the engine has the image.
 func (e *Engine) Has(ctx context.Context, image string) bool {
 	_, err := e.Output(ctx, "image", "inspect", "--format", "{{.Id}}", image)
 	return err == nil
@@ -104,7 +104,7 @@ func (e *Engine) Pull(ctx context.Context, image string) error {
 	return err
 }
 
-// Load gives the engine an image archive, which write writes.
+// Load loads an image archive, which write writes, into the engine.
 func (e *Engine) Load(ctx context.Context, write func(io.Writer) error) error {
 	r, w := io.Pipe()
 	written := make(chan error, 1)
@@ -130,7 +130,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-// NeedDisk is ErrDisk unless there are so many bytes free where the engine has its
+// NeedDisk returns ErrDisk unless so many bytes are free where the engine has its
 // images. Nothing is known about an engine on another machine.
 func (e *Engine) NeedDisk(ctx context.Context, bytes uint64) error {
 	root, err := e.Output(ctx, "info", "--format", "{{.DockerRootDir}}")
@@ -140,7 +140,7 @@ func (e *Engine) NeedDisk(ctx context.Context, bytes uint64) error {
 	return NeedDisk(root, bytes)
 }
 
-// NeedDisk is ErrDisk unless so many bytes are free in the directory, or in the
+// NeedDisk returns ErrDisk unless so many bytes are free in the directory, or in the
 // nearest one above that exists.
 func NeedDisk(dir string, bytes uint64) error {
 	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {

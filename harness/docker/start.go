@@ -24,8 +24,8 @@ const diskForEngine = 8 << 30
 // sysResource is the number of CAP_SYS_RESOURCE in capability sets.
 const sysResource = 24
 
-// wrapper runs runc, but takes CAP_SYS_RESOURCE out of what it is asked to give to a
-// container: where this process may not have it, runc would refuse privileged ones.
+// wrapper runs runc, but removes CAP_SYS_RESOURCE from the capabilities that it is to grant to a
+// container: where this process does not have it, runc would reject privileged ones.
 const wrapper = `#!/bin/sh
 before=
 file=
@@ -85,8 +85,8 @@ func start(ctx context.Context, dir string, log step.Log) (*Engine, error) {
 	if err := remember(ctx, dir); err != nil {
 		return nil, err
 	}
-	log.Say("no Docker engine answers: starting one in %s", dir)
-	cmd := exec.Command("dockerd", args...) // not CommandContext: it shall live on
+	log.Printf("no Docker engine answers: starting one in %s", dir)
+	cmd := exec.Command("dockerd", args...) // not CommandContext: it outlives ctx
 	cmd.Stdout, cmd.Stderr = output, output
 	if err := Detach(cmd); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
@@ -94,14 +94,14 @@ func start(ctx context.Context, dir string, log step.Log) (*Engine, error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // its log says more
+		_ = cmd.Wait() // its log has the cause
 	}()
 	e := &Engine{Host: socket(dir), Started: true, dir: dir}
 	err = e.wait(ctx, ended)
 	if err == nil {
 		return e, nil
 	}
-	if ctx.Err() == nil { // it is not that somebody has lost patience
+	if ctx.Err() == nil { // the caller did not cancel
 		err = fmt.Errorf("%w\n%s", err, tail(output.Name()))
 	}
 	ctx = context.WithoutCancel(ctx)
@@ -109,7 +109,7 @@ func start(ctx context.Context, dir string, log step.Log) (*Engine, error) {
 }
 
 // Detach starts a command that outlives this process: in a session of its own, so that no Ctrl-C reaches it, and without
-// the files that this process has inherited, so that nobody waits for the end of a pipe or of a lock that it still has.
+// the files that this process has inherited, so that no reader waits for the end of a pipe or of a lock that it still has.
 func Detach(cmd *exec.Cmd) error {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
@@ -124,7 +124,7 @@ func Detach(cmd *exec.Cmd) error {
 	return cmd.Start()
 }
 
-// end ends an engine that maybe has not written its pid file yet, so that Stop would not find it.
+// end stops an engine that may not have written its pid file yet, so that Stop would not find it.
 func end(ctx context.Context, engine *os.Process, ended <-chan struct{}) error {
 	if err := engine.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop the engine: %w", err)
@@ -170,7 +170,7 @@ func arguments(dir string) ([]string, error) {
 	return append(args, "--add-runtime", "bounded="+path, "--default-runtime", "bounded"), nil
 }
 
-// bounded says whether the capability is in the bounding set of a /proc/*/status.
+// bounded reports whether the capability is in the bounding set of a /proc/*/status.
 func bounded(status []byte, capability uint) bool {
 	for line := range bytes.Lines(status) {
 		if hex, ok := bytes.CutPrefix(line, []byte("CapBnd:")); ok {

@@ -12,21 +12,21 @@ import (
 	"strings"
 )
 
-// forwarding is the kernel's setting that dockerd switches on.
+// forwarding is the kernel's setting that dockerd enables.
 const forwarding = "/proc/sys/net/ipv4/ip_forward"
 
-// before is what dockerd changes on a machine and does not change back.
+// before is the settings that dockerd changes on a machine and does not restore.
 type before struct {
 	// Forwarding is the content of the file of that name.
 	Forwarding string `json:"forwarding"`
-	// Policy is the rule of iptables that says what becomes of packets that no rule is about.
+	// Policy is the default rule of iptables for forwarded packets.
 	Policy string `json:"policy"`
 }
 
 func traceFile(dir string) string { return filepath.Join(dir, "before.json") }
 
-// remember notes the settings before the engine starts. An older note, of an engine
-// that did not end well, counts more.
+// remember stores the settings before the engine starts. An older file, of an engine
+// that was killed, takes precedence.
 func remember(ctx context.Context, dir string) error {
 	if _, err := os.Stat(traceFile(dir)); err == nil {
 		return nil
@@ -48,7 +48,7 @@ func remember(ctx context.Context, dir string) error {
 	return os.WriteFile(traceFile(dir), text, 0o644)
 }
 
-// forget undoes what the engine has left: its rules in the packet filter, and the settings.
+// forget restores what the engine has changed: its rules in the packet filter, and the settings.
 func forget(ctx context.Context, dir string) error {
 	text, err := os.ReadFile(traceFile(dir))
 	if errors.Is(err, os.ErrNotExist) {
@@ -73,7 +73,7 @@ func forget(ctx context.Context, dir string) error {
 	return os.Remove(traceFile(dir))
 }
 
-// withoutDocker is the text of iptables-save without Docker's chains and whatever leads
+// withoutDocker is the text of iptables-save without Docker's chains and the rules that jump
 // to them. policy is a rule like "-P FORWARD ACCEPT".
 func withoutDocker(rules, policy string) string {
 	var kept strings.Builder

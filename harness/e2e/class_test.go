@@ -11,8 +11,8 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// Two controllers share a cluster: each serves its ingress class and leaves the other's objects alone. The second one also
-// accepts roots only where --root-namespaces says; elsewhere a root is invalid, but its namespace can be delegated to.
+// Two controllers share a cluster: each serves its ingress class and does not change the other's objects. The second one also
+// accepts roots only in the namespaces of --root-namespaces; elsewhere a root is invalid, but its namespace can be delegated to.
 func TestClassesAndRootNamespaces(t *testing.T) {
 	const class, allowed = "second", "roots-allowed"
 	s := beside(t, class, stack.Options{ServeArgs: []string{"--root-namespaces=other," + allowed}})
@@ -77,7 +77,7 @@ spec:
 	})
 }
 
-// beside runs another controller and Envoy in the shared cluster for one test, which checks at its end that they are well.
+// beside runs another controller and Envoy in the shared cluster for one test, and checks at its end that they run without errors.
 func beside(t *testing.T, class string, o stack.Options) *stack.Stack {
 	t.Helper()
 	s, err := shared.Beside(t.Context(), class, o)

@@ -10,8 +10,8 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// When the address in an EndpointSlice changes, as it does when a pod is replaced, requests go to
-// the new one, and Envoy is sent that one resource and nothing else.
+// When the address in an EndpointSlice changes, as it does when a pod is replaced, requests are routed to
+// the new one, and Envoy receives that one resource and nothing else.
 func TestEndpointSliceChanges(t *testing.T) {
 	f := newFixture(t, shared)
 	f.service("shop", f.server("shop", "first"))

@@ -62,7 +62,7 @@ func (f *fixture) server(service, instance string) *backend.Server {
 	return server
 }
 
-// service makes a Service, or changes it, to lead to the servers on port 80.
+// service creates or updates a Service with the servers as endpoints on port 80.
 func (f *fixture) service(name string, servers ...*backend.Server) {
 	f.t.Helper()
 	objects, err := backend.ServiceSpec{Namespace: f.namespace, Name: name, Port: 80, Servers: servers}.Objects()
@@ -72,7 +72,7 @@ func (f *fixture) service(name string, servers ...*backend.Server) {
 	f.applyObjects(objects...)
 }
 
-// certificate makes a Secret, or changes it, to hold a new certificate for the hosts, which it returns.
+// certificate creates or updates a Secret with a new certificate for the hosts, and returns the pair.
 func (f *fixture) certificate(name string, hosts ...string) pki.Pair {
 	f.t.Helper()
 	pair, err := f.s.CA.Server(hosts...)
@@ -87,10 +87,10 @@ func (f *fixture) certificate(name string, hosts ...string) pki.Pair {
 	return pair
 }
 
-// until sends the request until nothing is wrong with its answer.
-func (f *fixture) until(ask traffic.Request, check func(traffic.Answer) string) traffic.Answer {
+// until sends the request until check finds nothing wrong with its answer.
+func (f *fixture) until(request traffic.Request, check func(traffic.Answer) string) traffic.Answer {
 	f.t.Helper()
-	a, err := f.s.Traffic.Until(f.t.Context(), seen, ask, check)
+	a, err := f.s.Traffic.Until(f.t.Context(), seen, request, check)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -98,9 +98,9 @@ func (f *fixture) until(ask traffic.Request, check func(traffic.Answer) string) 
 }
 
 // answered waits until the service answers the request.
-func (f *fixture) answered(ask traffic.Request, service string) {
+func (f *fixture) answered(request traffic.Request, service string) {
 	f.t.Helper()
-	f.until(ask, func(a traffic.Answer) string {
+	f.until(request, func(a traffic.Answer) string {
 		if a.Backend() != service {
 			return a.String()
 		}
@@ -109,9 +109,9 @@ func (f *fixture) answered(ask traffic.Request, service string) {
 }
 
 // status waits until the request gets an answer with the status code.
-func (f *fixture) status(ask traffic.Request, code int) {
+func (f *fixture) status(request traffic.Request, code int) {
 	f.t.Helper()
-	f.until(ask, func(a traffic.Answer) string {
+	f.until(request, func(a traffic.Answer) string {
 		if a.Status != code {
 			return fmt.Sprintf("%s, want status %d", a, code)
 		}
@@ -133,7 +133,7 @@ func (f *fixture) sent() int {
 	return int(sum)
 }
 
-// updates is Envoy's counts of accepted updates, and of changes of listeners and clusters, by name, without those that are left out.
+// updates is Envoy's counts of accepted updates, and of changes of listeners and clusters, by name, without those whose name contains an excluded text.
 func (f *fixture) updates(without string) map[string]int64 {
 	f.t.Helper()
 	const counters = `update_success$|^listener_manager\.listener_(added|modified|in_place_updated|removed)$|^cluster_manager\.cluster_(added|modified|removed)$`

@@ -16,17 +16,17 @@ import (
 )
 
 const (
-	// switches is how often the route moves on to a new Service.
+	// switches is how often the route changes to a new Service.
 	switches = 50
-	// rate is the requests a second meanwhile.
+	// rate is the requests a second during the switches.
 	rate = 1000
-	// seen bounds the wait for a change to be seen by requests.
+	// seen bounds the wait until requests observe a change.
 	seen = 20 * time.Second
 )
 
-// Under a steady load the route is switched to a new Service and the old one deleted, again and again: no request may fail.
+// Under a steady load the route is changed to a new Service and the old one deleted, repeatedly: no request may fail.
 func TestSwitchingServicesLosesNothing(t *testing.T) {
-	// Not parallel: the load is enough for the machine.
+	// Not parallel: the load uses the whole machine.
 	m := &mover{t: t, host: "hitless.example"}
 	var err error
 	if m.namespace, err = shared.Kube.CreateNamespace(t.Context(), "hitless"); err != nil {
@@ -52,7 +52,7 @@ func TestSwitchingServicesLosesNothing(t *testing.T) {
 	report := l.Stop()
 	m.remove(old)
 	t.Log(report)
-	// What a busy machine had no room to send is no failure of the proxy, as long as there is a load.
+	// Requests that a busy machine could not send are no failure of the proxy, as long as there is a load.
 	if report.Failed() > 0 || report.Sent < 1000 {
 		t.Errorf("%d of %d requests failed, want none of 1000 or more", report.Failed(), report.Sent)
 	}
@@ -61,7 +61,7 @@ func TestSwitchingServicesLosesNothing(t *testing.T) {
 	}
 }
 
-// mover moves one host from Service to Service.
+// mover changes the Service of one host.
 type mover struct {
 	t               *testing.T
 	host, namespace string
@@ -91,7 +91,7 @@ func (m *mover) service(i int) backend.ServiceSpec {
 	return s
 }
 
-// route leads the host to the Service and returns when a request sees it.
+// route routes the host to the Service and returns when a request observes it.
 func (m *mover) route(s backend.ServiceSpec) {
 	m.t.Helper()
 	_, err := shared.Kube.ApplyYAML(m.t.Context(), m.namespace, fmt.Sprintf(`
@@ -116,7 +116,7 @@ spec:
 	}
 }
 
-// remove deletes the Service with its endpoints, and ends the backend as a pod ends: requests get their answers.
+// remove deletes the Service with its endpoints, and stops the backend as a pod terminates: requests in flight are answered.
 func (m *mover) remove(s backend.ServiceSpec) {
 	m.t.Helper()
 	objects, err := s.Objects()

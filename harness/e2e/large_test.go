@@ -15,8 +15,8 @@ import (
 // maxAnnotations is the API server's limit for all annotations of an object, names and values, in bytes.
 const maxAnnotations = 256 << 10
 
-// An annotation of 1 MB is refused by the API server; the largest that it admits does no harm, and what
-// is wrong with it is said in few words.
+// An annotation of 1 MB is rejected by the API server; the largest that it admits does no harm, and its
+// error is reported in a short message.
 func TestLargestAnnotation(t *testing.T) {
 	f := newFixture(t, shared)
 	const name = "projectcontour.io/response-timeout"
@@ -48,7 +48,7 @@ spec:
 	})
 }
 
-// runSteps looks at what a scenario can look at.
+// runSteps checks what a scenario can check.
 func (f *fixture) runSteps(steps ...scenario.Step) {
 	f.t.Helper()
 	if err := f.s.Scenarios(f.t.Logf).Run(f.t.Context(), scenario.Scenario{Name: f.t.Name(), Steps: steps}); err != nil {
@@ -56,7 +56,7 @@ func (f *fixture) runSteps(steps ...scenario.Step) {
 	}
 }
 
-// An HTTPProxy with 10,000 routes is served, and a mistake in one of them stays there. It is created and deleted
+// An HTTPProxy with 10,000 routes is served, and an error in one of them affects only that route. It is created and deleted
 // as a whole: a change of so large an object takes the API server a quarter of a minute.
 func TestTenThousandRoutes(t *testing.T) {
 	f := newFixture(t, shared)
@@ -92,7 +92,7 @@ func TestTenThousandRoutes(t *testing.T) {
 	f.service("late", f.server("late", "0"))
 	f.answered(middle, "late")
 	f.runSteps(scenario.Step{
-		Name:     "deleted, it is gone",
+		Name:     "a deleted HTTPProxy is not served",
 		Delete:   []scenario.Target{proxy},
 		Requests: []scenario.Request{{URL: "http://" + host + path(0), Want: scenario.Want{Status: 404}}},
 	})

@@ -13,16 +13,16 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// While the API server is away everything goes on being served, to an Envoy that starts meanwhile too;
-// when it is back, changes are served again.
+// While the API server is unavailable all hosts are still served, also to an Envoy that starts during the outage;
+// when it is available again, changes are served again.
 func TestAPIServerOutage(t *testing.T) {
 	s := start(t, stack.Options{MayLog: func(line string) bool { return strings.Contains(line, "lock=projectcontour/leader-elect") }})
 	runScenario(t, s, "testdata/httpproxy.yaml")
 	apply(t, s)
-	ask := traffic.Request{Host: "stays.example"} // has no endpoints
+	request := traffic.Request{Host: "stays.example"} // has no endpoints
 	serves := func() {
 		t.Helper()
-		_, err := s.Traffic.Until(t.Context(), seen, ask, func(a traffic.Answer) string {
+		_, err := s.Traffic.Until(t.Context(), seen, request, func(a traffic.Answer) string {
 			if a.Status != 503 {
 				return fmt.Sprintf("%s, want status 503", a)
 			}
@@ -37,7 +37,7 @@ func TestAPIServerOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	report := load.Run(t.Context(), load.Options{
-		Client: s.Traffic, Request: ask, Rate: 100, Duration: 2 * time.Second,
+		Client: s.Traffic, Request: request, Rate: 100, Duration: 2 * time.Second,
 		Check: func(a traffic.Answer) string {
 			if a.Status != 503 {
 				return fmt.Sprintf("status %d", a.Status)

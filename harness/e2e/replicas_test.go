@@ -21,7 +21,7 @@ import (
 // takeover bounds the election of a new leader, which the flags below make fast.
 const takeover = 60 * time.Second
 
-// When the replica that leads and serves Envoy is killed, another one takes over both, and Envoy's configuration stays as it is.
+// When the replica that is the leader and serves Envoy is killed, another one takes both roles, and Envoy's configuration does not change.
 func TestReplicaTakesOver(t *testing.T) {
 	s := start(t, stack.Options{ServeArgs: []string{
 		"--leader-election-lease-duration=3s", "--leader-election-renew-deadline=2s", "--leader-election-retry-period=500ms",
@@ -34,13 +34,13 @@ func TestReplicaTakesOver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := settledDump(t, s)
+	before := stableDump(t, s)
 	if err := s.KillController(first); err != nil {
 		t.Fatal(err)
 	}
 	waitForLeader(t, s, leader)
-	waitForStream(t, s)
-	if diff := cmp.Diff(before, settledDump(t, s)); diff != "" {
+	waitForConnection(t, s)
+	if diff := cmp.Diff(before, stableDump(t, s)); diff != "" {
 		t.Errorf("Envoy's configuration changed (-before +after):\n%s", diff)
 	}
 	runScenario(t, s, "testdata/httpproxy.yaml")
@@ -60,7 +60,7 @@ func start(t *testing.T, o stack.Options) *stack.Stack {
 	return s
 }
 
-// stopAtEnd checks at the end of the test that the stack is well, and stops it.
+// stopAtEnd checks at the end of the test that the stack runs without errors, and stops it.
 func stopAtEnd(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	t.Cleanup(func() {
@@ -86,7 +86,7 @@ func runScenario(t *testing.T, s *stack.Stack, path string) {
 	}
 }
 
-// apply leaves something in the configuration that could change.
+// apply adds an object to the configuration that a faulty failover would change.
 func apply(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	_, err := s.Kube.ApplyYAML(t.Context(), "default", `
@@ -107,7 +107,7 @@ spec:
 	}
 }
 
-// waitForLeader returns the holder of the Lease when it is another than the former one.
+// waitForLeader returns the holder of the Lease when it differs from the former one.
 func waitForLeader(t *testing.T, s *stack.Stack, former string) string {
 	t.Helper()
 	lease := kube.Ref{
@@ -129,11 +129,11 @@ func waitForLeader(t *testing.T, s *stack.Stack, former string) string {
 	return holder
 }
 
-// waitForStream returns when Envoy is connected to a controller.
-func waitForStream(t *testing.T, s *stack.Stack) {
+// waitForConnection returns when Envoy is connected to a controller.
+func waitForConnection(t *testing.T, s *stack.Stack) {
 	t.Helper()
 	const connected = "control_plane.connected_state"
-	err := poll.Until(t.Context(), seen, "xDS stream", func(ctx context.Context) (bool, string, error) {
+	err := poll.Until(t.Context(), seen, "xDS connection", func(ctx context.Context) (bool, string, error) {
 		stats, err := s.Envoy.Stats(ctx, "^"+connected+"$")
 		if err != nil {
 			return false, err.Error(), nil
@@ -145,12 +145,12 @@ func waitForStream(t *testing.T, s *stack.Stack) {
 	}
 }
 
-// settledDump is Envoy's configuration, with the time of each update, once it has not changed for a while.
-func settledDump(t *testing.T, s *stack.Stack) string {
+// stableDump is Envoy's configuration, with the time of each update, once it has not changed for a while.
+func stableDump(t *testing.T, s *stack.Stack) string {
 	t.Helper()
-	const quiet = 50 // looks
+	const enough = 50 // observations
 	last, same := "", 0
-	err := poll.Until(t.Context(), takeover, "settled configuration", func(ctx context.Context) (bool, string, error) {
+	err := poll.Until(t.Context(), takeover, "unchanged configuration", func(ctx context.Context) (bool, string, error) {
 		dump, err := s.Envoy.ConfigDump(ctx)
 		if err != nil {
 			return false, "", err
@@ -160,7 +160,7 @@ func settledDump(t *testing.T, s *stack.Stack) string {
 		} else {
 			last, same = string(dump), 0
 		}
-		return same >= quiet, "still changing", nil
+		return same >= enough, "still changing", nil
 	})
 	if err != nil {
 		t.Fatal(err)

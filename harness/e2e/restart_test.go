@@ -18,8 +18,8 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// A controller that starts anew, after a crash or a SIGTERM, sends an Envoy that is configured already nothing
-// at all, and requests go on all the while. The next change costs what it costs any other time.
+// A controller that restarts, after a crash or a SIGTERM, sends no resource to an Envoy that is already configured,
+// and requests do not fail during the restart. The next change costs the same as any other change.
 func TestRestartSendsNothing(t *testing.T) {
 	const proxies, withTLS = 200, 20
 	s := beside(t, "restart", stack.Options{})
@@ -45,7 +45,7 @@ func TestRestartSendsNothing(t *testing.T) {
 			return errors.Join(c.Stop(takeover), c.Err(), s.KillController(c))
 		}},
 	} {
-		f.settled()
+		f.waitStable()
 		before := f.dump()
 		if err := end.by(s.Controllers[0]); err != nil {
 			t.Fatal(err)
@@ -53,8 +53,8 @@ func TestRestartSendsNothing(t *testing.T) {
 		if _, err := s.AddController(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		waitForStream(t, s)
-		f.settled()
+		waitForConnection(t, s)
+		f.waitStable()
 		if n := f.sent(); n != 0 {
 			t.Errorf("%s: %d resources were sent to an Envoy that has them", end.name, n)
 		}
@@ -86,11 +86,11 @@ func (f *fixture) proxies(n, withTLS int) {
 	}
 	f.apply("%s", manifests.String())
 	for i := range n {
-		ask := traffic.Request{Host: restartHost(i)}
+		request := traffic.Request{Host: restartHost(i)}
 		if i < withTLS {
-			ask.TLS = &traffic.TLS{}
+			request.TLS = &traffic.TLS{}
 		}
-		f.answered(ask, "shop")
+		f.answered(request, "shop")
 	}
 }
 
@@ -110,34 +110,34 @@ spec:
 `, i, restartHost(i), tls, service)
 }
 
-// oneChange moves a route of a host with TLS, which has a route table of its own, to and fro.
+// oneChange changes a route of a host with TLS, which has a route table of its own, and changes it back.
 func (f *fixture) oneChange(name string) {
 	f.t.Helper()
 	sent := f.sent()
-	ask := traffic.Request{Host: restartHost(0), Path: "/next", TLS: &traffic.TLS{}}
+	request := traffic.Request{Host: restartHost(0), Path: "/next", TLS: &traffic.TLS{}}
 	f.apply("%s", restartProxy(0, ", tls: {secretName: cert-0}", "next"))
-	f.answered(ask, "next")
+	f.answered(request, "next")
 	if n := f.sent() - sent; n != 1 {
 		f.t.Errorf("%s: the next change of a route sent %d resources, want 1", name, n)
 	}
 	f.apply("%s", restartProxy(0, ", tls: {secretName: cert-0}", "shop"))
-	f.answered(ask, "shop")
+	f.answered(request, "shop")
 }
 
-// settled returns when Envoy has not been updated for a while.
-func (f *fixture) settled() {
+// waitStable returns when Envoy has not been updated for a while.
+func (f *fixture) waitStable() {
 	f.t.Helper()
-	const quiet = 50 // looks
+	const enough = 50 // observations
 	var last map[string]int64
 	same := 0
-	err := poll.Until(f.t.Context(), takeover, "settled configuration", func(context.Context) (bool, string, error) {
+	err := poll.Until(f.t.Context(), takeover, "unchanged configuration", func(context.Context) (bool, string, error) {
 		now := f.updates("")
 		if cmp.Equal(last, now) {
 			same++
 		} else {
 			last, same = now, 0
 		}
-		return same >= quiet, "still changing", nil
+		return same >= enough, "still changing", nil
 	})
 	if err != nil {
 		f.t.Fatal(err)

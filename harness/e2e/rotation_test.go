@@ -14,8 +14,8 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// When a certificate is renewed, new connections get the new one, those that are open go on, and
-// Envoy is sent that one Secret and nothing else.
+// When a certificate is renewed, new connections use the new one, open connections stay open, and
+// Envoy receives that one Secret and nothing else.
 func TestCertificateRotation(t *testing.T) {
 	f := newFixture(t, shared)
 	const host = "rotation.example"
@@ -29,17 +29,17 @@ spec:
   virtualhost: {fqdn: %s, tls: {secretName: cert}}
   routes: [{services: [{name: shop, port: 80}]}]
 `, host)
-	ask := traffic.Request{Host: host, TLS: &traffic.TLS{}}
-	f.until(ask, presents(pair))
-	open := f.s.Traffic.Transport(ask)
+	request := traffic.Request{Host: host, TLS: &traffic.TLS{}}
+	f.until(request, presents(pair))
+	open := f.s.Traffic.Transport(request)
 	defer open.CloseIdleConnections()
-	first := f.over(open, ask)
+	first := f.over(open, request)
 	const rotations = 5
 	before, sent := f.updates("sds."), f.sent()
 	for range rotations {
 		pair = f.certificate("cert", host)
-		f.until(ask, presents(pair))
-		if a := f.over(open, ask); !bytes.Equal(a.TLS.PeerCertificates[0].Raw, first.TLS.PeerCertificates[0].Raw) {
+		f.until(request, presents(pair))
+		if a := f.over(open, request); !bytes.Equal(a.TLS.PeerCertificates[0].Raw, first.TLS.PeerCertificates[0].Raw) {
 			t.Error("the open connection did not survive")
 		}
 	}
@@ -51,10 +51,10 @@ spec:
 	}
 }
 
-// over sends a request over a connection that is open already, if there is one.
-func (f *fixture) over(transport http.RoundTripper, ask traffic.Request) traffic.Answer {
+// over sends a request over an open connection, if there is one.
+func (f *fixture) over(transport http.RoundTripper, request traffic.Request) traffic.Answer {
 	f.t.Helper()
-	a, err := traffic.Do(f.t.Context(), transport, ask)
+	a, err := traffic.Do(f.t.Context(), transport, request)
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func (f *fixture) over(transport http.RoundTripper, ask traffic.Request) traffic
 	return a
 }
 
-// presents says whether an answer came over a connection with the certificate.
+// presents reports whether an answer was received over a connection with the certificate.
 func presents(pair pki.Pair) func(traffic.Answer) string {
 	return func(a traffic.Answer) string {
 		want, err := pair.TLS()

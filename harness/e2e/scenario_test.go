@@ -20,8 +20,8 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// All scenarios run beside each other, and what they applied stays until the last one has ended. All the while a host that
-// none of them is about must be served, and afterwards, when nobody changes anything, the controller must not write or send anything.
+// All scenarios run in parallel, and what they applied stays until the last one has ended. During the whole run a host that
+// no scenario changes must be served, and afterwards, when nothing changes, the controller must not write or send anything.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {
@@ -48,7 +48,7 @@ func TestScenarios(t *testing.T) {
 		}
 	})
 	if report := canary.Stop(); report.Failed() > 0 || report.OK == 0 {
-		t.Errorf("a host that has nothing to do with the scenarios was not served throughout:\n%s", report)
+		t.Errorf("requests to a host that no scenario changes failed:\n%s", report)
 	}
 	checkIdle(t)
 	close(undo)
@@ -59,7 +59,7 @@ func TestScenarios(t *testing.T) {
 	}
 }
 
-// startCanary asks for a host of its own, again and again.
+// startCanary sends requests to a host of its own at a steady rate.
 func startCanary(t *testing.T) *load.Load {
 	t.Helper()
 	f := newFixture(t, shared)
@@ -72,10 +72,10 @@ spec:
   virtualhost: {fqdn: canary.example}
   routes: [{services: [{name: canary, port: 80}]}]
 `)
-	ask := traffic.Request{Host: "canary.example"}
-	f.answered(ask, "canary")
+	request := traffic.Request{Host: "canary.example"}
+	f.answered(request, "canary")
 	return load.Start(t.Context(), load.Options{
-		Client: shared.Traffic, Request: ask, Rate: 100,
+		Client: shared.Traffic, Request: request, Rate: 100,
 		Check: func(a traffic.Answer) string {
 			if a.Backend() != "canary" {
 				return a.String()
@@ -86,13 +86,13 @@ spec:
 }
 
 const (
-	// quiet is how long nothing may be written or sent when nobody changes anything.
-	quiet = 5 * time.Second
-	// last is how long the last writes may be apart from each other before.
+	// idleTime is how long nothing may be written or sent when nothing changes.
+	idleTime = 5 * time.Second
+	// last is the longest interval between the last writes before.
 	last = time.Second
 )
 
-// checkIdle fails if the controller is not at rest.
+// checkIdle fails if the controller is not idle.
 func checkIdle(t *testing.T) {
 	t.Helper()
 	err := poll.Until(t.Context(), takeover, "an idle controller", func(ctx context.Context) (bool, string, error) {
@@ -102,7 +102,7 @@ func checkIdle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	diff, err := changes(t.Context(), quiet)
+	diff, err := changes(t.Context(), idleTime)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func work(ctx context.Context) (map[string]any, error) {
 		}
 	}
 	if len(done) == 0 {
-		return nil, errors.New("there are no objects to look at")
+		return nil, errors.New("there are no objects to compare")
 	}
 	metrics, err := shared.Controllers[0].Metrics(ctx)
 	if err != nil {

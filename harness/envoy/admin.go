@@ -14,8 +14,8 @@ import (
 	"strings"
 )
 
-// Admin gets a path of the admin endpoint, for example /config_dump?include_eds. A
-// status other than 200 is an error that has the answer.
+// Admin requests a path of the admin endpoint, for example /config_dump?include_eds. A
+// status other than 200 is an error that contains the answer.
 func (e *Envoy) Admin(ctx context.Context, path string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://admin"+path, nil)
 	if err != nil {
@@ -37,7 +37,7 @@ func (e *Envoy) Admin(ctx context.Context, path string) ([]byte, error) {
 }
 
 // ConfigDump is all resources that Envoy has accepted, as JSON (envoy.admin.v3.ConfigDump),
-// with sorted keys: as long as nothing was updated, the bytes are equal.
+// with sorted keys: as long as nothing is updated, the bytes are equal.
 func (e *Envoy) ConfigDump(ctx context.Context) ([]byte, error) {
 	text, err := e.Admin(ctx, "/config_dump?include_eds")
 	if err != nil {
@@ -59,7 +59,7 @@ func (e *Envoy) Stats(ctx context.Context, filter string) (map[string]int64, err
 	return parseStats(body), nil
 }
 
-// parseStats reads lines of "name: number"; histograms and texts are left out.
+// parseStats reads lines of "name: number"; histograms and text values are left out.
 func parseStats(text []byte) map[string]int64 {
 	stats := map[string]int64{}
 	for lines := bufio.NewScanner(bytes.NewReader(text)); lines.Scan(); {
@@ -76,7 +76,7 @@ func parseStats(text []byte) map[string]int64 {
 
 // Counts of xDS updates over all types, summed from Envoy's own statistics.
 type Updates struct {
-	// Accepted and Rejected are the responses that Envoy acknowledged and refused (NACK).
+	// Accepted and Rejected are the responses that Envoy acknowledged (ACK) and rejected (NACK).
 	Accepted, Rejected int64
 }
 
@@ -97,7 +97,7 @@ func (e *Envoy) Updates(ctx context.Context) (Updates, error) {
 	return u, nil
 }
 
-// Drain tells Envoy to fail its health checks, as before a shutdown.
+// Drain makes Envoy fail its health checks, as before a shutdown.
 func (e *Envoy) Drain(ctx context.Context) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://admin/healthcheck/fail", nil)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package envoy runs a real Envoy as a child process and asks its admin endpoint.
+// Package envoy runs a real Envoy as a child process and queries its admin endpoint.
 //
-// In goes a bootstrap (written by contour.example/envoybootstrap, or any other whose admin
-// endpoint is a unix socket); out come readiness, statistics and the
+// It takes a bootstrap (written by contour.example/envoybootstrap, or any other whose admin
+// endpoint is a unix socket) and returns readiness, statistics and the
 // configuration that Envoy has accepted. One worker thread, no hot restart: many can run side by side.
 package envoy

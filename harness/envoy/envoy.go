@@ -20,7 +20,7 @@ import (
 // readyTimeout covers Envoy's start and the 15 s that it waits for a missing resource.
 const readyTimeout = 60 * time.Second
 
-// DrainTime is for how long Envoy keeps what it replaces.
+// DrainTime is for how long Envoy keeps listeners and connections that it replaces.
 const DrainTime = time.Second
 
 // Options describe one Envoy.
@@ -29,7 +29,7 @@ type Options struct {
 	Dir string
 	// Node is the node id that the controller sees; empty is "envoy".
 	Node string
-	// XDS says where the controller is; Start sets the admin socket and the resources directory.
+	// XDS is the bootstrap configuration with the controller's address; Start sets the admin socket and the resources directory.
 	XDS envoybootstrap.Config
 	// Bootstrap is a bootstrap file to use instead of XDS; its admin endpoint must be AdminSocket(Dir).
 	Bootstrap string
@@ -81,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Envoy, error) {
 	return &Envoy{Process: p, admin: adminClient(AdminSocket(o.Dir))}, nil
 }
 
-// Ready waits until Envoy has a complete configuration and serves. That it ends is an error.
+// Ready waits until Envoy has a complete configuration and serves. It is an error if Envoy exits before.
 func (e *Envoy) Ready(ctx context.Context) error {
 	return poll.Until(ctx, readyTimeout, "readiness of Envoy", func(ctx context.Context) (bool, string, error) {
 		if !e.Running() {

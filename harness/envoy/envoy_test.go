@@ -119,8 +119,8 @@ func TestTrafficThroughEnvoyToABackend(t *testing.T) {
 	if reply, err := c.WebSocket(t.Context(), traffic.Request{Host: "a.example"}, "hi"); reply != "hi" || err != nil {
 		t.Errorf("websocket: %q, %v", reply, err)
 	}
-	ask := traffic.Request{Host: "a.example"}
-	if r := load.Run(t.Context(), load.Options{Client: c, Request: ask, Rate: 300, Duration: time.Second}); r.OK != 300 {
+	request := traffic.Request{Host: "a.example"}
+	if r := load.Run(t.Context(), load.Options{Client: c, Request: request, Rate: 300, Duration: time.Second}); r.OK != 300 {
 		t.Errorf("want 300 requests ok:\n%s", r)
 	}
 	checkAdmin(t, e)
@@ -149,7 +149,7 @@ func TestBootstrapOfTheProjectIsAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	config := envoybootstrap.Default()
-	config.XDSPort = port // nobody listens there
+	config.XDSPort = port // nothing listens there
 	e := start(t, envoy.Options{Dir: d, XDS: config, Node: "me"})
 	// Without a controller Envoy is not ready, but its admin endpoint answers.
 	var info []byte
@@ -176,6 +176,6 @@ func TestEnvoyThatCannotStart(t *testing.T) {
 	}
 	e := start(t, envoy.Options{Dir: d, Bootstrap: bootstrap})
 	if err := e.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "no_such_field") {
-		t.Errorf("got %v, want an error with Envoy's words", err)
+		t.Errorf("got %v, want an error with Envoy's message", err)
 	}
 }

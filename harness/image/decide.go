@@ -12,10 +12,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
 
-// Policy says whether images may be pulled.
+// Policy specifies whether images may be pulled.
 type Policy string
 
-// The policies. Auto asks the registry of each image.
+// The policies. Auto queries the registry of each image.
 const (
 	Auto  Policy = "auto"
 	Pull  Policy = "pull"
@@ -29,11 +29,11 @@ var ErrPolicy = errors.New("want auto, pull or build")
 type Decision struct {
 	// Pull it; else build it.
 	Pull bool
-	// Reason is a clause for people: why.
+	// Reason is why, as a clause for messages.
 	Reason string
 }
 
-// Decider asks registries. The zero value is ready to use.
+// Decider queries registries. The zero value is ready to use.
 type Decider struct {
 	// Timeout is for one registry; 0 is 4 seconds.
 	Timeout time.Duration
@@ -41,8 +41,8 @@ type Decider struct {
 	Policy Policy
 }
 
-// Decide says whether to pull the image. In doubt it is built: a registry that does
-// not answer in time, that demands a login or that is out of order is no error.
+// Decide returns whether to pull the image. In doubt it is built: a registry that does
+// not answer in time, that demands a login or that is out of order is not an error.
 func (d Decider) Decide(ctx context.Context, ref string) (Decision, error) {
 	parsed, err := name.ParseReference(ref)
 	if err != nil {
@@ -50,17 +50,17 @@ func (d Decider) Decide(ctx context.Context, ref string) (Decision, error) {
 	}
 	switch d.Policy {
 	case Pull:
-		return Decision{Pull: true, Reason: "as asked"}, nil
+		return Decision{Pull: true, Reason: "as requested"}, nil
 	case Build:
-		return Decision{Reason: "as asked"}, nil
+		return Decision{Reason: "as requested"}, nil
 	case Auto, "":
-		return d.ask(ctx, parsed), ctx.Err()
+		return d.query(ctx, parsed), ctx.Err()
 	default:
 		return Decision{}, fmt.Errorf("image policy %q: %w", d.Policy, ErrPolicy)
 	}
 }
 
-func (d Decider) ask(ctx context.Context, ref name.Reference) Decision {
+func (d Decider) query(ctx context.Context, ref name.Reference) Decision {
 	timeout := d.Timeout
 	if timeout == 0 {
 		timeout = 4 * time.Second

@@ -18,21 +18,21 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// Nonroot is the user of images that need no rights.
+// Nonroot is the user of images that need no privileges.
 const Nonroot = "65532:65532"
 
 // searchPath is $PATH of every image.
 const searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// Settings are what an image says about how it is run.
+// Settings are the OCI configuration of an image.
 type Settings struct {
 	// Arch is a GOARCH; the system is Linux.
 	Arch string
 	// Entrypoint is the program and its first arguments; nil for none.
 	Entrypoint []string
-	// User is as in the OCI configuration, "uid:gid"; empty for root.
+	// User is as in the OCI configuration, "uid:gid"; empty is root.
 	User string
-	// Env is more of the environment, as k=v.
+	// Env is added to the environment, as k=v.
 	Env    []string
 	Labels map[string]string
 }
@@ -108,7 +108,7 @@ func WriteLayout(dir, ref string, images ...v1.Image) (v1.Hash, error) {
 	return index.Digest()
 }
 
-// tarFile is a layer that lies on disk as it is, without compression: for images
+// tarFile is a layer that is an uncompressed file on disk: for images
 // that never leave this machine.
 type tarFile struct {
 	path string
@@ -129,7 +129,7 @@ func Stored(ctx context.Context, path string, files []File) (layer v1.Layer, err
 	return Opened(path)
 }
 
-// Opened is the layer that an uncompressed tar file is.
+// Opened returns the layer in an uncompressed tar file.
 func Opened(path string) (v1.Layer, error) {
 	in, err := os.Open(path)
 	if err != nil {
@@ -159,7 +159,7 @@ func (l tarFile) Uncompressed() (io.ReadCloser, error) { return os.Open(l.path) 
 // Size is in bytes.
 func (l tarFile) Size() (int64, error) { return l.size, nil }
 
-// MediaType says that it is not compressed.
+// MediaType is that of an uncompressed layer.
 func (l tarFile) MediaType() (types.MediaType, error) { return types.OCIUncompressedLayer, nil }
 
 // untilDone is a writer that ends with its context.

@@ -88,7 +88,7 @@ func TestTarIsSortedAndComplete(t *testing.T) {
 	}
 }
 
-func TestWalkTakesWhatIsKept(t *testing.T) {
+func TestWalkReturnsWhatIsKept(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	for _, name := range []string{"keep/x", "drop/y"} {
@@ -130,9 +130,9 @@ func TestDigestDependsOnContentOnly(t *testing.T) {
 	}
 	s := image.Settings{Arch: "amd64", User: image.Nonroot, Entrypoint: []string{"/x"}}
 	first := pack(s, []image.File{image.Text("/a", []byte("a")), image.Text("/b", []byte("b"))})
-	again := pack(s, []image.File{image.Text("/b", []byte("b")), image.Text("/a", []byte("a"))})
-	if first != again {
-		t.Errorf("the order of files makes another image: %s, %s", first, again)
+	repeated := pack(s, []image.File{image.Text("/b", []byte("b")), image.Text("/a", []byte("a"))})
+	if first != repeated {
+		t.Errorf("the order of files makes another image: %s, %s", first, repeated)
 	}
 	s.Arch = "arm64"
 	if other := pack(s, []image.File{image.Text("/a", []byte("a")), image.Text("/b", []byte("b"))}); other == first {
@@ -315,10 +315,10 @@ func fake(t *testing.T, wrap func(http.Handler) http.Handler) string {
 func TestDecision(t *testing.T) {
 	t.Parallel()
 	good := fake(t, func(h http.Handler) http.Handler { return h })
-	refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	rejecting := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusTooManyRequests)
 	}))
-	t.Cleanup(refusing.Close)
+	t.Cleanup(rejecting.Close)
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
 	t.Cleanup(silent.Close)
 	closed := httptest.NewServer(nil)
@@ -330,13 +330,13 @@ func TestDecision(t *testing.T) {
 		pull   bool
 		reason string
 	}{
-		"it is there":                {good + "/x:v1", "", true, " has it"},
-		"it is not there":            {good + "/x:v2", image.Auto, false, " does not have it"},
-		"the registry refuses":       {host(refusing) + "/x:v1", image.Auto, false, " answers 429"},
-		"the registry says nothing":  {host(silent) + "/x:v1", image.Auto, false, " does not answer"},
-		"nobody listens":             {host(closed) + "/x:v1", image.Auto, false, " does not answer"},
-		"told to build":              {good + "/x:v1", image.Build, false, "as asked"},
-		"told to pull, nobody there": {host(closed) + "/x:v1", image.Pull, true, "as asked"},
+		"it is there":                   {good + "/x:v1", "", true, " has it"},
+		"it is not there":               {good + "/x:v2", image.Auto, false, " does not have it"},
+		"the registry rejects":          {host(rejecting) + "/x:v1", image.Auto, false, " answers 429"},
+		"the registry is silent":        {host(silent) + "/x:v1", image.Auto, false, " does not answer"},
+		"nothing listens":               {host(closed) + "/x:v1", image.Auto, false, " does not answer"},
+		"requested to build":            {good + "/x:v1", image.Build, false, "as requested"},
+		"requested to pull, none there": {host(closed) + "/x:v1", image.Pull, true, "as requested"},
 	} {
 		d := image.Decider{Timeout: 500 * time.Millisecond, Policy: c.policy}
 		got, err := d.Decide(t.Context(), c.ref)

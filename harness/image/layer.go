@@ -46,8 +46,8 @@ func Symlink(path, target string) File {
 	return File{Path: path, Mode: fs.ModeSymlink | 0o777, Link: target}
 }
 
-// Walk returns the files below the directory root for which keep says yes; keep gets
-// paths in the image and is not asked about what lies below a directory that it refused.
+// Walk returns the files below the directory root for which keep returns true; keep gets
+// paths in the image and is not called for files below a directory that it rejected.
 // Devices, sockets and pipes are left out.
 func Walk(root string, keep func(path string) bool) ([]File, error) {
 	var files []File
@@ -95,8 +95,8 @@ func fromDisk(name, source string, d fs.DirEntry) (f File, ok bool, err error) {
 	return f, err == nil, err
 }
 
-// WriteTar writes the files, and the directories above them, as a tar stream that
-// is the same for the same files in whatever order. All times are 1970.
+// WriteTar writes the files, and the directories above them, as a tar archive that
+// is the same for the same files in any order. All times are 1970.
 func WriteTar(w io.Writer, files []File) error {
 	all, err := complete(files)
 	if err != nil {

@@ -36,10 +36,10 @@ func Contour() Static {
 // Echo is the image of the sample application.
 func Echo() Static { return Static{EchoName, []string{"harness/cmd/echo"}} }
 
-// Addresses is the image of what gives addresses to Services in kind clusters.
+// Addresses is the image of the program that assigns addresses to Services in kind clusters.
 func Addresses() Static { return Static{AddressesName, []string{"harness/cmd/addresses"}} }
 
-// Own returns one of the images that are always made here, by its name.
+// Own returns one of the images that are always built from this repository, by its name.
 func Own(name string) (s Static, ok bool) {
 	for _, s := range []Static{Contour(), Echo(), Addresses()} {
 		if s.Name == name {
@@ -50,8 +50,8 @@ func Own(name string) (s Static, ok bool) {
 }
 
 // Image builds the programs for an architecture (a GOARCH) and packs them. root is
-// the repository's root, dir a directory for the binaries. Where git can tell the
-// commit, the programs know it: their image depends on it too.
+// the repository's root, dir a directory for the binaries. If git reports the
+// commit, it is part of the programs: their image depends on it too.
 func (s Static) Image(ctx context.Context, root, dir, arch string) (v1.Image, error) {
 	stamp := "-buildvcs=" + strconv.FormatBool(hasCommit(ctx, root))
 	var files []File
@@ -67,8 +67,8 @@ func (s Static) Image(ctx context.Context, root, dir, arch string) (v1.Image, er
 	}, files)
 }
 
-// hasCommit says whether git can tell the commit of the sources. It cannot in an
-// unpacked archive, and does not in a checkout of another user; go build would fail.
+// hasCommit reports whether git reports the commit of the sources. It does not in an
+// unpacked archive, nor in a checkout of another user; go build would fail.
 func hasCommit(ctx context.Context, root string) bool {
 	return exec.CommandContext(ctx, "git", "-C", root, "rev-parse", "HEAD").Run() == nil
 }

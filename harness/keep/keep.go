@@ -1,9 +1,9 @@
-// Package keep keeps what takes long to make, in the user's cache directory.
+// Package keep is a build cache in the user's cache directory for files that take long to make.
 //
-// In goes an Item: its name, everything that it is made of, and how to make it. Out
-// comes the path of the file or directory. An item of the same inputs is made once,
+// It takes an Item: its name, all its inputs, and how to make it. It
+// returns the path of the file or directory. An item of the same inputs is made once,
 // by one process at a time; a failure leaves nothing. Of each name only the newest is
-// kept, because these are large. The programs of tools/cmd/assets live beside it.
+// kept, because these are large. The programs of tools/cmd/assets are in the same directory.
 package keep
 
 import (
@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// Item is a file or directory that can be made again.
+// Item is a file or directory that can be made from its inputs.
 type Item struct {
 	// Name is a file name.
 	Name string
@@ -47,7 +47,7 @@ func Dir() (string, error) {
 	return filepath.Join(dir, "contour-dev"), nil
 }
 
-// Ensure returns the path of the item below dir, and makes it first if it is not there.
+// Ensure returns the path of the item below dir, and makes it first if it does not exist.
 func Ensure(ctx context.Context, dir string, i Item) (string, error) {
 	home := filepath.Join(dir, i.Name)
 	path := filepath.Join(home, i.Key(), i.Name)
@@ -99,7 +99,7 @@ func prune(home, key string) error {
 	return errors.Join(errs...)
 }
 
-// lock waits until no other process works on the item. The kernel drops the lock if the process dies.
+// lock waits until no other process works on the item. The kernel releases the lock if the process dies.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

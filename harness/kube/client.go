@@ -26,7 +26,7 @@ const fieldManager = "contour-harness"
 // Object is a Kubernetes object of any kind.
 type Object = unstructured.Unstructured
 
-// Ref names an object; Namespace is empty for kinds that have none.
+// Ref names an object; Namespace is empty for cluster-scoped kinds.
 type Ref struct {
 	schema.GroupVersionKind
 	Namespace, Name string
@@ -45,13 +45,13 @@ func (r Ref) String() string {
 	return r.Kind + " " + r.Namespace + "/" + r.Name
 }
 
-// Client talks to one API server. It is safe for concurrent use.
+// Client is a client of one API server. It is safe for concurrent use.
 type Client struct {
 	dynamic dynamic.Interface
 	mapper  *restmapper.DeferredDiscoveryRESTMapper
 }
 
-// New makes a client; it talks to the server only when used.
+// New makes a client; it connects to the server when it is first used.
 func New(config *rest.Config) (*Client, error) {
 	objects, err := dynamic.NewForConfig(config)
 	if err != nil {
@@ -94,8 +94,8 @@ func (c *Client) ApplyYAML(ctx context.Context, namespace, text string) ([]*Obje
 	return c.Apply(ctx, namespace, objects...)
 }
 
-// Delete deletes the object, and as kubectl does leaves it to the cluster to delete what belongs to it; one that is
-// not there is no error.
+// Delete deletes the object with background propagation, as kubectl does; one that does
+// not exist is not an error.
 func (c *Client) Delete(ctx context.Context, r Ref) error {
 	kind, err := c.resource(r.GroupVersionKind, r.Namespace)
 	if err != nil {
@@ -180,7 +180,7 @@ func (c *Client) resource(kind schema.GroupVersionKind, namespace string) (dynam
 	return r, nil
 }
 
-// mapping asks the server again for kinds that it did not have before.
+// mapping queries the server again for kinds that it did not have before.
 func (c *Client) mapping(kind schema.GroupVersionKind) (*meta.RESTMapping, error) {
 	mapping, err := c.mapper.RESTMapping(kind.GroupKind(), kind.Version)
 	var unknown *meta.NoKindMatchError

@@ -1,7 +1,7 @@
-// Package kube is what tests need of kubectl: apply, delete, read objects.
+// Package kube contains what tests need of kubectl: apply, delete, read objects.
 //
-// In goes YAML text with any number of documents; objects of every kind that the
+// It takes YAML text with any number of documents; objects of every kind that the
 // API server serves are applied server-side (so applying again is no error).
-// Out come unstructured objects. Kinds are looked up again when one is unknown, so
+// It returns unstructured objects. Discovery is repeated when a kind is unknown, so
 // CustomResourceDefinitions may be installed at any time.
 package kube

@@ -140,7 +140,7 @@ func testBackend(t *testing.T, client *kube.Client) {
 }
 
 func testScenario(t *testing.T, client *kube.Client) {
-	// A backend stands where the proxy will be.
+	// The backend replaces the proxy.
 	proxy := serve(t, "front")
 	ca, err := pki.New("test")
 	if err != nil {

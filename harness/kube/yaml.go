@@ -43,7 +43,7 @@ func Parse(text string) ([]*Object, error) {
 	}
 }
 
-// FromTyped turns a typed object (with its apiVersion and kind set) into an Object.
+// FromTyped converts a typed object (with its apiVersion and kind set) into an Object.
 func FromTyped(typed any) (*Object, error) {
 	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(typed)
 	if err != nil {

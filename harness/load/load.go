@@ -25,7 +25,7 @@ type Options struct {
 	Duration time.Duration
 	// MaxInFlight bounds the requests that wait for their answers at a time; 0 is one second's worth, at least 100.
 	MaxInFlight int
-	// Check says what is wrong with an answer, in few different words, or nothing.
+	// Check returns what is wrong with an answer, as one of few different texts, or "".
 	// Nil accepts any status below 400.
 	Check func(traffic.Answer) string
 }
@@ -72,7 +72,7 @@ func Start(ctx context.Context, o Options) *Load {
 // Run is Start and Wait.
 func Run(ctx context.Context, o Options) Report { return Start(ctx, o).Wait() }
 
-// Wait returns the report when the duration is over and all answers have come.
+// Wait returns the report when the duration is over and all answers have been received.
 func (l *Load) Wait() Report {
 	<-l.done
 	l.mu.Lock()
@@ -80,7 +80,7 @@ func (l *Load) Wait() Report {
 	return l.report
 }
 
-// Stop ends the load early; requests that were sent still get their answers.
+// Stop ends the load early; requests that were sent are still answered.
 func (l *Load) Stop() Report {
 	l.cancel()
 	return l.Wait()
@@ -124,7 +124,7 @@ func (l *Load) send(ctx context.Context, start time.Time) {
 		l.report.NotSent++
 		return
 	}
-	ctx = context.WithoutCancel(ctx) // Stop does not cut requests off
+	ctx = context.WithoutCancel(ctx) // Stop does not cancel requests in flight
 	l.inFlight.Go(func() {
 		defer func() { <-l.slots }()
 		a, err := traffic.Do(ctx, l.transport, l.options.Request)
@@ -163,7 +163,7 @@ func sample(a traffic.Answer, err error, at time.Duration) string {
 	return fmt.Sprintf("after %s: %s", at.Round(time.Millisecond), a)
 }
 
-// checkStatus is the Check of who gives none.
+// checkStatus is the default Check.
 func checkStatus(a traffic.Answer) string {
 	if a.Status >= http.StatusBadRequest {
 		return fmt.Sprintf("status %d", a.Status)
@@ -171,7 +171,7 @@ func checkStatus(a traffic.Answer) string {
 	return ""
 }
 
-// errorKind sorts errors into few kinds.
+// errorKind maps errors to few kinds.
 func errorKind(err error) string {
 	var timeout net.Error
 	switch {

@@ -43,8 +43,8 @@ func TestRateAndCounts(t *testing.T) {
 func TestFailuresAreCountedByKind(t *testing.T) {
 	t.Parallel()
 	_, c := serve(t)
-	ask := traffic.Request{Host: "a", Headers: http.Header{backend.StatusHeader: {"503"}}}
-	r := Run(t.Context(), Options{Client: c, Request: ask, Rate: 100, Duration: 200 * time.Millisecond})
+	request := traffic.Request{Host: "a", Headers: http.Header{backend.StatusHeader: {"503"}}}
+	r := Run(t.Context(), Options{Client: c, Request: request, Rate: 100, Duration: 200 * time.Millisecond})
 	if diff := cmp.Diff(map[string]int{"status 503": 20}, r.Failures); diff != "" || r.Failed() != 20 {
 		t.Errorf("failed %d, failures (-want +got):\n%s", r.Failed(), diff)
 	}
@@ -53,12 +53,12 @@ func TestFailuresAreCountedByKind(t *testing.T) {
 	}
 }
 
-// A backend that dies cuts requests off: the client must not hide that by sending them again.
+// A backend that closes its connections makes requests fail: the client must not hide that by sending them again.
 func TestCutConnectionsAreFailures(t *testing.T) {
 	t.Parallel()
 	s, c := serve(t)
-	ask := traffic.Request{Host: "a", Headers: http.Header{backend.DelayHeader: {"1h"}}}
-	l := Start(t.Context(), Options{Client: c, Request: ask, Rate: 1000, MaxInFlight: 5})
+	request := traffic.Request{Host: "a", Headers: http.Header{backend.DelayHeader: {"1h"}}}
+	l := Start(t.Context(), Options{Client: c, Request: request, Rate: 1000, MaxInFlight: 5})
 	err := poll.Until(t.Context(), 10*time.Second, "5 requests in flight and others that wait", func(context.Context) (bool, string, error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -80,7 +80,7 @@ func TestCutConnectionsAreFailures(t *testing.T) {
 	}
 }
 
-func TestRefused(t *testing.T) {
+func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	s, c := serve(t)
 	if err := s.Close(); err != nil {

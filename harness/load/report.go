@@ -10,21 +10,21 @@ import (
 )
 
 const (
-	// maxKinds bounds the different failures and backends that are told apart.
+	// maxKinds bounds the number of different failures and backends.
 	maxKinds = 50
 	// maxSamples bounds the failures that are kept as text.
 	maxSamples = 10
 )
 
-// Report is what a load has seen.
+// Report is the result of a load.
 type Report struct {
-	// Sent is the requests that have got an answer or an error; OK those that were right.
+	// Sent is the requests that have received an answer or an error; OK those whose check succeeded.
 	Sent, OK int
 	// NotSent is the requests that were due while too many were in flight.
 	NotSent int
 	// Failures counts by kind.
 	Failures map[string]int
-	// Backends counts answers by the service that gave them, failures included; "" is the proxy itself.
+	// Backends counts answers by the service that sent them, failures included; "" is the proxy itself.
 	Backends map[string]int
 	// Samples are the first failures.
 	Samples []string
@@ -37,7 +37,7 @@ type Report struct {
 // Failed is how many requests failed.
 func (r Report) Failed() int { return r.Sent - r.OK }
 
-// Latency is the quantile q (0 to 1) of the time that answers took, within 2 %.
+// Latency is the quantile q (0 to 1) of the latency of answers, within 2 %.
 func (r Report) Latency(q float64) time.Duration { return r.latency.quantile(q) }
 
 // String is a few lines for logs.

@@ -18,7 +18,7 @@ import (
 	"contour.example/harness/process"
 )
 
-// startTimeout is for one server on a machine that is busy with other tests.
+// startTimeout is for one server on a machine that runs other tests at the same time.
 const startTimeout = 90 * time.Second
 
 // Cluster is a running API server.
@@ -147,7 +147,7 @@ func (c *Cluster) StartAPIServer(ctx context.Context) error {
 	return ready(ctx, c.apiserver, transport, c.Config.Host+"/readyz")
 }
 
-// Stop kills both servers and returns when they are gone. The files stay.
+// Stop kills both servers and returns when they have exited. The files stay.
 func (c *Cluster) Stop() error {
 	var errs []error
 	for _, p := range []*process.Process{c.apiserver, c.etcd} {
@@ -158,7 +158,7 @@ func (c *Cluster) Stop() error {
 	return errors.Join(append(errs, c.ports.Close())...)
 }
 
-// ready waits until the URL answers 200, or the process has ended.
+// ready waits until the URL answers 200, or the process has exited.
 func ready(ctx context.Context, p *process.Process, transport http.RoundTripper, url string) error {
 	client := &http.Client{Transport: transport, Timeout: 5 * time.Second}
 	return poll.Until(ctx, startTimeout, "readiness of "+url, func(ctx context.Context) (bool, string, error) {

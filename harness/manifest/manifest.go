@@ -1,7 +1,7 @@
-// Package manifest brings what manifests/ has into a cluster, and out of it again.
+// Package manifest installs the manifests of this repository in a cluster, and uninstalls them.
 //
-// In goes the name of a kustomization, as a path below manifests/; out come its objects, which Install applies as
-// `kubectl apply` does and Uninstall deletes as `kubectl delete` does. Nothing is changed on the way: tests install what
+// It takes the name of a kustomization, as a path below manifests/, and returns its objects, which Install applies as
+// `kubectl apply` does and Uninstall deletes as `kubectl delete` does. The objects are not modified: tests install what
 // production installs. The package does not wait for pods.
 package manifest
 
@@ -28,13 +28,13 @@ const (
 	Base = "base"
 	// EnvoyDeployment has Envoy as a Deployment without host ports.
 	EnvoyDeployment = "overlays/envoy-deployment"
-	// WatchedNamespaces is a controller that sees some namespaces only.
+	// WatchedNamespaces is a controller that watches some namespaces only.
 	WatchedNamespaces = "overlays/watched-namespaces"
-	// AnotherClass is a second controller, for a cluster that has one: all that it shares with the first is the kinds.
+	// AnotherClass is a second controller, for a cluster that has one: it shares only the CRDs with the first.
 	AnotherClass = "overlays/another-class"
 )
 
-// Namespace is where controller and Envoys are, but for AnotherClass.
+// Namespace is that of controller and Envoys, except for AnotherClass.
 const Namespace = "projectcontour"
 
 // Text is the manifests of the kustomization, as `kubectl kustomize` prints them.
@@ -98,7 +98,7 @@ func defined(o *kube.Object) (kinds []schema.GroupVersionKind) {
 	return kinds
 }
 
-// Uninstall deletes the objects, the last ones first; one that is not there is no error.
+// Uninstall deletes the objects, the last ones first; one that does not exist is not an error.
 func Uninstall(ctx context.Context, client *kube.Client, objects []*kube.Object) error {
 	var errs []error
 	for _, o := range slices.Backward(objects) {

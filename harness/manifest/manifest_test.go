@@ -30,10 +30,10 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// Each kustomization is installed, is enough for the real controller to work with the rights that it gives, and leaves nothing.
+// Each kustomization can be installed, grants the permissions that the real controller needs, and can be uninstalled completely.
 func TestManifests(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	for _, kustomization := range []string{manifest.Base, manifest.EnvoyDeployment, manifest.WatchedNamespaces} {
 		t.Run(kustomization, func(t *testing.T) {
 			in := *w
@@ -46,7 +46,7 @@ func TestManifests(t *testing.T) {
 // A second controller is installed beside a first one, whose objects it does not change.
 func TestAnotherClass(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	w := newEnvironment(t)
 	objects, err := manifest.Objects(t.Context(), manifest.Base)
 	w.require(err)
 	applied, err := manifest.Install(t.Context(), w.client, objects)
@@ -61,7 +61,7 @@ func TestAnotherClass(t *testing.T) {
 	}
 }
 
-func (w *world) lifeOf(kustomization string) {
+func (w *environment) lifeOf(kustomization string) {
 	before := w.everything()
 	objects, err := manifest.Objects(w.Context(), kustomization)
 	w.require(err)
@@ -78,7 +78,7 @@ func (w *world) lifeOf(kustomization string) {
 	second, err := manifest.Install(w.Context(), w.client, objects)
 	w.require(err)
 	if d := cmp.Diff(versions(first), versions(second)); d != "" {
-		w.Errorf("applying again changes (-first +second):\n%s", d)
+		w.Errorf("a second apply changes (-first +second):\n%s", d)
 	}
 	w.admitsPods(objects)
 	w.controls(objects)
@@ -86,7 +86,7 @@ func (w *world) lifeOf(kustomization string) {
 	w.require(manifest.Uninstall(w.Context(), w.client, objects))
 	w.removeUserObjects(objects)
 	w.endNamespace()
-	w.require(poll.Until(w.Context(), patience, "end of all objects", func(context.Context) (bool, string, error) {
+	w.require(poll.Until(w.Context(), waitTimeout, "end of all objects", func(context.Context) (bool, string, error) {
 		d := cmp.Diff(before, w.everything())
 		return d == "", "objects (-before +after):\n" + d, nil
 	}))
@@ -95,17 +95,17 @@ func (w *world) lifeOf(kustomization string) {
 func versions(objects []*kube.Object) map[string]string {
 	v := map[string]string{}
 	for _, o := range objects {
-		if o.GetKind() != "CustomResourceDefinition" { // the server writes their status in between
+		if o.GetKind() != "CustomResourceDefinition" { // the server writes their status between the two
 			v[kube.RefTo(o).String()] = o.GetResourceVersion()
 		}
 	}
 	return v
 }
 
-// admitsPods makes, as a trial, a pod of each template in the namespace with its own pod security, and in one that is restricted.
-func (w *world) admitsPods(objects []*kube.Object) {
+// admitsPods creates, as a dry run, a pod of each template in the namespace with its own pod security, and in one that is restricted.
+func (w *environment) admitsPods(objects []*kube.Object) {
 	w.Helper()
-	var refused []string
+	var rejected []string
 	for _, o := range objects {
 		template, ok, _ := unstructured.NestedMap(o.Object, "spec", "template")
 		if !ok {
@@ -118,16 +118,16 @@ func (w *world) admitsPods(objects []*kube.Object) {
 			if !strings.Contains(err.Error(), "hostPort") || strings.Count(err.Error(), "(") != 1 {
 				w.Errorf("%s: %v", kube.RefTo(o), err)
 			}
-			refused = append(refused, o.GetKind())
+			rejected = append(rejected, o.GetKind())
 		}
 	}
 	hasDaemonSet := slices.ContainsFunc(objects, func(o *kube.Object) bool { return o.GetKind() == "DaemonSet" })
-	if want := map[bool]string{true: "[DaemonSet]", false: "[]"}[hasDaemonSet]; fmt.Sprint(refused) != want {
-		w.Errorf("a restricted namespace refuses %v, want %s", refused, want)
+	if want := map[bool]string{true: "[DaemonSet]", false: "[]"}[hasDaemonSet]; fmt.Sprint(rejected) != want {
+		w.Errorf("a restricted namespace rejects %v, want %s", rejected, want)
 	}
 }
 
-func (w *world) tryPod(namespace string, template map[string]any) error {
+func (w *environment) tryPod(namespace string, template map[string]any) error {
 	pod := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": template["metadata"], "spec": template["spec"]}}
 	pod = pod.DeepCopy()
 	pod.SetGenerateName("trial-")
@@ -155,9 +155,9 @@ spec:
     http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: none, port: {number: 80}}}}]}
 `
 
-// controls runs certgen, the controller and an Envoy as the pods of the manifests would run, with the rights of their
-// service accounts, until a request is answered, statuses are written and an Event is.
-func (w *world) controls(objects []*kube.Object) {
+// controls runs certgen, the controller and an Envoy as the pods of the manifests would run, with the permissions of their
+// service accounts, until a request is answered and statuses and an Event are written.
+func (w *environment) controls(objects []*kube.Object) {
 	w.Helper()
 	dir, err := os.MkdirTemp("", "manifest-") // short, for the path of Envoy's socket
 	w.require(err)
@@ -170,7 +170,7 @@ func (w *world) controls(objects []*kube.Object) {
 	w.require(err)
 
 	credentials := w.credentials(dir)
-	args := append(scopeFlags(objects), "--envoy-service-namespace="+w.namespace) // which a pod has from its environment
+	args := append(scopeFlags(objects), "--envoy-service-namespace="+w.namespace) // a pod has it in its environment
 	c, err := controller.Start(controller.Options{
 		Path: w.contour, Name: "contour", Dir: dir, Namespace: w.namespace, Listeners: listeners, Credentials: credentials,
 		Kubeconfig: w.kubeconfigOf("contour", dir), Args: args,
@@ -189,7 +189,7 @@ func (w *world) controls(objects []*kube.Object) {
 	_, err = w.client.ApplyYAML(w.Context(), "", strings.ReplaceAll(userObjects, "${CLASS}", w.class))
 	w.require(err)
 	web := traffic.Client{HTTP: fmt.Sprintf("127.0.0.1:%d", listeners.HTTP)}
-	_, err = web.Until(w.Context(), patience, traffic.Request{Host: "moved.example"}, func(a traffic.Answer) string {
+	_, err = web.Until(w.Context(), waitTimeout, traffic.Request{Host: "moved.example"}, func(a traffic.Answer) string {
 		if a.Status != 302 {
 			return a.String()
 		}
@@ -201,7 +201,7 @@ func (w *world) controls(objects []*kube.Object) {
 	w.waitForField("networking.k8s.io/v1", "Ingress", "mistaken", "[map[ip:192.0.2.7]]", "status", "loadBalancer", "ingress")
 	w.waitForEvent("mistaken")
 	w.drains(dir, listeners.Stats)
-	w.require(c.Stop(patience))
+	w.require(c.Stop(waitTimeout))
 	log, err := os.ReadFile(c.Log())
 	w.require(err)
 	for line := range strings.Lines(string(log)) {
@@ -212,8 +212,8 @@ func (w *world) controls(objects []*kube.Object) {
 	w.require(e.Kill())
 }
 
-// drains runs the hook of the shutdown manager while somebody asks for statistics, who is no client to be waited for.
-func (w *world) drains(dir string, stats int) {
+// drains runs the preStop hook of the shutdown manager while a client requests statistics, which must not delay it.
+func (w *environment) drains(dir string, stats int) {
 	w.Helper()
 	scrape, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", stats))
 	w.require(err)
@@ -229,8 +229,8 @@ func (w *world) drains(dir string, stats int) {
 	}
 }
 
-// certgen runs the Job's command with the rights of its service account, twice: an upgrade replaces what is there.
-func (w *world) certgen(objects []*kube.Object, dir string) {
+// certgen runs the Job's command with the permissions of its service account, twice: an upgrade replaces existing Secrets.
+func (w *environment) certgen(objects []*kube.Object, dir string) {
 	w.Helper()
 	i := slices.IndexFunc(objects, func(o *kube.Object) bool { return o.GetKind() == "Job" })
 	for range 2 {
@@ -261,7 +261,7 @@ func containerArgs(t *testing.T, o *kube.Object) []string {
 	return args
 }
 
-// scopeFlags are the arguments of the controller that do not depend on where it runs: what it watches and serves.
+// scopeFlags are the arguments of the controller that do not depend on its environment: what it watches and serves.
 func scopeFlags(objects []*kube.Object) (flags []string) {
 	for _, o := range objects {
 		if o.GetKind() != "Deployment" || o.GetName() != "contour" {
@@ -278,8 +278,8 @@ func scopeFlags(objects []*kube.Object) (flags []string) {
 	return flags
 }
 
-// credentials are those that certgen made, as the pods mount them.
-func (w *world) credentials(dir string) *controller.Credentials {
+// credentials are those that certgen created, as the pods mount them.
+func (w *environment) credentials(dir string) *controller.Credentials {
 	w.Helper()
 	c := &controller.Credentials{}
 	for secret, files := range map[string]map[string]*string{
@@ -299,8 +299,8 @@ func (w *world) credentials(dir string) *controller.Credentials {
 	return c
 }
 
-// removeUserObjects removes what controls made, but for an HTTPProxy that has ended with its kind.
-func (w *world) removeUserObjects(objects []*kube.Object) {
+// removeUserObjects removes what controls created, except for an HTTPProxy that was deleted with its CRD.
+func (w *environment) removeUserObjects(objects []*kube.Object) {
 	w.Helper()
 	made, err := kube.Parse(userObjects)
 	w.require(err)

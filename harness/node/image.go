@@ -21,7 +21,7 @@ import (
 // Kubernetes is the version of the nodes. It is at least that of kind's default image.
 const Kubernetes = "1.37.2"
 
-// layout counts changes of this package that change the image.
+// layout is increased by changes of this package that change the image.
 const layout = "2"
 
 //go:embed files
@@ -36,7 +36,7 @@ type Builder struct {
 	Log  step.Log
 }
 
-// Parts are what a node image is made of, ready to be put together.
+// Parts are the parts of a node image, built.
 type Parts struct {
 	// Name is the image's name; its tag has the key of all inputs.
 	Name string
@@ -97,14 +97,14 @@ func (p *Parts) pause(ctx context.Context) error {
 }
 
 // item is a directory with the image's layers as tar files. The paths of the
-// programs and of the tree have their own keys in them; where the cache is does not count.
+// programs and of the tree contain their own keys; the location of the cache is no input.
 func (p *Parts) item() keep.Item {
 	kept := func(path string) string { return strings.TrimPrefix(path, p.builder.Cache+"/") }
 	inputs := []string{layout, Kubernetes, runtime.GOARCH, kept(p.tree)}
 	for _, name := range append(programs(), "pause") {
 		inputs = append(inputs, name, kept(p.programs[name]))
 	}
-	entries, _ := files.ReadDir("files") // embedded: it is there
+	entries, _ := files.ReadDir("files") // it is embedded
 	for _, e := range entries {
 		content, _ := files.ReadFile("files/" + e.Name())
 		inputs = append(inputs, e.Name(), string(content))
@@ -112,7 +112,7 @@ func (p *Parts) item() keep.Item {
 	return keep.Item{Name: "node", Inputs: inputs, Make: p.layers}
 }
 
-// Image puts the parts together: about 20 seconds the first time.
+// Image assembles the parts: about 20 seconds the first time.
 func (p *Parts) Image(ctx context.Context) (v1.Image, error) {
 	dir, err := keep.Ensure(ctx, p.builder.Cache, p.item())
 	if err != nil {
@@ -171,8 +171,8 @@ func (p *Parts) layers(ctx context.Context, dir string) error {
 	})
 }
 
-// keepOfDebian leaves out what a node has no use for. Of the units that Debian starts
-// by itself only the journal and D-Bus stay: the others set things of the whole kernel,
+// keepOfDebian leaves out what a node does not use. Of the units that Debian starts
+// by itself only the journal and D-Bus stay: the others change settings of the whole kernel,
 // or have no use in a container.
 func keepOfDebian(path string) bool {
 	for _, dropped := range []string{
@@ -190,7 +190,7 @@ func keepOfDebian(path string) bool {
 	return name == "dbus.socket" || strings.HasPrefix(name, "systemd-journald")
 }
 
-// nodeFiles are what a node has besides Debian's files.
+// nodeFiles are the files of a node in addition to Debian's.
 func (p *Parts) nodeFiles(names []string) []image.File {
 	var all []image.File
 	for dir, programs := range map[string][]string{
@@ -222,7 +222,7 @@ func (p *Parts) nodeFiles(names []string) []image.File {
 }
 
 func embedded(name, path string) image.File {
-	content, _ := files.ReadFile("files/" + name) // embedded: it is there
+	content, _ := files.ReadFile("files/" + name) // it is embedded
 	return image.Text(path, content)
 }
 

@@ -19,7 +19,7 @@ import (
 	"contour.example/harness/process"
 )
 
-// images are the names of the control plane's images, as kubeadm wants them.
+// images are the names of the control plane's images, as kubeadm requires them.
 func (p *Parts) images(ctx context.Context) ([]string, error) {
 	out, err := exec.CommandContext(ctx, p.programs["kubeadm"], "config", "images", "list", "--kubernetes-version", "v"+Kubernetes).Output()
 	if err != nil {
@@ -34,7 +34,7 @@ func (p *Parts) images(ctx context.Context) ([]string, error) {
 	return names, nil
 }
 
-// controlPlane is one image of the control plane, made of its program.
+// controlPlane is one image of the control plane, built from its program.
 func (p *Parts) controlPlane(name string) (v1.Image, error) {
 	program := base(name)
 	files := []image.File{image.Program("/usr/local/bin/"+program, p.programs[program]), image.Dir("/tmp", os.ModeSticky|0o777)}
@@ -52,8 +52,8 @@ func (p *Parts) controlPlane(name string) (v1.Image, error) {
 	return image.Pack(s, files)
 }
 
-// packetFilter is iptables and nft with all they load: of iptables each plugin too, as
-// one that cannot be loaded would stop kube-proxy altogether.
+// packetFilter is iptables and nft with all libraries that they load: for iptables each plugin too, as
+// a missing one would stop kube-proxy altogether.
 func (p *Parts) packetFilter() ([]image.File, error) {
 	programs := map[string]string{}
 	for _, path := range []string{"/usr/sbin/xtables-nft-multi", "/usr/sbin/nft"} {
@@ -78,7 +78,7 @@ func (p *Parts) packetFilter() ([]image.File, error) {
 	return append(files, image.Dir("/run", 0o755)), nil
 }
 
-// storeConfig is for a containerd that only keeps images.
+// storeConfig is for a containerd that only stores images.
 const storeConfig = `version = 2
 root = "%[1]s/root"
 state = "%[1]s/state"
@@ -89,7 +89,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"
   address = "%[1]s/t"
 `
 
-// storeLayer writes a layer with containerd's store, in which the images are. A
+// storeLayer writes a layer with containerd's store, which contains the images. A
 // containerd of its own runs on this machine for that, and unpacks nothing.
 func (p *Parts) storeLayer(ctx context.Context, names []string, path string) (err error) {
 	dir, err := os.MkdirTemp("", "node-images-") // a short path, as sockets need

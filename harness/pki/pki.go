@@ -1,8 +1,8 @@
-// Package pki makes certificates for tests: authorities, servers, clients.
+// Package pki makes certificates for tests: CAs, servers, clients.
 //
-// In go names; out come PEM pairs and what crypto/tls needs. Keys are ECDSA P-256,
+// It takes names and returns PEM pairs and what crypto/tls needs. Keys are ECDSA P-256,
 // since they cost microseconds. Certificates are valid from an hour ago until tomorrow unless a
-// test wants other times (expired ones, for example). Nothing here is fit for production.
+// test specifies other times (expired ones, for example). Nothing here is fit for production.
 package pki
 
 import (
@@ -46,18 +46,18 @@ func (p Pair) Write(dir, name string) (cert, key string, err error) {
 	return cert, key, nil
 }
 
-// Authority signs certificates.
-type Authority struct {
-	// Cert is its own certificate, PEM.
+// CA signs certificates.
+type CA struct {
+	// Cert is the CA's certificate, PEM.
 	Cert []byte
 
 	cert *x509.Certificate
 	key  crypto.Signer
 }
 
-// Request is what a certificate shall say.
+// Request is the content of a certificate.
 type Request struct {
-	// CommonName and Organization are the subject; the API server takes them as user and group.
+	// CommonName and Organization are the subject; the API server reads them as user and group.
 	CommonName   string
 	Organization []string
 	// Names are DNS names and IP addresses.
@@ -66,11 +66,11 @@ type Request struct {
 	NotBefore, NotAfter time.Time
 }
 
-// New makes an authority.
-func New(name string) (*Authority, error) {
+// New makes a CA.
+func New(name string) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		return nil, fmt.Errorf("authority: %w", err)
+		return nil, fmt.Errorf("CA: %w", err)
 	}
 	t, err := template(Request{CommonName: name})
 	if err != nil {
@@ -80,17 +80,17 @@ func New(name string) (*Authority, error) {
 	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
 	if err != nil {
-		return nil, fmt.Errorf("authority: %w", err)
+		return nil, fmt.Errorf("CA: %w", err)
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("authority: %w", err)
+		return nil, fmt.Errorf("CA: %w", err)
 	}
-	return &Authority{Cert: encode("CERTIFICATE", der), cert: cert, key: key}, nil
+	return &CA{Cert: encode("CERTIFICATE", der), cert: cert, key: key}, nil
 }
 
 // Issue makes a key and a certificate for a server or a client.
-func (a *Authority) Issue(r Request) (Pair, error) {
+func (a *CA) Issue(r Request) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return Pair{}, fmt.Errorf("issue %s: %w", r.CommonName, err)
@@ -113,12 +113,12 @@ func (a *Authority) Issue(r Request) (Pair, error) {
 }
 
 // Server makes a pair for the names, the first of which is also the common name.
-func (a *Authority) Server(names ...string) (Pair, error) {
+func (a *CA) Server(names ...string) (Pair, error) {
 	return a.Issue(Request{CommonName: names[0], Names: names})
 }
 
-// Pool holds the authority's certificate only.
-func (a *Authority) Pool() *x509.CertPool {
+// Pool contains the CA's certificate only.
+func (a *CA) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool

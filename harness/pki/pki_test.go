@@ -10,7 +10,7 @@ import (
 
 func TestIssuedCertificatesVerify(t *testing.T) {
 	t.Parallel()
-	ca, err := pki.New("test authority")
+	ca, err := pki.New("test CA")
 	if err != nil {
 		t.Fatal(err)
 	}

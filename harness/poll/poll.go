@@ -1,8 +1,8 @@
-// Package poll waits for something to become true in a system that is being tested.
+// Package poll waits until a condition of a system under test is true.
 //
-// In goes a function that looks once and says what it saw; out comes nil, or an
-// error that holds the last observation. "Not yet" and "never" are different
-// answers: the first is an observation, the second an error, which ends the wait at once.
+// It takes a condition, which observes the system once, and returns nil, or an
+// error that contains the last observation. "Not yet" and "never" are different
+// results: the first is an observation, the second an error, which ends the wait immediately.
 package poll
 
 import (
@@ -11,23 +11,23 @@ import (
 	"time"
 )
 
-// Interval is the pause between two looks.
+// Interval is the pause between two observations.
 const Interval = 20 * time.Millisecond
 
-// Look looks once. done ends the wait; an error ends it too, as a failure that
-// waiting cannot mend. The observation says, for a person, what is there instead.
-type Look func(ctx context.Context) (done bool, observation string, err error)
+// Condition observes the system once. done ends the wait; an error ends it too, as a permanent
+// failure. The observation describes, for the error message, what was observed instead.
+type Condition func(ctx context.Context) (done bool, observation string, err error)
 
-// Until looks again and again until done, an error, or the timeout. The error
-// of a timeout names what was waited for and what was seen last.
-func Until(ctx context.Context, timeout time.Duration, what string, look Look) error {
+// Until calls the condition repeatedly until done, an error, or the timeout. The error
+// of a timeout contains what was waited for and what was observed last.
+func Until(ctx context.Context, timeout time.Duration, what string, condition Condition) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("timed out after %s", timeout))
 	defer cancel()
 	ticker := time.NewTicker(Interval)
 	defer ticker.Stop()
 	last := "nothing yet"
 	for {
-		done, observation, err := look(ctx)
+		done, observation, err := condition(ctx)
 		if done && err == nil {
 			return nil
 		}

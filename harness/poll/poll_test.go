@@ -14,18 +14,18 @@ import (
 func TestUntilDone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		looks := 0
-		err := poll.Until(t.Context(), time.Second, "third look", func(context.Context) (bool, string, error) {
-			looks++
-			return looks == 3, "", nil
+		observations := 0
+		err := poll.Until(t.Context(), time.Second, "third observation", func(context.Context) (bool, string, error) {
+			observations++
+			return observations == 3, "", nil
 		})
-		if err != nil || looks != 3 {
-			t.Errorf("error %v after %d looks, want none after 3", err, looks)
+		if err != nil || observations != 3 {
+			t.Errorf("error %v after %d observations, want none after 3", err, observations)
 		}
 	})
 }
 
-func TestTimeoutSaysWhatWasSeen(t *testing.T) {
+func TestTimeoutHasTheLastObservation(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		err := poll.Until(t.Context(), time.Second, "answer of a.example", func(context.Context) (bool, string, error) {
@@ -41,13 +41,13 @@ func TestTimeoutSaysWhatWasSeen(t *testing.T) {
 func TestErrorEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("broken")
-	looks := 0
+	observations := 0
 	err := poll.Until(t.Context(), time.Minute, "x", func(context.Context) (bool, string, error) {
-		looks++
+		observations++
 		return false, "", broken
 	})
-	if !errors.Is(err, broken) || looks != 1 {
-		t.Errorf("error %v after %d looks, want %v after 1", err, looks, broken)
+	if !errors.Is(err, broken) || observations != 1 {
+		t.Errorf("error %v after %d observations, want %v after 1", err, observations, broken)
 	}
 }
 

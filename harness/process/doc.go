@@ -1,9 +1,9 @@
-// Package process runs child programs and never leaves one behind.
+// Package process runs child programs that do not outlive this process.
 //
-// In goes a Spec: program, arguments, where its output goes. Out comes a Process
+// It takes a Spec: program, arguments, log file. It returns a Process
 // to wait for, signal, stop or kill. A child runs in a process group of its own,
-// and the kernel kills it when this process dies, however that happens. All that it
-// prints is in a log file, of which the end is part of every error.
+// and the kernel kills it when this process dies for any reason. Its output
+// is in a log file, the end of which is part of every error.
 //
-// The package knows nothing of what it runs. It needs Linux.
+// The package does not depend on the program that runs. It needs Linux.
 package process

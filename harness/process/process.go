@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Spec says what to run.
+// Spec specifies a program to run.
 type Spec struct {
 	// Name is for messages; empty is the program's path.
 	Name string
@@ -35,7 +35,7 @@ type Process struct {
 }
 
 // Start runs the program. It is an error if the program cannot be started; that
-// it may end at once is not: see Done.
+// it exits immediately is not: see Done.
 func Start(spec Spec) (*Process, error) {
 	if spec.Name == "" {
 		spec.Name = spec.Path
@@ -80,7 +80,7 @@ func (p *Process) Log() string { return p.spec.Log }
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Running says whether the process has not ended yet.
+// Running reports whether the process has not ended yet.
 func (p *Process) Running() bool {
 	select {
 	case <-p.done:
@@ -107,8 +107,8 @@ func (p *Process) Signal(s os.Signal) error {
 	return nil
 }
 
-// Stop asks the process to end (SIGTERM), kills its group when it has not within
-// grace, and returns when it has ended. Having to kill is an error; the exit code is not looked at.
+// Stop sends SIGTERM to the process, kills its group when it has not exited within
+// grace, and returns when it has exited. Having to kill is an error; the exit code is ignored.
 func (p *Process) Stop(grace time.Duration) error {
 	if err := p.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -125,7 +125,7 @@ func (p *Process) Stop(grace time.Duration) error {
 	}
 }
 
-// Kill ends the process and its group without warning and returns when it has ended.
+// Kill kills the process and its group with SIGKILL and returns when it has exited.
 func (p *Process) Kill() error {
 	if err := syscall.Kill(-p.PID(), syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("kill %s: %w", p.spec.Name, err)

@@ -58,8 +58,8 @@ func waitForLog(t *testing.T, p *process.Process, text string) {
 	}
 }
 
-// gone waits until no process has the id, zombies aside.
-func gone(t *testing.T, pid int) {
+// waitGone waits until no process has the id, zombies aside.
+func waitGone(t *testing.T, pid int) {
 	t.Helper()
 	err := poll.Until(t.Context(), 10*time.Second, fmt.Sprintf("end of process %d", pid), func(context.Context) (bool, string, error) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
@@ -86,9 +86,9 @@ func TestErrHasTheEndOfTheLog(t *testing.T) {
 	}
 }
 
-func TestStopAsksFirst(t *testing.T) {
+func TestStopSendsSIGTERMFirst(t *testing.T) {
 	t.Parallel()
-	p := start(t, `trap 'echo asked; exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
+	p := start(t, `trap 'echo terminated; exit 0' TERM; echo ready; while :; do sleep 0.01; done`)
 	waitForLog(t, p, "ready")
 	if !p.Running() {
 		t.Fatal("not running")
@@ -96,8 +96,8 @@ func TestStopAsksFirst(t *testing.T) {
 	if err := p.Stop(10 * time.Second); err != nil {
 		t.Error(err)
 	}
-	if got := p.Tail(1); got != "asked" {
-		t.Errorf("last line %q, want %q", got, "asked")
+	if got := p.Tail(1); got != "terminated" {
+		t.Errorf("last line %q, want %q", got, "terminated")
 	}
 	if p.Running() {
 		t.Error("still running")
@@ -115,8 +115,8 @@ func TestStopKillsTheGroup(t *testing.T) {
 	if err := p.Stop(50 * time.Millisecond); err == nil {
 		t.Error("a process that ignores SIGTERM was stopped without an error")
 	}
-	gone(t, p.PID())
-	gone(t, child)
+	waitGone(t, p.PID())
+	waitGone(t, child)
 }
 
 func TestChildDiesWithItsParent(t *testing.T) {
@@ -131,7 +131,7 @@ func TestChildDiesWithItsParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone(t, pid)
+	waitGone(t, pid)
 }
 
 func TestNoSuchProgram(t *testing.T) {

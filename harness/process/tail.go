@@ -10,7 +10,7 @@ import (
 // tailBytes bounds how much of a log is read for its last lines.
 const tailBytes = 64 << 10
 
-// Tail is at most the last n lines of the log, for messages.
+// Tail returns at most the last n lines of the log, for messages.
 func (p *Process) Tail(n int) string {
 	content, err := readEnd(p.spec.Log, tailBytes)
 	if err != nil {

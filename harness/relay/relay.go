@@ -1,10 +1,10 @@
 // Package relay forwards TCP connections, as a Service in front of the controller's
-// replicas does, and breaks them on demand.
+// replicas does, and can break them.
 //
-// In go the addresses of targets; a connection goes to the first that accepts it. A
-// test can change the targets, cut all connections, or make the relay silent (it accepts, and
-// forwards nothing) to play a partition. It knows nothing of what it forwards, and counts the bytes: a benchmark learns
-// from that what any controller sends, with or without TLS.
+// It takes the addresses of targets; a connection is forwarded to the first that accepts it. A
+// test can change the targets, close all connections, or make the relay silent (it accepts, and
+// forwards nothing) to simulate a partition. It does not interpret what it forwards, and counts the bytes: a benchmark
+// measures by that what any controller sends, with or without TLS.
 package relay
 
 import (
@@ -45,16 +45,16 @@ func Listen(address string, targets ...string) (*Relay, error) {
 	return r, nil
 }
 
-// Port is where it listens.
+// Port is the port that it listens on.
 func (r *Relay) Port() int { return r.listener.Addr().(*net.TCPAddr).Port }
 
-// Sent is the bytes that came from the targets, over all connections so far.
+// Sent is the number of bytes received from the targets, over all connections so far.
 func (r *Relay) Sent() int64 { return r.sent.Load() }
 
-// Received is the bytes that came for the targets, over all connections so far.
+// Received is the number of bytes sent to the targets, over all connections so far.
 func (r *Relay) Received() int64 { return r.received.Load() }
 
-// SetTargets is for connections that come from now on.
+// SetTargets applies to connections that are accepted from now on.
 func (r *Relay) SetTargets(targets ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -88,7 +88,7 @@ func (r *Relay) Resume() {
 	}
 }
 
-// Close stops listening and cuts every connection.
+// Close stops listening and closes every connection.
 func (r *Relay) Close() error {
 	r.mu.Lock()
 	r.closed = true
@@ -171,7 +171,7 @@ func (r *Relay) pump(to io.Writer, from io.Reader, count *atomic.Int64) {
 	}
 }
 
-// track says whether the relay is still open.
+// track adds a connection and reports whether the relay is still open.
 func (r *Relay) track(conns ...net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,33 +18,33 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// tolerance is how far the share of a backend may be from what is wanted, in percent of all requests.
+// tolerance is the accepted difference between the share of a backend and the expected one, in percent of all requests.
 const tolerance = 10
 
-// refused applies what the API server must not admit.
-func (r *run) refused(ctx context.Context, f Refused) error {
+// rejected applies what the API server must not admit.
+func (r *run) rejected(ctx context.Context, f Rejected) error {
 	objects, err := kube.Parse(f.Apply)
 	if err != nil {
 		return err
 	}
 	if len(objects) != 1 {
-		return fmt.Errorf("refused: %d objects, want one", len(objects))
+		return fmt.Errorf("rejected: %d objects, want one", len(objects))
 	}
 	ref := kube.RefTo(objects[0])
 	err = r.apply(ctx, objects)
 	if err == nil {
-		return fmt.Errorf("%s was admitted, want it refused with %q", ref, f.Message)
+		return fmt.Errorf("%s was admitted, want it rejected with %q", ref, f.Message)
 	}
 	if f.Message == "" || !strings.Contains(err.Error(), f.Message) {
-		return fmt.Errorf("want %s refused with %q: %w", ref, f.Message, err)
+		return fmt.Errorf("want %s rejected with %q: %w", ref, f.Message, err)
 	}
 	return nil
 }
 
-// closed sends the request until it gets no answer, not even after waiting for one.
-func (r *run) closed(ctx context.Context, ask traffic.Request) error {
-	return poll.Until(ctx, r.Timeout, "closed connection of "+ask.String(), func(ctx context.Context) (bool, string, error) {
-		a, err := r.Traffic.Do(ctx, ask)
+// closed sends the request until it gets no answer, with the timeout of the request.
+func (r *run) closed(ctx context.Context, request traffic.Request) error {
+	return poll.Until(ctx, r.Timeout, "closed connection of "+request.String(), func(ctx context.Context) (bool, string, error) {
+		a, err := r.Traffic.Do(ctx, request)
 		if err == nil {
 			return false, a.String(), nil
 		}
@@ -53,17 +53,17 @@ func (r *run) closed(ctx context.Context, ask traffic.Request) error {
 	})
 }
 
-// share sends the requests until their answers are distributed as wanted: at first the
-// change may not have arrived.
+// share sends the requests until their answers are distributed as expected: the first time, the
+// change may not be effective yet.
 func (r *run) share(ctx context.Context, s Share) error {
-	ask, err := Request{URL: s.URL}.traffic()
+	request, err := Request{URL: s.URL}.traffic()
 	if err != nil {
 		return err
 	}
 	return poll.Until(ctx, r.Timeout, "shares of "+s.URL, func(ctx context.Context) (bool, string, error) {
 		count := map[string]int{}
 		for range s.Requests {
-			a, err := r.Traffic.Do(ctx, ask)
+			a, err := r.Traffic.Do(ctx, request)
 			if err != nil {
 				return false, err.Error(), nil
 			}
@@ -74,7 +74,7 @@ func (r *run) share(ctx context.Context, s Share) error {
 	})
 }
 
-// wrong says which share is wrong, or nothing. count is the answers by backend; "" is the proxy itself.
+// wrong returns which share is wrong, or "". count is the answers by backend; "" is the proxy itself.
 func (s Share) wrong(count map[string]int) string {
 	names := maps.Clone(count)
 	for name := range s.Backends {
@@ -127,7 +127,7 @@ func (r *run) event(ctx context.Context, e Event) error {
 	})
 }
 
-// read is what an Event is about (kind and name), and what it says.
+// read is the object of an Event (kind and name), and its message.
 func read(event *kube.Object) (regarding, reason, note string, err error) {
 	kind, _, err1 := unstructured.NestedString(event.Object, "regarding", "kind")
 	name, _, err2 := unstructured.NestedString(event.Object, "regarding", "name")

@@ -12,7 +12,7 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// traffic is the request as the client sends it.
+// traffic returns the request in the form of the client.
 func (q Request) traffic() (traffic.Request, error) {
 	u, err := url.Parse(q.URL)
 	if err != nil {
@@ -33,7 +33,7 @@ func (q Request) traffic() (traffic.Request, error) {
 	}
 }
 
-// wrong says what an answer has that it must not, or nothing.
+// wrong returns the difference between an answer and the expected one, or "".
 func (w Want) wrong(a traffic.Answer) string {
 	if a.Status != w.Status {
 		return fmt.Sprintf("%s, want status %d", a, w.Status)
@@ -50,7 +50,7 @@ func (w Want) wrong(a traffic.Answer) string {
 	return w.wrongAtBackend(a.Echo)
 }
 
-// wrongAtBackend is about what the backend got.
+// wrongAtBackend compares what the backend received.
 func (w Want) wrongAtBackend(e *backend.Echo) string {
 	if w.Path == "" && w.Host == "" && len(w.RequestHeaders) == 0 {
 		return ""
@@ -70,7 +70,7 @@ func (w Want) wrongAtBackend(e *backend.Echo) string {
 	return ""
 }
 
-// wrongHeaders compares the wanted headers; an empty value wants none.
+// wrongHeaders compares the expected headers; an empty value means absent.
 func wrongHeaders(want map[string]string, got http.Header) string {
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if value := strings.Join(got.Values(name), ","); value != want[name] {
@@ -80,7 +80,7 @@ func wrongHeaders(want map[string]string, got http.Header) string {
 	return ""
 }
 
-// lacks says what of want is not in got, or nothing. path is for the message.
+// lacks returns what of want is not in got, or "". path is for the message.
 func lacks(path string, want, got any) string {
 	switch want := want.(type) {
 	case map[string]any:

@@ -104,7 +104,7 @@ func (r *run) certificate(ctx context.Context, c Certificate) error {
 	return r.apply(ctx, []*kube.Object{secret})
 }
 
-// pair is the certificate and its key, or another's.
+// pair is the certificate and its key, or the key of another certificate.
 func (r *run) pair(c Certificate) (pki.Pair, error) {
 	if len(c.Hosts) == 0 {
 		return pki.Pair{}, errors.New("needs hosts")

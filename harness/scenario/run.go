@@ -18,19 +18,19 @@ import (
 // DefaultTimeout is how long an expectation may take to come true on a busy machine.
 const DefaultTimeout = 20 * time.Second
 
-// Env is where scenarios run.
+// Env is the environment of scenarios.
 type Env struct {
 	Kube    *kube.Client
 	Traffic traffic.Client
 	// Addresses are for backends.
 	Addresses *address.Claims
 	// CA signs the certificates of scenarios.
-	CA *pki.Authority
+	CA *pki.CA
 	// Timeout is for one expectation; DefaultTimeout if 0.
 	Timeout time.Duration
-	// CleanUp, if set, gets what undoes a scenario, to be called later; otherwise it is undone when it ends.
+	// CleanUp, if set, is called with a function that removes the scenario, to be called later; otherwise it is removed when it ends.
 	CleanUp func(undo func(context.Context) error)
-	// Logf gets a line for each step; nil is silent.
+	// Logf is called with a line for each step; nil prints nothing.
 	Logf func(format string, args ...any)
 }
 
@@ -108,7 +108,7 @@ func (r *run) step(ctx context.Context, s Step) error {
 	if err := r.change(ctx, s); err != nil {
 		return err
 	}
-	if err := r.look(ctx, s); err != nil {
+	if err := r.observe(ctx, s); err != nil {
 		return err
 	}
 	if r.Logf != nil {
@@ -117,10 +117,10 @@ func (r *run) step(ctx context.Context, s Step) error {
 	return nil
 }
 
-// change does what the step does.
+// change makes the changes of the step.
 func (r *run) change(ctx context.Context, s Step) error {
-	for _, refused := range s.Refused {
-		if err := r.refused(ctx, refused); err != nil {
+	for _, rejected := range s.Rejected {
+		if err := r.rejected(ctx, rejected); err != nil {
 			return err
 		}
 	}
@@ -139,8 +139,8 @@ func (r *run) change(ctx context.Context, s Step) error {
 	return nil
 }
 
-// look waits until all that the step expects has come true.
-func (r *run) look(ctx context.Context, s Step) error {
+// observe waits until all expectations of the step are true.
+func (r *run) observe(ctx context.Context, s Step) error {
 	for _, q := range s.Requests {
 		if err := r.request(ctx, q); err != nil {
 			return err
@@ -173,21 +173,21 @@ func (r *run) apply(ctx context.Context, objects []*kube.Object) error {
 }
 
 func (r *run) request(ctx context.Context, q Request) error {
-	ask, err := q.traffic()
+	request, err := q.traffic()
 	if err != nil {
 		return err
 	}
-	if q.upgrade() || q.stream() {
+	if q.upgrade() || q.tcp() {
 		return poll.Until(ctx, r.Timeout, "answer of "+q.URL, func(ctx context.Context) (bool, string, error) {
-			wrong := q.exchange(ctx, r.Traffic, ask)
+			wrong := q.exchange(ctx, r.Traffic, request)
 			return wrong == "", wrong, nil
 		})
 	}
 	if q.Want.Closed {
-		return r.closed(ctx, ask)
+		return r.closed(ctx, request)
 	}
 	before := r.received()
-	_, err = r.Traffic.Until(ctx, r.Timeout, ask, func(a traffic.Answer) string {
+	_, err = r.Traffic.Until(ctx, r.Timeout, request, func(a traffic.Answer) string {
 		now := r.received()
 		attempts := now - before
 		before = now
@@ -202,7 +202,7 @@ func (r *run) request(ctx context.Context, q Request) error {
 	return err
 }
 
-// received is how many requests all backends of the scenario have got.
+// received is the number of requests that all backends of the scenario have received.
 func (r *run) received() int64 {
 	var n int64
 	for _, s := range r.servers {

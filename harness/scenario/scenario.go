@@ -16,7 +16,7 @@ import (
 type Scenario struct {
 	// Name is a sentence: what the scenario shows.
 	Name string `json:"name"`
-	// Namespaces are made besides the scenario's own; the one that is called b here is ${NAMESPACE}-b.
+	// Namespaces are created besides the scenario's own; ${NAMESPACE}-b is the full name of b.
 	Namespaces []string `json:"namespaces,omitempty"`
 	// Backends are started first; each is a Service of that name in the scenario's namespace.
 	Backends []Backend `json:"backends,omitempty"`
@@ -46,35 +46,35 @@ type Certificate struct {
 	Hosts []string `json:"hosts"`
 	// Namespace is one of Scenario.Namespaces; "" is the scenario's own.
 	Namespace string `json:"namespace,omitempty"`
-	// Expired certificates ended an hour ago; Mismatched ones are with the key of another.
+	// Expired certificates expired an hour ago; Mismatched ones have the key of another.
 	Expired    bool `json:"expired,omitempty"`
 	Mismatched bool `json:"mismatched,omitempty"`
 }
 
-// Step is a change and what becomes of it.
+// Step is a change and its expected effects.
 type Step struct {
 	// Name is a sentence: what the step shows.
 	Name string `json:"name"`
-	// Refused is what the API server must refuse, before anything else is done.
-	Refused []Refused `json:"refused,omitempty"`
+	// Rejected is what the API server must reject, before anything else is done.
+	Rejected []Rejected `json:"rejected,omitempty"`
 	// Apply is manifests; objects without a namespace go to the scenario's.
 	Apply string `json:"apply,omitempty"`
 	// Delete is done after Apply.
 	Delete []Target `json:"delete,omitempty"`
-	// Requests, Shares, Objects and Events are what shall be seen then.
+	// Requests, Shares, Objects and Events are the expectations after the change.
 	Requests []Request `json:"requests,omitempty"`
 	Shares   []Share   `json:"shares,omitempty"`
 	Objects  []Object  `json:"objects,omitempty"`
 	Events   []Event   `json:"events,omitempty"`
 }
 
-// expectations counts what the step looks at.
+// expectations counts the expectations of the step.
 func (s Step) expectations() int {
-	return len(s.Refused) + len(s.Requests) + len(s.Shares) + len(s.Objects) + len(s.Events)
+	return len(s.Rejected) + len(s.Requests) + len(s.Shares) + len(s.Objects) + len(s.Events)
 }
 
-// Refused is a manifest that the API server does not admit.
-type Refused struct {
+// Rejected is a manifest that the API server does not admit.
+type Rejected struct {
 	// Apply is one object.
 	Apply string `json:"apply"`
 	// Message is part of the API server's answer.
@@ -99,10 +99,10 @@ func (t Target) ref(namespace string) kube.Ref {
 	}
 }
 
-// Request is a request and the answer that it shall get.
+// Request is a request and the expected answer.
 type Request struct {
 	Method string `json:"method,omitempty"`
-	// URL is http://host/path or https://host/path; ws:// or wss:// asks for a WebSocket and echoes
+	// URL is http://host/path or https://host/path; ws:// or wss:// opens a WebSocket and echoes
 	// a message over it (status 101); tls://host sends a line over TLS to a backend of protocol tcp.
 	URL     string            `json:"url"`
 	Headers map[string]string `json:"headers,omitempty"`
@@ -110,36 +110,36 @@ type Request struct {
 	Want    Want              `json:"want"`
 }
 
-// Want is what an answer must be like; what is left out may be anything.
+// Want is the expected answer; fields that are left out are not compared.
 type Want struct {
 	Status int `json:"status"`
 	// Backend is the Service that answers; "" is any, or the proxy itself.
 	Backend string `json:"backend,omitempty"`
 	// Headers are those of the answer; an empty value means that the header is absent.
 	Headers map[string]string `json:"headers,omitempty"`
-	// Path, Host and RequestHeaders are what the backend gets; an empty header value means absent.
+	// Path, Host and RequestHeaders are what the backend receives; an empty header value means absent.
 	Path           string            `json:"path,omitempty"`
 	Host           string            `json:"host,omitempty"`
 	RequestHeaders map[string]string `json:"requestHeaders,omitempty"`
 	// Body is part of the answer's body.
 	Body string `json:"body,omitempty"`
-	// Closed wants the connection closed instead of an answer, as it is when no host with TLS has the name.
+	// Closed expects the connection to be closed instead of an answer, as it is when no host with TLS has the name.
 	Closed bool `json:"closed,omitempty"`
-	// Attempts is how many requests the scenario's backends got for it, those that were tried again included; 0 is any.
+	// Attempts is the number of requests that the scenario's backends receive for it, retries included; 0 is any.
 	Attempts int64 `json:"attempts,omitempty"`
 }
 
-// Share says how many of many equal requests each backend answers.
+// Share is the expected distribution of equal requests over backends.
 type Share struct {
 	// URL is http://host/path.
 	URL string `json:"url"`
-	// Requests is how many are sent, one after the other.
+	// Requests is the number of requests, sent one after the other.
 	Requests int `json:"requests"`
-	// Backends are percentages by name. One that is named must answer within 10 of its percentage, another one never; 0 is never too.
+	// Backends are percentages by name. A named backend must answer within 10 of its percentage, any other one never; 0 is never too.
 	Backends map[string]float64 `json:"backends"`
 }
 
-// Event is a warning about an object that shall be among the Events of its namespace.
+// Event is a warning about an object that is expected among the Events of its namespace.
 type Event struct {
 	Target `json:",inline"`
 	Reason string `json:"reason"`
@@ -147,7 +147,7 @@ type Event struct {
 	Note string `json:"note"`
 }
 
-// Object is an object and what it shall have.
+// Object is an object and its expected content.
 type Object struct {
 	Target `json:",inline"`
 	// Has is a part of the object, for example its status: maps may have more keys,
@@ -177,7 +177,7 @@ func Load(path string) (Scenario, error) {
 	return s, nil
 }
 
-// check finds mistakes that would make a scenario pass without looking at anything.
+// check finds mistakes that would make a scenario pass without an expectation.
 func (s Scenario) check() error {
 	if s.Name == "" || len(s.Steps) == 0 {
 		return fmt.Errorf("scenario %q: needs a name and steps", s.Name)
@@ -187,7 +187,7 @@ func (s Scenario) check() error {
 			return fmt.Errorf("scenario %q: step %d expects nothing", s.Name, i+1)
 		}
 		for _, r := range step.Requests {
-			if r.Want.Status == 0 && !r.Want.Closed && !r.stream() {
+			if r.Want.Status == 0 && !r.Want.Closed && !r.tcp() {
 				return fmt.Errorf("scenario %q: step %d: %s: wants no status", s.Name, i+1, r.URL)
 			}
 		}

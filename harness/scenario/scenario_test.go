@@ -59,7 +59,7 @@ steps:
 	}
 }
 
-func TestParseRefusesWhatWouldPassUnseen(t *testing.T) {
+func TestParseRejectsWhatChecksNothing(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"unknown field":      "name: x\nstep: []\n",
@@ -80,12 +80,12 @@ func TestWant(t *testing.T) {
 		Echo: &backend.Echo{Service: "shop", Path: "/p", Host: "h", Headers: http.Header{"X-A": {"1"}}},
 	}
 	for wrong, w := range map[string]Want{
-		"":                                     {Status: 200, Backend: "shop", Path: "/p", Host: "h", Body: "ell", Headers: map[string]string{"x-b": "2", "x-c": ""}, RequestHeaders: map[string]string{"x-a": "1"}},
-		"want status 404":                      {Status: 404},
-		"want backend other":                   {Status: 200, Backend: "other"},
-		`header x-b "2", want ""`:              {Status: 200, Headers: map[string]string{"x-b": ""}},
-		`the backend got path "/p", want "/q"`: {Status: 200, Path: "/q"},
-		`the backend got host "h", want "i"`:   {Status: 200, Host: "i"},
+		"":                                         {Status: 200, Backend: "shop", Path: "/p", Host: "h", Body: "ell", Headers: map[string]string{"x-b": "2", "x-c": ""}, RequestHeaders: map[string]string{"x-a": "1"}},
+		"want status 404":                          {Status: 404},
+		"want backend other":                       {Status: 200, Backend: "other"},
+		`header x-b "2", want ""`:                  {Status: 200, Headers: map[string]string{"x-b": ""}},
+		`the backend got path "/p", want "/q"`:     {Status: 200, Path: "/q"},
+		`the backend got host "h", want "i"`:       {Status: 200, Host: "i"},
 		`the backend got header x-a "1", want "2"`: {Status: 200, RequestHeaders: map[string]string{"x-a": "2"}},
 		`want "bye" in the body`:                   {Status: 200, Body: "bye"},
 	} {
@@ -99,7 +99,7 @@ func TestWant(t *testing.T) {
 	}
 }
 
-// start runs a backend that stands where the proxy will be.
+// start runs a backend that replaces the proxy.
 func start(t *testing.T, serve func(backend.Options) (*backend.Server, error), config *tls.Config) traffic.Client {
 	t.Helper()
 	s, err := serve(backend.Options{Service: "shop", Listen: netip.MustParseAddrPort("127.0.0.1:0"), TLS: config})
@@ -110,7 +110,7 @@ func start(t *testing.T, serve func(backend.Options) (*backend.Server, error), c
 	return traffic.Client{HTTP: s.Address().String(), HTTPS: s.Address().String()}
 }
 
-func TestStreams(t *testing.T) {
+func TestWebSocketAndTCP(t *testing.T) {
 	t.Parallel()
 	ca, err := pki.New("test")
 	if err != nil {
@@ -122,9 +122,9 @@ func TestStreams(t *testing.T) {
 	}
 	web, lines := start(t, backend.HTTP, nil), start(t, backend.TCP, config)
 	for _, test := range []struct {
-		client traffic.Client
-		ask    Request
-		wrong  bool
+		client  traffic.Client
+		request Request
+		wrong   bool
 	}{
 		{web, Request{URL: "ws://a/", Want: Want{Status: 101}}, false},
 		{web, Request{URL: "ws://a/", Want: Want{Status: 403}}, true},
@@ -132,12 +132,12 @@ func TestStreams(t *testing.T) {
 		{lines, Request{URL: "tls://a/", Want: Want{Backend: "other"}}, true},
 		{lines, Request{URL: "wss://a/", Want: Want{Status: 101}}, true},
 	} {
-		ask, err := test.ask.traffic()
+		request, err := test.request.traffic()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if wrong := test.ask.exchange(t.Context(), test.client, ask); (wrong != "") != test.wrong {
-			t.Errorf("%+v: got %q, want something wrong: %v", test.ask, wrong, test.wrong)
+		if wrong := test.request.exchange(t.Context(), test.client, request); (wrong != "") != test.wrong {
+			t.Errorf("%+v: got %q, want something wrong: %v", test.request, wrong, test.wrong)
 		}
 	}
 }
@@ -178,8 +178,8 @@ func TestClosedConnections(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plain, secure := start(t, backend.HTTP, nil), start(t, backend.HTTP, config)
-	for client, closed := range map[traffic.Client]bool{plain: true, secure: false, {HTTPS: "127.0.0.1:1"}: false} {
+	cleartext, secure := start(t, backend.HTTP, nil), start(t, backend.HTTP, config)
+	for client, closed := range map[traffic.Client]bool{cleartext: true, secure: false, {HTTPS: "127.0.0.1:1"}: false} {
 		r := &run{Env: Env{Traffic: client, Timeout: 100 * time.Millisecond}}
 		if err := r.request(t.Context(), Request{URL: "https://a/", Want: Want{Closed: true}}); (err == nil) != closed {
 			t.Errorf("%v: got %v, want closed: %v", client, err, closed)

@@ -30,7 +30,7 @@ func (o *Options) ReplaceImage(text string) error {
 	return nil
 }
 
-// Text is a file of manifests, with the names of images that Options.Replace asks for.
+// Text is a file of manifests, with the names of images replaced by Options.Replace.
 func (s *Site) Text(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -62,19 +62,19 @@ func (s *Site) Apply(ctx context.Context, file string) (applied []*kube.Object, 
 }
 
 // Ready waits until the Deployments and DaemonSets among the objects have all their pods, ready and of the newest
-// template. It is ErrImage when the image of one cannot be had.
+// template. It returns ErrImage when one of their images cannot be pulled.
 func (s *Site) Ready(ctx context.Context, objects []*kube.Object) error {
 	for _, o := range objects {
-		look := s.deployment
+		observe := s.deployment
 		switch o.GetKind() {
 		case "Deployment":
 		case "DaemonSet":
-			look = s.daemonSet
+			observe = s.daemonSet
 		default:
 			continue
 		}
 		err := poll.Until(ctx, rollout, kube.RefTo(o).String(), func(ctx context.Context) (bool, string, error) {
-			done, observation, err := look(ctx, o.GetNamespace(), o.GetName())
+			done, observation, err := observe(ctx, o.GetNamespace(), o.GetName())
 			if done || err != nil {
 				return done, observation, err
 			}
@@ -116,11 +116,11 @@ func daemonSetReady(d *appsv1.DaemonSet) (bool, string, error) {
 	return done, fmt.Sprintf("%d updated, %d available, want %d", s.UpdatedNumberScheduled, s.NumberAvailable, want), nil
 }
 
-// stuck is ErrImage if a pod of the namespace waits for an image in vain.
+// stuck returns ErrImage if a pod of the namespace waits for an image that cannot be pulled.
 func (s *Site) stuck(ctx context.Context, namespace string) error {
 	pods, err := s.API.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
-		return nil //nolint:nilerr // the next look tells
+		return nil //nolint:nilerr // the next observation has the error
 	}
 	for _, pod := range pods.Items {
 		for _, c := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
@@ -132,7 +132,7 @@ func (s *Site) stuck(ctx context.Context, namespace string) error {
 	return nil
 }
 
-// missing goes by the reasons why a container waits that time does not mend.
+// missing evaluates the permanent reasons for which a container waits.
 func missing(c corev1.ContainerStatus) error {
 	if c.State.Waiting == nil {
 		return nil

@@ -17,7 +17,7 @@ import (
 	"contour.example/harness/supply"
 )
 
-// kind makes the nodes. What would stop it in the middle is looked for first, what is quickly known before the rest.
+// kind creates the nodes. Conflicts are checked first, those that are fast to check before the others.
 func (s *Site) kind(ctx context.Context) (*cluster.Cluster, error) {
 	engine, err := docker.Ensure(ctx, s.engineDir(), s.options.Log)
 	if err != nil {
@@ -47,7 +47,7 @@ func (s *Site) kind(ctx context.Context) (*cluster.Cluster, error) {
 	}
 	k.AddressWriter, k.Images = s.options.Balancer == Addresses, s.images
 	c, err := k.Create(ctx)
-	s.ours = !errors.Is(err, cluster.ErrExists) // somebody else was faster
+	s.ours = !errors.Is(err, cluster.ErrExists) // another process was faster
 	return c, err
 }
 
@@ -64,7 +64,7 @@ func (s *Site) use(engine *docker.Engine) error {
 
 func (s *Site) engineDir() string { return filepath.Join(s.cache, "docker") }
 
-// images makes all images, each by itself, and loads them.
+// images builds all images, in parallel, and loads them.
 func (s *Site) images(ctx context.Context, load cluster.Load) error {
 	names := s.options.Images
 	all, ctx := errgroup.WithContext(ctx)
@@ -88,7 +88,7 @@ func (s *Site) load(ctx context.Context, ref string, load cluster.Load) error {
 	return s.options.Log.Run(ctx, "load "+ref, func(ctx context.Context) error { return load(ctx, archive) })
 }
 
-// Prepare makes, into the cache, what Up would take longest to make: nothing that is pulled, and no image of ours.
+// Prepare builds, into the cache, what takes Up longest to build: nothing that is pulled, and no image of ours.
 func (o Options) Prepare(ctx context.Context) error {
 	s, err := o.open()
 	if err != nil {
@@ -110,7 +110,7 @@ func (o Options) Prepare(ctx context.Context) error {
 	return nil
 }
 
-// Reload makes images again, of the sources as they are now, and loads them.
+// Reload builds images again, from the current sources, and loads them.
 func (s *Site) Reload(ctx context.Context, names ...string) error {
 	for _, ref := range names {
 		if err := s.load(ctx, ref, s.Kind.Load); err != nil {

@@ -10,18 +10,18 @@ import (
 	"contour.example/harness/asset"
 )
 
-// Kubectl runs the command with the text as its input, and returns what it prints: that of the first node in a kind
-// cluster, else the one in $PATH, or one that is built.
+// Kubectl runs the command with the text as its input, and returns its output. The command is that of the first node in a kind
+// cluster, otherwise the one in $PATH, or one that is built.
 func (s *Site) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
 	command, err := s.kubectl(ctx)
 	if err != nil {
 		return "", err
 	}
-	var out, complaints bytes.Buffer
+	var out, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, command[0], append(command[1:], args...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &complaints
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &stderr
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(complaints.Bytes()))
+		return out.String(), fmt.Errorf("kubectl %s: %w\n%s", strings.Join(args, " "), err, bytes.TrimSpace(stderr.Bytes()))
 	}
 	return out.String(), nil
 }

@@ -20,7 +20,7 @@ import (
 // removal bounds the end of all that was applied: five minutes are the grace of an Envoy that has clients.
 const removal = 7 * time.Minute
 
-// Remove deletes objects, the last first, and waits until they are gone.
+// Remove deletes objects, the last first, and waits until they are deleted.
 func (s *Site) Remove(ctx context.Context, objects []*kube.Object) error {
 	objects = slices.Clone(objects)
 	slices.Reverse(objects)
@@ -38,7 +38,7 @@ func (s *Site) Remove(ctx context.Context, objects []*kube.Object) error {
 			}
 			left = append(left, kube.RefTo(o).String())
 			if o.GetKind() == "Namespace" {
-				_, err = s.Hasten(ctx, o.GetName())
+				_, err = s.SyncNamespace(ctx, o.GetName())
 			}
 			if err != nil {
 				return false, err.Error(), nil
@@ -48,21 +48,21 @@ func (s *Site) Remove(ctx context.Context, objects []*kube.Object) error {
 	})
 }
 
-// unknown says that the server does not have the kind any more, as its definition is deleted.
+// unknown reports whether the server does not serve the kind any more, because its definition is deleted.
 func unknown(err error) bool {
 	var kind *meta.NoKindMatchError
 	return errors.As(err, &kind)
 }
 
-// Hasten lets the namespace controller look again, once, when a namespace that is being deleted has no pods any more, and
-// reports whether it did. By itself that controller looks only after half of the longest grace that a pod had, however
-// soon the pod ended, and 5 s after any change of the Namespace.
-func (s *Site) Hasten(ctx context.Context, namespace string) (bool, error) {
+// SyncNamespace makes the namespace controller sync, once, a namespace that is being deleted and has no pods any more, and
+// reports whether it did. By itself that controller syncs only after half of the longest grace period of a pod, independent of
+// when the pod ended, and 5 s after any change of the Namespace.
+func (s *Site) SyncNamespace(ctx context.Context, namespace string) (bool, error) {
 	pods, err := s.API.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
 		return false, fmt.Errorf("pods: %w", err)
 	}
-	const mark = "contour.example/pods-are-gone"
+	const mark = "contour.example/pods-are-deleted"
 	if len(pods.Items) > 0 {
 		return false, nil
 	}

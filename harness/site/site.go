@@ -19,26 +19,26 @@ import (
 	"contour.example/harness/supply"
 )
 
-// Balancer says what gives addresses to Services of type LoadBalancer in a kind cluster.
+// Balancer is what assigns addresses to Services of type LoadBalancer in a kind cluster.
 type Balancer string
 
-// The balancers: Addresses is light, CloudProvider runs a proxy for each Service and looks for healthy nodes.
+// The balancers: Addresses needs few resources, CloudProvider runs a proxy for each Service and checks the health of nodes.
 const (
 	Addresses     Balancer = "addresses"
 	CloudProvider Balancer = "cloud-provider-kind"
 )
 
-// Errors that callers test for; their text says what to do.
+// Errors that callers test for; their message contains the remedy.
 var (
 	ErrNotOurs  = errors.New("an existing cluster is not ours to delete; kubectl delete -f removes what was applied")
 	ErrBalancer = errors.New("want addresses or cloud-provider-kind")
-	ErrImage    = errors.New("image missing: no node can get it; push it to a registry that the nodes pull from, and say so with -image NAME=THERE")
+	ErrImage    = errors.New("image missing: no node can get it; push it to a registry that the nodes pull from, and set -image NAME=THERE")
 )
 
-// Options say which site.
+// Options specify a site.
 type Options struct {
-	// Existing is for the cluster that Kubeconfig (empty for the usual one) leads to; its nodes pull their images.
-	// All that follows is for kind clusters, but for Replace and Log.
+	// Existing uses the cluster of Kubeconfig (empty for the default one); its nodes pull their images.
+	// All that follows is for kind clusters, except Replace and Log.
 	Existing   bool
 	Kubeconfig string
 
@@ -46,26 +46,26 @@ type Options struct {
 	Name string
 	// Workers are nodes besides the control plane.
 	Workers int
-	// Ports lead ports of 127.0.0.1 to ports of the first node.
+	// Ports map ports of 127.0.0.1 to ports of the first node.
 	Ports map[int]int
 	// Balancer is Addresses if empty.
 	Balancer Balancer
 	// Images are what the nodes get, by their names in manifests; nil for contour, echo and Envoy.
 	Images []string
-	// Policy says whether published images are pulled or made; image.Auto if empty.
+	// Policy specifies whether published images are pulled or built; image.Auto if empty.
 	Policy image.Policy
-	// Reuse takes a cluster of that name as it is, if there is one.
+	// Reuse uses an existing cluster of that name, if there is one.
 	Reuse bool
-	// KeepEngine lets a Docker engine run that was started for the cluster.
+	// KeepEngine does not stop a Docker engine that was started for the cluster.
 	KeepEngine bool
 
 	// Replace has other names for images in manifests, by their names there.
 	Replace map[string]string
-	// Log tells how long each step took.
+	// Log prints the duration of each step.
 	Log step.Log
 }
 
-// Site is a cluster that answers.
+// Site is a reachable cluster.
 type Site struct {
 	*cluster.Cluster
 	// Kube and API are clients for Cluster.Config.
@@ -79,7 +79,7 @@ type Site struct {
 	options    Options
 	cache, dir string
 	source     supply.Source
-	ours       bool // Up has begun to make the cluster
+	ours       bool // Up has begun to create the cluster
 }
 
 // Up makes the site.
@@ -101,7 +101,7 @@ func (o Options) Up(ctx context.Context) (*Site, error) {
 	return nil, errors.Join(err, s.Down(context.WithoutCancel(ctx)))
 }
 
-// Find is the site of an earlier Up, of a kind cluster; only Down and Reload work on it.
+// Find returns the site of an earlier Up, of a kind cluster; only Down and Reload work on it.
 func (o Options) Find(ctx context.Context) (*Site, error) {
 	if o.Existing {
 		return nil, ErrNotOurs
@@ -117,7 +117,7 @@ func (o Options) Find(ctx context.Context) (*Site, error) {
 	return s, s.use(engine)
 }
 
-// Down removes the cluster of these options, and what was started for it. That there is none is no error.
+// Down removes the cluster of these options, and what was started for it. It is not an error if there is none.
 func (o Options) Down(ctx context.Context) error {
 	s, err := o.Find(ctx)
 	if errors.Is(err, docker.ErrNoEngine) { // so there is no cluster either
@@ -174,19 +174,19 @@ func (s *Site) up(ctx context.Context) (err error) {
 // Dir has the files of a kind cluster.
 func (s *Site) Dir() string { return s.dir }
 
-// Down removes the cluster, its files, and the engine if it was started for it and has nothing else to run. It does
+// Down removes the cluster, its files, and the engine if it was started for it and runs nothing else. It does
 // nothing to an existing cluster.
 func (s *Site) Down(ctx context.Context) error {
 	if s.Kind == nil {
 		return nil
 	}
 	if err := s.options.Log.Run(ctx, "delete the cluster", s.Kind.Delete); err != nil {
-		return errors.Join(err, s.stopEngine(ctx)) // its directory says what is left to delete
+		return errors.Join(err, s.stopEngine(ctx)) // its directory records what is left to delete
 	}
 	return errors.Join(os.RemoveAll(s.dir), s.stopEngine(ctx))
 }
 
-// stopEngine ends an engine that was started for clusters, when it has none any more.
+// stopEngine stops an engine that was started for clusters, when it has none any more.
 func (s *Site) stopEngine(ctx context.Context) error {
 	engine := s.source.Engine
 	if engine == nil || !engine.Started || s.options.KeepEngine {

@@ -144,8 +144,8 @@ func TestReadiness(t *testing.T) {
 		return func() (bool, string, error) { return daemonSetReady(d) }
 	}
 	for what, c := range map[string]struct {
-		look func() (bool, string, error)
-		want bool
+		observe func() (bool, string, error)
+		want    bool
 	}{
 		"all of the newest template":      {deployment(appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}), true},
 		"one is of an older template":     {deployment(appsv1.DeploymentStatus{ObservedGeneration: 3, Replicas: 3, UpdatedReplicas: 2, AvailableReplicas: 3}), false},
@@ -153,16 +153,16 @@ func TestReadiness(t *testing.T) {
 		"a status of before":              {deployment(appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 2, UpdatedReplicas: 2, AvailableReplicas: 2}), false},
 		"an Envoy on each node":           {daemonSet(appsv1.DaemonSetStatus{ObservedGeneration: 3, DesiredNumberScheduled: 2, UpdatedNumberScheduled: 2, NumberAvailable: 2}), true},
 		"one node's is not ready":         {daemonSet(appsv1.DaemonSetStatus{ObservedGeneration: 3, DesiredNumberScheduled: 2, UpdatedNumberScheduled: 2, NumberAvailable: 1}), false},
-		"nobody has looked at it":         {daemonSet(appsv1.DaemonSetStatus{}), false},
+		"not observed yet":                {daemonSet(appsv1.DaemonSetStatus{}), false},
 		"no node wants one: that is none": {daemonSet(appsv1.DaemonSetStatus{ObservedGeneration: 3}), false},
 	} {
-		if got, observation, err := c.look(); got != c.want || err != nil {
+		if got, observation, err := c.observe(); got != c.want || err != nil {
 			t.Errorf("%s: %v (%s), %v", what, got, observation, err)
 		}
 	}
 }
 
-func TestImageThatNobodyHas(t *testing.T) {
+func TestImageThatCannotBePulled(t *testing.T) {
 	t.Parallel()
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "n", Name: "p"}}
 	waiting := corev1.ContainerStateWaiting{Reason: "ImagePullBackOff", Message: "not found"}
@@ -178,7 +178,7 @@ func TestImageThatNobodyHas(t *testing.T) {
 	}
 }
 
-func TestNamespaceIsHastenedWhenItsPodsAreGone(t *testing.T) {
+func TestNamespaceIsSyncedWhenItsPodsAreDeleted(t *testing.T) {
 	t.Parallel()
 	now := metav1.Now()
 	ending := corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "n", DeletionTimestamp: &now, Finalizers: []string{"x"}}}
@@ -195,10 +195,10 @@ func TestNamespaceIsHastenedWhenItsPodsAreGone(t *testing.T) {
 	} {
 		client := fake.NewClientset(c.objects...)
 		s := &Site{API: client}
-		first, err := s.Hasten(t.Context(), "n")
-		again, err2 := s.Hasten(t.Context(), "n")
-		if first != c.want || again || errors.Join(err, err2) != nil {
-			t.Errorf("%s: %v, then %v, %v", what, first, again, errors.Join(err, err2))
+		first, err := s.SyncNamespace(t.Context(), "n")
+		second, err2 := s.SyncNamespace(t.Context(), "n")
+		if first != c.want || second || errors.Join(err, err2) != nil {
+			t.Errorf("%s: %v, then %v, %v", what, first, second, errors.Join(err, err2))
 		}
 		patches := slices.DeleteFunc(client.Actions(), func(a clienttesting.Action) bool { return a.GetVerb() != "patch" })
 		if len(patches) > 1 || (len(patches) == 1) != c.want {

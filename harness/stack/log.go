@@ -11,7 +11,7 @@ import (
 // enough is how many errors of one log are quoted.
 const enough = 5
 
-// checkLogs returns an error that has the first errors which the controllers logged.
+// checkLogs returns an error that contains the first errors which the controllers logged.
 func (s *Stack) checkLogs() error {
 	var errs []error
 	for _, log := range s.started {

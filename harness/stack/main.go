@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// Main is the body of a TestMain: it starts a stack, hands it to use, runs the
+// Main is the body of a TestMain: it starts a stack, calls use with it, runs the
 // tests and stops it. If anything fails, the logs and Envoy's configuration are left in
-// $CONTOUR_ARTIFACTS or, without that, in the stack's directory, and a line says where. The result is for os.Exit.
+// $CONTOUR_ARTIFACTS or, without that, in the stack's directory, which a line of output names. The result is for os.Exit.
 func Main(m *testing.M, o Options, use func(*Stack)) int {
 	ctx := context.Background()
 	s, err := Start(ctx, o)

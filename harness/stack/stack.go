@@ -27,17 +27,17 @@ import (
 // Namespace is the controller's.
 const Namespace = "projectcontour"
 
-// Options describe a stack; the zero value is one replica with mutual TLS.
+// Options specify a stack; the zero value is one replica with mutual TLS.
 type Options struct {
 	// Replicas of the controller, 1 if 0.
 	Replicas int
-	// Insecure serves xDS in plain text.
+	// Insecure serves xDS without TLS.
 	Insecure bool
 	// Contour is the path of the command; empty is asset.Contour.
 	Contour string
 	// ServeArgs and EnvoyArgs are more arguments for all replicas and for Envoy.
 	ServeArgs, EnvoyArgs []string
-	// MayLog says whether a line that a controller logs as an error is expected; nil expects none.
+	// MayLog reports whether a line that a controller logs as an error is expected; nil expects none.
 	MayLog func(line string) bool
 }
 
@@ -51,21 +51,21 @@ type Stack struct {
 	// Relay is between Envoy and the controllers.
 	Relay *relay.Relay
 	Envoy *envoy.Envoy
-	// Traffic goes to Envoy.
+	// Traffic sends requests to Envoy.
 	Traffic traffic.Client
 	// Addresses are for the backends of tests.
 	Addresses *address.Claims
 	// CA is for the certificates of tests.
-	CA *pki.Authority
+	CA *pki.CA
 
 	started     []string // logs of the replicas, those that were killed included
-	guest       bool     // of another stack's cluster
+	guest       bool     // it uses another stack's cluster
 	options     Options
 	listeners   controller.Listeners
 	credentials *controller.Credentials
 }
 
-// Start returns when Envoy serves what the (still empty) cluster says.
+// Start returns when Envoy serves the configuration of the (still empty) cluster.
 func Start(ctx context.Context, o Options) (*Stack, error) {
 	s := &Stack{options: o}
 	return s, s.start(ctx, s.claim, s.startCluster, s.startControllers, s.startEnvoy)
@@ -95,7 +95,7 @@ func (s *Stack) start(ctx context.Context, steps ...func(context.Context) error)
 	return nil
 }
 
-// claim takes addresses and makes credentials.
+// claim allocates addresses and makes credentials.
 func (s *Stack) claim(context.Context) (err error) {
 	if s.Addresses, err = address.New(); err != nil {
 		return err
@@ -167,7 +167,7 @@ func (s *Stack) AddController(ctx context.Context) (*controller.Controller, erro
 	return c, nil
 }
 
-// KillController kills a replica as a crash does; it is no part of the stack any more.
+// KillController kills a replica with SIGKILL; it is no part of the stack any more.
 func (s *Stack) KillController(c *controller.Controller) error {
 	s.Controllers = slices.DeleteFunc(s.Controllers, func(other *controller.Controller) bool { return other == c })
 	s.Relay.SetTargets(s.targets()...)
@@ -192,7 +192,7 @@ func (s *Stack) startEnvoy(ctx context.Context) (err error) {
 	return s.Envoy.Ready(ctx)
 }
 
-// RestartEnvoy kills Envoy and starts it anew, without any configuration.
+// RestartEnvoy kills Envoy and starts it without any configuration.
 func (s *Stack) RestartEnvoy(ctx context.Context) error {
 	if err := s.Envoy.Kill(); err != nil {
 		return err
@@ -205,7 +205,7 @@ func (s *Stack) Scenarios(logf func(string, ...any)) scenario.Env {
 	return scenario.Env{Kube: s.Kube, Traffic: s.Traffic, Addresses: s.Addresses, CA: s.CA, Logf: logf}
 }
 
-// Check says whether what should still run does, whether Envoy refused anything, and whether a controller logged an error.
+// Check returns an error if a process has exited that is expected to run, if Envoy rejected a resource, or if a controller logged an error.
 func (s *Stack) Check(ctx context.Context) error {
 	var errs []error
 	for _, c := range s.Controllers {
@@ -222,7 +222,7 @@ func (s *Stack) Check(ctx context.Context) error {
 	return errors.Join(append(errs, err)...)
 }
 
-// Stop ends all processes and returns when they are gone. The files stay: see Remove.
+// Stop stops all processes and returns when they have exited. The files stay: see Remove.
 func (s *Stack) Stop() error {
 	var errs []error
 	if s.Envoy != nil {

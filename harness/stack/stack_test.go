@@ -13,7 +13,7 @@ import (
 	"contour.example/harness/stack"
 )
 
-// A controller that cannot start must be reported with its own words, and nothing may be left running.
+// The error of a controller that cannot start contains its own message, and no process remains.
 func TestStartFailsCleanly(t *testing.T) {
 	t.Parallel()
 	script := filepath.Join(t.TempDir(), "contour")

@@ -1,6 +1,6 @@
-// Package step tells a person how long each part of something long takes.
+// Package step prints the duration of each step of something long.
 //
-// In goes a writer and, for each step, its name and what to do; out comes a line
+// It takes a writer and, for each step, its name and function, and prints a line
 // when the step has ended, with its seconds. A step that fails is named in its error
 // and in its line. Nothing is buffered: a line is there as soon as the step has ended.
 package step
@@ -14,7 +14,7 @@ import (
 
 // Log prints steps. The zero value prints nothing.
 type Log struct {
-	// W gets the lines; nil for nobody.
+	// W is where the lines are written; nil prints nothing.
 	W io.Writer
 }
 
@@ -30,12 +30,12 @@ func (l Log) Run(ctx context.Context, name string, do func(context.Context) erro
 		result = "  failed"
 		err = fmt.Errorf("%s: %w", name, err)
 	}
-	l.Say("%-52s %6.1f s%s", name, time.Since(start).Seconds(), result)
+	l.Printf("%-52s %6.1f s%s", name, time.Since(start).Seconds(), result)
 	return err
 }
 
-// Say prints a line.
-func (l Log) Say(format string, args ...any) {
+// Printf prints a line.
+func (l Log) Printf(format string, args ...any) {
 	if l.W != nil {
 		fmt.Fprintf(l.W, format+"\n", args...)
 	}

@@ -1,9 +1,9 @@
-// Package supply gets the images that a cluster needs, from a registry or made here.
+// Package supply provides the images that a cluster needs, pulled from a registry or built here.
 //
-// In goes an image's name; out comes an archive that an engine loads and a node
-// imports. A published image is pulled where its registry has it, and else made by
-// packages image and node; our own images are always made. What was decided for which
-// image, why, and how long it took is printed.
+// It takes an image's name and makes an archive that an engine loads and a node
+// imports. A published image is pulled if its registry has it, and otherwise built by
+// packages image and node; our own images are always built. The decision for each
+// image, its reason, and the duration are printed.
 package supply
 
 import (
@@ -30,24 +30,24 @@ import (
 // used here, without its digest, which no image made here could have.
 const Node = "docker.io/kindest/node:v1.37.0"
 
-// Errors that callers test for; their text says what to do.
+// Errors that callers test for; their message contains the remedy.
 var (
-	// ErrMissing is the error for an image that no registry has and nobody here can make.
+	// ErrMissing means that no registry has the image and it cannot be built here.
 	ErrMissing = errors.New("image missing: no registry has it, and it is none of ours")
-	// ErrPull is the error for an image that was asked for from its registry.
-	ErrPull = errors.New("image missing: its registry does not give it; -images build makes it here")
+	// ErrPull means that an image was requested from its registry, which does not have it.
+	ErrPull = errors.New("image missing: its registry does not have it; -images build builds it")
 )
 
-// Builder makes images.
+// Builder builds images.
 type Builder struct {
-	// Cache is a directory for what can be used again; Root the repository's root.
+	// Cache is the directory of the build cache; Root the repository's root.
 	Cache, Root string
 	// Binaries is a directory for binaries of this repository, which images are read from.
 	Binaries string
 	Log      step.Log
 }
 
-// Build makes the image ref for an architecture. A node image gets another name, which has the key of
+// Build builds the image ref for an architecture. A node image gets another name, which contains the key of
 // its inputs: name is what the image is called.
 func (b Builder) Build(ctx context.Context, ref, arch string) (name string, img v1.Image, err error) {
 	if own, ok := image.Own(ref); ok {
@@ -92,17 +92,17 @@ func (b Builder) node(ctx context.Context) (string, v1.Image, error) {
 	return parts.Name, img, err
 }
 
-// Prepare makes, into the cache, what takes long to make of an image that will not be pulled. It needs no engine.
+// Prepare builds, into the cache, what takes long to build of an image that will not be pulled. It needs no engine.
 func (b Builder) Prepare(ctx context.Context, d image.Decider, ref string) error {
 	decision, err := d.Decide(ctx, ref)
 	if err != nil {
 		return err
 	}
 	if decision.Pull {
-		b.Log.Say("nothing to prepare for %s: %s", ref, decision.Reason)
+		b.Log.Printf("nothing to prepare for %s: %s", ref, decision.Reason)
 		return nil
 	}
-	b.Log.Say("prepare %s: %s", ref, decision.Reason)
+	b.Log.Printf("prepare %s: %s", ref, decision.Reason)
 	if ref == Node {
 		_, err = node.Builder{Cache: b.Cache, Root: b.Root, Log: b.Log}.Prepare(ctx)
 		return err
@@ -111,14 +111,14 @@ func (b Builder) Prepare(ctx context.Context, d image.Decider, ref string) error
 	return err
 }
 
-// Source supplies images to an engine and to nodes.
+// Source provides images to an engine and to nodes.
 type Source struct {
 	Builder
 	Engine  *docker.Engine
 	Decider image.Decider
 }
 
-// Node makes sure that the engine has a node image, and returns its name and whether
+// Node ensures that the engine has a node image, and returns its name and whether
 // it was built here, so that it has no CNI daemon.
 func (s Source) Node(ctx context.Context) (name string, built bool, err error) {
 	d, err := s.decide(ctx, Node)
@@ -147,7 +147,7 @@ func (s Source) Node(ctx context.Context) (name string, built bool, err error) {
 	})
 }
 
-// forgetOthers removes node images made of other inputs, unless a cluster has them.
+// forgetOthers removes node images of other inputs, unless a cluster uses them.
 func (s Source) forgetOthers(ctx context.Context, name string) error {
 	repository, _, _ := strings.Cut(name, ":")
 	all, err := s.Engine.Output(ctx, "image", "ls", "--format", "{{.Repository}}:{{.Tag}}", repository)
@@ -156,13 +156,13 @@ func (s Source) forgetOthers(ctx context.Context, name string) error {
 	}
 	for _, other := range strings.Fields(all) {
 		if other != name {
-			_, _ = s.Engine.Output(ctx, "image", "rm", other) // one that is in use stays
+			_, _ = s.Engine.Output(ctx, "image", "rm", other) // an image in use stays
 		}
 	}
 	return nil
 }
 
-// Ready makes sure that the engine has the image, under its name.
+// Ready ensures that the engine has the image, under its name.
 func (s Source) Ready(ctx context.Context, ref string) error {
 	d, err := s.decide(ctx, ref)
 	if err != nil {
@@ -222,13 +222,13 @@ func (s Source) pull(ctx context.Context, ref string) error {
 	})
 }
 
-// decide is about published images; ours are made, as the sources may have changed.
+// decide decides for published images; ours are always built, as the sources may have changed.
 func (s Source) decide(ctx context.Context, ref string) (image.Decision, error) {
 	if _, own := image.Own(ref); own {
 		return image.Decision{}, nil
 	}
 	if s.Decider.Policy != image.Build && s.Engine.Has(ctx, ref) {
-		s.Log.Say("use %s: the engine has it", ref)
+		s.Log.Printf("use %s: the engine has it", ref)
 		return image.Decision{Pull: true}, nil
 	}
 	d, err := s.Decider.Decide(ctx, ref)
@@ -239,6 +239,6 @@ func (s Source) decide(ctx context.Context, ref string) (image.Decision, error) 
 	if d.Pull {
 		verb = "pull"
 	}
-	s.Log.Say("%s %s: %s", verb, ref, d.Reason)
+	s.Log.Printf("%s %s: %s", verb, ref, d.Reason)
 	return d, nil
 }

@@ -18,7 +18,7 @@ import (
 	"contour.example/harness/supply"
 )
 
-// engine is a docker command that has the image and saves "saved NAME"; it tells its arguments to the file log.
+// engine is a docker command that has the image and saves "saved NAME"; it appends its arguments to the file log.
 func engine(t *testing.T, has string) (e *docker.Engine, log string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -81,10 +81,10 @@ func TestPublishedImageIsPulled(t *testing.T) {
 	}
 	for _, want := range []string{"pull --quiet " + supply.Node, "pull --quiet " + image.EnvoyName} {
 		if !strings.Contains(read(t, log), want) {
-			t.Errorf("docker was not asked to %s:\n%s", want, read(t, log))
+			t.Errorf("docker was not called with %s:\n%s", want, read(t, log))
 		}
 	}
-	if !strings.Contains(out.String(), "pull "+supply.Node+": as asked") {
+	if !strings.Contains(out.String(), "pull "+supply.Node+": as requested") {
 		t.Errorf("printed %s", out.String())
 	}
 }
@@ -111,7 +111,7 @@ func TestImageOfTheEngineIsUsed(t *testing.T) {
 	var out bytes.Buffer
 	name, built, err := source(t, e, image.Auto, &out).Node(t.Context())
 	if name != supply.Node || built || err != nil || strings.Contains(read(t, log), "pull") {
-		t.Errorf("node image %q, built %v, %v; docker was asked:\n%s", name, built, err, read(t, log))
+		t.Errorf("node image %q, built %v, %v; docker was called with:\n%s", name, built, err, read(t, log))
 	}
 	if !strings.Contains(out.String(), "the engine has it") {
 		t.Errorf("printed %s", out.String())
@@ -129,11 +129,11 @@ func TestOwnImagesAreMade(t *testing.T) {
 		t.Errorf("archive %v, %v", info, err)
 	}
 	if _, err := os.Stat(log); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("docker was asked:\n%s", read(t, log))
+		t.Errorf("docker was called with:\n%s", read(t, log))
 	}
 }
 
-func TestNobodyHasTheImage(t *testing.T) {
+func TestNoRegistryHasTheImage(t *testing.T) {
 	t.Parallel()
 	_, _, err := supply.Builder{}.Build(t.Context(), "example.com/x:v1", runtime.GOARCH)
 	if !errors.Is(err, supply.ErrMissing) || !strings.Contains(err.Error(), "example.com/x:v1") {

@@ -19,22 +19,22 @@ import (
 // DefaultTimeout bounds a request from connecting to the last byte of the answer.
 const DefaultTimeout = 10 * time.Second
 
-// Client knows where the proxy is.
+// Client has the addresses of the proxy.
 type Client struct {
 	// HTTP and HTTPS are host:port of the two listeners.
 	HTTP, HTTPS string
 }
 
-// Request is what to ask. The zero value of a field is the usual thing.
+// Request specifies a request. The zero value of a field is the default.
 type Request struct {
 	Method string // GET
-	// Host is the Host header, or :authority, with a port only if one shall be sent.
+	// Host is the Host header, or :authority, with a port only if one is to be sent.
 	Host string
 	// Path is sent as it is, with the query.
 	Path    string // /
 	Headers http.Header
 	Body    string
-	// HTTP2 asks for HTTP/2: by ALPN with TLS, by prior knowledge without.
+	// HTTP2 uses HTTP/2: by ALPN with TLS, by prior knowledge without.
 	HTTP2 bool
 	// TLS sends the request to the HTTPS listener.
 	TLS *TLS
@@ -42,7 +42,7 @@ type Request struct {
 	Timeout time.Duration
 }
 
-// TLS is how to connect.
+// TLS specifies the TLS handshake.
 type TLS struct {
 	// ServerName is the SNI; empty is the request's host.
 	ServerName string
@@ -54,13 +54,13 @@ type TLS struct {
 	MinVersion, MaxVersion uint16
 }
 
-// Answer is what came back.
+// Answer is the response to a request.
 type Answer struct {
 	Status  int
 	Headers http.Header
 	Body    []byte
 	Proto   string // HTTP/1.1 or HTTP/2.0
-	// Echo is the backend's description of the request; nil if no backend of ours answered.
+	// Echo is the backend's description of the request; nil if the answer is not from one of our backends.
 	Echo *backend.Echo
 	// TLS is the state of the connection; nil without TLS.
 	TLS *tls.ConnectionState
@@ -68,7 +68,7 @@ type Answer struct {
 	Took time.Duration
 }
 
-// Backend is the service that answered, empty if none of ours did.
+// Backend is the service that answered, empty if it was none of ours.
 func (a Answer) Backend() string {
 	if a.Echo == nil {
 		return ""
@@ -92,13 +92,13 @@ func (c Client) Do(ctx context.Context, r Request) (Answer, error) {
 	return Do(ctx, t, r)
 }
 
-// Get sends the simplest request.
+// Get sends a GET request for a path of a host.
 func (c Client) Get(ctx context.Context, host, path string) (Answer, error) {
 	return c.Do(ctx, Request{Host: host, Path: path})
 }
 
-// Until sends the request again and again until check is content with the answer, and returns it.
-// check says what is wrong with an answer, or nothing.
+// Until sends the request repeatedly until check returns "", and returns the answer.
+// check returns what is wrong with an answer, or "".
 func (c Client) Until(ctx context.Context, timeout time.Duration, r Request, check func(Answer) string) (Answer, error) {
 	var last Answer
 	err := poll.Until(ctx, timeout, "answer to "+r.String(), func(ctx context.Context) (bool, string, error) {

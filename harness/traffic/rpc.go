@@ -17,18 +17,18 @@ import (
 	"contour.example/harness/backend"
 )
 
-// RPCAnswer is what became of a gRPC request.
+// RPCAnswer is the result of a gRPC request.
 type RPCAnswer struct {
-	// Backend is the Service that answered; empty if none did.
+	// Backend is the Service that answered; empty if none of our backends did.
 	Backend string
-	// Code and Message are the status, which comes as a trailer.
+	// Code and Message are the status, which is a trailer.
 	Code    codes.Code
 	Message string
 }
 
-// RPC asks a backend by gRPC for its health (grpc.health.v1.Health/Check), over TLS if the request has it. A backend
-// knows the name "" only, for which the code is OK; for others it is NotFound. Of the request the host, TLS and the
-// timeout count. The error is for what is no gRPC answer.
+// RPC calls a backend's gRPC health service (grpc.health.v1.Health/Check), over TLS if the request has it. A backend
+// has a status for the name "" only, for which the code is OK; for others it is NotFound. Of the request the host, TLS and the
+// timeout apply. The error is for a response that is not gRPC.
 func (c Client) RPC(ctx context.Context, r Request, name string) (RPCAnswer, error) {
 	address, secure := c.HTTP, insecure.NewCredentials()
 	if r.TLS != nil {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// WebSocket upgrades the request, sends a message and returns what comes back first.
+// WebSocket upgrades the request, sends a message and returns the first message received.
 func (c Client) WebSocket(ctx context.Context, r Request, message string) (reply string, err error) {
 	conn, err := c.connect(ctx, r)
 	if err != nil {
@@ -43,7 +43,7 @@ func (c Client) WebSocket(ctx context.Context, r Request, message string) (reply
 }
 
 // TCP connects (with TLS if the request has it), sends a line and returns the
-// service that answers and the line that comes back. It is for the servers of backend.TCP.
+// service that answers and the line that is received. It is for the servers of backend.TCP.
 func (c Client) TCP(ctx context.Context, r Request, line string) (service, reply string, err error) {
 	conn, err := c.connect(ctx, r)
 	if err != nil {

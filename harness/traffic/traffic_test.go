@@ -18,7 +18,7 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// start runs a backend and returns a client that has it in place of a proxy.
+// start runs a backend and returns a client that uses it instead of a proxy.
 func start(t *testing.T, serve func(backend.Options) (*backend.Server, error), config *tls.Config) (*backend.Server, traffic.Client) {
 	t.Helper()
 	s, err := serve(backend.Options{
@@ -32,7 +32,7 @@ func start(t *testing.T, serve func(backend.Options) (*backend.Server, error), c
 	return s, traffic.Client{HTTP: s.Address().String(), HTTPS: s.Address().String()}
 }
 
-func serverTLS(t *testing.T, names ...string) (*pki.Authority, *tls.Config) {
+func serverTLS(t *testing.T, names ...string) (*pki.CA, *tls.Config) {
 	t.Helper()
 	ca, err := pki.New("test")
 	if err != nil {
@@ -93,17 +93,17 @@ func TestProtocols(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, plain := start(t, backend.HTTP, nil)
+	_, cleartext := start(t, backend.HTTP, nil)
 	_, secure := start(t, backend.HTTP, config)
 	for _, test := range []struct {
-		name   string
-		client traffic.Client
-		ask    traffic.Request
-		proto  string
-		tls    *backend.EchoTLS
+		name    string
+		client  traffic.Client
+		request traffic.Request
+		proto   string
+		tls     *backend.EchoTLS
 	}{
-		{"HTTP/1.1", plain, traffic.Request{}, "HTTP/1.1", nil},
-		{"h2c", plain, traffic.Request{HTTP2: true}, "HTTP/2.0", nil},
+		{"HTTP/1.1", cleartext, traffic.Request{}, "HTTP/1.1", nil},
+		{"h2c", cleartext, traffic.Request{HTTP2: true}, "HTTP/2.0", nil},
 		{
 			"HTTPS", secure,
 			traffic.Request{TLS: &traffic.TLS{Roots: ca.Pool()}},
@@ -117,8 +117,8 @@ func TestProtocols(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			test.ask.Host = "a.example"
-			a, err := test.client.Do(t.Context(), test.ask)
+			test.request.Host = "a.example"
+			a, err := test.client.Do(t.Context(), test.request)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -135,18 +135,18 @@ func TestProtocols(t *testing.T) {
 func TestRPC(t *testing.T) {
 	t.Parallel()
 	ca, config := serverTLS(t, "a.example")
-	_, plain := start(t, backend.HTTP, nil)
+	_, cleartext := start(t, backend.HTTP, nil)
 	_, secure := start(t, backend.HTTP, config)
-	for name, ask := range map[string]func(string) (traffic.RPCAnswer, error){
-		"plain": func(name string) (traffic.RPCAnswer, error) {
-			return plain.RPC(t.Context(), traffic.Request{Host: "a.example"}, name)
+	for name, request := range map[string]func(string) (traffic.RPCAnswer, error){
+		"cleartext": func(name string) (traffic.RPCAnswer, error) {
+			return cleartext.RPC(t.Context(), traffic.Request{Host: "a.example"}, name)
 		},
 		"TLS": func(name string) (traffic.RPCAnswer, error) {
 			return secure.RPC(t.Context(), traffic.Request{Host: "a.example", TLS: &traffic.TLS{Roots: ca.Pool()}}, name)
 		},
 	} {
 		for service, want := range map[string]string{"": "OK from shop", "none": "NotFound from shop: unknown service"} {
-			if a, err := ask(service); err != nil || a.String() != want {
+			if a, err := request(service); err != nil || a.String() != want {
 				t.Errorf("%s: got %s, %v, want %s", name, a, err, want)
 			}
 		}
@@ -168,7 +168,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	_, c := start(t, backend.HTTP, config)
 	_, err := c.Do(t.Context(), traffic.Request{Host: "a.example", TLS: &traffic.TLS{Roots: other.Pool()}})
 	if err == nil || !strings.Contains(err.Error(), "unknown authority") {
-		t.Errorf("got %v, want an error about the authority", err)
+		t.Errorf("got %v, want an error about the CA", err)
 	}
 }
 
@@ -184,16 +184,16 @@ func TestWebSocket(t *testing.T) {
 func TestTCP(t *testing.T) {
 	t.Parallel()
 	ca, config := serverTLS(t, "a.example")
-	_, plain := start(t, backend.TCP, nil)
+	_, cleartext := start(t, backend.TCP, nil)
 	_, secure := start(t, backend.TCP, config)
 	for name, test := range map[string]struct {
-		client traffic.Client
-		ask    traffic.Request
+		client  traffic.Client
+		request traffic.Request
 	}{
-		"plain": {plain, traffic.Request{}},
+		"cleartext": {cleartext, traffic.Request{}},
 		"TLS":   {secure, traffic.Request{Host: "a.example", TLS: &traffic.TLS{Roots: ca.Pool()}}},
 	} {
-		service, reply, err := test.client.TCP(t.Context(), test.ask, "hello")
+		service, reply, err := test.client.TCP(t.Context(), test.request, "hello")
 		if err != nil || service != "shop" || reply != "hello" {
 			t.Errorf("%s: got %q, %q, %v, want shop and hello", name, service, reply, err)
 		}
@@ -218,7 +218,7 @@ func TestSlowBackendAndTimeout(t *testing.T) {
 	}
 }
 
-func TestUntilSaysWhatIsWrong(t *testing.T) {
+func TestUntilReportsWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	_, c := start(t, backend.HTTP, nil)
 	_, err := c.Until(t.Context(), 50*time.Millisecond, traffic.Request{Host: "a"}, func(a traffic.Answer) string {

@@ -1,7 +1,7 @@
-// Package figure is the results of a benchmark: measures, the report that keeps
+// Package figure contains the results of a benchmark: measures, the report that contains
 // them, and their text.
 //
-// In go values and latencies as they are taken; out come Measures with their unit and, of
+// It takes values and latencies and makes Measures with their unit and, for
 // latencies, the median and the tail, as JSON and as lines of a table. What could not be
 // measured is a Measure too, with its error. The package measures nothing itself.
 package figure
@@ -26,7 +26,7 @@ type Measure struct {
 	Range *Range `json:"range,omitempty"`
 	// Detail is for people.
 	Detail string `json:"detail,omitempty"`
-	// Error says why the rest of the scenario could not be measured; there is no value then.
+	// Error is why the rest of the scenario could not be measured; there is no value then.
 	Error string `json:"error,omitempty"`
 }
 
@@ -91,5 +91,5 @@ func quantile(d []time.Duration, q float64) time.Duration {
 // Milliseconds is the number that measures in ms have.
 func Milliseconds(d time.Duration) float64 { return d.Seconds() * 1000 }
 
-// round keeps three decimals: more would only pretend.
+// round keeps three decimals: more would be below the precision of the measurement.
 func round(v float64) float64 { return math.Round(v*1000) / 1000 }

@@ -39,7 +39,7 @@ func TestQuantile(t *testing.T) {
 	}
 }
 
-// record returns what a Recorder of scenario "edit" hands on.
+// record returns what a Recorder of scenario "edit" emits.
 func record(do func(Recorder)) []Measure {
 	var got []Measure
 	do(Recorder{"edit", func(m Measure) { got = append(got, m) }})

@@ -19,7 +19,7 @@ type Report struct {
 	Versions map[string]string `json:"versions,omitempty"`
 	// Parameters by name, those that figures depend on.
 	Parameters map[string]string `json:"parameters,omitempty"`
-	// Note is what the caller wants to remember of it.
+	// Note is an optional comment of the caller.
 	Note string `json:"note,omitempty"`
 	Runs []Size `json:"runs"`
 }
@@ -31,7 +31,7 @@ type Size struct {
 	Measures []Measure `json:"measures"`
 }
 
-// Failed is how many scenarios could not be measured to their end.
+// Failed is the number of scenarios that could not be measured completely.
 func (r Report) Failed() int {
 	failed := 0
 	for _, size := range r.Runs {

@@ -94,7 +94,7 @@ func Cell(m *Measure) string {
 	return Number(m.Value) + " / " + Number(m.Spread.P99)
 }
 
-// Number has three digits that count.
+// Number has three significant digits.
 func Number(v float64) string {
 	switch {
 	case v == 0 || v >= 100 || v <= -100:

@@ -1,7 +1,7 @@
-// Package proc reads what Linux says of processes and of the machine, below /proc.
+// Package proc reads statistics of processes and of the machine from /proc.
 //
-// In goes a process id; out come the CPU time that it has used and the memory that it
-// has. Figures are those of that moment; whoever wants a difference asks twice. It
+// It takes a process id and returns the CPU time that it has used and the memory that it
+// has. Figures are those of that moment; a difference needs two reads. It
 // sees processes of other users and of containers on this machine, too.
 package proc
 
@@ -19,7 +19,7 @@ const clockTick = 10 * time.Millisecond
 // CPU is the time that the process has run, with all its threads, in steps of 10 ms.
 func CPU(pid int) (time.Duration, error) { return cpuTime(fmt.Sprintf("/proc/%d/stat", pid)) }
 
-// MainCPU is CPU of the first thread alone.
+// MainCPU is the CPU time of the first thread.
 func MainCPU(pid int) (time.Duration, error) {
 	return cpuTime(fmt.Sprintf("/proc/%[1]d/task/%[1]d/stat", pid))
 }

@@ -40,7 +40,7 @@ type line struct {
 	Dots        []dot
 }
 
-// dot is a point with what it says.
+// dot is a point with its label.
 type dot struct {
 	X, Y float64
 	Text string
@@ -52,13 +52,13 @@ type sample struct {
 	value float64
 }
 
-// series is a line before it has a place.
+// series is a line without a position.
 type series struct {
 	name, class string
 	samples     []sample
 }
 
-// draw makes the plot of a measure, if there is anything to see: one that is always 0 is for the table only.
+// draw makes the plot of a measure, or nothing for one that is always 0: that is in the table only.
 func draw(k figure.Key, all []measured) (plot, bool) {
 	drawn := collect(k, all)
 	sizes, values := extent(drawn)
@@ -122,7 +122,7 @@ func extent(all []series) (sizes []int, values []float64) {
 	return slices.Compact(sizes), values
 }
 
-// scale gives a value its place in the picture.
+// scale maps a value to its position in the picture.
 type scale func(float64) float64
 
 func logScale(low, high, from, to float64) scale {
@@ -130,13 +130,13 @@ func logScale(low, high, from, to float64) scale {
 	return func(v float64) float64 { return from + (math.Log(v)-l)/(h-l)*(to-from) }
 }
 
-// valueAxis is logarithmic where small and large values would not be seen together, and else begins at 0.
+// valueAxis is logarithmic where small and large values would not be visible together, and otherwise begins at 0.
 func valueAxis(sorted []float64) (scale, []tick) {
 	low, high := sorted[0], sorted[len(sorted)-1]
 	if low > 0 && high/low >= logRatio {
 		return logAxis(low, high)
 	}
-	step := niceStep(high / 4)
+	step := tickStep(high / 4)
 	end := step * math.Ceil(high/step)
 	y := func(v float64) float64 { return bottom + v/end*(top-bottom) }
 	var ticks []tick
@@ -159,8 +159,8 @@ func logAxis(low, high float64) (scale, []tick) {
 	return y, ticks
 }
 
-// niceStep is the next of 1, 2 and 5 times a power of ten.
-func niceStep(least float64) float64 {
+// tickStep is the next of 1, 2 and 5 times a power of ten.
+func tickStep(least float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(least)))
 	for _, f := range []float64{1, 2, 5} {
 		if f*power >= least*0.999 {
@@ -198,5 +198,5 @@ func (s series) place(x, y scale, unit string) line {
 	return l
 }
 
-// tenth keeps one decimal: pixels need no more.
+// tenth keeps one decimal: pixels are not more precise.
 func tenth(v float64) float64 { return math.Round(v*10) / 10 }

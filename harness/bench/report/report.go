@@ -1,6 +1,6 @@
 // Package report draws the results of a benchmark as one HTML page.
 //
-// In goes a figure.Report, and maybe a second one to compare with; out comes a page that needs nothing else: no script,
+// It takes a figure.Report, and optionally a second one to compare with, and writes a page without dependencies: no script,
 // no font, no other file. Each measure is a plot over the number of objects (on a logarithmic axis) and a row of a table.
 // The package is pure: the same reports give the same bytes.
 package report

@@ -23,7 +23,7 @@ func latency(p50, p99 float64) figure.Measure {
 	}
 }
 
-func plain(scenario, name string, v float64) figure.Measure {
+func single(scenario, name string, v float64) figure.Measure {
 	return figure.Measure{Scenario: scenario, Name: name, Unit: "kB", Value: v}
 }
 
@@ -31,8 +31,8 @@ func ours() figure.Report {
 	return figure.Report{
 		Name: "ours <1>", Date: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Versions: map[string]string{"envoy": "1.40.0"},
 		Runs: []figure.Size{
-			{N: 1000, Measures: []figure.Measure{latency(10, 20), plain("edit", "bytes", 5), plain("idle", "bytes", 0)}},
-			{N: 25000, Measures: []figure.Measure{latency(12, 40), plain("edit", "bytes", 6), plain("idle", "bytes", 0)}},
+			{N: 1000, Measures: []figure.Measure{latency(10, 20), single("edit", "bytes", 5), single("idle", "bytes", 0)}},
+			{N: 25000, Measures: []figure.Measure{latency(12, 40), single("edit", "bytes", 6), single("idle", "bytes", 0)}},
 		},
 	}
 }
@@ -55,8 +55,8 @@ func write(t *testing.T, r figure.Report, other *figure.Report) string {
 	return b.String()
 }
 
-// The page must be well-formed as far as a lenient XML reader tells, and need nothing from elsewhere.
-func TestPageStandsAlone(t *testing.T) {
+// The page is well-formed for a lenient XML reader, and refers to nothing outside of itself.
+func TestPageHasNoDependencies(t *testing.T) {
 	t.Parallel()
 	page := write(t, ours(), theirs())
 	d := xml.NewDecoder(strings.NewReader(page))
@@ -75,7 +75,7 @@ func TestPageStandsAlone(t *testing.T) {
 		}
 		for _, a := range element.Attr {
 			if a.Name.Local == "src" || a.Name.Local == "href" && !strings.HasPrefix(a.Value, "#") {
-				t.Errorf("%s leads elsewhere: %s", element.Name.Local, a.Value)
+				t.Errorf("%s refers to another document: %s", element.Name.Local, a.Value)
 			}
 		}
 		if element.Name.Local == "script" || element.Name.Local == "link" {
@@ -89,7 +89,7 @@ func TestPageStandsAlone(t *testing.T) {
 		t.Error("a value could not be written")
 	}
 	if page != write(t, ours(), theirs()) {
-		t.Error("the same reports give another page")
+		t.Error("the same reports produce another page")
 	}
 }
 
@@ -125,7 +125,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// A line for the median and one for the tail of each report, at the places that the axes say.
+// A line for the median and one for the tail of each report, at the positions of the axes.
 func TestPlot(t *testing.T) {
 	t.Parallel()
 	p := describe(ours(), theirs()).Sections[1].Plots[0]
@@ -172,7 +172,7 @@ func TestEveryScenarioIsExplained(t *testing.T) {
 	t.Parallel()
 	for _, name := range bench.Scenarios() {
 		if about(name) == "" {
-			t.Errorf("nothing about %s", name)
+			t.Errorf("no description of %s", name)
 		}
 	}
 	if got := about("unknown"); got != "" {

@@ -2,8 +2,8 @@ package report
 
 import "contour.example/harness/bench/figure"
 
-// mattering are the measures that say the most about a controller, in the order to read them.
-func mattering() []figure.Key {
+// headline returns the most important measures of a controller, in the order to read them.
+func headline() []figure.Key {
 	return []figure.Key{
 		{Scenario: "load", Name: "served, after the last create"},
 		{Scenario: "load", Name: "valid, after the last create"},
@@ -40,12 +40,12 @@ func mattering() []figure.Key {
 
 // summary is the section with what matters, as far as it was measured.
 func summary(keys []figure.Key, all []measured) section {
-	s := section{Name: "summary", About: "The figures that say the most; everything is below.", Columns: columns(all)}
+	s := section{Name: "summary", About: "The most important figures; all measures follow.", Columns: columns(all)}
 	known := map[figure.Key]bool{}
 	for _, k := range keys {
 		known[k] = true
 	}
-	for _, k := range mattering() {
+	for _, k := range headline() {
 		if known[k] {
 			r := tableRow(k, all)
 			r.Name = k.Scenario + ": " + r.Name

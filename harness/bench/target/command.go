@@ -24,22 +24,22 @@ const (
 	Kubeconfig     = "kubeconfig"       // file of a user with all rights
 	Namespace      = "namespace"        // the controller's, which exists
 	Dir            = "dir"              // a directory that is deleted at the end
-	XDSPort        = "xds-port"         // where the controller shall serve xDS
+	XDSPort        = "xds-port"         // where the controller serves xDS
 	HealthPort     = "health-port"      // free for the controller
-	MetricsPort    = "metrics-port"     // free for the controller, and asked for /metrics
+	MetricsPort    = "metrics-port"     // free for the controller, which serves /metrics
 	DebugPort      = "debug-port"       // free for the controller
-	HTTPPort       = "envoy-http-port"  // where Envoy shall listen
-	HTTPSPort      = "envoy-https-port" // where Envoy shall listen
+	HTTPPort       = "envoy-http-port"  // where Envoy listens
+	HTTPSPort      = "envoy-https-port" // where Envoy listens
 	StatsPort      = "envoy-stats-port" // free for Envoy
 	CAFile         = "ca-file"          // both sides of xDS trust it
 	CertFile       = "cert-file"        // the controller's, for the name contour
 	KeyFile        = "key-file"
-	BootstrapFile  = "bootstrap-file"  // what the bootstrap command shall write
-	AdminSocket    = "admin-socket"    // Envoy's admin endpoint shall be there
-	RelayPort      = "relay-port"      // where Envoy shall connect to, for xDS
+	BootstrapFile  = "bootstrap-file"  // what the bootstrap command writes
+	AdminSocket    = "admin-socket"    // Envoy's admin endpoint is there
+	RelayPort      = "relay-port"      // where Envoy connects to, for xDS
 	EnvoyCertFile  = "envoy-cert-file" // Envoy's, for xDS
 	EnvoyKeyFile   = "envoy-key-file"
-	IngressAddress = "ingress-address" // what the status of an Ingress shall say
+	IngressAddress = "ingress-address" // what the status of an Ingress has
 )
 
 // fill returns the command with values in place of the placeholders. One that has no value is an error.
@@ -62,7 +62,7 @@ func (c Command) fill(v Values) (Command, error) {
 	return filled, nil
 }
 
-// serve is how contour is started; the arguments of the variable CONTOUR_ARGS come before more, which win.
+// serve is how contour is started; the arguments of the variable CONTOUR_ARGS come before more, which override them.
 func serve(contour string, more []string) Command {
 	return slices.Concat(Command{
 		contour, "serve", "--kubeconfig={kubeconfig}", "--leader-election-resource-namespace={namespace}",

@@ -32,9 +32,9 @@ import (
 const (
 	// namespace is the controller's.
 	namespace = "projectcontour"
-	// stopGrace is how long a controller gets to end after SIGTERM.
+	// stopGrace is how long a controller has to terminate after SIGTERM.
 	stopGrace = 30 * time.Second
-	// openTimeout is how long a controller gets to open its xDS port.
+	// openTimeout is how long a controller has to open its xDS port.
 	openTimeout = 5 * time.Minute
 )
 
@@ -69,7 +69,7 @@ type Local struct {
 	envoy      *envoy.Envoy
 }
 
-// Start returns when Envoy serves what the (still empty) cluster says. It leaves nothing running if that fails.
+// Start returns when Envoy serves the configuration of the (still empty) cluster. It leaves nothing running if that fails.
 func Start(ctx context.Context, o Options) (l *Local, err error) {
 	l = &Local{options: o, values: Values{Namespace: namespace, IngressAddress: "192.0.2.1"}}
 	if l.dir, err = os.MkdirTemp("", "bench-"); err != nil { // short, for the paths of unix sockets
@@ -83,7 +83,7 @@ func Start(ctx context.Context, o Options) (l *Local, err error) {
 	return l, nil
 }
 
-// claim takes addresses and makes credentials.
+// claim allocates addresses and makes credentials.
 func (l *Local) claim(context.Context) (err error) {
 	if l.addresses, err = address.New(); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (l *Local) contour(ctx context.Context) (string, error) {
 	return asset.Contour(ctx, l.dir)
 }
 
-// open waits until the xDS port is open. That the controller ends is an error.
+// open waits until the xDS port is open. It is an error if the controller exits before.
 func (l *Local) open(ctx context.Context) error {
 	return poll.Until(ctx, openTimeout, "xDS port of the controller", func(ctx context.Context) (bool, string, error) {
 		if !l.controller.Running() {
@@ -226,7 +226,7 @@ func (l *Local) writeBootstrap(ctx context.Context) (string, error) {
 	return l.values[BootstrapFile], nil
 }
 
-// describe fills in what the others can know only now.
+// describe fills in what is only known once all programs run.
 func (l *Local) describe(ctx context.Context) error {
 	l.Config, l.Disposable, l.Lifecycle, l.Wire = l.cluster.Config, true, lifecycle{l}, l.relay
 	l.HTTP, l.HTTPS = l.loopback(HTTPPort), l.loopback(HTTPSPort)
@@ -262,7 +262,7 @@ func programVersion(program string) string {
 	return path.Base(info.Path) + " " + info.Main.Version
 }
 
-// Check says whether what should still run does, and whether Envoy refused anything.
+// Check returns an error if a process has exited that is expected to run, or if Envoy rejected a resource.
 func (l *Local) Check(ctx context.Context) error {
 	errs := []error{l.controller.Err(), l.envoy.Err()}
 	if !l.envoy.Running() {

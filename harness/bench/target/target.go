@@ -14,18 +14,18 @@ import (
 type Target struct {
 	// Config is a client of the API server without rate limits.
 	Config *rest.Config
-	// HTTP and HTTPS are host:port of Envoy's listeners; without HTTPS nothing is measured of TLS.
+	// HTTP and HTTPS are host:port of Envoy's listeners; without HTTPS the TLS scenarios are left out.
 	HTTP, HTTPS string
 	// EnvoyPID is 0 if unknown: no figures of its CPU and memory then.
 	EnvoyPID   int
 	Controller Controller
-	// Wire is between Envoy and the controller; nil if nothing is: no bytes then.
+	// Wire is between Envoy and the controller; nil if there is none: then no bytes are reported.
 	Wire *relay.Relay
-	// Lifecycle restarts the controller and Envoy; nil if that is not ours to do.
+	// Lifecycle restarts the controller and Envoy; nil if the benchmark must not do so.
 	Lifecycle Lifecycle
-	// Backends are the addresses that two test backends shall listen on, as Envoy reaches them. Port 0 takes a free one.
+	// Backends are the addresses on which two test backends listen, as Envoy reaches them. Port 0 chooses a free one.
 	Backends [2]netip.AddrPort
-	// Disposable says that nothing outlives the benchmark, so that nothing needs to be cleaned up.
+	// Disposable means that nothing outlives the benchmark, so that nothing needs to be cleaned up.
 	Disposable bool
 }
 
@@ -43,7 +43,7 @@ type Lifecycle interface {
 	StopController(context.Context) error
 	// StartController returns when the xDS port of the new controller is open.
 	StartController(context.Context) (Controller, error)
-	// RestartEnvoy kills Envoy and starts it without any configuration; it returns the new process at once.
+	// RestartEnvoy kills Envoy and starts it without any configuration; it returns the new process immediately.
 	RestartEnvoy(context.Context) (pid int, err error)
 }
 
@@ -53,7 +53,7 @@ type Process struct {
 	PID  int
 }
 
-// Processes are those that are known.
+// Processes returns those that are known.
 func (t Target) Processes() []Process {
 	var known []Process
 	for _, p := range []Process{{"controller", t.Controller.PID}, {"Envoy", t.EnvoyPID}} {

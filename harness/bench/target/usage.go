@@ -20,18 +20,18 @@ const scrapeTimeout = 5 * time.Second
 // kilo is how many bytes a kB has.
 const kilo = 1000
 
-// Usage is what has been used up to now. What is not known is absent.
+// Usage is the cumulative usage. What is not known is absent.
 type Usage map[Resource]float64
 
-// Resource is something that is used.
+// Resource is a resource that a process uses.
 type Resource string
 
-// The resources; the last four are known of our controller only.
+// The resources; the last four are known for our controller only.
 const (
 	ControllerCPU Resource = "controller CPU"        // ms
 	EnvoyCPU      Resource = "Envoy CPU"             // ms, all threads
 	EnvoyMainCPU  Resource = "Envoy main thread CPU" // ms
-	// XDSBytes is what the controller sent on the connection, whatever that is made of.
+	// XDSBytes is what the controller sent on the connection, of any kind.
 	XDSBytes Resource = "xDS bytes" // kB
 	// XDSPayload is the resources in that, before TLS, gRPC and HTTP/2.
 	XDSPayload   Resource = "xDS payload" // kB
@@ -149,7 +149,7 @@ func (u Usage) Since(before Usage) Usage {
 	return change
 }
 
-// OfNewController is what to compare with when the controller has been started since: it begins at 0, the rest goes on.
+// OfNewController is what to compare with when the controller has been started since: its usage starts at 0, the rest continues.
 func (u Usage) OfNewController() Usage {
 	return u.with(0, ControllerCPU, XDSPayload, XDSResources, Derivations, StatusWrites)
 }

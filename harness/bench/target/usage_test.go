@@ -30,7 +30,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// A controller of somebody else has a metrics page without ours.
+// Another controller has a metrics page without our metrics.
 func TestUsageOfOthers(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -17,7 +17,7 @@ import (
 	"contour.example/harness/relay"
 )
 
-// command is what the command line asks for.
+// command is the parsed command line.
 type command struct {
 	sizes   []int
 	options bench.Options
@@ -31,7 +31,7 @@ type command struct {
 	compare string
 	render  string // a report to read instead of measuring
 
-	// The rest is for a target that runs already.
+	// The rest is for a target that already runs.
 	kubeconfig    string
 	envoyHTTP     string
 	envoyHTTPS    string
@@ -86,17 +86,17 @@ func (c *command) measureFlags(flags *flag.FlagSet) {
 		return nil
 	})
 	flags.StringVar(&o.Class, "class", "", "ingress `class` of the objects")
-	flags.IntVar(&o.Samples, "samples", o.Samples, "changes to take a latency from")
+	flags.IntVar(&o.Samples, "samples", o.Samples, "changes for each latency")
 	flags.IntVar(&o.Writers, "writers", o.Writers, "clients that create objects at a time")
 	flags.DurationVar(&o.LoadTimeout, "load-timeout", o.LoadTimeout, "bound of each wait while loading")
 	flags.DurationVar(&o.Timeout, "timeout", o.Timeout, "bound of every other wait")
-	flags.DurationVar(&o.Idle, "idle", o.Idle, "how long to do nothing")
+	flags.DurationVar(&o.Idle, "idle", o.Idle, "duration of the idle scenario")
 	flags.DurationVar(&o.Churn, "churn", o.Churn, "how long to churn")
 	flags.Float64Var(&o.ChurnRate, "churn-rate", o.ChurnRate, "edits a second of the churn")
 	flags.IntVar(&o.Switches, "switches", o.Switches, "switches under load")
 	flags.Float64Var(&o.Rate, "rate", o.Rate, "requests a second of the load")
 	flags.IntVar(&o.TLSHosts, "tls-hosts", 0, "TLS hosts to add; 0 is N, at most "+strconv.Itoa(bench.MaxTLSHosts))
-	flags.BoolVar(&o.TLSShared, "tls-shared", false, "let those hosts share one Secret with a wildcard certificate")
+	flags.BoolVar(&o.TLSShared, "tls-shared", false, "make those hosts share one Secret with a wildcard certificate")
 	flags.IntVar(&c.runs, "runs", 1, "how often to measure each size; the report has medians")
 }
 
@@ -104,7 +104,7 @@ func (c *command) reportFlags(flags *flag.FlagSet) {
 	flags.StringVar(&c.output, "o", "", "`file` for the report as JSON")
 	flags.StringVar(&c.page, "html", "", "`file` for the report as a page with plots")
 	flags.StringVar(&c.compare, "compare", "", "`file` with another report (JSON) to show beside this one on the page")
-	flags.StringVar(&c.render, "render", "", "measure nothing: `file` with a report (JSON) to show")
+	flags.StringVar(&c.render, "render", "", "render the report (JSON) in `file` instead of measuring")
 	flags.StringVar(&c.name, "name", "", "`name` of what is measured, for the report")
 	flags.StringVar(&c.note, "note", "", "`text` to keep in the report")
 }
@@ -124,14 +124,14 @@ func (c *command) targetFlags(flags *flag.FlagSet) {
 		c.local.Args = append(c.local.Args, s)
 		return nil
 	})
-	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` of a cluster whose controller shall be measured; empty starts everything")
+	flags.StringVar(&c.kubeconfig, "kubeconfig", "", "`file` of a cluster whose controller to measure; empty starts a local cluster, controller and Envoy")
 	flags.StringVar(&c.envoyHTTP, "envoy-address", "", "host:port of Envoy's HTTP listener, with -kubeconfig")
 	flags.StringVar(&c.envoyHTTPS, "envoy-https-address", "", "host:port of Envoy's HTTPS listener, with -kubeconfig")
 	flags.IntVar(&c.envoyPID, "envoy-pid", 0, "process `id` of Envoy, for CPU and memory, with -kubeconfig")
 	flags.IntVar(&c.controllerPID, "controller-pid", 0, "process `id` of the controller, for CPU and memory, with -kubeconfig")
 	flags.StringVar(&c.metricsURL, "metrics-url", "", "`URL` of the controller's metrics, with -kubeconfig")
 	flags.StringVar(&c.backendIP, "backend-ip", "", "`address` of this machine as Envoy reaches it, with -kubeconfig")
-	flags.StringVar(&c.relayListen, "xds-relay-listen", "", "host:port where Envoy asks for xDS, to count the bytes, with -kubeconfig")
+	flags.StringVar(&c.relayListen, "xds-relay-listen", "", "host:port where Envoy connects for xDS, to count the bytes, with -kubeconfig")
 	flags.StringVar(&c.relayTarget, "xds-relay-target", "", "host:port of the controller's xDS, with -xds-relay-listen")
 }
 
@@ -156,7 +156,7 @@ func (c *command) check() error {
 	return nil
 }
 
-// parameters are what figures depend on, for the report.
+// parameters are what the figures depend on, for the report.
 func (c *command) parameters() map[string]string {
 	o := c.options
 	tls := "own Secrets"
@@ -173,7 +173,7 @@ func (c *command) parameters() map[string]string {
 	}
 }
 
-// target starts or finds what is measured. stop ends what was started.
+// target starts or finds what is measured. stop stops what was started.
 func (c *command) target(ctx context.Context) (t target.Target, versions map[string]string, stop func() error, err error) {
 	if c.kubeconfig == "" {
 		local, err := target.Start(ctx, c.local)
@@ -192,7 +192,7 @@ func (c *command) target(ctx context.Context) (t target.Target, versions map[str
 	return t, map[string]string{}, stop, err
 }
 
-// external is a target that runs already.
+// external is a target that already runs.
 func (c *command) external() (t target.Target, err error) {
 	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
 	if err != nil {

@@ -34,7 +34,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	t.Parallel()
 	for args, why := range map[string]string{
 		"-n 0":                              "above 0",

@@ -1,11 +1,11 @@
-// Command bench measures a controller: what changes cost and how soon requests see them.
+// Command bench measures a controller: the cost of changes and the latency until requests observe them.
 //
 //	bench -n 1000 -n 10000 -runs 3 -o bench.json -html bench.html
 //	bench -n 1000 -controller 'PROGRAM --kubeconfig={kubeconfig} --xds-port={xds-port} ...'
 //	bench -kubeconfig FILE -envoy-address 10.0.0.1:80 -backend-ip 10.0.0.2 -controller-pid 1 -envoy-pid 2
 //	bench -render bench.json -compare other.json -html bench.html
 //
-// Without -kubeconfig it starts an API server, the controller and Envoy itself, anew for each run. With it, it
+// Without -kubeconfig it starts an API server, the controller and Envoy, once for each run. With it, it
 // measures whatever controller serves that cluster. Each measure is a line on standard output, and a table follows.
 package main
 
@@ -64,7 +64,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-// measureAll measures all sizes. The report is saved after each, so that an error loses nothing that was measured before.
+// measureAll measures all sizes. The report is saved after each, so that an error does not lose earlier results.
 func (c *command) measureAll(ctx context.Context, stdout io.Writer) (figure.Report, error) {
 	r := figure.Report{
 		Name: c.name, Date: time.Now().UTC().Round(time.Second), Machine: proc.ThisMachine(),
@@ -88,7 +88,7 @@ func (c *command) measureAll(ctx context.Context, stdout io.Writer) (figure.Repo
 	return r, nil
 }
 
-// measure measures one size once. What it has measured is in the result also if there is an error.
+// measure measures one size once. If there is an error, the result contains what has been measured before.
 func (c *command) measure(ctx context.Context, stdout io.Writer) (figure.Size, map[string]string, error) {
 	size := figure.Size{N: c.options.N, API: string(c.options.API)}
 	t, versions, stop, err := c.target(ctx)
@@ -112,7 +112,7 @@ func (c *command) save(r figure.Report, runs []figure.Size) error {
 	return c.writePage(r)
 }
 
-// writePage shows the report, beside another one if that is asked for.
+// writePage renders the report, compared with another one if requested.
 func (c *command) writePage(r figure.Report) (err error) {
 	if c.page == "" {
 		return nil

@@ -24,7 +24,7 @@ import (
 	"contour.example/harness/step"
 )
 
-// output is the test's log.
+// output writes to the test's log.
 type output struct{ t *testing.T }
 
 func (o output) Write(b []byte) (int, error) {
@@ -44,17 +44,17 @@ func TestExistingClusterIsLeftAsItWas(t *testing.T) {
 	})
 	flags := []string{"-provider", "existing", "-kubeconfig", s.Kubeconfig, "-f", filepath.Join(s.Root, "manifests", "contour.yaml")}
 	before := inventory(t, s)
-	var told bytes.Buffer
-	if err := run(t.Context(), append([]string{"up"}, flags...), &told, output{t}); err != nil {
+	var stdout bytes.Buffer
+	if err := run(t.Context(), append([]string{"up"}, flags...), &stdout, output{t}); err != nil {
 		t.Fatal(err)
 	}
-	if strings.Count(told.String(), "curl -H") != 2 {
-		t.Errorf("told: %s", &told)
+	if strings.Count(stdout.String(), "curl -H") != 2 {
+		t.Errorf("output: %s", &stdout)
 	}
 	if cmp.Equal(before, inventory(t, s)) {
 		t.Error("nothing was installed")
 	}
-	if err := run(t.Context(), append([]string{"down"}, flags...), &told, output{t}); err != nil {
+	if err := run(t.Context(), append([]string{"down"}, flags...), &stdout, output{t}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, inventory(t, s)); diff != "" {
@@ -62,7 +62,7 @@ func TestExistingClusterIsLeftAsItWas(t *testing.T) {
 	}
 }
 
-// inventory is the names of all objects of all kinds, but for those that come and go by themselves.
+// inventory is the names of all objects of all kinds, except those that the cluster itself creates and deletes.
 func inventory(t *testing.T, s *site.Site) []string {
 	t.Helper()
 	kubectl := func(args ...string) []string {
@@ -141,7 +141,7 @@ func runningEngine(t *testing.T) *docker.Engine {
 	return engine
 }
 
-// left looks for what the cluster may have left, where before was the engine before.
+// left returns what the cluster may have left, where before was the engine before.
 func left(t *testing.T, before *docker.Engine) {
 	t.Helper()
 	cache, _ := keep.Dir() // it was there before

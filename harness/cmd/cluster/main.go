@@ -1,14 +1,16 @@
-// Command cluster makes a Kubernetes cluster for this checkout, and removes it.
+// Command cluster creates a Kubernetes cluster for this checkout, and removes it.
 //
-//	cluster up [flags]       create it, load our images, apply manifests, run a sample application, print what to do with it
+// cluster up [flags]       create it, load the images of this checkout, apply manifests, run a sample application, print how to use them
+//
 //	cluster down [flags]     remove it, and the Docker engine if up started one
-//	cluster load [flags]     make our images again, and load them
-//	cluster prepare [flags]  make what up takes longest to make, where no registry has it
 //
-// "up -provider existing" does the same in a cluster that is there; "down -provider
-// existing" deletes from it all that the manifests name, definitions of kinds and so
-// all objects of these included, whoever applied it. Whatever ends "up" before its end, Ctrl-C
-// too, leaves nothing behind, but for what an existing cluster has been given by then.
+// cluster load [flags]     build the images of this checkout again, and load them
+// cluster prepare [flags]  build the parts of "up" that take longest, where no registry has it
+//
+// "up -provider existing" does the same in an existing cluster; "down -provider
+// existing" deletes from it everything that the manifests name, including CustomResourceDefinitions and
+// all their objects, even those that other users applied. If "up" fails or is interrupted,
+// nothing remains, except what has been applied to an existing cluster.
 package main
 
 import (
@@ -53,7 +55,7 @@ func parse(verb string, args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.site.Name, "name", "contour", "the `name` of a kind cluster")
 	flags.StringVar(&o.site.Kubeconfig, "kubeconfig", "", "the `file` of an existing cluster (default $KUBECONFIG)")
 	flags.IntVar(&o.site.Workers, "workers", 1, "nodes besides the control plane")
-	flags.StringVar((*string)(&o.site.Policy), "images", string(image.Auto), "pull or build published images; auto asks their registries")
+	flags.StringVar((*string)(&o.site.Policy), "images", string(image.Auto), "pull or build published images; auto queries their registries")
 	flags.StringVar((*string)(&o.site.Balancer), "balancer", string(site.Addresses), "addresses (light) or cloud-provider-kind (a container for each Service)")
 	flags.BoolVar(&o.sample, "sample", true, "run the sample application, behind what -f installs")
 	flags.BoolVar(&o.site.KeepEngine, "keep-engine", false, "down: leave a Docker engine running that up started")
@@ -62,7 +64,7 @@ func parse(verb string, args []string, stderr io.Writer) (options, error) {
 		return nil
 	})
 	flags.Func("image", "`NAME=THERE`: the nodes of an existing cluster get the image NAME of the manifests from THERE; may be repeated", o.site.ReplaceImage)
-	flags.Func("port", "`HOST:NODE`: lead a port of 127.0.0.1 to one of the first node; may be repeated", func(s string) error {
+	flags.Func("port", "`HOST:NODE`: map a port of 127.0.0.1 to one of the first node; may be repeated", func(s string) error {
 		return ports(o.site.Ports, s)
 	})
 	if err := flags.Parse(args); err != nil {

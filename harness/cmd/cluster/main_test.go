@@ -38,7 +38,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestMessages runs the command in situations that people get into. Each message says what to do.
+// TestMessages runs the command in common error situations. Each message contains the remedy.
 func TestMessages(t *testing.T) {
 	bin := t.TempDir()
 	t.Setenv("CONTOUR_CACHE", t.TempDir())
@@ -48,9 +48,9 @@ func TestMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { taken.Close() })
-	nobody := filepath.Join(bin, "nobody.yaml")
+	unreachable := filepath.Join(bin, "nobody.yaml")
 	const config = "{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: x}}], clusters: [{name: x, cluster: {server: 'http://127.0.0.1:1'}}]}"
-	if err := os.WriteFile(nobody, []byte(config), 0o644); err != nil {
+	if err := os.WriteFile(unreachable, []byte(config), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	const (
@@ -63,13 +63,13 @@ func TestMessages(t *testing.T) {
 		docker, args, want string
 	}{
 		"not in the group":          {denied, "up", "add yourself to the group docker"},
-		"the name is taken":         {mine, "up -name mine", "a cluster of that name exists: delete it, or choose another name"},
-		"a port is taken":           {empty, fmt.Sprintf("up -port %d:80", taken.Addr().(*net.TCPAddr).Port), "port taken: end what listens there, or choose another"},
+		"the name is in use":        {mine, "up -name mine", "a cluster of that name exists: delete it, or choose another name"},
+		"a port is in use":          {empty, fmt.Sprintf("up -port %d:80", taken.Addr().(*net.TCPAddr).Port), "port in use: stop the process that listens there, or choose another"},
 		"the disk is full":          {full, "up", "/proc has 0.0 GiB free, 4.0 GiB are needed: too little disk space: free some"},
-		"an image is missing":       {empty, "up -images pull", "manifest unknown: image missing: its registry does not give it; -images build makes it here"},
-		"no API server":             {"", "up -provider existing -kubeconfig " + nobody, "http://127.0.0.1:1: the API server does not answer: is the cluster up, and is this its kubeconfig?"},
+		"an image is missing":       {empty, "up -images pull", "manifest unknown: image missing: its registry does not have it; -images build builds it"},
+		"no API server":             {"", "up -provider existing -kubeconfig " + unreachable, "http://127.0.0.1:1: the API server does not answer: is the cluster up, and is this its kubeconfig?"},
 		"no kubeconfig":             {"", "up -provider existing -kubeconfig " + filepath.Join(bin, "none"), "no such file"},
-		"a kubeconfig for kind":     {"", "up -kubeconfig " + nobody, "-kubeconfig is for -provider existing"},
+		"a kubeconfig for kind":     {"", "up -kubeconfig " + unreachable, "-kubeconfig is for -provider existing"},
 		"an unknown balancer":       {"", "up -balancer none", "want addresses or cloud-provider-kind"},
 		"an image without its name": {"", "up -image x", "want NAME=THERE"},
 		"no such verb":              {"", "sideways", "want up, down, load or prepare"},

@@ -8,7 +8,7 @@ import (
 	"contour.example/harness/site"
 )
 
-// remove deletes from an existing cluster all that the manifests name, and waits until it is gone.
+// remove deletes from an existing cluster everything that the manifests name, and waits until it is deleted.
 func (o options) remove(ctx context.Context) error {
 	if len(o.files) == 0 {
 		return site.ErrNotOurs

@@ -26,7 +26,7 @@ const (
 	served = time.Minute
 )
 
-// errNoBalancer is for manifests that install nothing that could be asked.
+// errNoBalancer is for manifests that install nothing that could receive requests.
 var errNoBalancer = errors.New("sample application: none of the manifests has a Service of type LoadBalancer; -sample=false leaves it out")
 
 // request is one to the sample application.
@@ -37,7 +37,7 @@ type request struct {
 
 func (r request) curl() string { return fmt.Sprintf("curl -H 'Host: %s' http://%s/", r.host, r.to) }
 
-// applySample applies it when the API server serves what the manifests before have defined.
+// applySample applies it when the API server serves the kinds that the manifests define.
 func applySample(ctx context.Context, s *site.Site) ([]*kube.Object, error) {
 	objects, err := kube.Parse(s.Replaced(sample))
 	if err != nil {
@@ -70,7 +70,7 @@ func answers(ctx context.Context, s *site.Site, objects []*kube.Object) ([]reque
 	return requests, nil
 }
 
-// isOK says what is wrong with an answer that is not 200, or nothing.
+// isOK returns what is wrong with an answer that is not 200, or "".
 func isOK(a traffic.Answer) string {
 	if a.Status != http.StatusOK {
 		return a.String()

@@ -25,7 +25,7 @@ func (o options) up(ctx context.Context, stdout io.Writer) error {
 	return nil
 }
 
-// fill applies what the site is for, waits until it runs, and prints what a person does next.
+// fill applies the manifests, waits until they are ready, and prints how to use the cluster.
 func (o options) fill(ctx context.Context, s *site.Site, stdout io.Writer) error {
 	objects, err := o.apply(ctx, s)
 	if err != nil {
@@ -45,11 +45,11 @@ func (o options) fill(ctx context.Context, s *site.Site, stdout io.Writer) error
 			return err
 		}
 	}
-	tell(s, requests, stdout)
+	printUsage(s, requests, stdout)
 	return nil
 }
 
-// sampled says whether there is a sample application: it needs what manifests install.
+// sampled reports whether there is a sample application: it needs what manifests install.
 func (o options) sampled() bool { return o.sample && len(o.files) > 0 }
 
 func (o options) apply(ctx context.Context, s *site.Site) (all []*kube.Object, err error) {
@@ -67,7 +67,7 @@ func (o options) apply(ctx context.Context, s *site.Site) (all []*kube.Object, e
 	return append(all, objects...), err
 }
 
-func tell(s *site.Site, requests []request, stdout io.Writer) {
+func printUsage(s *site.Site, requests []request, stdout io.Writer) {
 	if s.Kind != nil {
 		fmt.Fprintf(stdout, "export KUBECONFIG=%s\n", s.Kubeconfig)
 		if host := s.Kind.Engine.Host; host != "" {
@@ -86,7 +86,7 @@ func (o options) down(ctx context.Context) error {
 	return o.site.Down(ctx)
 }
 
-// load gives a running cluster our images as they are now.
+// load loads the images of the current sources into a running cluster.
 func (o options) load(ctx context.Context) error {
 	s, err := o.site.Find(ctx)
 	if err != nil {

@@ -3,7 +3,7 @@
 //
 //	demo -contour bin/contour examples/quickstart -- [flags of contour standalone]
 //
-// It ends when contour ends, and contour when it does.
+// It exits when contour exits, and terminates contour when it is interrupted.
 package main
 
 import (
@@ -21,7 +21,7 @@ import (
 	"contour.example/harness/backend"
 )
 
-// backends are where the EndpointSlices of examples/quickstart point.
+// backends are the addresses in the EndpointSlices of examples/quickstart.
 func backends() map[string]string {
 	return map[string]string{"web": "127.0.0.1:18081", "api": "127.0.0.1:18082"}
 }
@@ -65,7 +65,7 @@ func run() error {
 	return standalone(ctx, *contour, flag.Args())
 }
 
-// standalone runs contour until it ends; the end of the context asks it to.
+// standalone runs contour until it exits; the end of the context terminates it.
 func standalone(ctx context.Context, binary string, args []string) error {
 	c := exec.CommandContext(ctx, binary, append([]string{"standalone"}, args...)...)
 	c.Stdout, c.Stderr = os.Stdout, os.Stderr

@@ -1,11 +1,11 @@
-// Command echo is the sample application of cluster tests: it answers requests
-// with what it was asked, and says which pod it is.
+// Command echo is the sample application of cluster tests: it answers each request
+// with a description of the request and the name of its pod.
 //
 //	echo [-http 0.0.0.0:8080] [-tcp 0.0.0.0:9000] [-udp 0.0.0.0:9000] [-service echo] [-certificate DIR]
 //
 // HTTP/1.1, HTTP/2 without TLS and WebSocket on one port; over TCP it sends its pod's
-// name and then all that it gets back; each UDP packet is answered with the pod's name and the packet.
-// With a certificate, HTTPS is on 8443 (-https), and on 9443 (-tls) is TCP in TLS, which begins with the
+// name and then echoes all bytes that it receives; each UDP packet is answered with the pod's name and the packet.
+// With a certificate, it serves HTTPS on 8443 (-https), and on 9443 (-tls) TCP over TLS, which begins with the
 // name of the service instead of the pod's.
 package main
 
@@ -39,7 +39,7 @@ type options struct {
 	http, tcp, udp, https, tls string
 	service, certificate       string
 	grace                      time.Duration
-	// pod is who answers.
+	// pod is the name of the pod that answers.
 	pod string
 }
 
@@ -53,7 +53,7 @@ func parse(args []string) (options, error) {
 	flags.StringVar(&o.tls, "tls", "0.0.0.0:9443", "`address` for TCP in TLS, with -certificate")
 	flags.StringVar(&o.service, "service", "echo", "the `name` in answers")
 	flags.StringVar(&o.certificate, "certificate", "", "`directory` with tls.crt and tls.key; empty for no TLS")
-	flags.DurationVar(&o.grace, "grace", 10*time.Second, "how long to finish requests when asked to end")
+	flags.DurationVar(&o.grace, "grace", 10*time.Second, "how long to finish requests on SIGTERM")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
@@ -90,14 +90,14 @@ func run(ctx context.Context, args []string) error {
 	return nil
 }
 
-// start returns the servers of requests; those of plain connections end with the process.
+// start returns the servers of requests; those of TCP and UDP connections end with the process.
 func (o options) start() ([]*backend.Server, error) {
 	if _, err := listen(backend.TCP, backend.Options{Service: o.pod, Instance: o.pod}, o.tcp); err != nil {
 		return nil, err
 	}
-	plain, err := listen(backend.HTTP, backend.Options{Service: o.service, Instance: o.pod}, o.http)
+	cleartext, err := listen(backend.HTTP, backend.Options{Service: o.service, Instance: o.pod}, o.http)
 	if err != nil || o.certificate == "" {
-		return []*backend.Server{plain}, err
+		return []*backend.Server{cleartext}, err
 	}
 	certificate, err := tls.LoadX509KeyPair(filepath.Join(o.certificate, "tls.crt"), filepath.Join(o.certificate, "tls.key"))
 	if err != nil {
@@ -111,7 +111,7 @@ func (o options) start() ([]*backend.Server, error) {
 		return nil, err
 	}
 	encrypted, err := listen(backend.HTTP, secure, o.https)
-	return []*backend.Server{plain, encrypted}, err
+	return []*backend.Server{cleartext, encrypted}, err
 }
 
 // listen starts a server at the address.

@@ -3,7 +3,7 @@
 //	image [-o DIR] [-arch amd64,arm64] contour echo ...   OCI layouts in DIR/NAME, to publish
 //	image -archive [-o DIR] contour|echo|envoy|node ...   archives DIR/NAME.tar for this machine's engine
 //
-// It prints the name and digest (of an archive: the path) of each image, progress on
+// It prints the name and digest (of an archive: the path) of each image, and progress on
 // standard error. The same commit gives the same digests. "node" needs root.
 package main
 

@@ -1,5 +1,5 @@
-// Command pause is the first process of every pod on our own node image: it holds
-// the pod's namespaces, buries what ends there, and ends when it is asked to.
+// Command pause is the first process of every pod on our own node image: it keeps
+// the pod's namespaces open, reaps processes that exit, and exits on a signal.
 package main
 
 import (
@@ -21,7 +21,7 @@ func main() {
 	}
 }
 
-// bury waits for one child that has ended, and says whether there was one.
+// bury reaps one child that has exited, and reports whether there was one.
 func bury() bool {
 	pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
 	return pid > 0 && err == nil

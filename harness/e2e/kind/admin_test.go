@@ -15,10 +15,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// admin is a client of an Envoy's admin endpoint, whatever the host of its URLs, until end is called. It is a socket in an
+// admin is a client of an Envoy's admin endpoint, whatever the host of its URLs, until end is called. The endpoint is a socket in an
 // emptyDir of the node, whose files are below /proc of this machine, for root. That path is too long for a socket, a link
-// to it is not.
-func (w *world) admin(ctx context.Context, pod corev1.Pod) (client *http.Client, end func(), err error) {
+// to it is not too long.
+func (w *environment) admin(ctx context.Context, pod corev1.Pod) (client *http.Client, end func(), err error) {
 	pid, err := w.kind.Engine.Output(ctx, "inspect", "--format={{.State.Pid}}", pod.Spec.NodeName)
 	if err != nil {
 		return nil, nil, err
@@ -38,8 +38,8 @@ func (w *world) admin(ctx context.Context, pod corev1.Pod) (client *http.Client,
 	}}}, end, nil
 }
 
-// ask sends a request to the admin endpoint of an Envoy and returns the answer's body.
-func (w *world) ask(ctx context.Context, t *testing.T, pod corev1.Pod, method, path string) []byte {
+// adminRequest sends a request to the admin endpoint of an Envoy and returns the answer's body.
+func (w *environment) adminRequest(ctx context.Context, t *testing.T, pod corev1.Pod, method, path string) []byte {
 	t.Helper()
 	client, end, err := w.admin(ctx, pod)
 	must(t, err)

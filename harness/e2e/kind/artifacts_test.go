@@ -19,10 +19,10 @@ import (
 	"k8s.io/client-go/transport/spdy"
 )
 
-// describing bounds what is done to describe a failure.
+// describing bounds the time to collect artifacts of a failure.
 const describing = 2 * time.Minute
 
-// debugPages of a controller are kept.
+// debugPages of a controller are saved.
 var debugPages = []string{"ir", "report", "xds", "rejections", "sessions", "derivations"}
 
 // artifactsDir is $CONTOUR_ARTIFACTS, or a new directory.
@@ -38,18 +38,18 @@ func artifactsDir() (string, error) {
 }
 
 // describeFailure leaves artifacts when t ends, if it failed: before what is cleaned up that was registered earlier.
-func (w *world) describeFailure(ctx context.Context, t *testing.T) {
+func (w *environment) describeFailure(ctx context.Context, t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() {
-		if t.Failed() && ctx.Err() == nil { // who interrupts it knows why it fails
+		if t.Failed() && ctx.Err() == nil { // an interrupted run needs no artifacts
 			w.saveArtifacts(ctx, t.Name())
 		}
 	})
 }
 
-// saveArtifacts writes all objects, logs, the configurations of Envoys, and what the controllers say of themselves. What it
-// cannot get, it says; it fails nothing.
-func (w *world) saveArtifacts(ctx context.Context, what string) {
+// saveArtifacts writes all objects, logs, the configurations of Envoys, and the debug pages of the controllers. It logs
+// what it cannot get, and does not fail the test.
+func (w *environment) saveArtifacts(ctx context.Context, what string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), describing)
 	defer cancel()
 	dir := filepath.Join(w.artifacts, strings.ReplaceAll(what, "/", "-"))
@@ -63,8 +63,8 @@ func (w *world) saveArtifacts(ctx context.Context, what string) {
 	}
 }
 
-// saveObjects lets kubectl list what there is, Events included.
-func (w *world) saveObjects(ctx context.Context, dir string) error {
+// saveObjects writes the output of kubectl get for all objects, Events included.
+func (w *environment) saveObjects(ctx context.Context, dir string) error {
 	var errs []error
 	for file, args := range map[string]string{
 		"objects.yaml": "get namespaces,nodes,pods,deployments,daemonsets,services,endpointslices,ingresses,httpproxies,leases --all-namespaces --output=yaml",
@@ -78,7 +78,7 @@ func (w *world) saveObjects(ctx context.Context, dir string) error {
 }
 
 // savePods describes the pods of an installation; none if it is not there.
-func (w *world) savePods(ctx context.Context, namespace, dir string) error {
+func (w *environment) savePods(ctx context.Context, namespace, dir string) error {
 	pods, err := w.pods(ctx, namespace, "")
 	errs := []error{err, os.MkdirAll(dir, 0o755)}
 	for _, pod := range pods {
@@ -96,8 +96,8 @@ func (w *world) savePods(ctx context.Context, namespace, dir string) error {
 	return errors.Join(errs...)
 }
 
-// saveEnvoy asks Envoy, if its admin endpoint can be reached.
-func (w *world) saveEnvoy(ctx context.Context, dir string, pod corev1.Pod) error {
+// saveEnvoy queries Envoy, if its admin endpoint can be reached.
+func (w *environment) saveEnvoy(ctx context.Context, dir string, pod corev1.Pod) error {
 	if w.kind == nil {
 		return nil
 	}
@@ -115,7 +115,7 @@ func (w *world) saveEnvoy(ctx context.Context, dir string, pod corev1.Pod) error
 }
 
 // saveDebug reads the pages that a controller serves to its own pod only.
-func (w *world) saveDebug(ctx context.Context, dir string, pod corev1.Pod) error {
+func (w *environment) saveDebug(ctx context.Context, dir string, pod corev1.Pod) error {
 	transport, upgrader, err := spdy.RoundTripperFor(w.cluster.Config)
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func save(ctx context.Context, client *http.Client, url, file string) error {
 }
 
 // saveBalancer keeps the log of the load balancer's container: which nodes it found healthy, and each connection.
-func (w *world) saveBalancer(ctx context.Context, dir string) error {
+func (w *environment) saveBalancer(ctx context.Context, dir string) error {
 	if w.kind == nil {
 		return nil
 	}

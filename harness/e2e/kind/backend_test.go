@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 )
 
-// backendRolls replaces and scales the pods that requests go to.
+// backendRolls replaces and scales the pods of a Service under load.
 func backendRolls() types.Feature {
 	var f fixture
 	return features.New("backend rolls").

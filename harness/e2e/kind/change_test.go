@@ -15,7 +15,7 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// change makes one more host, and returns when it is served and its HTTPProxy says so.
+// change creates one more host, and returns when it is served and its HTTPProxy is valid.
 func (f *fixture) change(ctx context.Context, t *testing.T, host string, timeout time.Duration) {
 	t.Helper()
 	start := time.Now()

@@ -22,7 +22,7 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// anotherClass has a second controller in the cluster, for another ingress class. The first is rolled and loses its leader
+// anotherClass runs a second controller in the cluster, for another ingress class. The first is rolled and loses its leader
 // in features that run at the same time.
 func anotherClass(s *second) types.Feature {
 	var f fixture
@@ -43,8 +43,8 @@ func anotherClass(s *second) types.Feature {
 			return ctx
 		}).
 		Assess("no controller of the second class has restarted or logged an error", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			for _, complaint := range s.controllers.complaints(never) {
-				t.Error(complaint)
+			for _, problem := range s.controllers.problems(never) {
+				t.Error(problem)
 			}
 			return ctx
 		}).Feature()
@@ -61,7 +61,7 @@ func (f *fixture) sides(o *kube.Object) (own, other *installation) {
 	return f.first(), f.at
 }
 
-// labelled are the objects of the fixture that say who has to serve them.
+// labelled are the objects of the fixture with a label that names the installation that serves them.
 func (f *fixture) labelled(ctx context.Context, t *testing.T) (all []kube.Object) {
 	t.Helper()
 	for _, r := range routed() {
@@ -90,7 +90,7 @@ func (f *fixture) servedByOwn(ctx context.Context, t *testing.T) {
 		own, _ := f.sides(&o)
 		own.answered(ctx, t, traffic.Request{Host: f.host(o.GetName())}, by("echo"))
 	}
-	// What the others would serve, they would do by now.
+	// If the other installation would serve them, it would do so by now.
 	for _, o := range objects {
 		_, other := f.sides(&o)
 		other.answered(ctx, t, traffic.Request{Host: f.host(o.GetName())}, func(a traffic.Answer) string {
@@ -102,8 +102,8 @@ func (f *fixture) servedByOwn(ctx context.Context, t *testing.T) {
 	}
 }
 
-// ownStatuses waits until each object's status has the address of its own Envoys, and requires that no version of it ever
-// had another one.
+// ownStatuses waits until each object's status has the address of its own Envoys, and requires that no version of it had
+// another one.
 func (f *fixture) ownStatuses(ctx context.Context, t *testing.T, h *history) {
 	t.Helper()
 	for _, o := range f.labelled(ctx, t) {
@@ -135,8 +135,8 @@ type history struct {
 	addresses map[kube.Ref][]string
 }
 
-// follow begins a history of all objects that have addresses; it ends with t.
-func (w *world) follow(ctx context.Context, t *testing.T) *history {
+// follow starts a history of all objects that have addresses; it ends with t.
+func (w *environment) follow(ctx context.Context, t *testing.T) *history {
 	t.Helper()
 	h := &history{addresses: map[kube.Ref][]string{}}
 	var done sync.WaitGroup

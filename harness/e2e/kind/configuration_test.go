@@ -15,15 +15,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// nowhere is the cluster of a route that no request takes: its filter of that name finds the table that has the host, and
+// nowhere is the cluster of a route that no request uses: its filter of that name finds the table that has the host, and
 // routes anew.
 const nowhere = "dispatch"
 
-// configuration is what an Envoy has.
+// configuration is the configuration of an Envoy.
 type configuration struct {
-	// clusters and endpoints are the names of those that are there, needed is the names by which clusters ask for endpoints.
+	// clusters and endpoints are the names of the existing ones, needed is the names of the endpoints that clusters refer to.
 	clusters, endpoints, needed map[string]bool
-	// used are the route tables that listeners and scopes lead to. Envoy has more for a while: those of connections that drain.
+	// used are the route tables that listeners and scopes refer to. Envoy has more for a while: those of draining connections.
 	used   map[string]bool
 	tables map[string]*routeTable
 }
@@ -31,13 +31,13 @@ type configuration struct {
 // routeTable is the domains of its virtual hosts and the clusters of its routes.
 type routeTable struct{ hosts, clusters map[string]bool }
 
-// configuration asks an Envoy for all that it has.
-func (w *world) configuration(ctx context.Context, t *testing.T, pod corev1.Pod) *configuration {
+// configuration reads the configuration dump of an Envoy.
+func (w *environment) configuration(ctx context.Context, t *testing.T, pod corev1.Pod) *configuration {
 	t.Helper()
 	var dump struct {
 		Configs []map[string]any `json:"configs"`
 	}
-	must(t, json.Unmarshal(w.ask(ctx, t, pod, http.MethodGet, "/config_dump?include_eds"), &dump))
+	must(t, json.Unmarshal(w.adminRequest(ctx, t, pod, http.MethodGet, "/config_dump?include_eds"), &dump))
 	c := &configuration{
 		clusters: map[string]bool{}, endpoints: map[string]bool{}, needed: map[string]bool{},
 		used: map[string]bool{}, tables: map[string]*routeTable{},
@@ -52,7 +52,7 @@ func (w *world) configuration(ctx context.Context, t *testing.T, pod corev1.Pod)
 	return c
 }
 
-// each calls f with every message in a part of the dump, but for listeners that are not or no longer in use.
+// each calls f with every message in a part of the dump, except for listeners that are warming or draining.
 func each(value any, f func(map[string]any)) {
 	switch v := value.(type) {
 	case []any:
@@ -69,7 +69,7 @@ func each(value any, f func(map[string]any)) {
 	}
 }
 
-// note takes up a message of a part of the dump, which is of that kind.
+// note records a message of a part of the dump, which is of that kind.
 func (c *configuration) note(kind string, m map[string]any) {
 	switch kind {
 	case "ClustersConfigDump":
@@ -115,7 +115,7 @@ func (c *configuration) hosts() map[string]bool {
 	return all
 }
 
-// missing is what something in use refers to and is not there, sorted.
+// missing is the names that are referred to and do not exist, sorted.
 func (c *configuration) missing() (all []string) {
 	for name := range c.used {
 		table := c.tables[name]
@@ -144,7 +144,7 @@ func add(to map[string]bool, name string) {
 	}
 }
 
-// text is what is at the end of the path, empty if that is no text.
+// text is the string at the path, empty if there is none.
 func text(m map[string]any, path ...string) string {
 	for _, name := range path[:len(path)-1] {
 		m, _ = m[name].(map[string]any)

@@ -32,7 +32,7 @@ func controllersRoll() types.Feature {
 		}).Feature()
 }
 
-// leaderIsKilled takes away the controller that writes statuses.
+// leaderIsKilled kills the controller that writes statuses.
 func leaderIsKilled() types.Feature {
 	var f fixture
 	return features.New("leader is killed").
@@ -50,11 +50,11 @@ func leaderIsKilled() types.Feature {
 		}).Feature()
 }
 
-// killLeader kills it without grace, and returns when another one leads and the pod is replaced.
-func (w *world) killLeader(ctx context.Context, t *testing.T) {
+// killLeader kills it without grace, and returns when there is a new leader and the pod is replaced.
+func (w *environment) killLeader(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var old string
-	look := func(ctx context.Context) (bool, string, error) {
+	observe := func(ctx context.Context) (bool, string, error) {
 		now, err := w.leader(ctx)
 		if err != nil {
 			return false, err.Error(), nil
@@ -65,8 +65,8 @@ func (w *world) killLeader(ctx context.Context, t *testing.T) {
 		old = now
 		return true, "", nil
 	}
-	must(t, until(ctx, patience, "leader", look))
+	must(t, until(ctx, podTimeout, "leader", observe))
 	w.deletePod(ctx, t, old, new(int64))
-	must(t, until(ctx, patience, "another leader", look))
+	must(t, until(ctx, podTimeout, "another leader", observe))
 	must(t, w.deployed(ctx, namespace, "contour"))
 }

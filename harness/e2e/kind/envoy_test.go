@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 )
 
-// drained is for two Envoys to end one after the other: each has 300 s at most.
+// drained bounds the termination of two Envoys, one after the other: each takes at most 300 s.
 const drained = 12 * time.Minute
 
-// envoyIsDeleted takes one of two Envoys away, with its grace.
+// envoyIsDeleted deletes one of two Envoys, with its grace period.
 func envoyIsDeleted() types.Feature {
 	var f fixture
 	return features.New("Envoy is deleted").
@@ -28,8 +28,8 @@ func envoyIsDeleted() types.Feature {
 			f.underLoad(ctx, t, f.host("shop"), func() {
 				start := time.Now()
 				f.deletePod(ctx, t, pod.Name, nil)
-				f.gone(ctx, t, pod.UID, "app=envoy")
-				t.Logf("%s was drained and gone after %s", pod.Name, time.Since(start).Round(time.Second))
+				f.deleted(ctx, t, pod.UID, "app=envoy")
+				t.Logf("%s was drained and removed after %s", pod.Name, time.Since(start).Round(time.Second))
 				must(t, f.envoysReady(ctx, drained))
 			})
 			return ctx

@@ -16,11 +16,11 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// fixture is the namespace of a feature, and what a test does in it. The steps of a feature share it; the first one begins it.
+// fixture is the namespace of a feature, and what a test does in it. The steps of a feature share it; the first one creates it.
 type fixture struct {
-	*world
+	*environment
 	namespace string
-	// at is the installation that serves it; the first one if nothing else is said before it begins.
+	// at is the installation that serves it; the first one unless set before begin.
 	at *installation
 }
 
@@ -46,7 +46,7 @@ func (f *fixture) end(ctx context.Context, t *testing.T) {
 // stay is begin for a namespace that outlives t.
 func (f *fixture) stay(ctx context.Context, t *testing.T, feature string) {
 	t.Helper()
-	f.world = shared
+	f.environment = shared
 	if f.at == nil {
 		f.at = f.first()
 	}
@@ -75,7 +75,7 @@ func (f *fixture) apply(ctx context.Context, t *testing.T, text string) []*kube.
 	return applied
 }
 
-// certificate makes a Secret, or changes it, to hold a new certificate, which it returns.
+// certificate creates or updates a Secret with a new certificate, which it returns.
 func (f *fixture) certificate(ctx context.Context, t *testing.T, name string, hosts ...string) pki.Pair {
 	t.Helper()
 	pair, err := f.ca.Server(hosts...)
@@ -89,7 +89,7 @@ func (f *fixture) certificate(ctx context.Context, t *testing.T, name string, ho
 
 func (f *fixture) host(name string) string { return name + "." + f.namespace + ".example" }
 
-// secure asks for a host over TLS.
+// secure is a request to a host over TLS.
 func (f *fixture) secure(name string) traffic.Request {
 	return traffic.Request{Host: f.host(name), TLS: &traffic.TLS{Roots: f.ca.Pool()}}
 }

@@ -22,17 +22,17 @@ type installation struct {
 	namespace string
 	// class of the objects that it serves.
 	class string
-	// traffic goes to the load balancer.
+	// traffic sends requests to the load balancer.
 	traffic  traffic.Client
 	balanced netip.Addr
 }
 
 // first is what manifests/contour.yaml installs.
-func (w *world) first() *installation {
+func (w *environment) first() *installation {
 	return &installation{namespace: namespace, class: "contour", traffic: w.traffic, balanced: w.balanced}
 }
 
-// second is what manifests/overlays/another-class installs beside it, as soon as a feature needs it.
+// second is what manifests/overlays/another-class installs beside it, when the first feature needs it.
 type second struct {
 	installation
 	controllers *watch
@@ -41,8 +41,8 @@ type second struct {
 	err  error
 }
 
-// need returns the installation when it is complete. Its controller has one replica, so that it is the one that an Envoy
-// talks to which writes statuses.
+// need returns the installation when it is complete. Its controller has one replica, so that the one that an Envoy
+// is connected to also writes statuses.
 func (s *second) need(ctx context.Context, t *testing.T) *installation {
 	t.Helper()
 	s.once.Do(func() { s.err = s.install(ctx, shared) })
@@ -50,7 +50,7 @@ func (s *second) need(ctx context.Context, t *testing.T) *installation {
 	return &s.installation
 }
 
-func (s *second) install(ctx context.Context, w *world) (err error) {
+func (s *second) install(ctx context.Context, w *environment) (err error) {
 	s.namespace, s.class = secondNamespace, "contour-internal"
 	text, err := manifest.Text(ctx, manifest.AnotherClass)
 	if err != nil {
@@ -67,11 +67,11 @@ func (s *second) install(ctx context.Context, w *world) (err error) {
 			return err
 		}
 	}
-	// From now on: a replica that was taken away at once may have left no log.
+	// Watch from here on: a replica that was deleted immediately may have no log.
 	if s.controllers, err = watchPods(ctx, w.api, s.namespace, filepath.Join(w.artifacts, s.namespace)); err != nil {
 		return err
 	}
-	if s.balanced, err = w.cluster.Address(ctx, s.namespace, "envoy", patience); err != nil {
+	if s.balanced, err = w.cluster.Address(ctx, s.namespace, "envoy", podTimeout); err != nil {
 		return err
 	}
 	s.traffic = traffic.Client{HTTP: s.balanced.String() + ":80", HTTPS: s.balanced.String() + ":443"}

@@ -15,7 +15,7 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// flows are the loads of a host, by what a client of that sort is called; rate is requests a second.
+// flows are the loads of a host, by the type of client; rate is requests a second.
 func (f *fixture) flows(host string) map[string]load.Options {
 	verified := &traffic.TLS{Roots: f.ca.Pool()}
 	return map[string]load.Options{
@@ -26,7 +26,7 @@ func (f *fixture) flows(host string) map[string]load.Options {
 	}
 }
 
-// underLoad does something while requests to the host go on, none of which may fail.
+// underLoad calls do while requests to the host are sent, none of which may fail.
 func (f *fixture) underLoad(ctx context.Context, t *testing.T, host string, do func()) {
 	t.Helper()
 	loads := map[string]*load.Load{}
@@ -47,7 +47,7 @@ func (f *fixture) underLoad(ctx context.Context, t *testing.T, host string, do f
 	do()
 }
 
-// fromBackend wants an answer of a backend.
+// fromBackend requires an answer of a backend.
 func fromBackend(a traffic.Answer) string {
 	if a.Status != http.StatusOK || a.Backend() == "" {
 		return fmt.Sprintf("status %d", a.Status)
@@ -55,37 +55,37 @@ func fromBackend(a traffic.Answer) string {
 	return ""
 }
 
-// answered waits until all Envoys that serve the fixture answer the request as check wants.
-func (f *fixture) answered(ctx context.Context, t *testing.T, ask traffic.Request, check func(traffic.Answer) string) {
+// answered waits until all Envoys that serve the fixture answer the request as check requires.
+func (f *fixture) answered(ctx context.Context, t *testing.T, request traffic.Request, check func(traffic.Answer) string) {
 	t.Helper()
-	f.at.answeredWithin(ctx, t, seen, ask, check)
+	f.at.answeredWithin(ctx, t, seen, request, check)
 }
 
-// answered waits until all its Envoys answer the request as check wants.
-func (i *installation) answered(ctx context.Context, t *testing.T, ask traffic.Request, check func(traffic.Answer) string) {
+// answered waits until all its Envoys answer the request as check requires.
+func (i *installation) answered(ctx context.Context, t *testing.T, request traffic.Request, check func(traffic.Answer) string) {
 	t.Helper()
-	i.answeredWithin(ctx, t, seen, ask, check)
+	i.answeredWithin(ctx, t, seen, request, check)
 }
 
-// answeredWithin has a bound of its own. The load balancer chooses an Envoy for each request, so some in a row must be right.
-func (i *installation) answeredWithin(ctx context.Context, t *testing.T, timeout time.Duration, ask traffic.Request, check func(traffic.Answer) string) {
+// answeredWithin is answered with a timeout. The load balancer chooses an Envoy for each request, so several in a row must succeed.
+func (i *installation) answeredWithin(ctx context.Context, t *testing.T, timeout time.Duration, request traffic.Request, check func(traffic.Answer) string) {
 	t.Helper()
-	const enough = 12 // that all were by one Envoy is less likely than 1 in 2000
+	const enough = 12 // the probability that all are of one Envoy is below 1 in 2000
 	inRow := 0
-	_, err := i.traffic.Until(ctx, timeout, ask, func(a traffic.Answer) string {
+	_, err := i.traffic.Until(ctx, timeout, request, func(a traffic.Answer) string {
 		if wrong := check(a); wrong != "" {
 			inRow = 0
 			return wrong
 		}
 		if inRow++; inRow < enough {
-			return "right, but not often enough"
+			return "as expected, but not often enough"
 		}
 		return ""
 	})
 	must(t, err)
 }
 
-// by is a check that wants the answer of one backend.
+// by is a check that requires the answer of one backend.
 func by(service string) func(traffic.Answer) string {
 	return func(a traffic.Answer) string {
 		if a.Backend() != service {

@@ -20,25 +20,25 @@ import (
 	"contour.example/harness/step"
 )
 
-// environment runs the features; shared is where. Set once, before they run.
+// framework runs the features; shared is the cluster. Set once, before they run.
 var (
-	environment types.Environment
-	shared      *world
+	framework types.Environment
+	shared    *environment
 )
 
-// limit bounds everything: unlike the one of go test, it lets the cluster be removed.
-const limit = 50 * time.Minute
+// timeout is for the whole run: unlike the timeout of go test, it still removes the cluster.
+const timeout = 50 * time.Minute
 
 func TestMain(m *testing.M) {
 	o := site.Options{
 		Name: name, Workers: workers, Balancer: site.CloudProvider, Replace: map[string]string{}, Log: step.Log{W: os.Stderr},
 	}
-	flag.BoolVar(&o.Reuse, "keep", false, "leave the cluster running, and use it again")
+	flag.BoolVar(&o.Reuse, "keep", false, "keep the cluster running, and reuse it in the next run")
 	flag.StringVar(&o.Kubeconfig, "kubeconfig", "", "the `file` of an existing cluster to test in, with two nodes for pods; features that stop parts of a node are left out")
 	flag.Func("image", "`NAME=THERE`: the nodes of an existing cluster get the image NAME of the manifests from THERE; may be repeated", o.ReplaceImage)
 	flag.Parse()
 	o.Existing = o.Kubeconfig != ""
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, m, o)
 	stop()
@@ -46,21 +46,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// run is the whole suite. The framework does not tell what its last functions return, so they are called here.
+// run is the whole suite. The framework does not return the errors of its last functions, so they are called here.
 func run(ctx context.Context, m *testing.M, o site.Options) int {
-	shared = &world{options: o}
+	shared = &environment{options: o}
 	var err error
-	if environment, err = env.NewWithContext(ctx, envconf.New()); err != nil {
+	if framework, err = env.NewWithContext(ctx, envconf.New()); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
-	environment.Setup(func(ctx context.Context, _ *envconf.Config) (context.Context, error) { return ctx, shared.up(ctx) })
-	code := environment.Run(m)
+	framework.Setup(func(ctx context.Context, _ *envconf.Config) (context.Context, error) { return ctx, shared.up(ctx) })
+	code := framework.Run(m)
 	if err := shared.down(context.WithoutCancel(ctx)); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		code = 1
 	}
-	if os.Getenv("CONTOUR_ARTIFACTS") == "" && (code == 0 || ctx.Err() != nil) { // nobody asks why
+	if os.Getenv("CONTOUR_ARTIFACTS") == "" && (code == 0 || ctx.Err() != nil) { // nothing failed
 		_ = os.RemoveAll(shared.artifacts)
 	}
 	return code

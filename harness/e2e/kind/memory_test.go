@@ -22,15 +22,15 @@ import (
 )
 
 const (
-	// burst is how many HTTPProxies are made, each with some routes, and tooLittle the memory of the controller: without them
+	// burst is the number of HTTPProxies that are created, each with some routes, and tooLittle the memory of the controller: without them
 	// it uses 20 MiB, with two thirds of them more than this.
 	burst     = 2000
 	tooLittle = "26Mi"
-	// makers is how many HTTPProxies are made, and asked for, at a time.
+	// makers is the number of HTTPProxies that are created, and requested, at a time.
 	makers = 8
 )
 
-// outOfMemory has a controller killed by the kernel while it publishes.
+// outOfMemory makes the kernel kill a controller while it publishes.
 func outOfMemory(s *second) types.Feature {
 	var f fixture
 	var h *history
@@ -45,7 +45,7 @@ func outOfMemory(s *second) types.Feature {
 			f.limitMemory(ctx, t, `"requests":{"memory":"`+tooLittle+`"},"limits":{"memory":"`+tooLittle+`"}`)
 			return ctx
 		}).
-		Assess("no request is lost while it is killed, and with enough memory its Envoys get all", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		Assess("no request fails while it is killed, and with enough memory its Envoys receive the whole configuration", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			f.underLoad(ctx, t, f.host("shop"), func() {
 				f.heavily(func() {
 					made := f.makeMany(ctx, t)
@@ -68,7 +68,7 @@ func outOfMemory(s *second) types.Feature {
 		}).Feature()
 }
 
-// limitMemory changes what the controller may use, and returns when it runs with that.
+// limitMemory changes the memory limit of the controller, and returns when it runs with that limit.
 func (f *fixture) limitMemory(ctx context.Context, t *testing.T, resources string) {
 	t.Helper()
 	must(t, f.patchDeployment(ctx, f.at.namespace, "contour",
@@ -76,8 +76,8 @@ func (f *fixture) limitMemory(ctx context.Context, t *testing.T, resources strin
 	must(t, f.deployed(ctx, f.at.namespace, "contour"))
 }
 
-// makeMany begins to make HTTPProxies many-0, many-1 and so on, and counts them. They are all made when t ends, if it does
-// not fail.
+// makeMany starts to create HTTPProxies many-0, many-1 and so on, and counts them. All are created when t ends, unless it
+// failed.
 func (f *fixture) makeMany(ctx context.Context, t *testing.T) *atomic.Int64 {
 	t.Helper()
 	made, ended := new(atomic.Int64), make(chan error, 1)
@@ -127,10 +127,10 @@ func toEcho(prefix string) map[string]any {
 	}
 }
 
-// killedByKernel waits until the controller has ended for want of memory.
+// killedByKernel waits until the controller was killed because it is out of memory.
 func (f *fixture) killedByKernel(ctx context.Context, t *testing.T) {
 	t.Helper()
-	must(t, until(ctx, patience, "end of the controller", func(ctx context.Context) (bool, string, error) {
+	must(t, until(ctx, podTimeout, "end of the controller", func(ctx context.Context) (bool, string, error) {
 		pods, err := f.pods(ctx, f.at.namespace, "app=contour")
 		if err != nil {
 			return false, err.Error(), nil
@@ -149,7 +149,7 @@ func (f *fixture) killedByKernel(ctx context.Context, t *testing.T) {
 	}))
 }
 
-// partlyConfigured requires that the controller had published some of what was made, and not all that will be.
+// partlyConfigured requires that the controller has published some of the objects, and not all.
 func (f *fixture) partlyConfigured(ctx context.Context, t *testing.T, made int64) {
 	t.Helper()
 	t.Logf("killed with %d of %d HTTPProxies made", made, burst)
@@ -162,12 +162,12 @@ func (f *fixture) partlyConfigured(ctx context.Context, t *testing.T, made int64
 	}
 }
 
-// allConfigured waits until each Envoy has all hosts, and requires that all that its configuration refers to is there.
+// allConfigured waits until each Envoy has all hosts, and requires that everything that its configuration refers to exists.
 func (f *fixture) allConfigured(ctx context.Context, t *testing.T) {
 	t.Helper()
 	start := time.Now()
 	for _, pod := range f.mustPods(ctx, t, "app=envoy") {
-		must(t, until(ctx, patience, "hosts of "+pod.Name, func(ctx context.Context) (bool, string, error) {
+		must(t, until(ctx, podTimeout, "hosts of "+pod.Name, func(ctx context.Context) (bool, string, error) {
 			hosts := f.configuration(ctx, t, pod).hosts()
 			for i := range burst {
 				if !hosts[f.host(fmt.Sprintf("many-%d", i))] {
@@ -189,7 +189,7 @@ func (f *fixture) allConfigured(ctx context.Context, t *testing.T) {
 	t.Logf("all Envoys are right after %s", time.Since(start).Round(time.Millisecond))
 }
 
-// allAnswered asks each host once.
+// allAnswered sends one request to each host.
 func (f *fixture) allAnswered(ctx context.Context, t *testing.T) {
 	t.Helper()
 	var all errgroup.Group
@@ -207,11 +207,11 @@ func (f *fixture) allAnswered(ctx context.Context, t *testing.T) {
 	must(t, all.Wait())
 }
 
-// allValid waits until all HTTPProxies of the class say that they are valid, with the address of their Envoys.
+// allValid waits until all HTTPProxies of the class are valid, with the address of their Envoys.
 func (f *fixture) allValid(ctx context.Context, t *testing.T) {
 	t.Helper()
 	start, want := time.Now(), fmt.Sprint([]string{f.at.balanced.String()})
-	must(t, until(ctx, patience, "statuses", func(ctx context.Context) (bool, string, error) {
+	must(t, until(ctx, podTimeout, "statuses", func(ctx context.Context) (bool, string, error) {
 		list, err := f.dynamic.Resource(routed()[0]).Namespace(f.namespace).List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return false, err.Error(), nil

@@ -25,12 +25,12 @@ func startInAnyOrder() types.Feature {
 			f.scale(ctx, t, namespace, "contour", 0)
 			for _, pod := range f.mustPods(ctx, t, "app=envoy") {
 				f.deletePod(ctx, t, pod.Name, &moment)
-				f.gone(ctx, t, pod.UID, "app=envoy")
+				f.deleted(ctx, t, pod.UID, "app=envoy")
 			}
 			return ctx
 		}).
 		Assess("Envoys that have no configuration run, but are not ready", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			must(t, until(ctx, patience, "Envoys that run", func(ctx context.Context) (bool, string, error) {
+			must(t, until(ctx, podTimeout, "Envoys that run", func(ctx context.Context) (bool, string, error) {
 				return f.envoysWait(ctx)
 			}))
 			pause(ctx, lookout)
@@ -51,8 +51,8 @@ func startInAnyOrder() types.Feature {
 		}).Feature()
 }
 
-// envoysWait says whether every worker has an Envoy that runs, and none is ready.
-func (w *world) envoysWait(ctx context.Context) (bool, string, error) {
+// envoysWait reports whether every worker has an Envoy that runs, and none is ready.
+func (w *environment) envoysWait(ctx context.Context) (bool, string, error) {
 	pods, err := w.pods(ctx, namespace, "app=envoy")
 	if err != nil {
 		return false, err.Error(), nil

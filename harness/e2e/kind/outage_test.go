@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 )
 
-// away is how long the API server does not run.
+// away is how long the API server is stopped.
 const away = time.Minute
 
 // serverIsAway stops the API server, which runs as a static pod of the control plane. The namespace f stays.
@@ -21,7 +21,7 @@ func serverIsAway(f *fixture) types.Feature {
 	return features.New("API server is away").
 		Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			f.stay(ctx, t, "outage")
-			f.allEnded(ctx, t) // what ends without API server ends long after
+			f.allEnded(ctx, t) // objects that end during the outage end long after it
 			return ctx
 		}).
 		Assess("a minute without API server loses no request", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
@@ -29,8 +29,8 @@ func serverIsAway(f *fixture) types.Feature {
 			return ctx
 		}).
 		Assess("a change made afterwards is served", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			// A watch that has failed for a minute is tried again after another one at the latest.
-			f.change(ctx, t, "afterwards", patience)
+			// A watch that has failed for a minute is retried after at most another minute.
+			f.change(ctx, t, "afterwards", podTimeout)
 			return ctx
 		}).
 		Assess("neither a controller nor an Envoy has restarted", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
@@ -46,8 +46,8 @@ func serverIsAway(f *fixture) types.Feature {
 		}).Feature()
 }
 
-// withoutServer does something while the API server is stopped, and returns when it answers again.
-func (w *world) withoutServer(ctx context.Context, t *testing.T, do func()) {
+// withoutServer calls do while the API server is stopped, and returns when it answers again.
+func (w *environment) withoutServer(ctx context.Context, t *testing.T, do func()) {
 	t.Helper()
 	const manifests, aside = "/etc/kubernetes/manifests/", "/etc/kubernetes/"
 	node := func(command string) string {
@@ -62,27 +62,27 @@ func (w *world) withoutServer(ctx context.Context, t *testing.T, do func()) {
 		return w.api.CoreV1().RESTClient().Get().AbsPath("/readyz").Do(ctx).Error() == nil
 	}
 	start := time.Now()
-	// Killed, it cannot first take itself out of its Service, which lets kube-proxies refuse connections for minutes after its return.
-	// Without its manifest the kubelet does not start it again. The controller manager, which would end again and again, and so
-	// be started ever more rarely, is away as well: else the cluster needs a minute more to work again than its API server.
+	// A killed API server cannot first remove itself from its Service; otherwise kube-proxies reject connections for minutes after its return.
+	// Without its manifest the kubelet does not start it again. The controller manager, which would exit repeatedly, and so
+	// be restarted with an increasing back-off, is stopped as well: otherwise the cluster needs a minute more to recover than its API server.
 	node("pkill -KILL -x kube-apiserver; cd " + manifests + "; mv kube-apiserver.yaml kube-controller-manager.yaml " + aside)
 	defer func() {
 		t.Helper()
 		node("mv " + aside + "kube-apiserver.yaml " + manifests)
 		defer node("mv " + aside + "kube-controller-manager.yaml " + manifests)
-		must(t, until(ctx, patience, "API server", func(ctx context.Context) (bool, string, error) {
+		must(t, until(ctx, podTimeout, "API server", func(ctx context.Context) (bool, string, error) {
 			return answers(ctx), "does not answer", nil
 		}))
 		t.Logf("the API server answers again after %s", time.Since(start).Round(time.Second))
 	}()
-	must(t, until(ctx, patience, "end of the API server", func(ctx context.Context) (bool, string, error) {
+	must(t, until(ctx, podTimeout, "end of the API server", func(ctx context.Context) (bool, string, error) {
 		pid := node("pgrep -x kube-apiserver || true")
 		return pid == "", "process " + pid, nil
 	}))
-	t.Logf("the API server is gone after %s", time.Since(start).Round(time.Second))
+	t.Logf("the API server is stopped after %s", time.Since(start).Round(time.Second))
 	do()
 }
 
-// ofOutage says whether a controller may log a line as an error because there is no API server: client-go does so
+// ofOutage reports whether a controller may log a line as an error because there is no API server: client-go does so
 // itself when the Lease cannot be read or renewed.
 func ofOutage(line string) bool { return strings.Contains(line, "lock=projectcontour/leader-elect") }

@@ -17,13 +17,13 @@ import (
 	"contour.example/harness/poll"
 )
 
-// sparing is the time between two looks at what takes seconds: looking busies the API server.
+// sparing is the interval between two expensive observations: they load the API server.
 const sparing = 200 * time.Millisecond
 
-// until is poll.Until with sparing looks.
-func until(ctx context.Context, timeout time.Duration, what string, look poll.Look) error {
+// until is poll.Until with that interval.
+func until(ctx context.Context, timeout time.Duration, what string, observe poll.Condition) error {
 	return poll.Until(ctx, timeout, what, func(ctx context.Context) (bool, string, error) {
-		done, observation, err := look(ctx)
+		done, observation, err := observe(ctx)
 		if !done && err == nil {
 			pause(ctx, sparing)
 		}
@@ -31,17 +31,17 @@ func until(ctx context.Context, timeout time.Duration, what string, look poll.Lo
 	})
 }
 
-// ready returns when controller and Envoys are what the manifests say.
-func (w *world) ready(ctx context.Context) error {
+// ready returns when controller and Envoys match the manifests.
+func (w *environment) ready(ctx context.Context) error {
 	if err := w.deployed(ctx, namespace, "contour"); err != nil {
 		return err
 	}
-	return w.envoysReady(ctx, patience)
+	return w.envoysReady(ctx, podTimeout)
 }
 
-// deployed waits until a Deployment has rolled out and no pod of an earlier one is left.
-func (w *world) deployed(ctx context.Context, namespace, name string) error {
-	return until(ctx, patience, "Deployment "+namespace+"/"+name, func(ctx context.Context) (bool, string, error) {
+// deployed waits until a Deployment has rolled out and no pod of an earlier template remains.
+func (w *environment) deployed(ctx context.Context, namespace, name string) error {
+	return until(ctx, podTimeout, "Deployment "+namespace+"/"+name, func(ctx context.Context) (bool, string, error) {
 		d, err := w.api.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 		if err != nil {
 			return false, err.Error(), nil
@@ -55,7 +55,7 @@ func (w *world) deployed(ctx context.Context, namespace, name string) error {
 }
 
 // envoysReady waits until each worker has an Envoy of the newest template.
-func (w *world) envoysReady(ctx context.Context, timeout time.Duration) error {
+func (w *environment) envoysReady(ctx context.Context, timeout time.Duration) error {
 	return until(ctx, timeout, "Envoys", func(ctx context.Context) (bool, string, error) {
 		d, err := w.api.AppsV1().DaemonSets(namespace).Get(ctx, "envoy", metav1.GetOptions{})
 		if err != nil {
@@ -69,8 +69,8 @@ func (w *world) envoysReady(ctx context.Context, timeout time.Duration) error {
 	})
 }
 
-// onlyPods says whether there are that many pods and no more, none of which is ending.
-func (w *world) onlyPods(ctx context.Context, namespace string, selector *metav1.LabelSelector, want int) (bool, string, error) {
+// onlyPods reports whether there are that many pods and no more, none of which is terminating.
+func (w *environment) onlyPods(ctx context.Context, namespace string, selector *metav1.LabelSelector, want int) (bool, string, error) {
 	pods, err := w.pods(ctx, namespace, metav1.FormatLabelSelector(selector))
 	if err != nil {
 		return false, err.Error(), nil
@@ -79,7 +79,7 @@ func (w *world) onlyPods(ctx context.Context, namespace string, selector *metav1
 	return len(pods) == want && !ending, fmt.Sprintf("%d pods, one is ending: %t", len(pods), ending), nil
 }
 
-func (w *world) pods(ctx context.Context, namespace, labels string) ([]corev1.Pod, error) {
+func (w *environment) pods(ctx context.Context, namespace, labels string) ([]corev1.Pod, error) {
 	list, err := w.api.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{LabelSelector: labels})
 	if err != nil {
 		return nil, fmt.Errorf("pods: %w", err)
@@ -97,18 +97,18 @@ func (f *fixture) mustPods(ctx context.Context, t *testing.T, labels string) []c
 	return pods
 }
 
-// deletePod asks for its end, with its own grace if grace is nil.
-func (w *world) deletePod(ctx context.Context, t *testing.T, pod string, grace *int64) {
+// deletePod deletes a pod, with its own grace period if grace is nil.
+func (w *environment) deletePod(ctx context.Context, t *testing.T, pod string, grace *int64) {
 	t.Helper()
 	if err := w.api.CoreV1().Pods(namespace).Delete(ctx, pod, metav1.DeleteOptions{GracePeriodSeconds: grace}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// gone waits until a pod is.
-func (w *world) gone(ctx context.Context, t *testing.T, uid types.UID, labels string) {
+// deleted waits until a pod does not exist.
+func (w *environment) deleted(ctx context.Context, t *testing.T, uid types.UID, labels string) {
 	t.Helper()
-	must(t, until(ctx, 2*patience, "end of a pod", func(ctx context.Context) (bool, string, error) {
+	must(t, until(ctx, 2*podTimeout, "end of a pod", func(ctx context.Context) (bool, string, error) {
 		pods, err := w.pods(ctx, namespace, labels)
 		if err != nil {
 			return false, err.Error(), nil
@@ -118,8 +118,8 @@ func (w *world) gone(ctx context.Context, t *testing.T, uid types.UID, labels st
 	}))
 }
 
-// restart is what `kubectl rollout restart` does.
-func (w *world) restart(ctx context.Context, t *testing.T, kind, namespace, name string) {
+// restart does the same as `kubectl rollout restart`.
+func (w *environment) restart(ctx context.Context, t *testing.T, kind, namespace, name string) {
 	t.Helper()
 	patch := fmt.Appendf(nil, `{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":%q}}}}}`, time.Now().Format(time.RFC3339Nano))
 	var err error
@@ -135,14 +135,14 @@ func (w *world) restart(ctx context.Context, t *testing.T, kind, namespace, name
 }
 
 // scale changes the replicas of a Deployment and returns when there are that many.
-func (w *world) scale(ctx context.Context, t *testing.T, namespace, name string, replicas int32) {
+func (w *environment) scale(ctx context.Context, t *testing.T, namespace, name string, replicas int32) {
 	t.Helper()
 	must(t, w.patchDeployment(ctx, namespace, name, fmt.Sprintf(`{"spec":{"replicas":%d}}`, replicas)))
 	must(t, w.deployed(ctx, namespace, name))
 }
 
 // patchDeployment changes a Deployment, as `kubectl patch` does.
-func (w *world) patchDeployment(ctx context.Context, namespace, name, patch string) error {
+func (w *environment) patchDeployment(ctx context.Context, namespace, name, patch string) error {
 	_, err := w.api.AppsV1().Deployments(namespace).Patch(ctx, name, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
 	if err != nil {
 		return fmt.Errorf("patch Deployment %s/%s: %w", namespace, name, err)
@@ -151,7 +151,7 @@ func (w *world) patchDeployment(ctx context.Context, namespace, name, patch stri
 }
 
 // leader is the name of the pod that holds the Lease, empty if none does.
-func (w *world) leader(ctx context.Context) (string, error) {
+func (w *environment) leader(ctx context.Context) (string, error) {
 	lease, err := w.api.CoordinationV1().Leases(namespace).Get(ctx, "leader-elect", metav1.GetOptions{})
 	if err != nil {
 		return "", fmt.Errorf("lease: %w", err)

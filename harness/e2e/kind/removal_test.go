@@ -27,17 +27,17 @@ func secondIsRemoved(s *second) types.Feature {
 		Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			other.at = s.need(ctx, t)
 			f.begin(ctx, t, "removal")
-			other.world, other.namespace = f.world, f.namespace
+			other.environment, other.namespace = f.environment, f.namespace
 			other.answered(ctx, t, traffic.Request{Host: f.host("proxy-second")}, by("echo"))
 			return ctx
 		}).
-		Assess("kubectl delete ends one installation and leaves the other alone", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		Assess("kubectl delete removes one installation and does not change the other", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			h := f.follow(ctx, t)
 			other.ownStatuses(ctx, t, h)
 			objects, err := manifest.Objects(ctx, manifest.Base)
 			must(t, err)
 			before, versions := f.identities(ctx, t, objects), other.versions(ctx, t)
-			f.underLoad(ctx, t, f.host("shop"), func() { s.remove(ctx, t, f.world) })
+			f.underLoad(ctx, t, f.host("shop"), func() { s.remove(ctx, t, f.environment) })
 			if diff := cmp.Diff(before, f.identities(ctx, t, objects)); diff != "" {
 				t.Errorf("objects of the first installation (-before +after):\n%s", diff)
 			}
@@ -59,7 +59,7 @@ func secondIsRemoved(s *second) types.Feature {
 }
 
 // identities are the UIDs of objects that are there.
-func (w *world) identities(ctx context.Context, t *testing.T, objects []*kube.Object) map[string]string {
+func (w *environment) identities(ctx context.Context, t *testing.T, objects []*kube.Object) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	for _, o := range objects {
@@ -70,8 +70,8 @@ func (w *world) identities(ctx context.Context, t *testing.T, objects []*kube.Ob
 	return all
 }
 
-// deleteSecond begins to delete the second installation, if it is there.
-func deleteSecond(ctx context.Context, w *world) error {
+// deleteSecond starts to delete the second installation, if it exists.
+func deleteSecond(ctx context.Context, w *environment) error {
 	text, err := manifest.Text(ctx, manifest.AnotherClass)
 	if err != nil {
 		return err
@@ -80,8 +80,8 @@ func deleteSecond(ctx context.Context, w *world) error {
 	return err
 }
 
-// remove deletes the installation as a person does, and returns when nothing of it is left.
-func (s *second) remove(ctx context.Context, t *testing.T, w *world) {
+// remove deletes the installation as a user does, and returns when nothing of it remains.
+func (s *second) remove(ctx context.Context, t *testing.T, w *environment) {
 	t.Helper()
 	start := time.Now()
 	s.controllers.stop()
@@ -89,7 +89,7 @@ func (s *second) remove(ctx context.Context, t *testing.T, w *world) {
 	must(t, err)
 	must(t, deleteSecond(ctx, w))
 	must(t, until(ctx, removal, "end of the second installation", func(ctx context.Context) (bool, string, error) {
-		if _, err := w.hasten(ctx, t); err != nil {
+		if _, err := w.syncEnding(ctx, t); err != nil {
 			return false, err.Error(), nil
 		}
 		var left []string
@@ -101,5 +101,5 @@ func (s *second) remove(ctx context.Context, t *testing.T, w *world) {
 		pause(ctx, lookout)
 		return len(left) == 0, fmt.Sprint(left), nil
 	}))
-	t.Logf("the second installation was gone after %s", time.Since(start).Round(time.Second))
+	t.Logf("the second installation was removed after %s", time.Since(start).Round(time.Second))
 }

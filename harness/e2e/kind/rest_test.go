@@ -23,24 +23,24 @@ import (
 )
 
 const (
-	// quiet is how long nothing may be written when nobody changes anything.
-	quiet = 30 * time.Second
-	// removal bounds the end of all that was installed: an Envoy that has clients takes up to five minutes.
+	// idleTime is how long nothing may be written when nothing changes.
+	idleTime = 30 * time.Second
+	// removal bounds the removal of everything that was installed: an Envoy that has clients takes up to five minutes.
 	removal = 6 * time.Minute
 )
 
-// atRest looks at what the features before have left. It takes over the namespace f, if that was begun.
+// atRest checks the state after all other features. It uses the namespace f, if that exists.
 func atRest(f *fixture) types.Feature {
 	return features.New("at rest").
 		Assess("no controller has restarted or logged an error", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			shared.describeFailure(ctx, t)
-			for _, complaint := range shared.controllers.complaints(ofOutage) {
-				t.Error(complaint)
+			for _, problem := range shared.controllers.problems(ofOutage) {
+				t.Error(problem)
 			}
 			return ctx
 		}).
 		Assess("nothing is written while nothing changes", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			// A host that stays, so that there is something that could be written.
+			// A host that stays, so that there is something to write.
 			if f.namespace == "" {
 				f.stay(ctx, t, "rest")
 			}
@@ -48,21 +48,21 @@ func atRest(f *fixture) types.Feature {
 			f.describeFailure(ctx, t)
 			f.change(ctx, t, "last", seen)
 			f.allEnded(ctx, t)
-			before := f.settled(ctx, t)
-			pause(ctx, quiet)
+			before := f.stable(ctx, t)
+			pause(ctx, idleTime)
 			after, err := f.inventory(ctx)
 			must(t, err)
 			if diff := cmp.Diff(before, after); diff != "" {
-				t.Errorf("written in %s (-before +after):\n%s", quiet, diff)
+				t.Errorf("written in %s (-before +after):\n%s", idleTime, diff)
 			}
 			return ctx
 		}).Feature()
 }
 
-// settled returns the inventory when two seconds have not changed it.
-func (w *world) settled(ctx context.Context, t *testing.T) (now map[string]string) {
+// stable returns the inventory when it has not changed for two seconds.
+func (w *environment) stable(ctx context.Context, t *testing.T) (now map[string]string) {
 	t.Helper()
-	must(t, until(ctx, patience, "end of all changes", func(ctx context.Context) (bool, string, error) {
+	must(t, until(ctx, podTimeout, "end of all changes", func(ctx context.Context) (bool, string, error) {
 		before := now
 		var err error
 		if now, err = w.inventory(ctx); err != nil {
@@ -78,17 +78,17 @@ func (w *world) settled(ctx context.Context, t *testing.T) (now map[string]strin
 }
 
 // allEnded waits until no namespace is being deleted.
-func (w *world) allEnded(ctx context.Context, t *testing.T) {
+func (w *environment) allEnded(ctx context.Context, t *testing.T) {
 	t.Helper()
-	must(t, until(ctx, patience, "end of namespaces", func(ctx context.Context) (bool, string, error) {
-		ending, err := w.hasten(ctx, t)
+	must(t, until(ctx, podTimeout, "end of namespaces", func(ctx context.Context) (bool, string, error) {
+		ending, err := w.syncEnding(ctx, t)
 		return err == nil && len(ending) == 0, fmt.Sprint(ending, err), nil
 	}))
 }
 
-// hasten returns the namespaces that are being deleted. Those whose pods are gone it lets end now: Kubernetes would wait for
-// half of the grace of these pods, which for an Envoy that was drained in half a minute are two minutes more.
-func (w *world) hasten(ctx context.Context, t *testing.T) (ending []string, err error) {
+// syncEnding returns the namespaces that are being deleted. It triggers a sync of those whose pods are deleted: Kubernetes would wait for
+// half of the grace period of these pods, which for an Envoy that was drained in half a minute is two minutes more.
+func (w *environment) syncEnding(ctx context.Context, t *testing.T) (ending []string, err error) {
 	t.Helper()
 	list, err := w.api.CoreV1().Namespaces().List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -99,18 +99,18 @@ func (w *world) hasten(ctx context.Context, t *testing.T) (ending []string, err 
 			continue
 		}
 		ending = append(ending, n.Name)
-		touched, err := w.site.Hasten(ctx, n.Name)
+		touched, err := w.site.SyncNamespace(ctx, n.Name)
 		if err != nil {
 			return ending, err
 		}
 		if touched {
-			t.Logf("the pods of %s were gone after %s; its Namespace was touched", n.Name, time.Since(n.DeletionTimestamp.Time).Round(time.Second))
+			t.Logf("the pods of %s were deleted after %s; its Namespace was annotated", n.Name, time.Since(n.DeletionTimestamp.Time).Round(time.Second))
 		}
 	}
 	return ending, nil
 }
 
-// uninstall deletes what was installed, as a person does.
+// uninstall deletes what was installed, as a user does.
 func uninstall() types.Feature {
 	return features.New("uninstall").
 		Assess("kubectl delete -f leaves nothing", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
@@ -119,7 +119,7 @@ func uninstall() types.Feature {
 			must(t, shared.kubectl(ctx, "delete", "--wait=false", "--filename=-"))
 			seen := ""
 			must(t, until(ctx, removal, "end of all objects", func(ctx context.Context) (bool, string, error) {
-				_, err := shared.hasten(ctx, t)
+				_, err := shared.syncEnding(ctx, t)
 				if err != nil {
 					return false, err.Error(), nil
 				}
@@ -127,29 +127,29 @@ func uninstall() types.Feature {
 				if err != nil {
 					return false, err.Error(), nil
 				}
-				if now := fmt.Sprint(left); now != seen && len(left) <= 10 { // what takes long
+				if now := fmt.Sprint(left); now != seen && len(left) <= 10 { // the last ones
 					t.Logf("left after %s: %s", time.Since(start).Round(time.Second), now)
 					seen = now
 				}
 				pause(ctx, lookout)
 				return len(left) == 0, fmt.Sprint(left), nil
 			}))
-			t.Logf("all was gone after %s", time.Since(start).Round(time.Second))
+			t.Logf("all was removed after %s", time.Since(start).Round(time.Second))
 			return ctx
 		}).Feature()
 }
 
-// left is what there is and was not before the manifests were applied.
-func (w *world) left(ctx context.Context) ([]string, error) {
+// left is what exists and did not exist before the manifests were applied.
+func (w *environment) left(ctx context.Context) ([]string, error) {
 	now, err := w.inventory(ctx)
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(now)), func(name string) bool { _, was := w.before[name]; return was }), err
 }
 
-// unstable are kinds that are written all the time, or that remain for a while by themselves.
+// unstable are kinds that are written all the time, or that remain for a while without being used.
 var unstable = []string{"Event", "Lease", "Node", "CSINode", "CertificateSigningRequest", "IPAddress", "ComponentStatus", "Endpoints"}
 
-// inventory is the versions of all objects by kind and name, but for those that nobody installs.
-func (w *world) inventory(ctx context.Context) (map[string]string, error) {
+// inventory is the versions of all objects by kind and name, except those that the cluster itself creates.
+func (w *environment) inventory(ctx context.Context) (map[string]string, error) {
 	lists, err := w.kinds.ServerPreferredResources()
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
 		return nil, fmt.Errorf("kinds: %w", err)
@@ -172,9 +172,9 @@ func (w *world) inventory(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-func (w *world) add(ctx context.Context, all map[string]string, r schema.GroupVersionResource) error {
+func (w *environment) add(ctx context.Context, all map[string]string, r schema.GroupVersionResource) error {
 	list, err := w.dynamic.Resource(r).List(ctx, metav1.ListOptions{})
-	if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) { // a kind that is ending
+	if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) { // a kind that is being deleted
 		return nil
 	}
 	if err != nil {
@@ -188,8 +188,8 @@ func (w *world) add(ctx context.Context, all map[string]string, r schema.GroupVe
 	return nil
 }
 
-// version changes whenever somebody writes to the object; of a Pod, unless that is its kubelet, which after an outage tells
-// late what has become of it. What matters of that is in EndpointSlices, too.
+// version changes with every write to the object; for a Pod, except writes of its kubelet, which after an outage reports
+// late. What matters of these is in EndpointSlices, too.
 func version(o *kube.Object) string {
 	if o.GetKind() == "Pod" {
 		return fmt.Sprintf("%s, generation %d", o.GetUID(), o.GetGeneration())

@@ -18,7 +18,7 @@ import (
 	"contour.example/harness/scenario"
 )
 
-// statusOfLocal is what an Ingress has in its status where the local tests start the controller; here it is the load balancer's.
+// statusOfLocal is the status of an Ingress where the local tests start the controller; here it is the load balancer's.
 const statusOfLocal = "{ip: 192.0.2.10}, {hostname: lb.example}"
 
 // routing runs, through the load balancer, a scenario whose backends are pods, and those of the local tests, whose
@@ -33,7 +33,7 @@ func routing() types.Feature {
 			runScenario(ctx, t, filepath.Join("testdata", "routing.yaml"))
 			return ctx
 		}).
-		Assess("what the local tests show holds in a cluster", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		Assess("the local scenarios pass in a cluster", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			files, err := filepath.Glob(filepath.Join("..", "testdata", "*.yaml"))
 			if err != nil || len(files) == 0 {
 				t.Fatalf("no scenarios: %v", err)

@@ -10,16 +10,16 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/types"
 )
 
-// TestCluster has the features in an order in which each finds a cluster that the one before has left whole. Side by side
-// are features that break different things: a second installation, Envoys, and what Envoys are told and lead to.
+// TestCluster runs the features in an order in which each finds a working cluster. Features that run side by
+// side disturb different things: a second installation, Envoys, and Envoy's configuration and upstreams.
 func TestCluster(t *testing.T) {
 	s, f := &second{}, &fixture{}
 	besides, last := []func(){inTurn(t, anotherClass(s))}, []types.Feature{atRest(f), uninstall()}
 	var killed []types.Feature
 	if shared.kind == nil {
-		t.Log("left out, because they reach into the nodes of a kind cluster: Envoy refuses an object, controller is out of memory, API server is away")
+		t.Log("left out, because they access the nodes of a kind cluster: Envoy rejects an object, controller is out of memory, API server is away")
 	} else {
-		besides = append(besides, inTurn(t, envoyRefuses(s)))
+		besides = append(besides, inTurn(t, envoyRejects(s)))
 		killed = append(killed, outOfMemory(s))
 		last = slices.Insert(last, 0, serverIsAway(f))
 	}
@@ -39,21 +39,21 @@ func TestCluster(t *testing.T) {
 	inTurn(t, last...)()
 }
 
-// inTurn runs the features one after the other.
+// inTurn runs the features in sequence.
 func inTurn(t *testing.T, all ...types.Feature) func() {
 	t.Helper()
-	return func() { environment.Test(t, all...) }
+	return func() { framework.Test(t, all...) }
 }
 
-// heavily does what keeps all processors of a small machine busy, while no other feature does such a thing: requests would
-// wait for processors until they fail, which says nothing about what is tested.
-func (w *world) heavily(do func()) {
+// heavily runs what uses all processors of a small machine, while no other feature does so: otherwise requests would
+// wait for processors until they fail, independent of what is tested.
+func (w *environment) heavily(do func()) {
 	w.heavy.Lock()
 	defer w.heavy.Unlock()
 	do()
 }
 
-// sideBySide returns when all have.
+// sideBySide runs the features in parallel and returns when all have ended.
 func sideBySide(all ...func()) {
 	var ended sync.WaitGroup
 	for _, do := range all {

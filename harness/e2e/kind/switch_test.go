@@ -17,10 +17,10 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// switches is how often the route moves on.
+// switches is how often the Service of the route changes.
 const switches = 50
 
-// routeSwitches moves a route from Service to Service, each of them new.
+// routeSwitches changes the Service of a route, each time to a new one.
 func routeSwitches() types.Feature {
 	var f fixture
 	return features.New("route switches").
@@ -38,7 +38,7 @@ func routeSwitches() types.Feature {
 		}).Feature()
 }
 
-// moveOn makes Service shop-I, leads the route to it once it has endpoints, and deletes the one before as soon as that is seen.
+// moveOn creates Service shop-I, routes to it once it has endpoints, and deletes the previous one as soon as requests observe that.
 func (f *fixture) moveOn(ctx context.Context, t *testing.T, i int) {
 	t.Helper()
 	app := []string{"two", "one"}[i%2]

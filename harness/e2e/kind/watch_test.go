@@ -23,10 +23,10 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// lookout is how often the controllers' pods are looked at.
+// lookout is the interval at which the controllers' pods are observed.
 const lookout = 500 * time.Millisecond
 
-// watch remembers what becomes of all controllers, those that are deleted included: their logs, as files, and their restarts.
+// watch records all controllers, deleted ones included: their logs, as files, and their restarts.
 type watch struct {
 	api       kubernetes.Interface
 	namespace string
@@ -37,7 +37,7 @@ type watch struct {
 	restarts map[string]int32 // by name of the pod
 }
 
-// watchPods begins with those of the namespace; dir gets a file for each pod.
+// watchPods starts with those of the namespace; each pod has a file in dir.
 func watchPods(ctx context.Context, api kubernetes.Interface, namespace, dir string) (*watch, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("logs: %w", err)
@@ -54,7 +54,7 @@ func (w *watch) run(ctx context.Context, done *sync.WaitGroup) {
 	known := map[types.UID]bool{}
 	for ctx.Err() == nil {
 		pods, err := w.api.CoreV1().Pods(w.namespace).List(ctx, metav1.ListOptions{LabelSelector: "app=contour"})
-		if err == nil { // else it is looked at again, as after an outage
+		if err == nil { // otherwise it is retried, as after an outage
 			for _, pod := range pods.Items {
 				w.note(pod)
 				if !known[pod.UID] {
@@ -78,7 +78,7 @@ func (w *watch) note(pod corev1.Pod) {
 	}
 }
 
-// follow copies the log until the pod is gone; when the connection ends before, from the start again.
+// follow copies the log until the pod is deleted; when the connection ends before, from the start again.
 func (w *watch) follow(ctx context.Context, pod string, uid types.UID) {
 	for ctx.Err() == nil {
 		_ = w.copyLog(ctx, pod) // it ended, or there is none yet
@@ -107,8 +107,8 @@ func (w *watch) copyLog(ctx context.Context, pod string) (err error) {
 
 func (w *watch) file(pod string) string { return filepath.Join(w.dir, pod+".log") }
 
-// complaints are restarts and lines that were logged as errors, but for those that are allowed.
-func (w *watch) complaints(allowed func(line string) bool) []string {
+// problems are restarts and lines that were logged as errors, except those that are allowed.
+func (w *watch) problems(allowed func(line string) bool) []string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	var all []string

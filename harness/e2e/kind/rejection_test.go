@@ -20,30 +20,30 @@ import (
 )
 
 const (
-	// programSize is the runtime value of Envoy that bounds what a regex is compiled to. The manifests set it so high that the
-	// controller, which knows nothing of it, finds whatever is too large before Envoy does; here it is lowered to strict.
+	// programSize is the runtime value of Envoy that bounds the compiled size of a regex. The manifests set it so high that the
+	// controller, which does not read it, rejects what is too large before Envoy does; here it is lowered to strict.
 	programSize = "re2.max_program_size.error_level"
 	strict      = 300
 	small       = "/[a-z]{3}"
 	large       = "/[a-z]{500}"
 )
 
-// envoyRefuses makes an object that the controller takes and Envoy does not.
-func envoyRefuses(s *second) types.Feature {
+// envoyRejects creates an object that the controller accepts and Envoy rejects.
+func envoyRejects(s *second) types.Feature {
 	var f fixture
-	return features.New("Envoy refuses an object").
+	return features.New("Envoy rejects an object").
 		Setup(func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			f.at = s.need(ctx, t)
-			f.begin(ctx, t, "refusal")
+			f.begin(ctx, t, "rejection")
 			f.answered(ctx, t, f.search("abc"), by("echo"))
 			f.limitPrograms(ctx, t, fmt.Sprint(strict))
 			t.Cleanup(func() { f.limitPrograms(context.WithoutCancel(ctx), t, "") })
 			return ctx
 		}).
-		Assess("the object says that Envoy refused it, and nobody is harmed", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		Assess("the object reports that Envoy rejects it, and no other host is affected", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			f.underLoad(ctx, t, f.host("shop"), func() {
 				f.searchFor(ctx, t, large)
-				f.told(ctx, t, "EnvoyError/RejectedByEnvoy")
+				f.reported(ctx, t, "EnvoyError/RejectedByEnvoy")
 				f.answered(ctx, t, f.search("abc"), by("echo")) // as before
 				f.change(ctx, t, "later", seen)
 				f.change(ctx, t, "last", seen)
@@ -60,36 +60,36 @@ func envoyRefuses(s *second) types.Feature {
 					}
 					return ""
 				})
-				f.told(ctx, t, "")
+				f.reported(ctx, t, "")
 			})
 			return ctx
 		}).
 		Assess("no controller has restarted or logged an error", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
-			for _, complaint := range s.controllers.complaints(never) {
-				t.Error(complaint)
+			for _, problem := range s.controllers.problems(never) {
+				t.Error(problem)
 			}
 			return ctx
 		}).Feature()
 }
 
-// limitPrograms sets, at each Envoy, the size of a regex from which on it is refused; empty is what the manifests say.
+// limitPrograms sets, at each Envoy, the size of a regex above which it is rejected; empty restores the value of the manifests.
 func (f *fixture) limitPrograms(ctx context.Context, t *testing.T, size string) {
 	t.Helper()
 	for _, pod := range f.mustPods(ctx, t, "app=envoy") {
-		f.ask(ctx, t, pod, http.MethodPost, "/runtime_modify?"+programSize+"="+size)
+		f.adminRequest(ctx, t, pod, http.MethodPost, "/runtime_modify?"+programSize+"="+size)
 		var runtime struct {
 			Entries map[string]struct {
 				Value string `json:"final_value"`
 			} `json:"entries"`
 		}
-		must(t, json.Unmarshal(f.ask(ctx, t, pod, http.MethodGet, "/runtime"), &runtime))
+		must(t, json.Unmarshal(f.adminRequest(ctx, t, pod, http.MethodGet, "/runtime"), &runtime))
 		if got := runtime.Entries[programSize].Value; size != "" && got != size {
 			t.Fatalf("%s: %s is %s, want %s", pod.Name, programSize, got, size)
 		}
 	}
 }
 
-// search asks for a path of the host whose route has a regex.
+// search is a request for a path of the host whose route has a regex.
 func (f *fixture) search(word string) traffic.Request {
 	return traffic.Request{Host: f.host("search"), Path: "/" + word}
 }
@@ -109,9 +109,9 @@ spec:
 `)
 }
 
-// told waits until the HTTPProxy has that error, as TYPE/REASON, in its condition Valid for what is specified now; or none,
-// and is valid, if it is empty.
-func (f *fixture) told(ctx context.Context, t *testing.T, problem string) {
+// reported waits until the HTTPProxy has that error, as TYPE/REASON, in its condition Valid for the current generation; if it is empty, until
+// it has none and is valid.
+func (f *fixture) reported(ctx context.Context, t *testing.T, problem string) {
 	t.Helper()
 	must(t, until(ctx, seen, "status of search", func(ctx context.Context) (bool, string, error) {
 		o, err := f.kube.Get(ctx, f.ref("projectcontour.io/v1", "HTTPProxy", "search"))

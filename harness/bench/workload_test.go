@@ -43,7 +43,7 @@ func TestEditIsOfTheSecondRoute(t *testing.T) {
 	}
 }
 
-// at is what a JSON pointer leads to.
+// at is the value at a JSON pointer.
 func at(t *testing.T, o any, pointer string) any {
 	t.Helper()
 	for _, step := range strings.Split(pointer, "/")[1:] {
@@ -57,7 +57,7 @@ func at(t *testing.T, o any, pointer string) any {
 			}
 			o = v[i]
 		default:
-			t.Fatalf("%s leads nowhere", pointer)
+			t.Fatalf("%s does not exist", pointer)
 		}
 	}
 	return o
@@ -105,7 +105,7 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// What goes to the API server as protobuf must say what the JSON would.
+// The protobuf form and the JSON form of an object have the same content.
 func TestEncode(t *testing.T) {
 	t.Parallel()
 	r := routing{api: Ingress, class: "fast"}

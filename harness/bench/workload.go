@@ -13,12 +13,12 @@ import (
 	"contour.example/harness/backend"
 )
 
-// world is the objects of the benchmark.
+// workload is the objects of the benchmark.
 //
 // Two backends answer for all Services, one for the even ones, one for the odd ones, so that an answer
-// tells whether an edit has arrived. Object i leads its first path to Service i (modulo their number)
+// shows whether an edit is effective. The first path of object i routes to Service i (modulo their number)
 // and its second path to the Service beside that one (even to odd and odd to even).
-type world struct {
+type workload struct {
 	client   *client
 	routing  routing
 	services int // even
@@ -31,9 +31,9 @@ type world struct {
 // setupWriters is how many clients make the Services at a time.
 const setupWriters = 16
 
-// newWorld starts the backends and makes the Services with their endpoints.
-func newWorld(ctx context.Context, c *client, r routing, n int, addresses [2]netip.AddrPort) (*world, error) {
-	w := &world{client: c, routing: r, services: max(1, n/20) * 2, second: make([]int, n)}
+// newWorkload starts the backends and creates the Services with their endpoints.
+func newWorkload(ctx context.Context, c *client, r routing, n int, addresses [2]netip.AddrPort) (*workload, error) {
+	w := &workload{client: c, routing: r, services: max(1, n/20) * 2, second: make([]int, n)}
 	for i, address := range addresses {
 		server, err := backend.HTTP(backend.Options{Service: backendName(i), Listen: address})
 		if err != nil {
@@ -52,7 +52,7 @@ func newWorld(ctx context.Context, c *client, r routing, n int, addresses [2]net
 	return w, nil
 }
 
-func (w *world) close() {
+func (w *workload) close() {
 	for _, server := range w.backends {
 		if server != nil {
 			_ = server.Close()
@@ -64,15 +64,15 @@ func backendName(i int) string { return fmt.Sprintf("backend-%d", i%2) }
 func serviceName(i int) string { return fmt.Sprintf("s-%d", i) }
 func objectName(i int) string  { return fmt.Sprintf("p-%d", i) }
 
-// host of an object; the namespace keeps it apart from those of others.
-func (w *world) host(name string) string { return name + "." + w.client.namespace + ".example" }
+// host of an object; it contains the namespace, so that it differs from those of other runs.
+func (w *workload) host(name string) string { return name + "." + w.client.namespace + ".example" }
 
-// service describes a Service that leads to one of the two backends.
-func (w *world) service(name string, server int) backend.ServiceSpec {
+// service describes a Service whose endpoint is one of the two backends.
+func (w *workload) service(name string, server int) backend.ServiceSpec {
 	return backend.ServiceSpec{Name: name, Port: servicePort, Servers: []*backend.Server{w.backends[server]}}
 }
 
-func (w *world) createService(ctx context.Context, name string, server int) error {
+func (w *workload) createService(ctx context.Context, name string, server int) error {
 	objects, err := w.service(name, server).Objects()
 	if err != nil {
 		return err
@@ -85,8 +85,8 @@ func (w *world) createService(ctx context.Context, name string, server int) erro
 	return nil
 }
 
-// moveService leads a Service to the other backend, by its endpoints only.
-func (w *world) moveService(ctx context.Context, name string, server int) error {
+// moveService changes the backend of a Service, by its endpoints only.
+func (w *workload) moveService(ctx context.Context, name string, server int) error {
 	spec := w.service(name, server)
 	objects, err := spec.Objects()
 	if err != nil {
@@ -102,39 +102,39 @@ func (w *world) moveService(ctx context.Context, name string, server int) error 
 }
 
 // deleteService deletes the Service and, as its controllers do then, its endpoints.
-func (w *world) deleteService(ctx context.Context, name string) error {
+func (w *workload) deleteService(ctx context.Context, name string) error {
 	return errors.Join(
 		w.client.delete(ctx, services, name),
 		w.client.delete(ctx, endpointSlices, w.service(name, 0).SliceName(0)))
 }
 
 // warmUp creates and deletes an object: the first of its kind costs the API server much more than all others.
-func (w *world) warmUp(ctx context.Context) error {
+func (w *workload) warmUp(ctx context.Context) error {
 	const name = "warm-up"
-	if err := w.createRoute(ctx, w.plain(name, 0, 1)); err != nil {
+	if err := w.createRoute(ctx, w.withoutTLS(name, 0, 1)); err != nil {
 		return err
 	}
 	return w.deleteRoute(ctx, name)
 }
 
 // create makes object i of those that are loaded.
-func (w *world) create(ctx context.Context, i int) error {
+func (w *workload) create(ctx context.Context, i int) error {
 	first := i % w.services
 	w.second[i] = first ^ 1
-	return w.createRoute(ctx, w.plain(objectName(i), first, first^1))
+	return w.createRoute(ctx, w.withoutTLS(objectName(i), first, first^1))
 }
 
-// plain describes a host without TLS that leads to two of the Services.
-func (w *world) plain(name string, first, second int) routed {
+// withoutTLS describes a host without TLS that routes to two of the Services.
+func (w *workload) withoutTLS(name string, first, second int) routed {
 	return routed{name: name, host: w.host(name), first: serviceName(first), second: serviceName(second)}
 }
 
-func (w *world) createRoute(ctx context.Context, o routed) error {
+func (w *workload) createRoute(ctx context.Context, o routed) error {
 	return w.client.create(ctx, w.routing.kind(), w.routing.object(o))
 }
 
-// edit leads the second route of object i to the Service beside the one that it has; it returns the new generation.
-func (w *world) edit(ctx context.Context, i int) (generation int64, err error) {
+// edit changes the second route of object i to the Service beside the one that it has; it returns the new generation.
+func (w *workload) edit(ctx context.Context, i int) (generation int64, err error) {
 	next := w.second[i] ^ 1
 	if generation, err = w.editRoute(ctx, objectName(i), serviceName(next)); err != nil {
 		return 0, err
@@ -143,7 +143,7 @@ func (w *world) edit(ctx context.Context, i int) (generation int64, err error) {
 	return generation, nil
 }
 
-func (w *world) editRoute(ctx context.Context, name, second string) (generation int64, err error) {
+func (w *workload) editRoute(ctx context.Context, name, second string) (generation int64, err error) {
 	body, err := w.routing.edit(second)
 	if err != nil {
 		return 0, fmt.Errorf("edit %s: %w", name, err)
@@ -151,17 +151,17 @@ func (w *world) editRoute(ctx context.Context, name, second string) (generation 
 	return w.client.patch(ctx, w.routing.kind(), name, types.JSONPatchType, body)
 }
 
-func (w *world) deleteRoute(ctx context.Context, name string) error {
+func (w *workload) deleteRoute(ctx context.Context, name string) error {
 	return w.client.delete(ctx, w.routing.kind(), name)
 }
 
-// wants is what the second route of object i answers.
-func (w *world) wants(i int) want {
+// wants is the expected answer of the second route of object i.
+func (w *workload) wants(i int) want {
 	return want{host: w.host(objectName(i)), path: secondPath, backend: backendName(w.second[i])}
 }
 
-// wantsSeries is what the second route of an object of a series answers: these lead to an odd Service.
-func (w *world) wantsSeries(scenario string, i int) want {
+// wantsSeries is the expected answer of the second route of an object of a series: it routes to an odd Service.
+func (w *workload) wantsSeries(scenario string, i int) want {
 	return want{host: w.host(nth(scenario, i)), path: secondPath, backend: backendName(1)}
 }
 

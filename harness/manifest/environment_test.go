@@ -29,23 +29,23 @@ import (
 // restricted is a namespace with the strictest pod security.
 const restricted = "restricted"
 
-// patience bounds a wait for something that takes well below a second on a quiet machine.
-const patience = time.Minute
+// waitTimeout bounds a wait for something that takes well below a second on an idle machine.
+const waitTimeout = time.Minute
 
-// world is an API server with access control, and no other controllers than the one that is tested.
-type world struct {
+// environment is an API server with access control, and no controllers other than the one that is tested.
+type environment struct {
 	*testing.T
 	cluster   *local.Cluster
 	client    *kube.Client
 	dynamic   dynamic.Interface
 	discovery discovery.DiscoveryInterface
 	contour   string
-	// namespace is where controller and Envoys of the kustomization are, class the one that they serve.
+	// namespace is that of controller and Envoys of the kustomization, class the one that they serve.
 	namespace, class string
 }
 
-func newWorld(t *testing.T) *world {
-	w := &world{T: t}
+func newEnvironment(t *testing.T) *environment {
+	w := &environment{T: t}
 	var err error
 	if w.cluster, err = local.Start(t.Context(), t.TempDir()); err != nil {
 		t.Fatal(err)
@@ -67,27 +67,27 @@ func newWorld(t *testing.T) *world {
 	}
 	_, err = w.client.ApplyYAML(t.Context(), "", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+restricted+", labels: {pod-security.kubernetes.io/enforce: restricted}}\n")
 	w.require(err)
-	w.require(poll.Until(t.Context(), patience, "the API server's own Service", func(ctx context.Context) (bool, string, error) {
+	w.require(poll.Until(t.Context(), waitTimeout, "the API server's own Service", func(ctx context.Context) (bool, string, error) {
 		_, err := w.client.Get(ctx, kube.Ref{GroupVersionKind: schema.GroupVersionKind{Version: "v1", Kind: "Service"}, Namespace: "default", Name: "kubernetes"})
 		return err == nil, fmt.Sprint(err), nil
 	}))
 	return w
 }
 
-func (w *world) require(err error) {
+func (w *environment) require(err error) {
 	w.Helper()
 	if err != nil {
 		w.Fatal(err)
 	}
 }
 
-// everything is all objects of the cluster but those that the API server makes for itself at any time.
-func (w *world) everything() []string {
+// everything is all objects of the cluster except those that the API server creates itself at any time.
+func (w *environment) everything() []string {
 	w.Helper()
 	var all []string
 	for resource := range w.resources() {
 		list, err := w.dynamic.Resource(resource).List(w.Context(), metav1.ListOptions{})
-		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) { // a kind that is ending
+		if apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) { // a kind that is being deleted
 			continue
 		}
 		w.require(err)
@@ -101,8 +101,8 @@ func (w *world) everything() []string {
 	return all
 }
 
-// resources are all that can be listed and deleted, and whether they have namespaces.
-func (w *world) resources() map[schema.GroupVersionResource]bool {
+// resources are all that can be listed and deleted, and whether they are namespaced.
+func (w *environment) resources() map[schema.GroupVersionResource]bool {
 	w.Helper()
 	lists, err := w.discovery.ServerPreferredResources()
 	if err != nil && !discovery.IsGroupDiscoveryFailedError(err) {
@@ -122,7 +122,7 @@ func (w *world) resources() map[schema.GroupVersionResource]bool {
 }
 
 // endNamespace does what the namespace controller of a real cluster does after `kubectl delete`.
-func (w *world) endNamespace() {
+func (w *environment) endNamespace() {
 	w.Helper()
 	for resource, namespaced := range w.resources() {
 		if !namespaced {
@@ -141,10 +141,10 @@ func (w *world) endNamespace() {
 	w.require(err)
 }
 
-func (w *world) waitForField(apiVersion, kind, name, want string, path ...string) {
+func (w *environment) waitForField(apiVersion, kind, name, want string, path ...string) {
 	w.Helper()
 	ref := kube.Ref{GroupVersionKind: schema.FromAPIVersionAndKind(apiVersion, kind), Namespace: "default", Name: name}
-	w.require(poll.Until(w.Context(), patience, ref.String(), func(ctx context.Context) (bool, string, error) {
+	w.require(poll.Until(w.Context(), waitTimeout, ref.String(), func(ctx context.Context) (bool, string, error) {
 		o, err := w.client.Get(ctx, ref)
 		if err != nil {
 			return false, "", err
@@ -155,9 +155,9 @@ func (w *world) waitForField(apiVersion, kind, name, want string, path ...string
 	}))
 }
 
-func (w *world) waitForEvent(about string) {
+func (w *environment) waitForEvent(about string) {
 	w.Helper()
-	w.require(poll.Until(w.Context(), patience, "Event about "+about, func(ctx context.Context) (bool, string, error) {
+	w.require(poll.Until(w.Context(), waitTimeout, "Event about "+about, func(ctx context.Context) (bool, string, error) {
 		events, err := w.client.List(ctx, schema.GroupVersionKind{Group: "events.k8s.io", Version: "v1", Kind: "Event"}, "default")
 		if err != nil {
 			return false, "", err
@@ -169,8 +169,8 @@ func (w *world) waitForEvent(about string) {
 	}))
 }
 
-// kubeconfigOf acts as a service account.
-func (w *world) kubeconfigOf(account, dir string) string {
+// kubeconfigOf is the kubeconfig of a service account.
+func (w *environment) kubeconfigOf(account, dir string) string {
 	w.Helper()
 	k, err := clientcmd.LoadFromFile(w.cluster.Kubeconfig)
 	w.require(err)
@@ -182,8 +182,8 @@ func (w *world) kubeconfigOf(account, dir string) string {
 	return path
 }
 
-// giveAddress does what a cloud does for the Service envoy.
-func (w *world) giveAddress(ip string) {
+// giveAddress assigns an address to the Service envoy, as a cloud provider does.
+func (w *environment) giveAddress(ip string) {
 	w.Helper()
 	services := w.dynamic.Resource(schema.GroupVersionResource{Version: "v1", Resource: "services"}).Namespace(w.namespace)
 	o, err := services.Get(w.Context(), "envoy", metav1.GetOptions{})

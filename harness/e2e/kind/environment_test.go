@@ -32,14 +32,14 @@ const (
 	namespace = "projectcontour"
 	// workers are the nodes with an Envoy.
 	workers = 2
-	// seen bounds the wait for a change to be seen by requests.
+	// seen bounds the wait until requests observe a change.
 	seen = 30 * time.Second
-	// patience bounds the wait for pods on a busy machine.
-	patience = 4 * time.Minute
+	// podTimeout bounds the wait for pods on a busy machine.
+	podTimeout = 4 * time.Minute
 )
 
-// world is the cluster and what is in it.
-type world struct {
+// environment is the cluster and what is installed in it.
+type environment struct {
 	options site.Options
 	// artifacts is where failures are described.
 	artifacts string
@@ -57,16 +57,16 @@ type world struct {
 	balanced netip.Addr
 	// addresses are for backends in this process; ca signs certificates.
 	addresses *address.Claims
-	ca        *pki.Authority
-	// before is what the cluster had before anything was installed.
+	ca        *pki.CA
+	// before is the inventory of the cluster before anything was installed.
 	before      map[string]string
 	controllers *watch
-	// heavy is held by who keeps all processors busy.
+	// heavy is locked while a feature uses all processors.
 	heavy sync.Mutex
 }
 
 // up makes the cluster and installs what production installs.
-func (w *world) up(ctx context.Context) (err error) {
+func (w *environment) up(ctx context.Context) (err error) {
 	if w.artifacts, err = artifactsDir(); err != nil {
 		return err
 	}
@@ -84,13 +84,13 @@ func (w *world) up(ctx context.Context) (err error) {
 		return err
 	}
 	err = w.install(ctx)
-	if err != nil && ctx.Err() == nil { // who interrupts it knows why it fails
+	if err != nil && ctx.Err() == nil { // an interrupted run needs no artifacts
 		w.saveArtifacts(ctx, "install")
 	}
 	return err
 }
 
-func (w *world) clients() (err error) {
+func (w *environment) clients() (err error) {
 	if w.dynamic, err = dynamic.NewForConfig(w.cluster.Config); err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (w *world) clients() (err error) {
 	return err
 }
 
-// install applies the manifests as a person does, and returns when all is ready and has an address.
-func (w *world) install(ctx context.Context) (err error) {
-	if err := w.lookBefore(ctx); err != nil {
+// install applies the manifests as a user does, and returns when all is ready and has an address.
+func (w *environment) install(ctx context.Context) (err error) {
+	if err := w.readBefore(ctx); err != nil {
 		return err
 	}
 	if w.controllers, err = watchPods(ctx, w.api, namespace, filepath.Join(w.artifacts, namespace)); err != nil {
@@ -117,7 +117,7 @@ func (w *world) install(ctx context.Context) (err error) {
 		return err
 	}
 	return log.Run(ctx, "address of the load balancer", func(ctx context.Context) error {
-		if w.balanced, err = w.cluster.Address(ctx, namespace, "envoy", patience); err != nil {
+		if w.balanced, err = w.cluster.Address(ctx, namespace, "envoy", podTimeout); err != nil {
 			return err
 		}
 		w.traffic = traffic.Client{HTTP: w.balanced.String() + ":80", HTTPS: w.balanced.String() + ":443"}
@@ -125,8 +125,8 @@ func (w *world) install(ctx context.Context) (err error) {
 	})
 }
 
-// lookBefore fills before, for a cluster that was kept with what it had when it was new.
-func (w *world) lookBefore(ctx context.Context) (err error) {
+// readBefore sets before, for a reused cluster to its inventory when it was new.
+func (w *environment) readBefore(ctx context.Context) (err error) {
 	if w.kind == nil {
 		w.before, err = w.inventory(ctx)
 		return err
@@ -146,7 +146,7 @@ func (w *world) lookBefore(ctx context.Context) (err error) {
 }
 
 // kubectl runs the command with manifests/contour.yaml as its input.
-func (w *world) kubectl(ctx context.Context, args ...string) error {
+func (w *environment) kubectl(ctx context.Context, args ...string) error {
 	text, err := w.site.Text(filepath.Join(w.site.Root, "manifests", "contour.yaml"))
 	if err != nil {
 		return err
@@ -156,11 +156,11 @@ func (w *world) kubectl(ctx context.Context, args ...string) error {
 }
 
 // controlPlane is the node with the API server, in a kind cluster.
-func (w *world) controlPlane() string { return w.kind.ControlPlane() }
+func (w *environment) controlPlane() string { return w.kind.ControlPlane() }
 
-// down removes the cluster, unless it is to be kept, and the engine if it was started for it. From an existing cluster
+// down removes the cluster, unless it is kept, and the engine if it was started for it. From an existing cluster
 // it removes what was installed, which the last feature may have done already.
-func (w *world) down(ctx context.Context) error {
+func (w *environment) down(ctx context.Context) error {
 	var errs []error
 	if w.controllers != nil {
 		w.controllers.stop()
@@ -179,6 +179,6 @@ func (w *world) down(ctx context.Context) error {
 }
 
 // scenarios is where scenarios run.
-func (w *world) scenarios(logf func(string, ...any)) scenario.Env {
+func (w *environment) scenarios(logf func(string, ...any)) scenario.Env {
 	return scenario.Env{Kube: w.kube, Traffic: w.traffic, Addresses: w.addresses, CA: w.ca, Timeout: seen, Logf: logf}
 }
