@@ -9,7 +9,7 @@ import (
 	"contour.example/conformance/suite"
 )
 
-// run tests the controller that the flags lead to.
+// run tests the controller in the cluster of the flags.
 func run(ctx context.Context, m *testing.M, o suite.Options, suites []suite.Suite) (int, error) {
 	found, err := o.Plan(ctx, suites)
 	if err != nil {

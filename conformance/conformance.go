@@ -1,8 +1,8 @@
-// Package conformance has all conformance tests of the project: HTTPProxy and Ingress.
+// Package conformance contains all conformance tests of the project: HTTPProxy and Ingress.
 //
 // Tests are values (package suite). `make conformance` runs them on this machine, `make conformance-kind` in a
 // cluster with nodes; the command conformance, or `go test -tags conformance ./conformance -args`, runs them with
-// the same flags against any controller in any cluster. Nothing in here may depend on which controller it is.
+// the same flags against any controller in any cluster. No test may depend on the controller.
 package conformance
 
 import (

@@ -17,18 +17,18 @@ import (
 	"contour.example/conformance/suite"
 )
 
-// plan is what the tests run, options what it was made from, and running ends with an interrupt. Set once, before they run.
+// plan is the tests to run, options what it was made from, and running ends with an interrupt. Set once, before they run.
 var (
 	plan    *suite.Plan
 	options suite.Options
 	running context.Context
 )
 
-// limit bounds everything: unlike the one of go test, it lets a cluster be removed.
-const limit = 50 * time.Minute
+// timeout is for the whole run: unlike the timeout of go test, it still removes the cluster.
+const timeout = 50 * time.Minute
 
 func TestMain(m *testing.M) {
-	bounded, cancel := context.WithTimeout(context.Background(), limit)
+	bounded, cancel := context.WithTimeout(context.Background(), timeout)
 	var stop context.CancelFunc
 	running, stop = signal.NotifyContext(bounded, os.Interrupt, syscall.SIGTERM)
 	code, err := start(running, m)
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// start parses the flags; how many tests run at a time is said by -tests, since they wait more than they compute.
+// start parses the flags; -tests specifies how many tests run at a time, since they wait more than they compute.
 func start(ctx context.Context, m *testing.M) (int, error) {
 	options.Register(flag.CommandLine)
 	flag.Parse()
@@ -68,12 +68,12 @@ func TestConformance(t *testing.T) {
 				t.Parallel()
 			}
 			results[i] = plan.Runner.Run(running, test)
-			judge(t, results[i])
+			check(t, results[i])
 		})
 	}
 }
 
-func judge(t *testing.T, r suite.Result) {
+func check(t *testing.T, r suite.Result) {
 	t.Helper()
 	switch r.Outcome {
 	case suite.Failed:

@@ -18,8 +18,8 @@ import (
 )
 
 // run tests the controller of this checkout in a kind cluster of its own, as manifests/contour.yaml installs it, through
-// the load balancer, with pods as backends, improvements included. If anything fails, what the cluster says about the
-// controller is left in a file.
+// the load balancer, with pods as backends, improvements included. If anything fails, the objects and logs of the
+// controller are written to a file.
 func run(ctx context.Context, m *testing.M, o suite.Options, suites []suite.Suite) (code int, err error) {
 	s, err := site.Options{
 		Name: "contour-conformance", Workers: 1, Balancer: site.CloudProvider, Log: step.Log{W: os.Stderr},
@@ -56,7 +56,7 @@ func install(ctx context.Context, s *site.Site) error {
 	return s.Ready(ctx, applied)
 }
 
-// saveArtifacts writes objects, events and logs to $CONTOUR_ARTIFACTS or, without that, a new directory, and says where.
+// saveArtifacts writes objects, events and logs to $CONTOUR_ARTIFACTS or, without that, a new directory, and prints the path.
 func saveArtifacts(ctx context.Context, s *site.Site) error {
 	dump, err := s.Kubectl(ctx, "", "cluster-info", "dump", "--namespaces", namespace)
 	if err != nil {
@@ -69,11 +69,11 @@ func saveArtifacts(ctx context.Context, s *site.Site) error {
 		}
 	}
 	file := filepath.Join(dir, "conformance-cluster.txt")
-	fmt.Fprintln(os.Stderr, "what the cluster says is in", file)
+	fmt.Fprintln(os.Stderr, "artifacts are in", file)
 	return errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(file, []byte(dump), 0o644))
 }
 
-// version is that of this checkout, as contour version says it.
+// version is that of this checkout, as contour version prints it.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
 		return info.Main.Version

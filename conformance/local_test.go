@@ -14,7 +14,7 @@ import (
 	"contour.example/harness/stack"
 )
 
-// local is where the tests run. Set once, before they run.
+// local is the stack that the tests use. Set once, before they run.
 var local *stack.Stack
 
 // run tests the controller of this checkout on a stack of its own, improvements included.
@@ -22,7 +22,7 @@ func run(_ context.Context, m *testing.M, o suite.Options, suites []suite.Suite)
 	serve := stack.Options{ServeArgs: []string{"--ingress-status-address=192.0.2.1"}}
 	return stack.Main(m, serve, func(s *stack.Stack) {
 		local, o.Improvements = s, true
-		ip := sync.OnceValues(s.Addresses.IP) // one is enough for all servers, which have ports of their own
+		ip := sync.OnceValues(s.Addresses.IP) // one address for all servers, which have ports of their own
 		backends := suite.InProcess{Kube: s.Kube, CA: s.CA, IP: ip}
 		plan = &suite.Plan{
 			Runner: o.Configure(suite.Runner{Kube: s.Kube, Traffic: s.Traffic, CA: s.CA, Backends: backends}),
@@ -32,10 +32,10 @@ func run(_ context.Context, m *testing.M, o suite.Options, suites []suite.Suite)
 	}), nil
 }
 
-// Where no controller serves the class, no test passes: each of them expects something that is not there by itself.
+// Where no controller serves the class, no test passes: each of them expects something that only a controller provides.
 func TestNothingPassesWithoutController(t *testing.T) {
 	idle := *plan.Runner
-	idle.Class, idle.Skips, idle.Timeout = "nobody", nil, 200*time.Millisecond
+	idle.Class, idle.Skips, idle.Timeout = "unserved", nil, 200*time.Millisecond
 	idle.All(t.Context(), plan.Tests(), 4, func(r suite.Result) {
 		if r.Outcome == suite.Passed {
 			t.Errorf("%s passes", r.Test.Name)
@@ -43,7 +43,7 @@ func TestNothingPassesWithoutController(t *testing.T) {
 	})
 }
 
-// options leads to the stack as flags do.
+// options points to the stack as flags do.
 func localOptions(t *testing.T) suite.Options {
 	t.Helper()
 	ip, err := local.Addresses.IP()
@@ -56,7 +56,7 @@ func localOptions(t *testing.T) suite.Options {
 	}
 }
 
-// A cluster is found by its kubeconfig alone, and what it is gets into the report.
+// A cluster is found by its kubeconfig alone, and the report describes it.
 func TestPlan(t *testing.T) {
 	suites, err := conformance.Suites()
 	if err != nil {
@@ -77,7 +77,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// Situations that people get into have a message that says what to do.
+// Common error situations have a message that contains the remedy.
 func TestPlanMessages(t *testing.T) {
 	suites, err := conformance.Suites()
 	if err != nil {
@@ -86,9 +86,9 @@ func TestPlanMessages(t *testing.T) {
 	absent := suites[0]
 	absent.Name, absent.Kind.Kind = "absent", "Absent"
 	for want, edit := range map[string]func(*suite.Options){
-		`no test was run, for the simplest Ingress of class "nobody"`:           func(o *suite.Options) { o.Class, o.Timeout = "nobody", time.Second },
-		`the cluster has no IngressClass; -ingress-class says which`:            func(o *suite.Options) { o.Class, o.Timeout = "nobody", time.Second },
-		`an Ingress of class "nobody": Ingress `:                                func(o *suite.Options) { o.HTTP, o.Class, o.Timeout = "", "nobody", time.Second },
+		`no test was run, for the simplest Ingress of class "unserved"`:         func(o *suite.Options) { o.Class, o.Timeout = "unserved", time.Second },
+		`the cluster has no IngressClass; set -ingress-class`:                   func(o *suite.Options) { o.Class, o.Timeout = "unserved", time.Second },
+		`an Ingress of class "unserved": Ingress `:                              func(o *suite.Options) { o.HTTP, o.Class, o.Timeout = "", "unserved", time.Second },
 		`Service default/absent: get Service default/absent`:                    func(o *suite.Options) { o.HTTP, o.Service = "", "default/absent" },
 		`-service absent: want namespace/name`:                                  func(o *suite.Options) { o.HTTP, o.Service = "", "absent" },
 		`-suites absent: the cluster has no Absent (projectcontour.io/v1)`:      func(o *suite.Options) { o.Suites = []string{"absent"} },
@@ -103,7 +103,7 @@ func TestPlanMessages(t *testing.T) {
 	}
 }
 
-// What the cluster does not have is skipped with the reason, unless it was asked for.
+// What the cluster does not have is skipped with the reason, unless it was requested.
 func TestPlanSkips(t *testing.T) {
 	absent := suite.Suite{Name: "absent", Tests: []suite.Test{{Name: "absent/a"}}}
 	absent.Kind.Group, absent.Kind.Version, absent.Kind.Kind = "absent.example", "v1", "Absent"

@@ -10,7 +10,7 @@ import (
 	"contour.example/harness/kube"
 )
 
-// Every test says who it is, what it shows and what it needs, and its manifests are manifests.
+// Every test has a name, a sentence, features and valid manifests.
 func TestTestsAreComplete(t *testing.T) {
 	t.Parallel()
 	tests := all(t)
@@ -18,7 +18,7 @@ func TestTestsAreComplete(t *testing.T) {
 	seen := map[string]bool{}
 	for _, test := range tests {
 		if !name.MatchString(test.Name) || seen[test.Name] {
-			t.Errorf("the name %s is not like suite/some-name, or taken", test.Name)
+			t.Errorf("the name %s is not like suite/some-name, or not unique", test.Name)
 		}
 		seen[test.Name] = true
 		if !strings.HasSuffix(test.Sentence, ".") || len(test.Features) == 0 || test.Run == nil {

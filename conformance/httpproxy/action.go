@@ -6,7 +6,7 @@ func actions() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/redirect",
-			Sentence: "A redirect changes the parts of the URL that it names and keeps the others; its code is 302 unless it says another.",
+			Sentence: "A redirect changes the parts of the URL that it names and keeps the others; its code is 302 unless it specifies another.",
 			Features: extended(redirect),
 			Run: func(t *suite.T) {
 				t.Get("http://a.${DOMAIN}/host/x", t.Redirect(302, "http://other.${DOMAIN}/host/x"))
@@ -19,7 +19,7 @@ func actions() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/direct-response",
-			Sentence: "A direct response has the code and the body that the route says.",
+			Sentence: "A direct response has the code and the body of the route.",
 			Features: extended(directResponse),
 			Run: func(t *suite.T) {
 				t.Get("http://a.${DOMAIN}/teapot", suite.Status(418), suite.Body("short and stout"))

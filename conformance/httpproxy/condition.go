@@ -9,7 +9,7 @@ func paths() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/path-conditions",
-			Sentence: "Prefix conditions match strings, exact ones whole paths, regex ones by pattern; exact goes before regex, regex before prefix, and long before short.",
+			Sentence: "Prefix conditions match strings, exact ones whole paths, regex ones by pattern; exact has precedence over regex, regex over prefix, and a longer one over a shorter one.",
 			Features: core(condition),
 			Backends: backends("root", "prefix", "longer", "exact", "regex"),
 			Run: func(t *suite.T) {
@@ -43,7 +43,7 @@ func paths() []suite.Test {
 		},
 		{
 			Name:        "httpproxy/exact-before-others",
-			Sentence:    "An exact path is exact, whatever conditions follow it in the list.",
+			Sentence:    "An exact path condition matches exactly, independent of the conditions that follow it in the list.",
 			Features:    core(condition),
 			Improvement: "With Contour it is a prefix if a header or query condition follows it.",
 			Backends:    backends("root", "exact"),
@@ -54,7 +54,7 @@ func paths() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/path-normalization",
-			Sentence: "Dots in a path are resolved and several slashes are one before conditions are looked at.",
+			Sentence: "Dot segments of a path are resolved and repeated slashes are merged before conditions are evaluated.",
 			Features: extended(normalization),
 			Backends: backends("root", "deep"),
 			Run: func(t *suite.T) {
@@ -73,21 +73,21 @@ func matches() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/header-conditions",
-			Sentence: "Every kind of header condition matches what it says, and nothing else.",
+			Sentence: "Every kind of header condition matches as documented, and nothing else.",
 			Features: core(condition),
 			Backends: backends("yes", "no"),
 			Run:      headerConditions,
 		},
 		{
 			Name:     "httpproxy/query-conditions",
-			Sentence: "Every kind of query condition matches what it says, and nothing else.",
+			Sentence: "Every kind of query condition matches as documented, and nothing else.",
 			Features: core(condition),
 			Backends: backends("yes", "no"),
 			Run:      queryConditions,
 		},
 		{
 			Name:     "httpproxy/conditions-together",
-			Sentence: "All conditions of a route must match, and of two routes that match, the one with more conditions goes first.",
+			Sentence: "All conditions of a route must match, and of two routes that match, the one with more conditions has precedence.",
 			Features: core(condition),
 			Backends: backends("none", "one", "two", "both"),
 			Run: func(t *suite.T) {
@@ -105,7 +105,7 @@ func matches() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/header-precedence",
-			Sentence: "Of routes with as many conditions on headers, exact goes before regex, regex before contains, contains before present.",
+			Sentence: "Among routes with the same number of header conditions, exact has precedence over regex, regex over contains, contains over present.",
 			Features: core(condition),
 			Backends: backends("none", "exact", "regex", "contains", "present"),
 			Run: func(t *suite.T) {

@@ -42,7 +42,7 @@ func hosts() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/before-ingress",
-			Sentence: "Where an HTTPProxy and an Ingress are for the same requests, the HTTPProxy serves; the rest of the Ingress stays.",
+			Sentence: "Where an HTTPProxy and an Ingress match the same requests, the HTTPProxy serves; the rest of the Ingress is served.",
 			Features: extended(beforeIngress),
 			Backends: backends("proxy", "ingress"),
 			Run: func(t *suite.T) {
@@ -67,7 +67,7 @@ func hosts() []suite.Test {
 	}
 }
 
-// untouched waits until the HTTPProxy has the status that the API server gave it, if any.
+// untouched waits until the status of the HTTPProxy is the default of the API server, if any.
 func untouched(t *suite.T, name string) {
 	expect(t, name, "untouched", func(s proxyStatus, _ int64) bool {
 		return len(s.Conditions) == 0 && (s.CurrentStatus == "" || s.CurrentStatus == "NotReconciled")

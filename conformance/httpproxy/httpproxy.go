@@ -1,8 +1,8 @@
-// Package httpproxy has the conformance tests of HTTPProxy (projectcontour.io/v1).
+// Package httpproxy contains the conformance tests of HTTPProxy (projectcontour.io/v1).
 //
-// A test is for one paragraph of the API's documentation; its manifests are the file of its name in
-// manifests/. Statuses are judged by type and reason, never by messages, which are the
-// controller's own.
+// A test covers one paragraph of the API's documentation; its manifests are the file of its name in
+// manifests/. Statuses are compared by type and reason, never by messages, which depend
+// on the controller.
 package httpproxy
 
 import (
@@ -29,14 +29,14 @@ func Suite() (suite.Suite, error) {
 		return suite.Suite{}, fmt.Errorf("httpproxy: %w", err)
 	}
 	tests, err := suite.Load(files, slices.Concat(
-		hosts(), conditions(), inclusions(), services(), upstreams(), actions(), policies(), patience(), certificates(), streams(), mistakes(), reasons(),
+		hosts(), conditions(), inclusions(), services(), upstreams(), actions(), policies(), timeouts(), certificates(), tcpProxies(), invalidObjects(), reasons(),
 	))
 	return suite.Suite{
 		Name: "httpproxy", Kind: schema.FromAPIVersionAndKind(apiVersion, "HTTPProxy"), Probe: probe(), Tests: tests,
 	}, err
 }
 
-// probe is what every test relies on.
+// probe is what every test depends on.
 func probe() suite.Test {
 	return suite.Test{
 		Name:      "httpproxy/probe",

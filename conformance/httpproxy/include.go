@@ -4,7 +4,7 @@ import "contour.example/conformance/suite"
 
 func inclusions() []suite.Test { return append(delegations(), lostInclusions()...) }
 
-// delegations are tests of inclusions that are as they should be.
+// delegations are tests of valid inclusions.
 func delegations() []suite.Test {
 	return []suite.Test{
 		{
@@ -22,7 +22,7 @@ func delegations() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/include-conditions",
-			Sentence: "The conditions on the way from the root to a route add up: prefixes one after the other, headers and queries all of them.",
+			Sentence: "The conditions of inclusions and of a route are combined: prefixes are concatenated, all header and query conditions apply.",
 			Features: core(inclusion),
 			Backends: backends("root", "leaf"),
 			Run: func(t *suite.T) {
@@ -70,19 +70,19 @@ func delegations() []suite.Test {
 	}
 }
 
-// lostInclusions are tests of inclusions that lead nowhere, or nowhere good.
+// lostInclusions are tests of inclusions of a missing HTTPProxy, of another root and of an invalid one.
 func lostInclusions() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/include-missing",
-			Sentence: "The part of a host that leads to an HTTPProxy which is not there answers 502, until it is there; the rest serves.",
+			Sentence: "The part of a host that includes a missing HTTPProxy answers 502 until it exists; the rest serves.",
 			Features: core(inclusion),
 			Backends: backends("root", "child"),
 			Run:      includeMissing,
 		},
 		{
 			Name:     "httpproxy/include-root",
-			Sentence: "The part of a host that leads to another root answers 502; both hosts serve the rest.",
+			Sentence: "The part of a host that includes another root answers 502; both hosts serve the rest.",
 			Features: core(inclusion),
 			Backends: backends("root", "other"),
 			Run: func(t *suite.T) {
@@ -95,7 +95,7 @@ func lostInclusions() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/include-broken-child",
-			Sentence: "A mistake in an included HTTPProxy is in its own status; the one that includes it is valid and serves.",
+			Sentence: "An error in an included HTTPProxy is in its own status; the one that includes it is valid and serves.",
 			Features: core(inclusion),
 			Backends: backends("root"),
 			Run: func(t *suite.T) {
@@ -109,7 +109,7 @@ func lostInclusions() []suite.Test {
 			Sentence: "An HTTPProxy without a host that no root includes is orphaned, and valid as soon as one does.",
 			Features: core(status),
 			Backends: backends("child"),
-			Run:      adopt,
+			Run:      includeOrphan,
 		},
 	}
 }
@@ -130,7 +130,7 @@ spec:
 	valid(t, "root")
 }
 
-func adopt(t *suite.T) {
+func includeOrphan(t *suite.T) {
 	orphaned(t, "child")
 	t.Apply(`
 apiVersion: projectcontour.io/v1

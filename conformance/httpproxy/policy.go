@@ -13,7 +13,7 @@ func policies() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/host-rewrite",
-			Sentence: "Host in a request header policy is what the backend gets as its host.",
+			Sentence: "Host in a request header policy is the host that the backend receives.",
 			Features: extended(headerPolicy),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -35,7 +35,7 @@ func policies() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/host-rewrite-by-service",
-			Sentence: "Host in a request header policy of a Service is what that Service gets as its host.",
+			Sentence: "Host in a request header policy of a Service is the host that this Service receives.",
 			Features: extended(headerPolicy),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -45,7 +45,7 @@ func policies() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/header-variables",
-			Sentence: "Values of headers may have variables for where the request goes and what it was.",
+			Sentence: "Values of headers may contain variables for the upstream and for the original request.",
 			Features: extended(headerPolicy),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -63,7 +63,7 @@ func policies() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/websocket",
-			Sentence: "A route with enableWebsockets upgrades to a WebSocket, another one does not.",
+			Sentence: "A route with enableWebsockets upgrades to a WebSocket, other routes do not.",
 			Features: extended(webSocket),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {

@@ -7,19 +7,19 @@ import (
 	"contour.example/conformance/suite"
 )
 
-// mistaken is a specification with one mistake, and the error that the status shall have for it.
-type mistaken struct {
+// invalidSpec is a specification with one error, and the error that the status is expected to have.
+type invalidSpec struct {
 	name, sentence    string
 	errorType, reason string
-	// spec is of the HTTPProxy a; others are more objects.
+	// spec is of the HTTPProxy a; others are additional objects.
 	spec, others string
-	// warns is for a mistake that is warned of, and leaves the HTTPProxy valid.
+	// warns is for an error that is reported as a warning, and leaves the HTTPProxy valid.
 	warns bool
-	// feature is what the controller needs, if not only a status.
+	// feature is what the controller needs in addition to statuses.
 	feature string
 }
 
-// shop is a Service that is there, and more is not needed for a status.
+// shop is an existing Service, which is sufficient for a status.
 const shop = `---
 apiVersion: v1
 kind: Service
@@ -31,14 +31,14 @@ spec: {ports: [{port: 80}]}
 func reasons() []suite.Test {
 	var tests []suite.Test
 	for _, m := range slices.Concat(
-		conditionReasons(), routeReasons(), rewriteReasons(), serviceReasons(), hostReasons(), includeReasons(), tlsReasons(), streamReasons(),
+		conditionReasons(), routeReasons(), rewriteReasons(), serviceReasons(), hostReasons(), includeReasons(), tlsReasons(), tcpReasons(),
 	) {
 		tests = append(tests, m.test())
 	}
 	return tests
 }
 
-func (m mistaken) test() suite.Test {
+func (m invalidSpec) test() suite.Test {
 	t := suite.Test{
 		Name:         "httpproxy/" + m.name,
 		Sentence:     m.sentence,
@@ -56,8 +56,8 @@ func (m mistaken) test() suite.Test {
 	return t
 }
 
-// manifest is an HTTPProxy. In its specification ROOT stands for the host, TLS for the host with a certificate, PIPE for the
-// host with passthrough, and SHOP for a Service that is there.
+// manifest is an HTTPProxy. In its specification ROOT is replaced by the host, TLS by the host with a certificate, PIPE by the
+// host with passthrough, and SHOP by an existing Service.
 func manifest(name, spec string) string {
 	spec = strings.NewReplacer(
 		"ROOT", `virtualhost: {fqdn: "a.${DOMAIN}"}`,

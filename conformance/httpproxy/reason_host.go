@@ -1,7 +1,7 @@
 package httpproxy
 
-func hostReasons() []mistaken {
-	return []mistaken{
+func hostReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-nothing-defined",
 			sentence:  "A root without routes, inclusions and TCP proxy is an error.",
@@ -11,11 +11,11 @@ func hostReasons() []mistaken {
 	}
 }
 
-func includeReasons() []mistaken {
-	return []mistaken{
+func includeReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-include-missing",
-			sentence:  "Including an HTTPProxy that is not there is an error.",
+			sentence:  "Including a missing HTTPProxy is an error.",
 			errorType: "IncludeError", reason: "IncludeNotFound",
 			spec: `ROOT, includes: [{name: b, conditions: [{prefix: /b}]}]`,
 		},
@@ -56,21 +56,21 @@ func includeReasons() []mistaken {
 		},
 		{
 			name:      "reason-include-headers",
-			sentence:  "An inclusion for a header that must be two things at once is an error.",
+			sentence:  "An inclusion with contradictory header conditions is an error.",
 			errorType: "RouteError", reason: "HeaderMatchConditionsNotValid",
 			spec:   `ROOT, includes: [{name: b, conditions: [{header: {name: X-A, exact: b}}, {header: {name: X-A, exact: c}}]}]`,
 			others: manifest("b", `routes: [{SHOP}]`),
 		},
 		{
 			name:      "reason-include-query",
-			sentence:  "An inclusion for a query parameter that must be two things at once is an error.",
+			sentence:  "An inclusion with contradictory query parameter conditions is an error.",
 			errorType: "RouteError", reason: "QueryParameterMatchConditionsNotValid",
 			spec:   `ROOT, includes: [{name: b, conditions: [{queryParameter: {name: a, exact: b}}, {queryParameter: {name: a, exact: c}}]}]`,
 			others: manifest("b", `routes: [{SHOP}]`),
 		},
 		{
 			name:      "reason-include-merged-headers",
-			sentence:  "A route for a header that cannot be what an inclusion above asks as well is an error.",
+			sentence:  "A route whose header conditions contradict those of an inclusion above is an error.",
 			errorType: "RouteError", reason: "HeaderMatchConditionsNotValid",
 			spec:   `routes: [{conditions: [{header: {name: X-A, exact: c}}], SHOP}]`,
 			others: manifest("root", `ROOT, includes: [{name: a, conditions: [{header: {name: X-A, exact: b}}]}]`),
@@ -78,8 +78,8 @@ func includeReasons() []mistaken {
 	}
 }
 
-func tlsReasons() []mistaken {
-	return []mistaken{
+func tlsReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-tls-neither",
 			sentence:  "TLS with neither a Secret nor passthrough is an error.",
@@ -113,7 +113,7 @@ func tlsReasons() []mistaken {
 		},
 		{
 			name:      "reason-tls-secret-missing",
-			sentence:  "A Secret that is not there is an error.",
+			sentence:  "A missing Secret is an error.",
 			errorType: "TLSError", reason: "SecretNotValid",
 			spec: `virtualhost: {fqdn: "a.${DOMAIN}", tls: {secretName: absent}}, routes: [{SHOP}]`,
 		},
@@ -133,8 +133,8 @@ func tlsReasons() []mistaken {
 	}
 }
 
-func streamReasons() []mistaken {
-	return []mistaken{
+func tcpReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-tcpproxy-without-tls",
 			sentence:  "A TCP proxy without TLS is an error.",
@@ -156,33 +156,33 @@ func streamReasons() []mistaken {
 		},
 		{
 			name:      "reason-tcpproxy-service-missing",
-			sentence:  "A TCP proxy to a Service that is not there is an error.",
+			sentence:  "A TCP proxy to a missing Service is an error.",
 			errorType: "TCPProxyError", reason: "ServiceUnresolvedReference",
 			spec: `PIPE, tcpproxy: {services: [{name: absent, port: 80}]}`,
 		},
 		{
 			name:      "reason-tcpproxy-ignored",
-			sentence:  "A way of balancing that needs requests is ignored by a TCP proxy, with a warning.",
+			sentence:  "A load balancing strategy that needs requests is ignored by a TCP proxy, with a warning.",
 			errorType: "TCPProxyError", reason: "IgnoredField",
 			spec:  `PIPE, tcpproxy: {SHOP, loadBalancerPolicy: {strategy: Cookie}}`,
 			warns: true,
 		},
 		{
 			name:      "reason-tcpproxy-include-missing",
-			sentence:  "A TCP proxy of an HTTPProxy that is not there is an error.",
+			sentence:  "A TCP proxy that includes a missing HTTPProxy is an error.",
 			errorType: "TCPProxyIncludeError", reason: "IncludeNotFound",
 			spec: `PIPE, tcpproxy: {include: {name: b}}`,
 		},
 		{
 			name:      "reason-tcpproxy-includes-root",
-			sentence:  "A TCP proxy of another root is an error.",
+			sentence:  "A TCP proxy that includes another root is an error.",
 			errorType: "TCPProxyIncludeError", reason: "RootIncludesRoot",
 			spec:   `PIPE, tcpproxy: {include: {name: b}}`,
 			others: manifest("b", `virtualhost: {fqdn: "b.${DOMAIN}", tls: {passthrough: true}}, tcpproxy: {SHOP}`),
 		},
 		{
 			name:      "reason-tcpproxy-include-cycle",
-			sentence:  "A TCP proxy that leads back to itself is an error.",
+			sentence:  "A TCP proxy that includes itself is an error.",
 			errorType: "TCPProxyIncludeError", reason: "IncludeCreatesCycle",
 			spec:   `tcpproxy: {include: {name: a}}`,
 			others: manifest("root", `PIPE, tcpproxy: {include: {name: a}}`),

@@ -1,7 +1,7 @@
 package httpproxy
 
-func conditionReasons() []mistaken {
-	return []mistaken{
+func conditionReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-path-conditions",
 			sentence:  "A route with two path conditions is an error.",
@@ -16,25 +16,25 @@ func conditionReasons() []mistaken {
 		},
 		{
 			name:      "reason-path-regex",
-			sentence:  "A pattern for the path that cannot be read is an error.",
+			sentence:  "An invalid pattern for the path is an error.",
 			errorType: "RouteError", reason: "PathMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{regex: "/("}], SHOP}]`,
 		},
 		{
 			name:      "reason-header-conditions",
-			sentence:  "A header that must be two things at once is an error.",
+			sentence:  "Two exact conditions on one header are an error.",
 			errorType: "RouteError", reason: "HeaderMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{header: {name: X-A, exact: b}}, {header: {name: x-a, exact: c}}], SHOP}]`,
 		},
 		{
 			name:      "reason-header-present-and-not",
-			sentence:  "A header that must be there and not be there is an error.",
+			sentence:  "A header that must be present and absent is an error.",
 			errorType: "RouteError", reason: "HeaderMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{header: {name: X-A, present: true}}, {header: {name: X-A, notpresent: true}}], SHOP}]`,
 		},
 		{
 			name:      "reason-header-exact-and-not",
-			sentence:  "A header that must be and not be the same value is an error.",
+			sentence:  "A header that must equal and not equal the same value is an error.",
 			errorType: "RouteError", reason: "HeaderMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{header: {name: X-A, exact: b}}, {header: {name: X-A, notexact: b}}], SHOP}]`,
 		},
@@ -46,33 +46,33 @@ func conditionReasons() []mistaken {
 		},
 		{
 			name:      "reason-header-regex",
-			sentence:  "A pattern for a header that cannot be read is an error.",
+			sentence:  "An invalid pattern for a header is an error.",
 			errorType: "RouteError", reason: "HeaderMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{header: {name: X-A, regex: "("}}], SHOP}]`,
 		},
 		{
 			name:      "reason-query-conditions",
-			sentence:  "A query parameter that must be two things at once is an error.",
+			sentence:  "Contradictory query parameter conditions are an error.",
 			errorType: "RouteError", reason: "QueryParameterMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{queryParameter: {name: a, exact: b}}, {queryParameter: {name: a, exact: c}}], SHOP}]`,
 		},
 		{
 			name:      "reason-query-two-operators",
-			sentence:  "A condition that asks two things of a query parameter is an error.",
+			sentence:  "A query parameter condition with two match types is an error.",
 			errorType: "RouteError", reason: "QueryParameterMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{queryParameter: {name: a, exact: b, prefix: c}}], SHOP}]`,
 		},
 		{
 			name:      "reason-query-regex",
-			sentence:  "A pattern for a query parameter that cannot be read is an error.",
+			sentence:  "An invalid pattern for a query parameter is an error.",
 			errorType: "RouteError", reason: "QueryParameterMatchConditionsNotValid",
 			spec: `ROOT, routes: [{conditions: [{queryParameter: {name: a, regex: "["}}], SHOP}]`,
 		},
 	}
 }
 
-func routeReasons() []mistaken {
-	return []mistaken{
+func routeReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-route-action-count",
 			sentence:  "A route that both forwards and redirects is an error.",
@@ -81,7 +81,7 @@ func routeReasons() []mistaken {
 		},
 		{
 			name:      "reason-route-without-action",
-			sentence:  "A route that does nothing is an error.",
+			sentence:  "A route without an action is an error.",
 			errorType: "RouteError", reason: "RouteActionCountNotValid",
 			spec: `ROOT, routes: [{conditions: [{prefix: /a}]}]`,
 		},
@@ -93,7 +93,7 @@ func routeReasons() []mistaken {
 		},
 		{
 			name:      "reason-request-header-name",
-			sentence:  "A header whose name cannot be one is an error.",
+			sentence:  "An invalid header name is an error.",
 			errorType: "RouteError", reason: "RequestHeadersPolicyInvalid",
 			spec: `ROOT, routes: [{SHOP, requestHeadersPolicy: {set: [{name: "X A", value: b}]}}]`,
 		},
@@ -111,15 +111,15 @@ func routeReasons() []mistaken {
 		},
 		{
 			name:      "reason-timeout",
-			sentence:  "A timeout that is too long to be a duration is an error.",
+			sentence:  "A timeout that exceeds the range of a duration is an error.",
 			errorType: "RouteError", reason: "TimeoutPolicyNotValid",
 			spec: `ROOT, routes: [{SHOP, timeoutPolicy: {response: 99999999h}}]`,
 		},
 	}
 }
 
-func rewriteReasons() []mistaken {
-	return []mistaken{
+func rewriteReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-rewrite-without-prefix",
 			sentence:  "A prefix rewrite on a route without a prefix condition is an error.",
@@ -143,11 +143,11 @@ func rewriteReasons() []mistaken {
 	}
 }
 
-func serviceReasons() []mistaken {
-	return []mistaken{
+func serviceReasons() []invalidSpec {
+	return []invalidSpec{
 		{
 			name:      "reason-service-missing",
-			sentence:  "A Service that is not there is an error.",
+			sentence:  "A missing Service is an error.",
 			errorType: "ServiceError", reason: "ServiceUnresolvedReference",
 			spec: `ROOT, routes: [{services: [{name: absent, port: 80}]}]`,
 		},
@@ -159,7 +159,7 @@ func serviceReasons() []mistaken {
 		},
 		{
 			name:      "reason-service-external-name",
-			sentence:  "A Service of type ExternalName is an error, unless the controller was told to allow them.",
+			sentence:  "A Service of type ExternalName is an error, unless the controller is configured to allow them.",
 			errorType: "ServiceError", reason: "ServiceUnresolvedReference",
 			spec:    `ROOT, routes: [{services: [{name: external, port: 80}]}]`,
 			others:  "---\napiVersion: v1\nkind: Service\nmetadata: {name: external}\nspec: {type: ExternalName, externalName: backend.example, ports: [{port: 80}]}\n",
@@ -167,7 +167,7 @@ func serviceReasons() []mistaken {
 		},
 		{
 			name:      "reason-service-validation",
-			sentence:  "A certificate authority that is not there is an error.",
+			sentence:  "A missing CA certificate is an error.",
 			errorType: "ServiceError", reason: "TLSUpstreamValidation",
 			spec: `ROOT, routes: [{services: [{name: shop, port: 80, protocol: tls, validation: {caSecret: absent, subjectName: a.example}}]}]`,
 		},

@@ -11,7 +11,7 @@ func services() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/weighted-services",
-			Sentence: "Requests are divided among the Services of a route by weight; a Service of weight 0 gets none.",
+			Sentence: "Requests are distributed over the Services of a route by weight; a Service of weight 0 gets none.",
 			Features: core(service),
 			Backends: backends("many", "few", "none"),
 			Run:      weights,
@@ -36,7 +36,7 @@ func services() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/one-service-missing",
-			Sentence: "Of two Services of a route, the one that is there gets the share of the one that is not.",
+			Sentence: "Of two Services of a route, the existing one gets the share of the missing one.",
 			Features: core(service),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -52,13 +52,13 @@ func weights(t *suite.T) {
 	shares(t, 100, map[string]share{"many": {55, 95}, "few": {5, 45}})
 }
 
-// share is how many requests a backend may get, at least and at most.
+// share is the least and the greatest number of requests that a backend may get.
 type share struct{ from, to int }
 
 // shares is sharesOf for requests to the host a.
 func shares(t *suite.T, n int, want map[string]share) { sharesOf(t, "http://a.${DOMAIN}/", n, want) }
 
-// sharesOf waits until n requests are divided as wanted; a backend that is not named gets none.
+// sharesOf waits until n requests are distributed as expected; a backend that is not named gets none.
 func sharesOf(t *suite.T, url string, n int, want map[string]share) {
 	t.Eventually("shares of the backends", func(ctx context.Context) string {
 		answers, err := t.Answers(ctx, suite.Request{URL: url}, n)

@@ -10,7 +10,7 @@ import (
 	"contour.example/harness/kube"
 )
 
-// proxyStatus is what the tests read of an HTTPProxy's status.
+// proxyStatus is the part of an HTTPProxy's status that the tests read.
 type proxyStatus struct {
 	CurrentStatus string `json:"currentStatus"`
 	LoadBalancer  struct {
@@ -30,7 +30,7 @@ type subCondition struct {
 	Reason string `json:"reason"`
 }
 
-// valid waits until the HTTPProxy is valid and its condition is about its newest generation.
+// valid waits until the HTTPProxy is valid and its condition has the current generation.
 func valid(t *suite.T, name string) {
 	expect(t, name, "valid", func(s proxyStatus, generation int64) bool {
 		return s.CurrentStatus == "valid" && s.has("True", generation)
@@ -75,7 +75,7 @@ func expect(t *suite.T, name, want string, is func(proxyStatus, int64) bool) {
 	})
 }
 
-// has says whether there is a condition Valid of that status with all these errors.
+// has reports whether there is a condition Valid of that status with all these errors.
 func (s proxyStatus) has(status string, generation int64, errors ...subCondition) bool {
 	for _, c := range s.Conditions {
 		if c.Type != "Valid" || c.Status != status || c.ObservedGeneration != generation {

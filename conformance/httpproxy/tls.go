@@ -13,7 +13,7 @@ func ownCertificates() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/tls",
-			Sentence: "A host with a certificate is served over HTTPS, in HTTP/1.1 and HTTP/2, each host with its own; HTTP redirects there.",
+			Sentence: "A host with a certificate is served over HTTPS, with HTTP/1.1 and HTTP/2, each host with its own certificate; HTTP redirects to HTTPS.",
 			Features: core(encryption),
 			Backends: backends("one", "two"),
 			Certificates: []suite.Certificate{
@@ -75,7 +75,7 @@ func ownCertificates() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/tls-late-secret",
-			Sentence: "A host without its Secret is invalid with a reason, and is served as soon as the Secret is there.",
+			Sentence: "A host without its Secret is invalid with a reason, and is served once the Secret exists.",
 			Features: core(encryption),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -88,12 +88,12 @@ func ownCertificates() []suite.Test {
 	}
 }
 
-// handshakes are tests of what is special about certificates or connections.
+// handshakes are tests of other properties of certificates and connections.
 func handshakes() []suite.Test {
 	return []suite.Test{
 		{
 			Name:         "httpproxy/tls-misdirected",
-			Sentence:     "A request for a host other than the one that TLS was made for is a 421.",
+			Sentence:     "A request for a host other than that of its TLS connection is answered with 421.",
 			Features:     core(encryption),
 			Backends:     backends("shop"),
 			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}", "b.${DOMAIN}"}}},
@@ -126,7 +126,7 @@ func handshakes() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/tls-versions",
-			Sentence: "A host with a minimum version of TLS refuses older ones.",
+			Sentence: "A host with a minimum version of TLS rejects older ones.",
 			Features: extended(versions),
 			Backends: backends("shop"),
 			Certificates: []suite.Certificate{
@@ -135,7 +135,7 @@ func handshakes() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("https://new.${DOMAIN}/", suite.From("shop"))
 				t.Send(suite.Request{URL: "https://old.${DOMAIN}/", MaxTLS: tls.VersionTLS12}, suite.From("shop"))
-				t.Refused(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12})
+				t.TLSRejected(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12})
 				valid(t, "new")
 			},
 		},

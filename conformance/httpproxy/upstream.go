@@ -2,12 +2,12 @@ package httpproxy
 
 import "contour.example/conformance/suite"
 
-// upstreams are tests of what is spoken to Services.
+// upstreams are tests of the protocols to Services.
 func upstreams() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/upstream-h2c",
-			Sentence: "A Service of protocol h2c is spoken to in HTTP/2 without TLS, another one in HTTP/1.1.",
+			Sentence: "Requests to a Service of protocol h2c use HTTP/2 without TLS, those to other Services HTTP/1.1.",
 			Features: extended(protocol),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -17,7 +17,7 @@ func upstreams() []suite.Test {
 		},
 		{
 			Name:         "httpproxy/grpc",
-			Sentence:     "gRPC gets through to a Service of protocol h2c with its trailers, over TLS and without.",
+			Sentence:     "gRPC requests to a Service of protocol h2c are forwarded with their trailers, with TLS and without.",
 			Features:     extended(protocol),
 			Backends:     backends("shop"),
 			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
@@ -28,7 +28,7 @@ func upstreams() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/upstream-protocol-of-service",
-			Sentence: "What is spoken to a Service is said by its appProtocol or by its annotation, if the route does not say it.",
+			Sentence: "The protocol of a Service is that of its appProtocol or its annotation, unless the route specifies one.",
 			Features: extended(protocol),
 			Backends: []suite.Backend{
 				{Name: "app", AppProtocol: "kubernetes.io/h2c"},
@@ -44,7 +44,7 @@ func upstreams() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/upstream-tls",
-			Sentence: "A Service of protocol tls or h2 is spoken to over TLS, and only if its certificate is what the validation asks for.",
+			Sentence: "Requests to a Service of protocol tls or h2 use TLS, and fail unless its certificate satisfies the validation.",
 			Features: extended(upstreamTLS),
 			Backends: []suite.Backend{{Name: "shop", Port: 443, TLS: "shop.${DOMAIN}"}},
 			Run: func(t *suite.T) {
@@ -52,13 +52,13 @@ func upstreams() []suite.Test {
 				t.Get("http://a.${DOMAIN}/h2/", suite.From("shop"), suite.SentProtocol("HTTP/2.0", true))
 				t.Get("http://a.${DOMAIN}/verified", suite.From("shop"), suite.SentProtocol("HTTP/1.1", true))
 				t.Get("http://a.${DOMAIN}/another-subject", suite.Status(503))
-				t.Get("http://a.${DOMAIN}/another-authority", suite.Status(503))
+				t.Get("http://a.${DOMAIN}/another-ca", suite.Status(503))
 				valid(t, "a")
 			},
 		},
 		{
 			Name:       "httpproxy/upstream-ca-delegation",
-			Sentence:   "A certificate authority of another namespace is used only if that namespace delegates it.",
+			Sentence:   "A CA certificate of another namespace is used only if that namespace delegates it.",
 			Features:   extended(upstreamTLS),
 			Namespaces: []string{"certs"},
 			Backends:   []suite.Backend{{Name: "shop", Port: 443, TLS: "shop.${DOMAIN}"}},
@@ -70,7 +70,7 @@ kind: TLSCertificateDelegation
 metadata: {name: certs, namespace: "${NAMESPACE}-certs"}
 spec:
   delegations:
-  - {secretName: authority, targetNamespaces: ["${NAMESPACE}"]}
+  - {secretName: ca, targetNamespaces: ["${NAMESPACE}"]}
 `)
 				t.Get("http://a.${DOMAIN}/", suite.From("shop"), suite.SentProtocol("HTTP/1.1", true))
 				valid(t, "a")

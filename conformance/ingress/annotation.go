@@ -6,14 +6,14 @@ import (
 	"contour.example/conformance/suite"
 )
 
-// annotations are tests of what annotations add.
+// annotations are tests of annotations.
 func annotations() []suite.Test { return append(requestAnnotations(), tlsAnnotations()...) }
 
 func requestAnnotations() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "ingress/websocket-routes",
-			Sentence: "The annotation websocket-routes lets the paths that it names, and no other, upgrade to a WebSocket.",
+			Sentence: "The annotation websocket-routes enables upgrades to a WebSocket for the paths that it names, and no other.",
 			Features: extended(webSocket),
 			Backends: backends("one"),
 			Run: func(t *suite.T) {
@@ -24,7 +24,7 @@ func requestAnnotations() []suite.Test {
 		},
 		{
 			Name:     "ingress/response-timeout",
-			Sentence: "An answer that takes longer than the annotation response-timeout says is a 504.",
+			Sentence: "An answer that takes longer than the annotation response-timeout is a 504.",
 			Features: extended(timeout),
 			Backends: backends("one"),
 			Run: func(t *suite.T) {
@@ -35,7 +35,7 @@ func requestAnnotations() []suite.Test {
 		},
 		{
 			Name:     "ingress/retries",
-			Sentence: "The annotations retry-on and num-retries say after which failures and how often a request is sent again.",
+			Sentence: "The annotations retry-on and num-retries specify after which failures and how often a request is retried.",
 			Features: extended(retry),
 			Backends: backends("one"),
 			Run: func(t *suite.T) {
@@ -48,7 +48,7 @@ func requestAnnotations() []suite.Test {
 		},
 		{
 			Name:     "ingress/per-try-timeout",
-			Sentence: "A try that takes longer than the annotation per-try-timeout says ends, and the answer is a 504 when none is left.",
+			Sentence: "An attempt that takes longer than the annotation per-try-timeout is cancelled, and the answer is a 504 when no attempt is left.",
 			Features: extended(retry),
 			Backends: backends("one"),
 			Run: func(t *suite.T) {
@@ -69,7 +69,7 @@ func requestAnnotations() []suite.Test {
 		},
 		{
 			Name:     "ingress/upstream-protocol",
-			Sentence: "What is spoken to a Service is said by its appProtocol or by its annotation.",
+			Sentence: "The protocol of a Service is that of its appProtocol or its annotation.",
 			Features: extended(protocol),
 			Backends: []suite.Backend{
 				{Name: "plain"},
@@ -91,7 +91,7 @@ func tlsAnnotations() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "ingress/tls-minimum-protocol-version",
-			Sentence: "The annotation tls-minimum-protocol-version makes a host refuse older versions of TLS.",
+			Sentence: "The annotation tls-minimum-protocol-version makes a host reject older versions of TLS.",
 			Features: extended(versions),
 			Backends: backends("one"),
 			Certificates: []suite.Certificate{
@@ -100,19 +100,19 @@ func tlsAnnotations() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("https://new.${DOMAIN}/", suite.From("one"))
 				t.Send(suite.Request{URL: "https://old.${DOMAIN}/", MaxTLS: tls.VersionTLS12}, suite.From("one"))
-				t.Refused(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12})
+				t.TLSRejected(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12})
 			},
 		},
 		{
 			Name:         "ingress/tls-cert-namespace",
-			Sentence:     "The annotation tls-cert-namespace takes a certificate from another namespace, if that delegates it.",
+			Sentence:     "The annotation tls-cert-namespace uses a certificate of another namespace, if that namespace delegates it.",
 			Features:     extended(delegation),
 			Namespaces:   []string{"certs"},
 			Backends:     backends("one"),
 			Certificates: []suite.Certificate{{Name: "cert", Namespace: "certs", Hosts: []string{"a.${DOMAIN}"}}},
 			Run: func(t *suite.T) {
 				t.Get("http://a.${DOMAIN}/", suite.From("one"))
-				t.Refused(suite.Request{URL: "https://a.${DOMAIN}/"})
+				t.TLSRejected(suite.Request{URL: "https://a.${DOMAIN}/"})
 				t.Apply(`
 apiVersion: projectcontour.io/v1
 kind: TLSCertificateDelegation

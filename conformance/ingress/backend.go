@@ -27,7 +27,7 @@ func backendTests() []suite.Test {
 		},
 		{
 			Name:     "ingress/missing-service",
-			Sentence: "A path to a Service that is not there is an error and harms no other path; it serves when the Service is there.",
+			Sentence: "A path to a missing Service is an error and affects no other path; it serves once the Service exists.",
 			Features: core(service),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -45,9 +45,9 @@ spec: {ports: [{port: 80}]}
 		},
 		{
 			Name:        "ingress/missing-service-keeps-its-path",
-			Sentence:    "A path to a Service that is not there answers 503, also where a shorter path would match.",
+			Sentence:    "A path to a missing Service answers 503, also where a shorter path would match.",
 			Features:    core(service),
-			Improvement: "Kubernetes does not say what such a path does; with Contour the shorter one answers.",
+			Improvement: "Kubernetes does not specify what such a path does; with Contour the shorter one answers.",
 			Backends:    backends("shop"),
 			Run: func(t *suite.T) {
 				expect(t, route{"/", "shop"})

@@ -35,7 +35,7 @@ func defaults() []suite.Test {
 		},
 		{
 			Name:     "ingress/rule-without-host",
-			Sentence: "A rule without a host is for every host that has no rules of its own.",
+			Sentence: "A rule without a host applies to every host that has no rules of its own.",
 			Features: core(defaultBackend),
 			Alone:    true,
 			Backends: backends("any", "shop"),

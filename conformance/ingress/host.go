@@ -21,7 +21,7 @@ func hosts() []suite.Test {
 		},
 		{
 			Name:     "ingress/wildcard-host",
-			Sentence: "A wildcard host stands for exactly one label, and a full host goes before it.",
+			Sentence: "A wildcard host matches exactly one label, and a full host has precedence over it.",
 			Features: core(host),
 			Backends: backends("wild", "exact"),
 			Run: func(t *suite.T) {
@@ -44,9 +44,9 @@ func hosts() []suite.Test {
 		},
 		{
 			Name:        "ingress/host-conflict",
-			Sentence:    "Of two Ingresses with the same host and path, the older is served; the younger takes over when it is gone.",
+			Sentence:    "Of two Ingresses with the same host and path, the older is served; the newer is served once the older is deleted.",
 			Features:    core(host),
-			Improvement: "Neither Kubernetes nor Contour says which one is served.",
+			Improvement: "Neither Kubernetes nor Contour specifies which one is served.",
 			Backends:    backends("one", "two"),
 			Run: func(t *suite.T) {
 				expect(t, route{"/marker", "two"}, route{"/same", "one"})

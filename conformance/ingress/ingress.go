@@ -1,8 +1,8 @@
-// Package ingress has the conformance tests of Ingress (networking.k8s.io/v1).
+// Package ingress contains the conformance tests of Ingress (networking.k8s.io/v1).
 //
-// A test is for one paragraph of the documentation of Kubernetes, or, as an extended feature, of what
-// Contour adds by annotations; its manifests are the file of its name in manifests/. An Ingress has no
-// conditions, so the tests look at answers and at the load balancer's status.
+// A test covers one paragraph of the documentation of Kubernetes, or, as an extended feature, of Contour's
+// annotations; its manifests are the file of its name in manifests/. An Ingress has no
+// conditions, so the tests use answers and the load balancer's status.
 package ingress
 
 import (
@@ -36,7 +36,7 @@ func Suite() (suite.Suite, error) {
 	}, err
 }
 
-// probe is what every test relies on.
+// probe is what every test depends on.
 func probe() suite.Test {
 	return suite.Test{
 		Name:     "ingress/probe",

@@ -31,7 +31,7 @@ func others() []suite.Test {
 		},
 		{
 			Name:     "ingress/load-balancer-status",
-			Sentence: "An Ingress says in its status by which addresses it is reached.",
+			Sentence: "The status of an Ingress has the addresses of the proxy.",
 			Features: extended(address),
 			Backends: backends("one"),
 			Run: func(t *suite.T) {

@@ -60,7 +60,7 @@ func paths() []suite.Test {
 		},
 		{
 			Name:     "ingress/path-implementation-specific",
-			Sentence: "A path of type ImplementationSpecific with a special character is a regular expression, another one a prefix of the string.",
+			Sentence: "A path of type ImplementationSpecific with a special character is a regular expression, otherwise a prefix of the string.",
 			Features: extended(pattern),
 			Backends: backends("string", "regex"),
 			Run: func(t *suite.T) {

@@ -32,7 +32,7 @@ func certificates() []suite.Test {
 		},
 		{
 			Name:     "ingress/tls-late-secret",
-			Sentence: "A host without its Secret is served over HTTPS as soon as the Secret is there, and does not harm other hosts of its Ingress.",
+			Sentence: "A host without its Secret is served over HTTPS once the Secret exists, and does not affect other hosts of its Ingress.",
 			Features: core(encryption),
 			Backends: backends("one"),
 			Certificates: []suite.Certificate{
@@ -57,7 +57,7 @@ func certificates() []suite.Test {
 		},
 		{
 			Name:         "ingress/allow-http",
-			Sentence:     "The annotation allow-http with the value false leaves a host to HTTPS.",
+			Sentence:     "The annotation allow-http with the value false serves a host over HTTPS only.",
 			Features:     extended(allowHTTP),
 			Backends:     backends("one"),
 			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},

@@ -13,21 +13,21 @@ import (
 	"contour.example/harness/pki"
 )
 
-// Backends makes Services with endpoints: Pods where the cluster has nodes, InProcess where the proxy can reach this process.
+// Backends creates Services with endpoints: Pods where the cluster has nodes, InProcess where the proxy can reach this process.
 type Backends interface {
-	// Start makes the Service b.Name in the namespace b.Namespace (whose name is the real one) with
+	// Start creates the Service b.Name in the namespace b.Namespace (which is the full name) with
 	// b.Endpoints endpoints, each of which names itself differently in Echo.Instance. It may return before
-	// they are ready. On an error nothing is left.
+	// they are ready. On an error nothing remains.
 	Start(ctx context.Context, b Backend) (Running, error)
-	// String says for a report what the endpoints are.
+	// String describes the endpoints for a report.
 	String() string
 }
 
 // Running is a backend that was started.
 type Running interface {
-	// Ready returns when all endpoints answer, or with the reason why one will not.
+	// Ready returns when all endpoints answer, or with the reason why one never will.
 	Ready(ctx context.Context) error
-	// Stop takes it all away.
+	// Stop removes it.
 	Stop(ctx context.Context) error
 }
 
@@ -82,7 +82,7 @@ func (p InProcess) serve(b Backend, i int) (*backend.Server, error) {
 			return nil, err
 		}
 	}
-	if b.Stream {
+	if b.Bytes {
 		return backend.TCP(o)
 	}
 	return backend.HTTP(o)

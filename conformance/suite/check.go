@@ -9,10 +9,10 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// Check says what is wrong with an answer, or nothing.
+// Check returns what is wrong with an answer, or "".
 type Check func(traffic.Answer) (wrong string)
 
-// From wants status 200 from the backend of that name.
+// From requires status 200 from the backend of that name.
 func From(backend string) Check {
 	return func(a traffic.Answer) string {
 		if a.Status != http.StatusOK || a.Backend() != backend {
@@ -22,7 +22,7 @@ func From(backend string) Check {
 	}
 }
 
-// Status wants one of the codes.
+// Status requires one of the codes.
 func Status(codes ...int) Check {
 	return func(a traffic.Answer) string {
 		if !slices.Contains(codes, a.Status) {
@@ -32,7 +32,7 @@ func Status(codes ...int) Check {
 	}
 }
 
-// Body wants that exact body.
+// Body requires that exact body.
 func Body(want string) Check {
 	return func(a traffic.Answer) string {
 		if string(a.Body) != want {
@@ -42,12 +42,12 @@ func Body(want string) Check {
 	}
 }
 
-// Redirect wants the status and, in Location, the URL; a port that is the scheme's own may be
-// there or not.
+// Redirect requires the status and, in Location, the URL; a port that is the scheme's default may be
+// present or absent.
 func (t *T) Redirect(code int, location string) Check {
 	want := t.Expand(location)
 	return func(a traffic.Answer) string {
-		got := plainPort(a.Headers.Get("Location"))
+		got := withoutDefaultPort(a.Headers.Get("Location"))
 		if a.Status != code || got != want {
 			return fmt.Sprintf("status %d to %q, want %d to %q", a.Status, got, code, want)
 		}
@@ -55,23 +55,23 @@ func (t *T) Redirect(code int, location string) Check {
 	}
 }
 
-func plainPort(location string) string {
+func withoutDefaultPort(location string) string {
 	for scheme, port := range map[string]string{"http://": ":80", "https://": ":443"} {
 		rest, ok := strings.CutPrefix(location, scheme)
 		host, path, _ := strings.Cut(rest, "/")
-		if plain, found := strings.CutSuffix(host, port); ok && found {
-			return scheme + plain + "/" + path
+		if bare, found := strings.CutSuffix(host, port); ok && found {
+			return scheme + bare + "/" + path
 		}
 	}
 	return location
 }
 
-// Header wants the header in the answer; an empty value wants it absent.
+// Header requires the header in the answer; an empty value requires it to be absent.
 func Header(name, want string) Check {
 	return func(a traffic.Answer) string { return wrongHeader("the answer", a.Headers, name, want) }
 }
 
-// Sent wants that the backend got the header; an empty value wants it absent.
+// Sent requires that the backend received the header; an empty value requires it to be absent.
 func Sent(name, want string) Check {
 	return func(a traffic.Answer) string {
 		if a.Echo == nil {
@@ -81,47 +81,47 @@ func Sent(name, want string) Check {
 	}
 }
 
-// SentPath wants that the backend was asked for the path.
+// SentPath requires that the backend received the path.
 func SentPath(want string) Check {
 	return func(a traffic.Answer) string {
 		if a.Echo == nil || a.Echo.Path != want {
-			return fmt.Sprintf("%s, which was asked for %+v, want path %q", a, a.Echo, want)
+			return fmt.Sprintf("%s, which received %+v, want path %q", a, a.Echo, want)
 		}
 		return ""
 	}
 }
 
-// SentHost wants that the backend was asked for the host.
+// SentHost requires that the backend received the host.
 func SentHost(want string) Check {
 	return func(a traffic.Answer) string {
 		if a.Echo == nil || a.Echo.Host != want {
-			return fmt.Sprintf("%s, which was asked for %+v, want host %q", a, a.Echo, want)
+			return fmt.Sprintf("%s, which received %+v, want host %q", a, a.Echo, want)
 		}
 		return ""
 	}
 }
 
-// SentMethod wants that the backend was asked with the method.
+// SentMethod requires that the backend received the method.
 func SentMethod(want string) Check {
 	return func(a traffic.Answer) string {
 		if a.Echo == nil || a.Echo.Method != want {
-			return fmt.Sprintf("%s, which was asked for %+v, want method %q", a, a.Echo, want)
+			return fmt.Sprintf("%s, which received %+v, want method %q", a, a.Echo, want)
 		}
 		return ""
 	}
 }
 
-// SentProtocol wants that the backend was spoken to in the protocol, such as HTTP/1.1, over TLS or not.
+// SentProtocol requires that the backend received the request in the protocol, such as HTTP/1.1, with TLS or without.
 func SentProtocol(want string, overTLS bool) Check {
 	return func(a traffic.Answer) string {
 		if a.Echo == nil || a.Echo.Proto != want || (a.Echo.TLS != nil) != overTLS {
-			return fmt.Sprintf("%s, which was asked for %+v, want %s and TLS %t", a, a.Echo, want, overTLS)
+			return fmt.Sprintf("%s, which received %+v, want %s and TLS %t", a, a.Echo, want, overTLS)
 		}
 		return ""
 	}
 }
 
-// CertifiedFor wants that the proxy's certificate is for the host, whichever was asked for.
+// CertifiedFor requires that the proxy's certificate is for the host, independent of the requested one.
 func CertifiedFor(host string) Check {
 	return func(a traffic.Answer) string {
 		if a.TLS == nil {

@@ -26,13 +26,13 @@ import (
 )
 
 const (
-	// answerTimeout is for an API server that is up.
+	// answerTimeout is for an API server that is running.
 	answerTimeout = 10 * time.Second
-	// addressTimeout is for a load balancer to be made for a Service.
+	// addressTimeout is for a load balancer to assign an address to a Service.
 	addressTimeout = 2 * time.Minute
 )
 
-// cluster is an API server that answers.
+// cluster is a reachable API server.
 type cluster struct {
 	kube    *kube.Client
 	kinds   *discovery.DiscoveryClient
@@ -44,9 +44,9 @@ func connect(ctx context.Context, kubeconfig string) (*cluster, error) {
 	rules.ExplicitPath = kubeconfig
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
 	if err != nil {
-		return nil, fmt.Errorf("there is no cluster to test: %w; -kubeconfig leads to one (make conformance needs none)", err)
+		return nil, fmt.Errorf("there is no cluster to test: %w; set -kubeconfig (make conformance needs none)", err)
 	}
-	config.QPS = -1 // tests wait by asking again
+	config.QPS = -1 // tests poll
 	config.WarningHandler = rest.NoWarnings{}
 	c := &cluster{}
 	if c.kube, err = kube.New(config); err != nil {
@@ -103,7 +103,7 @@ func serviceAddress(ctx context.Context, client *kube.Client, name string) (traf
 	return found, err
 }
 
-// portOf is host:port of the port of that name, else of the usual number.
+// portOf is host:port of the port of that name, otherwise of the default number.
 func portOf(ports []corev1.ServicePort, host, name string, usual int) string {
 	for _, p := range ports {
 		if p.Name == name {
@@ -113,7 +113,7 @@ func portOf(ports []corev1.ServicePort, host, name string, usual int) string {
 	return net.JoinHostPort(host, strconv.Itoa(usual))
 }
 
-// ingressAddress makes an Ingress and waits for the address in its status; its ports are the usual ones.
+// ingressAddress creates an Ingress and waits for the address in its status; its ports are the default ones.
 func (r *Runner) ingressAddress(ctx context.Context) (traffic.Client, error) {
 	var host string
 	result := r.Run(ctx, Test{

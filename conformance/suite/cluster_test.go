@@ -11,14 +11,14 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// An API server that is not there is an error in the end, and soon.
+// An unreachable API server is an error after a bounded time.
 func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = l.Close() // nobody else takes its port so soon
+	_ = l.Close() // no other process uses its port so soon
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	text := fmt.Sprintf(`
 apiVersion: v1

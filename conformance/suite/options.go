@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Options are a run as flags describe it.
+// Options are the configuration of a run, as flags.
 type Options struct {
-	// Kubeconfig is empty for $KUBECONFIG or what kubectl uses without.
+	// Kubeconfig is empty for $KUBECONFIG or kubectl's default.
 	Kubeconfig string
-	// HTTP and HTTPS are where the proxy listens; what is empty is asked for in the cluster, of Service
-	// (namespace/name) or, without, of an Ingress.
+	// HTTP and HTTPS are the addresses of the proxy; empty ones are read from the cluster, from Service
+	// (namespace/name) or, without, from the status of an Ingress.
 	HTTP, HTTPS, Service string
 	// BackendIP makes backends servers of this process; without, they are pods of BackendImage.
 	BackendIP, BackendImage string
@@ -36,10 +36,10 @@ type Options struct {
 
 // Register defines the flags, whose values are in o after parsing.
 func (o *Options) Register(fs *flag.FlagSet) {
-	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "`file` that leads to the cluster of the controller under test; empty for what kubectl takes")
-	fs.StringVar(&o.HTTP, "address", "", "`host:port` of the proxy for HTTP; empty to ask the cluster")
-	fs.StringVar(&o.HTTPS, "https-address", "", "`host:port` of the proxy for HTTPS; empty to ask the cluster")
-	fs.StringVar(&o.Service, "service", "", "`namespace/name` of the Service that says the addresses; empty to ask the status of an Ingress")
+	fs.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig `file` of the cluster of the controller under test; empty for kubectl's default")
+	fs.StringVar(&o.HTTP, "address", "", "`host:port` of the proxy for HTTP; empty to read it from the cluster")
+	fs.StringVar(&o.HTTPS, "https-address", "", "`host:port` of the proxy for HTTPS; empty to read it from the cluster")
+	fs.StringVar(&o.Service, "service", "", "`namespace/name` of the Service with the addresses; empty to read them from the status of an Ingress")
 	fs.StringVar(&o.BackendImage, "backend-image", DefaultImage, "`image` of the pods that are the backends: command echo of the harness")
 	fs.StringVar(&o.BackendIP, "backend-ip", "", "`address` of this machine that the proxy can reach: backends listen on it instead of being pods")
 	fs.StringVar(&o.Report, "report", "", "`directory` for the reports, a YAML file for each suite")
@@ -49,7 +49,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Provider, "provider", "", "`kind` of the cluster, for the report")
 	fs.StringVar(&o.Class, "ingress-class", "contour", "`class` for Ingresses and HTTPProxies; empty for none")
 	fs.BoolVar(&o.Improvements, "improvements", false, "also test what is better than the documented API")
-	fs.DurationVar(&o.Timeout, "wait", DefaultTimeout, "how `long` an expectation may take to come true")
+	fs.DurationVar(&o.Timeout, "timeout", DefaultTimeout, "`duration` after which an expectation that is not true fails")
 	fs.Func("suites", "`a,b`: suites to run; default is those whose API the cluster has", o.setSuites)
 	fs.Func("features", "extended features that the controller has: `a,b,c`, all (default) or none", o.setFeatures)
 	fs.Func("skip", "do not run a test: `name=reason`; may be repeated", o.addSkip)
@@ -84,7 +84,7 @@ func (o *Options) addSkip(skip string) error {
 	return nil
 }
 
-// Check says which options name a suite, a test or a feature that there is not.
+// Check returns an error if the options name a suite, a test or a feature that does not exist.
 func (o Options) Check(suites []Suite) error {
 	var errs []error
 	tests := allTests(suites)
@@ -117,7 +117,7 @@ func allTests(suites []Suite) []Test {
 	return tests
 }
 
-// Configure is the runner with those options that are not about where things are.
+// Configure sets the fields of the runner that do not depend on the cluster.
 func (o Options) Configure(r Runner) *Runner {
 	r.Class, r.Features, r.Improvements, r.Skips, r.Timeout = o.Class, o.Features, o.Improvements, o.Skips, o.Timeout
 	return &r

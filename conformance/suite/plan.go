@@ -16,7 +16,7 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// Plan is what is to be run, and where.
+// Plan is what to run, and where.
 type Plan struct {
 	Runner *Runner
 	Suites []Suite
@@ -36,8 +36,8 @@ func (p *Plan) Reports(results []Result) []Report {
 	return reports
 }
 
-// Plan looks at the cluster that the options lead to: whether it answers, has the APIs, says where the proxy is, and
-// whether the controller serves the class. The errors say what to do.
+// Plan checks the cluster of the options: whether it answers, has the APIs, has the address of the proxy, and
+// whether the controller serves the class. The errors contain the remedy.
 func (o Options) Plan(ctx context.Context, suites []Suite) (*Plan, error) {
 	if err := o.Check(suites); err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (o Options) backends(client *kube.Client, ca *pki.CA) (Backends, error) {
 	return InProcess{Kube: client, CA: ca, IP: func() (netip.Addr, error) { return ip, nil }}, nil
 }
 
-// choose takes the suites that were named. One that was not, and whose API the cluster does not have, is
+// choose returns the named suites. A suite that was not named, and whose API the cluster does not have, is
 // skipped, test by test.
 func (p *Plan) choose(ctx context.Context, c *cluster, suites []Suite, named []string) error {
 	skips := map[string]string{}
@@ -109,7 +109,7 @@ func (p *Plan) choose(ctx context.Context, c *cluster, suites []Suite, named []s
 	return nil
 }
 
-// proxy is where the options say, or else the cluster.
+// proxy is the addresses of the options, otherwise those of the cluster.
 func (o Options) proxy(ctx context.Context, r *Runner) (traffic.Client, error) {
 	c := traffic.Client{HTTP: o.HTTP, HTTPS: o.HTTPS}
 	if c.HTTP != "" && c.HTTPS != "" {
@@ -121,7 +121,7 @@ func (o Options) proxy(ctx context.Context, r *Runner) (traffic.Client, error) {
 	}
 	found, err := find(ctx)
 	if err != nil {
-		return c, fmt.Errorf("where the proxy listens: %w (-address and -https-address say it, or -service where to look)", err)
+		return c, fmt.Errorf("address of the proxy: %w (set -address and -https-address, or -service)", err)
 	}
 	if c.HTTP == "" {
 		c.HTTP = found.HTTP
@@ -150,7 +150,7 @@ func (p *Plan) probe(ctx context.Context) error {
 	return errors.Join(append(errs, p.classes(ctx))...)
 }
 
-// classes says, as an error, which classes the cluster knows.
+// classes is an error that lists the classes of the cluster.
 func (p *Plan) classes(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
@@ -167,7 +167,7 @@ func (p *Plan) classes(ctx context.Context) error {
 	case p.Runner.Class == "" || slices.Contains(names, p.Runner.Class):
 		return nil
 	case len(names) == 0:
-		return errors.New("the cluster has no IngressClass; -ingress-class says which class the controller serves")
+		return errors.New("the cluster has no IngressClass; set -ingress-class to the class that the controller serves")
 	default:
 		return fmt.Errorf("there is no IngressClass %q; the cluster has %s (-ingress-class)", p.Runner.Class, strings.Join(names, ", "))
 	}

@@ -22,11 +22,11 @@ const (
 	DefaultImage = "contour.example/echo:dev"
 	// podTimeout is for pods to be ready: a registry may be slow, and many tests start pods at once.
 	podTimeout = 3 * time.Minute
-	// podInterval is the pause between two looks at pods, which take a second or more to start.
+	// podInterval is the pause between two observations of pods, which take a second or more to start.
 	podInterval = 200 * time.Millisecond
-	// backendLabel has the name of the backend that a pod is of.
+	// backendLabel has the name of the backend of a pod.
 	backendLabel = "conformance.contour.example/backend"
-	// certificateDir is where a pod finds the certificate that it serves with.
+	// certificateDir is where the certificate of a pod is mounted.
 	certificateDir = "/certificate"
 )
 
@@ -99,14 +99,14 @@ func (Pods) service(b Backend) *corev1.Service {
 	}
 }
 
-// podPort is where command echo serves what the backend is to speak.
+// podPort is the port on which command echo serves the protocol of the backend.
 func (b Backend) podPort() int32 {
 	switch {
-	case b.TLS != "" && b.Stream:
+	case b.TLS != "" && b.Bytes:
 		return 9443
 	case b.TLS != "":
 		return 8443
-	case b.Stream:
+	case b.Bytes:
 		return 9000
 	default:
 		return 8080
@@ -180,7 +180,7 @@ func (p *pods) Ready(ctx context.Context) error {
 		}
 		ref := kube.RefTo(o)
 		if err := poll.Until(ctx, podTimeout, ref.String(), func(ctx context.Context) (bool, string, error) {
-			return p.look(ctx, ref)
+			return p.observe(ctx, ref)
 		}); err != nil {
 			return err
 		}
@@ -188,12 +188,12 @@ func (p *pods) Ready(ctx context.Context) error {
 	return nil
 }
 
-func (p *pods) look(ctx context.Context, ref kube.Ref) (bool, string, error) {
+func (p *pods) observe(ctx context.Context, ref kube.Ref) (bool, string, error) {
 	o, err := p.kube.Get(ctx, ref)
 	if err != nil {
 		return false, err.Error(), nil
 	}
-	ready, saw, err := judgePod(o)
+	ready, saw, err := podReady(o)
 	if ready || err != nil {
 		return ready, saw, err
 	}
@@ -206,8 +206,8 @@ func (p *pods) look(ctx context.Context, ref kube.Ref) (bool, string, error) {
 	return false, saw, nil
 }
 
-// judgePod says whether the pod is ready, what it waits for, and, as an error, why it waits in vain.
-func judgePod(o *kube.Object) (ready bool, saw string, err error) {
+// podReady reports whether the pod is ready, what it waits for, and, as an error, a permanent failure.
+func podReady(o *kube.Object) (ready bool, saw string, err error) {
 	var pod corev1.Pod
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &pod); err != nil {
 		return false, "", fmt.Errorf("read: %w", err)

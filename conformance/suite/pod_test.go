@@ -7,7 +7,7 @@ import (
 	"contour.example/harness/kube"
 )
 
-func TestJudgePod(t *testing.T) {
+func TestPodReady(t *testing.T) {
 	t.Parallel()
 	for status, want := range map[string]struct {
 		ready    bool
@@ -26,19 +26,19 @@ func TestJudgePod(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ready, saw, err := judgePod(objects[0])
+		ready, saw, err := podReady(objects[0])
 		if ready != want.ready || saw != want.saw || (err == nil) != (want.err == "") || err != nil && !strings.HasPrefix(err.Error(), want.err) {
 			t.Errorf("%s: got %t, %q, %v, want %+v", status, ready, saw, err, want)
 		}
 	}
 }
 
-// A backend's pods have names of their own, and its Service leads to the port that speaks what is asked.
+// A backend's pods have names of their own, and the port of its Service is that of the requested protocol.
 func TestPodObjects(t *testing.T) {
 	t.Parallel()
 	for want, b := range map[int64]Backend{
 		8080: {Name: "shop", Port: 80, Endpoints: 3},
-		9000: {Name: "shop", Port: 80, Endpoints: 1, Stream: true},
+		9000: {Name: "shop", Port: 80, Endpoints: 1, Bytes: true},
 	} {
 		objects, err := Pods{Image: "some/echo:1"}.objects(b)
 		if err != nil {

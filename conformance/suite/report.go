@@ -9,23 +9,23 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Implementation is what was tested.
+// Implementation is the controller that was tested.
 type Implementation struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
 }
 
-// About is where and how tests were run.
+// About is the environment of a run.
 type About struct {
 	Implementation Implementation `json:"implementation"`
 	// Provider of the cluster, and the version of its API server.
 	Provider   string `json:"provider,omitempty"`
 	Kubernetes string `json:"kubernetes,omitempty"`
-	// Backends says what answered the requests.
+	// Backends describes the endpoints that answered the requests.
 	Backends string `json:"backends,omitempty"`
 }
 
-// Report is the outcome of a suite. It holds no times, so that it changes only when an outcome does.
+// Report is the outcome of a suite. It contains no times, so that it changes only when an outcome does.
 type Report struct {
 	About `json:",inline"`
 	Suite string `json:"suite"`
@@ -92,7 +92,7 @@ func (r Report) Write(dir string) error {
 // Failed is how many tests did not pass.
 func (r Report) Failed() int { return r.Core.Failed + r.Extended.Failed + r.Improvements.Failed }
 
-// String is one line for people.
+// String is one line for a log.
 func (r Report) String() string {
 	return fmt.Sprintf("%s: core %s; extended %s; improvements %s", r.Suite, r.Core, r.Extended, r.Improvements)
 }

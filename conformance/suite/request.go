@@ -13,14 +13,14 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// inARow is how many answers in a row must be right: one Envoy of several, or one worker of an Envoy, may
+// inARow is how many answers in a row must be as expected: one Envoy of several, or one worker of an Envoy, may
 // have the new configuration before others.
 const inARow = 3
 
-// line is what is sent over connections that are not plain requests.
+// line is what is sent over WebSocket and TLS connections.
 const line = "hello"
 
-// Request is what to ask for.
+// Request specifies a request.
 type Request struct {
 	Method string // GET
 	// URL is http://host/path or https://host/path. The certificate must be one of Test.Certificates.
@@ -33,7 +33,7 @@ type Request struct {
 	MaxTLS uint16
 }
 
-// Unique in the value of a header stands for a text that is another one in each request that is sent.
+// Unique in the value of a header is replaced by a different text in each request that is sent.
 const Unique = "${UNIQUE}"
 
 // Get waits until the answers to a GET pass all checks.
@@ -41,14 +41,14 @@ func (t *T) Get(url string, checks ...Check) { t.Send(Request{URL: url}, checks.
 
 // Send waits until the answers to the request pass all checks, several in a row.
 func (t *T) Send(r Request, checks ...Check) {
-	ask, err := t.request(r)
+	request, err := t.request(r)
 	if err != nil {
 		t.Failf("%w", err)
 		return
 	}
-	t.Eventually("answer to "+ask.String(), func(ctx context.Context) string {
+	t.Eventually("answer to "+request.String(), func(ctx context.Context) string {
 		for range inARow {
-			if wrong := exchange(ctx, t.runner.Traffic, unique(ask), checks); wrong != "" {
+			if wrong := exchange(ctx, t.runner.Traffic, unique(request), checks); wrong != "" {
 				return wrong
 			}
 		}
@@ -56,17 +56,17 @@ func (t *T) Send(r Request, checks ...Check) {
 	})
 }
 
-// Refused waits until no TLS connection is made for the request. Such requests that are answered must be asked for before:
-// a listener that is not there refuses everything.
-func (t *T) Refused(r Request) {
-	ask, err := t.request(r)
+// TLSRejected waits until no TLS connection is made for the request. Before, such requests must have been answered:
+// a listener that does not exist accepts no connection either.
+func (t *T) TLSRejected(r Request) {
+	request, err := t.request(r)
 	if err != nil {
 		t.Failf("%w", err)
 		return
 	}
-	t.Eventually("refusal of "+ask.String(), func(ctx context.Context) string {
+	t.Eventually("rejection of "+request.String(), func(ctx context.Context) string {
 		for range inARow {
-			if a, err := t.runner.Traffic.Do(ctx, ask); err == nil {
+			if a, err := t.runner.Traffic.Do(ctx, request); err == nil {
 				return a.String() + ", want no connection"
 			}
 		}
@@ -76,13 +76,13 @@ func (t *T) Refused(r Request) {
 
 // Answers sends the request n times, one after the other, each over a connection of its own.
 func (t *T) Answers(ctx context.Context, r Request, n int) ([]traffic.Answer, error) {
-	ask, err := t.request(r)
+	request, err := t.request(r)
 	if err != nil {
 		return nil, err
 	}
 	var answers []traffic.Answer
 	for range n {
-		a, err := t.runner.Traffic.Do(ctx, ask)
+		a, err := t.runner.Traffic.Do(ctx, request)
 		if err != nil {
 			return nil, err
 		}
@@ -93,12 +93,12 @@ func (t *T) Answers(ctx context.Context, r Request, n int) ([]traffic.Answer, er
 
 // WebSocket waits until a WebSocket to the URL (of scheme http or https) echoes a message.
 func (t *T) WebSocket(url string) {
-	t.echo(url, func(ctx context.Context, ask traffic.Request) (string, error) {
-		return t.runner.Traffic.WebSocket(ctx, ask, line)
+	t.echo(url, func(ctx context.Context, request traffic.Request) (string, error) {
+		return t.runner.Traffic.WebSocket(ctx, request, line)
 	})
 }
 
-// NoWebSocket waits until a request for a WebSocket is answered in any way but by a WebSocket.
+// NoWebSocket waits until a request for a WebSocket is not answered by an upgrade.
 func (t *T) NoWebSocket(url string) {
 	t.Send(Request{URL: url, Headers: map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket",
@@ -111,10 +111,10 @@ func (t *T) NoWebSocket(url string) {
 	})
 }
 
-// Stream waits until bytes that are sent over TLS to the URL's host come back from the backend.
-func (t *T) Stream(url, backend string) {
-	t.echo(url, func(ctx context.Context, ask traffic.Request) (string, error) {
-		service, reply, err := t.runner.Traffic.TCP(ctx, ask, line)
+// Bytes waits until bytes that are sent over TLS to the URL's host are echoed by the backend.
+func (t *T) Bytes(url, backend string) {
+	t.echo(url, func(ctx context.Context, request traffic.Request) (string, error) {
+		service, reply, err := t.runner.Traffic.TCP(ctx, request, line)
 		if err == nil && service != backend {
 			err = fmt.Errorf("backend %s answered, want %s", service, backend)
 		}
@@ -122,17 +122,17 @@ func (t *T) Stream(url, backend string) {
 	})
 }
 
-// RPC waits until a gRPC request to the URL's host is answered by the backend: about its own health with OK, about
-// that of another name with NotFound. Both are told by trailers.
+// RPC waits until a gRPC health request to the URL's host is answered by the backend: with OK for the backend itself, with
+// NotFound for another name. Both statuses are trailers.
 func (t *T) RPC(url, backend string) {
-	ask, err := t.request(Request{URL: url})
+	request, err := t.request(Request{URL: url})
 	if err != nil {
 		t.Failf("%w", err)
 		return
 	}
 	for name, code := range map[string]codes.Code{"": codes.OK, "none": codes.NotFound} {
-		t.Eventually("gRPC answer of "+ask.String(), func(ctx context.Context) string {
-			a, err := t.runner.Traffic.RPC(ctx, ask, name)
+		t.Eventually("gRPC answer of "+request.String(), func(ctx context.Context) string {
+			a, err := t.runner.Traffic.RPC(ctx, request, name)
 			if err != nil {
 				return err.Error()
 			}
@@ -145,18 +145,18 @@ func (t *T) RPC(url, backend string) {
 }
 
 func (t *T) echo(url string, send func(context.Context, traffic.Request) (string, error)) {
-	ask, err := t.request(Request{URL: url})
+	request, err := t.request(Request{URL: url})
 	if err != nil {
 		t.Failf("%w", err)
 		return
 	}
-	t.Eventually("echo of "+ask.String(), func(ctx context.Context) string {
-		reply, err := send(ctx, ask)
+	t.Eventually("echo of "+request.String(), func(ctx context.Context) string {
+		reply, err := send(ctx, request)
 		if err != nil {
 			return err.Error()
 		}
 		if reply != line {
-			return fmt.Sprintf("%q came back, want %q", reply, line)
+			return fmt.Sprintf("received %q, want %q", reply, line)
 		}
 		return ""
 	})
@@ -174,9 +174,9 @@ func unique(r traffic.Request) traffic.Request {
 	return r
 }
 
-// exchange sends once and says what is wrong, or nothing.
-func exchange(ctx context.Context, c traffic.Client, ask traffic.Request, checks []Check) string {
-	a, err := c.Do(ctx, ask)
+// exchange sends once and returns what is wrong, or "".
+func exchange(ctx context.Context, c traffic.Client, request traffic.Request, checks []Check) string {
+	a, err := c.Do(ctx, request)
 	if err != nil {
 		return err.Error()
 	}
@@ -188,22 +188,22 @@ func exchange(ctx context.Context, c traffic.Client, ask traffic.Request, checks
 	return ""
 }
 
-// request is the request as the client sends it.
+// request is the request in the form of the client.
 func (t *T) request(r Request) (traffic.Request, error) {
 	u, err := url.Parse(t.Expand(r.URL))
 	if err != nil {
 		return traffic.Request{}, fmt.Errorf("request: %w", err)
 	}
-	ask := traffic.Request{Method: r.Method, Host: u.Host, Path: u.RequestURI(), HTTP2: r.HTTP2, Headers: http.Header{}}
+	request := traffic.Request{Method: r.Method, Host: u.Host, Path: u.RequestURI(), HTTP2: r.HTTP2, Headers: http.Header{}}
 	for name, value := range r.Headers {
-		ask.Headers.Set(name, value)
+		request.Headers.Set(name, value)
 	}
 	switch u.Scheme {
 	case "http":
 	case "https":
-		ask.TLS = &traffic.TLS{ServerName: t.Expand(r.ServerName), Roots: t.runner.CA.Pool(), MaxVersion: r.MaxTLS}
+		request.TLS = &traffic.TLS{ServerName: t.Expand(r.ServerName), Roots: t.runner.CA.Pool(), MaxVersion: r.MaxTLS}
 	default:
 		return traffic.Request{}, fmt.Errorf("request %s: want http or https", r.URL)
 	}
-	return ask, nil
+	return request, nil
 }

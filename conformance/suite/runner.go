@@ -12,23 +12,23 @@ import (
 	"contour.example/harness/traffic"
 )
 
-// DefaultTimeout is how long an expectation may take to come true: much longer than any controller
+// DefaultTimeout bounds the time until an expectation is true: much longer than any controller
 // should need, because the machine may be busy.
 const DefaultTimeout = 30 * time.Second
 
 // Runner runs tests. It is safe for concurrent use.
 type Runner struct {
 	Kube *kube.Client
-	// Traffic goes to the proxy's two listeners.
+	// Traffic sends requests to the proxy's two listeners.
 	Traffic  traffic.Client
 	Backends Backends
 	// CA signs the certificates of tests.
 	CA *pki.CA
-	// Class is the controller's class; objects without one get it. Empty leaves them as they are.
+	// Class is the controller's class; it is set in objects without one. If empty, objects are not changed.
 	Class string
 	// Features are the extended features that the controller claims; nil is all.
 	Features []string
-	// Improvements runs tests of what is better than the documented API, too.
+	// Improvements also runs tests of what is better than the documented API.
 	Improvements bool
 	// Skips are names of tests that are not run, with the reason.
 	Skips map[string]string
@@ -45,11 +45,11 @@ const (
 	Skipped Outcome = "skipped"
 )
 
-// Result is what became of a test.
+// Result is the outcome of a test.
 type Result struct {
 	Test    Test
 	Outcome Outcome
-	// Reason is why it was skipped, or what was seen instead.
+	// Reason is why it was skipped, or what was observed instead.
 	Reason string
 	Took   time.Duration
 }
@@ -76,8 +76,8 @@ func (r *Runner) Run(ctx context.Context, test Test) Result {
 	return result
 }
 
-// All runs all tests, those that must be alone first, the others parallel at a time. It hands
-// each result to done (one at a time) and returns them in the order of the tests.
+// All runs all tests, those that must run alone first, the others parallel at a time. It calls
+// done with each result (one at a time) and returns them in the order of the tests.
 func (r *Runner) All(ctx context.Context, tests []Test, parallel int, done func(Result)) []Result {
 	results := make([]Result, len(tests))
 	var mu sync.Mutex
@@ -108,13 +108,13 @@ func (r *Runner) All(ctx context.Context, tests []Test, parallel int, done func(
 	return results
 }
 
-// skip says why the test is not run, or nothing.
+// skip returns why the test is not run, or "".
 func (r *Runner) skip(t Test) string {
 	if reason, ok := r.Skips[t.Name]; ok {
 		return reason
 	}
 	if t.Improvement != "" && !r.Improvements {
-		return "improvements were not asked for"
+		return "improvements were not requested"
 	}
 	for _, f := range t.Features {
 		if f.Level == Extended && r.Features != nil && !slices.Contains(r.Features, f.Name) {

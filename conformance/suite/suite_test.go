@@ -53,8 +53,8 @@ func TestSkip(t *testing.T) {
 		"all extended":          {Runner{}, Test{Features: extended("B")}, ""},
 		"claimed":               {Runner{Features: []string{"B"}}, Test{Features: extended("B")}, ""},
 		"not claimed":           {Runner{Features: []string{"C"}}, Test{Features: extended("B")}, "the feature B is not claimed"},
-		"improvement":           {Runner{}, better, "improvements were not asked for"},
-		"improvement asked for": {Runner{Improvements: true}, better, ""},
+		"improvement":           {Runner{}, better, "improvements were not requested"},
+		"improvement requested": {Runner{Improvements: true}, better, ""},
 		"by name":               {Runner{Skips: map[string]string{"x/y": "known"}}, Test{Name: "x/y"}, "known"},
 	} {
 		if got := c.runner.skip(c.test); got != c.want {
@@ -203,7 +203,7 @@ func check(t *testing.T, suites []Suite, args ...string) string {
 	return ""
 }
 
-// Each request has texts of its own, and the one that it was made of stays.
+// Each request has texts of its own, and the original request is not changed.
 func TestUnique(t *testing.T) {
 	t.Parallel()
 	r := traffic.Request{Headers: http.Header{"X-Key": {"1 " + Unique}, "X-Other": {"a", "b"}}}
@@ -216,7 +216,7 @@ func TestUnique(t *testing.T) {
 	}
 }
 
-// After the first failure nothing else happens, and the first one is told.
+// After the first failure nothing else happens, and the first one is reported.
 func TestFirstFailureWins(t *testing.T) {
 	t.Parallel()
 	test := &T{ctx: t.Context(), runner: &Runner{}, namespace: "ns"}

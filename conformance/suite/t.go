@@ -34,13 +34,13 @@ func (t *T) Failf(format string, args ...any) {
 	}
 }
 
-// Eventually looks until nothing is wrong. look says what is wrong, or nothing.
-func (t *T) Eventually(what string, look func(context.Context) (wrong string)) {
+// Eventually polls until nothing is wrong. check returns what is wrong, or "".
+func (t *T) Eventually(what string, check func(context.Context) (wrong string)) {
 	if t.err != nil {
 		return
 	}
 	t.err = poll.Until(t.ctx, t.timeout, what, func(ctx context.Context) (bool, string, error) {
-		wrong := look(ctx)
+		wrong := check(ctx)
 		return wrong == "", wrong, nil
 	})
 }
@@ -72,14 +72,14 @@ func (t *T) Delete(apiVersion, kind, name string) {
 }
 
 // Object waits until nothing is wrong with an object of ${NAMESPACE}.
-func (t *T) Object(apiVersion, kind, name string, look func(*kube.Object) (wrong string)) {
+func (t *T) Object(apiVersion, kind, name string, check func(*kube.Object) (wrong string)) {
 	ref := t.ref(apiVersion, kind, name)
 	t.Eventually(ref.String(), func(ctx context.Context) string {
 		o, err := t.runner.Kube.Get(ctx, ref)
 		if err != nil {
 			return err.Error()
 		}
-		return look(o)
+		return check(o)
 	})
 }
 
@@ -89,8 +89,8 @@ func (t *T) ref(apiVersion, kind, name string) kube.Ref {
 	}
 }
 
-// prepare makes all that the test has before its function is called. Pods are waited for last, so that they
-// start while the rest is made; and they are waited for here, so that a test waits for the controller only.
+// prepare creates all that the test needs before its function is called. It waits for pods last, so that they
+// start while the rest is created; and it waits for them here, so that a test waits for the controller only.
 func (t *T) prepare(test Test) {
 	t.createNamespace()
 	for _, name := range test.Namespaces {
@@ -120,7 +120,7 @@ func (t *T) createNamespace() {
 	t.namespaceObject(t.namespace)
 }
 
-// namespaceObject makes a namespace for restricted pods only, or restricts one that there is.
+// namespaceObject creates a namespace for restricted pods only, or restricts an existing one.
 func (t *T) namespaceObject(name string) {
 	t.Apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: '" + name +
 		"', labels: {pod-security.kubernetes.io/enforce: restricted}}\n")
@@ -151,7 +151,7 @@ func (t *T) wrap(what string, err error) {
 	}
 }
 
-// Issue makes a certificate, as those of Test.Certificates.
+// Issue makes a certificate like those of Test.Certificates.
 func (t *T) Issue(c Certificate) {
 	if t.err != nil {
 		return
@@ -187,7 +187,7 @@ func (t *T) apply(objects ...*kube.Object) {
 	t.err = err
 }
 
-// cleanUp undoes everything, last first, also when the test was interrupted.
+// cleanUp removes everything, last first, also when the test was interrupted.
 func (t *T) cleanUp() {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), DefaultTimeout)
 	defer cancel()
@@ -198,7 +198,7 @@ func (t *T) cleanUp() {
 	t.err = errors.Join(errs...)
 }
 
-// in is the namespace that a test calls name.
+// in is the full name of the namespace name of a test.
 func (t *T) in(name string) string {
 	if name == "" {
 		return t.namespace
@@ -206,12 +206,12 @@ func (t *T) in(name string) string {
 	return t.namespace + "-" + name
 }
 
-// Expand puts in what ${NAMESPACE} and ${DOMAIN} stand for.
+// Expand replaces ${NAMESPACE} and ${DOMAIN}.
 func (t *T) Expand(text string) string {
 	return strings.NewReplacer("${NAMESPACE}", t.namespace, "${DOMAIN}", t.namespace+".example").Replace(text)
 }
 
-// setClass gives the class to an Ingress or HTTPProxy that names none.
+// setClass sets the class of an Ingress or HTTPProxy that has none.
 func setClass(o *kube.Object, class string) error {
 	if class == "" || o.GetKind() != "Ingress" && o.GetKind() != "HTTPProxy" {
 		return nil

@@ -10,13 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Level says whom a feature is for.
+// Level is who must support a feature.
 type Level string
 
 const (
 	// Core features are those that every controller with the API must have.
 	Core Level = "core"
-	// Extended features are optional: Runner.Features says which ones the controller claims.
+	// Extended features are optional: Runner.Features are those that the controller claims.
 	Extended Level = "extended"
 )
 
@@ -37,19 +37,19 @@ type Suite struct {
 	Tests []Test
 }
 
-// Test is one test. In Manifests, and in all texts that its function gives to T, ${NAMESPACE} and
-// ${DOMAIN} stand for the test's own; in manifests ${CA} is the authority of Certificates, PEM in base64.
+// Test is one test. In Manifests, and in all texts that its function passes to T, ${NAMESPACE} and
+// ${DOMAIN} are replaced by the test's own; in manifests ${CA} by the CA of Certificates, PEM in base64.
 type Test struct {
 	// Name is suite/name, lower case with hyphens.
 	Name string
-	// Sentence says what holds if the test passes.
+	// Sentence is what is true if the test passes.
 	Sentence string
 	// Features are what the controller needs for it; the test is extended if one of them is.
 	Features []Feature
-	// Improvement says what the documented API leaves open or answers worse; such a test is only run
-	// when asked for. Empty for most.
+	// Improvement is what the documented API leaves open or answers worse; such a test is only run
+	// when requested. Empty for most.
 	Improvement string
-	// Alone is for tests that change what unknown hosts get: no other test runs meanwhile.
+	// Alone is for tests that change the answers for unknown hosts: no other test runs at the same time.
 	Alone bool
 	// Namespaces are made besides ${NAMESPACE}: each is ${NAMESPACE}-<name>.
 	Namespaces []string
@@ -59,7 +59,7 @@ type Test struct {
 	// Manifests is YAML; objects without a namespace go to ${NAMESPACE}, and Ingresses and
 	// HTTPProxies without a class get Runner.Class.
 	Manifests string
-	// Run looks at what became of them; it is called when they are applied.
+	// Run checks the effects; it is called when the manifests are applied.
 	Run func(*T)
 }
 
@@ -85,11 +85,11 @@ type Backend struct {
 	Endpoints int
 	// TLS makes the endpoints speak TLS, with a certificate for the host.
 	TLS string
-	// Stream makes them speak raw bytes instead of HTTP.
-	Stream bool
+	// Bytes makes them echo raw bytes instead of HTTP.
+	Bytes bool
 }
 
-// Certificate is a Secret of type kubernetes.io/tls with a certificate, signed by the suite's authority.
+// Certificate is a Secret of type kubernetes.io/tls with a certificate, signed by the suite's CA.
 type Certificate struct {
 	Name string
 	// Namespace is as that of a Backend.
@@ -99,7 +99,7 @@ type Certificate struct {
 	Opaque bool
 }
 
-// Load gives the tests that have no manifests yet theirs: the file <name>.yaml, where name is what follows
+// Load sets the manifests of the tests that have none: the file <name>.yaml, where name is what follows
 // the slash in the test's name. Each of these tests needs a file, and every file a test.
 func Load(files fs.FS, tests []Test) ([]Test, error) {
 	names, err := fs.Glob(files, "*.yaml")

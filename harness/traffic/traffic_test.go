@@ -191,7 +191,7 @@ func TestTCP(t *testing.T) {
 		request traffic.Request
 	}{
 		"cleartext": {cleartext, traffic.Request{}},
-		"TLS":   {secure, traffic.Request{Host: "a.example", TLS: &traffic.TLS{Roots: ca.Pool()}}},
+		"TLS":       {secure, traffic.Request{Host: "a.example", TLS: &traffic.TLS{Roots: ca.Pool()}}},
 	} {
 		service, reply, err := test.client.TCP(t.Context(), test.request, "hello")
 		if err != nil || service != "shop" || reply != "hello" {

@@ -1,8 +1,8 @@
-// Command conformance runs the conformance tests against a controller in a cluster and ends with 1 if one fails.
+// Command conformance runs the conformance tests against a controller in a cluster and exits with 1 if one fails.
 //
 //	conformance [-kubeconfig FILE] [-ingress-class NAME] [-report DIRECTORY] ...
 //
-// The backends of the tests are pods, and the cluster says where the proxy listens, unless flags say otherwise.
+// The backends of the tests are pods, and the address of the proxy is read from the cluster, unless flags specify others.
 package main
 
 import (
@@ -50,11 +50,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted: there is no report")
 	}
-	return tell(out, plan.Reports(results), o.Report)
+	return printReports(out, plan.Reports(results), o.Report)
 }
 
-// tell prints the reports, and writes them to the directory if it has a name.
-func tell(out io.Writer, reports []suite.Report, dir string) error {
+// printReports prints the reports, and writes them to the directory if it has a name.
+func printReports(out io.Writer, reports []suite.Report, dir string) error {
 	var errs []error
 	failed := 0
 	for _, r := range reports {

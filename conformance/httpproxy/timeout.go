@@ -2,8 +2,8 @@ package httpproxy
 
 import "contour.example/conformance/suite"
 
-// patience is tests of timeouts and retries.
-func patience() []suite.Test {
+// timeouts are tests of timeouts and retries.
+func timeouts() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/response-timeout",
@@ -32,7 +32,7 @@ func patience() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/retries",
-			Sentence: "A request that fails is sent again as often as the retry policy says: once without a count.",
+			Sentence: "A failed request is retried as often as the retry policy specifies: once without a count.",
 			Features: extended(retry),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -56,9 +56,9 @@ func patience() []suite.Test {
 		},
 		{
 			Name:        "httpproxy/retries-never",
-			Sentence:    "With a count of -1 a request that fails is not sent again.",
+			Sentence:    "With a count of -1 a failed request is not retried.",
 			Features:    extended(retry),
-			Improvement: "It is documented, but Contour v1.33 sends it again once.",
+			Improvement: "It is documented, but Contour v1.33 retries it once.",
 			Backends:    backends("shop"),
 			Run: func(t *suite.T) {
 				t.Get("http://a.${DOMAIN}/", suite.From("shop"))
@@ -69,7 +69,7 @@ func patience() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/per-try-timeout",
-			Sentence: "A try that takes longer than the timeout of each try ends, and the answer is a 504 when none is left.",
+			Sentence: "An attempt that takes longer than the per-try timeout is cancelled, and the answer is a 504 when no attempt is left.",
 			Features: extended(retry),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {

@@ -2,18 +2,18 @@ package httpproxy
 
 import "contour.example/conformance/suite"
 
-func mistakes() []suite.Test {
+func invalidObjects() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/missing-service",
-			Sentence: "A route to a Service that is not there answers 503 and is named in the status; the others serve, and so does it when the Service is there.",
+			Sentence: "A route to a missing Service answers 503 and is named in the status; the others serve, and so does the route once the Service exists.",
 			Features: core(service),
 			Backends: backends("shop"),
 			Run:      missingService,
 		},
 		{
 			Name:     "httpproxy/load-balancer-status",
-			Sentence: "An HTTPProxy says in its status by which addresses it is reached.",
+			Sentence: "The status of an HTTPProxy has the addresses of the proxy.",
 			Features: extended(address),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
@@ -23,7 +23,7 @@ func mistakes() []suite.Test {
 		},
 		{
 			Name:     "httpproxy/duplicate-host",
-			Sentence: "Of two roots with the same host, the younger is invalid.",
+			Sentence: "Of two roots with the same host, the newer is invalid.",
 			Features: core(status),
 			Backends: backends("one", "two"),
 			Run: func(t *suite.T) {
@@ -37,7 +37,7 @@ func mistakes() []suite.Test {
 			Name:        "httpproxy/duplicate-host-oldest-serves",
 			Sentence:    "Of two roots with the same host, the older stays valid and is served.",
 			Features:    core(status),
-			Improvement: "Contour makes all roots of the host invalid, so that a second one takes down the first.",
+			Improvement: "Contour makes all roots of the host invalid, so that a second one disables the first.",
 			Backends:    backends("one", "two"),
 			Run: func(t *suite.T) {
 				invalid(t, "b-second", "VirtualHostError", "DuplicateVhost")
@@ -47,7 +47,7 @@ func mistakes() []suite.Test {
 		},
 		{
 			Name:        "httpproxy/broken-route-alone",
-			Sentence:    "A route with a mistake answers an error in its place, and the other routes of the HTTPProxy serve.",
+			Sentence:    "An invalid route keeps its match and answers with an error, and the other routes of the HTTPProxy serve.",
 			Features:    core(status),
 			Improvement: "Contour drops all routes of an HTTPProxy if one is not valid.",
 			Backends:    backends("shop"),
@@ -71,6 +71,6 @@ metadata: {name: no-such-service}
 spec: {ports: [{port: 80}]}
 `)
 	valid(t, "a")
-	t.Get("http://a.${DOMAIN}/missing", suite.Status(503)) // there are no endpoints
+	t.Get("http://a.${DOMAIN}/missing", suite.Status(503)) // it has no endpoints
 	t.Get("http://a.${DOMAIN}/", suite.From("shop"))
 }

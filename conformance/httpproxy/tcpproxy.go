@@ -2,21 +2,21 @@ package httpproxy
 
 import "contour.example/conformance/suite"
 
-func streams() []suite.Test {
+func tcpProxies() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "httpproxy/tcpproxy-passthrough",
-			Sentence: "A TCP proxy with passthrough leads a connection to its Service by SNI and leaves TLS to it.",
+			Sentence: "A TCP proxy with passthrough forwards a connection to its Service by SNI and does not terminate TLS.",
 			Features: extended(tcpProxy),
-			Backends: []suite.Backend{{Name: "db", Port: 443, TLS: "a.${DOMAIN}", Stream: true}},
+			Backends: []suite.Backend{{Name: "db", Port: 443, TLS: "a.${DOMAIN}", Bytes: true}},
 			Run: func(t *suite.T) {
-				t.Stream("https://a.${DOMAIN}", "db")
+				t.Bytes("https://a.${DOMAIN}", "db")
 				valid(t, "a")
 			},
 		},
 		{
 			Name:         "httpproxy/tcpproxy-termination",
-			Sentence:     "A TCP proxy with a Secret terminates TLS and leads the bytes to its Service.",
+			Sentence:     "A TCP proxy with a Secret terminates TLS and forwards the bytes to its Service.",
 			Features:     extended(tcpProxy),
 			Backends:     backends("shop"),
 			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
@@ -51,7 +51,7 @@ func streams() []suite.Test {
 		},
 		{
 			Name:         "httpproxy/tcpproxy-weights",
-			Sentence:     "Connections are divided among the Services of a TCP proxy by weight; a Service of weight 0 gets none.",
+			Sentence:     "Connections are distributed over the Services of a TCP proxy by weight; a Service of weight 0 gets none.",
 			Features:     extended(tcpProxy),
 			Backends:     backends("many", "few", "none"),
 			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
