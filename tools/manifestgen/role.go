@@ -6,25 +6,26 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
-// role is rules of access that stand as markers in a Go package.
+// role is rules of access that are markers in Go packages.
 type role struct {
-	name string // of the Role, or of the ClusterRole and the Role
-	pkg  string // below contour/
-	file string // below manifests/
+	name string   // of the Role, or of the ClusterRole and the Role
+	pkgs []string // below contour/
+	file string   // below manifests/
 	// watched is the file, below manifests/, of the ClusterRole as a Role for single namespaces; empty if there is none.
 	watched string
 }
 
 func roles() []role {
 	return []role{
-		{"contour", "internal/app", "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml"},
-		{"contour-certgen", "internal/certs", "base/certgen-role.yaml", ""},
+		{"contour", []string{"internal/app", "internal/kind"}, "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml"},
+		{"contour-certgen", []string{"internal/certs"}, "base/certgen-role.yaml", ""},
 	}
 }
 
-// generate runs controller-gen on the package and writes the files.
+// generate runs controller-gen on the packages and writes the files.
 func (r role) generate(root string) error {
 	rules, err := r.rules(root)
 	if err != nil {
@@ -42,8 +43,11 @@ func (r role) generate(root string) error {
 
 // rules is YAML with a ClusterRole and a Role, or one of them.
 func (r role) rules(root string) ([]byte, error) {
-	cmd := exec.Command("go", "tool", "-modfile="+filepath.Join(root, "tools", "go.mod"), "controller-gen",
-		"rbac:roleName="+r.name, "paths=./"+r.pkg, "output:rbac:stdout")
+	args := []string{"tool", "-modfile=" + filepath.Join(root, "tools", "go.mod"), "controller-gen", "rbac:roleName=" + r.name, "output:rbac:stdout"}
+	for _, pkg := range r.pkgs {
+		args = append(args, "paths=./"+pkg)
+	}
+	cmd := exec.Command("go", args...)
 	cmd.Dir = filepath.Join(root, "contour")
 	cmd.Env = append(os.Environ(), "GOWORK=off")
 	cmd.Stderr = os.Stderr
@@ -52,13 +56,13 @@ func (r role) rules(root string) ([]byte, error) {
 		return nil, fmt.Errorf("controller-gen: %w", err)
 	}
 	if len(text) == 0 {
-		return nil, fmt.Errorf("controller-gen: no markers in %s", r.pkg)
+		return nil, fmt.Errorf("controller-gen: no markers in %s", strings.Join(r.pkgs, ", "))
 	}
 	return text, nil
 }
 
 func (r role) write(root, file string, text []byte) error {
-	header := fmt.Sprintf("# Generated from the markers in contour/%s by make fix-generate.\n", r.pkg)
+	header := fmt.Sprintf("# Generated from the markers in contour/%s by make fix-generate.\n", strings.Join(r.pkgs, " and contour/"))
 	if err := os.WriteFile(filepath.Join(root, "manifests", filepath.FromSlash(file)), append([]byte(header), text...), 0o644); err != nil {
 		return fmt.Errorf("write rules: %w", err)
 	}

@@ -69,10 +69,10 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 // countProxies keeps the gauge of HTTPProxies by status.
 func (k *core) countProxies(r pipeline.Result) {
 	of := func(d **status.Desired) string {
-		if d == nil || *d == nil || (*d).HTTPProxy == nil {
+		if d == nil || *d == nil || (*d).HTTPProxy() == nil {
 			return ""
 		}
-		return (*d).HTTPProxy.CurrentStatus
+		return (*d).HTTPProxy().CurrentStatus
 	}
 	for _, c := range r.Statuses {
 		k.metrics.Proxy(of(c.Old), of(c.New))

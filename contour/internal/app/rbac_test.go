@@ -26,6 +26,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
+
+	"contour.example/contour/internal/kind"
 )
 
 // What contour asks of an API server is what the rules in manifests/ allow: nothing more, or pods would fail, and
@@ -181,10 +183,11 @@ func fail(w http.ResponseWriter, code int, reason string) {
 }
 
 func listKinds() map[string]string {
-	return map[string]string{
-		"secrets": "SecretList", "services": "ServiceList", "endpointslices": "EndpointSliceList", "ingresses": "IngressList",
-		"httpproxies": "HTTPProxyList", "tlscertificatedelegations": "TLSCertificateDelegationList",
+	lists := map[string]string{}
+	for _, d := range kind.All().Watched() {
+		lists[d.Resource] = string(d.Kind) + "List"
 	}
+	return lists
 }
 
 func (r *recorder) note(a asked) {

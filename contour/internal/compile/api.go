@@ -1,12 +1,15 @@
 package compile
 
 import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/compile/ingress"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/store"
@@ -23,11 +26,37 @@ type API struct {
 	Kind kobj.Kind // of the objects
 	// Root is what the object of that name contributes; it is a derivation.
 	Root func(r *memo.Reader, env Env, n kobj.Name) contrib.Root
+	// References lists what an object refers to and cannot be served without, in any order, some of it twice; nil lists nothing.
+	// Edits wait for it. Whatever the derivation of a root looks up is among the references of the objects that it visits.
+	References func(metav1.Object) []kind.Reference
 	// Hold makes the table hold the key of each object that may be a root.
 	Hold func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root])
 }
 
-// builtin is the APIs that are always there. Their objects are held by store.HoldRoots.
+// References lists what an object of that kind refers to and cannot be served without, as the API says that resolves it.
+func (c *Compile) References(k kobj.Kind, o metav1.Object) []kind.Reference {
+	if api, ok := c.apis[k]; ok && api.References != nil && o != nil {
+		return api.References(o)
+	}
+	return nil
+}
+
+// references makes a function on one type of object one on any object.
+func references[T metav1.Object](of func(T) []kind.Reference) func(metav1.Object) []kind.Reference {
+	return func(o metav1.Object) []kind.Reference {
+		if t, ok := o.(T); ok {
+			return of(t)
+		}
+		return nil
+	}
+}
+
+// roots has the store hold the objects of the kind that claim hosts.
+func roots(k kobj.Kind) func(*store.Store, *memo.Table[kobj.Key, contrib.Root]) {
+	return func(s *store.Store, t *memo.Table[kobj.Key, contrib.Root]) { store.HoldRoots(s, t, k) }
+}
+
+// builtin is the APIs that are always there.
 func builtin() []API {
 	return []API{
 		{
@@ -45,14 +74,16 @@ func builtin() []API {
 			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
 				return httpproxy.Root(r, httpproxy.Env{Store: env.Store, Ref: env.Ref}, n)
 			},
-			Hold: store.HoldProxyRoots[contrib.Root],
+			References: references(httpproxy.References),
+			Hold:       roots(kobj.HTTPProxy),
 		},
 		{
 			Kind: kobj.Ingress,
 			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
 				return ingress.Root(r, ingress.Env{Store: env.Store, Ref: env.Ref}, n)
 			},
-			Hold: store.HoldIngresses[contrib.Root],
+			References: references(ingress.References),
+			Hold:       roots(kobj.Ingress),
 		},
 	}
 }

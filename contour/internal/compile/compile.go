@@ -211,7 +211,7 @@ func contributionsTo(all []contrib.Contribution, host ir.HostKey) []contrib.Cont
 func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 	var all report.Report
 	roots := c.visits.Get(r, k)
-	if c.mayClaim(r, k) {
+	if c.store.Claims(r, k) {
 		roots = append([]kobj.Key{k}, roots...)
 	}
 	visited := false
@@ -226,15 +226,6 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 	}
 	all.Seal()
 	return Object{Visited: visited, Diagnostics: all.Diagnostics}
-}
-
-// mayClaim reports whether the object is a root.
-func (c *Compile) mayClaim(r *memo.Reader, k kobj.Key) bool {
-	if k.Kind != kobj.HTTPProxy {
-		return true
-	}
-	p, ok := c.store.HTTPProxies.Get(r, k.Name)
-	return ok && p.Spec.VirtualHost != nil
 }
 
 // hostname is the key of a hostname regardless of which listener of the fleet it is on. What has no hostname is by

@@ -193,7 +193,7 @@ func (p *Pipeline) blame() {
 // answerable are the objects to tell of a rejection: those that it was made of if they have a status or Events,
 // else those that use them.
 func (p *Pipeline) answerable(r fleet.Rejection) []kobj.Key {
-	told := func(k kobj.Key) bool { return k.Kind == kobj.HTTPProxy || k.Kind == kobj.Ingress }
+	told := func(k kobj.Key) bool { return p.Store.Reported(k.Kind) }
 	if len(r.Origins) == 0 || slices.ContainsFunc(r.Origins, told) {
 		return r.Origins
 	}
@@ -225,8 +225,8 @@ const period = time.Minute
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
-	held := newHolds(p.Store)
-	defer held.timer.Stop()
+	pending := newPendingEdits(p.Store, p.Compile)
+	defer pending.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -235,9 +235,9 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			if !ok {
 				return
 			}
-			done(p.step(func() []kobj.Key { return held.apply(batch) }))
-		case <-held.timer.C:
-			if due := held.overdue(); len(due) > 0 {
+			done(p.step(func() []kobj.Key { return pending.apply(batch) }))
+		case <-pending.timer.C:
+			if due := pending.overdue(); len(due) > 0 {
 				done(p.Step(due))
 			}
 		case <-rejected:

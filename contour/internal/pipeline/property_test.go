@@ -165,7 +165,7 @@ func clustersOf(vh *routev3.VirtualHost) []string {
 func checkTold(t testing.TB, sys *system) {
 	t.Helper()
 	for k, d := range values(sys.Status.Desired) {
-		if d == nil || d.HTTPProxy == nil {
+		if d == nil || d.HTTPProxy() == nil {
 			continue
 		}
 		wrong := false
@@ -175,8 +175,8 @@ func checkTold(t testing.TB, sys *system) {
 				t.Errorf("%s is told %+v", k, said)
 			}
 		}
-		if valid := d.HTTPProxy.CurrentStatus == "valid"; valid == wrong {
-			t.Errorf("%s is %s, and this is said: %v", k, d.HTTPProxy.CurrentStatus, d.Diagnostics)
+		if valid := d.HTTPProxy().CurrentStatus == "valid"; valid == wrong {
+			t.Errorf("%s is %s, and this is said: %v", k, d.HTTPProxy().CurrentStatus, d.Diagnostics)
 		}
 	}
 }

@@ -51,10 +51,10 @@ func TestRejectionsAreToldByTheObjectsBehindThem(t *testing.T) {
 	}
 	sys.Step(nil)
 	www, other := sys.statusOf(t, "www"), sys.statusOf(t, "other")
-	if www.HTTPProxy.CurrentStatus != status.Invalid || !tells(www, report.RejectedByEnvoy, "no such cluster") {
+	if www.HTTPProxy().CurrentStatus != status.Invalid || !tells(www, report.RejectedByEnvoy, "no such cluster") {
 		t.Errorf("the proxy whose cluster is refused: %+v", www.Diagnostics)
 	}
-	if other.HTTPProxy.CurrentStatus != status.Valid {
+	if other.HTTPProxy().CurrentStatus != status.Valid {
 		t.Errorf("the proxy that has nothing to do with it: %+v", other.Diagnostics)
 	}
 
@@ -63,7 +63,7 @@ func TestRejectionsAreToldByTheObjectsBehindThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	sys.Step(repaired[:1])
-	if www := sys.statusOf(t, "www"); www.HTTPProxy.CurrentStatus != status.Valid {
+	if www := sys.statusOf(t, "www"); www.HTTPProxy().CurrentStatus != status.Valid {
 		t.Errorf("after the repair: %+v", www.Diagnostics)
 	}
 }
@@ -71,7 +71,7 @@ func TestRejectionsAreToldByTheObjectsBehindThem(t *testing.T) {
 func (s *system) statusOf(t *testing.T, name string) *status.Desired {
 	t.Helper()
 	d, ok := s.Status.Desired.Peek(kobj.Of(kobj.HTTPProxy, "default", name))
-	if !ok || d == nil || d.HTTPProxy == nil {
+	if !ok || d == nil || d.HTTPProxy() == nil {
 		t.Fatalf("no status of %s", name)
 	}
 	return d

@@ -60,8 +60,8 @@ func said(d *status.Desired) *Said {
 		return nil
 	}
 	s := &Said{}
-	if d.HTTPProxy != nil {
-		s.Status = d.HTTPProxy.CurrentStatus
+	if d.HTTPProxy() != nil {
+		s.Status = d.HTTPProxy().CurrentStatus
 	}
 	for _, x := range d.Diagnostics {
 		s.Diagnostics = append(s.Diagnostics, Line{

@@ -59,7 +59,7 @@ func TestManyErrorsAreCountedAndNoReasonIsHidden(t *testing.T) {
 		Type: report.TypeTLS, Reason: report.SecretNotValid, Field: "spec.virtualhost.tls.secretName", Message: "No Secret.",
 	})
 	d := only(t, said)
-	valid := d.HTTPProxy.Conditions[0]
+	valid := d.HTTPProxy().Conditions[0]
 	if len(valid.Errors) != 2 || valid.Errors[1].Type != string(report.TypeTLS) {
 		t.Fatalf("errors = %+v, want one sub-condition for each type", valid.Errors)
 	}
@@ -81,7 +81,7 @@ func TestMessagesAreBoundedAndValidText(t *testing.T) {
 		{Type: report.TypeRoute, Reason: report.RequestHeadersPolicyInvalid, Field: "f", Message: strings.Repeat("ü", 1<<20)},
 		{Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy, Message: "bad \xff byte."},
 	})
-	for _, e := range d.HTTPProxy.Conditions[0].Errors {
+	for _, e := range d.HTTPProxy().Conditions[0].Errors {
 		if len(e.Message) > 1024 || !utf8.ValidString(e.Message) {
 			t.Errorf("message of %d bytes, valid %t", len(e.Message), utf8.ValidString(e.Message))
 		}

@@ -29,12 +29,17 @@ type Desired struct {
 	Key        kobj.Key
 	Generation int64 // of the object that was looked at
 
-	// One of the two is set, as the kind says. Times of transition are zero.
-	HTTPProxy *contourv1.HTTPProxyStatus
-	Ingress   *networkingv1.IngressStatus
+	// Status is a pointer to the status type of the kind (kind.Status). Times of transition are zero.
+	Status any
 
 	// Diagnostics is all there is to say about the object, sorted; more than its status has room for.
 	Diagnostics []report.Diagnostic
+}
+
+// HTTPProxy is the status of an HTTPProxy; nil for another kind.
+func (d *Desired) HTTPProxy() *contourv1.HTTPProxyStatus {
+	s, _ := d.Status.(*contourv1.HTTPProxyStatus)
+	return s
 }
 
 // Status is the tables from reports to statuses.
@@ -45,6 +50,7 @@ type Status struct {
 	Rejected *memo.Input[kobj.Key, []report.Diagnostic]
 
 	store     *store.Store
+	kinds     map[kobj.Kind]func(*memo.Reader, kobj.Key) *Desired
 	objects   *memo.Table[kobj.Key, compile.Object]
 	addresses *memo.Table[struct{}, []corev1.LoadBalancerIngress]
 	// faultless is the status of an HTTPProxy of that generation about which nothing is said: that of most.
@@ -54,6 +60,7 @@ type Status struct {
 // New adds the tables to the engine of the store; objects is what compile says about each object.
 func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.Object]) *Status {
 	t := &Status{store: s, objects: objects}
+	t.kinds = map[kobj.Kind]func(*memo.Reader, kobj.Key) *Desired{kobj.HTTPProxy: t.deriveProxy, kobj.Ingress: t.deriveIngress}
 	t.Rejected = memo.NewInput[kobj.Key](e, "status/rejected", slices.Equal[[]report.Diagnostic])
 	t.addresses = memo.NewTable(e, memo.Options[struct{}, []corev1.LoadBalancerIngress]{
 		Name: "status/addresses", Derive: t.deriveAddresses, Equal: equalValue[[]corev1.LoadBalancerIngress],
@@ -73,10 +80,10 @@ func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.O
 }
 
 func (t *Status) derive(r *memo.Reader, k kobj.Key) *Desired {
-	if k.Kind == kobj.Ingress {
-		return t.deriveIngress(r, k)
+	if derive := t.kinds[k.Kind]; derive != nil {
+		return derive(r, k)
 	}
-	return t.deriveProxy(r, k)
+	return nil
 }
 
 func (t *Status) deriveProxy(r *memo.Reader, k kobj.Key) *Desired {
@@ -86,9 +93,9 @@ func (t *Status) deriveProxy(r *memo.Reader, k kobj.Key) *Desired {
 	}
 	d := &Desired{Key: k, Generation: p.Generation, Diagnostics: t.diagnostics(r, k)}
 	if len(d.Diagnostics) == 0 {
-		d.HTTPProxy = t.faultless.Get(r, p.Generation)
+		d.Status = t.faultless.Get(r, p.Generation)
 	} else {
-		d.HTTPProxy = proxyStatus(p.Generation, d.Diagnostics, t.addresses.Get(r, struct{}{}))
+		d.Status = proxyStatus(p.Generation, d.Diagnostics, t.addresses.Get(r, struct{}{}))
 	}
 	return d
 }
@@ -100,7 +107,7 @@ func (t *Status) deriveIngress(r *memo.Reader, k kobj.Key) *Desired {
 	}
 	return &Desired{
 		Key: k, Generation: i.Generation, Diagnostics: t.diagnostics(r, k),
-		Ingress: &networkingv1.IngressStatus{LoadBalancer: forIngress(t.addresses.Get(r, struct{}{}))},
+		Status: &networkingv1.IngressStatus{LoadBalancer: forIngress(t.addresses.Get(r, struct{}{}))},
 	}
 }
 

@@ -57,11 +57,7 @@ func (d *Desired) yaml() ([]byte, error) {
 
 // fields is the status as the API has it, without the times that are not ours to say.
 func (d *Desired) fields() (map[string]any, error) {
-	var status any = d.Ingress
-	if d.HTTPProxy != nil {
-		status = d.HTTPProxy
-	}
-	data, err := json.Marshal(status)
+	data, err := json.Marshal(d.Status)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/status"
 )
@@ -36,7 +37,7 @@ func world(n int, right bool) (keys []kobj.Key, desired []*status.Desired, looku
 		d := valid(k, 1, "Valid HTTPProxy")
 		p := &contourv1.HTTPProxy{ObjectMeta: metav1.ObjectMeta{Namespace: k.Namespace, Name: k.Name.Name, Generation: 1, ResourceVersion: "1"}}
 		if right {
-			d.HTTPProxy.DeepCopyInto(&p.Status)
+			d.HTTPProxy().DeepCopyInto(&p.Status)
 			p.Status.Conditions[0].LastTransitionTime = metav1.NewTime(time.Unix(1_700_000_000, 0))
 		}
 		keys, desired, objects[k] = append(keys, k), append(desired, d), p
@@ -97,7 +98,7 @@ func BenchmarkRequest(b *testing.B) {
 	object, _ := lookup(keys[0])
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := api.PatchStatus(b.Context(), keys[0], plan(desired[0], object, time.Unix(0, 0)).patch()); err != nil {
+		if _, err := api.PatchStatus(b.Context(), keys[0], plan(kind.All().Get(kobj.HTTPProxy).Status, desired[0], object, time.Unix(0, 0)).patch()); err != nil {
 			b.Fatal(err)
 		}
 	}

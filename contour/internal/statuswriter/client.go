@@ -2,13 +2,15 @@ package statuswriter
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -16,7 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
-	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 )
 
@@ -28,6 +30,7 @@ const reporter = "projectcontour.io/contour"
 
 // API is the Client of a real API server.
 type API struct {
+	kinds   map[kobj.Kind]schema.GroupVersionResource // those with a status
 	clients map[schema.GroupVersion]rest.Interface
 }
 
@@ -53,8 +56,16 @@ func NewAPI(c *rest.Config) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connection: %w", err)
 	}
-	a := &API{clients: map[schema.GroupVersion]rest.Interface{}}
-	for _, gv := range []schema.GroupVersion{networkingv1.SchemeGroupVersion, eventsv1.SchemeGroupVersion, contourv1.GroupVersion} {
+	a := &API{kinds: map[kobj.Kind]schema.GroupVersionResource{}, clients: map[schema.GroupVersion]rest.Interface{}}
+	versions := []schema.GroupVersion{eventsv1.SchemeGroupVersion}
+	for _, k := range kind.All() {
+		if k.Status != nil {
+			a.kinds[k.Kind] = k.GroupVersion.WithResource(k.Resource)
+			versions = append(versions, k.GroupVersion)
+		}
+	}
+	slices.SortFunc(versions, func(a, b schema.GroupVersion) int { return strings.Compare(a.String(), b.String()) })
+	for _, gv := range slices.Compact(versions) {
 		client, err := rest.RESTClientForConfigAndClient(clientConfig(c, scheme, gv), transport)
 		if err != nil {
 			return nil, fmt.Errorf("client of %s: %w", gv, err)
@@ -65,16 +76,11 @@ func NewAPI(c *rest.Config) (*API, error) {
 }
 
 func newScheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	for _, add := range []func(*runtime.Scheme) error{
-		metav1.AddMetaToScheme, networkingv1.AddToScheme, eventsv1.AddToScheme, contourv1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, err
-		}
+	scheme, err := kind.All().Scheme()
+	if err != nil {
+		return nil, err
 	}
-	return scheme, nil
+	return scheme, errors.Join(metav1.AddMetaToScheme(scheme), eventsv1.AddToScheme(scheme))
 }
 
 func clientConfig(c *rest.Config, scheme *runtime.Scheme, gv schema.GroupVersion) *rest.Config {
@@ -86,15 +92,10 @@ func clientConfig(c *rest.Config, scheme *runtime.Scheme, gv schema.GroupVersion
 	return c
 }
 
-// PatchStatus implements Client for HTTPProxies and Ingresses.
+// PatchStatus implements Client for the kinds with a status.
 func (a *API) PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (Version, error) {
-	var resource schema.GroupVersionResource
-	switch k.Kind {
-	case kobj.HTTPProxy:
-		resource = contourv1.HTTPProxyGVR
-	case kobj.Ingress:
-		resource = networkingv1.SchemeGroupVersion.WithResource("ingresses")
-	default:
+	resource, ok := a.kinds[k.Kind]
+	if !ok {
 		return Version{}, fmt.Errorf("status of %s: kind has none to write", k)
 	}
 	// When to try again is for the Writer to decide, which knows what else there is to do.
@@ -123,7 +124,7 @@ func (e Event) object() *eventsv1.Event {
 		ReportingController: reporter, ReportingInstance: cut(e.Instance, 128),
 		Type: corev1.EventTypeWarning, Reason: e.Reason, Action: "Reconcile", Note: e.Note,
 		Regarding: corev1.ObjectReference{
-			APIVersion: networkingv1.SchemeGroupVersion.String(), Kind: string(e.Regarding.Kind),
+			APIVersion: e.APIVersion, Kind: string(e.Regarding.Kind),
 			Namespace: e.Regarding.Namespace, Name: e.Regarding.Name.Name,
 			UID: types.UID(e.UID), ResourceVersion: e.ResourceVersion,
 		},

@@ -22,6 +22,7 @@ import (
 type Event struct {
 	Name            string
 	Regarding       kobj.Key
+	APIVersion      string // of that object
 	UID             string
 	ResourceVersion string // of the object when the event was made
 	Reason          string
@@ -100,7 +101,7 @@ func (w *Writer) event(o metav1.Object, d report.Diagnostic) Event {
 	note = cut(strings.ToValidUTF8(note, "\uFFFD"), maxNote)
 	return Event{
 		Name:      eventName(o, string(d.Reason), note),
-		Regarding: d.Object, UID: string(o.GetUID()), ResourceVersion: o.GetResourceVersion(),
+		Regarding: d.Object, APIVersion: w.kinds.Get(d.Object.Kind).GroupVersion.String(), UID: string(o.GetUID()), ResourceVersion: o.GetResourceVersion(),
 		Reason: string(d.Reason), Note: note, Time: w.Now(), Instance: w.Instance,
 	}
 }

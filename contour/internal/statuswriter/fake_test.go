@@ -212,7 +212,7 @@ func proxyKey(name string) kobj.Key { return kobj.Of(kobj.HTTPProxy, "default", 
 func valid(k kobj.Key, generation int64, description string) *status.Desired {
 	c := contourv1.DetailedCondition{}
 	c.Type, c.Status, c.Reason, c.Message, c.ObservedGeneration = "Valid", contourv1.ConditionTrue, "Valid", description, generation
-	return &status.Desired{Key: k, Generation: generation, HTTPProxy: &contourv1.HTTPProxyStatus{
+	return &status.Desired{Key: k, Generation: generation, Status: &contourv1.HTTPProxyStatus{
 		CurrentStatus: status.Valid, Description: description, Conditions: []contourv1.DetailedCondition{c},
 	}}
 }

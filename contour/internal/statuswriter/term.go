@@ -49,7 +49,7 @@ func newTerm(w *Writer) *term {
 // add asks for a look at the status of an object and, for kinds that have them, its Events.
 func (t *term) add(k kobj.Key, u urgency) {
 	t.statuses.add(k, u)
-	if k.Kind == kobj.Ingress {
+	if of := t.writer.statusOf(k.Kind); of != nil && of.Events {
 		t.events.Add(k)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/status"
 )
@@ -67,6 +68,8 @@ type Version struct {
 type Writer struct {
 	Options
 
+	kinds kind.List
+
 	mu      sync.Mutex
 	records map[kobj.Key]*record
 	term    *term // nil while another replica leads
@@ -83,7 +86,15 @@ func New(o Options) *Writer {
 	if o.Observe == nil {
 		o.Observe = func(string, string, time.Duration) {}
 	}
-	return &Writer{Options: o, records: map[kobj.Key]*record{}}
+	return &Writer{Options: o, kinds: kind.All(), records: map[kobj.Key]*record{}}
+}
+
+// statusOf is how the status of a kind is written; nil if it has none.
+func (w *Writer) statusOf(k kobj.Kind) *kind.Status {
+	if d := w.kinds.Get(k); d != nil {
+		return d.Status
+	}
+	return nil
 }
 
 // Set takes the status that an object ought to have; nil if it is not ours to write, or the object is gone.
@@ -191,7 +202,11 @@ func (w *Writer) next(k kobj.Key) (n *next, delay time.Duration) {
 	if object.GetGeneration() > r.desired.Generation {
 		return nil, 0 // the status of that generation is on its way
 	}
-	if n = plan(r.desired, object, w.Now()); n == nil {
+	of := w.statusOf(k.Kind)
+	if of == nil {
+		return nil, 0
+	}
+	if n = plan(of, r.desired, object, w.Now()); n == nil {
 		r.right = object.GetResourceVersion()
 		return nil, 0
 	}

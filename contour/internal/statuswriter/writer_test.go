@@ -90,7 +90,7 @@ func TestTenThousandRightStatusesCostNoWrite(t *testing.T) {
 			d := valid(k, 1, "Valid HTTPProxy")
 			s.put(k, func(o metav1.Object) {
 				p := o.(*contourv1.HTTPProxy)
-				d.HTTPProxy.DeepCopyInto(&p.Status)
+				d.HTTPProxy().DeepCopyInto(&p.Status)
 				p.Status.Conditions[0].LastTransitionTime = metav1.NewTime(time.Unix(1_600_000_000, 0))
 			})
 			w.Set(k, d)
@@ -186,7 +186,7 @@ func TestTheTransitionTimeChangesWithTheConditionsStatusOnly(t *testing.T) {
 			t.Errorf("another message moved the time from %v to %v", first, second)
 		}
 		bad := valid(a, 1, "three")
-		bad.HTTPProxy.Conditions[0].Status = contourv1.ConditionFalse
+		bad.HTTPProxy().Conditions[0].Status = contourv1.ConditionFalse
 		if third := times(bad); third.Sub(first) != 2*time.Minute {
 			t.Errorf("transition at %v, first at %v", third, first)
 		}
@@ -301,8 +301,8 @@ func TestIngressGetsAddressesAndEvents(t *testing.T) {
 		s.sync()
 		defer lead(t, w)()
 		ip := func(said ...string) *status.Desired {
-			d := &status.Desired{Key: k, Generation: 1, Ingress: &networkingv1.IngressStatus{}}
-			d.Ingress.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
+			d := &status.Desired{Key: k, Generation: 1, Status: &networkingv1.IngressStatus{}}
+			d.Status.(*networkingv1.IngressStatus).LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
 			for _, m := range said {
 				d.Diagnostics = append(d.Diagnostics, report.Diagnostic{Object: k, Type: report.TypeIngress, Reason: report.PathNotValid, Field: "spec", Message: m})
 			}
@@ -340,7 +340,7 @@ func TestEventsAreBoundedInNumberAndRate(t *testing.T) {
 		for i := range 20 {
 			k := kobj.Of(kobj.Ingress, "default", fmt.Sprint("i", i)+strings.Repeat("x", 240))
 			s.put(k, nil)
-			d := &status.Desired{Key: k, Generation: 1, Ingress: &networkingv1.IngressStatus{}}
+			d := &status.Desired{Key: k, Generation: 1, Status: &networkingv1.IngressStatus{}}
 			for j := range 100 {
 				d.Diagnostics = append(d.Diagnostics, report.Diagnostic{Object: k, Message: fmt.Sprint(j, strings.Repeat("ü", 2000))})
 			}

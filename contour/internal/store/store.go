@@ -2,12 +2,13 @@
 // with the indexes by which derivations find them.
 //
 // Batches of changes go in; derivations read through the memo tables, so that every
-// read is recorded. The store knows kinds and keys and which fields of an object can
-// matter at all (an update of anything else is no change); what a field means is
-// compile's business. Objects are shared with the watches and never modified.
+// read is recorded. The store knows keys and, by the descriptors of package kind, which
+// fields of an object can matter at all (an update of anything else is no change); what a
+// field means is compile's business. Objects are shared with the watches and never modified.
 package store
 
 import (
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +18,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 )
@@ -30,7 +32,6 @@ type Change struct {
 // Store holds the objects as inputs of a memo engine.
 type Store struct {
 	HTTPProxies   *memo.Input[kobj.Name, *contourv1.HTTPProxy]
-	Delegations   *memo.Input[kobj.Name, *contourv1.TLSCertificateDelegation]
 	Ingresses     *memo.Input[kobj.Name, *networkingv1.Ingress]
 	Services      *memo.Input[kobj.Name, *corev1.Service]
 	Secrets       *memo.Input[kobj.Name, *corev1.Secret]
@@ -41,86 +42,114 @@ type Store struct {
 	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
 	Expired *memo.Input[kobj.Name, struct{}]
 
-	delegationsByNamespace *memo.Index[string, kobj.Name]
-	slicesByService        *memo.Index[kobj.Name, kobj.Name]
+	descriptors kind.List
+	kinds       map[kobj.Kind]objects // every kind that is stored, the ones above included
+	delegations *typed[*contourv1.TLSCertificateDelegation]
+	slices      *typed[*discoveryv1.EndpointSlice]
 }
 
-// New is an empty store whose tables belong to the engine.
+// New is an empty store whose tables belong to the engine. It has a table for each kind of kind.All that is stored;
+// those that a derivation reads are named here, with the type of their objects.
 func New(e *memo.Engine, c config.Config) *Store {
-	s := &Store{
-		HTTPProxies:   memo.NewInput[kobj.Name](e, "store/httpproxy", equalHTTPProxy),
-		Delegations:   memo.NewInput[kobj.Name](e, "store/tlscertificatedelegation", equalDelegation),
-		Ingresses:     memo.NewInput[kobj.Name](e, "store/ingress", equalIngress),
-		Services:      memo.NewInput[kobj.Name](e, "store/service", equalService),
-		Secrets:       memo.NewInput[kobj.Name](e, "store/secret", equalSecret),
-		EndpointSlice: memo.NewInput[kobj.Name](e, "store/endpointslice", equalEndpointSlice),
-		Expired:       memo.NewInput[kobj.Name](e, "store/expired", func(struct{}, struct{}) bool { return true }),
-		Settings:      newSettings(e),
+	s := &Store{descriptors: kind.All(), kinds: map[kobj.Kind]objects{}}
+	s.HTTPProxies = add[*contourv1.HTTPProxy](s, e, s.descriptors.Get(kobj.HTTPProxy)).Input
+	s.Ingresses = add[*networkingv1.Ingress](s, e, s.descriptors.Get(kobj.Ingress)).Input
+	s.Services = add[*corev1.Service](s, e, s.descriptors.Get(kobj.Service)).Input
+	s.Secrets = add[*corev1.Secret](s, e, s.descriptors.Get(kobj.Secret)).Input
+	s.slices = add[*discoveryv1.EndpointSlice](s, e, s.descriptors.Get(kobj.EndpointSlice))
+	s.delegations = add[*contourv1.TLSCertificateDelegation](s, e, s.descriptors.Get(kobj.TLSCertificateDelegation))
+	s.EndpointSlice = s.slices.Input
+	for i := range s.descriptors {
+		if d := &s.descriptors[i]; d.Stored() && s.kinds[d.Kind] == nil {
+			add[metav1.Object](s, e, d)
+		}
 	}
-	s.index()
+	s.Expired = memo.NewInput[kobj.Name](e, "store/expired", func(struct{}, struct{}) bool { return true })
+	s.Settings = newSettings(e)
 	s.Configure(c)
 	return s
 }
 
-func (s *Store) index() {
-	s.delegationsByNamespace = memo.NewIndex(s.Delegations, "delegationsByNamespace", kobj.Name.Compare,
-		func(n kobj.Name, _ *contourv1.TLSCertificateDelegation) []string { return []string{n.Namespace} })
-	s.slicesByService = memo.NewIndex(s.EndpointSlice, "slicesByService", kobj.Name.Compare,
-		func(n kobj.Name, e *discoveryv1.EndpointSlice) []kobj.Name {
-			return []kobj.Name{{Namespace: n.Namespace, Name: e.Labels[discoveryv1.LabelServiceName]}}
-		})
+// tableName is the name of the table of a kind.
+func tableName(k kobj.Kind) string { return "store/" + strings.ToLower(string(k)) }
+
+// HoldRoots makes a table hold the key of every object of a kind that claims a host (kind.Claims).
+func HoldRoots[V any](s *Store, t *memo.Table[kobj.Key, V], k kobj.Kind) {
+	switch d := s.descriptors.Get(k); {
+	case d == nil || d.Claims.None():
+	case d.Claims.All:
+		s.kinds[k].follow(nil, demand(t))
+	default:
+		s.kinds[k].follow(d.Claims.If, demand(t))
+	}
 }
 
-// HoldProxyRoots makes a table hold the key of every HTTPProxy that may claim a host: those with a virtualhost.
-func HoldProxyRoots[V any](s *Store, t *memo.Table[kobj.Key, V]) {
-	memo.Hold(s.HTTPProxies, t, func(n kobj.Name, p *contourv1.HTTPProxy) []kobj.Key {
-		if p.Spec.VirtualHost == nil {
-			return nil
-		}
-		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
-	})
-}
-
-// HoldReported makes a table hold the key of every object that has a status: the HTTPProxies and the Ingresses.
+// HoldReported makes a table hold the key of every object of a kind with a status.
 func HoldReported[V any](s *Store, t *memo.Table[kobj.Key, V]) {
-	memo.Hold(s.HTTPProxies, t, func(n kobj.Name, _ *contourv1.HTTPProxy) []kobj.Key {
-		return []kobj.Key{{Kind: kobj.HTTPProxy, Name: n}}
-	})
-	HoldIngresses(s, t)
+	for i := range s.descriptors {
+		if d := &s.descriptors[i]; d.Status != nil {
+			s.kinds[d.Kind].follow(nil, demand(t))
+		}
+	}
 }
 
-// HoldIngresses makes a table hold the key of every Ingress.
-func HoldIngresses[V any](s *Store, t *memo.Table[kobj.Key, V]) {
-	memo.Hold(s.Ingresses, t, func(n kobj.Name, _ *networkingv1.Ingress) []kobj.Key {
-		return []kobj.Key{{Kind: kobj.Ingress, Name: n}}
-	})
+// Reported reports whether objects of a kind have a status.
+func (s *Store) Reported(k kobj.Kind) bool {
+	d := s.descriptors.Get(k)
+	return d != nil && d.Status != nil
+}
+
+func demand[V any](t *memo.Table[kobj.Key, V]) func(kobj.Key, bool) {
+	return func(k kobj.Key, present bool) {
+		if present {
+			t.Demand(k)
+		} else {
+			t.Release(k)
+		}
+	}
+}
+
+// Claims reports whether an object claims hosts. It reads the object only where the kind does not say so.
+func (s *Store) Claims(r *memo.Reader, k kobj.Key) bool {
+	of := s.kinds[k.Kind]
+	return of != nil && of.claims(r, k.Name)
 }
 
 // DelegationsIn are the TLSCertificateDelegations of a namespace, by name.
 func (s *Store) DelegationsIn(r *memo.Reader, namespace string) []*contourv1.TLSCertificateDelegation {
-	return collect(r, s.Delegations, s.delegationsByNamespace.Get(r, namespace))
+	return s.delegations.list(r, s.delegations.byNamespace.Get(r, namespace))
 }
 
 // SlicesOf are the EndpointSlices of a Service, by name.
 func (s *Store) SlicesOf(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice {
-	return collect(r, s.EndpointSlice, s.slicesByService.Get(r, service))
+	return s.slices.list(r, s.slices.byOwner.Get(r, service))
 }
 
-// Complete says whether a Service is known, and an EndpointSlice of it, if only an empty one; for whoever stands outside
-// the derivations.
-func (s *Store) Complete(service kobj.Name) bool {
-	_, ok := s.Services.Peek(service)
-	return ok && s.slicesByService.Count(service) > 0
-}
-
-func collect[V any](r *memo.Reader, from *memo.Input[kobj.Name, V], names []kobj.Name) []V {
-	objects := make([]V, 0, len(names))
-	for _, n := range names {
-		if o, ok := from.Get(r, n); ok {
-			objects = append(objects, o)
-		}
+// Peek is an object as it is now, for callers outside the derivations; nil if there is none.
+func (s *Store) Peek(k kobj.Key) metav1.Object {
+	if of := s.kinds[k.Kind]; of != nil {
+		return of.peek(k.Name)
 	}
-	return objects
+	return nil
+}
+
+// Complete reports whether an object is known, and where its kind has parts also one of them, such as an EndpointSlice,
+// if only an empty one, of a Service; for callers outside the derivations.
+func (s *Store) Complete(k kobj.Key) bool {
+	if s.Peek(k) == nil {
+		return false
+	}
+	parts := s.descriptors.Get(k.Kind).Parts
+	return parts == "" || s.kinds[parts].parts(k.Name) > 0
+}
+
+// Permitted reports whether an object permits a reference that needs a permission; for callers outside the derivations.
+func (s *Store) Permitted(r kind.Reference) bool {
+	d := s.descriptors.Get(r.Permission)
+	if d == nil || s.kinds[d.Kind] == nil {
+		return false
+	}
+	return slices.ContainsFunc(s.kinds[d.Kind].inNamespace(r.To.Namespace), func(o metav1.Object) bool { return d.Permits(o, r) })
 }
 
 // Apply takes over a batch of changes and returns the keys of those that changed anything that can matter.
@@ -134,48 +163,17 @@ func (s *Store) Apply(batch []Change) []kobj.Key {
 	return changed
 }
 
+// apply reports whether the change matters; a kind that is not stored does not.
 func (s *Store) apply(c Change) bool {
-	switch c.Key.Kind {
-	case kobj.HTTPProxy:
-		return put(s.HTTPProxies, c)
-	case kobj.TLSCertificateDelegation:
-		return put(s.Delegations, c)
-	case kobj.Ingress:
-		return put(s.Ingresses, c)
-	case kobj.Service:
-		return put(s.Services, c)
-	case kobj.Secret:
-		return put(s.Secrets, c)
-	case kobj.EndpointSlice:
-		return put(s.EndpointSlice, c)
-	default: // a kind that nothing reads yet
-		return false
-	}
-}
-
-func put[V metav1.Object](in *memo.Input[kobj.Name, V], c Change) bool {
-	if c.Object == nil {
-		return in.Delete(c.Key.Name)
-	}
-	v, ok := c.Object.(V)
-	return ok && in.Set(c.Key.Name, v)
+	of := s.kinds[c.Key.Kind]
+	return of != nil && of.put(c)
 }
 
 // Len is the number of objects of each kind.
 func (s *Store) Len() map[kobj.Kind]int {
-	return map[kobj.Kind]int{
-		kobj.HTTPProxy:                s.HTTPProxies.Len(),
-		kobj.TLSCertificateDelegation: s.Delegations.Len(),
-		kobj.Ingress:                  s.Ingresses.Len(),
-		kobj.Service:                  s.Services.Len(),
-		kobj.Secret:                   s.Secrets.Len(),
-		kobj.EndpointSlice:            s.EndpointSlice.Len(),
+	n := make(map[kobj.Kind]int, len(s.kinds))
+	for k, of := range s.kinds {
+		n[k] = of.Len()
 	}
-}
-
-// Relevant reports whether an annotation with that key is one of those that the controller may read. Sources may
-// drop the others.
-func Relevant(key string) bool {
-	prefix, _, _ := strings.Cut(key, "/")
-	return prefix == contourv1.GroupName || prefix == "kubernetes.io" || prefix == "ingress.kubernetes.io"
+	return n
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"contour.example/contour/internal/compile/validate"
@@ -17,13 +18,11 @@ import (
 // annotations is the field that holds them.
 const annotations = "metadata.annotations"
 
-// CertNamespace is the annotation that says in which namespace the Secrets of spec.tls are.
-const CertNamespace = prefix + "tls-cert-namespace"
-
-// The other annotations of an Ingress.
+// The annotations of an Ingress.
 const (
 	prefix = "projectcontour.io/"
 
+	certNamespace    = prefix + "tls-cert-namespace" // in which the Secrets of spec.tls are
 	forceSSLRedirect = "ingress.kubernetes.io/force-ssl-redirect"
 	allowHTTP        = "kubernetes.io/ingress.allow-http"
 	ingressClass     = prefix + "ingress.class"
@@ -56,7 +55,7 @@ func (b *builder) readAnnotations() {
 		retry:           b.readRetry(),
 		minTLS:          b.readTLSVersion(minimumTLS),
 		maxTLS:          b.readTLSVersion(maximumTLS),
-		secretNamespace: b.readNamespace(CertNamespace),
+		secretNamespace: b.readNamespace(certNamespace),
 		websockets:      map[string]bool{},
 	}
 	for _, path := range list(b.value(websocketRoutes)) {
@@ -175,11 +174,21 @@ func (b *builder) readTLSVersion(name string) ir.TLSVersion {
 
 func (b *builder) readNamespace(name string) string {
 	v := b.value(name)
-	if v == "" || len(v) <= validation.DNS1123LabelMaxLength && len(validation.IsDNS1123Label(v)) == 0 {
+	if v == "" || isNamespace(v) {
 		return v
 	}
 	b.invalid(name, v, "is not the name of a namespace")
 	return ""
+}
+
+func isNamespace(name string) bool { return len(validation.IsDNS1123Label(name)) == 0 }
+
+// secretNamespace is the namespace of the Secrets that spec.tls names, unless the name itself has one.
+func secretNamespace(i *networkingv1.Ingress) string {
+	if v := strings.TrimSpace(i.Annotations[certNamespace]); isNamespace(v) {
+		return v
+	}
+	return i.Namespace
 }
 
 // checkWebsocketRoutes notes the first of the websocket routes that is no path of the Ingress.
@@ -204,7 +213,7 @@ func (b *builder) checkKnown() {
 func known(name string) bool {
 	switch name {
 	case ingressClass, numRetries, perTryTimeout, retryOn, responseTimeout, requestTimeout,
-		minimumTLS, maximumTLS, CertNamespace, websocketRoutes:
+		minimumTLS, maximumTLS, certNamespace, websocketRoutes:
 		return true
 	}
 	return false

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/store"
@@ -73,24 +75,19 @@ func SecretName(namespace, ref string) kobj.Name {
 	return kobj.Name{Namespace: namespace, Name: ref}
 }
 
-// delegated reports whether objects in the namespace may use the Secret. A "*" counts only as the sole target.
-func (x *Resolver) delegated(r *memo.Reader, secret kobj.Name, to string) bool {
-	if secret.Namespace == to {
-		return true
+// ToSecret is the reference of an object to a Secret. One in another namespace has to be delegated.
+func ToSecret(from kobj.Key, secret kobj.Name) kind.Reference {
+	r := kind.Reference{From: from, To: kobj.Key{Kind: kobj.Secret, Name: secret}}
+	if secret.Namespace != from.Namespace {
+		r.Permission = kobj.TLSCertificateDelegation
 	}
-	for _, d := range x.store.DelegationsIn(r, secret.Namespace) {
-		for _, c := range d.Spec.Delegations {
-			if c.SecretName == secret.Name && targets(c.TargetNamespaces, to) {
-				return true
-			}
-		}
-	}
-	return false
+	return r
 }
 
-func targets(namespaces []string, to string) bool {
-	if len(namespaces) == 1 && namespaces[0] == "*" {
-		return true
-	}
-	return slices.Contains(namespaces, to)
+// delegated reports whether objects in the namespace may use the Secret.
+func (x *Resolver) delegated(r *memo.Reader, secret kobj.Name, to string) bool {
+	return secret.Namespace == to ||
+		slices.ContainsFunc(x.store.DelegationsIn(r, secret.Namespace), func(d *contourv1.TLSCertificateDelegation) bool {
+			return kind.Delegates(d, secret.Name, to)
+		})
 }

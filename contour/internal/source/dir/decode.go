@@ -2,56 +2,67 @@ package dir
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kjson "sigs.k8s.io/json"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
 
-// fault is something wrong with an object.
-type fault struct{ field, message string }
-
 // decode makes the objects that a manifest stands for; none if it is refused, and then there is a fault.
 // An unknown field is a fault, and the object is taken without it.
-func (k *kind) decode(key kobj.Key, data []byte) ([]store.Change, []fault) {
-	if k.key == kobj.HTTPProxy {
-		data = withDefaults(data)
-	}
-	if k.key == kobj.Secret {
-		if faults := badBase64(data); len(faults) > 0 {
+func decode(d *kind.Descriptor, key kobj.Key, data []byte) ([]store.Change, []kind.Fault) {
+	data = d.Manifest.Fill(data)
+	if d.Manifest.Check != nil {
+		if faults := d.Manifest.Check(data); len(faults) > 0 {
 			return nil, faults
 		}
 	}
-	o := k.new()
+	o := d.New()
 	strict, err := kjson.UnmarshalStrict(data, o)
 	if err != nil {
-		return nil, []fault{typeFault(data, err)}
+		return nil, []kind.Fault{typeFault(data, err)}
 	}
 	faults := strictFaults(strict)
 	o.SetNamespace(key.Namespace)
-	objects, more := complete(key, o)
-	return objects, append(faults, more...)
+	if d.Manifest.Complete != nil {
+		more, ok := d.Manifest.Complete(o)
+		faults = append(faults, more...)
+		if !ok {
+			return nil, faults
+		}
+	}
+	return changes(d, o), faults
 }
 
-func strictFaults(errs []error) []fault {
-	var faults []fault
+// changes are the objects that one stands for, never nil.
+func changes(d *kind.Descriptor, o kind.Object) []store.Change {
+	if d.Manifest.Expand == nil {
+		return []store.Change{change(d.Kind, o)}
+	}
+	out := []store.Change{}
+	for _, e := range d.Manifest.Expand(o) {
+		out = append(out, change(e.Kind, e.Object))
+	}
+	return out
+}
+
+func strictFaults(errs []error) []kind.Fault {
+	var faults []kind.Fault
 	for _, err := range errs {
-		f := fault{message: "The object is not as its kind has it: " + oneLine(err) + "."}
+		f := kind.Fault{Message: "The object is not as its kind has it: " + oneLine(err) + "."}
 		if at, ok := errors.AsType[kjson.FieldError](err); ok {
-			f.field, f.message = at.FieldPath(), "There is no such field; it is ignored."
+			f.Field, f.Message = at.FieldPath(), "There is no such field; it is ignored."
 			if strings.HasPrefix(err.Error(), "duplicate") {
-				f.message = "The field is there twice; the last one counts."
+				f.Message = "The field is there twice; the last one counts."
 			}
 		}
 		faults = append(faults, f)
@@ -60,14 +71,14 @@ func strictFaults(errs []error) []fault {
 }
 
 // typeFault says which field has the wrong type.
-func typeFault(data []byte, err error) fault {
+func typeFault(data []byte, err error) kind.Fault {
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok {
-		return fault{message: "The object cannot be read: " + oneLine(err) + "."}
+		return kind.Fault{Message: "The object cannot be read: " + oneLine(err) + "."}
 	}
-	return fault{
-		field:   fieldAt(data, wrong.Offset),
-		message: fmt.Sprintf("Found %s where %s belongs; the object is not taken.", article(wrong.Value), wanted(wrong.Type)),
+	return kind.Fault{
+		Field:   fieldAt(data, wrong.Offset),
+		Message: fmt.Sprintf("Found %s where %s belongs; the object is not taken.", article(wrong.Value), wanted(wrong.Type)),
 	}
 }
 
@@ -164,24 +175,6 @@ func fieldPath(path []level) string {
 	return b.String()
 }
 
-// badBase64 finds the data of a Secret that are not base64: the decoder does not say which they are.
-func badBase64(data []byte) []fault {
-	var secret struct {
-		Data map[string]any `json:"data"`
-	}
-	if kjson.UnmarshalCaseSensitivePreserveInts(data, &secret) != nil {
-		return nil // told when it is decoded
-	}
-	var faults []fault
-	for _, name := range slices.Sorted(maps.Keys(secret.Data)) {
-		s, ok := secret.Data[name].(string)
-		if _, err := base64.StdEncoding.DecodeString(s); ok && err != nil {
-			faults = append(faults, fault{"data[" + name + "]", "The value is not base64; the object is not taken. (Plain text belongs under stringData.)"})
-		}
-	}
-	return faults
-}
-
-func change(kind kobj.Kind, o metav1.Object) store.Change {
-	return store.Change{Key: kobj.Of(kind, o.GetNamespace(), o.GetName()), Object: o}
+func change(k kobj.Kind, o metav1.Object) store.Change {
+	return store.Change{Key: kobj.Of(k, o.GetNamespace(), o.GetName()), Object: o}
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	kjson "sigs.k8s.io/json"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 )
 
@@ -20,7 +21,7 @@ const maxListDepth = 4
 
 // parse reads the text of a file.
 func parse(path string, text []byte) *file {
-	p := parser{file: &file{path: path, text: text, sound: true}}
+	p := parser{file: &file{path: path, text: text, sound: true}, kinds: kind.All()}
 	docs := split(text)
 	if filepath.Ext(path) == ".json" {
 		docs = p.splitJSON(text)
@@ -32,7 +33,10 @@ func parse(path string, text []byte) *file {
 }
 
 // parser gathers what the documents of a file say.
-type parser struct{ file *file }
+type parser struct {
+	file  *file
+	kinds kind.List
+}
 
 func (p *parser) problem(x Problem) {
 	x.File = p.file.path
@@ -111,7 +115,7 @@ func cut(text string) string {
 
 // refuseAll refuses the objects of a document that has fields twice: one knows which they are, not what.
 func (p *parser) refuseAll(d *document, data []byte) {
-	refused := parser{file: &file{path: p.file.path, sound: true}}
+	refused := parser{file: &file{path: p.file.path, sound: true}, kinds: p.kinds}
 	refused.value(d, "", data, 0)
 	for _, e := range refused.file.entries {
 		e.objects, e.refused = nil, true
@@ -138,14 +142,14 @@ func (p *parser) value(d *document, at string, data []byte, depth int) {
 		p.broken(d.line(at), "There is no object here.")
 		return
 	}
-	version, kind := text(h.APIVersion), text(h.Kind)
+	version, name := text(h.APIVersion), text(h.Kind)
 	switch {
-	case version == "" || kind == "":
+	case version == "" || name == "":
 		p.broken(d.line(at), "The object has no apiVersion or no kind.")
-	case version == "v1" && kind == "List":
+	case version == "v1" && name == "List":
 		p.list(d, at, data, depth)
 	default:
-		p.object(d, at, data, version, kind, h.Metadata)
+		p.object(d, at, data, version, name, h.Metadata)
 	}
 }
 
@@ -165,8 +169,8 @@ func (p *parser) list(d *document, at string, data []byte, depth int) {
 	}
 }
 
-func (p *parser) object(d *document, at string, data []byte, version, kind string, metadata any) {
-	k, why := kindOf(version, kind)
+func (p *parser) object(d *document, at string, data []byte, version, name string, metadata any) {
+	k, why := kindOf(p.kinds, version, name)
 	if why != "" {
 		p.problem(Problem{Line: d.line(join(at, "kind")), Field: "kind", Message: why})
 	}
@@ -179,18 +183,21 @@ func (p *parser) object(d *document, at string, data []byte, version, kind strin
 		return
 	}
 	p.file.entries = append(p.file.entries, e)
-	objects, faults := k.decode(e.key, data)
+	objects, faults := decode(k, e.key, data)
 	for _, f := range faults {
-		p.problem(Problem{Line: e.line(f.field), Object: e.key, Field: f.field, Message: f.message})
+		p.problem(Problem{Line: e.line(f.Field), Object: e.key, Field: f.Field, Message: f.Message})
 	}
 	e.objects, e.refused = objects, objects == nil
 }
 
 // keyOf is the key that an object's metadata gives it, or why it has none.
-func keyOf(k *kind, metadata any) (kobj.Key, string) {
+func keyOf(d *kind.Descriptor, metadata any) (kobj.Key, string) {
 	m, _ := metadata.(map[string]any)
 	name, namespace := text(m["name"]), text(m["namespace"])
-	if namespace == "" {
+	switch {
+	case d.ClusterScoped:
+		namespace = ""
+	case namespace == "":
 		namespace = "default"
 	}
 	switch {
@@ -198,10 +205,10 @@ func keyOf(k *kind, metadata any) (kobj.Key, string) {
 		return kobj.Key{}, "The object has no name."
 	case len(validation.IsDNS1123Subdomain(name)) > 0:
 		return kobj.Key{}, fmt.Sprintf("The name %q is not one that an object can have.", cut(name))
-	case len(validation.IsDNS1123Label(namespace)) > 0:
+	case !d.ClusterScoped && len(validation.IsDNS1123Label(namespace)) > 0:
 		return kobj.Key{}, fmt.Sprintf("The namespace %q is not one that can exist.", cut(namespace))
 	}
-	return kobj.Of(k.key, namespace, name), ""
+	return kobj.Of(d.Kind, namespace, name), ""
 }
 
 func text(v any) string {

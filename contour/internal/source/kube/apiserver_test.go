@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"k8s.io/client-go/rest"
+
+	"contour.example/contour/internal/kind"
 )
 
 // object is an object as JSON.
@@ -52,8 +54,8 @@ func unreachableAPIServer() *apiServer {
 	s := &apiServer{objects: map[string]object{}, absent: map[string]bool{}, gate: map[string]chan struct{}{}, version: 1}
 	s.changed = sync.NewCond(&s.mu)
 	s.kinds = map[string]string{}
-	for _, k := range kinds() {
-		s.kinds[resourcePath(k)] = string(k.kind)
+	for _, k := range kind.All().Watched() {
+		s.kinds[resourcePath(k)] = string(k.Kind)
 	}
 	return s
 }
@@ -66,11 +68,11 @@ func (s *apiServer) close() {
 	s.changed.Broadcast()
 }
 
-func resourcePath(k kind) string {
-	if k.groupVersion.Group == "" {
-		return "/api/v1/" + k.resource
+func resourcePath(k kind.Descriptor) string {
+	if k.GroupVersion.Group == "" {
+		return "/api/v1/" + k.Resource
 	}
-	return "/apis/" + k.groupVersion.String() + "/" + k.resource
+	return "/apis/" + k.GroupVersion.String() + "/" + k.Resource
 }
 
 // put creates or replaces an object; nil fields delete it.

@@ -2,50 +2,35 @@ package kube
 
 import (
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
-	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/kind"
 )
 
 // newClients has a client for each group and version that is watched.
-func newClients(c *rest.Config) (map[schema.GroupVersion]rest.Interface, error) {
-	scheme, err := newScheme()
+func newClients(c *rest.Config, kinds kind.List) (map[schema.GroupVersion]rest.Interface, error) {
+	scheme, err := kinds.Scheme()
 	if err != nil {
 		return nil, fmt.Errorf("scheme: %w", err)
 	}
 	clients := map[schema.GroupVersion]rest.Interface{}
-	for _, k := range kinds() {
-		if clients[k.groupVersion] != nil {
+	for _, k := range kinds {
+		if clients[k.GroupVersion] != nil {
 			continue
 		}
-		client, err := rest.RESTClientFor(clientConfig(c, scheme, k.groupVersion))
+		client, err := rest.RESTClientFor(clientConfig(c, scheme, k.GroupVersion))
 		if err != nil {
-			return nil, fmt.Errorf("client of %s: %w", k.groupVersion, err)
+			return nil, fmt.Errorf("client of %s: %w", k.GroupVersion, err)
 		}
-		clients[k.groupVersion] = client
+		clients[k.GroupVersion] = client
 	}
 	return clients, nil
-}
-
-func newScheme() (*runtime.Scheme, error) {
-	scheme := runtime.NewScheme()
-	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	for _, add := range []func(*runtime.Scheme) error{
-		corev1.AddToScheme, discoveryv1.AddToScheme, networkingv1.AddToScheme, contourv1.AddToScheme,
-	} {
-		if err := add(scheme); err != nil {
-			return nil, err
-		}
-	}
-	return scheme, nil
 }
 
 // clientConfig asks for Protobuf where the API server has it, which is everywhere but for custom resources.
@@ -58,9 +43,20 @@ func clientConfig(c *rest.Config, scheme *runtime.Scheme, gv schema.GroupVersion
 	}
 	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
 	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
-	if gv.Group != contourv1.GroupName {
+	if builtIn(gv.Group) {
 		c.ContentType = runtime.ContentTypeProtobuf
 		c.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	}
 	return c
+}
+
+// builtIn reports whether a group is part of Kubernetes itself. The groups of custom resources have a name with a dot in
+// front of k8s.io, or are of another domain.
+func builtIn(group string) bool {
+	switch name, found := strings.CutSuffix(group, ".k8s.io"); {
+	case found:
+		return !strings.Contains(name, ".")
+	default:
+		return !strings.Contains(group, ".")
+	}
 }

@@ -22,6 +22,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
@@ -30,10 +31,12 @@ import (
 type Options struct {
 	// Config is how the API server is reached. Its rate limits are used as they are: a watch is one request.
 	Config *rest.Config
+	// Kinds are the kinds watched; nil means those of kind.All that are always watched.
+	Kinds kind.List
 	// Namespaces are the namespaces watched; empty means all.
 	Namespaces []string
 	Log        *slog.Logger
-	// Observe, if not nil, is told the key of every HTTPProxy and Ingress that changed in whatever way, its
+	// Observe, if not nil, is told the key of every object of a kind with a status that changed in whatever way, its
 	// status included, once Get tells the new state. It may not block.
 	Observe func(kobj.Key)
 }
@@ -48,11 +51,14 @@ type Source struct {
 
 // New is a Source that does nothing yet. The error is about the configuration of the client.
 func New(o Options) (*Source, error) {
-	s := &Source{log: o.Log, observe: o.Observe, queue: newQueue()}
+	if o.Kinds == nil {
+		o.Kinds = kind.All().Watched()
+	}
+	s := &Source{log: o.Log, observe: o.Observe, queue: newQueue(o.Kinds)}
 	if s.observe == nil {
 		s.observe = func(kobj.Key) {}
 	}
-	clients, err := newClients(o.Config)
+	clients, err := newClients(o.Config, o.Kinds)
 	if err != nil {
 		return nil, err
 	}
@@ -60,9 +66,14 @@ func New(o Options) (*Source, error) {
 	if len(namespaces) == 0 {
 		namespaces = []string{metav1.NamespaceAll}
 	}
-	for _, k := range kinds() {
-		for _, ns := range slices.Compact(slices.Sorted(slices.Values(namespaces))) {
-			s.watches = append(s.watches, s.watch(k, ns, clients[k.groupVersion]))
+	namespaces = slices.Compact(slices.Sorted(slices.Values(namespaces)))
+	for _, k := range o.Kinds {
+		of := namespaces
+		if k.ClusterScoped {
+			of = []string{metav1.NamespaceAll}
+		}
+		for _, ns := range of {
+			s.watches = append(s.watches, s.watch(k, ns, clients[k.GroupVersion]))
 		}
 	}
 	return s, nil
@@ -90,7 +101,7 @@ func (s *Source) Run(ctx context.Context, out chan<- []store.Change) {
 // It may be called from any goroutine.
 func (s *Source) Get(k kobj.Key) (metav1.Object, bool) {
 	for _, w := range s.watches {
-		if w.kind.kind != k.Kind || w.namespace != metav1.NamespaceAll && w.namespace != k.Namespace {
+		if w.kind.Kind != k.Kind || w.namespace != metav1.NamespaceAll && w.namespace != k.Namespace {
 			continue
 		}
 		if o, ok := w.objects.get(k.Name); ok {

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
@@ -34,14 +35,20 @@ const removalDelay = 200 * time.Millisecond
 
 // queue takes changes from any number of goroutines without ever blocking them.
 type queue struct {
+	waits map[kobj.Kind]bool // kinds whose deletions are held back
+
 	mu      sync.Mutex
 	pending batch
 	held    map[kobj.Key]*time.Timer // deletions that are held back
 	arrived chan struct{}            // holds a value while pending may not be empty
 }
 
-func newQueue() *queue {
-	return &queue{held: map[kobj.Key]*time.Timer{}, arrived: make(chan struct{}, 1)}
+func newQueue(kinds kind.List) *queue {
+	waits := map[kobj.Kind]bool{}
+	for i := range kinds {
+		waits[kinds[i].Kind] = kinds[i].DeletionWaits
+	}
+	return &queue{waits: waits, held: map[kobj.Key]*time.Timer{}, arrived: make(chan struct{}, 1)}
 }
 
 // put takes changes, which drain takes all at once.
@@ -59,16 +66,11 @@ func (q *queue) putOne(c store.Change) {
 		t.Stop()
 		delete(q.held, c.Key)
 	}
-	if c.Object == nil && referred(c.Key.Kind) {
+	if c.Object == nil && q.waits[c.Key.Kind] {
 		q.hold(c)
 		return
 	}
 	q.add(c)
-}
-
-// referred says whether objects of other kinds name objects of this kind.
-func referred(k kobj.Kind) bool {
-	return k == kobj.Service || k == kobj.EndpointSlice || k == kobj.Secret
 }
 
 // hold adds the deletion when its delay is over, unless put has taken it back by then.

@@ -12,6 +12,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
@@ -35,7 +36,7 @@ func drained(t *testing.T, q *queue) (out chan []store.Change) {
 
 func TestTheFirstBatchComesEvenIfThereIsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(kind.All())
 		out := drained(t, q)
 		if b := <-out; len(b) != 0 {
 			t.Errorf("first batch %v", b)
@@ -55,7 +56,7 @@ func TestTheFirstBatchComesEvenIfThereIsNothing(t *testing.T) {
 
 func TestWhatArrivesWhileTheReceiverIsBusyIsOneBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(kind.All())
 		out := drained(t, q)
 		<-out
 		for i := range 1000 {
@@ -83,7 +84,7 @@ func TestWhatArrivesWhileTheReceiverIsBusyIsOneBatch(t *testing.T) {
 // A Service's deletion is held back, so that it does not overtake the change of who refers to it; one that is back meanwhile was never away.
 func TestDeletionOfWhatOthersReferToIsHeldBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := newQueue()
+		q := newQueue(kind.All())
 		out := drained(t, q)
 		<-out
 		gone, back := change("gone", 1), change("back", 1)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
@@ -52,7 +53,7 @@ func TestAChangeIsKnownSoonAfterAnOutage(t *testing.T) {
 					t.Errorf("the change is known %s after the return, want at most %s", took, c.within)
 				}
 				t.Logf("%d requests", tries)
-				if most := len(kinds()) * int(away/time.Second); tries > most {
+				if most := len(kind.All().Watched()) * int(away/time.Second); tries > most {
 					t.Errorf("%d requests in %s, want at most %d", tries, away, most)
 				}
 			})
@@ -130,7 +131,7 @@ func TestFailuresAreLoggedMoreAndMoreRarely(t *testing.T) {
 				t.Errorf("failure number %d is logged %d times", failures, n)
 			}
 		}
-		if n := strings.Count(log.String(), "\n"); n > 12*len(kinds()) {
+		if n := strings.Count(log.String(), "\n"); n > 12*len(kind.All().Watched()) {
 			t.Errorf("%d lines in an hour", n)
 		}
 	})

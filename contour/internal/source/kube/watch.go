@@ -5,55 +5,18 @@ import (
 	"sync"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 
-	contourv1 "contour.example/contour/api/projectcontour/v1"
-	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/store"
 )
-
-// kind is how the objects of one kind are found and kept.
-type kind struct {
-	kind         kobj.Kind
-	groupVersion schema.GroupVersion
-	resource     string
-	example      runtime.Object
-	selector     fields.Selector
-	trim         func(runtime.Object)
-	hasStatus    bool // the controller writes its status
-}
-
-func kinds() []kind {
-	all := fields.Everything()
-	return []kind{
-		{kobj.HTTPProxy, contourv1.GroupVersion, "httpproxies", &contourv1.HTTPProxy{}, all, trimProxy, true},
-		{kobj.TLSCertificateDelegation, contourv1.GroupVersion, "tlscertificatedelegations", &contourv1.TLSCertificateDelegation{}, all, trimDelegation, false},
-		{kobj.Ingress, networkingv1.SchemeGroupVersion, "ingresses", &networkingv1.Ingress{}, all, trimIngress, true},
-		{kobj.Service, corev1.SchemeGroupVersion, "services", &corev1.Service{}, all, trimService, false},
-		{kobj.Secret, corev1.SchemeGroupVersion, "secrets", &corev1.Secret{}, secretsOfUse(), trimSecret, false},
-		{kobj.EndpointSlice, discoveryv1.SchemeGroupVersion, "endpointslices", &discoveryv1.EndpointSlice{}, all, trimEndpointSlice, false},
-	}
-}
-
-// secretsOfUse leaves out the Secrets that a cluster has in masses and that cannot be meant. Those of other types
-// are known, without their data, so that who refers to one by mistake can be told.
-func secretsOfUse() fields.Selector {
-	return fields.AndSelectors(
-		fields.OneTermNotEqualSelector("type", string(corev1.SecretTypeServiceAccountToken)),
-		fields.OneTermNotEqualSelector("type", "helm.sh/release.v1"),
-	)
-}
 
 // Times between attempts to list and watch. They double up to the longest, and each is up to twice as long by chance:
 // replicas and kinds that lost the API server together are not to ask again together. Attempts are cheap, a refused
@@ -68,21 +31,24 @@ const (
 // watched is one kind in one namespace, or in all.
 type watched struct {
 	source     *Source
-	kind       kind
+	kind       kind.Descriptor
 	namespace  string
 	client     rest.Interface
-	shared     shared
+	share      func(metav1.Object) // nil: nothing is shared
 	objects    *objects
 	failures   int           // in a row
 	absent     chan struct{} // closed once the API server has said that it does not know the kind
 	markAbsent func()
 }
 
-func (s *Source) watch(k kind, namespace string, client rest.Interface) *watched {
+func (s *Source) watch(k kind.Descriptor, namespace string, client rest.Interface) *watched {
 	w := &watched{source: s, kind: k, namespace: namespace, client: client, absent: make(chan struct{})}
-	w.objects = newObjects(k.kind, w.transform, w.put)
+	if k.NewShare != nil {
+		w.share = k.NewShare()
+	}
+	w.objects = newObjects(k.Kind, w.transform, w.put)
 	w.markAbsent = sync.OnceFunc(func() {
-		s.log.Warn("kind is not served by the API server, taken as empty until it is", "kind", k.kind, "groupVersion", k.groupVersion)
+		s.log.Warn("kind is not served by the API server, taken as empty until it is", "kind", k.Kind, "groupVersion", k.GroupVersion)
 		close(w.absent)
 	})
 	return w
@@ -94,8 +60,8 @@ func (w *watched) run(ctx context.Context) {
 	log := klog.FromContext(ctx)
 	pauses := wait.Backoff{Duration: shortestPause, Cap: longestPause, Factor: 2, Steps: 10, Jitter: 1}
 	reflector := cache.NewReflectorWithOptions(
-		cache.NewListWatchFromClient(w.client, w.kind.resource, w.namespace, w.kind.selector), w.kind.example, w.objects,
-		cache.ReflectorOptions{Logger: &log, Name: string(w.kind.kind), TypeDescription: string(w.kind.kind), Backoff: &pauses})
+		cache.NewListWatchFromClient(w.client, w.kind.Resource, w.namespace, w.selector()), w.kind.New(), w.objects,
+		cache.ReflectorOptions{Logger: &log, Name: string(w.kind.Kind), TypeDescription: string(w.kind.Kind), Backoff: &pauses})
 	// The error says no more than that the context has ended.
 	_ = pauses.DelayWithReset(clock.RealClock{}, forgetPauses).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		w.ended(reflector.ListAndWatchWithContext(ctx))
@@ -103,11 +69,22 @@ func (w *watched) run(ctx context.Context) {
 	})
 }
 
+func (w *watched) selector() fields.Selector {
+	if w.kind.Selector == nil {
+		return fields.Everything()
+	}
+	return w.kind.Selector
+}
+
 // transform trims an object, before anybody else sees it; it may see one twice.
 func (w *watched) transform(o any) (any, error) {
-	if object, ok := o.(runtime.Object); ok {
-		w.kind.trim(object)
-		w.shared.replace(object)
+	object, ok := o.(metav1.Object)
+	if !ok {
+		return o, nil
+	}
+	w.kind.Trim(object)
+	if w.share != nil {
+		w.share(object)
 	}
 	return o, nil
 }
@@ -115,7 +92,7 @@ func (w *watched) transform(o any) (any, error) {
 // put hands on what has changed.
 func (w *watched) put(changes ...store.Change) {
 	w.source.queue.put(changes...)
-	if !w.kind.hasStatus {
+	if w.kind.Status == nil {
 		return
 	}
 	for _, c := range changes {
@@ -135,7 +112,7 @@ func (w *watched) ended(err error) {
 		return
 	}
 	if w.failures++; w.failures&(w.failures-1) == 0 {
-		w.source.log.Warn("watch failed, trying again", "kind", w.kind.kind, "namespace", w.namespace, "failures", w.failures, "error", err)
+		w.source.log.Warn("watch failed, trying again", "kind", w.kind.Kind, "namespace", w.namespace, "failures", w.failures, "error", err)
 	}
 }
 
@@ -160,7 +137,7 @@ func (w *watched) announce(ctx context.Context) {
 	}
 	select {
 	case <-w.objects.listed:
-		w.source.log.Info("kind has appeared", "kind", w.kind.kind, "groupVersion", w.kind.groupVersion)
+		w.source.log.Info("kind has appeared", "kind", w.kind.Kind, "groupVersion", w.kind.GroupVersion)
 	case <-ctx.Done():
 	}
 }

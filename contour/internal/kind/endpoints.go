@@ -1,4 +1,4 @@
-package dir
+package kind
 
 import (
 	"fmt"
@@ -10,23 +10,40 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"contour.example/contour/internal/kobj"
-	"contour.example/contour/internal/store"
 )
 
+// endpointsKind is the kind of handwritten endpoints, which the controller knows only as EndpointSlices.
+const endpointsKind kobj.Kind = "Endpoints"
+
+// endpoints is a kind that only manifests hold: deprecated in favour of EndpointSlice, and still what people write by hand.
+func endpoints() Descriptor {
+	return Descriptor{
+		Kind: endpointsKind, GroupVersion: corev1.SchemeGroupVersion, Need: Never,
+		AddToScheme: corev1.AddToScheme,
+		New:         func() Object { return &corev1.Endpoints{} }, //nolint:staticcheck // see above
+		Manifest: &Manifest{Expand: func(o metav1.Object) []Expanded {
+			if e, ok := o.(*corev1.Endpoints); ok { //nolint:staticcheck // see above
+				return slicesOf(e)
+			}
+			return nil
+		}},
+	}
+}
+
 // slicesOf turns Endpoints into the EndpointSlices that say the same: one for each subset and address family.
-func slicesOf(e *corev1.Endpoints) []store.Change { //nolint:staticcheck // see kinds
-	out := []store.Change{}
+func slicesOf(e *corev1.Endpoints) []Expanded { //nolint:staticcheck // see endpoints
+	out := []Expanded{}
 	for i := range e.Subsets {
 		for _, family := range []discoveryv1.AddressType{discoveryv1.AddressTypeIPv4, discoveryv1.AddressTypeIPv6} {
 			if s := sliceOf(e, i, family); len(s.Endpoints) > 0 {
-				out = append(out, change(kobj.EndpointSlice, s))
+				out = append(out, Expanded{kobj.EndpointSlice, s})
 			}
 		}
 	}
 	return out
 }
 
-func sliceOf(e *corev1.Endpoints, i int, family discoveryv1.AddressType) *discoveryv1.EndpointSlice { //nolint:staticcheck // see kinds
+func sliceOf(e *corev1.Endpoints, i int, family discoveryv1.AddressType) *discoveryv1.EndpointSlice { //nolint:staticcheck // see endpoints
 	s := &discoveryv1.EndpointSlice{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace:         e.Namespace,

@@ -1,11 +1,11 @@
-package kube
+package kind
 
 import (
 	"reflect"
 	"sync"
 	"unique"
 
-	"k8s.io/apimachinery/pkg/runtime"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 )
@@ -29,7 +29,7 @@ type nameAndPort struct {
 const maxShared = 8192
 
 // replace puts shared copies into an object that nobody else has seen.
-func (s *shared) replace(o runtime.Object) {
+func (s *shared) replace(o metav1.Object) {
 	p, ok := o.(*contourv1.HTTPProxy)
 	if !ok {
 		return

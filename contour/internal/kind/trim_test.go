@@ -1,4 +1,4 @@
-package kube
+package kind
 
 import (
 	"testing"
@@ -40,7 +40,7 @@ func TestTrimKeepsIdentityAndTheAnnotationsOfUse(t *testing.T) {
 		Status: contourv1.HTTPProxyStatus{CurrentStatus: "valid"},
 	}
 	for range 2 { // trimming what is trimmed changes nothing
-		trimProxy(p)
+		httpProxy().Trim(p)
 		if diff := cmp.Diff(want, p); diff != "" {
 			t.Fatal(diff)
 		}

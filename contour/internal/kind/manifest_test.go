@@ -1,4 +1,4 @@
-package dir
+package kind
 
 import (
 	"encoding/json"
@@ -40,7 +40,7 @@ func line(at, field string, value any) string {
 }
 
 func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
-	text, err := os.ReadFile("../../../../manifests/crds/projectcontour.io_httpproxies.yaml")
+	text, err := os.ReadFile("../../../manifests/crds/projectcontour.io_httpproxies.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +58,8 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 	}
 	var want, got []string
 	crd.Spec.Versions[0].Schema.Spec.Properties["spec"].defaults("spec", &want)
-	for _, d := range crdDefaults() {
-		got = append(got, line(d.at, d.field, d.value))
+	for _, d := range proxyDefaults() {
+		got = append(got, line(d.At, d.Field, d.Value))
 	}
 	slices.Sort(want)
 	slices.Sort(got)

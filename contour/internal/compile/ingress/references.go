@@ -1,0 +1,37 @@
+package ingress
+
+import (
+	networkingv1 "k8s.io/api/networking/v1"
+
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/kind"
+	"contour.example/contour/internal/kobj"
+)
+
+// References lists what an Ingress cannot be served without: Services and Secrets, in any order, some of them twice.
+// What a derivation of it looks up and does not find is among them.
+func References(i *networkingv1.Ingress) []kind.Reference {
+	from := kobj.Of(kobj.Ingress, i.Namespace, i.Name)
+	var refs []kind.Reference
+	service := func(b *networkingv1.IngressBackend) {
+		if b != nil && b.Service != nil {
+			refs = append(refs, kind.Reference{From: from, To: kobj.Of(kobj.Service, i.Namespace, b.Service.Name)})
+		}
+	}
+	service(i.Spec.DefaultBackend)
+	for _, rule := range i.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for j := range rule.HTTP.Paths {
+			service(&rule.HTTP.Paths[j].Backend)
+		}
+	}
+	namespace := secretNamespace(i)
+	for _, tls := range i.Spec.TLS {
+		if tls.SecretName != "" {
+			refs = append(refs, ref.ToSecret(from, ref.SecretName(namespace, tls.SecretName)))
+		}
+	}
+	return refs
+}

@@ -1,0 +1,137 @@
+package kind
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"contour.example/contour/internal/kobj"
+)
+
+// Object is a Kubernetes object that can be decoded.
+type Object interface {
+	metav1.Object
+	runtime.Object
+}
+
+// Descriptor describes one kind. Functions that take objects ignore an object of another type. A nil function, unless
+// stated otherwise, does nothing and reports false.
+type Descriptor struct {
+	Kind         kobj.Kind
+	GroupVersion schema.GroupVersion
+	// OlderVersions are further versions of the group that a manifest may have. New can decode them.
+	OlderVersions []string
+	Resource      string // plural, as in the path of the API; "" if the kind is not watched
+	ClusterScoped bool
+	Need          Need
+	// Selector limits what is listed and watched; nil selects everything.
+	Selector fields.Selector
+
+	// AddToScheme registers the types of the group and version.
+	AddToScheme func(*runtime.Scheme) error
+	New         func() Object
+
+	// Trim removes from an object what no stage reads. It runs before anything else sees the object, and a second run
+	// changes nothing.
+	Trim func(metav1.Object)
+	// NewShare returns a function that replaces parts of objects by equal parts of objects seen before, so that
+	// they are in memory once. Each watch has its own.
+	NewShare func() func(metav1.Object)
+	// Equal reports whether two states of an object lead to the same results. It is never nil for a kind that is stored.
+	Equal func(a, b metav1.Object) bool
+
+	// DeletionWaits delays the deletion of an object, because objects of other kinds name it
+	// (docs/design/0002-deletions-wait.md).
+	DeletionWaits bool
+	// Owner is the object that an object is a part of.
+	Owner func(metav1.Object) (kobj.Name, bool)
+	// Parts is the kind of which at least one object has this one as Owner before references to this one are complete;
+	// "" if it has no parts.
+	Parts kobj.Kind
+	// Permits reports whether an object permits a reference to its namespace from another one.
+	Permits func(o metav1.Object, r Reference) bool
+
+	// Claims says which objects claim hosts.
+	Claims Claims
+	// Status is how the status is compared and written; nil if the controller writes none. Objects with a status are those
+	// that are reported on.
+	Status *Status
+	// Manifest is how an object is read from a manifest; nil if a directory cannot hold the kind.
+	Manifest *Manifest
+}
+
+// Stored reports whether the store holds objects of the kind.
+func (d *Descriptor) Stored() bool { return d.Equal != nil }
+
+// Claims says which objects of a kind claim hosts, that is, are roots.
+type Claims struct {
+	All bool                     // each of them
+	If  func(metav1.Object) bool // those of which it is true
+}
+
+// None reports whether no object of the kind claims hosts.
+func (c Claims) None() bool { return !c.All && c.If == nil }
+
+// Of reports whether the object claims hosts.
+func (c Claims) Of(o metav1.Object) bool { return c.All || c.If != nil && c.If(o) }
+
+// Need is what has to be in use for a kind to be watched in a cluster: list and watch are privileges, and objects
+// of some kinds are many.
+type Need string
+
+// The needs.
+const (
+	Always Need = ""      // the kind is always watched
+	Never  Need = "never" // the kind is only read from manifests
+)
+
+// Reference is that one object refers to another one and cannot be served without it.
+type Reference struct {
+	From kobj.Key
+	To   kobj.Key
+	// Permission is the kind of the objects, in the namespace of To, one of which has to permit the reference;
+	// "" if none has to. Descriptor.Permits of that kind decides.
+	Permission kobj.Kind
+}
+
+// OtherNamespace reports whether the reference leads out of the namespace of the object that has it.
+func (r Reference) OtherNamespace() bool { return r.From.Namespace != r.To.Namespace }
+
+// List is descriptors, one for each kind.
+type List []Descriptor
+
+// Get finds the descriptor of a kind; nil if there is none.
+func (l List) Get(k kobj.Kind) *Descriptor {
+	for i := range l {
+		if l[i].Kind == k {
+			return &l[i]
+		}
+	}
+	return nil
+}
+
+// Watched lists the kinds to watch in a cluster: those that are always watched, and those for which there is a need.
+func (l List) Watched(needs ...Need) List {
+	var out List
+	for i := range l {
+		if l[i].Need != Never && (l[i].Need == Always || slices.Contains(needs, l[i].Need)) {
+			out = append(out, l[i])
+		}
+	}
+	return out
+}
+
+// Scheme has the types of all kinds of the list.
+func (l List) Scheme() (*runtime.Scheme, error) {
+	s := runtime.NewScheme()
+	metav1.AddToGroupVersion(s, schema.GroupVersion{Version: "v1"})
+	for i := range l {
+		if err := l[i].AddToScheme(s); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}

@@ -1,0 +1,16 @@
+package kind
+
+// All lists every kind, in the order in which they are watched.
+func All() List {
+	return List{
+		httpProxy(),
+		tlsCertificateDelegation(),
+		extensionService(),
+		contourConfiguration(),
+		ingress(),
+		service(),
+		secret(),
+		endpointSlice(),
+		endpoints(),
+	}
+}

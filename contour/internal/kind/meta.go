@@ -1,0 +1,72 @@
+package kind
+
+import (
+	"maps"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+)
+
+// Relevant reports whether an annotation with that key is one of those that the controller may read. Trim removes the
+// others.
+func Relevant(key string) bool {
+	prefix, _, _ := strings.Cut(key, "/")
+	return prefix == contourv1.GroupName || prefix == "kubernetes.io" || prefix == "ingress.kubernetes.io"
+}
+
+// trimMeta removes what no kind needs. At tens of thousands of objects managed fields, copies of manifests in
+// annotations and data of unrelated Secrets are most of the memory.
+func trimMeta(m *metav1.ObjectMeta) {
+	m.ManagedFields, m.OwnerReferences, m.Finalizers, m.Labels = nil, nil, nil, nil
+	m.GenerateName = ""
+	maps.DeleteFunc(m.Annotations, func(k, _ string) bool { return !Relevant(k) })
+	if len(m.Annotations) == 0 {
+		m.Annotations = nil
+	}
+}
+
+// equalMeta compares what of the metadata can lead to another result: status, labels, managed fields, resource
+// versions and foreign annotations cannot.
+func equalMeta(a, b *metav1.ObjectMeta) bool {
+	return a.UID == b.UID && a.Generation == b.Generation && a.CreationTimestamp.Equal(&b.CreationTimestamp) &&
+		equalAnnotations(a.Annotations, b.Annotations)
+}
+
+func equalAnnotations(a, b map[string]string) bool { return subset(a, b) && subset(b, a) }
+
+// subset reports whether every relevant annotation of a has the same value in b.
+func subset(a, b map[string]string) bool {
+	for k, v := range a {
+		if w, ok := b[k]; Relevant(k) && (!ok || v != w) {
+			return false
+		}
+	}
+	return true
+}
+
+// The functions below turn functions on one type of object into functions on any object.
+
+func trims[T metav1.Object](trim func(T)) func(metav1.Object) {
+	return func(o metav1.Object) {
+		if t, ok := o.(T); ok {
+			trim(t)
+		}
+	}
+}
+
+func equals[T metav1.Object](equal func(a, b T) bool) func(a, b metav1.Object) bool {
+	return func(a, b metav1.Object) bool {
+		x, isA := a.(T)
+		y, isB := b.(T)
+		return isA && isB && equal(x, y)
+	}
+}
+
+func holds[T metav1.Object](is func(T) bool) func(metav1.Object) bool {
+	return func(o metav1.Object) bool {
+		t, ok := o.(T)
+		return ok && is(t)
+	}
+}

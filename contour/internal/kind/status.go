@@ -1,0 +1,53 @@
+package kind
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Status says how the status of a kind is compared with what is wanted, and written. A status is passed as a pointer to
+// the status type of the API, such as *contourv1.HTTPProxyStatus, and is never modified.
+type Status struct {
+	// Next returns the status to write for an object that is to have the wanted one; nil if it has it already. Now is the
+	// time of transitions.
+	Next func(want any, o metav1.Object, now time.Time) any
+	// Fields returns the part of a JSON merge patch under "status". An empty list is null, which removes the field.
+	Fields func(status any) any
+	// Object returns an object that has only this metadata and status.
+	Object func(meta metav1.ObjectMeta, status any) metav1.Object
+	// Events: diagnostics become Events of the object, because the status has no room for them.
+	Events bool
+}
+
+// statusCodec is a Status for one type of object and of status.
+type statusCodec[T metav1.Object, S any] struct {
+	next   func(want *S, o T, now time.Time) *S
+	fields func(*S) any
+	object func(metav1.ObjectMeta, *S) T
+	events bool
+}
+
+func (c statusCodec[T, S]) status() *Status {
+	return &Status{
+		Next: func(want any, o metav1.Object, now time.Time) any {
+			s, isStatus := want.(*S)
+			t, isObject := o.(T)
+			if !isStatus || !isObject || s == nil {
+				return nil
+			}
+			if next := c.next(s, t, now); next != nil {
+				return next
+			}
+			return nil
+		},
+		Fields: func(status any) any { return c.fields(status.(*S)) },
+		Object: func(meta metav1.ObjectMeta, status any) metav1.Object { return c.object(meta, status.(*S)) },
+		Events: c.events,
+	}
+}
+
+// addresses is a list of load-balancer addresses in a patch.
+type addresses[A any] struct {
+	Ingress []A `json:"ingress"`
+}
