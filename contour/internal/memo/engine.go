@@ -99,6 +99,7 @@ type core struct {
 	engine *Engine
 	name   string
 	order  int // place among the derived tables; inputs have -1
+	input  bool
 	queue  []*node
 	runs   uint64
 	size   func() int

@@ -21,7 +21,7 @@ type given[K comparable, V any] struct {
 // NewInput adds an input; setting a value equal to the present one changes nothing.
 func NewInput[K comparable, V any](e *Engine, name string, equal func(a, b V) bool) *Input[K, V] {
 	t := &Input[K, V]{equal: equal, entries: newKeyed[K, *given[K, V]]()}
-	t.core = core{engine: e, name: name, order: -1}
+	t.core = core{engine: e, name: name, order: -1, input: true}
 	t.keyOf = func(n *node) any { return n.self.(*given[K, V]).key }
 	return t
 }

@@ -11,6 +11,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/store"
 )
@@ -194,6 +195,34 @@ func TestAnEditWaitsForTheSecretAndTheChildThatItNames(t *testing.T) {
 		r.send(change(parent))
 		r.send(change(child)) // leads nowhere yet
 		r.send(slices.Concat(change(service(8)), change(slice(8, "10.0.0.8"))), "host-1.example.com")
+		r.quiet()
+	})
+}
+
+func TestAnEditWaitsForTheDelegationOfTheSecretThatItNames(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t)
+		secured := proxy(0)
+		secured.Spec.VirtualHost.TLS = &contourv1.TLS{SecretName: "certs/web"}
+		delegation := func(name string, targets ...string) []store.Change {
+			d := &contourv1.TLSCertificateDelegation{ObjectMeta: meta(name)}
+			d.Namespace = "certs"
+			d.Spec.Delegations = []contourv1.CertificateDelegation{{SecretName: "web", TargetNamespaces: targets}}
+			return []store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "certs", name), Object: d}}
+		}
+		r.send(change(secret(t, "certs", "web")))
+		r.send(change(secured))
+		r.send(delegation("other", "elsewhere"))
+		r.send(delegation("ours", "team"), "host-0.example.com", "host-0.example.com")
+		r.quiet()
+
+		// What was not permitted before does not wait again.
+		r.send([]store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "certs", "ours")}}, "host-0.example.com")
+		edited := proxy(0)
+		edited.Spec.VirtualHost.TLS = secured.Spec.VirtualHost.TLS
+		edited.Spec.Routes[1].Services = []contourv1.Service{{Name: "service-1", Port: 80}}
+		r.send(change(edited)) // applied at once, or quiet would see it later
 		r.quiet()
 	})
 }

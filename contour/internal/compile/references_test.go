@@ -1,0 +1,97 @@
+package compile_test
+
+import (
+	"flag"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"contour.example/contour/internal/compile"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kind"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/stagetest"
+	"contour.example/contour/internal/store"
+)
+
+var seed = flag.Uint64("seed", 0, "seed of the random objects; 0 takes another one each time")
+
+// Whatever the derivation of a root looked up and did not find is among the references of the objects that it visited, and
+// so is whatever it was not permitted to use. Edits wait for what is among the references, and for nothing else.
+func TestReferencesCoverWhatDerivationsMiss(t *testing.T) {
+	t.Parallel()
+	s := *seed
+	if s == 0 {
+		s = uint64(time.Now().UnixNano())
+	}
+	t.Logf("replay with: go test ./internal/compile -run '^%s$' -seed %d", t.Name(), s)
+	pairs, err := stagetest.Pairs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	world := stagetest.NewRandom(rand.NewPCG(s, 1), pairs)
+	engine := memo.New(func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s", f.Table, f.Key, f.Reason) })
+	objects := store.New(engine, config.Default())
+	c := compile.New(engine, objects)
+	found := map[string]int{} // how often something was missing, by kind, so that the test tests something
+	for range 500 {
+		objects.Apply(world.Batch(5))
+		engine.Run()
+		for _, root := range c.Roots() {
+			checkMissing(t, objects, c, root, found)
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("missing: %v", found)
+	for _, what := range []string{"service", "secret", "httpproxy", "permission"} {
+		if found[what] == 0 {
+			t.Errorf("no derivation ever missed a %s", what)
+		}
+	}
+}
+
+func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root kobj.Key, found map[string]int) {
+	t.Helper()
+	rep := c.Root(root).Report
+	named := map[kobj.Key]bool{root: true} // a root that was deleted derives nothing
+	denied := map[kobj.Key]bool{}
+	for _, v := range rep.Visited {
+		for _, r := range c.References(v.Kind, objects.Peek(v)) {
+			named[r.To] = true
+			denied[v] = denied[v] || r.Permission != "" && !objects.Permitted(r)
+		}
+	}
+	c.Missing(root, func(input string, key any) {
+		table, ofKind := strings.CutPrefix(input, "store/")
+		d := kindNamed(table)
+		if !ofKind || d == nil {
+			return // an input that holds no objects
+		}
+		found[table]++
+		if k := (kobj.Key{Kind: d.Kind, Name: key.(kobj.Name)}); !named[k] {
+			t.Errorf("%s looked up %s, which is not among the references of %v", root, k, rep.Visited)
+		}
+	})
+	for _, d := range rep.Diagnostics {
+		if d.Reason == report.DelegationNotPermitted || d.Reason == report.CACertificateNotDelegated {
+			found["permission"]++
+			if !denied[d.Object] {
+				t.Errorf("%s is denied the use of a Secret (%s), but its references are all permitted", d.Object, d.Message)
+			}
+		}
+	}
+}
+
+func kindNamed(lower string) *kind.Descriptor {
+	for _, d := range kind.All() {
+		if strings.ToLower(string(d.Kind)) == lower {
+			return &d
+		}
+	}
+	return nil
+}
