@@ -16,18 +16,24 @@ type role struct {
 	file string   // below manifests/
 	// watched is the file, below manifests/, of the ClusterRole as a Role for single namespaces; empty if there is none.
 	watched string
+	// others are the files, below manifests/, of the ClusterRoles that markers give another name, by that name.
+	others map[string]string
 }
 
 func roles() []role {
 	return []role{
-		{"contour", []string{"internal/app", "internal/kind"}, "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml"},
-		{"contour-certgen", []string{"internal/certs"}, "base/certgen-role.yaml", ""},
+		{"contour", []string{"internal/app", "internal/kind"}, "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml", nil},
+		{"contour-certgen", []string{"internal/certs"}, "base/certgen-role.yaml", "", nil},
 	}
 }
 
 // generate runs controller-gen on the packages and writes the files.
 func (r role) generate(root string) error {
 	rules, err := r.rules(root)
+	if err != nil {
+		return err
+	}
+	rules, err = r.separate(root, rules)
 	if err != nil {
 		return err
 	}
@@ -59,6 +65,28 @@ func (r role) rules(root string) ([]byte, error) {
 		return nil, fmt.Errorf("controller-gen: no markers in %s", strings.Join(r.pkgs, ", "))
 	}
 	return text, nil
+}
+
+// separate writes the ClusterRoles with other names to files of their own, and returns the rest.
+func (r role) separate(root string, rules []byte) (rest []byte, err error) {
+	for document := range bytes.SplitSeq(rules, []byte("---\n")) {
+		file := ""
+		for name, of := range r.others {
+			if bytes.Contains(document, []byte("kind: ClusterRole\nmetadata:\n  name: "+name+"\n")) {
+				file = of
+			}
+		}
+		switch document = append([]byte("---\n"), document...); {
+		case len(document) == len("---\n"):
+		case file == "":
+			rest = append(rest, document...)
+		default:
+			if err := r.write(root, file, document); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rest, nil
 }
 
 func (r role) write(root, file string, text []byte) error {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kind"
 )
 
 // logFlags are the flags that every command has.
@@ -42,6 +43,8 @@ type serveFlags struct {
 	health, metrics, dbg socket
 	noLeaderElection     bool
 	lease                leaseFlags
+	// needs are those beyond kind.Always for which kinds are watched. No setting has any yet.
+	needs []kind.Need
 }
 
 // leaseFlags say how the leader among the replicas is elected.

@@ -184,7 +184,7 @@ func fail(w http.ResponseWriter, code int, reason string) {
 
 func listKinds() map[string]string {
 	lists := map[string]string{}
-	for _, d := range kind.All().Watched() {
+	for _, d := range kind.All() {
 		lists[d.Resource] = string(d.Kind) + "List"
 	}
 	return lists

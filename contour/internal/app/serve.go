@@ -17,6 +17,7 @@ import (
 
 	"contour.example/contour/internal/certs/tlsfile"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/source/kube"
@@ -104,7 +105,7 @@ func (c *controller) connect() error {
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)
 	}
-	c.source, err = kube.New(kube.Options{Config: c.api, Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }})
+	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: kind.All().Watched(f.needs...), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }})
 	if err != nil {
 		return err
 	}
