@@ -22,7 +22,7 @@ type role struct {
 
 func roles() []role {
 	return []role{
-		{"contour", []string{"internal/app", "internal/kind"}, "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml", nil},
+		{"contour", []string{"internal/app", "internal/kind"}, "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml", map[string]string{"contour-gateway-api": "gateway-api/role.yaml"}},
 		{"contour-certgen", []string{"internal/certs"}, "base/certgen-role.yaml", "", nil},
 	}
 }

@@ -249,10 +249,10 @@ func (r *recorder) serve(t *testing.T) string {
 	return path
 }
 
-// allowed is what the rules in a file of manifests/base allow.
+// allowed is what the rules in a file of manifests/ allow.
 func allowed(t *testing.T, file string) []access {
 	t.Helper()
-	content, err := os.ReadFile(filepath.Join("..", "..", "..", "manifests", "base", file))
+	content, err := os.ReadFile(filepath.Join("..", "..", "..", "manifests", filepath.FromSlash(file)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,13 +297,24 @@ func noEnv(string) string { return "" }
 
 func TestServeAsksWhatItsRulesAllow(t *testing.T) {
 	t.Parallel()
+	base := allowed(t, "base/role.yaml")
+	t.Run("without a need", func(t *testing.T) { t.Parallel(); serveAsks(t, base) })
+	t.Run("with Gateway API", func(t *testing.T) {
+		t.Parallel()
+		serveAsks(t, slices.Concat(base, allowed(t, "gateway-api/role.yaml")), kind.GatewayAPI)
+	})
+}
+
+// serveAsks checks that serve, with those needs, asks for exactly these accesses.
+func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
+	t.Helper()
+	slices.Sort(want)
 	r := newRecorder()
 	r.lists["httpproxies"] = `{"metadata": {"name": "orphan", "namespace": "a", "uid": "1", "resourceVersion": "1"}, "spec": {}}`
 	r.lists["ingresses"] = `{"metadata": {"name": "mistaken", "namespace": "a", "uid": "2", "resourceVersion": "1"}, "spec": {"rules": [
   {"host": "a.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "none", "port": {"number": 80}}}}]}}]}}`
-	want := allowed(t, "role.yaml")
 
-	f := &serveFlags{}
+	f := &serveFlags{needs: needs}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	f.add(flags, noEnv)
 	if err := flags.Parse([]string{
@@ -337,7 +348,7 @@ func TestCertgenAsksWhatItsRulesAllow(t *testing.T) {
 	if code := Main(args, Streams{Out: &out, Err: &errs, Env: noEnv}); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}
-	if d := cmp.Diff(allowed(t, "certgen-role.yaml"), r.all()); d != "" {
+	if d := cmp.Diff(allowed(t, "base/certgen-role.yaml"), r.all()); d != "" {
 		t.Errorf("accesses (-allowed +asked):\n%s", d)
 	}
 }

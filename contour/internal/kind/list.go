@@ -12,5 +12,9 @@ func All() List {
 		secret(),
 		endpointSlice(),
 		endpoints(),
+		configMap(),
+		namespace(),
+		gatewayClass(),
+		gateway(),
 	}
 }

@@ -24,6 +24,10 @@ const (
 	Service                  Kind = "Service"
 	Secret                   Kind = "Secret"
 	EndpointSlice            Kind = "EndpointSlice"
+	ConfigMap                Kind = "ConfigMap"
+	Namespace                Kind = "Namespace"
+	GatewayClass             Kind = "GatewayClass"
+	Gateway                  Kind = "Gateway"
 )
 
 // Name is a namespace and a name, of an object whose kind is clear from the context.

@@ -14,6 +14,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/source/dir"
@@ -132,8 +134,7 @@ func TestKinds(t *testing.T) {
 	}
 	for _, row := range []struct{ version, kind, problem string }{
 		{"apps/v1", "Deployment", ""},
-		{"v1", "ConfigMap", ""},
-		{"v1", "Namespace", ""},
+		{"v1", "PersistentVolume", ""},
 		{"projectcontour.io/v1alpha1", "ContourDeployment", ""},
 		{"cert-manager.io/v1", "Certificate", ""},
 		{"serving.knative.dev/v1", "Service", ""},
@@ -143,6 +144,7 @@ func TestKinds(t *testing.T) {
 		{"projectcontour.io/v1", "HTTPProxi", `There is no kind "HTTPProxi" in projectcontour.io/v1.`},
 		{"projectcontour.io/v1beta1", "HTTPProxy", "The kind HTTPProxy is read as projectcontour.io/v1, not as projectcontour.io/v1beta1."},
 		{"contour.heptio.com/v1", "HTTPProxy", "The kind HTTPProxy is read as projectcontour.io/v1, not as contour.heptio.com/v1."},
+		{"gateway.networking.k8s.io/v1alpha2", "Gateway", "The kind Gateway is read as gateway.networking.k8s.io/v1, not as gateway.networking.k8s.io/v1alpha2."},
 		{"extensions/v1beta1", "Ingress", "The kind Ingress is read as networking.k8s.io/v1, not as extensions/v1beta1."},
 		{"a/b/c", "Ingress", `The apiVersion "a/b/c" is none.`},
 	} {
@@ -154,6 +156,42 @@ func TestKinds(t *testing.T) {
 			}
 			check(t, root, load(t, root), []string{}, want)
 		})
+	}
+}
+
+func TestKindsOfGatewayAPI(t *testing.T) {
+	root := files(t, map[string]string{"x.yaml": `apiVersion: gateway.networking.k8s.io/v1beta1
+kind: GatewayClass
+metadata: {name: contour, namespace: ignored}
+spec: {controllerName: projectcontour.io/gateway-controller}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: web}
+spec: {gatewayClassName: contour, listeners: [{name: web, port: 80, protocol: HTTP}]}
+---
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, labels: {team: a}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: ca, namespace: shop}
+data: {ca.crt: text}
+`})
+	b := load(t, root)
+	check(t, root, b, []string{"ConfigMap shop/ca", "Gateway default/web", "GatewayClass contour", "Namespace shop"}, []string{})
+	for _, c := range b.Changes {
+		switch o := c.Object.(type) {
+		case *gatewayv1.Gateway:
+			if r := o.Spec.Listeners[0].AllowedRoutes; r == nil || *r.Namespaces.From != gatewayv1.NamespacesFromSame {
+				t.Errorf("allowedRoutes %+v, want the default", r)
+			}
+		case *corev1.Namespace:
+			if diff := cmp.Diff(map[string]string{"team": "a", "kubernetes.io/metadata.name": "shop"}, o.Labels); diff != "" {
+				t.Error(diff)
+			}
+		}
 	}
 }
 

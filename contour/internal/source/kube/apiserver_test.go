@@ -54,7 +54,7 @@ func unreachableAPIServer() *apiServer {
 	s := &apiServer{objects: map[string]object{}, absent: map[string]bool{}, gate: map[string]chan struct{}{}, version: 1}
 	s.changed = sync.NewCond(&s.mu)
 	s.kinds = map[string]string{}
-	for _, k := range kind.All().Watched() {
+	for _, k := range kind.All() {
 		s.kinds[resourcePath(k)] = string(k.Kind)
 	}
 	return s

@@ -13,6 +13,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
@@ -210,5 +211,47 @@ func TestSecretsAreSelectedByTheAPIServer(t *testing.T) {
 	want := "/api/v1/secrets?type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1"
 	if !slices.Contains(api.asked(), want) {
 		t.Errorf("requests %q, want %q among them", api.asked(), want)
+	}
+}
+
+// Kinds of custom resources that are not installed delay nothing, and are said so once; of cluster-scoped kinds there is one
+// watch whatever the namespaces.
+func TestKindsOfGatewayAPI(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	fill(api)
+	api.hide("gateway.networking.k8s.io", true)
+	api.put("Namespace", "", "other", object{})
+	api.put("ConfigMap", "other", "ca", object{"data": object{"ca.crt": "text"}})
+	api.put("Gateway", "other", "web", object{"spec": object{"gatewayClassName": "contour", "listeners": []any{}}})
+	api.put("GatewayClass", "", "contour", object{"spec": object{"controllerName": "example.com/contour"}})
+	_, out := start(t, config, Options{Kinds: kind.All().Watched(kind.GatewayAPI), Namespaces: []string{"other", "third"}})
+	if diff := cmp.Diff([]string{"ConfigMap other/ca", "Ingress other/web", "Namespace other"}, names(receive(t, out))); diff != "" {
+		t.Errorf("first batch (-want +got):\n%s", diff)
+	}
+	api.hide("gateway.networking.k8s.io", false)
+	want := map[kobj.Key]bool{kobj.Of(kobj.Gateway, "other", "web"): true, kobj.Of(kobj.GatewayClass, "", "contour"): true}
+	for len(want) > 0 {
+		for _, c := range receive(t, out) {
+			if !want[c.Key] || c.Object == nil {
+				t.Errorf("change of %s: %+v", c.Key, c.Object)
+			}
+			delete(want, c.Key)
+		}
+	}
+}
+
+// Without a need nothing is asked about the kinds of Gateway API, which the rules of access would not allow.
+func TestKindsThatAreNotNeededAreNotWatched(t *testing.T) {
+	t.Parallel()
+	api, config := newAPIServer(t)
+	_, out := start(t, config, Options{})
+	receive(t, out)
+	for _, r := range api.asked() {
+		for _, resource := range []string{"configmaps", "namespaces", "gateways", "gatewayclasses"} {
+			if strings.Contains(r, "/"+resource+"?") {
+				t.Errorf("request for %s", r)
+			}
+		}
 	}
 }
