@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"path/filepath"
 	"strconv"
 	"time"
 
 	"contour.example/envoybootstrap"
+	"contour.example/envoybootstrap/admin"
 
 	"contour.example/harness/asset"
 	"contour.example/harness/poll"
@@ -43,7 +42,7 @@ type Options struct {
 type Envoy struct {
 	*process.Process
 
-	admin *http.Client
+	admin *admin.Client
 }
 
 // AdminSocket is the path of the admin endpoint of an Envoy with that directory.
@@ -78,7 +77,7 @@ func Start(ctx context.Context, o Options) (*Envoy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Envoy{Process: p, admin: adminClient(AdminSocket(o.Dir))}, nil
+	return &Envoy{Process: p, admin: admin.New(AdminSocket(o.Dir), admin.Options{Timeout: 30 * time.Second})}, nil
 }
 
 // Ready waits until Envoy has a complete configuration and serves. It is an error if Envoy exits before.
@@ -93,14 +92,4 @@ func (e *Envoy) Ready(ctx context.Context) error {
 		}
 		return true, string(body), nil
 	})
-}
-
-func adminClient(socket string) *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", socket)
-	}
-	return &http.Client{
-		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true},
-		Timeout:   30 * time.Second,
-	}
 }

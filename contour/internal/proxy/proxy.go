@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"contour.example/envoybootstrap/admin"
 )
 
 // Options say what to run. All fields are required unless said otherwise.
@@ -38,7 +40,7 @@ type Options struct {
 type Proxy struct {
 	cmd    *exec.Cmd
 	output *output
-	admin  admin
+	admin  *admin.Client
 	done   chan struct{}
 	err    error // valid after done
 }
@@ -48,7 +50,7 @@ const pipeTimeout = time.Second
 
 // Start starts Envoy and does not wait for it to be ready. That it ends at once is not an error of Start: see Done.
 func Start(o Options) (*Proxy, error) {
-	p := &Proxy{output: newOutput(), admin: newAdmin(o.AdminSocket), done: make(chan struct{})}
+	p := &Proxy{output: newOutput(), admin: admin.New(o.AdminSocket, adminBounds()), done: make(chan struct{})}
 	p.cmd = exec.Command(o.Path, arguments(o)...)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	p.cmd.WaitDelay = pipeTimeout
@@ -121,7 +123,7 @@ func (p *Proxy) Err() error {
 }
 
 // Ready reports whether Envoy has its first complete configuration and takes connections.
-func (p *Proxy) Ready(ctx context.Context) bool { return p.admin.ready(ctx) }
+func (p *Proxy) Ready(ctx context.Context) bool { return p.admin.Ready(ctx) }
 
 // drainTime is for how long the connections of a filter chain that is gone may go on, and Envoy keeps former listeners in
 // memory. Its own default is ten minutes.
@@ -154,13 +156,13 @@ const drainPeriod = 50 * time.Millisecond
 func (p *Proxy) drain(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
-	if p.admin.closeListeners(ctx) != nil {
+	if p.closeListeners(ctx) != nil {
 		return // it is not up yet, or down already
 	}
 	tick := time.NewTicker(drainPeriod)
 	defer tick.Stop()
 	for {
-		if n, err := p.admin.activeRequests(ctx); err != nil || n == 0 {
+		if n, err := p.activeRequests(ctx); err != nil || n == 0 {
 			return
 		}
 		select {

@@ -109,7 +109,11 @@ func (w *environment) saveEnvoy(ctx context.Context, dir string, pod corev1.Pod)
 	var errs []error
 	for _, page := range []string{"config_dump?include_eds", "stats", "clusters", "listeners"} {
 		name, _, _ := strings.Cut(page, "?")
-		errs = append(errs, save(ctx, client, "http://admin/"+page, filepath.Join(dir, pod.Name+"-"+name+".txt")))
+		text, err := client.Get(ctx, "/"+page)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, pod.Name+"-"+name+".txt"), text, 0o644)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
 }
@@ -143,17 +147,17 @@ func (w *environment) saveDebug(ctx context.Context, dir string, pod corev1.Pod)
 	var errs []error
 	for _, page := range debugPages {
 		url := fmt.Sprintf("http://127.0.0.1:%d/debug/%s", ports[0].Local, page)
-		errs = append(errs, save(ctx, http.DefaultClient, url, filepath.Join(dir, pod.Name+"-debug-"+page+".txt")))
+		errs = append(errs, save(ctx, url, filepath.Join(dir, pod.Name+"-debug-"+page+".txt")))
 	}
 	return errors.Join(errs...)
 }
 
-func save(ctx context.Context, client *http.Client, url, file string) error {
+func save(ctx context.Context, url, file string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	response, err := client.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
 	}

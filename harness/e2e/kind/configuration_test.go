@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -37,7 +36,7 @@ func (w *environment) configuration(ctx context.Context, t *testing.T, pod corev
 	var dump struct {
 		Configs []map[string]any `json:"configs"`
 	}
-	must(t, json.Unmarshal(w.adminRequest(ctx, t, pod, http.MethodGet, "/config_dump?include_eds"), &dump))
+	must(t, json.Unmarshal(w.adminGet(ctx, t, pod, "/config_dump?include_eds"), &dump))
 	c := &configuration{
 		clusters: map[string]bool{}, endpoints: map[string]bool{}, needed: map[string]bool{},
 		used: map[string]bool{}, tables: map[string]*routeTable{},

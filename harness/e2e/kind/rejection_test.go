@@ -76,13 +76,13 @@ func envoyRejects(s *second) types.Feature {
 func (f *fixture) limitPrograms(ctx context.Context, t *testing.T, size string) {
 	t.Helper()
 	for _, pod := range f.mustPods(ctx, t, "app=envoy") {
-		f.adminRequest(ctx, t, pod, http.MethodPost, "/runtime_modify?"+programSize+"="+size)
+		f.adminPost(ctx, t, pod, "/runtime_modify?"+programSize+"="+size)
 		var runtime struct {
 			Entries map[string]struct {
 				Value string `json:"final_value"`
 			} `json:"entries"`
 		}
-		must(t, json.Unmarshal(f.adminRequest(ctx, t, pod, http.MethodGet, "/runtime"), &runtime))
+		must(t, json.Unmarshal(f.adminGet(ctx, t, pod, "/runtime"), &runtime))
 		if got := runtime.Entries[programSize].Value; size != "" && got != size {
 			t.Fatalf("%s: %s is %s, want %s", pod.Name, programSize, got, size)
 		}
