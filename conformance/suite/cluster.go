@@ -18,7 +18,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"contour.example/harness/kube"
 	"contour.example/harness/poll"
@@ -40,13 +39,10 @@ type cluster struct {
 }
 
 func connect(ctx context.Context, kubeconfig string) (*cluster, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	config, err := kube.Config(kubeconfig, "")
 	if err != nil {
 		return nil, fmt.Errorf("there is no cluster to test: %w; set -kubeconfig (make conformance needs none)", err)
 	}
-	config.QPS = -1 // tests poll
 	config.WarningHandler = rest.NoWarnings{}
 	c := &cluster{}
 	if c.kube, err = kube.New(config); err != nil {

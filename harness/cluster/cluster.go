@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 
 	"contour.example/harness/kube"
 	"contour.example/harness/poll"
@@ -52,14 +51,10 @@ type Cluster struct {
 
 // open reads the kubeconfig and checks that the API server answers.
 func open(ctx context.Context, name, kubeconfig, kubeContext string) (*Cluster, error) {
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig},
-		&clientcmd.ConfigOverrides{CurrentContext: kubeContext},
-	).ClientConfig()
+	config, err := kube.Config(kubeconfig, kubeContext)
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig %s: %w", kubeconfig, err)
+		return nil, err
 	}
-	config.QPS = -1 // no client-side limit
 	c := &Cluster{Name: name, Kubeconfig: kubeconfig, Config: config}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
-	"k8s.io/client-go/tools/clientcmd"
 
+	"contour.example/harness/kube"
 	"contour.example/harness/local"
 )
 
@@ -22,7 +22,7 @@ func TestStartAndStop(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = c.Stop() })
 
-	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig)
+	config, err := kube.Config(c.Kubeconfig, "")
 	if err != nil {
 		t.Fatal(err)
 	}

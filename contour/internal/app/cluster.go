@@ -1,38 +1,15 @@
 package app
 
 import (
-	"fmt"
-
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
+
+	"contour.example/contour/internal/kubeclient"
 )
 
-// clusterConfig finds the API server: the pod's service account, or a kubeconfig.
+// clusterConfig is the configuration that the flags --incluster and --kubeconfig choose.
 func clusterConfig(inCluster bool, kubeconfig string) (*rest.Config, error) {
 	if inCluster {
-		c, err := rest.InClusterConfig()
-		if err != nil {
-			return nil, fmt.Errorf("service account of the pod: %w", err)
-		}
-		return c, nil
+		return kubeclient.InCluster()
 	}
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = kubeconfig
-	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
-	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
-	}
-	return c, nil
-}
-
-// withFlowControl sets the client-side limits. Zero turns them off: the API server's own priority and
-// fairness protects it better than a fixed rate in every client, and client-go's default of 5 requests a
-// second would make the statuses of a large cluster take minutes.
-func withFlowControl(c *rest.Config, qps float32, burst int) *rest.Config {
-	c = rest.CopyConfig(c)
-	c.QPS, c.Burst = qps, burst
-	if qps == 0 {
-		c.QPS = -1
-	}
-	return c
+	return kubeclient.FromFile(kubeconfig)
 }

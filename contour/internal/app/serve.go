@@ -19,6 +19,7 @@ import (
 	"contour.example/contour/internal/debug"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/kubeclient"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/source/kube"
 	"contour.example/contour/internal/status"
@@ -100,7 +101,7 @@ func (c *controller) connect() error {
 	if err != nil {
 		return err
 	}
-	c.api, c.name = withFlowControl(found, f.qps, f.burst), identity()
+	c.api, c.name = kubeclient.WithRateLimit(found, f.qps, f.burst), identity()
 	client, err := statuswriter.NewAPI(c.api)
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)

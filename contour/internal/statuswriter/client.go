@@ -2,24 +2,19 @@ package statuswriter
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"slices"
-	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/kubeclient"
 )
 
 // fieldManager is the name under which the API server notes what was written.
@@ -44,52 +39,20 @@ const onlyMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetada
 //
 // It has a connection of its own: on a shared one a change of configuration could arrive behind a thousand answers.
 func NewAPI(c *rest.Config) (*API, error) {
-	scheme, err := newScheme()
-	if err != nil {
-		return nil, fmt.Errorf("scheme: %w", err)
-	}
-	c = rest.CopyConfig(c)
-	if c.Dial == nil { // connections are shared by those who dial in the same way
-		c.Dial = (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext
-	}
-	transport, err := rest.HTTPClientFor(c)
-	if err != nil {
-		return nil, fmt.Errorf("connection: %w", err)
-	}
-	a := &API{kinds: map[kobj.Kind]schema.GroupVersionResource{}, clients: map[schema.GroupVersion]rest.Interface{}}
-	versions := []schema.GroupVersion{eventsv1.SchemeGroupVersion}
+	a := &API{kinds: map[kobj.Kind]schema.GroupVersionResource{}}
+	var withStatus kind.List
 	for _, k := range kind.All() {
 		if k.Status != nil {
 			a.kinds[k.Kind] = k.GroupVersion.WithResource(k.Resource)
-			versions = append(versions, k.GroupVersion)
+			withStatus = append(withStatus, k)
 		}
 	}
-	slices.SortFunc(versions, func(a, b schema.GroupVersion) int { return strings.Compare(a.String(), b.String()) })
-	for _, gv := range slices.Compact(versions) {
-		client, err := rest.RESTClientForConfigAndClient(clientConfig(c, scheme, gv), transport)
-		if err != nil {
-			return nil, fmt.Errorf("client of %s: %w", gv, err)
-		}
-		a.clients[gv] = client
-	}
-	return a, nil
-}
-
-func newScheme() (*runtime.Scheme, error) {
-	scheme, err := kind.All().Scheme()
-	if err != nil {
-		return nil, err
-	}
-	return scheme, errors.Join(metav1.AddMetaToScheme(scheme), eventsv1.AddToScheme(scheme))
-}
-
-func clientConfig(c *rest.Config, scheme *runtime.Scheme, gv schema.GroupVersion) *rest.Config {
-	c = rest.CopyConfig(c)
-	c.QPS, c.RateLimiter = -1, nil
-	c.GroupVersion, c.APIPath = &gv, "/apis"
-	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
-	c.ContentType, c.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON
-	return c
+	var err error
+	a.clients, err = kubeclient.New(c, kubeclient.Options{
+		Kinds: withStatus, Unlimited: true, OwnConnection: true,
+		Types: map[schema.GroupVersion]func(*runtime.Scheme) error{eventsv1.SchemeGroupVersion: eventsv1.AddToScheme},
+	})
+	return a, err
 }
 
 // PatchStatus implements Client for the kinds with a status.

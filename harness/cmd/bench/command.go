@@ -10,10 +10,9 @@ import (
 	"strconv"
 	"strings"
 
-	"k8s.io/client-go/tools/clientcmd"
-
 	"contour.example/harness/bench"
 	"contour.example/harness/bench/target"
+	"contour.example/harness/kube"
 	"contour.example/harness/relay"
 )
 
@@ -194,9 +193,9 @@ func (c *command) target(ctx context.Context) (t target.Target, versions map[str
 
 // external is a target that already runs.
 func (c *command) external() (t target.Target, err error) {
-	config, err := clientcmd.BuildConfigFromFlags("", c.kubeconfig)
+	config, err := kube.Config(c.kubeconfig, "")
 	if err != nil {
-		return t, fmt.Errorf("kubeconfig: %w", err)
+		return t, err
 	}
 	ip, err := netip.ParseAddr(c.backendIP)
 	if err != nil {

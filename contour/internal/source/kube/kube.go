@@ -24,6 +24,7 @@ import (
 
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/kubeclient"
 	"contour.example/contour/internal/store"
 )
 
@@ -58,7 +59,7 @@ func New(o Options) (*Source, error) {
 	if s.observe == nil {
 		s.observe = func(kobj.Key) {}
 	}
-	clients, err := newClients(o.Config, o.Kinds)
+	clients, err := kubeclient.New(o.Config, kubeclient.Options{Kinds: o.Kinds, Protobuf: true})
 	if err != nil {
 		return nil, err
 	}
