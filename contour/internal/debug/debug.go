@@ -21,6 +21,7 @@ import (
 
 	"contour.example/contour/internal/compile"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/ir/irtext"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/status"
@@ -130,17 +131,13 @@ func write(w http.ResponseWriter, body any, err error) {
 func storePage(v View) (any, error) { return v.Store.Len(), nil }
 
 func irPage(v View) (any, error) {
-	var hosts []*ir.VirtualHost
+	hosts := map[ir.HostKey]*ir.VirtualHost{}
 	v.Compile.VirtualHosts.Keys(func(k ir.HostKey) bool {
-		if h, ok := v.Compile.VirtualHosts.Peek(k); ok && h != nil {
-			hosts = append(hosts, h)
-		}
+		hosts[k], _ = v.Compile.VirtualHosts.Peek(k)
 		return true
 	})
-	slices.SortFunc(hosts, func(a, b *ir.VirtualHost) int {
-		return a.Key.Compare(b.Key)
-	})
-	return hosts, nil
+	text, err := irtext.Hosts(hosts)
+	return text, err
 }
 
 func listenersPage(v View) (any, error) {
@@ -152,7 +149,8 @@ func listenersPage(v View) (any, error) {
 		return true
 	})
 	slices.SortFunc(listeners, func(a, b *ir.Listener) int { return a.Key.Compare(b.Key) })
-	return listeners, nil
+	text, err := irtext.Marshal(listeners)
+	return text, err
 }
 
 func reportPage(v View) (any, error) {

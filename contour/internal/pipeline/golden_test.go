@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir/irtext"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/stagetest"
@@ -50,7 +51,7 @@ func runCase(t *testing.T, c stagetest.Case) {
 	sys := newSystem(t, c.Config)
 	sys.Step(c.Objects)
 	s := sys.state()
-	compareGolden(t, filepath.Join(c.Dir, irFile), must(stagetest.IR(s.Hosts))(t))
+	compareGolden(t, filepath.Join(c.Dir, irFile), must(irtext.Hosts(s.Hosts))(t))
 	compareGolden(t, filepath.Join(c.Dir, reportFile), must(stagetest.Report(s.Statuses))(t))
 	compareGolden(t, filepath.Join(c.Dir, xdsFile), must(stagetest.XDS(semantic.Effective(sys.table)))(t))
 	checkPublished(t, sys)

@@ -1,26 +1,29 @@
-package stagetest
+// Package irtext is the text form of the routing model, as the debug pages show it and the goldens keep it.
+//
+// In go values of package ir, out comes YAML: fields in lower camel case, names in the place of numbers, a match or a
+// header on one line, nothing that is zero. It is for people and for comparing, not for reading back.
+package irtext
 
 import (
-	"cmp"
 	"fmt"
 	"reflect"
-	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
 	"sigs.k8s.io/yaml"
 
 	"contour.example/contour/internal/ir"
-	"contour.example/contour/internal/kobj"
-	"contour.example/contour/internal/report"
-	"contour.example/contour/internal/status"
 )
 
-// IR is the text form of virtual hosts, ordered by listener and name.
-func IR(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
+// Marshal is the text form of a value of the model.
+func Marshal(v any) ([]byte, error) { return yaml.Marshal(plain(reflect.ValueOf(v))) }
+
+// Hosts is the text form of virtual hosts, ordered by listener and hostname. A host that is not served is null.
+func Hosts(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
 	out := map[string]any{}
 	for k, v := range hosts {
-		name := k.Listener.Name + " " + k.Hostname
+		name := listenerName(k.Listener) + " " + k.Hostname
 		out[name] = nil
 		if v != nil {
 			fields := plain(reflect.ValueOf(*v)).(map[string]any)
@@ -31,47 +34,15 @@ func IR(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
 	return yaml.Marshal(out)
 }
 
-// Line is the text form of a diagnostic.
-type Line struct {
-	Severity string        `json:"severity"`
-	Type     report.Type   `json:"type"`
-	Reason   report.Reason `json:"reason"`
-	Field    string        `json:"field,omitempty"`
-	Message  string        `json:"message"`
+// listenerName is the name of a listener, with its fleet unless that is the default one.
+func listenerName(k ir.ListenerKey) string {
+	if k.Fleet == ir.DefaultFleet {
+		return k.Name
+	}
+	return string(k.Fleet) + "/" + k.Name
 }
 
-// Said is the text form of what is told about an object.
-type Said struct {
-	Status      string `json:"status,omitempty"` // of an HTTPProxy
-	Diagnostics []Line `json:"diagnostics,omitempty"`
-}
-
-// Report is the text form of what is said about objects; objects of other controllers are null.
-func Report(statuses map[kobj.Key]*status.Desired) ([]byte, error) {
-	out := map[string]*Said{}
-	for k, d := range statuses {
-		out[k.String()] = said(d)
-	}
-	return yaml.Marshal(out)
-}
-
-func said(d *status.Desired) *Said {
-	if d == nil {
-		return nil
-	}
-	s := &Said{}
-	if d.HTTPProxy() != nil {
-		s.Status = d.HTTPProxy().CurrentStatus
-	}
-	for _, x := range d.Diagnostics {
-		s.Diagnostics = append(s.Diagnostics, Line{
-			Severity: x.Severity.String(), Type: x.Type, Reason: x.Reason, Field: x.Field, Message: x.Message,
-		})
-	}
-	return s
-}
-
-// plain turns a value of the model into what YAML can hold: words instead of numbers, nothing that is zero.
+// plain turns a value of the model into what YAML can hold: names for numbers, nothing that is zero.
 func plain(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case fmt.Stringer:
@@ -79,7 +50,7 @@ func plain(v reflect.Value) any {
 			return x.String()
 		}
 	case ir.PathMatch:
-		return [...]string{"prefix ", "segments ", "exact ", "regex "}[x.Kind] + x.Value
+		return named(x.Kind, "prefix", "segments", "exact", "regex") + " " + x.Value
 	case ir.HeaderMatch:
 		return headerText(x)
 	case ir.QueryMatch:
@@ -88,12 +59,18 @@ func plain(v reflect.Value) any {
 		return x.Name + ": " + x.Value
 	case ir.EndpointKey:
 		return strings.TrimSuffix(x.Service.String()+"/"+x.Port, "/")
+	case ir.ListenerKey:
+		return listenerName(x)
+	case ir.ListenerProtocol:
+		return named(x, "HTTP", "HTTPS", "TLS", "TCP", "UDP")
 	case ir.Protocol:
-		return [...]string{"http1", "h2c", "tls", "h2"}[x]
+		return named(x, "http1", "h2c", "tls", "h2")
 	case ir.TLSVersion:
 		return map[ir.TLSVersion]string{ir.TLS12: "1.2", ir.TLS13: "1.3"}[x]
 	case ir.Timeout:
 		return timeoutText(x)
+	case ir.List:
+		return x.Items()
 	}
 	return plainKind(v)
 }
@@ -136,12 +113,20 @@ func lowerFirst(name string) string {
 	return string(r)
 }
 
+// named is the name of an enumerated value, or its number if it has none.
+func named[N ~uint8](value N, names ...string) string {
+	if int(value) < len(names) {
+		return names[value]
+	}
+	return strconv.Itoa(int(value))
+}
+
 func headerText(h ir.HeaderMatch) string {
 	return comparison(h.Name, h.Kind, h.Value, flag(h.Invert, "inverted")+flag(h.IgnoreCase, "ignoring case")+flag(h.MissingAsEmpty, "missing as empty"))
 }
 
 func comparison(name string, kind ir.StringKind, value, flags string) string {
-	text := name + " " + [...]string{"exact", "prefix", "suffix", "contains", "regex", "present"}[kind]
+	text := name + " " + named(kind, "exact", "prefix", "suffix", "contains", "regex", "present")
 	if kind != ir.StringPresent {
 		text += " " + value
 	}
@@ -160,23 +145,4 @@ func timeoutText(t ir.Timeout) string {
 		return "none"
 	}
 	return t.Duration.String()
-}
-
-// Reasons are the distinct reasons in the text form of a report.
-func Reasons(text []byte) ([]report.Reason, error) {
-	var objects map[string]*Said
-	if err := yaml.Unmarshal(text, &objects); err != nil {
-		return nil, err
-	}
-	var out []report.Reason
-	for _, s := range objects {
-		if s == nil {
-			continue
-		}
-		for _, l := range s.Diagnostics {
-			out = append(out, l.Reason)
-		}
-	}
-	slices.SortFunc(out, cmp.Compare[report.Reason])
-	return slices.Compact(out), nil
 }
