@@ -102,13 +102,13 @@ func (c *Case) readObjects() error {
 	if err != nil {
 		return err
 	}
-	first, rest, _ := bytes.Cut(in, []byte("\n"))
+	first, _, _ := bytes.Cut(in, []byte("\n"))
 	sentence, ok := bytes.CutPrefix(first, []byte("# "))
 	if !ok || !bytes.HasSuffix(sentence, []byte(".")) {
 		return errors.New("in.yaml does not begin with a comment that says in a sentence what it proves")
 	}
 	c.Proves = string(sentence)
-	if c.Objects, err = Decode(rest); err != nil {
+	if c.Objects, err = Decode(in); err != nil {
 		return fmt.Errorf("%s: %w", inFile, err)
 	}
 	return nil
