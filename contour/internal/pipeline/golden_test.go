@@ -4,19 +4,19 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir/irtext"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/stagetest"
+	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/store"
 )
 
@@ -25,11 +25,12 @@ const (
 	irFile     = "ir.yaml"
 	reportFile = "report.yaml"
 	xdsFile    = "xds.yaml"
+	statusFile = "status.yaml" // only where a case is about conditions and addresses
 )
 
 func loadCases(t testing.TB) []stagetest.Case {
 	t.Helper()
-	cases, err := stagetest.Load("testdata", irFile, reportFile, xdsFile)
+	cases, err := stagetest.Load("testdata", irFile, reportFile, xdsFile, statusFile)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,9 +52,11 @@ func runCase(t *testing.T, c stagetest.Case) {
 	sys := newSystem(t, c.Config)
 	sys.Step(c.Objects)
 	s := sys.state()
-	compareGolden(t, filepath.Join(c.Dir, irFile), must(irtext.Hosts(s.Hosts))(t))
-	compareGolden(t, filepath.Join(c.Dir, reportFile), must(stagetest.Report(s.Statuses))(t))
-	compareGolden(t, filepath.Join(c.Dir, xdsFile), must(stagetest.XDS(semantic.Effective(sys.table)))(t))
+	goldens := stagetest.Goldens{Update: *update}
+	goldens.Compare(t, filepath.Join(c.Dir, irFile), must(irtext.Hosts(s.Hosts))(t))
+	goldens.Compare(t, filepath.Join(c.Dir, reportFile), must(stagetest.Report(s.Statuses))(t))
+	goldens.Compare(t, filepath.Join(c.Dir, xdsFile), must(stagetest.XDS(semantic.Effective(sys.table)))(t))
+	goldens.CompareIfThere(t, filepath.Join(c.Dir, statusFile), must(status.YAML(slices.Collect(maps.Values(s.Statuses))))(t))
 	checkPublished(t, sys)
 	oneByOne := newSystem(t, c.Config)
 	for _, o := range slices.Backward(c.Objects) {
@@ -95,22 +98,6 @@ func must[T any](v T, err error) func(testing.TB) T {
 			t.Fatal(err)
 		}
 		return v
-	}
-}
-
-func compareGolden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got, -update rewrites):\n%s", file, diff)
 	}
 }
 

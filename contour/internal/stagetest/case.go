@@ -50,6 +50,7 @@ type settings struct {
 	DisablePermitInsecure bool     `json:"disablePermitInsecure,omitempty"`
 	MinTLS                string   `json:"minTLS,omitempty"`
 	MaxTLS                string   `json:"maxTLS,omitempty"`
+	StatusAddresses       []string `json:"statusAddresses,omitempty"`
 }
 
 // Load reads all cases under a directory, ordered by name. goldens are the names of the files
@@ -129,6 +130,7 @@ func (c *Case) readConfig() error {
 	}
 	c.Config.Objects.IngressClassNames, c.Config.Objects.RootNamespaces = s.IngressClassNames, s.RootNamespaces
 	c.Config.Objects.DisablePermitInsecure = s.DisablePermitInsecure
+	c.Config.Status.Addresses = s.StatusAddresses
 	versions := map[string]ir.TLSVersion{"1.2": ir.TLS12, "1.3": ir.TLS13}
 	if v, ok := versions[s.MinTLS]; ok {
 		c.Config.TLS.Min = v

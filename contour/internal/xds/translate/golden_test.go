@@ -2,7 +2,6 @@ package translate
 
 import (
 	"flag"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -13,7 +12,6 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -22,6 +20,7 @@ import (
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/stagetest"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -234,35 +233,14 @@ func manyClusters() []ir.Cluster {
 }
 
 func TestGolden(t *testing.T) {
-	files := map[string]bool{}
+	var files []string
 	for name, resources := range goldens() {
-		files[name+".yaml"] = true
+		files = append(files, name+".yaml")
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join("testdata", name+".yaml")
-			got := yamlOf(t, resources)
-			if *update {
-				if err := os.WriteFile(path, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("%s (-want +got, -update rewrites):\n%s", path, diff)
-			}
+			stagetest.Goldens{Update: *update}.Compare(t, filepath.Join("testdata", name+".yaml"), yamlOf(t, resources))
 		})
 	}
-	entries, err := os.ReadDir("testdata")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		if !e.IsDir() && !files[e.Name()] {
-			t.Errorf("testdata/%s belongs to no case", e.Name())
-		}
-	}
+	stagetest.NoOthers(t, "testdata", files)
 }
 
 // yamlOf is resources as people read them: a document each, with what the table is told about it first.
