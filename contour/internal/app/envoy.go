@@ -58,7 +58,7 @@ func shutdownCommand(s Streams, logging *logFlags) *cobra.Command {
 	fs.DurationVar(&f.drain.CheckDelay, "check-delay", 0, "Time between the failing readiness and the first look at the connections.")
 	fs.DurationVar(&f.drain.Interval, "check-interval", 5*time.Second, "Time between two looks.")
 	fs.IntVar(&f.drain.MinOpen, "min-open-connections", 0, "Connections that may be left.")
-	fs.DurationVar(&f.drain.Limit, "timeout", drainTimeout, "Time after which Envoy may be stopped whatever is open; the delays count.")
+	fs.DurationVar(&f.drain.Timeout, "timeout", drainTimeout, "Time after which Envoy may be stopped whatever is open; the delays count.")
 	fs.StringVar(&f.gate, "ready-file", readyFile, "File to write when Envoy may be stopped.")
 	return c
 }
@@ -68,8 +68,8 @@ func (f *shutdownFlags) check() error {
 	if f.drain.Interval <= 0 {
 		errs = append(errs, fmt.Errorf("--check-interval: %s is not positive", f.drain.Interval))
 	}
-	if f.drain.Limit <= 0 {
-		errs = append(errs, fmt.Errorf("--timeout: %s is not positive", f.drain.Limit))
+	if f.drain.Timeout <= 0 {
+		errs = append(errs, fmt.Errorf("--timeout: %s is not positive", f.drain.Timeout))
 	}
 	return errors.Join(append(errs, notNegative("min-open-connections", f.drain.MinOpen))...)
 }
@@ -83,7 +83,7 @@ func (f *shutdownFlags) run(ctx context.Context, log *slog.Logger) error {
 		}
 		log.Info("waiting for connections to end", "open", open, "minimum", f.drain.MinOpen)
 	}
-	log.Info("draining Envoy", "admin", f.admin, "timeout", f.drain.Limit)
+	log.Info("draining Envoy", "admin", f.admin, "timeout", f.drain.Timeout)
 	r, err := drain.Run(ctx, drain.NewAdmin(f.admin), f.drain)
 	switch {
 	case err != nil:

@@ -14,11 +14,11 @@ import (
 type Outcome string
 
 const (
-	// Created is a Secret that was not there.
+	// Created is a Secret that did not exist.
 	Created Outcome = "created"
-	// Updated is a Secret that was there and has a new content.
+	// Updated is a Secret that existed and has a new content.
 	Updated Outcome = "updated"
-	// Kept is a Secret that was there and was left alone.
+	// Kept is a Secret that existed and was not changed.
 	Kept Outcome = "unchanged"
 )
 
@@ -30,10 +30,10 @@ type Result struct {
 
 // Apply writes the Secrets of one Bundle to the API server. It needs the verbs
 // create and update only. With Keep an existing first Secret means that an
-// earlier run made the set: nothing is written, and that is no error. A set of
-// which only a later part exists is an error, since the parts would not fit together.
+// earlier run made the set: nothing is written, and that is not an error. A set of
+// which only a later part exists is an error, since the parts would not match.
 //
-// The results tell what was done, also when an error ended it early.
+// The results are complete up to an error.
 func Apply(ctx context.Context, client kubernetes.Interface, existing Existing, secrets []*corev1.Secret) ([]Result, error) {
 	results := make([]Result, 0, len(secrets))
 	for i, s := range secrets {

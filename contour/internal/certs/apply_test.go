@@ -44,7 +44,7 @@ func TestApply(t *testing.T) {
 		cert     string // in contourcert, afterwards
 		err      string
 	}{
-		"nothing there": {nil, Keep, []Result{{"contourcert", Created}, {"envoycert", Created}}, "contour cert", ""},
+		"none exists": {nil, Keep, []Result{{"contourcert", Created}, {"envoycert", Created}}, "contour cert", ""},
 		"all there, keep": {
 			[]runtime.Object{old("contourcert"), old("envoycert")},
 			Keep,
@@ -82,13 +82,13 @@ func TestApply(t *testing.T) {
 				t.Error(diff)
 			}
 			if cert := certIn(t, client, "contourcert"); cert != tt.cert {
-				t.Errorf("contourcert holds %q, want %q", cert, tt.cert)
+				t.Errorf("contourcert contains %q, want %q", cert, tt.cert)
 			}
 		})
 	}
 }
 
-// TestApplyNeedsCreateAndUpdateOnly holds for the Role that the certgen Job has.
+// TestApplyNeedsCreateAndUpdateOnly checks the verbs against the Role of the certgen Job.
 func TestApplyNeedsCreateAndUpdateOnly(t *testing.T) {
 	t.Parallel()
 	client := fake.NewClientset(old("contourcert"))
@@ -102,7 +102,7 @@ func TestApplyNeedsCreateAndUpdateOnly(t *testing.T) {
 	}
 }
 
-func TestApplyTellsWhatWasDoneBeforeAnError(t *testing.T) {
+func TestApplyReturnsResultsBeforeAnError(t *testing.T) {
 	t.Parallel()
 	client := fake.NewClientset()
 	forbidden := errors.New("quota exceeded")

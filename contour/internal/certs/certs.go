@@ -1,14 +1,14 @@
-// Package certs makes the certificates of the xDS connection: an authority, the
+// Package certs makes the certificates of the xDS connection: a CA, the
 // controller's server certificate and the client certificates of Envoys, one for each
 // fleet, for mutual TLS.
 //
-// In go names and a lifetime; out comes a Bundle, and from it PEM files, Kubernetes
-// Secrets, or those Secrets as YAML. The authority's key is used once and never
-// leaves Generate, so a renewal is always a new authority. Keys are ECDSA P-256:
+// It takes names and a lifetime and returns a Bundle, and from it PEM files, Kubernetes
+// Secrets, or those Secrets as YAML. The CA's key is used once and never
+// leaves Generate, so a renewal is always a new CA. Keys are ECDSA P-256:
 // a controller that restarts signs one handshake per Envoy, and that costs a
 // thirtieth of RSA-2048; both sides speak TLS 1.3 only.
 //
-// It must not read a clock of its own, and knows nothing of how the files are used
+// It must not read a clock of its own, and does not depend on how the files are used
 // (see tlsfile for that).
 package certs
 
@@ -36,7 +36,7 @@ const (
 	contour = "contour"
 	envoy   = "envoy"
 
-	// skew is how far the clocks of two nodes may be apart for a new certificate to be valid on both.
+	// skew is the largest difference between the clocks of two nodes at which a new certificate is valid on both.
 	skew = time.Hour
 	// maxLifetimeDays is a hundred years; more is a mistake.
 	maxLifetimeDays = 36500
@@ -55,9 +55,9 @@ type Options struct {
 	Now time.Time
 }
 
-// Bundle is one authority and what it issued. All values are PEM.
+// Bundle is one CA and the certificates that it issued. All values are PEM.
 type Bundle struct {
-	CA      []byte  // the authority's certificate
+	CA      []byte  // the CA's certificate
 	Contour KeyPair // proves to Envoys that this is the controller; also a client of it, for debugging tools
 	Envoy   KeyPair // proves to the controller that this is an Envoy of the default fleet
 	Fleets  []FleetKeyPair
@@ -80,7 +80,7 @@ func Generate(o Options) (*Bundle, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	ca, err := newAuthority(o)
+	ca, err := newCA(o)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (o Options) template(name string) *x509.Certificate {
 	}
 }
 
-// leaf is a certificate for the Service of that name, under all the names that a pod may call it by.
+// leaf is a certificate for the Service of that name, under all the names that a pod may use for it.
 func (o Options) leaf(service string, usages ...x509.ExtKeyUsage) *x509.Certificate {
 	t := o.template(service)
 	inNamespace := service + "." + o.Namespace
@@ -148,13 +148,13 @@ func (o Options) leaf(service string, usages ...x509.ExtKeyUsage) *x509.Certific
 	return t
 }
 
-// authority signs certificates; it lives as long as Generate runs.
-type authority struct {
+// certificateAuthority signs certificates; it exists as long as Generate runs.
+type certificateAuthority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newAuthority(o Options) (*authority, error) {
+func newCA(o Options) (*certificateAuthority, error) {
 	t := o.template("Contour CA")
 	t.IsCA = true
 	t.MaxPathLenZero = true
@@ -169,12 +169,12 @@ func newAuthority(o Options) (*authority, error) {
 	}
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
-		return nil, fmt.Errorf("parse authority: %w", err)
+		return nil, fmt.Errorf("parse CA: %w", err)
 	}
-	return &authority{cert, key}, nil
+	return &certificateAuthority{cert, key}, nil
 }
 
-func (a *authority) issue(t *x509.Certificate) (KeyPair, error) {
+func (a *certificateAuthority) issue(t *x509.Certificate) (KeyPair, error) {
 	key, err := newKey()
 	if err != nil {
 		return KeyPair{}, err

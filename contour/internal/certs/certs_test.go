@@ -96,7 +96,7 @@ func verify(t *testing.T, cert *x509.Certificate, o x509.VerifyOptions) {
 	}
 }
 
-func TestGenerateAuthority(t *testing.T) {
+func TestGenerateCA(t *testing.T) {
 	t.Parallel()
 	b := generate(t)
 	ca := parse(t, b.CA)
@@ -106,7 +106,7 @@ func TestGenerateAuthority(t *testing.T) {
 	if _, err := parse(t, generate(t).Envoy.Cert).Verify(x509.VerifyOptions{
 		Roots: pool(t, b.CA), CurrentTime: issued(), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny},
 	}); err == nil {
-		t.Error("the authority of one Bundle vouches for another")
+		t.Error("the CA of one Bundle verifies a certificate of another")
 	}
 }
 
@@ -124,11 +124,11 @@ func TestGenerateKeys(t *testing.T) {
 		}
 	}
 	if bytes.Equal(b.Contour.Key, b.Envoy.Key) || bytes.Equal(b.Envoy.Key, generate(t).Envoy.Key) {
-		t.Error("a key came twice")
+		t.Error("a key is not unique")
 	}
 }
 
-func TestGenerateRefuses(t *testing.T) {
+func TestGenerateRejects(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		edit func(*Options)

@@ -11,14 +11,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Existing says what to do about a file or Secret that is already there. The
+// Existing specifies what to do about a file or Secret that already exists. The
 // parts of two Bundles do not work together, so it is always all or nothing.
 type Existing int
 
 const (
-	// Keep leaves everything as it is if any part exists.
+	// Keep changes nothing if any part exists.
 	Keep Existing = iota
-	// Replace writes all parts anew.
+	// Replace overwrites all parts.
 	Replace
 )
 
@@ -33,7 +33,8 @@ type file struct {
 
 // WritePEM writes the Bundle as cacert.pem, contourcert.pem, contourkey.pem,
 // envoycert.pem and envoykey.pem, and envoycert-FLEET.pem and envoykey-FLEET.pem for
-// each fleet, into dir, which is made if need be. Keys are readable by their owner only. Errors: with Keep, fs.ErrExist before anything is
+// each fleet, into dir, which is created if necessary. Keys are readable by their owner
+// only. Errors: with Keep, fs.ErrExist before anything is
 // written; else those of the file system.
 func (b *Bundle) WritePEM(dir string, existing Existing) error {
 	files := []file{
@@ -49,7 +50,7 @@ func (b *Bundle) WritePEM(dir string, existing Existing) error {
 	return writeAll(dir, existing, files)
 }
 
-// WriteYAML writes each Secret as <name>.yaml into dir, fit for kubectl apply. Errors as with WritePEM.
+// WriteYAML writes each Secret as <name>.yaml into dir, for kubectl apply. Errors as with WritePEM.
 func WriteYAML(dir string, existing Existing, secrets []*corev1.Secret) error {
 	files := make([]file, 0, len(secrets))
 	for _, s := range secrets {

@@ -52,7 +52,7 @@ func TestWritePEM(t *testing.T) {
 		t.Error(diff)
 	}
 	if got := content(t, filepath.Join(dir, "envoykey.pem")); got != "envoy key" {
-		t.Errorf("envoykey.pem holds %q", got)
+		t.Errorf("envoykey.pem contains %q", got)
 	}
 }
 

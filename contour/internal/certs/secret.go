@@ -7,13 +7,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// VersionAnnotation on a Secret says which version of the controller made it.
+// VersionAnnotation on a Secret is the version of the controller that created it.
 const VersionAnnotation = "projectcontour.io/generated-by-version"
 
-// caKey is where cert-manager, too, puts the authority in a Secret.
+// caKey is the key of the CA certificate in a Secret, as with cert-manager.
 const caKey = "ca.crt"
 
-// Format is how a Bundle is spread over Secrets.
+// Format is the distribution of a Bundle over Secrets.
 type Format string
 
 const (
@@ -34,7 +34,7 @@ func ParseFormat(name string) (Format, error) {
 	}
 }
 
-// SecretOptions is how the Secrets are called and spread.
+// SecretOptions are the names and the format of the Secrets.
 type SecretOptions struct {
 	Namespace string
 	Format    Format

@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// sample is a Bundle whose contents tell where they went.
+// sample is a Bundle whose contents identify their origin.
 func sample() *Bundle {
 	return &Bundle{
 		CA:      []byte("ca"),

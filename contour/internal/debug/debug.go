@@ -1,9 +1,9 @@
 // Package debug shows the stages of a running controller over HTTP, as YAML: the
-// objects held, the virtual hosts made of them, what is said about each object, the
-// xDS resources and how far each Envoy has got.
+// objects in the store, the virtual hosts derived from them, the diagnostics of each object, the
+// xDS resources and the state of each Envoy.
 //
-// In go functions that look at the stages; every answer is a copy made while the
-// pipeline rests between two batches. Private keys are never shown. It must not
+// It takes functions that read the stages; every answer is a copy made while the
+// pipeline is between two batches. Private keys are never shown. It must not
 // change anything.
 package debug
 
@@ -31,7 +31,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// View is what can be looked at while the pipeline rests.
+// View is what can be read between two batches.
 type View struct {
 	Store   *store.Store
 	Compile *compile.Compile
@@ -39,9 +39,9 @@ type View struct {
 	Stats   []memo.Stat
 }
 
-// Sources are the stages to look at.
+// Sources are the stages to read.
 type Sources struct {
-	// Inspect calls f while the pipeline rests; false if it has ended.
+	// Inspect calls f between two batches; it returns false if the pipeline has ended.
 	Inspect  func(ctx context.Context, f func(View)) bool
 	Fleets   *fleet.Tables
 	Sessions func() []server.Session
@@ -63,7 +63,7 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.HandleFunc("GET /debug/sessions", s.sessions)
 }
 
-const pages = `/debug/store        objects held, by kind
+const pages = `/debug/store        objects in the store, by kind
 /debug/ir           virtual hosts
 /debug/report       statuses and diagnostics
 /debug/derivations  what each derived table holds and did
@@ -80,7 +80,7 @@ func index(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte(pages))
 }
 
-// sessions sums up all Envoys, or shows the versions of one.
+// sessions summarizes all Envoys, or shows the versions of one.
 func (s Sources) sessions(w http.ResponseWriter, r *http.Request) {
 	node := r.URL.Query().Get("node")
 	if node == "" {
@@ -99,7 +99,7 @@ func (s Sources) sessions(w http.ResponseWriter, r *http.Request) {
 	write(w, body, nil)
 }
 
-// inspected answers with what page says of the resting pipeline.
+// inspected answers with the page of the pipeline between two batches.
 func (s Sources) inspected(page func(View) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		var (

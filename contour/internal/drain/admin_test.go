@@ -22,9 +22,9 @@ func admin(t *testing.T, answers map[string]string) (*drain.Admin, *[]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := &[]string{}
+	requests := &[]string{}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		*asked = append(*asked, r.Method+" "+r.URL.RequestURI())
+		*requests = append(*requests, r.Method+" "+r.URL.RequestURI())
 		answer, ok := answers[r.Method+" "+r.URL.Path]
 		if !ok {
 			http.Error(w, "unexpected", http.StatusServiceUnavailable)
@@ -36,7 +36,7 @@ func admin(t *testing.T, answers map[string]string) (*drain.Admin, *[]string) {
 	s.Listener = l
 	s.Start()
 	t.Cleanup(s.Close)
-	return drain.NewAdmin(socket), asked
+	return drain.NewAdmin(socket), requests
 }
 
 const listeners = `{"listener_statuses": [
@@ -51,7 +51,7 @@ func TestOpenCountsClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, asked := admin(t, map[string]string{
+			a, requests := admin(t, map[string]string{
 				"GET /listeners": fmt.Sprintf(listeners, test.statsHost),
 				"GET /stats": strings.ReplaceAll(`{"stats": [
   {"name": "listener.0.0.0.0_8080.downstream_cx_active", "value": 5},
@@ -67,7 +67,7 @@ func TestOpenCountsClients(t *testing.T) {
 				t.Errorf("got %d, %v, want 12", open, err)
 			}
 			want := []string{"GET /listeners?format=json", `GET /stats?format=json&filter=%5Elistener%5C..%2A%5C.downstream_cx_active%24`}
-			if d := cmp.Diff(want, *asked); d != "" {
+			if d := cmp.Diff(want, *requests); d != "" {
 				t.Errorf("requests (-want +got):\n%s", d)
 			}
 		})
@@ -102,14 +102,14 @@ func TestAdminErrors(t *testing.T) {
 
 func TestFailAndClose(t *testing.T) {
 	t.Parallel()
-	a, asked := admin(t, map[string]string{"POST /healthcheck/fail": "OK", "POST /drain_listeners": "OK"})
+	a, requests := admin(t, map[string]string{"POST /healthcheck/fail": "OK", "POST /drain_listeners": "OK"})
 	if err := a.Fail(t.Context()); err != nil {
 		t.Error(err)
 	}
 	if err := a.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if d := cmp.Diff([]string{"POST /healthcheck/fail", "POST /drain_listeners"}, *asked); d != "" {
+	if d := cmp.Diff([]string{"POST /healthcheck/fail", "POST /drain_listeners"}, *requests); d != "" {
 		t.Errorf("requests (-want +got):\n%s", d)
 	}
 }

@@ -7,60 +7,60 @@ import (
 	"time"
 )
 
-// Envoy is what a drain needs of one; Admin is a real one.
+// Envoy is what a drain needs of one; Admin is the implementation.
 type Envoy interface {
-	// Fail makes the readiness fail. From then on Envoy asks HTTP clients to leave with every answer.
+	// Fail makes the readiness fail. From then on Envoy closes connections of HTTP clients with its answers.
 	Fail(context.Context) error
 	// Open is the number of connections of clients.
 	Open(context.Context) (int, error)
-	// Close closes the listeners. Connections that are open stay so.
+	// Close closes the listeners. Connections that are open stay open.
 	Close(context.Context) error
 }
 
-// Options say how long to wait for what.
+// Options are the delays and bounds of a drain.
 type Options struct {
-	// Delay passes before anything happens.
+	// Delay passes before anything else.
 	Delay time.Duration
-	// CheckDelay passes between the failing readiness and the first look at the connections. It is for those who
-	// send new connections to learn of it: an Envoy without any just now may get some.
+	// CheckDelay passes between the failing readiness and the first count of the connections. During it load balancers
+	// observe the readiness: an Envoy without connections may still get new ones.
 	CheckDelay time.Duration
-	// Interval is between two looks.
+	// Interval is the time between two counts.
 	Interval time.Duration
-	// MinOpen is how many connections may be left.
+	// MinOpen is the number of connections that may remain.
 	MinOpen int
-	// Limit bounds all of the above together.
-	Limit time.Duration
-	// Observe, if not nil, is told the number of open connections after each look, or why there is none.
+	// Timeout bounds all of the above together.
+	Timeout time.Duration
+	// Observe, if not nil, is called with the number of open connections after each count, or with the error.
 	Observe func(open int, err error)
 }
 
-// Result is how a drain ended.
+// Result is the result of a drain.
 type Result struct {
-	// Open is the number of connections when they were last looked at.
+	// Open is the number of connections at the last count.
 	Open int
-	// Late says that the limit was reached before there were few enough.
+	// Late means that the timeout was reached before there were few enough.
 	Late bool
 }
 
 // The bounds of attempts.
 const (
-	failAttempts = 4 // at the readiness
-	lookAttempts = 3 // at the connections, in a row
-	retryAfter   = 200 * time.Millisecond
-	retryFactor  = 5
+	failAttempts  = 4 // to make the readiness fail
+	countAttempts = 3 // to count the connections, in a row
+	retryAfter    = 200 * time.Millisecond
+	retryFactor   = 5
 )
 
-// errLimit is the cause for which the context of a drain ends.
-var errLimit = errors.New("limit of the drain")
+// errTimeout is the cause for which the context of a drain ends.
+var errTimeout = errors.New("timeout of the drain")
 
-// Run drains the Envoy and returns when it may be stopped. Any error means that too, for what cannot be asked need
-// not be waited for: an Envoy that does not answer has most likely ended already.
+// Run drains the Envoy and returns when it may be stopped. That is also so if there is an error: an Envoy
+// that does not answer has most likely exited already.
 func Run(ctx context.Context, e Envoy, o Options) (Result, error) {
-	bounded, cancel := context.WithTimeoutCause(ctx, o.Limit, errLimit)
+	bounded, cancel := context.WithTimeoutCause(ctx, o.Timeout, errTimeout)
 	defer cancel()
 	var r Result
 	err := o.run(bounded, e, &r)
-	if err != nil && errors.Is(context.Cause(bounded), errLimit) {
+	if err != nil && errors.Is(context.Cause(bounded), errTimeout) {
 		r.Late = true
 		return r, e.Close(ctx)
 	}
@@ -83,17 +83,17 @@ func (o Options) run(ctx context.Context, e Envoy, r *Result) error {
 	if err := e.Close(ctx); err != nil {
 		return fmt.Errorf("listeners: %w", err)
 	}
-	return o.untilFew(ctx, e, r) // some may have come before the listeners closed
+	return o.untilFew(ctx, e, r) // some may have been accepted before the listeners closed
 }
 
-// untilFew looks until few enough connections are open.
+// untilFew counts until few enough connections are open.
 func (o Options) untilFew(ctx context.Context, e Envoy, r *Result) error {
 	for failed := 0; ; {
 		open, err := e.Open(ctx)
 		o.observe(open, err)
 		if err == nil {
 			failed, r.Open = 0, open
-		} else if failed++; failed == lookAttempts {
+		} else if failed++; failed == countAttempts {
 			return fmt.Errorf("open connections: %w", err)
 		}
 		if err == nil && open <= o.MinOpen {
@@ -111,7 +111,7 @@ func (o Options) observe(open int, err error) {
 	}
 }
 
-// fail makes the readiness fail, in several attempts: without it nobody learns of the drain.
+// fail makes the readiness fail, in several attempts: without it no load balancer observes the drain.
 func fail(ctx context.Context, e Envoy) error {
 	pause := retryAfter
 	for attempt := 1; ; attempt++ {

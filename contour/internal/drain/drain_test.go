@@ -13,15 +13,15 @@ import (
 	"contour.example/contour/internal/drain"
 )
 
-var errGone = errors.New("connection refused")
+var errConnectionRefused = errors.New("connection refused")
 
-// fakeEnvoy notes when it was asked what. Its connections are those of the first look, the second and so on; the last stay.
+// fakeEnvoy records the times of its calls. Its connections are those of the first count, the second and so on; the last stay.
 type fakeEnvoy struct {
 	start       time.Time
 	log         []string
-	failsFirst  int // attempts at the readiness that fail
+	failsFirst  int // attempts to make the readiness fail
 	connections []int
-	gone        bool
+	exited      bool
 }
 
 func (f *fakeEnvoy) note(what string) {
@@ -30,8 +30,8 @@ func (f *fakeEnvoy) note(what string) {
 
 func (f *fakeEnvoy) Fail(context.Context) error {
 	f.note("fail")
-	if f.failsFirst--; f.gone || f.failsFirst >= 0 {
-		return errGone
+	if f.failsFirst--; f.exited || f.failsFirst >= 0 {
+		return errConnectionRefused
 	}
 	return nil
 }
@@ -43,7 +43,7 @@ func (f *fakeEnvoy) Open(context.Context) (int, error) {
 	}
 	if open < 0 {
 		f.note("open ?")
-		return 0, errGone
+		return 0, errConnectionRefused
 	}
 	f.note(fmt.Sprint("open ", open))
 	return open, nil
@@ -56,7 +56,7 @@ func (f *fakeEnvoy) Close(ctx context.Context) error {
 
 func TestRun(t *testing.T) {
 	t.Parallel()
-	options := drain.Options{Delay: 2 * time.Second, CheckDelay: 10 * time.Second, Interval: 5 * time.Second, Limit: time.Minute}
+	options := drain.Options{Delay: 2 * time.Second, CheckDelay: 10 * time.Second, Interval: 5 * time.Second, Timeout: time.Minute}
 	for name, test := range map[string]struct {
 		envoy   fakeEnvoy
 		minOpen int
@@ -76,19 +76,19 @@ func TestRun(t *testing.T) {
 			envoy:   fakeEnvoy{connections: []int{-1, -1, 2, -1, -1, 0}, failsFirst: 2},
 			wantLog: []string{"2s fail", "2.2s fail", "3.2s fail", "13.2s open ?", "18.2s open ?", "23.2s open 2", "28.2s open ?", "33.2s open ?", "38.2s open 0", "38.2s close", "38.2s open 0"},
 		},
-		"a connection that comes before the listeners close is waited for": {
+		"a connection that is accepted before the listeners close is waited for": {
 			envoy:   fakeEnvoy{connections: []int{0, 2, 0}},
 			wantLog: []string{"2s fail", "12s open 0", "12s close", "12s open 2", "17s open 0"},
 		},
 		"an Envoy that does not answer is not waited for": {
-			envoy:   fakeEnvoy{gone: true},
-			wantErr: errGone,
+			envoy:   fakeEnvoy{exited: true},
+			wantErr: errConnectionRefused,
 			wantLog: []string{"2s fail", "2.2s fail", "3.2s fail", "8.2s fail"},
 		},
 		"an Envoy that ends is not waited for": {
 			envoy:   fakeEnvoy{connections: []int{4, -1}},
 			want:    drain.Result{Open: 4},
-			wantErr: errGone,
+			wantErr: errConnectionRefused,
 			wantLog: []string{"2s fail", "12s open 4", "17s open ?", "22s open ?", "27s open ?"},
 		},
 		"connections that stay are cut at the limit": {
@@ -103,8 +103,8 @@ func TestRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				envoy, o, looks := test.envoy, options, 0
-				envoy.start, o.MinOpen, o.Observe = time.Now(), test.minOpen, func(int, error) { looks++ }
+				envoy, o, counts := test.envoy, options, 0
+				envoy.start, o.MinOpen, o.Observe = time.Now(), test.minOpen, func(int, error) { counts++ }
 				got, err := drain.Run(t.Context(), &envoy, o)
 				if !errors.Is(err, test.wantErr) {
 					t.Errorf("got error %v, want %v", err, test.wantErr)
@@ -113,10 +113,10 @@ func TestRun(t *testing.T) {
 					t.Errorf("result (-want +got):\n%s", d)
 				}
 				if d := cmp.Diff(test.wantLog, envoy.log); d != "" {
-					t.Errorf("what was asked (-want +got):\n%s", d)
+					t.Errorf("calls (-want +got):\n%s", d)
 				}
-				if len(test.envoy.connections) > 0 && looks == 0 {
-					t.Error("nobody was told of the connections")
+				if len(test.envoy.connections) > 0 && counts == 0 {
+					t.Error("Observe was not called")
 				}
 			})
 		})
@@ -129,7 +129,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
 		defer cancel()
 		envoy := &fakeEnvoy{start: time.Now(), connections: []int{1}}
-		r, err := drain.Run(ctx, envoy, drain.Options{Interval: time.Second, Limit: time.Minute})
+		r, err := drain.Run(ctx, envoy, drain.Options{Interval: time.Second, Timeout: time.Minute})
 		if !errors.Is(err, context.DeadlineExceeded) || r.Late {
 			t.Errorf("got %+v, %v, want the error of the context", r, err)
 		}

@@ -22,7 +22,7 @@ import (
 type object = map[string]any
 
 // A real Envoy with a client of an HTTP listener, one of a TCP proxy and one of the stats listener: while it drains it is
-// unready and accepts connections; it is drained when both clients have left, and accepts no connection from then on.
+// unready and accepts connections; it is drained when both clients have disconnected, and accepts no connection from then on.
 func TestDrainOfARealEnvoy(t *testing.T) {
 	t.Parallel()
 	ports := freePorts(t, 3)
@@ -32,12 +32,12 @@ func TestDrainOfARealEnvoy(t *testing.T) {
 
 	e := drain.NewAdmin(admin)
 	waitForOpen(t, e, 2)
-	looks := make(chan int)
-	o := drain.Options{Interval: 20 * time.Millisecond, Limit: time.Minute, Observe: func(open int, err error) {
+	counts := make(chan int)
+	o := drain.Options{Interval: 20 * time.Millisecond, Timeout: time.Minute, Observe: func(open int, err error) {
 		if err != nil {
 			t.Error(err)
 		}
-		looks <- open
+		counts <- open
 	}}
 	type outcome struct {
 		drain.Result
@@ -45,34 +45,34 @@ func TestDrainOfARealEnvoy(t *testing.T) {
 	}
 	ended := make(chan outcome, 1)
 	go func() {
-		defer close(looks)
+		defer close(counts)
 		r, err := drain.Run(t.Context(), e, o)
 		ended <- outcome{r, err}
 	}()
-	if open := <-looks; open != 2 {
+	if open := <-counts; open != 2 {
 		t.Errorf("%d connections are open, want 2", open)
 	}
 	requireStatus(t, stats, "503 Service Unavailable")
 	late := dial(t, ports[0])
-	until(looks, 3)
+	until(counts, 3)
 	requireStatus(t, late, "200 OK")
-	requireClosed(t, late) // Envoy asks to leave with its answer
+	requireClosed(t, late) // Envoy closes with its answer
 	requireStatus(t, web, "200 OK")
-	until(looks, 1)
+	until(counts, 1)
 	if err := raw.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for range looks { // until the drain is over
+	for range counts { // until the drain is over
 	}
 	if got := <-ended; got.err != nil || got.Open != 0 || got.Late {
 		t.Errorf("drained: %+v", got)
 	}
-	waitForRefusal(t, ports[0])
+	waitForClosed(t, ports[0])
 }
 
-// until drops looks until one has seen that many connections; the drain must not end before.
-func until(looks <-chan int, open int) {
-	for n := range looks {
+// until drops counts until one has seen that many connections; the drain must not end before.
+func until(counts <-chan int, open int) {
+	for n := range counts {
 		if n == open {
 			return
 		}
@@ -194,8 +194,8 @@ func waitForListener(t *testing.T, address string) {
 	}
 }
 
-// waitForRefusal waits for the threads of Envoy, which close their sockets one by one.
-func waitForRefusal(t *testing.T, address string) {
+// waitForClosed waits for the threads of Envoy, which close their sockets one by one.
+func waitForClosed(t *testing.T, address string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		conn, err := net.Dial("tcp", address)
@@ -238,7 +238,7 @@ func manager(action object) object {
 	action["match"] = object{"prefix": "/"}
 	return filter("http_connection_manager", "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager", object{
 		"stat_prefix": "http",
-		// how long Envoy waits to close what it has asked to leave
+		// how long Envoy waits before it closes a drained connection
 		"drain_timeout": "0.1s", "delayed_close_timeout": "0.1s",
 		"route_config": object{"virtual_hosts": []any{object{"name": "a", "domains": []any{"*"}, "routes": []any{action}}}},
 		"http_filters": []any{object{"name": "router", "typed_config": object{"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}},

@@ -1,10 +1,10 @@
-// Package endpoint turns the EndpointSlices of one Service port into one
+// Package endpoint converts the EndpointSlices of one Service port into one
 // ClusterLoadAssignment, so that a change of a pod costs exactly that message.
 //
-// In: the slices as Kubernetes gives them, in any order, and the name of the port.
-// Out: the same message for the same endpoints, whatever the order and however they
-// are spread over slices. Addresses that Envoy could not use are left out, because one
-// of them would make Envoy refuse its siblings too.
+// Input: the slices as in the API, in any order, and the name of the port.
+// Output: the same message for the same endpoints, independent of their order and of how they
+// are distributed over slices. Addresses that Envoy cannot use are left out, because one
+// of them would make Envoy reject the whole message.
 //
 // All endpoints share one locality: Envoy then gives each the same share of the
 // requests. The package is pure and modifies nothing that it is given.
@@ -23,16 +23,16 @@ import (
 
 // Assignment is the endpoints behind the Service port called port ("" if it has no name), under the given EDS name.
 //
-// An endpoint takes part if it is ready; a readiness that is not stated counts as ready. If none is ready, those
-// that terminate and still serve are used instead, so that the last pod of a Service can finish its work: they are
-// sent without a health status, because Envoy gives no requests to endpoints marked as draining. Without any
+// An endpoint is used if it is ready; an unset condition counts as ready. If none is ready, those
+// that terminate and still serve are used instead, so that the last pod of a Service can finish its requests: they are
+// sent without a health status, because Envoy sends no requests to endpoints marked as draining. Without any
 // endpoint the message is empty, never nil.
 func Assignment(name, port string, of []*discoveryv1.EndpointSlice) *endpointv3.ClusterLoadAssignment {
 	found := collect(port, of)
 	cla := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	usable := found[ready]
 	if len(usable) == 0 {
-		usable = found[lingering]
+		usable = found[draining]
 	}
 	if len(usable) > 0 {
 		cla.Endpoints = []*endpointv3.LocalityLbEndpoints{{LbEndpoints: lbEndpoints(usable)}}
@@ -40,16 +40,16 @@ func Assignment(name, port string, of []*discoveryv1.EndpointSlice) *endpointv3.
 	return cla
 }
 
-// readiness says whether an endpoint may get requests.
+// readiness is whether an endpoint may get requests.
 type readiness uint8
 
 const (
-	unusable  readiness = iota
-	lingering           // terminating, but still serving
+	unusable readiness = iota
+	draining           // terminating, but still serving
 	ready
 )
 
-// readinessOf follows the defaults that the EndpointSlice API states for conditions that are not set.
+// readinessOf applies the defaults of the EndpointSlice API for unset conditions.
 func readinessOf(c discoveryv1.EndpointConditions) readiness {
 	isReady := c.Ready == nil || *c.Ready
 	serving := isReady
@@ -60,7 +60,7 @@ func readinessOf(c discoveryv1.EndpointConditions) readiness {
 	case isReady:
 		return ready
 	case serving && terminating:
-		return lingering
+		return draining
 	}
 	return unusable
 }
@@ -82,7 +82,7 @@ func collect(port string, of []*discoveryv1.EndpointSlice) map[readiness]address
 	return found
 }
 
-// portNumbers is what the port called name is numbered in a slice: once, unless the slice is malformed.
+// portNumbers are the numbers of the port called name in a slice: one, unless the slice is malformed.
 func portNumbers(name string, ports []discoveryv1.EndpointPort) []uint16 {
 	var numbers []uint16
 	for _, p := range ports {
@@ -106,7 +106,7 @@ func nameOf(p discoveryv1.EndpointPort) string {
 // addresses is a list of sockets, in any order and with duplicates.
 type addresses []netip.AddrPort
 
-// add appends every address with every port; what is no plain IP address is left out.
+// add appends every address with every port; what is not an IP address is left out.
 func (a addresses) add(texts []string, ports []uint16) addresses {
 	for _, t := range texts {
 		ip, err := netip.ParseAddr(t)

@@ -15,7 +15,7 @@ import (
 
 func ptr[T any](v T) *T { return &v }
 
-// conditions of the kinds that matter.
+// conditions of the kinds that are distinguished.
 var (
 	unstated    = discoveryv1.EndpointConditions{}
 	isReady     = discoveryv1.EndpointConditions{Ready: ptr(true)}
@@ -62,7 +62,7 @@ func TestWhichEndpointsTakePart(t *testing.T) {
 		in   []*discoveryv1.EndpointSlice
 		want []string
 	}{
-		{name: "nothing is known"},
+		{name: "no condition is set"},
 		{
 			name: "readiness that is not stated counts as ready", port: "http",
 			in:   []*discoveryv1.EndpointSlice{slice(onPort("http", 80), at(unstated, "10.0.0.1"), at(isReady, "10.0.0.2"), at(notReady, "10.0.0.3"))},

@@ -1,7 +1,7 @@
-// Package metrics makes the controller's Prometheus metrics: the counters of every
+// Package metrics contains the controller's Prometheus metrics: the counters of every
 // stage, under Contour's names where Contour has the same figure.
 //
-// It only constructs and converts; who owns a stage calls the methods. There is no
+// It only constructs and converts; the owner of a stage calls the methods. There is no
 // global registry.
 package metrics
 
@@ -54,9 +54,9 @@ func New(version, revision string) *Metrics {
 
 func (m *Metrics) pipeline() {
 	m.derivations = m.counters("contour_derivations_total", "Derivations run, by table.", "table")
-	m.entries = m.gauges("contour_derived_entries", "Keys held by each derived table.", "table")
+	m.entries = m.gauges("contour_derived_entries", "Keys in each derived table.", "table")
 	m.faults = m.counters("contour_derivation_faults_total", "Derivations that failed inside the controller, by table.", "table")
-	m.objects = m.gauges("contour_dag_cache_object", "Kubernetes objects held, by kind.", "kind")
+	m.objects = m.gauges("contour_dag_cache_object", "Kubernetes objects in the store, by kind.", "kind")
 	m.proxies = m.gauges("contour_httpproxy_status", "HTTPProxies by the status that they ought to have.", "status")
 	m.batches = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "contour_batch_seconds", Help: "Time to derive and publish one batch of changes.",
@@ -74,7 +74,7 @@ func (m *Metrics) xds() {
 	m.answers = m.counters("contour_xds_answers_total", "Answers of Envoys to xDS responses, by type and verdict (ack or nack).", "type", "verdict")
 	m.overdue = m.counters("contour_xds_needs_overdue_total", "Resources sent although what they need was not acknowledged in time.", "type")
 	m.sessions = m.gauge("contour_xds_sessions", "Envoys connected.")
-	m.rejected = m.gauge("contour_xds_rejected", "Resources, or parts of them, that are wanted and that Envoy refuses.")
+	m.rejected = m.gauge("contour_xds_rejected", "Resources, or parts of them, that are wanted and that Envoy rejects.")
 }
 
 func (m *Metrics) status() {
@@ -86,7 +86,7 @@ func (m *Metrics) status() {
 	m.Registry.MustRegister(m.statusSeconds)
 }
 
-// Batch notes one turn of the pipeline.
+// Batch records one iteration of the pipeline.
 func (m *Metrics) Batch(took time.Duration, published int, tables []memo.Stat, objects map[kobj.Kind]int) {
 	m.batches.Observe(took.Seconds())
 	m.published.Add(float64(published))
@@ -100,7 +100,7 @@ func (m *Metrics) Batch(took time.Duration, published int, tables []memo.Stat, o
 	}
 }
 
-// Fault notes a derivation that failed.
+// Fault records a derivation that failed.
 func (m *Metrics) Fault(f memo.Fault) { m.faults.WithLabelValues(f.Table).Inc() }
 
 // Proxy moves one HTTPProxy from a status to another; "" stands for none.
@@ -113,14 +113,14 @@ func (m *Metrics) Proxy(from, to string) {
 	}
 }
 
-// Sent notes resources sent to one Envoy, and the bytes of the response.
+// Sent records resources sent to one Envoy, and the bytes of the response.
 func (m *Metrics) Sent(typ string, updates, removals, bytes int) {
 	m.bytes.WithLabelValues(typ).Add(float64(bytes))
 	m.sent.WithLabelValues(typ, "update").Add(float64(updates))
 	m.sent.WithLabelValues(typ, "removal").Add(float64(removals))
 }
 
-// Answered notes the answer of an Envoy to a response.
+// Answered records the answer of an Envoy to a response.
 func (m *Metrics) Answered(typ string, accepted bool) {
 	verdict := "nack"
 	if accepted {
@@ -129,16 +129,16 @@ func (m *Metrics) Answered(typ string, accepted bool) {
 	m.answers.WithLabelValues(typ, verdict).Inc()
 }
 
-// Overdue notes a resource sent before its needs were acknowledged.
+// Overdue records a resource sent before its needs were acknowledged.
 func (m *Metrics) Overdue(typ string) { m.overdue.WithLabelValues(typ).Inc() }
 
-// Sessions notes that Envoys came or went.
+// Sessions records that Envoys connected or disconnected.
 func (m *Metrics) Sessions(delta int) { m.sessions.Add(float64(delta)) }
 
-// Rejected notes how many pieces Envoy refuses.
+// Rejected records how many pieces Envoy rejects.
 func (m *Metrics) Rejected(n int) { m.rejected.Set(float64(n)) }
 
-// StatusWrite notes a status write.
+// StatusWrite records a status write.
 func (m *Metrics) StatusWrite(kind, outcome string, took time.Duration) {
 	m.statuses.WithLabelValues(kind, outcome).Inc()
 	failed := "false"

@@ -80,7 +80,7 @@ func ask(t *testing.T, c stagetest.Case, sys *system) {
 	t.Helper()
 	model := sys.model(t)
 	for _, q := range c.Questions {
-		answer, err := model.Ask(q.Request)
+		answer, err := model.Send(q.Request)
 		if err != nil {
 			t.Errorf("%+v: %v", q.Request, err)
 			continue

@@ -14,7 +14,7 @@ import (
 // adminBounds bound a request to the admin endpoint.
 func adminBounds() admin.Options { return admin.Options{Timeout: 5 * time.Second, MaxBytes: 1 << 20} }
 
-// Admin serves the admin endpoint of the Envoy with that admin socket. Whoever reaches it can end Envoy.
+// Admin serves the admin endpoint of the Envoy with that admin socket. Every client of it can stop Envoy.
 func Admin(socket string) http.Handler {
 	target := &url.URL{Scheme: "http", Host: "envoy"}
 	return &httputil.ReverseProxy{
@@ -23,7 +23,7 @@ func Admin(socket string) http.Handler {
 	}
 }
 
-// closeListeners refuses new connections, and has the open ones closed after the answer that they wait for.
+// closeListeners rejects new connections, and closes the open ones after the answer that they wait for.
 func (p *Proxy) closeListeners(ctx context.Context) error {
 	if err := p.admin.FailHealthChecks(ctx); err != nil {
 		return err
@@ -31,7 +31,7 @@ func (p *Proxy) closeListeners(ctx context.Context) error {
 	return p.admin.DrainListeners(ctx)
 }
 
-// activeRequests counts the requests that are being answered, those to the admin endpoint left out.
+// activeRequests counts the requests in progress, except those to the admin endpoint.
 func (p *Proxy) activeRequests(ctx context.Context) (int, error) {
 	stats, err := p.admin.Stats(ctx, `^http\..*\.downstream_rq_active$`)
 	return sumActive(stats), err

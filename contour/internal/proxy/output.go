@@ -6,26 +6,26 @@ import (
 	"sync"
 )
 
-// The bounds of what is remembered of Envoy's output.
+// The bounds of the output of Envoy that is kept.
 const (
 	tailLines    = 20
 	maxLineBytes = 4 << 10 // Envoy may quote a whole resource
 	maxUntaken   = 1000    // lines
 )
 
-// output takes what Envoy prints apart into lines, hands them on and remembers the last ones. It never waits
-// for whoever takes the lines: that would hold up Envoy, and its end. What is not taken in time is dropped.
+// output splits Envoy's output into lines, passes them on and keeps the last ones. It never waits
+// for the reader of the lines: that would block Envoy, and its exit. Lines that are not read in time are dropped.
 type output struct {
 	lines chan string
 
 	mu   sync.Mutex
-	rest []byte // of a line whose end has not come
+	rest []byte // of an incomplete line
 	last []string
 }
 
 func newOutput() *output { return &output{lines: make(chan string, maxUntaken)} }
 
-// Write takes the next bytes; it never fails.
+// Write adds the next bytes; it never fails.
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -41,7 +41,7 @@ func (o *output) Write(b []byte) (int, error) {
 	}
 }
 
-// close takes an unfinished last line for a line. There are no more after it.
+// close completes an unfinished last line. There are no lines after it.
 func (o *output) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -58,7 +58,7 @@ func (o *output) tail() string {
 	return strings.Join(o.last, "\n")
 }
 
-// keep adds to the line as far as there is room in it.
+// keep appends to the line up to its maximum length.
 func (o *output) keep(b []byte) {
 	room := maxLineBytes - len(o.rest)
 	o.rest = append(o.rest, b[:min(len(b), room)]...)

@@ -29,7 +29,7 @@ func TestOutputPutsLinesTogether(t *testing.T) {
 	}
 }
 
-func TestSumActiveLeavesTheAdminEndpointOut(t *testing.T) {
+func TestSumActiveExcludesTheAdminEndpoint(t *testing.T) {
 	t.Parallel()
 	stats := map[string]int64{"http.admin.downstream_rq_active": 1, "http.ingress_http.downstream_rq_active": 2, "http.ingress_https.downstream_rq_active": 3}
 	if got := sumActive(stats); got != 5 {

@@ -1,12 +1,12 @@
-// Package proxy runs an Envoy as a child process of the controller and does not
-// leave it behind.
+// Package proxy runs an Envoy as a child process of the controller that does not
+// outlive it.
 //
-// In goes where the binary, its bootstrap file and its admin socket are; out come
-// readiness, the lines that Envoy prints, and how it ended. The child has a process
-// group of its own, so that a signal from the terminal reaches the controller alone,
-// and the kernel kills it when the controller dies, however that happens.
+// It takes the paths of the binary, its bootstrap file and its admin socket, and returns
+// readiness, the lines that Envoy prints, and its exit error. The child has a process
+// group of its own, so that a signal from the terminal reaches only the controller,
+// and the kernel kills it when the controller dies for any reason.
 //
-// It must not know what Envoy is told to serve. It needs Linux.
+// It must not depend on Envoy's configuration. It needs Linux.
 package proxy
 
 import (
@@ -22,7 +22,7 @@ import (
 	"contour.example/envoybootstrap/admin"
 )
 
-// Options say what to run. All fields are required unless said otherwise.
+// Options specify the process. All fields are required unless stated otherwise.
 type Options struct {
 	Path        string // of the binary
 	Bootstrap   string // path of the bootstrap file
@@ -30,9 +30,9 @@ type Options struct {
 	Node        string
 	Cluster     string
 	Concurrency int    // worker threads
-	LogLevel    string // in Envoy's words
-	// Log gets the lines that Envoy prints, in order, on a goroutine of its own; may be nil. If it falls far
-	// behind it misses some.
+	LogLevel    string // as Envoy's --log-level
+	// Log is called with the lines that Envoy prints, in order, on a goroutine of its own; may be nil. If it is too slow,
+	// lines are dropped.
 	Log func(line string)
 }
 
@@ -45,10 +45,10 @@ type Proxy struct {
 	err    error // valid after done
 }
 
-// pipeTimeout bounds how long Wait reads on after Envoy has ended, in case that another process holds its output.
+// pipeTimeout bounds how long Wait reads after Envoy has exited, in case another process has its output open.
 const pipeTimeout = time.Second
 
-// Start starts Envoy and does not wait for it to be ready. That it ends at once is not an error of Start: see Done.
+// Start starts Envoy and does not wait for it to be ready. That it exits immediately is not an error of Start: see Done.
 func Start(o Options) (*Proxy, error) {
 	p := &Proxy{output: newOutput(), admin: admin.New(o.AdminSocket, adminBounds()), done: make(chan struct{})}
 	p.cmd = exec.Command(o.Path, arguments(o)...)
@@ -64,7 +64,7 @@ func Start(o Options) (*Proxy, error) {
 	return p, nil
 }
 
-// arguments leave hot restart out: it keeps shared memory, which would stay behind.
+// arguments disable hot restart: its shared memory would remain.
 func arguments(o Options) []string {
 	return []string{
 		"--config-path", o.Bootstrap,
@@ -76,7 +76,7 @@ func arguments(o Options) []string {
 	}
 }
 
-// run keeps to one thread until Envoy has ended: Linux sends Pdeathsig when the thread that forked ends.
+// run stays on one thread until Envoy has exited: Linux sends Pdeathsig when the thread that forked ends.
 func (p *Proxy) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -90,7 +90,7 @@ func (p *Proxy) run(started chan<- error) {
 	close(p.done)
 }
 
-// log hands on the lines that Envoy prints, until it has ended.
+// log passes on the lines that Envoy prints, until it has exited.
 func (p *Proxy) log(to func(string)) {
 	for line := range p.output.lines {
 		if to != nil {
@@ -102,10 +102,10 @@ func (p *Proxy) log(to func(string)) {
 // PID is the id of the process, and of its process group.
 func (p *Proxy) PID() int { return p.cmd.Process.Pid }
 
-// Done is closed when Envoy has ended.
+// Done is closed when Envoy has exited.
 func (p *Proxy) Done() <-chan struct{} { return p.done }
 
-// Err says how Envoy ended, with the last lines that it printed. It is nil until Done is closed and never after.
+// Err is how Envoy exited, with the last lines that it printed. It is nil until Done is closed and never after.
 func (p *Proxy) Err() error {
 	select {
 	case <-p.done:
@@ -117,26 +117,26 @@ func (p *Proxy) Err() error {
 		how = errors.New("exit status 0")
 	}
 	if tail := p.output.tail(); tail != "" {
-		return fmt.Errorf("envoy has ended: %w; its last words:\n%s", how, tail)
+		return fmt.Errorf("envoy has exited: %w; its last output:\n%s", how, tail)
 	}
 	return fmt.Errorf("envoy has ended: %w", how)
 }
 
-// Ready reports whether Envoy has its first complete configuration and takes connections.
+// Ready reports whether Envoy has its first complete configuration and accepts connections.
 func (p *Proxy) Ready(ctx context.Context) bool { return p.admin.Ready(ctx) }
 
-// drainTime is for how long the connections of a filter chain that is gone may go on, and Envoy keeps former listeners in
+// drainTime is for how long the connections of a removed filter chain may continue, and Envoy keeps former listeners in
 // memory. Its own default is ten minutes.
 const drainTime = time.Minute
 
 // The bounds of a stop.
 const (
-	drainTimeout = 5 * time.Second // for requests that are being answered
+	drainTimeout = 5 * time.Second // for requests in progress
 	exitTimeout  = 5 * time.Second // from SIGTERM to SIGKILL
 )
 
-// Stop closes Envoy's listeners, lets the requests that are being answered end, and ends Envoy; each for a
-// bounded time. It returns when the process is gone.
+// Stop closes Envoy's listeners, waits for the requests in progress, and terminates Envoy; each for a
+// bounded time. It returns when the process has exited.
 func (p *Proxy) Stop(ctx context.Context) {
 	p.drain(ctx)
 	_ = p.cmd.Process.Signal(syscall.SIGTERM) // fails only if it has ended
@@ -146,11 +146,11 @@ func (p *Proxy) Stop(ctx context.Context) {
 	case <-p.done:
 	case <-timer.C:
 	}
-	_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // the whole group; fails only if nobody is left in it
+	_ = syscall.Kill(-p.PID(), syscall.SIGKILL) // the whole group; fails only if it is empty
 	<-p.done
 }
 
-// drainPeriod is how often a draining Envoy is asked whether requests are left.
+// drainPeriod is the interval at which a draining Envoy is queried for remaining requests.
 const drainPeriod = 50 * time.Millisecond
 
 func (p *Proxy) drain(ctx context.Context) {

@@ -12,10 +12,10 @@ import (
 	"contour.example/contour/internal/proxy"
 )
 
-// patience is how long a loaded machine may take for what usually takes an instant.
-const patience = 30 * time.Second
+// timeout bounds what usually takes an instant, on a loaded machine.
+const timeout = 30 * time.Second
 
-// start runs a shell script in the place of Envoy, which hands its lines to the channel.
+// start runs a shell script in place of Envoy, which sends its lines to the channel.
 func start(t *testing.T, script string) (*proxy.Proxy, <-chan string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "envoy")
@@ -38,13 +38,13 @@ func receive[V any](t *testing.T, c <-chan V, what string) (v V) {
 	t.Helper()
 	select {
 	case v = <-c:
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		t.Fatal("no " + what)
 	}
 	return v
 }
 
-func TestErrSaysHowEnvoyEndedAndItsLastWords(t *testing.T) {
+func TestErrHasTheExitAndTheLastOutput(t *testing.T) {
 	t.Parallel()
 	p, _ := start(t, "seq 100; printf 'cannot go on' >&2; exit 3")
 	receive(t, p.Done(), "end")
@@ -57,7 +57,7 @@ func TestErrSaysHowEnvoyEndedAndItsLastWords(t *testing.T) {
 	}
 }
 
-// writeProgram writes a file to be executed. No process is started meanwhile: until it executes something, it would
+// writeProgram writes an executable file. No process is started at the same time: until it executes something, it would
 // have the file open for writing, and then the file cannot be executed.
 func writeProgram(path, text string) error {
 	syscall.ForkLock.RLock()
@@ -86,12 +86,12 @@ func TestErrIsNilWhileItRuns(t *testing.T) {
 	}
 }
 
-func TestStopAsksFirst(t *testing.T) {
+func TestStopSendsSIGTERMFirst(t *testing.T) {
 	t.Parallel()
-	p, lines := start(t, "trap 'echo asked; exit 0' TERM; echo up; while :; do sleep 0.01; done")
+	p, lines := start(t, "trap 'echo terminated; exit 0' TERM; echo up; while :; do sleep 0.01; done")
 	receive(t, lines, "line")
 	p.Stop(t.Context())
-	if got := receive(t, lines, "line"); got != "asked" {
+	if got := receive(t, lines, "line"); got != "terminated" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -103,7 +103,7 @@ func TestStopKillsTheGroup(t *testing.T) {
 	child := receive(t, lines, "line")
 	p.Stop(t.Context())
 	for _, pid := range []string{child, fmt.Sprint(p.PID())} {
-		deadline := time.After(patience)
+		deadline := time.After(timeout)
 		for running(pid) {
 			select {
 			case <-deadline:
@@ -114,33 +114,33 @@ func TestStopKillsTheGroup(t *testing.T) {
 	}
 }
 
-// running reports whether a process is there, zombies aside: those are for init to bury.
+// running reports whether a process exists, zombies aside: init reaps those.
 func running(pid string) bool {
 	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
-func TestStartOfWhatIsNotThere(t *testing.T) {
+func TestStartOfAMissingProgram(t *testing.T) {
 	t.Parallel()
 	if _, err := proxy.Start(proxy.Options{Path: "/no/such/envoy"}); err == nil || !strings.Contains(err.Error(), "/no/such/envoy") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// TestStopWhenNobodyTakesTheOutput is a terminal that is held.
-func TestStopWhenNobodyTakesTheOutput(t *testing.T) {
+// TestStopWhenTheOutputIsNotRead simulates a paused terminal.
+func TestStopWhenTheOutputIsNotRead(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "envoy")
 	if err := writeProgram(path, "#!/bin/sh\necho one; echo two; exec sleep 600"); err != nil {
 		t.Fatal(err)
 	}
-	held, release := make(chan string, 2), make(chan struct{})
+	paused, release := make(chan string, 2), make(chan struct{})
 	defer close(release)
-	p, err := proxy.Start(proxy.Options{Path: path, Log: func(l string) { held <- l; <-release }})
+	p, err := proxy.Start(proxy.Options{Path: path, Log: func(l string) { paused <- l; <-release }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	receive(t, held, "line")
+	receive(t, paused, "line")
 	stopped := make(chan struct{})
 	go func() { p.Stop(t.Context()); close(stopped) }()
 	receive(t, stopped, "stop")

@@ -17,9 +17,9 @@ const (
 	TypeTCPProxy        Type = "TCPProxyError"
 	TypeTCPProxyInclude Type = "TCPProxyIncludeError"
 
-	// TypeEnvoy is ours: what Envoy refused, or a fault of the controller.
+	// TypeEnvoy is ours: a resource that Envoy rejects, or a fault of the controller.
 	TypeEnvoy Type = "EnvoyError"
-	// TypeIngress is ours: what is wrong with an Ingress, whose status has no conditions.
+	// TypeIngress is ours: an error in an Ingress, whose status has no conditions.
 	TypeIngress Type = "IngressError"
 )
 
@@ -40,7 +40,7 @@ const (
 	NothingDefined Reason = "NothingDefined"
 	// IgnoredField: a field has no effect here. Remove it.
 	IgnoredField Reason = "IgnoredField"
-	// IncludeCreatesCycle: the includes lead back to a proxy they came through. Break the circle.
+	// IncludeCreatesCycle: the includes form a cycle. Remove one of them.
 	IncludeCreatesCycle Reason = "IncludeCreatesCycle"
 	// IncludeNotFound: the included proxy does not exist. Create it or correct the name.
 	IncludeNotFound Reason = "IncludeNotFound"
@@ -96,9 +96,9 @@ const (
 	NoServicesAndInclude Reason = "NoServicesAndInclude"
 )
 
-// The reasons that are ours.
+// The reasons that Contour does not have.
 const (
-	// SecretExpired: the certificate is past its end date. It is served all the same; renew it.
+	// SecretExpired: the certificate is past its end date. It is served; renew it.
 	SecretExpired Reason = "SecretExpired"
 	// RetryPolicyNotValid: the retry policy has a value that Envoy does not know.
 	RetryPolicyNotValid Reason = "RetryPolicyNotValid"
@@ -106,7 +106,7 @@ const (
 	DirectResponsePolicyNotValid Reason = "DirectResponsePolicyNotValid"
 	// ReplacementNotValid: what a prefix is replaced by does not start with /, or has control characters.
 	ReplacementNotValid Reason = "ReplacementNotValid"
-	// ServiceWeightInvalid: a weight is negative, or the weights together are more than 32 bits hold.
+	// ServiceWeightInvalid: a weight is negative, or the sum of the weights exceeds 32 bits.
 	ServiceWeightInvalid Reason = "ServiceWeightInvalid"
 	// RouteConflict: an older object has a route with equal conditions on the host.
 	RouteConflict Reason = "RouteConflict"
@@ -114,9 +114,9 @@ const (
 	FeatureNotSupported Reason = "FeatureNotSupported"
 	// TooMany: the object has more of something than can be served.
 	TooMany Reason = "TooMany"
-	// RejectedByEnvoy: Envoy refused what was made of the object; the last good configuration is still served.
+	// RejectedByEnvoy: Envoy rejects a resource made of the object; the last accepted configuration is still served.
 	RejectedByEnvoy Reason = "RejectedByEnvoy"
-	// InternalError: the controller failed on the object. It is a bug; the last good configuration is still served.
+	// InternalError: the controller failed on the object. It is a bug; the last valid configuration is still served.
 	InternalError Reason = "InternalError"
 	// HostNotValid: the fqdn of an HTTPProxy, or the host of an Ingress rule, is not a DNS name with at most a leading "*.".
 	HostNotValid Reason = "HostNotValid"

@@ -1,9 +1,9 @@
-// Package report is what users are told: diagnostics about objects, and the list
-// of objects that were considered at all.
+// Package report contains what is reported to users: diagnostics about objects, and the list
+// of objects that were considered.
 //
-// A Diagnostic is data, not an error: compile returns it, status turns it into
+// A Diagnostic is data, not an error: compile returns it, status converts it into
 // conditions, the command line prints it with file and line. The constants in
-// reason.go say for each reason what the user did and what to do about it.
+// reason.go document for each reason what the user did and what to do about it.
 package report
 
 import (
@@ -14,13 +14,13 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// Severity says how bad it is.
+// Severity is the severity of a diagnostic.
 type Severity uint8
 
 // The severities.
 const (
-	Error   Severity = iota // something that was asked for is not served as asked
-	Warning                 // it is served, but not entirely as written
+	Error   Severity = iota // something that is specified is not served as specified
+	Warning                 // it is served, but not entirely as specified
 )
 
 // String is "error" or "warning".
@@ -31,7 +31,7 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Diagnostic tells the author of an object about one thing in it.
+// Diagnostic reports one thing about an object to its author.
 type Diagnostic struct {
 	Object   kobj.Key
 	Severity Severity
@@ -39,7 +39,7 @@ type Diagnostic struct {
 	Type Type
 	// Reason is why, in one word.
 	Reason Reason
-	// Field is the path of the field at fault, such as spec.routes[2].conditions[0].prefix; "" for the object as a whole.
+	// Field is the path of the invalid field, such as spec.routes[2].conditions[0].prefix; "" for the object as a whole.
 	Field string
 	// Message is one sentence that names the bad value.
 	Message string
@@ -85,19 +85,19 @@ func leadingNumber(s string) (number, rest string) {
 	return s[:i], s[i:]
 }
 
-// Report is what one derivation has to say. Both lists are sorted and without duplicates once Seal was called.
+// Report is the result of one derivation for users. Both lists are sorted and without duplicates once Seal was called.
 type Report struct {
-	Visited     []kobj.Key // the objects that were considered, wrong or not
+	Visited     []kobj.Key // the objects that were considered, valid or not
 	Diagnostics []Diagnostic
 }
 
-// Visit notes that an object was considered.
+// Visit records that an object was considered.
 func (r *Report) Visit(k kobj.Key) { r.Visited = append(r.Visited, k) }
 
-// Add notes a diagnostic.
+// Add records a diagnostic.
 func (r *Report) Add(d ...Diagnostic) { r.Diagnostics = append(r.Diagnostics, d...) }
 
-// Merge adds what another report says.
+// Merge adds the contents of another report.
 func (r *Report) Merge(o Report) {
 	r.Visited = append(r.Visited, o.Visited...)
 	r.Diagnostics = append(r.Diagnostics, o.Diagnostics...)
@@ -116,7 +116,7 @@ func (r *Report) Considers(k kobj.Key) bool {
 	return ok
 }
 
-// Of is what the report says about one object.
+// Of returns the diagnostics of one object.
 func (r *Report) Of(k kobj.Key) []Diagnostic {
 	lo, _ := slices.BinarySearchFunc(r.Diagnostics, k, func(d Diagnostic, k kobj.Key) int { return d.Object.Compare(k) })
 	hi := lo

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// location is where a redirect leads.
+// location is the target of a redirect.
 func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (string, error) {
 	if err := only(r, `host_redirect port_redirect response_code https_redirect scheme_redirect path_redirect
 		prefix_rewrite regex_rewrite`); err != nil {
@@ -41,7 +41,7 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 	return scheme + "://" + host + path, err
 }
 
-// redirectHost is the authority of the request. Its port goes if another is set, or if it was the standard
+// redirectHost is the :authority of the request. Its port is removed if another is set, or if it was the standard
 // port of a scheme that changes.
 func (x *exchange) redirectHost(was, scheme string, newPort bool) string {
 	host, port, err := net.SplitHostPort(x.authority)
@@ -116,7 +116,7 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 			return a, err
 		}
 		switch weight := w.GetWeight().GetValue(); {
-		case f.GetCluster() == "" && weight == 0: // gets no requests
+		case f.GetCluster() == "" && weight == 0: // receives no requests
 		case ready:
 			a.From = append(a.From, u)
 		default:
@@ -143,7 +143,7 @@ func upgradable(f *routev3.RouteAction, to string) bool {
 	return false
 }
 
-// sendTo is what one of the clusters gets; false if it has no endpoint to take it.
+// sendTo is what one of the clusters receives; false if it has no endpoint.
 func (x *exchange) sendTo(
 	rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight,
 ) (Upstream, bool, error) {
@@ -185,7 +185,7 @@ func (x *exchange) upstreamPath(f *routev3.RouteAction, m *routev3.RouteMatch) (
 	return path + x.query, err
 }
 
-// upstreamHost is the Host header that the backend gets: the route's own rewrite counts before that of the cluster.
+// upstreamHost is the Host header that the backend receives: the route's own rewrite takes precedence over that of the cluster.
 func (x *exchange) upstreamHost(f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight, headers map[string]string) string {
 	switch h := f.GetHostRewriteSpecifier().(type) {
 	case *routev3.RouteAction_HostRewriteLiteral:

@@ -15,7 +15,7 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
-// connect finds the filter chain of the connection, shakes hands and goes on with its filter.
+// connect finds the filter chain of the connection, does the handshake and continues with its filter.
 func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
 	if err := only(l, "name address filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes"); err != nil {
 		return Answer{}, err
@@ -41,7 +41,7 @@ func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
 	return x.filter(a, chain.GetFilters()[0])
 }
 
-// chain is the filter chain for the server name: exact, else the longest wildcard, else the one for any name.
+// chain is the filter chain for the server name: exact, otherwise the longest wildcard, otherwise the one for any name.
 func (x *exchange) chain(chains []*listenerv3.FilterChain) (*listenerv3.FilterChain, error) {
 	var best *listenerv3.FilterChain
 	bestRank := -1
@@ -128,7 +128,7 @@ func (x *exchange) agree(p *tlsv3.TlsParameters) (bool, error) {
 	return lowest <= v && v <= highest, nil
 }
 
-// serverVersions is the TLS versions that Envoy serves, with its own choice where it has one.
+// serverVersions is the TLS versions that Envoy serves, with Envoy's default where none is configured.
 func serverVersions(p *tlsv3.TlsParameters) (lowest, highest tlsv3.TlsParameters_TlsProtocol) {
 	lowest, highest = p.GetTlsMinimumProtocolVersion(), p.GetTlsMaximumProtocolVersion()
 	if lowest == tlsv3.TlsParameters_TLS_AUTO {
@@ -155,7 +155,7 @@ func firstName(chain []byte) (string, error) {
 	return certificate.Subject.CommonName, nil
 }
 
-// filter goes on with the network filter of the chain.
+// filter continues with the network filter of the chain.
 func (x *exchange) filter(a Answer, f *listenerv3.Filter) (Answer, error) {
 	packed := f.GetTypedConfig()
 	switch {
@@ -197,7 +197,7 @@ func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, err
 	return x.route(a, x.envoy.routes[m.GetRds().GetRouteConfigName()])
 }
 
-// httpFilter is the status with which a filter answers, 0 if it lets the request pass.
+// httpFilter is the status with which a filter answers, 0 if it passes the request on.
 func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 	packed := f.GetTypedConfig()
 	if f.GetDisabled() {
@@ -222,7 +222,7 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 	return 0, unknownMessage("HTTP filter", packed)
 }
 
-// proxyBytes is the TCP proxy: the backend answers whatever it answers.
+// proxyBytes is the TCP proxy: any answer is that of the backend.
 func (x *exchange) proxyBytes(a Answer, p *tcpproxyv3.TcpProxy) (Answer, error) {
 	if err := only(p, "stat_prefix idle_timeout access_log cluster weighted_clusters"); err != nil {
 		return a, err

@@ -1,12 +1,12 @@
 // Package semantic answers requests the way an Envoy with given xDS resources would: a small
-// model of Envoy by which tests ask a configuration a question instead of comparing it to a text.
+// model of Envoy with which tests send requests to a configuration instead of comparing it to a text.
 //
-// In go the encoded resources of a fleet, as a session would send them, and one Request; out
-// comes an Answer: which backend gets what, or what Envoy says itself. It knows exactly the
-// messages and fields that translate emits. Whatever else is set and could matter is an error,
-// never a guess; the same questions are asked of a real Envoy, so that the model stays honest.
+// It takes the encoded resources of a fleet, as a session would send them, and one Request, and returns
+// an Answer: which backend receives what, or what Envoy answers itself. It implements exactly the
+// messages and fields that translate emits. Any other field that is set and could matter is an error,
+// never a guess; the same requests are sent to a real Envoy, which verifies the model.
 //
-// The package is for tests. It does no I/O and knows nothing of Kubernetes.
+// The package is for tests. It does no I/O and does not depend on Kubernetes.
 package semantic
 
 import (
@@ -22,7 +22,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Envoy is an Envoy that has these resources.
+// Envoy is an Envoy with these resources.
 type Envoy struct {
 	listeners map[string]*listenerv3.Listener
 	scopes    map[string]*routev3.ScopedRouteConfiguration
@@ -38,7 +38,7 @@ type Resource struct {
 	Body []byte
 }
 
-// Effective is what a table has sessions send.
+// Effective is the resources that sessions send from a table.
 func Effective(t *table.Table) []Resource {
 	var out []Resource
 	for _, v := range t.All() {
@@ -47,7 +47,7 @@ func Effective(t *table.Table) []Resource {
 	return out
 }
 
-// New is an Envoy with the resources. It fails on one that does not decode or goes by another name.
+// New returns an Envoy with the resources. It fails on one that does not decode or has another name.
 func New(resources []Resource) (*Envoy, error) {
 	e := &Envoy{
 		listeners: map[string]*listenerv3.Listener{},

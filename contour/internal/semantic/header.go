@@ -78,7 +78,7 @@ func (e *editor) format(value string) (string, error) {
 }
 
 // commandLength is the length of the command at the start of text, up to the % that ends it; -1 if none does.
-// Parentheses may hold percent signs.
+// Parentheses may contain percent signs.
 func commandLength(text string) int {
 	depth := 0
 	for i, c := range text {

@@ -11,7 +11,7 @@ import (
 )
 
 // only reports a field of m that is set and not among the known ones (their proto names, separated by spaces):
-// the model would have to guess what it does.
+// the model does not implement it.
 func only(m proto.Message, known string) error {
 	names := strings.Fields(known)
 	var unknown []string
@@ -40,7 +40,7 @@ func unpack[M proto.Message](packed *anypb.Any, m M) (M, error) {
 	return m, nil
 }
 
-// unknownMessage is the error about an extension that the model does not know.
+// unknownMessage is the error about an extension that the model does not implement.
 func unknownMessage(what string, packed *anypb.Any) error {
 	return fmt.Errorf("the model does not know the %s %s", what, packed.GetTypeUrl())
 }

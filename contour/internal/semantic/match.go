@@ -41,7 +41,7 @@ func (x *exchange) matchesPath(m *routev3.RouteMatch) (bool, error) {
 	case *routev3.RouteMatch_PathSeparatedPrefix:
 		return x.path == p.PathSeparatedPrefix || strings.HasPrefix(x.path, p.PathSeparatedPrefix+"/"), nil
 	case *routev3.RouteMatch_SafeRegex:
-		return matchesWhole(p.SafeRegex, x.path)
+		return matchesFully(p.SafeRegex, x.path)
 	}
 	return false, errors.New("the model does not know how the path is compared")
 }
@@ -115,13 +115,13 @@ func matchesString(m *matcherv3.StringMatcher, value string) (bool, error) {
 		if m.GetIgnoreCase() {
 			return false, errors.New("Envoy does not ignore case in expressions")
 		}
-		return matchesWhole(p.SafeRegex, value)
+		return matchesFully(p.SafeRegex, value)
 	}
 	return false, errors.New("the model does not know how the text is compared")
 }
 
-// matchesWhole reports whether the expression matches all of the text, as RE2's full match does.
-func matchesWhole(m *matcherv3.RegexMatcher, text string) (bool, error) {
+// matchesFully reports whether the expression matches all of the text, as RE2's full match does.
+func matchesFully(m *matcherv3.RegexMatcher, text string) (bool, error) {
 	if err := only(m, "regex"); err != nil {
 		return false, err
 	}

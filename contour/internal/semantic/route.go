@@ -8,7 +8,7 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
 
-// route finds the virtual host and the route, and goes on with its action. Without either the answer is 404.
+// route finds the virtual host and the route, and continues with its action. Without either the answer is 404.
 func (x *exchange) route(a Answer, rc *routev3.RouteConfiguration) (Answer, error) {
 	a.Status = 404
 	if rc == nil {
@@ -96,7 +96,7 @@ func (x *exchange) act(a Answer, rc *routev3.RouteConfiguration, r *routev3.Rout
 	return a, errors.New("the model does not know the action of the route")
 }
 
-// own notes the changes to the headers of an answer of Envoy's own.
+// own records the changes to the headers of an answer of Envoy's own.
 func (x *exchange) own(a *Answer, r *routev3.Route) error {
 	c := newEditor(x.headers)
 	err := c.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd())

@@ -12,7 +12,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// What the model says about whole configurations is compared with a real Envoy beside the pipeline; here is what no
+// The answers of the model for whole configurations are compared with a real Envoy in package pipeline; here is what no
 // case there can show, because translate does not emit it.
 
 func TestVirtualHostSearchOrder(t *testing.T) {
@@ -51,7 +51,7 @@ func TestFilterChainByServerName(t *testing.T) {
 		}
 	}
 	if got, err := (&exchange{}).chain(chains); err != nil || got != nil {
-		t.Errorf("a plain connection gets %v (%v)", got, err)
+		t.Errorf("a connection without TLS gets %v (%v)", got, err)
 	}
 }
 
@@ -68,7 +68,7 @@ func TestWhatIsNotModelledIsAnError(t *testing.T) {
 	}
 }
 
-func TestNewRefusesAMessageOfAnotherName(t *testing.T) {
+func TestNewRejectsAMessageOfAnotherName(t *testing.T) {
 	body, err := proto.Marshal(&routev3.RouteConfiguration{Name: "a"})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestPathsAreNormalized(t *testing.T) {
 
 func TestExpressionsMatchTheWholeText(t *testing.T) {
 	for expr, want := range map[string]bool{"/a": false, "/a.*": true, "/a|/ab": true, "a": false} {
-		if got, err := matchesWhole(&matcherv3.RegexMatcher{Regex: expr}, "/ab"); err != nil || got != want {
+		if got, err := matchesFully(&matcherv3.RegexMatcher{Regex: expr}, "/ab"); err != nil || got != want {
 			t.Errorf("%s: %t (%v)", expr, got, err)
 		}
 	}
@@ -107,6 +107,6 @@ func TestFormatter(t *testing.T) {
 		}
 	}
 	if _, err := e.format("50% off"); err == nil {
-		t.Error("a lone percent sign is accepted, which Envoy refuses")
+		t.Error("a lone percent sign is accepted, which Envoy rejects")
 	}
 }

@@ -66,7 +66,7 @@ func speaksHTTP2(c *clusterv3.Cluster) (bool, error) {
 	return options.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil, nil
 }
 
-// encryption notes how the backend is verified, and reports whether connections to it are encrypted.
+// encryption records how the backend is verified, and reports whether connections to it are encrypted.
 func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 	if c.GetTransportSocket() == nil {
 		return false, nil

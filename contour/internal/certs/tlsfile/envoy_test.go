@@ -22,7 +22,7 @@ import (
 	"contour.example/envoybootstrap"
 )
 
-// TestEnvoyConnectsAcrossRenewal has a real Envoy, started from a real bootstrap, at a
+// TestEnvoyConnectsAcrossRenewal connects a real Envoy, started from a real bootstrap, to a
 // real gRPC server: it connects, everything is renewed on both sides, and it connects again.
 func TestEnvoyConnectsAcrossRenewal(t *testing.T) {
 	before, after := bundle(t), bundle(t)
@@ -33,14 +33,14 @@ func TestEnvoyConnectsAcrossRenewal(t *testing.T) {
 	address, stop := serveGRPC(t, config, serial, "127.0.0.1:0")
 	startEnvoy(t, envoy, address)
 	if got, want := await(t, serial), serialOf(t, before); got != want {
-		t.Fatalf("Envoy came with certificate %s, want %s", got, want)
+		t.Fatalf("Envoy presented certificate %s, want %s", got, want)
 	}
 	stop()
 	server.swap(t, after)
 	envoy.swap(t, asEnvoy(after))
 	serveGRPC(t, config, serial, address)
 	if got, want := await(t, serial), serialOf(t, after); got != want {
-		t.Errorf("Envoy came with certificate %s, want %s", got, want)
+		t.Errorf("Envoy presented certificate %s, want %s", got, want)
 	}
 }
 
@@ -106,7 +106,7 @@ func startEnvoy(t *testing.T, m *mount, address string) {
 	cmd.Stderr = &log
 	t.Cleanup(func() {
 		cancel()
-		_ = cmd.Wait() // killed: the error says only that
+		_ = cmd.Wait() // killed, so there is an error
 		if t.Failed() {
 			t.Logf("Envoy:\n%s", log.String())
 		}

@@ -1,9 +1,9 @@
 // Package tlsfile is the TLS side of a server whose certificate, key and client
-// authority are files that somebody renews while it runs (a mounted Secret).
+// CA are files that are renewed while it runs (a mounted Secret).
 //
-// In go three paths; out comes a tls.Config that demands client certificates and
-// looks at the files in each handshake. Files that cannot be used, half a renewal
-// for instance, leave the last good ones in force and are reported. It must not
+// It takes three paths and returns a tls.Config that requires client certificates and
+// reads the files in each handshake. If the files are invalid, for instance half renewed,
+// the last valid ones stay in use and the error is reported. It must not
 // log, and must not fall back to anything weaker.
 package tlsfile
 
@@ -25,11 +25,11 @@ type Files struct {
 }
 
 // Server is a tls.Config for TLS 1.3 with HTTP/2, client certificates required
-// and verified. The files are read now, and again for every handshake; what they hold then
-// counts for new connections, and existing ones stay. Sessions are not resumed,
-// so that every connection is verified against the authority of the day.
+// and verified. The files are read now, and for every handshake; their content at that time
+// applies to new connections, and existing ones stay. Sessions are not resumed,
+// so that every connection is verified against the current CA.
 //
-// Errors: the files cannot be used now. Later that is passed to report, once
+// Errors: the files are invalid now. Later errors are passed to report, once
 // per different problem, from the goroutine of a handshake; report may be nil.
 func Server(files Files, report func(error)) (*tls.Config, error) {
 	if report == nil {
@@ -45,7 +45,7 @@ func Server(files Files, report func(error)) (*tls.Config, error) {
 	return outer, nil
 }
 
-// server remembers the last good configuration and what it was made of.
+// server remembers the last valid configuration and the content that it was made of.
 type server struct {
 	files  Files
 	report func(error)
@@ -53,13 +53,13 @@ type server struct {
 	mu      sync.Mutex
 	content content
 	good    *tls.Config
-	problem string // as last reported; empty while all is well
+	problem string // as last reported; empty while the files are valid
 }
 
 // content is the bytes of the three files.
 type content struct{ ca, cert, key []byte }
 
-// current is the configuration of the files as they are, or the last good one.
+// current is the configuration of the current files, or the last valid one.
 func (s *server) current() *tls.Config {
 	s.mu.Lock()
 	config, err := s.reload()
@@ -78,7 +78,7 @@ func (s *server) load() (*tls.Config, error) {
 }
 
 // reload compares bytes rather than times: it costs three small reads, and
-// misses no renewal however it is done.
+// detects every renewal.
 func (s *server) reload() (*tls.Config, error) {
 	now, err := read(s.files)
 	if err != nil {
@@ -129,7 +129,7 @@ func (c content) config(f Files) (*tls.Config, error) {
 	}
 	clients := x509.NewCertPool()
 	if !clients.AppendCertsFromPEM(c.ca) {
-		return nil, fmt.Errorf("CA %s: holds no certificate", f.CA)
+		return nil, fmt.Errorf("CA %s: contains no certificate", f.CA)
 	}
 	return &tls.Config{
 		Certificates:           []tls.Certificate{pair},

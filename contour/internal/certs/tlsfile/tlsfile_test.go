@@ -45,7 +45,7 @@ func (m *mount) swap(t *testing.T, b *certs.Bundle) {
 	must(t, os.Rename(filepath.Join(m.dir, "..data_tmp"), filepath.Join(m.dir, "..data")))
 }
 
-// overwrite writes into a file where it is, as an editor might.
+// overwrite writes into the existing file, as an editor might.
 func (m *mount) overwrite(t *testing.T, name string, content []byte) {
 	t.Helper()
 	must(t, os.WriteFile(filepath.Join(m.dir, name), content, 0o600))
@@ -113,7 +113,7 @@ func listen(t *testing.T, config *tls.Config) string {
 	return l.Addr().String()
 }
 
-// client is an Envoy that has its part of the Bundle.
+// client is an Envoy with its part of the Bundle.
 func client(t *testing.T, b *certs.Bundle) *tls.Config {
 	t.Helper()
 	pair, err := tls.X509KeyPair(b.Envoy.Cert, b.Envoy.Key)
@@ -126,7 +126,7 @@ func client(t *testing.T, b *certs.Bundle) *tls.Config {
 	}
 }
 
-// talk connects and sends a byte forth and back; with TLS 1.3 a refusal by the server shows only then.
+// talk connects and sends a byte forth and back; with TLS 1.3 a rejection by the server is visible only then.
 func talk(t *testing.T, address string, config *tls.Config) (*tls.Conn, error) {
 	t.Helper()
 	conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 10 * time.Second}, "tcp", address, config)
@@ -148,7 +148,7 @@ func echo(conn *tls.Conn) error {
 	return err
 }
 
-// serve is a server over the mount with what it reports.
+// serve is a server over the mount with the problems that it reports.
 func serve(t *testing.T, m *mount) (address string, p *problems) {
 	t.Helper()
 	p = &problems{}
@@ -168,14 +168,14 @@ func TestServerAuthenticatesBothSides(t *testing.T) {
 	}
 }
 
-func TestServerRefuses(t *testing.T) {
+func TestServerRejects(t *testing.T) {
 	t.Parallel()
 	b := bundle(t)
 	address, _ := serve(t, newMount(t, b))
 	tests := map[string]func(*tls.Config){
-		"no certificate":      func(c *tls.Config) { c.Certificates = nil },
-		"another authority's": func(c *tls.Config) { c.Certificates = client(t, bundle(t)).Certificates },
-		"TLS 1.2":             func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 },
+		"no certificate": func(c *tls.Config) { c.Certificates = nil },
+		"another CA's":   func(c *tls.Config) { c.Certificates = client(t, bundle(t)).Certificates },
+		"TLS 1.2":        func(c *tls.Config) { c.MaxVersion = tls.VersionTLS12 },
 	}
 	for name, edit := range tests {
 		config := client(t, b)
@@ -199,7 +199,7 @@ func TestServerRenews(t *testing.T) {
 		t.Errorf("new certificates: %v", err)
 	}
 	if _, err := talk(t, address, client(t, before)); err == nil {
-		t.Error("the old authority is still trusted")
+		t.Error("the old CA is still trusted")
 	}
 	if err := echo(existing); err != nil {
 		t.Errorf("existing connection: %v", err)
@@ -232,7 +232,7 @@ func TestServerKeepsTheLastGoodFiles(t *testing.T) {
 	}{
 		"certificate without its key": {func(t *testing.T, m *mount) { m.overwrite(t, "tls.crt", other.Contour.Cert) }, "private key"},
 		"half a certificate":          {func(t *testing.T, m *mount) { m.overwrite(t, "tls.crt", other.Contour.Cert[:100]) }, "tls.crt"},
-		"empty CA":                    {func(t *testing.T, m *mount) { m.overwrite(t, "ca.crt", nil) }, "holds no certificate"},
+		"empty CA":                    {func(t *testing.T, m *mount) { m.overwrite(t, "ca.crt", nil) }, "contains no certificate"},
 		"no key":                      {func(t *testing.T, m *mount) { must(t, os.Remove(filepath.Join(m.dir, "tls.key"))) }, "no such file"},
 		"no files":                    {func(t *testing.T, m *mount) { must(t, os.RemoveAll(m.dir)) }, "no such file"},
 	}
@@ -284,7 +284,7 @@ func TestServerNeedsGoodFilesToStart(t *testing.T) {
 	b := bundle(t)
 	m := newMount(t, b)
 	m.overwrite(t, "ca.crt", []byte("-----BEGIN"))
-	if _, err := Server(m.files(), nil); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+	if _, err := Server(m.files(), nil); err == nil || !strings.Contains(err.Error(), "contains no certificate") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := Server(Files{}, nil); err == nil {

@@ -17,10 +17,10 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// soon is how long users wait for a change at most, once the API server is there again.
+// soon is the longest time until users see a change once the API server is available again.
 const soon = 5 * time.Second
 
-// Whatever keeps an API server from answering, and for however long: what has changed meanwhile is known soon after.
+// A change that was made during an outage of any kind and duration is known soon after it.
 func TestAChangeIsKnownSoonAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -83,8 +83,8 @@ func TestAKindThatAppearsLateIsKnownSoon(t *testing.T) {
 	})
 }
 
-// After an outage everything is listed again; only what is different is told.
-func TestAListTellsOnlyWhatIsDifferent(t *testing.T) {
+// After an outage everything is listed again; only differences are passed on.
+func TestAListPassesOnOnlyDifferences(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wire, config := newWire(t)
@@ -101,7 +101,7 @@ func TestAListTellsOnlyWhatIsDifferent(t *testing.T) {
 		wire.mend()
 		batch := receive(t, out)
 		if got, want := strings.Join(names(batch), ", "), "HTTPProxy default/new, HTTPProxy default/web"; got != want {
-			t.Errorf("told %s, want %s", got, want)
+			t.Errorf("passed on %s, want %s", got, want)
 		}
 		time.Sleep(time.Minute)
 		if after, ok := s.Get(kept); !ok || after != before {

@@ -18,14 +18,14 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Times between attempts to list and watch. They double up to the longest, and each is up to twice as long by chance:
-// replicas and kinds that lost the API server together are not to ask again together. Attempts are cheap, a refused
-// connection mostly, and users wait for the first that succeeds; an API server that has too much to do says so with
-// the time after which to ask again, which the client honors.
+// Times between attempts to list and watch. They double up to the longest, and each is extended by a random factor up to 2:
+// replicas and kinds that lost the API server at the same time must not retry at the same time. Attempts are cheap, mostly
+// a refused connection, and users wait for the first that succeeds; an overloaded API server returns
+// the time after which to retry, which the client honors.
 const (
 	shortestPause = 200 * time.Millisecond
 	longestPause  = 2 * time.Second
-	forgetPauses  = 2 * time.Minute // after which the shortest comes first again
+	forgetPauses  = 2 * time.Minute // after which the shortest applies again
 )
 
 // watched is one kind in one namespace, or in all.
@@ -37,7 +37,7 @@ type watched struct {
 	share      func(metav1.Object) // nil: nothing is shared
 	objects    *objects
 	failures   int           // in a row
-	absent     chan struct{} // closed once the API server has said that it does not know the kind
+	absent     chan struct{} // closed once the API server has reported that it does not know the kind
 	markAbsent func()
 }
 
@@ -54,15 +54,15 @@ func (s *Source) watch(k kind.Descriptor, namespace string, client rest.Interfac
 	return w
 }
 
-// run lists and watches until the context ends, and starts again whenever that does. An informer of client-go does the
-// same, but once the API server was away for a minute it asks again only every 30 to 60 seconds.
+// run lists and watches until the context ends, and restarts whenever that ends. An informer of client-go does the
+// same, but once the API server was unavailable for a minute it retries only every 30 to 60 seconds.
 func (w *watched) run(ctx context.Context) {
 	log := klog.FromContext(ctx)
 	pauses := wait.Backoff{Duration: shortestPause, Cap: longestPause, Factor: 2, Steps: 10, Jitter: 1}
 	reflector := cache.NewReflectorWithOptions(
 		cache.NewListWatchFromClient(w.client, w.kind.Resource, w.namespace, w.selector()), w.kind.New(), w.objects,
 		cache.ReflectorOptions{Logger: &log, Name: string(w.kind.Kind), TypeDescription: string(w.kind.Kind), Backoff: &pauses})
-	// The error says no more than that the context has ended.
+	// The error means only that the context has ended.
 	_ = pauses.DelayWithReset(clock.RealClock{}, forgetPauses).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		w.ended(reflector.ListAndWatchWithContext(ctx))
 		return false, nil
@@ -76,7 +76,7 @@ func (w *watched) selector() fields.Selector {
 	return w.kind.Selector
 }
 
-// transform trims an object, before anybody else sees it; it may see one twice.
+// transform trims an object, before any other component reads it; it may be called twice for one object.
 func (w *watched) transform(o any) (any, error) {
 	object, ok := o.(metav1.Object)
 	if !ok {
@@ -89,7 +89,7 @@ func (w *watched) transform(o any) (any, error) {
 	return o, nil
 }
 
-// put hands on what has changed.
+// put passes on what has changed.
 func (w *watched) put(changes ...store.Change) {
 	w.source.queue.put(changes...)
 	if w.kind.Status == nil {
@@ -100,8 +100,8 @@ func (w *watched) put(changes ...store.Change) {
 	}
 }
 
-// ended is told why listing and watching has ended; nil if it had begun. It is tried again in any case, for hours
-// perhaps, and the log gets the failures number 1, 2, 4, 8 and so on.
+// ended is called with the error that ended listing and watching; nil if it had begun. It is retried in any case, for hours
+// if necessary, and the log contains the failures number 1, 2, 4, 8 and so on.
 func (w *watched) ended(err error) {
 	if err == nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		w.failures = 0
@@ -112,7 +112,7 @@ func (w *watched) ended(err error) {
 		return
 	}
 	if w.failures++; w.failures&(w.failures-1) == 0 {
-		w.source.log.Warn("watch failed, trying again", "kind", w.kind.Kind, "namespace", w.namespace, "failures", w.failures, "error", err)
+		w.source.log.Warn("watch failed, retrying", "kind", w.kind.Kind, "namespace", w.namespace, "failures", w.failures, "error", err)
 	}
 }
 
@@ -126,7 +126,7 @@ func (w *watched) waitListed(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// announce says so when a kind that was absent has appeared.
+// announce logs when a kind that was absent has appeared.
 func (w *watched) announce(ctx context.Context) {
 	select {
 	case <-w.absent:

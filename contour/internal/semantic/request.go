@@ -6,29 +6,29 @@ import (
 	"strings"
 )
 
-// The names of the listeners that take requests.
+// The names of the listeners.
 const (
-	plainListener  = "ingress_http"
+	httpListener   = "ingress_http"
 	secureListener = "ingress_https"
 )
 
 // Request is what a client sends.
 type Request struct {
 	TLS     bool              `json:"tls,omitempty"`        // over TLS
-	SNI     string            `json:"sni,omitempty"`        // the server name asked for over TLS; Host without its port if empty
+	SNI     string            `json:"sni,omitempty"`        // the server name of the TLS handshake; Host without its port if empty
 	Version string            `json:"tlsVersion,omitempty"` // the only TLS version that the client speaks; any if empty
 	Host    string            `json:"host"`                 // as sent: any case, perhaps with a port
 	Path    string            `json:"path,omitempty"`       // with the query; "/" if empty
 	Method  string            `json:"method,omitempty"`     // GET if empty
 	Headers map[string]string `json:"headers,omitempty"`
-	Upgrade string            `json:"upgrade,omitempty"` // asks for this protocol, such as websocket
+	Upgrade string            `json:"upgrade,omitempty"` // the requested protocol, such as websocket
 }
 
-// Answer is what becomes of a request.
+// Answer is the outcome of a request.
 type Answer struct {
 	Refused     bool   `json:"refused,omitempty"`     // there is no connection: no such TLS host, or no common TLS version
 	Certificate string `json:"certificate,omitempty"` // the first DNS name of the certificate that Envoy serves
-	// Status is what the client gets; 200 (101 for an upgrade) if a backend answers.
+	// Status is what the client receives; 200 (101 for an upgrade) if a backend answers.
 	Status   int    `json:"status,omitempty"`
 	Location string `json:"location,omitempty"`
 	Body     string `json:"body,omitempty"`
@@ -40,14 +40,14 @@ type Answer struct {
 	Lost uint32 `json:"lost,omitempty"`
 }
 
-// Upstream is a backend and what it is sent.
+// Upstream is a backend and the request that it receives.
 type Upstream struct {
 	Service string `json:"service"`          // the name of its endpoints: namespace/name, or namespace/name/port
 	Weight  uint32 `json:"weight,omitempty"` // 0 if it is the only one
-	// Protocol is http1, h2c, tls, h2, or tcp where bytes go on as they are.
+	// Protocol is http1, h2c, tls, h2, or tcp where bytes are forwarded unchanged.
 	Protocol string `json:"protocol,omitempty"`
 	SNI      string `json:"sni,omitempty"`
-	// Verified are the names of which the backend must prove one; empty if it is not verified.
+	// Verified are the names of which the backend must present one; empty if it is not verified.
 	Verified []string `json:"verified,omitempty"`
 
 	Path     string  `json:"path,omitempty"`
@@ -78,13 +78,13 @@ type exchange struct {
 	inner     string // a header that Envoy uses inside, and that no backend sees
 }
 
-// Ask is what the Envoy answers. An error says that the model does not cover the request or the configuration.
-func (e *Envoy) Ask(r Request) (Answer, error) {
+// Send returns the answer of the Envoy. An error means that the model does not cover the request or the configuration.
+func (e *Envoy) Send(r Request) (Answer, error) {
 	x, err := e.receive(r)
 	if err != nil {
 		return Answer{}, fmt.Errorf("request: %w", err)
 	}
-	name := plainListener
+	name := httpListener
 	if r.TLS {
 		name = secureListener
 	}
@@ -128,8 +128,8 @@ func (x *exchange) readPath() error {
 	if full == "" {
 		full = "/"
 	}
-	path, query, asked := strings.Cut(full, "?")
-	if asked {
+	path, query, found := strings.Cut(full, "?")
+	if found {
 		x.query = "?" + query
 	}
 	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "%\\#") {
@@ -166,7 +166,7 @@ func mergeSlashes(path string) string {
 	return path
 }
 
-// hostname is an authority in lower case and without port.
+// hostname is an :authority in lower case and without port.
 func hostname(authority string) string {
 	if host, _, err := net.SplitHostPort(authority); err == nil {
 		authority = host
