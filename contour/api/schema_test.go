@@ -1,5 +1,5 @@
 // Package api_test compares the generated CustomResourceDefinitions with
-// Contour's, which testdata holds as tables: crd-kinds.tsv with a row per kind
+// Contour's, which are tables in testdata: crd-kinds.tsv with a row per kind
 // and crd-schema.tsv with a row per field. A CRD is turned into the same rows
 // and every difference that could break a manifest or a client is a failure.
 package api_test
@@ -65,8 +65,8 @@ type field struct {
 	Validation []string // keyword=value, sorted
 }
 
-// TestFields shows that each field of Contour's CRDs is there with the same
-// type and validation, and that what is there beyond is known.
+// TestFields shows that each field of Contour's CRDs exists with the same
+// type and validation, and that all other fields are known.
 func TestFields(t *testing.T) {
 	want := readFields(t)
 	got := map[string]field{}
@@ -88,7 +88,7 @@ func TestFields(t *testing.T) {
 		t.Error(difference)
 	}
 	for key, reason := range extra {
-		t.Errorf("listed as added (%s) but not there: %s", reason, key)
+		t.Errorf("listed as added (%s) but missing: %s", reason, key)
 	}
 }
 
@@ -268,7 +268,7 @@ func validations(prefix string, schema object) []string {
 		switch keyword {
 		case "type", "description", "properties", "required", "items", "additionalProperties":
 		case "anyOf":
-			// Only ever integer or string: x-kubernetes-int-or-string says so as well.
+			// Only ever integer or string: x-kubernetes-int-or-string is set as well.
 		case "x-kubernetes-validations":
 			for _, rule := range items(value) {
 				out = append(out, prefix+"cel="+rule["rule"].(string))

@@ -37,8 +37,8 @@ func TestServerAcceptsCRDs(t *testing.T) {
 	}
 }
 
-// TestServerAnswers shows what an API server says to objects: which it takes,
-// and of which it complains about which field.
+// TestServerAnswers shows how an API server handles objects: which it accepts,
+// and which field the error of the others names.
 func TestServerAnswers(t *testing.T) {
 	for name, test := range map[string]struct {
 		kind, object string

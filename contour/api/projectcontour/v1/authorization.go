@@ -31,7 +31,7 @@ type ExtensionServiceReference struct {
 //
 // +kubebuilder:validation:XValidation:rule="!has(self.httpSettings) || self.serviceType == 'http'",message="httpSettings needs serviceType http"
 type AuthorizationServer struct {
-	// The service to ask.
+	// The authorization service.
 	// +optional
 	ExtensionServiceRef ExtensionServiceReference `json:"extensionRef,omitempty"`
 	// Policy of the routes that have none.
@@ -57,7 +57,7 @@ type AuthorizationServer struct {
 	HTTPSettings *HTTPAuthorizationServerSettings `json:"httpSettings,omitempty"`
 }
 
-// HTTPAuthorizationServerSettings says what is exchanged with an authorization
+// HTTPAuthorizationServerSettings specifies what is exchanged with an authorization
 // service that speaks HTTP.
 type HTTPAuthorizationServerSettings struct {
 	// Put before the path of the request to be authorized.
@@ -92,7 +92,7 @@ type HTTPAuthorizationServerAllowedHeaders struct {
 	IgnoreCase bool `json:"ignoreCase,omitempty"`
 }
 
-// AuthorizationServerBufferSettings says how much of a request's body the
+// AuthorizationServerBufferSettings specifies how much of a request's body the
 // authorization service gets.
 type AuthorizationServerBufferSettings struct {
 	// Largest body in bytes. A larger one is answered with 413 unless
@@ -111,8 +111,8 @@ type AuthorizationServerBufferSettings struct {
 
 // AuthorizationPolicy adapts external authorization to a route.
 type AuthorizationPolicy struct {
-	// True lets requests pass unasked; false asks even where the virtual host
-	// says otherwise; unset follows the virtual host.
+	// True disables authorization; false enables it even where the virtual host
+	// disables it; unset follows the virtual host.
 	// +optional
 	Disabled *bool `json:"disabled,omitempty"`
 	// Key-value pairs for the service, over those of the virtual host.

@@ -21,7 +21,7 @@ const (
 	ConditionTypeJWTVerificationError = "JWTVerificationError"
 	// ConditionTypeListenerError is about the listeners of a Gateway.
 	ConditionTypeListenerError = "ListenerError"
-	// ConditionTypeOrphanedError says that no root includes the HTTPProxy.
+	// ConditionTypeOrphanedError means that no root includes the HTTPProxy.
 	ConditionTypeOrphanedError = "Orphaned"
 	// ConditionTypePrefixReplaceError is about a path rewrite.
 	ConditionTypePrefixReplaceError = "PrefixReplaceError"
@@ -75,7 +75,7 @@ type SubCondition struct {
 	// +kubebuilder:validation:Pattern=`^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$`
 	// +kubebuilder:validation:MaxLength=316
 	Type string `json:"type"`
-	// True if what the type and reason say holds.
+	// The status of the condition.
 	// +kubebuilder:validation:Enum=True;False;Unknown
 	Status ConditionStatus `json:"status"`
 	// The cause, as one word for programs.

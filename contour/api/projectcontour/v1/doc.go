@@ -1,4 +1,4 @@
-// Package v1 holds the Go types of the projectcontour.io/v1 API: HTTPProxy and
+// Package v1 contains the Go types of the projectcontour.io/v1 API: HTTPProxy and
 // TLSCertificateDelegation, with the structs they share with v1alpha1.
 //
 // The JSON field names, types and validation are Contour's, so that manifests

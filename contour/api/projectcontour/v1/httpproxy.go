@@ -37,7 +37,7 @@ type HTTPProxyList struct {
 	Items []HTTPProxy `json:"items"`
 }
 
-// HTTPProxySpec is what the owner of an HTTPProxy asks for.
+// HTTPProxySpec is the desired state of an HTTPProxy.
 type HTTPProxySpec struct {
 	// The host to serve. Makes this HTTPProxy a root, which no other can include.
 	// +optional
@@ -73,7 +73,7 @@ type Include struct {
 
 // TCPProxy forwards the bytes of the connections of a TLS host.
 type TCPProxy struct {
-	// How connections are spread over endpoints. The strategies Cookie and
+	// How connections are distributed over endpoints. The strategies Cookie and
 	// RequestHash are ignored here.
 	// +optional
 	LoadBalancerPolicy *LoadBalancerPolicy `json:"loadBalancerPolicy,omitempty"`

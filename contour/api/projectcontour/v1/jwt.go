@@ -54,12 +54,12 @@ type LocalJWKS struct {
 	// Name of a Secret of type Opaque.
 	// +kubebuilder:validation:MinLength=1
 	SecretName string `json:"secretName"`
-	// Key of the Secret's data that holds the key set.
+	// Key of the Secret's data that contains the key set.
 	// +kubebuilder:validation:MinLength=1
 	Key string `json:"key"`
 }
 
-// JWTVerificationPolicy says whose token a route requires, if any.
+// JWTVerificationPolicy specifies whose token a route requires, if any.
 type JWTVerificationPolicy struct {
 	// Name of a provider of the virtual host; the default provider if empty.
 	// Excludes disabled.

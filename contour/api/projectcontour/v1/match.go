@@ -1,7 +1,7 @@
 package v1
 
 // MatchCondition is a condition on a request. Conditions of one list must all
-// hold; within one entry at most one of prefix, exact and regex may be set.
+// match; within one entry at most one of prefix, exact and regex may be set.
 type MatchCondition struct {
 	// The path starts with these characters.
 	// +optional
@@ -25,10 +25,10 @@ type HeaderMatchCondition struct {
 	// Name of the header, in any case.
 	// +kubebuilder:validation:MinLength=1
 	Name string `json:"name"`
-	// The header is there, with any value.
+	// The header is present, with any value.
 	// +optional
 	Present bool `json:"present,omitempty"`
-	// The header is not there.
+	// The header is absent.
 	// +optional
 	NotPresent bool `json:"notpresent,omitempty"`
 	// The value contains this.
@@ -78,7 +78,7 @@ type QueryParameterMatchCondition struct {
 	// Compares values without regard to case. Not for regex and present.
 	// +optional
 	IgnoreCase bool `json:"ignoreCase,omitempty"`
-	// The parameter is there, with any value.
+	// The parameter is present, with any value.
 	// +optional
 	Present bool `json:"present,omitempty"`
 }

@@ -24,7 +24,7 @@ type TimeoutPolicy struct {
 // +kubebuilder:validation:Enum="5xx";gateway-error;reset;reset-before-request;connect-failure;envoy-ratelimited;retriable-4xx;refused-stream;retriable-status-codes;retriable-headers;http3-post-connect-failure;cancelled;deadline-exceeded;internal;resource-exhausted;unavailable
 type RetryOn string
 
-// RetryPolicy says when failed requests are tried again.
+// RetryPolicy specifies when failed requests are retried.
 type RetryPolicy struct {
 	// How many times to try again; -1 for never, and 0 counts as 1.
 	// +optional
@@ -98,7 +98,7 @@ type TCPHealthCheckPolicy struct {
 	HealthyThresholdCount uint32 `json:"healthyThresholdCount"`
 }
 
-// LoadBalancerPolicy says how requests are spread over endpoints.
+// LoadBalancerPolicy specifies how requests are distributed over endpoints.
 type LoadBalancerPolicy struct {
 	// Random, RoundRobin, WeightedLeastRequest, Cookie or RequestHash; anything
 	// else is RoundRobin.

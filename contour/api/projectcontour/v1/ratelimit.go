@@ -5,7 +5,7 @@ type RateLimitPolicy struct {
 	// A limit that each Envoy applies by itself.
 	// +optional
 	Local *LocalRateLimitPolicy `json:"local,omitempty"`
-	// What the rate limit service is told about a request.
+	// The descriptors of a request that are sent to the rate limit service.
 	// +optional
 	Global *GlobalRateLimitPolicy `json:"global,omitempty"`
 }
@@ -90,11 +90,11 @@ type RequestHeaderDescriptor struct {
 // RequestHeaderValueMatchDescriptor yields a pair with the key header_match if
 // the headers of the request are as described, else nothing.
 type RequestHeaderValueMatchDescriptor struct {
-	// The conditions, which must all hold.
+	// The conditions, which must all match.
 	// +optional
 	// +kubebuilder:validation:MinItems=1
 	Headers []HeaderMatchCondition `json:"headers,omitempty"`
-	// False yields the pair if the conditions do not hold.
+	// False yields the pair if the conditions do not match.
 	// +optional
 	// +kubebuilder:default=true
 	ExpectMatch bool `json:"expectMatch"`

@@ -30,7 +30,7 @@ func Kind(kind string) schema.GroupKind {
 }
 
 // AddToScheme registers the kinds of this package. The error is always nil; it
-// is there to satisfy the signature of runtime.SchemeBuilder.
+// exists to satisfy the signature of runtime.SchemeBuilder.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion,
 		&HTTPProxy{}, &HTTPProxyList{},

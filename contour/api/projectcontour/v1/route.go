@@ -1,9 +1,9 @@
 package v1
 
-// Route says what happens to the requests that meet its conditions. Exactly one
+// Route specifies the action for the requests that match its conditions. Exactly one
 // of services, requestRedirectPolicy and directResponsePolicy must be set.
 type Route struct {
-	// Conditions that must all hold; none means every request.
+	// Conditions that must all match; none means every request.
 	// +optional
 	Conditions []MatchCondition `json:"conditions,omitempty"`
 	// Where requests go, by weight.
@@ -12,7 +12,7 @@ type Route struct {
 	// Permits requests to be upgraded to WebSocket.
 	// +optional
 	EnableWebsockets bool `json:"enableWebsockets,omitempty"`
-	// Also serves this route over plain HTTP on a host with TLS, instead of
+	// Also serves this route over HTTP on a host with TLS, instead of
 	// redirecting to HTTPS.
 	// +optional
 	PermitInsecure bool `json:"permitInsecure,omitempty"`
@@ -22,13 +22,13 @@ type Route struct {
 	// Limits the time that a request may take.
 	// +optional
 	TimeoutPolicy *TimeoutPolicy `json:"timeoutPolicy,omitempty"`
-	// When failed requests are tried again.
+	// When failed requests are retried.
 	// +optional
 	RetryPolicy *RetryPolicy `json:"retryPolicy,omitempty"`
 	// Active health checks of the endpoints.
 	// +optional
 	HealthCheckPolicy *HTTPHealthCheckPolicy `json:"healthCheckPolicy,omitempty"`
-	// How requests are spread over endpoints.
+	// How requests are distributed over endpoints.
 	// +optional
 	LoadBalancerPolicy *LoadBalancerPolicy `json:"loadBalancerPolicy,omitempty"`
 	// Changes the path before the request is forwarded.
@@ -117,7 +117,7 @@ type HTTPRequestRedirectPolicy struct {
 	Prefix *string `json:"prefix,omitempty"`
 }
 
-// HTTPInternalRedirectPolicy says which redirects of Services Envoy follows.
+// HTTPInternalRedirectPolicy specifies which redirects of Services Envoy follows.
 type HTTPInternalRedirectPolicy struct {
 	// How many redirects are followed for one request; 1 if 0.
 	// +optional
@@ -155,7 +155,7 @@ type ReplacePrefix struct {
 	Replacement string `json:"replacement"`
 }
 
-// IPFilterSource is the address of a request that a filter looks at.
+// IPFilterSource is the address of a request that a filter matches.
 //
 // +kubebuilder:validation:Enum=Peer;Remote
 type IPFilterSource string
@@ -163,7 +163,7 @@ type IPFilterSource string
 const (
 	// IPFilterSourcePeer is the other end of the connection.
 	IPFilterSourcePeer IPFilterSource = "Peer"
-	// IPFilterSourceRemote is the client, as told by x-forwarded-for or the PROXY
+	// IPFilterSourceRemote is the client, according to x-forwarded-for or the PROXY
 	// protocol from trusted hops.
 	IPFilterSourceRemote IPFilterSource = "Remote"
 )

@@ -10,7 +10,7 @@ type Service struct {
 	// +kubebuilder:validation:ExclusiveMaximum=true
 	Port int `json:"port"`
 	// Protocol of the endpoints: tls (HTTP/1.1 over TLS), h2 (HTTP/2 over TLS)
-	// or h2c (HTTP/2 without TLS). Takes precedence over what the Service says.
+	// or h2c (HTTP/2 without TLS). Takes precedence over the Service.
 	// +optional
 	// +kubebuilder:validation:Enum=h2;h2c;tls
 	Protocol *string `json:"protocol,omitempty"`
@@ -46,11 +46,11 @@ type Service struct {
 	SlowStartPolicy *SlowStartPolicy `json:"slowStartPolicy,omitempty"`
 }
 
-// UpstreamValidation says how the certificate of a server is verified.
+// UpstreamValidation specifies how the certificate of a server is verified.
 //
 // +kubebuilder:validation:XValidation:rule="has(self.subjectNames) ? self.subjectNames[0] == self.subjectName : true",message="subjectNames must start with subjectName"
 type UpstreamValidation struct {
-	// Secret whose key ca.crt holds the accepted authorities: name, or
+	// Secret whose key ca.crt contains the accepted CA certificates: name, or
 	// namespace/name if a TLSCertificateDelegation permits it.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=317
@@ -87,7 +87,7 @@ type SlowStartPolicy struct {
 }
 
 // CookieRewritePolicy changes attributes of one cookie in responses. At least
-// one attribute must be given.
+// one attribute must be set.
 type CookieRewritePolicy struct {
 	// Name of the cookie; unique in its list.
 	// +kubebuilder:validation:MinLength=1

@@ -7,10 +7,10 @@ type VirtualHost struct {
 	// +kubebuilder:validation:Pattern=`^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +kubebuilder:validation:MinLength=1
 	Fqdn string `json:"fqdn"`
-	// Serves the host over HTTPS; plain HTTP requests are redirected to it.
+	// Serves the host over HTTPS; HTTP requests are redirected to it.
 	// +optional
 	TLS *TLS `json:"tls,omitempty"`
-	// Asks an external service whether a request is allowed. Needs TLS.
+	// Sends a request to an external service for authorization. Needs TLS.
 	// +optional
 	Authorization *AuthorizationServer `json:"authorization,omitempty"`
 	// Which other origins may call this host from a browser.
@@ -31,7 +31,7 @@ type VirtualHost struct {
 	IPDenyFilterPolicy []IPFilterPolicy `json:"ipDenyPolicy,omitempty"`
 }
 
-// TLS says how the host terminates TLS, or that it does not.
+// TLS specifies how the host terminates TLS, or that it does not.
 type TLS struct {
 	// Secret with the serving certificate (tls.crt) and its key (tls.key): name,
 	// or namespace/name if a TLSCertificateDelegation permits it.
@@ -47,7 +47,7 @@ type TLS struct {
 	// Leaves TLS to the Services of the tcpproxy. Excludes secretName.
 	// +optional
 	Passthrough bool `json:"passthrough,omitempty"`
-	// Asks clients for a certificate and verifies it.
+	// Requires a certificate of clients and verifies it.
 	// +optional
 	ClientValidation *DownstreamValidation `json:"clientValidation,omitempty"`
 	// Also serves this host to clients that send no or an unknown server name,
@@ -56,26 +56,26 @@ type TLS struct {
 	EnableFallbackCertificate bool `json:"enableFallbackCertificate,omitempty"`
 }
 
-// DownstreamValidation says how the certificates of clients are verified.
+// DownstreamValidation specifies how the certificates of clients are verified.
 type DownstreamValidation struct {
-	// Secret whose key ca.crt holds the accepted authorities: name, or
+	// Secret whose key ca.crt contains the accepted CA certificates: name, or
 	// namespace/name if a TLSCertificateDelegation permits it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	CACertificate string `json:"caSecret,omitempty"`
-	// Asks for a certificate but accepts any; the Services have to verify it.
+	// Requests a certificate but accepts any; the Services have to verify it.
 	// +optional
 	SkipClientCertValidation bool `json:"skipClientCertValidation,omitempty"`
-	// Tells Services about the certificate in x-forwarded-client-cert.
+	// Forwards the certificate to Services in x-forwarded-client-cert.
 	// +optional
 	ForwardClientCertificate *ClientCertificateDetails `json:"forwardClientCertificate,omitempty"`
-	// Secret whose key crl.pem holds revocation lists: name, or namespace/name if
+	// Secret whose key crl.pem contains revocation lists: name, or namespace/name if
 	// a TLSCertificateDelegation permits it.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	CertificateRevocationList string `json:"crlSecret,omitempty"`
 	// Checks the revocation of the client's own certificate only, not of the
-	// authorities above it.
+	// CAs above it.
 	// +optional
 	OnlyVerifyLeafCertCrl bool `json:"crlOnlyVerifyLeafCert,omitempty"`
 	// Accepts clients without a certificate; one that is sent is verified.
@@ -83,7 +83,7 @@ type DownstreamValidation struct {
 	OptionalClientCertificate bool `json:"optionalClientCertificate,omitempty"`
 }
 
-// ClientCertificateDetails selects what x-forwarded-client-cert tells. The hash
+// ClientCertificateDetails selects the contents of x-forwarded-client-cert. The hash
 // of the certificate is always part of it.
 type ClientCertificateDetails struct {
 	// The subject.
@@ -108,7 +108,7 @@ type ClientCertificateDetails struct {
 // +kubebuilder:validation:Pattern="^[a-zA-Z0-9!#$%&'*+.^_`|~-]+$"
 type CORSHeaderValue string
 
-// CORSPolicy says what scripts of other origins may do (Fetch standard).
+// CORSPolicy specifies what scripts of other origins are allowed to do (Fetch standard).
 type CORSPolicy struct {
 	// Permits requests with credentials.
 	// +optional

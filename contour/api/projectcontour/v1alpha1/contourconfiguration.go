@@ -32,13 +32,13 @@ type ContourConfigurationList struct {
 	Items []ContourConfiguration `json:"items"`
 }
 
-// ContourConfigurationSpec holds the settings. Each that is not set has a
+// ContourConfigurationSpec contains the settings. Each that is not set has a
 // default, which its description names.
 type ContourConfigurationSpec struct {
 	// Where Envoys get their configuration.
 	// +optional
 	XDSServer *XDSServerConfig `json:"xdsServer,omitempty"`
-	// Which Ingresses are handled, and what their status says.
+	// Which Ingresses are handled, and the addresses in their status.
 	// +optional
 	Ingress *IngressConfig `json:"ingress,omitempty"`
 	// The debug endpoint.
@@ -47,7 +47,7 @@ type ContourConfigurationSpec struct {
 	// The health endpoint of the controller; 0.0.0.0:8000 if unset.
 	// +optional
 	Health *HealthConfig `json:"health,omitempty"`
-	// What Envoys are told beyond routes.
+	// The settings of Envoys other than routes.
 	// +optional
 	Envoy *EnvoyConfig `json:"envoy,omitempty"`
 	// The Gateway to serve.
@@ -82,7 +82,7 @@ type ContourConfigurationSpec struct {
 // FeatureFlags names features to turn on.
 type FeatureFlags []string
 
-// NamespacedName refers to an object of a kind that the context tells.
+// NamespacedName refers to an object of a kind that depends on the context.
 type NamespacedName struct {
 	Name      string `json:"name"`
 	Namespace string `json:"namespace"`
@@ -102,9 +102,9 @@ type XDSServerConfig struct {
 	TLS *TLS `json:"tls,omitempty"`
 }
 
-// TLS holds the files of a server that verifies its clients.
+// TLS contains the files of a server that verifies its clients.
 type TLS struct {
-	// Accepted authorities; /certs/ca.crt if empty.
+	// Accepted CA certificates; /certs/ca.crt if empty.
 	// +optional
 	CAFile string `json:"caFile,omitempty"`
 	// Serving certificate; /certs/tls.crt if empty.
@@ -165,9 +165,9 @@ type MetricsConfig struct {
 	TLS *MetricsTLS `json:"tls,omitempty"`
 }
 
-// MetricsTLS holds the files of a metrics endpoint with TLS.
+// MetricsTLS contains the files of a metrics endpoint with TLS.
 type MetricsTLS struct {
-	// Authorities of the clients; clients are not verified if empty.
+	// CA certificates of the clients; clients are not verified if empty.
 	// +optional
 	CAFile string `json:"caFile,omitempty"`
 	// Serving certificate.
@@ -184,12 +184,12 @@ type GatewayConfig struct {
 	GatewayRef *NamespacedName `json:"gatewayRef"`
 }
 
-// HTTPProxyConfig holds the settings of HTTPProxies.
+// HTTPProxyConfig contains the settings of HTTPProxies.
 type HTTPProxyConfig struct {
 	// Redirects to HTTPS even where a route has permitInsecure; false if unset.
 	// +optional
 	DisablePermitInsecure *bool `json:"disablePermitInsecure,omitempty"`
-	// The namespaces that may hold root HTTPProxies; all if empty.
+	// The namespaces that may contain root HTTPProxies; all if empty.
 	// +optional
 	RootNamespaces []string `json:"rootNamespaces,omitempty"`
 	// Secret with the certificate for clients without a known server name.
@@ -197,7 +197,7 @@ type HTTPProxyConfig struct {
 	FallbackCertificate *NamespacedName `json:"fallbackCertificate,omitempty"`
 }
 
-// PolicyConfig holds the header policies of all routes.
+// PolicyConfig contains the header policies of all routes.
 type PolicyConfig struct {
 	// Changes the headers of requests.
 	// +optional
@@ -242,7 +242,7 @@ type RateLimitServiceConfig struct {
 	DefaultGlobalRateLimitPolicy *contourv1.GlobalRateLimitPolicy `json:"defaultGlobalRateLimitPolicy,omitempty"`
 }
 
-// TracingConfig says what is traced and where traces are sent (OTLP).
+// TracingConfig specifies what is traced and where traces are sent (OTLP).
 type TracingConfig struct {
 	// Adds the name and namespace of the Envoy pod; true if unset.
 	// +optional
@@ -253,7 +253,7 @@ type TracingConfig struct {
 	// Percentage of all requests that may be traced; 100 if unset.
 	// +optional
 	OverallSampling *string `json:"overallSampling,omitempty"`
-	// Percentage of requests that are traced if the client asks; 100 if unset.
+	// Percentage of requests that are traced if the client requests it; 100 if unset.
 	// +optional
 	ClientSampling *string `json:"clientSampling,omitempty"`
 	// Percentage of requests that are traced unasked; 100 if unset.
@@ -276,7 +276,7 @@ type CustomTag struct {
 	// A fixed value.
 	// +optional
 	Literal string `json:"literal,omitempty"`
-	// Name of the request header that holds the value.
+	// Name of the request header that contains the value.
 	// +optional
 	RequestHeaderName string `json:"requestHeaderName,omitempty"`
 }

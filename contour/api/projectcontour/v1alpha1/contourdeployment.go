@@ -8,7 +8,7 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 )
 
-// ContourDeployment holds the parameters of a GatewayClass: how the provisioner
+// ContourDeployment contains the parameters of a GatewayClass: how the provisioner
 // installs the controller and the Envoys of its Gateways.
 //
 // +kubebuilder:object:root=true
@@ -176,7 +176,7 @@ type EnvoySettings struct {
 	// Heap size in bytes near which Envoy sheds load; no limit if 0.
 	// +optional
 	OverloadMaxHeapSize uint64 `json:"overloadMaxHeapSize,omitempty"`
-	// Number of client connections above which Envoy refuses more; no limit if 0.
+	// Number of client connections above which Envoy rejects more; no limit if 0.
 	// +optional
 	OverloadMaxDownstreamConnections int64 `json:"overloadMaxDownstreamConnections,omitempty"`
 }
@@ -210,7 +210,7 @@ type NetworkPublishing struct {
 	ExternalTrafficPolicy corev1.ServiceExternalTrafficPolicy `json:"externalTrafficPolicy,omitempty"`
 }
 
-// NodePlacement says on which nodes pods may run.
+// NodePlacement specifies on which nodes pods may run.
 type NodePlacement struct {
 	// Labels that a node has to have.
 	// +optional

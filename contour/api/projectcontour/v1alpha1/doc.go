@@ -1,4 +1,4 @@
-// Package v1alpha1 holds the Go types of the projectcontour.io/v1alpha1 API:
+// Package v1alpha1 contains the Go types of the projectcontour.io/v1alpha1 API:
 // ExtensionService, ContourConfiguration and ContourDeployment.
 //
 // The JSON field names, types and validation are Contour's, so that manifests

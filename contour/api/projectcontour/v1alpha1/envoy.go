@@ -1,6 +1,6 @@
 package v1alpha1
 
-// EnvoyConfig holds what Envoys are told beyond routes.
+// EnvoyConfig contains the settings of Envoys other than routes.
 type EnvoyConfig struct {
 	// Settings of all listeners.
 	// +optional
@@ -9,7 +9,7 @@ type EnvoyConfig struct {
 	// HTTPProxies; projectcontour/envoy if unset.
 	// +optional
 	Service *NamespacedName `json:"service,omitempty"`
-	// Listener for plain HTTP; 0.0.0.0:8080 if unset.
+	// Listener for HTTP; 0.0.0.0:8080 if unset.
 	// +optional
 	HTTPListener *EnvoyListener `json:"http,omitempty"`
 	// Listener for HTTPS; 0.0.0.0:8443 if unset.
@@ -27,7 +27,7 @@ type EnvoyConfig struct {
 	// Secret with the certificate that Envoy shows to Services over TLS.
 	// +optional
 	ClientCertificate *NamespacedName `json:"clientCertificate,omitempty"`
-	// What the access log says.
+	// The contents of the access log.
 	// +optional
 	Logging *EnvoyLogging `json:"logging,omitempty"`
 	// The HTTP versions that clients may use; both if empty.
@@ -71,7 +71,7 @@ type EnvoyListener struct {
 	AccessLog string `json:"accessLog,omitempty"`
 }
 
-// EnvoyListenerConfig holds settings of all listeners.
+// EnvoyListenerConfig contains settings of all listeners.
 type EnvoyListenerConfig struct {
 	// Expects the PROXY protocol on every connection; false if unset.
 	// +optional
@@ -173,7 +173,7 @@ type SocketOptions struct {
 	TrafficClass int32 `json:"trafficClass,omitempty"`
 }
 
-// EnvoyTLS holds the parameters of TLS connections.
+// EnvoyTLS contains the parameters of TLS connections.
 type EnvoyTLS struct {
 	// Lowest version: 1.2 or 1.3; 1.2 if empty.
 	// +optional
@@ -189,7 +189,7 @@ type EnvoyTLS struct {
 	ECDHCurves []string `json:"ecdhCurves,omitempty"`
 }
 
-// EnvoyListenerTLS holds the parameters of TLS connections with clients.
+// EnvoyListenerTLS contains the parameters of TLS connections with clients.
 type EnvoyListenerTLS struct {
 	EnvoyTLS `json:",inline"`
 
@@ -249,7 +249,7 @@ const (
 	AllClusterDNSFamily ClusterDNSFamilyType = "all"
 )
 
-// ClusterParameters holds settings of all clusters.
+// ClusterParameters contains settings of all clusters.
 type ClusterParameters struct {
 	// IP versions of addresses found by DNS: auto, v4, v6 or all; auto if empty.
 	// +optional
@@ -271,7 +271,7 @@ type ClusterParameters struct {
 	UpstreamTLS *EnvoyTLS `json:"upstreamTLS,omitempty"`
 }
 
-// NetworkParameters holds settings of the network.
+// NetworkParameters contains settings of the network.
 type NetworkParameters struct {
 	// Trusted proxies in front of Envoy that add to x-forwarded-for; 0 if unset.
 	// +optional

@@ -53,7 +53,7 @@ type ExtensionServiceSpec struct {
 	// +optional
 	// +kubebuilder:validation:Enum=http/1.1;h2;h2c
 	Protocol *string `json:"protocol,omitempty"`
-	// How calls are spread over endpoints. The strategies Cookie and RequestHash
+	// How calls are distributed over endpoints. The strategies Cookie and RequestHash
 	// are ignored here.
 	// +optional
 	LoadBalancerPolicy *contourv1.LoadBalancerPolicy `json:"loadBalancerPolicy,omitempty"`
