@@ -16,7 +16,7 @@ type (
 // adminSocketMode lets other containers of the pod, under other users, reach the socket that they mount.
 const adminSocketMode = 0o644
 
-// bootstrap is the envoy.config.bootstrap.v3.Bootstrap. Envoy gets the id and cluster
+// bootstrap is the envoy.config.bootstrap.v3.Bootstrap. Envoy reads the id and cluster
 // of its node from its command line. The error is Validate's.
 func bootstrap(c Config) (object, error) {
 	if err := c.Validate(); err != nil {
@@ -50,7 +50,7 @@ func bootstrap(c Config) (object, error) {
 	return b, nil
 }
 
-// admin is left working when the connection limit is reached: it is needed most then.
+// admin ignores the connection limit: it is needed most when the limit is reached.
 func admin(c Config) object {
 	address := pipe(c.AdminSocket)
 	address["pipe"].(object)["mode"] = adminSocketMode
@@ -66,7 +66,7 @@ func admin(c Config) object {
 	}
 }
 
-// deferredStats makes the statistics of a cluster when it is first used. A cluster
+// deferredStats creates the statistics of a cluster when it is first used. A cluster
 // without traffic then costs about 21 KiB less, and no figure of one that has traffic is lost.
 func deferredStats() object {
 	return object{"enable_deferred_creation_stats": true}
@@ -99,8 +99,8 @@ func dynamicResources() object {
 	}
 }
 
-// reconnectBackOff bounds how long an Envoy may stay away from a controller that
-// is back. Envoy draws each wait at random between 0 and the current bound, which spreads a
+// reconnectBackOff bounds how long an Envoy waits before it reconnects to a controller that
+// is available again. Envoy draws each wait at random between 0 and the current bound, which distributes a
 // fleet; its own default grows to 30 s.
 func reconnectBackOff() object {
 	return object{"base_interval": "0.200s", "max_interval": "1s"}
@@ -153,7 +153,7 @@ func overloadManager(c Config, monitors list) object {
 	return m
 }
 
-// heapAction acts while the heap is fuller than that part of its limit.
+// heapAction is active while the heap exceeds that fraction of its limit.
 func heapAction(name string, part float64) object {
 	return object{
 		"name": name,

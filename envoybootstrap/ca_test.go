@@ -18,29 +18,29 @@ import (
 	"time"
 )
 
-// authority issues certificates for a test.
-type authority struct {
+// testCA issues certificates for a test.
+type testCA struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// identity is what one side of a mutual TLS connection has, in PEM.
+// identity is the certificate of one side of a mutual TLS connection, in PEM.
 type identity struct{ ca, cert, key []byte }
 
-func newAuthority(t *testing.T) *authority {
+func newTestCA(t *testing.T) *testCA {
 	t.Helper()
 	key, der := sign(t, &x509.Certificate{
-		Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}, nil)
 	cert, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &authority{cert, key}
+	return &testCA{cert, key}
 }
 
 // sign makes a key and a certificate of it; without an issuer it signs itself.
-func sign(t *testing.T, template *x509.Certificate, issuer *authority) (*ecdsa.PrivateKey, []byte) {
+func sign(t *testing.T, template *x509.Certificate, issuer *testCA) (*ecdsa.PrivateKey, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -60,7 +60,7 @@ func sign(t *testing.T, template *x509.Certificate, issuer *authority) (*ecdsa.P
 }
 
 // identity is a certificate for name, as common name and DNS name.
-func (a *authority) identity(t *testing.T, name string) identity {
+func (a *testCA) identity(t *testing.T, name string) identity {
 	t.Helper()
 	key, der := sign(t, &x509.Certificate{Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}}, a)
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
@@ -75,7 +75,7 @@ func (a *authority) identity(t *testing.T, name string) identity {
 }
 
 // server is the TLS side of a controller with a certificate for name.
-func (a *authority) server(t *testing.T, name string) *tls.Config {
+func (a *testCA) server(t *testing.T, name string) *tls.Config {
 	t.Helper()
 	id := a.identity(t, name)
 	pair, err := tls.X509KeyPair(id.cert, id.key)

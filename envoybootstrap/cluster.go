@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// PingInterval is how often Envoy sends an HTTP/2 ping to the controller at most. The
+	// PingInterval is the shortest interval at which Envoy sends an HTTP/2 ping to the controller. The
 	// controller's gRPC server has to permit it (keepalive.EnforcementPolicy.MinTime):
 	// by default it closes connections that ping more than every five minutes.
 	PingInterval = 10 * time.Second
@@ -14,9 +14,9 @@ const (
 	pingTimeout = 5 * time.Second
 )
 
-// contourCluster is the controller. A connection that died silently (a node gone,
-// a partition) is noticed by HTTP/2 pings within about 15 s, and by TCP keep-alive
-// where no HTTP/2 is spoken yet.
+// contourCluster is the controller. A connection that was lost silently (a node failure,
+// a partition) is detected by HTTP/2 pings within about 15 s, and by TCP keep-alive
+// before HTTP/2 is established.
 func contourCluster(c Config, server xdsServer, family string) object {
 	cluster := object{
 		"name":             ContourCluster,
@@ -41,7 +41,7 @@ func contourCluster(c Config, server xdsServer, family string) object {
 }
 
 // strictDNS uses every address of the name. A name that does not exist yet (Envoy
-// is up before the controller's Service) is asked for again soon.
+// starts before the controller's Service exists) is resolved again soon.
 func strictDNS(family string) object {
 	return object{
 		"name": "envoy.clusters.dns",
@@ -52,8 +52,8 @@ func strictDNS(family string) object {
 	}
 }
 
-// adminCluster's statistics carry the port that the admin endpoint had when it
-// still had one: dashboards know the cluster by that name.
+// adminCluster's statistics have the port that the admin endpoint had when it
+// was a TCP port: dashboards use that name for the cluster.
 func adminCluster(c Config) object {
 	return object{
 		"name":            AdminCluster,
@@ -73,7 +73,7 @@ func loadAssignment(cluster string, address object) object {
 	}
 }
 
-// circuitBreakers never come between Envoy and its configuration.
+// circuitBreakers never limit the connection between Envoy and the controller.
 func circuitBreakers() object {
 	threshold := func(priority string) object {
 		return object{
@@ -87,7 +87,7 @@ func circuitBreakers() object {
 	return object{"thresholds": list{threshold("DEFAULT"), threshold("HIGH")}}
 }
 
-// http2 pings often enough to notice a dead peer soon.
+// http2 sends pings often enough to detect a dead peer soon.
 func http2() object {
 	const options = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 	return object{

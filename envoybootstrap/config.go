@@ -11,14 +11,14 @@ const (
 	// ContourCluster is the controller's xDS server.
 	ContourCluster = "contour"
 	// AdminCluster is Envoy's own admin endpoint on its unix socket. The stats
-	// listener, which comes by LDS, routes /ready and /stats to it.
+	// listener, which is received by LDS, routes /ready and /stats to it.
 	AdminCluster = "envoy-admin"
 )
 
 // maxSocketPath is the longest path of a unix socket on Linux, in bytes (sun_path without its NUL).
 const maxSocketPath = 107
 
-// Config is all that a bootstrap depends on. Start from Default.
+// Config is the input of a bootstrap. Start from Default.
 type Config struct {
 	// AdminSocket is the absolute path of the unix socket of Envoy's admin
 	// endpoint. It is never a TCP port: the admin endpoint can stop the process.
@@ -28,31 +28,31 @@ type Config struct {
 	XDSAddress string
 	// XDSPort is the controller's TCP port; a unix socket has none.
 	XDSPort int
-	// DNSLookupFamily says which addresses of a DNS name to use: auto, v4, v6 or all.
+	// DNSLookupFamily specifies which addresses of a DNS name to use: auto, v4, v6 or all.
 	DNSLookupFamily string
-	// Namespace is the controller's; the statistics of the static clusters carry it.
+	// Namespace is the controller's; the names of the statistics of the static clusters contain it.
 	Namespace string
 	// Fleet is the fleet that this Envoy takes itself for, as metadata of its node; empty leaves that to its certificate. It
 	// gives no access: the controller refuses an Envoy whose certificate is for another fleet.
 	Fleet string
 	// ResourcesDir is the absolute path of the directory under which the SDS files
-	// go (sds/*.json); it is needed with TLS only. Empty is the directory of the bootstrap file.
+	// are written (sds/*.json); it is needed with TLS only. Empty is the directory of the bootstrap file.
 	ResourcesDir string
-	// TLS is how Envoy and the controller authenticate each other; the zero value is plain text.
+	// TLS is how Envoy and the controller authenticate each other; the zero value is no TLS.
 	TLS TLS
 	// MaxDownstreamConnections is how many connections Envoy accepts over all
 	// listeners together; 0 is no limit.
 	MaxDownstreamConnections int64
-	// MaxHeapBytes is the heap at which Envoy starts to refuse requests (at 98 %)
-	// and to give memory back (at 95 %); 0 is no limit.
+	// MaxHeapBytes is the heap at which Envoy starts to reject requests (at 98 %)
+	// and to release memory (at 95 %); 0 is no limit.
 	MaxHeapBytes uint64
-	// Stats says which statistics Envoy keeps: StatsDefault, StatsAll or StatsMinimal.
+	// Stats selects the statistics that Envoy keeps: StatsDefault, StatsAll or StatsMinimal.
 	Stats string
 }
 
 // TLS is the files of mutual TLS, absolute paths of PEM. They need not exist yet.
 type TLS struct {
-	// CAFile has the certificates that the controller's certificate must chain to.
+	// CAFile contains the CA certificates that verify the controller's certificate.
 	CAFile string
 	// CertFile and KeyFile are Envoy's client certificate and its key.
 	CertFile, KeyFile string
@@ -70,7 +70,7 @@ func Default() Config {
 	}
 }
 
-// Validate says all that is wrong with the Config; nil means that Envoy accepts what comes of it.
+// Validate returns all errors of the Config; nil means that Envoy accepts its bootstrap.
 func (c Config) Validate() error {
 	_, xds := parseXDSServer(c)
 	_, family := lookupFamily(c.DNSLookupFamily)
@@ -116,7 +116,7 @@ func (c Config) limits() error {
 	return nil
 }
 
-// enabled says that any of the files is given; validate sees to it that then all are.
+// enabled reports whether any of the files is set; validate ensures that then all are.
 func (t TLS) enabled() bool { return t != TLS{} }
 
 func (t TLS) validate() error {
@@ -131,7 +131,7 @@ func (t TLS) validate() error {
 	var errs []error
 	for _, f := range files {
 		if f.path == "" {
-			errs = append(errs, fmt.Errorf("%s: missing; mutual TLS needs the CA, certificate and key files, plain text none of them", f.what))
+			errs = append(errs, fmt.Errorf("%s: missing; mutual TLS needs the CA, certificate and key files; no TLS needs none of them", f.what))
 			continue
 		}
 		errs = append(errs, absolutePath(f.what, f.path))
@@ -139,8 +139,8 @@ func (t TLS) validate() error {
 	return errors.Join(errs...)
 }
 
-// absolutePath insists on an absolute path: Envoy would take a relative one from
-// its own working directory, not from the one of whoever wrote the file.
+// absolutePath requires an absolute path: Envoy would resolve a relative one against
+// its own working directory, not that of the process which wrote the file.
 func absolutePath(what, path string) error {
 	if !filepath.IsAbs(path) {
 		return fmt.Errorf("%s %q: want an absolute path", what, path)

@@ -9,14 +9,14 @@ func TestValidate(t *testing.T) {
 	if err := Default().Validate(); err != nil {
 		t.Fatalf("defaults: %v", err)
 	}
-	long := "/" + strings.Repeat("x", maxSocketPath)
+	tooLong := "/" + strings.Repeat("x", maxSocketPath)
 	tests := map[string]struct {
 		edit func(*Config)
 		want string
 	}{
 		"relative admin socket": {func(c *Config) { c.AdminSocket = "admin.sock" }, `admin address "admin.sock": want an absolute path`},
 		"admin on TCP":          {func(c *Config) { c.AdminSocket = "127.0.0.1:9001" }, "admin address"},
-		"long admin socket":     {func(c *Config) { c.AdminSocket = long }, "at most 107 bytes, this has 108"},
+		"long admin socket":     {func(c *Config) { c.AdminSocket = tooLong }, "at most 107 bytes, this has 108"},
 		"port 0":                {func(c *Config) { c.XDSPort = 0 }, "xDS port 0: want 1 to 65535"},
 		"port 65536":            {func(c *Config) { c.XDSPort = 65536 }, "xDS port 65536"},
 		"no address":            {func(c *Config) { c.XDSAddress = "" }, `xDS address ""`},
@@ -47,7 +47,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestValidateSaysAllThatIsWrong(t *testing.T) {
+func TestValidateReturnsAllErrors(t *testing.T) {
 	c := Default()
 	c.XDSPort, c.AdminSocket, c.DNSLookupFamily = -1, "x", "y"
 	err := c.Validate()

@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// controller is as much of an xDS server as a bootstrap needs: it accepts the
-// stream, reads what comes first, and can go away and come back.
+// controller is a minimal xDS server: it accepts the
+// stream, reads the first message, and can stop and start again.
 type controller struct {
 	address  string // "unix:path" or host:port
 	streams  chan stream
-	attempts chan struct{} // connections, also those that were turned away
+	attempts chan struct{} // connections, also those that were closed immediately
 	pass     chan net.Conn
 	tls      atomic.Pointer[tls.Config]
 
@@ -37,7 +37,7 @@ type stream struct {
 	first string // content of the first message
 }
 
-// option is what a test wants of its controller beside plain text on loopback.
+// option configures a test's controller, which by default has no TLS and listens on loopback.
 type option interface {
 	apply(*controller) (network, address string)
 }
@@ -104,7 +104,7 @@ func (c *controller) run(server *http.Server, l net.Listener) {
 	_ = server.ServeTLS(l, "", "") // ends with the test
 }
 
-// accept counts every connection and passes on those that come while the controller is there.
+// accept counts every connection and passes on those that are accepted while the controller runs.
 func (c *controller) accept(l net.Listener) {
 	for {
 		conn, err := l.Accept()
@@ -134,7 +134,7 @@ func (c *controller) serve(w http.ResponseWriter, r *http.Request) {
 	s.first = firstMessage(r.Body)
 	w.Header().Set("Content-Type", "application/grpc")
 	w.WriteHeader(http.StatusOK)
-	_ = http.NewResponseController(w).Flush() // a client that left is seen below
+	_ = http.NewResponseController(w).Flush() // a client that disconnected is detected below
 	c.streams <- s
 	<-r.Context().Done()
 }
@@ -146,7 +146,7 @@ func firstMessage(stream io.Reader) string {
 		return ""
 	}
 	content := make([]byte, min(binary.BigEndian.Uint32(head[1:]), 1<<20))
-	n, _ := io.ReadFull(stream, content) // what is missing shows in the content
+	n, _ := io.ReadFull(stream, content) // missing bytes are visible in the content
 	return string(content[:n])
 }
 
@@ -160,7 +160,7 @@ func (c *controller) goAway() {
 	c.open = nil
 }
 
-func (c *controller) comeBack() {
+func (c *controller) restart() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.away = false
@@ -173,7 +173,7 @@ func (c *controller) awaitStream(t *testing.T) stream {
 	select {
 	case s := <-c.streams:
 		return s
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		t.Fatal("Envoy opened no stream")
 		return stream{}
 	}
@@ -183,12 +183,12 @@ func (c *controller) awaitAttempt(t *testing.T) {
 	t.Helper()
 	select {
 	case <-c.attempts:
-	case <-time.After(patience):
+	case <-time.After(timeout):
 		t.Fatal("Envoy did not try to connect")
 	}
 }
 
-// config is the bootstrap that leads to this controller.
+// config is the bootstrap configuration for this controller.
 func (c *controller) config(t *testing.T) Config {
 	t.Helper()
 	config := Default()
@@ -204,7 +204,7 @@ func (c *controller) config(t *testing.T) Config {
 	return config
 }
 
-// passed is a listener whose connections come over a channel.
+// passed is a listener whose connections are received from a channel.
 type passed struct {
 	ctx  context.Context
 	pass chan net.Conn

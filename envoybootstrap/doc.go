@@ -1,12 +1,12 @@
-// Package envoybootstrap writes the file that Envoy starts from.
+// Package envoybootstrap writes the bootstrap file of Envoy.
 //
-// In goes a Config: where the controller's xDS server is, how to prove who one is
-// to it, and what limits the process has. Out come up to three JSON files: the
-// bootstrap itself and, with TLS, two SDS files that let Envoy pick up renewed
-// certificates while it runs. Everything else that Envoy does (listeners, routes,
-// clusters) arrives over the one delta ADS stream that the bootstrap names.
+// It takes a Config: the address of the controller's xDS server, the credentials
+// for it, and the limits of the process. It writes up to three JSON files: the
+// bootstrap and, with TLS, two SDS files with which Envoy reloads renewed
+// certificates while it runs. The rest of Envoy's configuration (listeners, routes,
+// clusters) is received over the one delta ADS stream of the bootstrap.
 //
-// The package is small on purpose, since an init container carries it: standard
-// library only. It must not talk to the network, to Kubernetes or to Envoy, and
-// equal Configs must give equal bytes.
+// The package is small, since an init container runs it: standard
+// library only. It must not use the network, Kubernetes or Envoy, and
+// equal Configs produce equal bytes.
 package envoybootstrap

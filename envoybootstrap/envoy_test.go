@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// patience is how long a loaded machine may take for what usually takes well under a second.
-const patience = 20 * time.Second
+// timeout is for what usually takes well under a second, on a loaded machine.
+const timeout = 20 * time.Second
 
 // envoyPath is the Envoy under test: $ENVOY, else the developers' cache.
 func envoyPath(t *testing.T) string {
@@ -35,7 +35,7 @@ func envoyPath(t *testing.T) string {
 	return path
 }
 
-// TestEnvoyAcceptsGolden has a real Envoy validate what each golden command line writes,
+// TestEnvoyAcceptsGolden validates with a real Envoy the files of each golden command line,
 // with the absolute paths moved into a temporary directory; a warning (a deprecated field) fails too.
 func TestEnvoyAcceptsGolden(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*/args.txt")
@@ -45,7 +45,7 @@ func TestEnvoyAcceptsGolden(t *testing.T) {
 	for _, path := range cases {
 		t.Run(filepath.Base(filepath.Dir(path)), func(t *testing.T) {
 			dir := t.TempDir()
-			id := newAuthority(t).identity(t, "envoy")
+			id := newTestCA(t).identity(t, "envoy")
 			for _, at := range []string{"certs", "ca", "cert", "key"} {
 				id.writeTo(t, filepath.Join(dir, at))
 			}
@@ -58,7 +58,7 @@ func TestEnvoyAcceptsGolden(t *testing.T) {
 	}
 }
 
-// moved puts the directories that the golden cases name under dir.
+// moved replaces the directories of the golden cases by ones under dir.
 func moved(args []string, dir string) []string {
 	places := regexp.MustCompile(`(^|=|//)(/(?:config|certs|ca|cert|key|run)/)`)
 	out := make([]string, len(args))
@@ -80,8 +80,8 @@ func validate(t *testing.T, path string) {
 	}
 }
 
-// TestEnvoyReconnectsSoon lets the controller be away until Envoy's own default
-// back-off would have grown to many seconds, and expects the stream soon after the return.
+// TestEnvoyReconnectsSoon stops the controller until Envoy's default
+// back-off would have grown to many seconds, and expects the stream soon after its start.
 func TestEnvoyReconnectsSoon(t *testing.T) {
 	server := newController(t, nil)
 	startEnvoy(t, server.config(t))
@@ -92,7 +92,7 @@ func TestEnvoyReconnectsSoon(t *testing.T) {
 			server.awaitAttempt(t)
 		}
 		start := time.Now()
-		server.comeBack()
+		server.restart()
 		server.awaitStream(t)
 		took := time.Since(start)
 		t.Logf("reconnected after %v", took)
@@ -102,7 +102,7 @@ func TestEnvoyReconnectsSoon(t *testing.T) {
 	}
 }
 
-// TestEnvoyOverUnixSocket is how standalone connects the two.
+// TestEnvoyOverUnixSocket tests how standalone connects the two.
 func TestEnvoyOverUnixSocket(t *testing.T) {
 	server := newController(t, &unixSocket{filepath.Join(t.TempDir(), "xds.sock")})
 	startEnvoy(t, server.config(t))
@@ -128,32 +128,32 @@ func TestEnvoySpeaksDeltaADS(t *testing.T) {
 // does, on both sides, while Envoy runs.
 func TestEnvoyPicksUpRenewedCertificates(t *testing.T) {
 	mount := newMount(t)
-	first := newAuthority(t)
+	first := newTestCA(t)
 	mount.swap(t, first.identity(t, "envoy-1"))
 	server := newController(t, &mutualTLS{first.server(t, "contour")})
 	c := server.config(t)
 	c.TLS = mount.files()
 	startEnvoy(t, c)
 	if got := server.awaitStream(t).peer; got != "envoy-1" {
-		t.Fatalf("Envoy came as %q, want envoy-1", got)
+		t.Fatalf("Envoy connected as %q, want envoy-1", got)
 	}
 
 	server.goAway()
-	second := newAuthority(t)
+	second := newTestCA(t)
 	server.present(second.server(t, "contour"))
 	mount.swap(t, second.identity(t, "envoy-2"))
-	server.comeBack()
+	server.restart()
 	if got := server.awaitStream(t).peer; got != "envoy-2" {
-		t.Errorf("Envoy came as %q, want envoy-2", got)
+		t.Errorf("Envoy connected as %q, want envoy-2", got)
 	}
 }
 
-// TestEnvoyRefusesAnotherServer has a certificate of the right authority under another name.
-func TestEnvoyRefusesAnotherServer(t *testing.T) {
+// TestEnvoyRejectsAnotherServer uses a certificate of the right CA under another name.
+func TestEnvoyRejectsAnotherServer(t *testing.T) {
 	mount := newMount(t)
-	authority := newAuthority(t)
-	mount.swap(t, authority.identity(t, "envoy"))
-	server := newController(t, &mutualTLS{authority.server(t, "contour.example.com")})
+	ca := newTestCA(t)
+	mount.swap(t, ca.identity(t, "envoy"))
+	server := newController(t, &mutualTLS{ca.server(t, "contour.example.com")})
 	c := server.config(t)
 	c.TLS = mount.files()
 	startEnvoy(t, c)
@@ -187,7 +187,7 @@ func startEnvoy(t *testing.T, c Config) {
 	}
 	t.Cleanup(func() {
 		cancel()
-		_ = cmd.Wait() // killed: the error says only that
+		_ = cmd.Wait() // killed, so there is an error
 		if t.Failed() {
 			t.Logf("Envoy:\n%s", log.String())
 		}

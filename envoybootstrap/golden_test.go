@@ -12,7 +12,7 @@ import (
 // update is -update on the command line of go test.
 var update = flag.Bool("update", false, "rewrite the files in testdata")
 
-// TestGolden turns each testdata/<case>/args.txt, a command line, into the files beside it.
+// TestGolden compares the files of each testdata/<case>/args.txt, a command line, with those beside it.
 func TestGolden(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*/args.txt")
 	if err != nil || len(cases) == 0 {
@@ -75,7 +75,7 @@ func compareDir(t *testing.T, dir string, got map[string]string) {
 	}
 	for _, path := range present {
 		if _, ok := got[filepath.Base(path)]; !ok {
-			t.Errorf("%s: nothing writes it", path)
+			t.Errorf("%s: no file of the command line", path)
 		}
 	}
 	for name, content := range got {

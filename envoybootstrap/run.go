@@ -14,7 +14,7 @@ const (
 	exitUsage = 2
 )
 
-// errUsage marks mistakes of the command line itself.
+// errUsage marks errors in the command line.
 var errUsage = errors.New("see --help")
 
 // command is one parsed command line.
@@ -26,9 +26,9 @@ type command struct {
 }
 
 // Run is the command `envoybootstrap [flags] PATH` (and `contour bootstrap`): it
-// writes the files that its flags describe. args come without the program's name, flags
-// may stand before or after PATH, env looks up the defaults that the environment
-// gives. A PATH of "-" prints the bootstrap and writes no file.
+// writes the files that its flags specify. args do not contain the program's name, flags
+// may be before or after PATH, env looks up the defaults in the environment.
+// A PATH of "-" prints the bootstrap and writes no file.
 //
 // It returns the exit code: 0, 1 if something could not be done, 2 for a wrong command line.
 func Run(args []string, env func(string) string, stdout, stderr io.Writer) int {
@@ -68,7 +68,7 @@ func run(args []string, env func(string) string, stdout, stderr io.Writer) error
 	return Write(cmd.path, cmd.config)
 }
 
-// fromEnvironment is Default with what the environment says.
+// fromEnvironment is Default with the values of the environment.
 func fromEnvironment(env func(string) string) Config {
 	c := Default()
 	c.TLS = TLS{CAFile: env("ENVOY_CAFILE"), CertFile: env("ENVOY_CERT_FILE"), KeyFile: env("ENVOY_KEY_FILE")}
@@ -91,7 +91,7 @@ func (cmd *command) flags() *flag.FlagSet {
 	f.StringVar(&c.Fleet, "fleet", c.Fleet, "`name` of the fleet; the controller refuses this Envoy if its certificate is for another one")
 	f.StringVar(&c.Namespace, "namespace", c.Namespace, "`namespace` of the controller ($CONTOUR_NAMESPACE)")
 	f.Int64Var(&c.MaxDownstreamConnections, "overload-downstream-max-conn", 0, "accept at most this `number` of connections; 0 is no limit")
-	f.Uint64Var(&c.MaxHeapBytes, "overload-max-heap", 0, "refuse requests near this heap size in `bytes`; 0 is no limit")
+	f.Uint64Var(&c.MaxHeapBytes, "overload-max-heap", 0, "reject requests near this heap size in `bytes`; 0 is no limit")
 	f.StringVar(&c.ResourcesDir, "resources-dir", "", "`directory` for the SDS files (default: the directory of PATH)")
 	f.StringVar(&c.Stats, "stats", c.Stats, "`figures` that Envoy keeps of each cluster: default, all or minimal")
 	f.StringVar(&c.XDSAddress, "xds-address", c.XDSAddress, "`address` of the xDS server: DNS name, IP address or unix:///path")
@@ -100,7 +100,7 @@ func (cmd *command) flags() *flag.FlagSet {
 	return f
 }
 
-// parse lets flags stand on both sides of the other arguments, which it returns.
+// parse accepts flags on both sides of the other arguments, which it returns.
 func parse(flags *flag.FlagSet, args []string) ([]string, error) {
 	var others []string
 	for {
@@ -124,7 +124,7 @@ func (cmd *command) check(paths []string) error {
 		return fmt.Errorf("xDS resource version %q: want v3", cmd.version)
 	}
 	if cmd.path == "-" && cmd.config.TLS.enabled() && cmd.config.ResourcesDir == "" {
-		return errors.New("--resources-dir: missing; printing writes no SDS files, so say where they are")
+		return errors.New("--resources-dir: missing; required because printing writes no SDS files")
 	}
 	return cmd.config.Validate()
 }

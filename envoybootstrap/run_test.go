@@ -99,7 +99,7 @@ func TestRunPrints(t *testing.T) {
 	}
 }
 
-func TestRunSaysThatAdminPortIsDeprecated(t *testing.T) {
+func TestRunWarnsThatAdminPortIsDeprecated(t *testing.T) {
 	with := runWith(nil, "-", "--admin-port=9001")
 	if with.code != 0 || !strings.Contains(with.stderr, "deprecated") {
 		t.Errorf("got %+v", with)

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// excluded reports whether the statistics with that choice leave the figure out, as Envoy decides it.
+// excluded reports whether the statistics configuration excludes the statistic, as Envoy evaluates it.
 func excluded(t *testing.T, stats, figure string) bool {
 	t.Helper()
 	config := statsConfig(stats)
@@ -22,7 +22,7 @@ func excluded(t *testing.T, stats, figure string) bool {
 	return false
 }
 
-func TestFiguresThatPeopleUseAreKept(t *testing.T) {
+func TestCommonStatisticsAreKept(t *testing.T) {
 	for _, figure := range []string{
 		"upstream_rq_total", "upstream_rq_1xx", "upstream_rq_2xx", "upstream_rq_5xx", "upstream_rq_503", "upstream_rq_completed",
 		"upstream_rq_time", "upstream_rq_active", "upstream_rq_pending_active", "upstream_rq_pending_overflow", "upstream_rq_pending_total",
@@ -58,7 +58,7 @@ func TestFiguresThatPeopleUseAreKept(t *testing.T) {
 	}
 }
 
-func TestFiguresThatCostAreDropped(t *testing.T) {
+func TestExpensiveStatisticsAreDropped(t *testing.T) {
 	for _, figure := range []string{
 		"cluster.default_web_80.external.upstream_rq_200", "cluster.default_web_80.external.upstream_rq_time",
 		"cluster.default_web_80.internal.upstream_rq_completed", "cluster.default_web_80.upstream_cx_connect_ms",

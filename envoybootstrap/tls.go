@@ -71,7 +71,7 @@ func certSDS(t TLS) object {
 	return sdsFile(certSecret, "tls_certificate", cert)
 }
 
-// caSDS is the SDS file of whom Envoy trusts to be the controller.
+// caSDS is the SDS file of the CA certificates with which Envoy verifies the controller.
 func caSDS(t TLS) object {
 	return sdsFile(caSecret, "validation_context", object{
 		"trusted_ca":        object{"filename": t.CAFile},

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	fileMode = 0o644 // no secrets inside: certificates and keys are named, not contained
+	fileMode = 0o644 // no secrets: certificates and keys are referenced, not contained
 	dirMode  = 0o755
 )
 
@@ -18,10 +18,10 @@ type file struct {
 	document object
 }
 
-// Write writes the bootstrap to path, and with TLS the SDS files that it names
+// Write writes the bootstrap to path, and with TLS the SDS files that it references
 // under c.ResourcesDir, which is the directory of path if empty. The bootstrap
-// comes last and each file appears whole or not at all, so an Envoy that finds it
-// finds all of it. Existing files are replaced.
+// is written last and each file is replaced atomically, so an Envoy that finds it
+// finds all files. Existing files are replaced.
 //
 // Errors: what Validate returns, before anything is written; else those of the file system.
 func Write(path string, c Config) error {
@@ -41,7 +41,7 @@ func Write(path string, c Config) error {
 	return nil
 }
 
-// files is all that a Config becomes, in the order of writing; path is absolute and the last.
+// files is all files of a Config, in the order of writing; path is absolute and the last.
 func files(path string, c Config) ([]file, error) {
 	if c.ResourcesDir == "" {
 		c.ResourcesDir = filepath.Dir(path)
@@ -57,7 +57,7 @@ func files(path string, c Config) ([]file, error) {
 	return append(all, file{path, document}), nil
 }
 
-// writeFile replaces a file in one step: a reader, or a machine that loses power, sees the old one or the new one.
+// writeFile replaces a file atomically: a reader, or a machine that loses power, sees the old one or the new one.
 func writeFile(f file) (err error) {
 	content, err := encode(f.document)
 	if err != nil {
@@ -80,7 +80,7 @@ func writeFile(f file) (err error) {
 	return syncDir(dir)
 }
 
-// fill writes, syncs and closes; the file is closed whatever happens.
+// fill writes, syncs and closes; the file is closed in any case.
 func fill(f *os.File, content []byte) error {
 	_, err := f.Write(content)
 	if err == nil {
@@ -92,7 +92,7 @@ func fill(f *os.File, content []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-// syncDir makes a rename in that directory last.
+// syncDir makes a rename in that directory durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

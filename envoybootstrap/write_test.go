@@ -82,17 +82,17 @@ func TestWriteReplacesAtomically(t *testing.T) {
 	if err := Write(path, Default()); err != nil {
 		t.Fatal(err)
 	}
-	// Who has the old file open still reads the old content: it was not written into.
+	// An open old file still has the old content: it was not written into.
 	content := make([]byte, 8)
 	if n, _ := old.Read(content); string(content[:n]) != "old" {
-		t.Errorf("the old file now holds %q", content[:n])
+		t.Errorf("the old file now contains %q", content[:n])
 	}
 	if got := tree(t, dir); len(got) != 1 {
 		t.Errorf("left behind: %v", got)
 	}
 }
 
-func TestWriteRefusedWritesNothing(t *testing.T) {
+func TestInvalidConfigWritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	c := withTLS()
 	c.XDSPort = 0

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// xdsServer is where the controller listens: a unix socket, or a host and a port.
+// xdsServer is the address of the controller: a unix socket, or a host and a port.
 type xdsServer struct {
 	socket string // absolute path, or empty
 	host   string // IP address or DNS name
@@ -15,10 +15,10 @@ type xdsServer struct {
 	port   int
 }
 
-// isName says that the host has to be looked up in DNS.
+// isName reports whether the host has to be resolved by DNS.
 func (s xdsServer) isName() bool { return s.socket == "" && !s.isIP }
 
-// statName is the port behind the cluster's name, as far as there is one.
+// statName is the port after the cluster's name, if there is one.
 func (s xdsServer) statName() string {
 	if s.socket != "" {
 		return ContourCluster

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# unchanged.sh REMEDY PATH... -- COMMAND...: runs the command and fails, naming the remedy, if it changed one of the paths.
+# unchanged.sh REMEDY PATH... -- COMMAND...: runs the command and fails, printing the remedy, if the command changed one of the paths.
 set -euo pipefail
 remedy=$1; shift
 paths=()

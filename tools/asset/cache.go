@@ -12,23 +12,23 @@ import (
 	"syscall"
 )
 
-// Asset is one program in one version, and how to make it.
+// Asset is one program in one version, and how to build it.
 type Asset struct {
 	// Name is the file name of the program.
 	Name string
-	// Version is what people call it, without a leading v.
+	// Version is the version number, without a leading v.
 	Version string
-	// Hint says how long making it may take; it is shown when that begins.
+	// Hint is how long building it may take; it is shown when that begins.
 	Hint string
-	// inputs is everything besides name and version that the binary depends on.
+	// inputs is all inputs of the binary except name and version.
 	inputs []string
-	// override is where the user has the program already; empty if nowhere.
+	// override is the path of a binary of the user; empty if there is none.
 	override string
-	// produce writes the executable to the path dst. It reports how far it is to the progress.
+	// produce writes the executable to the path dst. It reports its progress.
 	produce func(ctx context.Context, dst string, p *progress) error
 }
 
-// key is equal for binaries that are made of the same things.
+// key is equal for binaries with the same inputs.
 func (a Asset) key() string {
 	sum := sha256.Sum256([]byte(strings.Join(append([]string{a.Name, a.Version}, a.inputs...), "\x00")))
 	return hex.EncodeToString(sum[:8])
@@ -41,7 +41,7 @@ func (a Asset) key() string {
 type Cache struct {
 	// Dir is absolute.
 	Dir string
-	// Log gets lines about work that takes long; it stays silent when all is there.
+	// Log is where progress is written; nothing is written when all programs exist.
 	Log io.Writer
 }
 
@@ -57,8 +57,8 @@ func DefaultDir() (string, error) {
 	return filepath.Join(dir, "contour-dev"), nil
 }
 
-// Ensure returns the path of the program and makes it first if it is not there.
-// Any number of processes may call it at once: one works, the others wait for it.
+// Ensure returns the path of the program and builds it first if it does not exist.
+// Any number of processes may call it at the same time: one builds, the others wait for it.
 func (c Cache) Ensure(ctx context.Context, a Asset) (string, error) {
 	if a.override != "" {
 		return a.override, nil
@@ -76,8 +76,8 @@ func (c Cache) Ensure(ctx context.Context, a Asset) (string, error) {
 	return path, nil
 }
 
-// install makes the program beside its final place and moves it there, so that
-// nobody ever sees half of it.
+// install builds the program beside its final path and renames it, so that
+// no process sees an incomplete file.
 func (c Cache) install(ctx context.Context, a Asset, path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -99,19 +99,19 @@ func (c Cache) install(ctx context.Context, a Asset, path string) error {
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
 	made := filepath.Join(temp, a.Name)
-	p.say(a.Hint)
+	p.report(a.Hint)
 	if err := a.produce(ctx, made, p); err != nil {
 		return err
 	}
 	if err := os.Rename(made, path); err != nil {
 		return fmt.Errorf("cache: %w", err)
 	}
-	p.say("ready: " + path)
+	p.report("ready: " + path)
 	return nil
 }
 
 // link points <name> in dir at the binary of this key. The link is replaced by a
-// rename, so it always leads to a program.
+// rename, so its target always exists.
 func link(dir string, a Asset) error {
 	target, name := filepath.Join(a.key(), a.Name), filepath.Join(dir, a.Name)
 	if now, err := os.Readlink(name); err == nil && now == target {
@@ -132,8 +132,8 @@ func link(dir string, a Asset) error {
 	return nil
 }
 
-// lock waits until this process alone works on the file's asset. The kernel
-// drops the lock if the process dies.
+// lock waits until no other process works on the file's asset. The kernel
+// releases the lock if the process dies.
 func lock(ctx context.Context, path string) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {

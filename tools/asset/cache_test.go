@@ -76,7 +76,7 @@ func TestOtherInputsAreAnotherBinary(t *testing.T) {
 			t.Errorf("binary has %q, want %q", got, content)
 		}
 		if got := read(t, stable); got != content {
-			t.Errorf("stable link leads to %q, want %q", got, content)
+			t.Errorf("stable link resolves to %q, want %q", got, content)
 		}
 	}
 }

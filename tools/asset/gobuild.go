@@ -45,7 +45,7 @@ func KubeAPIServer(root string) (Asset, error) {
 	}.asset()
 }
 
-// kubernetesVariables are what Kubernetes programs say about their version;
+// kubernetesVariables are the version that Kubernetes programs report;
 // kubeadm derives image names from it.
 func kubernetesVariables() []string {
 	major, rest, _ := strings.Cut(kubernetesVersion, ".")
@@ -65,7 +65,7 @@ type program struct {
 	target              string   // import path of the main package
 	variables           []string // importpath.name=value, set by the linker
 	tags                string   // build tags, separated by commas
-	kubebuilder         bool     // is in $KUBEBUILDER_ASSETS where that is set
+	kubebuilder         bool     // is in $KUBEBUILDER_ASSETS if that is set
 }
 
 func (b program) asset() (Asset, error) {
@@ -127,10 +127,10 @@ func (b program) build(ctx context.Context, dst string, p *progress) error {
 	if err != nil {
 		return fmt.Errorf("go build: %w", err)
 	}
-	var complaints string
-	err = runNice(cmd, func() { complaints = countPackages(output, p) })
+	var stderr string
+	err = runNice(cmd, func() { stderr = countPackages(output, p) })
 	if err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", b.target, err, complaints)
+		return fmt.Errorf("go build %s: %w\n%s", b.target, err, stderr)
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func runNice(cmd *exec.Cmd, read func()) error {
 	result := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		// Without the right to lower the priority it just builds at the usual one.
+		// Without permission to lower the priority it builds at the default one.
 		_ = syscall.Setpriority(syscall.PRIO_PROCESS, 0, 19)
 		if err := cmd.Start(); err != nil {
 			result <- err

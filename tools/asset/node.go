@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// What a cluster node runs besides kube-apiserver and etcd. The wrapper modules
+// The programs of a cluster node besides kube-apiserver and etcd. The wrapper modules
 // pin the same versions; a test compares.
 const (
 	containerdVersion    = "2.4.2"
@@ -20,7 +20,7 @@ const (
 func NodePrograms() []string { return slices.Sorted(maps.Keys(nodePrograms())) }
 
 // NodeProgram is a program of a cluster node, built from its wrapper module. root
-// is the repository's root; ok is false for a name that is none of them.
+// is the repository's root; ok is false for an unknown name.
 func NodeProgram(root, name string) (a Asset, ok bool, err error) {
 	p, ok := nodePrograms()[name]
 	if !ok {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// progressEvery is how long a person waits at most for a sign of life.
+// progressEvery is the longest interval between two lines of progress.
 const progressEvery = 5 * time.Second
 
-// progress tells the log what is being done to an asset: a line at every change
-// of what it does, and one every few seconds in between.
+// progress logs the steps of building an asset: a line at every change
+// of the status, and one every few seconds in between.
 type progress struct {
 	log   io.Writer
 	title string
@@ -29,7 +29,7 @@ func startProgress(log io.Writer, a Asset) *progress {
 		title:  a.Name + " " + a.Version,
 		start:  time.Now(),
 		done:   make(chan struct{}),
-		status: "waiting for another process that makes it",
+		status: "waiting for another process that builds it",
 	}
 	p.ended.Go(p.run)
 	return p
@@ -55,8 +55,8 @@ func (p *progress) set(format string, args ...any) {
 	p.status = fmt.Sprintf(format, args...)
 }
 
-// say changes the status and prints it.
-func (p *progress) say(status string) {
+// report changes the status and prints it.
+func (p *progress) report(status string) {
 	p.set("%s", status)
 	p.print()
 }

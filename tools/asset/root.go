@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// Root finds the root of the repository that the directory from lies in: the
+// Root finds the root of the repository that contains the directory from: the
 // nearest one above that has the wrapper modules.
 func Root(from string) (string, error) {
 	dir, err := filepath.Abs(from)

@@ -64,7 +64,7 @@ func TestEnvironmentNamesBinaries(t *testing.T) {
 		}
 	}
 	if _, err := KubeAPIServer("no such root"); err == nil || !strings.Contains(err.Error(), "$KUBEBUILDER_ASSETS") {
-		t.Errorf("kube-apiserver is not there, but the error is %v", err)
+		t.Errorf("kube-apiserver does not exist, but the error is %v", err)
 	}
 }
 

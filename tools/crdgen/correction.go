@@ -17,7 +17,7 @@ type correction struct {
 	property string   // of the object, which must be required so far
 }
 
-// corrections lists what controller-gen gets wrong.
+// corrections lists the errors of controller-gen.
 func corrections() []correction {
 	return []correction{{
 		// corev1.PortStatus.Error is optional, but also marked Required for its

@@ -1,7 +1,7 @@
-// Command crdgen generates what follows from the Go types of contour/api: their
+// Command crdgen generates the files that follow from the Go types of contour/api: their
 // deepcopy functions and the CustomResourceDefinitions in manifests/crds. It
 // runs the controller-gen that tools/go.mod pins, then corrects the few places
-// where the types of k8s.io/api carry a wrong marker.
+// where the types of k8s.io/api have a wrong marker.
 //
 // It takes no flags; its argument is the root of the repository. It writes only
 // generated files and reads nothing from the network or a cluster.
@@ -57,6 +57,6 @@ func controllerGen(root, crds string) error {
 	return nil
 }
 
-// errNotNeeded says that a correction changes nothing, so that it is removed
+// errNotNeeded means that a correction changes nothing, so that it is removed
 // once the types are right.
 var errNotNeeded = errors.New("correction not needed any more")

@@ -1,10 +1,10 @@
-// Command manifestgen generates what in manifests/ follows from other files: the rules of access from the markers in the
+// Command manifestgen generates the files of manifests/ that follow from other files: the RBAC rules from the markers in the
 // Go code (by the controller-gen that tools/go.mod pins), and manifests/contour.yaml from manifests/base.
 //
 //	manifestgen REPOSITORY          writes them
 //	manifestgen -print DIRECTORY    prints the manifests that a kustomization makes
 //
-// It asks neither the network nor a cluster; equal inputs give equal bytes.
+// It uses neither the network nor a cluster; equal inputs produce equal bytes.
 package main
 
 import (
@@ -42,7 +42,7 @@ func printManifests(dir string) error {
 	return err
 }
 
-// generate writes all generated files below manifests/, in the order in which they need each other.
+// generate writes all generated files below manifests/, in the order of their dependencies.
 func generate(root string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {

@@ -39,7 +39,7 @@ func kustomizations() []string {
 	return []string{base, envoyDeployment, watchedNamespaces, anotherClass}
 }
 
-// namespaceOf is where controller and Envoys of the kustomization are.
+// namespaceOf is the namespace of controller and Envoys of the kustomization.
 func namespaceOf(kustomization string) string {
 	if kustomization == anotherClass {
 		return "projectcontour-internal"
@@ -199,7 +199,7 @@ func wantObjects(kustomization string) []string {
 	}
 }
 
-// What the pods are at odds with by the standard "restricted", and what the namespace says.
+// The differences of the pods to the standard "restricted", and the label of the namespace.
 func TestPodSecurity(t *testing.T) {
 	t.Parallel()
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
@@ -234,7 +234,7 @@ func TestPodSecurity(t *testing.T) {
 	}
 }
 
-// What "restricted" does not ask for.
+// Settings beyond "restricted".
 func TestContainers(t *testing.T) {
 	t.Parallel()
 	for _, kustomization := range kustomizations() {
@@ -258,7 +258,7 @@ func TestContainers(t *testing.T) {
 	}
 }
 
-// The drain is over before the pod's time is.
+// The drain ends before the grace period of the pod.
 func TestDrainIsBounded(t *testing.T) {
 	t.Parallel()
 	for _, kustomization := range kustomizations() {
@@ -281,14 +281,14 @@ func TestDrainIsBounded(t *testing.T) {
 	}
 }
 
-// Whatever names or selects something finds it, in the same rendering.
+// Every reference and every selector finds an object, in the same rendering.
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	for _, kustomization := range kustomizations() {
 		t.Run(kustomization, func(t *testing.T) {
 			t.Parallel()
 			objects := load(t, kustomization)
-			ids := map[string]bool{"Secret contourcert": true, "Secret envoycert": true} // certgen makes these
+			ids := map[string]bool{"Secret contourcert": true, "Secret envoycert": true} // certgen creates these
 			for _, o := range objects {
 				ids[o.GetKind()+" "+o.GetName()] = true
 			}
@@ -338,7 +338,7 @@ func requireIDs(t *testing.T, ids map[string]bool, who string, wanted ...string)
 	t.Helper()
 	for _, id := range wanted {
 		if !ids[id] {
-			t.Errorf("%s refers to %s, which is not there", who, id)
+			t.Errorf("%s refers to %s, which does not exist", who, id)
 		}
 	}
 }
@@ -371,7 +371,7 @@ func TestCertgenIsNamedByVersion(t *testing.T) {
 	}
 }
 
-// A kustomization of the user's own changes image and Job as docs/install.md says.
+// A kustomization of the user changes image and Job as documented in docs/install.md.
 func TestImageOfOnesOwn(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../../docs/install.md")
@@ -399,12 +399,12 @@ func TestImageOfOnesOwn(t *testing.T) {
 	}
 	for want, n := range map[string]int{"image: registry.example.com/contour:v0.1.0": 4, "contour.example/contour": 0, "name: contour-certgen-v0-1-0": 1, "certgen-dev": 0} {
 		if got := strings.Count(string(rendered), want); got != n {
-			t.Errorf("%q is there %d times, want %d", want, got, n)
+			t.Errorf("%q occurs %d times, want %d", want, got, n)
 		}
 	}
 }
 
-// The overlay gives the rules of the ClusterRole in its namespaces, and the controller watches just those.
+// The overlay grants the rules of the ClusterRole in its namespaces, and the controller watches exactly those.
 func TestWatchedNamespaces(t *testing.T) {
 	t.Parallel()
 	objects := load(t, watchedNamespaces)
@@ -434,7 +434,7 @@ func TestWatchedNamespaces(t *testing.T) {
 }
 
 // Two controllers have no object in common, so that each can be deleted without the other, and the second serves the class
-// that its IngressClass is called.
+// whose name is that of its IngressClass.
 func TestAnotherClass(t *testing.T) {
 	t.Parallel()
 	first := map[string]bool{}

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// role is rules of access that are markers in Go packages.
+// role is the RBAC rules that are markers in Go packages.
 type role struct {
 	name string   // of the Role, or of the ClusterRole and the Role
 	pkgs []string // below contour/
@@ -98,7 +98,7 @@ func (r role) write(root, file string, text []byte) error {
 }
 
 // inNamespace is the ClusterRole of that name as a Role, called <name>-watch, without namespace. The Role that may be
-// there too is left out: it is about the controller's own namespace.
+// be beside it is left out: it is for the controller's own namespace.
 func inNamespace(rules []byte, name string) ([]byte, error) {
 	for document := range bytes.SplitSeq(rules, []byte("---\n")) {
 		head := "kind: ClusterRole\nmetadata:\n  name: " + name + "\n"

@@ -49,7 +49,7 @@ type Options struct {
 	// LifetimeDays is how long all three certificates are valid, from Now; 1 to 36500.
 	LifetimeDays int
 	// Fleets are the fleets of Envoys, beside the default one, that get a certificate of their own; DNS labels. The
-	// authority is used up, so one more later is a new Bundle.
+	// key of the CA is not kept, so an additional fleet needs a new Bundle.
 	Fleets []string
 	// Now is the time of issue.
 	Now time.Time

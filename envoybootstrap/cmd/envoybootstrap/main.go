@@ -1,4 +1,4 @@
-// Command envoybootstrap writes the file that Envoy starts from; it is what the
+// Command envoybootstrap writes the bootstrap file of Envoy; it is what the
 // init container of an Envoy pod runs. See package envoybootstrap.
 package main
 

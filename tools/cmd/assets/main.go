@@ -1,13 +1,13 @@
-// Command assets makes sure that the programs that tests and demos run are in
+// Command assets ensures that the programs that tests and demos run are in
 // the user's cache, and prints their paths, one a line.
 //
 //	assets [-root DIR] [-dir DIR] envoy|etcd|kube-apiserver|all|node ...
 //
 // "all" is what the tests on this machine need; "node" is every other program of a
-// cluster node. A program of a node may also be named by itself.
+// cluster node. A program of a node may also be given by name.
 //
-// Paths go to standard output, progress to standard error. It uses $ENVOY and
-// $KUBEBUILDER_ASSETS instead of its own where they are set, and keeps the cache in
+// Paths are printed to standard output, progress to standard error. It uses $ENVOY and
+// $KUBEBUILDER_ASSETS instead of its own where they are set, and stores the cache in
 // $CONTOUR_CACHE, or else in contour-dev in the user's cache directory.
 package main
 
