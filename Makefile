@@ -1,4 +1,4 @@
-# One target for each thing to do; CI runs the same targets. `make` lists them.
+# One target for each task; CI runs the same targets. `make` lists them.
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MODULES     := envoybootstrap contour harness conformance tools
@@ -23,35 +23,35 @@ run: ## Serve examples/quickstart with a real Envoy on 127.0.0.1:8080 and :8443.
 	@go build -o $(BIN)/ ./contour/cmd/contour ./harness/cmd/demo ./tools/cmd/assets
 	@ENVOY="$$($(BIN)/assets envoy)" exec $(BIN)/demo -contour $(BIN)/contour examples/quickstart
 
-assets: ## Get Envoy, and build etcd and kube-apiserver, into the user's cache.
+assets: ## Download Envoy, and build etcd and kube-apiserver, into the user's cache.
 	@$(ASSETS) all
 
 ##
-.PHONY: check test test-unit test-envoy test-local test-divided conformance conformance-binary fuzz bench
-check: verify test-unit ## Run the checks of the sources and the tests that need nothing.
+.PHONY: check test test-unit test-envoy test-local test-sharded conformance conformance-binary fuzz bench
+check: verify test-unit ## Verify the sources and run the tests that have no requirements.
 
-test: test-unit test-envoy test-local ## Run every test that needs no cluster of containers.
+test: test-unit test-envoy test-local ## Run all tests that need no containers.
 
-test-unit: ## Unit, golden, semantic, property and in-process feature tests.
+test-unit: ## Run unit, golden, semantic, property and in-process feature tests.
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done
 
-test-envoy: ## Tests of single stages against a real Envoy.
+test-envoy: ## Test single stages with a real Envoy.
 	@export ENVOY="$$($(ASSETS) envoy)"; go test -count=1 -tags envoy ./envoybootstrap/... ./contour/...
 
-test-local: build ## Tests of the whole path: etcd, kube-apiserver, contour, Envoy.
+test-local: build ## Test the whole path: etcd, kube-apiserver, contour, Envoy.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; go test -count=1 -p 1 -timeout 30m -tags local ./harness/...
 
-test-divided: build ## The e2e and conformance suites with the plain hosts divided, however few they are.
+test-sharded: build ## Run the e2e and conformance suites with HTTP hosts sharded at any number of hosts.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--route-table-hosts=0; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
-conformance: build ## Run the HTTPProxy and Ingress suites on this machine; REPORT (a directory) is for reports.
+conformance: build ## Run the HTTPProxy and Ingress suites on this machine: REPORT=DIRECTORY (write reports).
 	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour $(if $(REPORT),-report $(abspath $(REPORT)))
 
-conformance-binary: ## Build bin/conformance, static, which runs the suites against any controller in any cluster.
+conformance-binary: ## Build bin/conformance, a static binary that runs the suites against any controller in any cluster.
 	@mkdir -p $(BIN)
 	cd conformance && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/conformance
 
-fuzz: ## Fuzz every target for FUZZTIME (default 30s) each.
+fuzz: ## Run each fuzz target: FUZZTIME=DURATION (default 30s).
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' contour envoybootstrap); do \
 	  for name in $$(grep -oE '^func Fuzz[A-Za-z0-9_]+' $$f | cut -c6-); do \
 	    echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} -fuzzminimizetime 1x ./$$(dirname $$f); done; done
@@ -63,58 +63,58 @@ bench: build ## Measure the controller: N, RUNS, SCENARIOS, API, OUT, CONTROLLER
 	  $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(KUBECONFIG)) $(BENCHFLAGS)
 
 ##
-# What makes a cluster runs in place of the shell: the go command would not outlive a signal to end, and not hand it on.
+# The command that creates a cluster replaces the shell: the go command would exit on a signal without forwarding it.
 CLUSTER := mkdir -p $(BIN); go build -o $(BIN)/ ./harness/cmd/cluster; exec $(BIN)/cluster
 KINDTEST = mkdir -p $(BIN); go test -c -tags kind -o $(BIN)/$(1).test ./$(2); cd $(2); exec $(BIN)/$(1).test -test.timeout 60m
 
 .PHONY: up down prepare e2e test-cluster conformance-kind images
-up: ## Make a kind cluster with contour and a sample application, and print how to ask it.
+up: ## Create a kind cluster with contour and a sample application, and print sample requests.
 	@$(CLUSTER) up -f manifests/contour.yaml
 
-down: ## Remove that cluster.
+down: ## Remove the cluster of make up.
 	@$(CLUSTER) down
 
-prepare: ## Make what clusters need and no registry has, into the user's cache: some fifteen minutes the first time.
+prepare: ## Build what clusters need and no registry has, into the user's cache: about 15 minutes the first time.
 	@$(CLUSTER) prepare -balancer cloud-provider-kind
 
-e2e: ## Test what manifests/ installs in a kind cluster of its own: RUN (a feature), KEEP=1 (keep the cluster, and use it again), KUBECONFIG (use that cluster).
+e2e: ## Test the installation of manifests/ in a kind cluster: RUN=FEATURE, KEEP=1 (keep and reuse the cluster), KUBECONFIG=FILE (use that cluster).
 	@$(call KINDTEST,e2e,harness/e2e/kind) -test.v $(if $(RUN),-test.run 'TestCluster/$(RUN)') $(if $(KEEP),-keep) $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(abspath $(KUBECONFIG)))
 
-test-cluster: ## Test how clusters are made and removed, interrupted ones too.
+test-cluster: ## Test the creation and removal of clusters, also when interrupted.
 	@go test -count=1 -p 1 -timeout 60m -tags kind ./harness/cluster ./harness/cmd/cluster
 
-conformance-kind: ## Run both suites in a kind cluster of its own and write conformance/reports, or REPORT.
+conformance-kind: ## Run both suites in a kind cluster and write conformance/reports: REPORT=DIRECTORY (another directory).
 	@$(call KINDTEST,conformance,conformance) -report $(abspath $(or $(REPORT),conformance/reports))
 
-images: ## Make the images of contour and of the sample application, for amd64 and arm64, into dist/.
+images: ## Build the images of contour and of the sample application, for amd64 and arm64, into dist/.
 	@go run ./harness/cmd/image -o dist contour echo
 
 ##
 .PHONY: verify verify-generate verify-format verify-lint verify-modules verify-workspace
-verify: verify-modules verify-workspace verify-generate verify-format verify-lint ## Run every check of the sources.
+verify: verify-modules verify-workspace verify-generate verify-format verify-lint ## Verify the sources.
 
-verify-generate: ## Generated files are up to date.
+verify-generate: ## Verify that generated files are up to date.
 	@tools/unchanged.sh 'make fix-generate' contour/api manifests -- $(MAKE) --no-print-directory fix-generate
 
-verify-format: ## Go files are formatted.
+verify-format: ## Verify that Go files are formatted.
 	@$(LINT) mvdan.cc/gofumpt
 	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs $(BIN)/gofumpt -l); [ -z "$$files" ] || { echo "not formatted (make fix-format):"; echo "$$files"; exit 1; }
 
-verify-lint: ## golangci-lint, with the edges of the architecture.
+verify-lint: ## Run golangci-lint, which also checks the imports of packages.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; cd conformance && $(BIN)/golangci-lint run --build-tags local ./...
 
-verify-modules: ## go.mod and go.sum are tidy.
+verify-modules: ## Verify that go.mod and go.sum are tidy.
 	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
-verify-workspace: ## Each module builds and vets without the workspace too.
+verify-workspace: ## Verify that each module builds and vets without the workspace.
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules
-fix: fix-modules fix-generate fix-format ## Mend what verify complains about, as far as a program can.
+fix: fix-modules fix-generate fix-format ## Fix what verify reports, where a program can.
 
-fix-generate: ## Generate deepcopy functions, CRDs, rules of access and manifests/contour.yaml.
+fix-generate: ## Generate deepcopy functions, CRDs, RBAC rules and manifests/contour.yaml.
 	@cd tools && GOWORK=off go run ./crdgen .. && GOWORK=off go run ./manifestgen ..
 
 fix-format: ## Format Go files.
@@ -125,5 +125,5 @@ fix-modules: ## Tidy go.mod and go.sum.
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
 
 .PHONY: clean
-clean: ## Remove what was built here (not the user's cache).
+clean: ## Remove build results (not the user's cache).
 	rm -rf $(BIN)
