@@ -80,12 +80,12 @@ func TestWant(t *testing.T) {
 		Echo: &backend.Echo{Service: "shop", Path: "/p", Host: "h", Headers: http.Header{"X-A": {"1"}}},
 	}
 	for wrong, w := range map[string]Want{
-		"":                                         {Status: 200, Backend: "shop", Path: "/p", Host: "h", Body: "ell", Headers: map[string]string{"x-b": "2", "x-c": ""}, RequestHeaders: map[string]string{"x-a": "1"}},
-		"want status 404":                          {Status: 404},
-		"want backend other":                       {Status: 200, Backend: "other"},
-		`header x-b "2", want ""`:                  {Status: 200, Headers: map[string]string{"x-b": ""}},
-		`the backend got path "/p", want "/q"`:     {Status: 200, Path: "/q"},
-		`the backend got host "h", want "i"`:       {Status: 200, Host: "i"},
+		"":                                     {Status: 200, Backend: "shop", Path: "/p", Host: "h", Body: "ell", Headers: map[string]string{"x-b": "2", "x-c": ""}, RequestHeaders: map[string]string{"x-a": "1"}},
+		"want status 404":                      {Status: 404},
+		"want backend other":                   {Status: 200, Backend: "other"},
+		`header x-b "2", want ""`:              {Status: 200, Headers: map[string]string{"x-b": ""}},
+		`the backend got path "/p", want "/q"`: {Status: 200, Path: "/q"},
+		`the backend got host "h", want "i"`:   {Status: 200, Host: "i"},
 		`the backend got header x-a "1", want "2"`: {Status: 200, RequestHeaders: map[string]string{"x-a": "2"}},
 		`want "bye" in the body`:                   {Status: 200, Body: "bye"},
 	} {
