@@ -12,7 +12,7 @@ import (
 
 func gateway() Descriptor {
 	return Descriptor{
-		Kind: kobj.Gateway, GroupVersion: gatewayv1.SchemeGroupVersion, OlderVersions: []string{"v1beta1"}, Resource: "gateways", Need: GatewayAPI,
+		Kind: kobj.Gateway, GroupVersion: gatewayVersion(), OlderVersions: []string{"v1beta1"}, Resource: "gateways", Need: GatewayAPI,
 		AddToScheme: gatewayv1.Install,
 		New:         func() Object { return &gatewayv1.Gateway{} },
 		Trim:        trims(func(g *gatewayv1.Gateway) { trimMeta(&g.ObjectMeta) }),

@@ -3,6 +3,7 @@ package kind
 import (
 	"reflect"
 
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"contour.example/contour/internal/kobj"
@@ -15,7 +16,7 @@ const GatewayAPI Need = "gateway-api"
 
 func gatewayClass() Descriptor {
 	return Descriptor{
-		Kind: kobj.GatewayClass, GroupVersion: gatewayv1.SchemeGroupVersion, OlderVersions: []string{"v1beta1"},
+		Kind: kobj.GatewayClass, GroupVersion: gatewayVersion(), OlderVersions: []string{"v1beta1"},
 		Resource: "gatewayclasses", ClusterScoped: true, Need: GatewayAPI,
 		AddToScheme: gatewayv1.Install,
 		New:         func() Object { return &gatewayv1.GatewayClass{} },
@@ -25,4 +26,8 @@ func gatewayClass() Descriptor {
 		}),
 		Manifest: &Manifest{},
 	}
+}
+
+func gatewayVersion() schema.GroupVersion {
+	return schema.GroupVersion{Group: gatewayv1.GroupName, Version: "v1"}
 }
