@@ -128,7 +128,7 @@ func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource
 	var chains []table.Part
 	for _, k := range t.sockets.Get(r, socket) {
 		l := t.from.Listeners.Get(r, k)
-		if l == nil || first != nil && !(first.Protocol.Secure() && l.Protocol.Secure()) {
+		if l == nil || first != nil && (!first.Protocol.Secure() || !l.Protocol.Secure()) {
 			continue
 		}
 		if first == nil {
