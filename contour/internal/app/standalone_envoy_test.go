@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"contour.example/contour/internal/app"
+	"contour.example/contour/internal/envoytest"
 )
 
 // patience is how long a loaded machine may take for what usually takes a second.
@@ -35,22 +36,6 @@ func TestMain(m *testing.M) {
 		os.Exit(app.Main(os.Args[1:], app.Streams{Out: os.Stdout, Err: os.Stderr, Env: os.Getenv}))
 	}
 	os.Exit(m.Run())
-}
-
-func envoyPath(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("ENVOY"); path != "" {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(home, ".cache", "contour-dev", "envoy", "1.40.0", "envoy")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("no Envoy to test with, set ENVOY: %v", err)
-	}
-	return path
 }
 
 // standalone is a contour of its own process, serving a directory.
@@ -70,7 +55,7 @@ type standalone struct {
 // setUp is a directory that serves a.example and b.example, whose backend says its name and path.
 func setUp(t *testing.T) *standalone {
 	t.Helper()
-	s := &standalone{t: t, dir: t.TempDir(), temp: shortDir(t), http: freePort(t), https: freePort(t), done: make(chan struct{}), slow: make(chan struct{}, 1)}
+	s := &standalone{t: t, dir: t.TempDir(), temp: shortDir(t), http: int(envoytest.FreePort(t)), https: int(envoytest.FreePort(t)), done: make(chan struct{}), slow: make(chan struct{}, 1)}
 	s.backend = httptest.NewServer(http.HandlerFunc(s.answer))
 	t.Cleanup(s.backend.Close)
 	s.write("web.yaml", service("web", s.backend))
@@ -100,16 +85,6 @@ func shortDir(t *testing.T) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(d) })
 	return d
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }
 
 func service(name string, backend *httptest.Server) string {
@@ -149,7 +124,7 @@ func (s *standalone) write(name, text string) {
 
 func (s *standalone) start(flags ...string) {
 	s.t.Helper()
-	args := append([]string{"standalone", s.dir, "--envoy", envoyPath(s.t), "--http-port", strconv.Itoa(s.http), "--https-port", strconv.Itoa(s.https)}, flags...)
+	args := append([]string{"standalone", s.dir, "--envoy", envoytest.Path(s.t), "--http-port", strconv.Itoa(s.http), "--https-port", strconv.Itoa(s.https)}, flags...)
 	s.cmd = exec.Command(os.Args[0], args...)
 	s.cmd.Env = append(os.Environ(), asContour+"=1", "TMPDIR="+s.temp)
 	out, err := s.cmd.StdoutPipe()
@@ -424,7 +399,7 @@ func TestStandaloneNamesAPortThatIsTakenLater(t *testing.T) {
 func TestStandaloneAdminPort(t *testing.T) {
 	t.Parallel()
 	s := setUp(t)
-	port := freePort(t)
+	port := int(envoytest.FreePort(t))
 	s.start("--admin-port", strconv.Itoa(port))
 	s.says("serving http://a.example")
 	for path, want := range map[string]string{"/server_info": "LIVE", "/debug/xds": "ingress_http"} {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"contour.example/contour/internal/drain"
+	"contour.example/contour/internal/envoytest"
 )
 
 type object = map[string]any
@@ -148,10 +149,7 @@ func freePorts(t *testing.T, n int) (addresses []string) {
 // startEnvoy runs Envoy with an HTTP listener, a TCP proxy to it, and a stats listener, and returns its admin socket.
 func startEnvoy(t *testing.T, addresses []string) string {
 	t.Helper()
-	path := os.Getenv("ENVOY")
-	if path == "" {
-		t.Fatal("no Envoy: set ENVOY to the path of one")
-	}
+	path := envoytest.Path(t)
 	dir, err := os.MkdirTemp("", "drain-") // short, for the path of the socket
 	if err != nil {
 		t.Fatal(err)

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/envoytest"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
@@ -92,7 +92,7 @@ func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
 	t.Helper()
 	f := &fleet{backends: newBackends(t), config: config.Default()}
 	for _, a := range []*config.Address{&f.config.Listeners.HTTP, &f.config.Listeners.HTTPS, &f.config.Listeners.Stats} {
-		*a = config.Address{Host: "127.0.0.1", Port: freePort(t)}
+		*a = config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
 	}
 	f.config.AccessLog.HTTP, f.config.AccessLog.HTTPS = "", ""
 	for _, e := range edit {
@@ -145,7 +145,7 @@ func startEnvoy(t *testing.T, dir string, edit ...func(*envoybootstrap.Config)) 
 	if err := envoybootstrap.Write(bootstrap, c); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(envoyPath(t), "-c", bootstrap, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error",
+	cmd := exec.Command(envoytest.Path(t), "-c", bootstrap, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error",
 		"--drain-time-s", "1", "--service-node", "test", "--service-cluster", "test")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -160,32 +160,6 @@ func startEnvoy(t *testing.T, dir string, edit ...func(*envoybootstrap.Config)) 
 			t.Logf("Envoy says:\n%s", log.Bytes())
 		}
 	})
-}
-
-func envoyPath(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("ENVOY"); path != "" {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(home, ".cache", "contour-dev", "envoy", "1.40.0", "envoy")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("no Envoy: set ENVOY to its path (%v)", err)
-	}
-	return path
-}
-
-func freePort(t *testing.T) uint32 {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return uint32(l.Addr().(*net.TCPAddr).Port)
 }
 
 // replace takes the objects of the former case away and brings those of c, with backends of ours as endpoints.

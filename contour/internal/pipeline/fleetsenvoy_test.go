@@ -23,6 +23,7 @@ import (
 
 	"contour.example/contour/internal/certs"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/envoytest"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/xds/server"
@@ -62,7 +63,7 @@ func startFleets(t *testing.T) *fleets {
 	t.Helper()
 	f := &fleets{t: t, config: config.Default(), backends: newBackends(t), dir: t.TempDir()}
 	for _, a := range []*config.Address{&f.config.Listeners.HTTP, &f.config.Listeners.HTTPS, &f.config.Listeners.Stats} {
-		*a = config.Address{Host: "127.0.0.1", Port: freePort(t)}
+		*a = config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
 	}
 	f.config.AccessLog.HTTP, f.config.AccessLog.HTTPS = "", ""
 	f.system = newSystem(t, f.config, gatewayAPI())
@@ -212,7 +213,7 @@ func TestThreeFleetsOnThreeEnvoys(t *testing.T) {
 	pod(old)
 	b, g := blue(), green()
 	for _, port := range []*uint32{&b.HTTP, &b.TCP, &g.HTTP, &g.HTTPS, &g.UDP} {
-		*port = freePort(t)
+		*port = envoytest.FreePort(t)
 	}
 	f.Step(change(b.object("blue")))
 	f.envoy(ir.DefaultFleet, "")

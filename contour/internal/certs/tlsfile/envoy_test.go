@@ -7,7 +7,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -19,6 +18,7 @@ import (
 	"google.golang.org/grpc/peer"
 
 	"contour.example/contour/internal/certs"
+	"contour.example/contour/internal/envoytest"
 	"contour.example/envoybootstrap"
 )
 
@@ -100,7 +100,7 @@ func startEnvoy(t *testing.T, m *mount, address string) {
 	must(t, envoybootstrap.Write(path, c))
 
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, envoyPath(t), "-c", path, "--use-dynamic-base-id", "--concurrency", "1",
+	cmd := exec.CommandContext(ctx, envoytest.Path(t), "-c", path, "--use-dynamic-base-id", "--concurrency", "1",
 		"--service-node", "node", "--service-cluster", "cluster")
 	var log bytes.Buffer
 	cmd.Stderr = &log
@@ -112,19 +112,4 @@ func startEnvoy(t *testing.T, m *mount, address string) {
 		}
 	})
 	must(t, cmd.Start())
-}
-
-// envoyPath is the Envoy under test: $ENVOY, else the developers' cache.
-func envoyPath(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("ENVOY"); path != "" {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	must(t, err)
-	path := filepath.Join(home, ".cache", "contour-dev", "envoy", "1.40.0", "envoy")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("no Envoy to test with, set ENVOY: %v", err)
-	}
-	return path
 }

@@ -19,7 +19,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -39,27 +38,11 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"contour.example/contour/internal/envoytest"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/table"
 )
-
-// envoyPath is the Envoy binary: $ENVOY, else the one that the developer tools fetched.
-func envoyPath(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("ENVOY"); path != "" {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(home, ".cache", "contour-dev", "envoy", "1.40.0", "envoy")
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("no Envoy: set ENVOY to its path (%v)", err)
-	}
-	return path
-}
 
 // proxy is a real Envoy, configured by the fixture's table.
 type proxy struct {
@@ -72,7 +55,7 @@ type proxy struct {
 
 func startEnvoy(t *testing.T) *proxy {
 	t.Helper()
-	path := envoyPath(t)
+	path := envoytest.Path(t)
 	p := &proxy{http: freeAddress(t), https: freeAddress(t)}
 	p.xds = freeAddress(t)
 	p.sent = make(chan table.Type, 10_000)
@@ -127,12 +110,7 @@ func (p *proxy) restart(by *server.Server) {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
+	return fmt.Sprintf("127.0.0.1:%d", envoytest.FreePort(t))
 }
 
 func encode(t *testing.T, m proto.Message) []byte {

@@ -33,23 +33,11 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"contour.example/contour/internal/envoytest"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/table"
 )
-
-// envoyPath is the Envoy to test with.
-func envoyPath(t testing.TB) string {
-	t.Helper()
-	path := os.Getenv("ENVOY")
-	if path == "" {
-		path = filepath.Join(os.Getenv("HOME"), ".cache/contour-dev/envoy/1.40.0/envoy")
-	}
-	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("no Envoy: set ENVOY to the path of one (%v)", err)
-	}
-	return path
-}
 
 // fakeADS answers every subscription with the same resources, and notes what Envoy refuses.
 type fakeADS struct {
@@ -113,17 +101,6 @@ func (s *fakeADS) answer(typ table.Type, names []string) *discoveryv3.DeltaDisco
 	return resp
 }
 
-// freePort is a port of the loopback that nobody listens at just now.
-func freePort(t testing.TB) uint32 {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return uint32(l.Addr().(*net.TCPAddr).Port)
-}
-
 // envoy is a running Envoy.
 type envoy struct {
 	*fakeADS
@@ -134,7 +111,7 @@ type envoy struct {
 func local(t *testing.T) listeners {
 	l := classicListeners()
 	l.each(func(of *ir.Listener) {
-		of.Addresses, of.Port = []string{"127.0.0.1"}, freePort(t)
+		of.Addresses, of.Port = []string{"127.0.0.1"}, envoytest.FreePort(t)
 		of.Client.AccessLog = ir.AccessLog{Path: filepath.Join(t.TempDir(), of.Key.Name+".log"), Format: "json"}
 	})
 	return l
@@ -162,7 +139,7 @@ func start(t *testing.T, at listeners, resources []*table.Resource) *envoy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(envoyPath(t), "-c", file, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart",
+	cmd := exec.Command(envoytest.Path(t), "-c", file, "--concurrency", "1", "--log-level", "warning", "--disable-hot-restart",
 		"--service-node", "test", "--service-cluster", "test")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"contour.example/contour/internal/envoytest"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/server"
@@ -75,7 +76,7 @@ func (g *rig) launch(dir string) {
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	cmd := exec.Command(envoyPath(g.t), "-c", filepath.Join(dir, "envoy.json"), "--concurrency", "1", "--log-level", "warning",
+	cmd := exec.Command(envoytest.Path(g.t), "-c", filepath.Join(dir, "envoy.json"), "--concurrency", "1", "--log-level", "warning",
 		"--disable-hot-restart", "--drain-time-s", "60", "--service-node", "test", "--service-cluster", "test")
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
@@ -95,7 +96,7 @@ func (g *rig) launch(dir string) {
 func loopback(t testing.TB, w *world) {
 	l := w.at
 	l.each(func(of *ir.Listener) {
-		of.Addresses, of.Port = []string{"127.0.0.1"}, freePort(t)
+		of.Addresses, of.Port = []string{"127.0.0.1"}, envoytest.FreePort(t)
 		of.Client.AccessLog.Path = "/dev/null"
 	})
 	w.listen(l)
