@@ -96,9 +96,9 @@ func routeChanges(t *testing.T, sys *system, note noting) {
 
 	p = proxy(9)
 	p.Name, p.Spec.VirtualHost.Fqdn = "added", "added.example.com"
-	note("one more host", sys.Step(change(p)), work{8, 1, 1, 1})
-	note("one host fewer", sys.Step(gone(p)), work{4, 1, 1, 1})
-	note("one more TLS host", sys.Step(change(tlsProxy(tlsProxies))), work{16, 3, 2, 1}) // its routes, the redirects, the listener
+	note("one more host", sys.Step(change(p)), work{9, 2, 1, 1}) // its scope, its route table
+	note("one host fewer", sys.Step(gone(p)), work{5, 2, 1, 1})
+	note("one more TLS host", sys.Step(change(tlsProxy(tlsProxies))), work{17, 4, 2, 1}) // its routes, the redirects and their scope, the listener
 }
 
 // referenceChanges changes what HTTPProxies refer to.

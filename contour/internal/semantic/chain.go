@@ -178,7 +178,7 @@ func (x *exchange) filter(a Answer, f *listenerv3.Filter) (Answer, error) {
 // manage is the HTTP connection manager.
 func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
 	if err := only(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
-		merge_slashes preserve_external_request_id common_http_protocol_options scoped_routes early_header_mutation_extensions`); err != nil {
+		merge_slashes preserve_external_request_id common_http_protocol_options scoped_routes early_header_mutation_extensions upgrade_configs`); err != nil {
 		return a, err
 	}
 	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
@@ -211,7 +211,11 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if script.GetSharedVmId() != "misdirected" {
+		switch script.GetSharedVmId() {
+		case "misdirected":
+		case dispatchFilter: // see routeScoped
+			return 0, nil
+		default:
 			return 0, errors.New("the model does not know the script")
 		}
 		if hostname(x.authority) != x.SNI {

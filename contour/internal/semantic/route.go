@@ -3,6 +3,7 @@ package semantic
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
@@ -11,36 +12,45 @@ import (
 // route finds the virtual host and the route, and continues with its action. Without either the answer is 404.
 func (x *exchange) route(a Answer, rc *routev3.RouteConfiguration) (Answer, error) {
 	a.Status = 404
-	if rc == nil {
-		return a, nil
-	}
-	if err := only(rc, "name virtual_hosts ignore_port_in_host_matching max_direct_response_body_size_bytes request_headers_to_add request_headers_to_remove"); err != nil {
+	r, err := x.find(rc)
+	if r == nil || err != nil {
 		return a, err
 	}
-	if !rc.GetIgnorePortInHostMatching() {
-		return a, errors.New("the model expects ports of hosts to be ignored")
+	if a, err = x.act(a, rc, r); err != nil {
+		return a, fmt.Errorf("route table %s: %w", rc.GetName(), err)
+	}
+	return a, nil
+}
+
+// find is the route that matches the request, nil if there is none.
+func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) {
+	if rc == nil {
+		return nil, nil
+	}
+	if err := only(rc, `name virtual_hosts ignore_port_in_host_matching max_direct_response_body_size_bytes request_headers_to_add
+		request_headers_to_remove typed_per_filter_config`); err != nil {
+		return nil, err
 	}
 	vh := x.virtualHost(rc.GetVirtualHosts())
 	if vh == nil {
-		return a, nil
+		return nil, nil
+	}
+	if !rc.GetIgnorePortInHostMatching() && !slices.Equal(vh.GetDomains(), []string{"*"}) {
+		return nil, errors.New("the model expects ports of hosts to be ignored")
 	}
 	if err := only(vh, "name domains routes"); err != nil {
-		return a, err
+		return nil, err
 	}
 	for i, r := range vh.GetRoutes() {
 		matched, err := x.matches(r.GetMatch())
 		if err != nil {
-			return a, fmt.Errorf("virtual host %s, route %d: %w", vh.GetName(), i, err)
+			return nil, fmt.Errorf("virtual host %s, route %d: %w", vh.GetName(), i, err)
 		}
-		if !matched {
-			continue
+		if matched {
+			return r, nil
 		}
-		if a, err = x.act(a, rc, r); err != nil {
-			return a, fmt.Errorf("virtual host %s, route %d: %w", vh.GetName(), i, err)
-		}
-		return a, nil
 	}
-	return a, nil
+	return nil, nil
 }
 
 // virtualHost is the one whose domain matches best: exactly, by the longest suffix, by the longest prefix, or "*".

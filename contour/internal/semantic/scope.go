@@ -11,12 +11,19 @@ import (
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	earlyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/http/early_header_mutation/header_mutation/v3"
+	"google.golang.org/protobuf/proto"
 )
 
-// routeScoped is the routing by a scope, whose key is a header that Envoy sets before. The route table that the scope
-// leads to may bring a script that changes the header, and routing starts over.
+// The filters that run scripts: one for requests that no scope is for, one for upgrades.
+const (
+	dispatchFilter = "dispatch"
+	upgradeFilter  = "upgrade"
+)
+
+// routeScoped is the routing by a scope, whose key is a header that Envoy sets before. Unless the route that is found
+// turns the script off, that changes the header, and routing starts over.
 func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
-	header, err := scopeHeader(m.GetScopedRoutes())
+	header, separator, err := scopeHeader(m.GetScopedRoutes())
 	if err != nil {
 		return a, err
 	}
@@ -24,19 +31,29 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 	if err := x.mutateEarly(m.GetEarlyHeaderMutationExtensions()); err != nil {
 		return a, err
 	}
-	rc := x.envoy.scoped(x.headers[header])
-	script := rc.GetTypedPerFilterConfig()
-	if len(script) == 0 {
-		return x.route(a, rc)
-	}
-	if err := x.dispatch(header, m, rc); err != nil {
+	scoped := func() *routev3.RouteConfiguration { return x.envoy.scoped(before(x.headers[header], separator)) }
+	rc := scoped()
+	r, err := x.find(rc)
+	if err != nil {
 		return a, err
 	}
-	a, err = x.route(a, x.envoy.scoped(x.headers[header]))
-	if x.Upgrade != "" && a.Status == 404 { // refused before it is known that there is no route
-		a.Status = 403
+	if script, err := dispatches(m, rc, r); err != nil {
+		return a, err
+	} else if script != nil {
+		if err := x.dispatch(script, header, scoped); err != nil {
+			return a, err
+		}
+		rc = scoped()
 	}
-	return a, err
+	return x.routeUpgrade(a, m, rc)
+}
+
+// before is the text before the first separator, if there is one.
+func before(text, separator string) string {
+	if separator != "" {
+		text, _, _ = strings.Cut(text, separator)
+	}
+	return text
 }
 
 // scoped is the route table of the scope with that key, nil if there is none.
@@ -49,17 +66,20 @@ func (e *Envoy) scoped(key string) *routev3.RouteConfiguration {
 	return nil
 }
 
-// scopeHeader is the header whose value, as a whole, is the key of the scope.
-func scopeHeader(s *hcmv3.ScopedRoutes) (string, error) {
+// scopeHeader is the header whose value, as far as the separator, is the key of the scope.
+func scopeHeader(s *hcmv3.ScopedRoutes) (name, separator string, err error) {
 	if err := only(s, "name scope_key_builder rds_config_source scoped_rds"); err != nil {
-		return "", err
+		return "", "", err
 	}
 	fragments := s.GetScopeKeyBuilder().GetFragments()
 	if len(fragments) != 1 {
-		return "", fmt.Errorf("a scope's key has %d fragments", len(fragments))
+		return "", "", fmt.Errorf("a scope's key has %d fragments", len(fragments))
 	}
 	extractor := fragments[0].GetHeaderValueExtractor()
-	return strings.ToLower(extractor.GetName()), only(extractor, "name index")
+	if extractor.GetIndex() != 0 {
+		return "", "", errors.New("the key of a scope is not the first element")
+	}
+	return strings.ToLower(extractor.GetName()), extractor.GetElementSeparator(), only(extractor, "name index element_separator")
 }
 
 // mutateEarly sets headers before the request is routed.
@@ -74,42 +94,102 @@ func (x *exchange) mutateEarly(extensions []*corev3.TypedExtensionConfig) error 
 			if o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
 				return errors.New("the model does not know the early mutation of headers")
 			}
-			x.headers[strings.ToLower(o.GetHeader().GetKey())] = o.GetHeader().GetValue()
+			value, err := newEditor(x.headers).format(o.GetHeader().GetValue())
+			if err != nil {
+				return err
+			}
+			x.headers[strings.ToLower(o.GetHeader().GetKey())] = value
 		}
 	}
 	return nil
 }
 
-// dispatch sets the header to the key of the shard, by the script that the first table brings. That table must let any
-// request reach the script.
-func (x *exchange) dispatch(header string, m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration) error {
-	at := slices.IndexFunc(m.GetHttpFilters(), func(f *hcmv3.HttpFilter) bool { return rc.GetTypedPerFilterConfig()[f.GetName()] != nil })
-	if at != 0 || !m.GetHttpFilters()[0].GetDisabled() || len(rc.GetTypedPerFilterConfig()) != 1 {
-		return errors.New("the script of a route table has no place among the filters, or not the first one")
+// dispatches is the script that runs for a request with that route, nil if none does. It is the first filter of all.
+func dispatches(m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration, r *routev3.Route) (*luav3.Lua, error) {
+	filters := m.GetHttpFilters()
+	at := slices.IndexFunc(filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == dispatchFilter })
+	if at < 0 {
+		return nil, nil
 	}
-	first, err := unpack(rc.GetTypedPerFilterConfig()[m.GetHttpFilters()[0].GetName()], &routev3.FilterConfig{})
+	if at > 0 || filters[0].GetDisabled() {
+		return nil, errors.New("the script is not the first filter, or is turned off")
+	}
+	if packed := rc.GetTypedPerFilterConfig()[dispatchFilter]; r != nil && packed != nil {
+		config, err := unpack(packed, &routev3.FilterConfig{})
+		if err != nil || !config.GetDisabled() {
+			return nil, errors.Join(err, errors.New("the model does not know what a route table has the script do"))
+		}
+		return nil, nil
+	}
+	return unpack(filters[0].GetTypedConfig(), &luav3.Lua{})
+}
+
+// dispatch sets the header to the key of the entry table, and if its route says so, to that of the shard.
+func (x *exchange) dispatch(script *luav3.Lua, header string, scoped func() *routev3.RouteConfiguration) error {
+	var entry, written string
+	var length, factor uint64
+	text := script.GetDefaultSourceCode().GetInlineString()
+	if _, err := fmt.Sscanf(text, "local entry, header = %q, %q\nlocal length, factor, range = %d, %d, 2^32", &entry, &written, &length, &factor); err != nil {
+		return fmt.Errorf("the model does not know the script: %w", err)
+	}
+	if written != header {
+		return fmt.Errorf("the script writes the header %s", written)
+	}
+	x.headers[header] = entry
+	r, err := x.find(scoped())
 	if err != nil {
 		return err
 	}
-	lua, err := unpack(first.GetConfig(), &luav3.LuaPerRoute{})
-	if err != nil {
-		return err
-	}
-	var shards, length, factor uint64
-	var prefix string
-	text, _, _ := strings.Cut(lua.GetSourceCode().GetInlineString(), "\n")
-	if _, err := fmt.Sscanf(text, "local shards, prefix, length, factor = %d, %q, %d, %d", &shards, &prefix, &length, &factor); err != nil {
-		return fmt.Errorf("the model does not know the script of a route table: %w", err)
-	}
-	routes := rc.GetVirtualHosts()
-	if len(routes) != 1 || !slices.Equal(routes[0].GetDomains(), []string{"*"}) || x.virtualHost(routes) == nil {
-		return errors.New("the table with the script does not take all requests")
+	fields := r.GetMetadata().GetFilterMetadata()[dispatchFilter].GetFields()
+	if fields["shards"] == nil {
+		return nil
 	}
 	var hash uint64
 	for i := range min(uint64(len(x.host)), length) {
 		hash = (hash*factor + uint64(x.host[i])) % (1 << 32)
 	}
-	x.headers[header] = fmt.Sprint(prefix, hash*factor%(1<<32)*shards>>32)
+	shards := uint64(fields["shards"].GetNumberValue())
+	x.headers[header] = fmt.Sprint(fields["prefix"].GetStringValue(), hash*factor%(1<<32)*shards>>32)
+	return nil
+}
+
+// routeUpgrade routes the request. If it is for an upgrade that has a filter chain of its own, the script there refuses
+// what goes by a route that does not have the right name.
+func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration) (Answer, error) {
+	own := slices.IndexFunc(m.GetUpgradeConfigs(), func(u *hcmv3.HttpConnectionManager_UpgradeConfig) bool {
+		return strings.EqualFold(u.GetUpgradeType(), x.Upgrade)
+	})
+	if x.Upgrade == "" || own < 0 {
+		return x.route(a, rc)
+	}
+	if err := upgradeFilters(m, m.GetUpgradeConfigs()[own]); err != nil {
+		return a, err
+	}
+	r, err := x.find(rc)
+	if err != nil {
+		return a, err
+	}
+	context := &luav3.LuaPerRoute{}
+	if packed := rc.GetTypedPerFilterConfig()[upgradeFilter]; packed != nil {
+		if context, err = unpack(packed, context); err != nil {
+			return a, err
+		}
+	}
+	if r != nil && context.GetFilterContext().GetFields()["routed"].GetBoolValue() && r.GetName() != "websocket" {
+		a.Status = 403
+		return a, nil
+	}
+	return x.route(a, rc)
+}
+
+// upgradeFilters reports an upgrade whose filters are not those of all requests and the script after the first.
+func upgradeFilters(m *hcmv3.HttpConnectionManager, u *hcmv3.HttpConnectionManager_UpgradeConfig) error {
+	filters := u.GetFilters()
+	same := func(a, b *hcmv3.HttpFilter) bool { return proto.Equal(a, b) }
+	if len(filters) < 2 || filters[1].GetName() != upgradeFilter ||
+		!slices.EqualFunc(slices.Delete(slices.Clone(filters), 1, 2), m.GetHttpFilters(), same) {
+		return fmt.Errorf("upgrades to %s have other filters than requests", u.GetUpgradeType())
+	}
 	return nil
 }
 

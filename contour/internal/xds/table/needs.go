@@ -53,6 +53,12 @@ const fewPieces = 64
 // needsOf is the sorted union of what the pieces need. Where former needs the same it is its
 // list, so that whoever counts needs sees at once that nothing changed.
 func needsOf(pieces []*piece, former *Version) []Ref {
+	if len(pieces) == 1 && strictlySorted(pieces[0].needs) {
+		if former != nil && slices.Equal(pieces[0].needs, former.Needs) {
+			return former.Needs
+		}
+		return pieces[0].needs
+	}
 	if former == nil {
 		return unionOfNeeds(pieces)
 	}
@@ -71,6 +77,15 @@ func needsOf(pieces []*piece, former *Version) []Ref {
 		return former.Needs
 	}
 	return amended(former, added, removed)
+}
+
+func strictlySorted(needs []Ref) bool {
+	for i := 1; i < len(needs); i++ {
+		if needs[i-1].Compare(needs[i]) >= 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // amended is what former needs, with some refs added and others removed; both are sorted.

@@ -72,11 +72,11 @@ func routesOf(v *ir.VirtualHost) *table.Resource {
 	parts := shareHosts([]hostRoutes{virtualHost(v)})
 	switch {
 	case v.Key.Listener == classic.HTTP():
-		return routeConfiguration(shard{listener: v.Key.Listener}.name(), parts)
+		return routeConfiguration(shard{listener: v.Key.Listener}.name(), parts, routed)
 	case v.Key.Hostname == "*":
 		return routeConfiguration(routeTable(v.Key), parts)
 	}
-	return routeConfiguration(routeTable(v.Key), parts, strayHost())
+	return routeConfiguration(routeTable(v.Key), parts, refuseStrays)
 }
 
 func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {
@@ -124,7 +124,7 @@ func goldens() map[string][]*table.Resource {
 		"redirect":           {routesOf(httpHost("old.example.com", redirects()...)), routesOf(httpHost("*.example.com", redirects()[0]))},
 		"answer":             {routesOf(httpHost("answer.example.com", answers()...))},
 		"forward":            {routesOf(httpHost("forward.example.com", forwards()...))},
-		"routeconfiguration": {routeConfiguration("ingress_http", nil), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
+		"routeconfiguration": {routeConfiguration("ingress_http", nil, routed), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
 		"cluster":            clusters(manyClusters()...),
 		"ondemand":           {tlsListener(&demanded.https, []table.Part{sharedChain(&demanded.https)}), hostScope(httpsHost("tls.example.com"))},
 		"listener":           {httpListener(&plain.http), httpListener(&json.http), envoyListener(&json.https, nil)},

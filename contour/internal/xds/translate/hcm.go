@@ -46,9 +46,10 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	}
 	switch {
 	case !h.listener.Protocol.Secure():
-		routeByScope(e, m, shard{listener: h.listener.Key}.name())
+		routeByHost(e, m, h.listener.Key)
 	case h.byServerName:
-		routeByScope(e, m, tlsTables(h.listener.Key)+"%REQUESTED_SERVER_NAME%")
+		m.EarlyHeaderMutationExtensions = scopeHeader(e, tlsTables(h.listener.Key)+"%REQUESTED_SERVER_NAME%")
+		m.RouteSpecifier = scopedRoutes("")
 	default:
 		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
 	}
@@ -59,7 +60,7 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	var filters []*hcmv3.HttpFilter
 	if !h.listener.Protocol.Secure() {
-		filters = append(filters, idleDispatch(e))
+		filters = append(filters, script(e, dispatchFilter, dispatchScript(h.listener.Key)))
 	}
 	if h.checkSNI {
 		filters = append(filters, misdirectedFilter(e))

@@ -72,7 +72,8 @@ func onDemandTLS(e *encoder, l *ir.Listener) *corev3.TransportSocket {
 
 // hostScope leads to the route table of a host the requests on connections that were opened for it.
 func hostScope(v *ir.VirtualHost) *table.Resource {
-	r := scope(routeTable(v.Key), table.Ref{Type: table.Secret, Name: v.Key.Hostname})
+	name := routeTable(v.Key)
+	r := scope(name, name, []table.Ref{{Type: table.Secret, Name: v.Key.Hostname}, {Type: table.Route, Name: name}})
 	r.Origins = v.Origins
 	return r
 }

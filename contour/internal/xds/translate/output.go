@@ -59,7 +59,7 @@ func orNil(r **table.Resource) *table.Resource {
 }
 
 // Change is what differs for one fleet: resources that are new or other than before, and the names of those that are
-// gone. Both are sorted.
+// gone. Both are sorted, and no resource is in both.
 type Change struct {
 	Set     []*table.Resource
 	Removed []table.Ref
@@ -86,8 +86,15 @@ func (t *Tables) Changes() map[ir.Fleet]*Change {
 	for _, c := range changes {
 		sortResources(c.Set)
 		slices.SortFunc(c.Removed, table.Ref.Compare)
+		c.Removed = slices.DeleteFunc(c.Removed, c.sets)
 	}
 	return changes
+}
+
+// sets reports whether the resource is among those that are set, as one is that moves from one derivation to another.
+func (c *Change) sets(ref table.Ref) bool {
+	_, found := slices.BinarySearchFunc(c.Set, ref, func(r *table.Resource, ref table.Ref) int { return r.Ref.Compare(ref) })
+	return found
 }
 
 // All is every resource of each of the fleets as of the last run, sorted.

@@ -12,9 +12,8 @@ import (
 // virtualHostsField is the number of RouteConfiguration.virtual_hosts.
 const virtualHostsField = 2
 
-// routeConfiguration is the route table called name, with the given virtual hosts. With stray it answers requests for
-// other hosts too.
-func routeConfiguration(name string, hosts []table.Part, stray ...*routev3.VirtualHost) *table.Resource {
+// routeConfiguration is the route table called name, with the given virtual hosts; each option adds something.
+func routeConfiguration(name string, hosts []table.Part, options ...func(*encoder, *routev3.RouteConfiguration)) *table.Resource {
 	e := &encoder{}
 	rc := &routev3.RouteConfiguration{
 		Name:                           name,
@@ -25,12 +24,19 @@ func routeConfiguration(name string, hosts []table.Part, stray ...*routev3.Virtu
 			AppendAction: corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD,
 		}},
 		RequestHeadersToRemove: []string{shardHeader},
-		VirtualHosts:           stray,
+	}
+	for _, add := range options {
+		add(e, rc)
 	}
 	body := e.bytes(rc)
 	return &table.Resource{
 		Ref: table.Ref{Type: table.Route, Name: name}, Body: body, Field: virtualHostsField, Parts: hosts, Invalid: e.invalid(),
 	}
+}
+
+// refuseStrays has the route table of a TLS host answer requests for other hosts.
+func refuseStrays(_ *encoder, rc *routev3.RouteConfiguration) {
+	rc.VirtualHosts = []*routev3.VirtualHost{strayHost()}
 }
 
 // strayHost is for requests of other hosts, which arrive at the route table of a TLS host over a connection that a

@@ -17,7 +17,7 @@ type routeTables struct {
 	shards *memo.Input[ir.ListenerKey, int] // how many there are, if the hosts of the listener are sharded
 
 	plain  *memo.Table[shard, *table.Resource]
-	scopes *memo.Table[shard, *table.Resource]
+	scopes *memo.Table[shard, scopes]
 
 	listeners map[ir.ListenerKey]bool // those for HTTP that are there
 	sizes     map[ir.ListenerKey]size
@@ -48,7 +48,7 @@ func (t *Tables) addRoutes() {
 		return []ir.HostKey{k}
 	})
 	rt.plain = owned(t, "translate/plain routes", shardFleet, rt.plainTable)
-	rt.scopes = owned(t, "translate/scopes", shardFleet, func(_ *memo.Reader, s shard) *table.Resource { return scope(s.name()) })
+	t.addScopes()
 	memo.Follow(t.from.Listeners, plainListeners, rt.listen)
 }
 
@@ -101,7 +101,7 @@ func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
 	if k.Hostname == "*" {
 		return routeConfiguration(routeTable(k), parts)
 	}
-	return routeConfiguration(routeTable(k), parts, strayHost())
+	return routeConfiguration(routeTable(k), parts, refuseStrays)
 }
 
 // plainTable is the route table of a shard; the first table leads to the others if there are any.
@@ -116,7 +116,7 @@ func (rt *routeTables) plainTable(r *memo.Reader, s shard) *table.Resource {
 		hosts = append(hosts, rt.slots.Get(r, slot{s.listener, from})...)
 	}
 	slices.SortFunc(hosts, ir.HostKey.Compare)
-	return routeConfiguration(s.name(), shareHosts(gather(r, rt.hosts, hosts)))
+	return routeConfiguration(s.name(), shareHosts(gather(r, rt.hosts, hosts)), routed)
 }
 
 // Reshard shards the hosts of each plain listener as their number asks for, and returns the listeners whose hosts are

@@ -14,7 +14,7 @@ import (
 const (
 	slots         = 1024 // a power of two, and the most shards there can be
 	fewestShards  = 8
-	hostsPerShard = 128  // at most, on average
+	hostsPerShard = 64   // at most, on average
 	maxCopies     = 4096 // of wildcard hosts over all shards, beyond the number of other hosts
 	everySlot     = -1   // stands for the slot of a wildcard host
 )

@@ -21,10 +21,10 @@ func TestShardCount(t *testing.T) {
 		{1, 0, 0, 8},
 		{512, 0, 512, 1},
 		{510, 3, 512, 8},
-		{1024, 0, 512, 8},
-		{1025, 0, 512, 16},
-		{25_000, 0, 512, 256},
-		{100_000, 0, 512, 1024},
+		{512, 1, 512, 8},
+		{513, 0, 512, 16},
+		{25_000, 0, 512, 512},
+		{50_000, 0, 512, 1024},
 		{1_000_000, 0, 512, 1024},
 		{25_000, 100, 512, 256}, // 25,600 copies
 		{25_000, 1000, 512, 16}, // not more than 29,096 copies
@@ -39,19 +39,19 @@ func TestShardCount(t *testing.T) {
 
 func TestDivisionGrowsAtOnceAndShrinksLate(t *testing.T) {
 	start := time.Unix(1000, 0)
-	d := division{shards: 1, limit: 512}
+	d := division{shards: 1, limit: 256}
 	for _, step := range []struct {
 		minutes, exact, limit, want int
 	}{
-		{0, 512, 512, 1},
-		{1, 600, 512, 8},
-		{2, 1100, 512, 16},
-		{3, 900, 512, 16},  // 8 would be enough, for 0 minutes
-		{12, 900, 512, 16}, // for 9
-		{12, 1100, 512, 16},
-		{14, 900, 512, 16}, // for 0 again
-		{24, 900, 512, 8},
-		{25, 100, 512, 8},
+		{0, 256, 256, 1},
+		{1, 300, 256, 8},
+		{2, 550, 256, 16},
+		{3, 450, 256, 16},  // 8 would be enough, for 0 minutes
+		{12, 450, 256, 16}, // for 9
+		{12, 550, 256, 16},
+		{14, 450, 256, 16}, // for 0 again
+		{24, 450, 256, 8},
+		{25, 100, 256, 8},
 		{26, 100, 50, 8}, // another limit counts at once
 		{27, 100, 200, 1},
 		{28, 100, 0, 8},
@@ -142,6 +142,9 @@ func TestDividingAndJoining(t *testing.T) {
 	set(10, "/")
 	_, changed := w.run()
 	want := []string{}
+	for _, i := range []int{0, 1, 10, 2, 3, 4, 5, 6, 7, 8, 9} {
+		want = append(want, fmt.Sprintf("set SRDS ingress_http//h%d.example.com", i))
+	}
 	for i := range fewestShards {
 		want = append(want, "set SRDS "+shard{classic.HTTP(), i, fewestShards}.name())
 	}

@@ -156,18 +156,18 @@ func TestOneChangeCostsWhatItTouches(t *testing.T) {
 
 	t.Run("a route of a host", func(t *testing.T) {
 		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
-		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1}, "set RDS ingress_http/8/7")
+		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1}, "set RDS ingress_http/16/14")
 	})
 	t.Run("a route to another Service", func(t *testing.T) {
 		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("new")}))
 		w.expect(t, map[string]uint64{
 			"translate/virtual hosts": 1, "translate/plain routes": 1, "translate/clusters": 1, "translate/endpoints": 1,
-		}, "set "+ref(service("new")), "set EDS app/new/http", "set RDS ingress_http/8/7")
+		}, "set "+ref(service("new")), "set EDS app/new/http", "set RDS ingress_http/16/14")
 	})
 	t.Run("and back", func(t *testing.T) {
 		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
 		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1},
-			"set RDS ingress_http/8/7", "removed "+ref(service("new")), "removed EDS app/new/http")
+			"set RDS ingress_http/16/14", "removed "+ref(service("new")), "removed EDS app/new/http")
 	})
 	t.Run("endpoints", func(t *testing.T) {
 		w.slices.Set(kobj.Name{Namespace: "app", Name: "s1"}, slicesAt("10.0.0.1"))
@@ -236,7 +236,8 @@ func TestWhatIsGoneIsRemoved(t *testing.T) {
 	// In this order: what is new, then what is gone, each sorted.
 	want := []string{
 		"set RDS ingress_http", "removed " + ref(service("raw")), "removed " + ref(service("s")),
-		"removed EDS app/raw/http", "removed EDS app/s/http", "removed LDS ingress_https", "removed RDS https/a.example.com",
+		"removed EDS app/raw/http", "removed EDS app/s/http", "removed LDS ingress_https",
+		"removed SRDS ingress_http//a.example.com", "removed RDS https/a.example.com",
 	}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)

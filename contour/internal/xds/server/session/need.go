@@ -14,10 +14,15 @@ type Overdue struct {
 }
 
 // blocker is a resource that must be acknowledged before v may be sent; false if there is none. What does not exist
-// blocks nothing. A route table that leads to other tables at once waits for them; whatever else is needed, the client
-// asks for once it has what needs it, so that need not be acknowledged, but must be ready to be sent.
+// blocks nothing. A route table that leads to other tables at once waits for them, and so does a scope that leads to a
+// table which another scope keeps; whatever else is needed, the client asks for once it has what needs it, so that need
+// not be acknowledged, but must be ready to be sent.
 func (s *State) blocker(v *table.Version) (table.Ref, bool) {
-	return s.blockerOf(v, v.Ref.Type == table.Route)
+	return s.blockerOf(v, v.Ref.Type == table.Route || v.Ref.Type == table.Scope && needsScope(v))
+}
+
+func needsScope(v *table.Version) bool {
+	return slices.ContainsFunc(v.Needs, func(need table.Ref) bool { return need.Type == table.Scope })
 }
 
 func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {

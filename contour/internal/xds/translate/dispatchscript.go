@@ -1,0 +1,45 @@
+package translate
+
+import (
+	"fmt"
+
+	"contour.example/contour/internal/ir"
+)
+
+// dispatchScript does for a request that no scope is for what the scopes do for others: it leads to the entry table,
+// and if that says so, with the hash of slotOf, to the shard of the requested host (lower case, without port).
+// The number of shards is no part of it: a listener that changes drains its connections.
+func dispatchScript(l ir.ListenerKey) string {
+	return fmt.Sprintf(`local entry, header = %q, %q
+local length, factor, range = %d, %d, 2^32
+local floor, min = math.floor, math.min
+function envoy_on_request(request)
+  local headers = request:headers()
+  headers:replace(header, entry)
+  request:clearRouteCache()
+  local route = request:metadata() -- looks up the route
+  local shards = route:get(%q)
+  if not shards then return end
+  local host = (headers:get(":authority") or ""):lower()
+  local hash = 0
+  for i = 1, min(#host, length) do
+    local c = host:byte(i)
+    if c == 58 then break end -- what follows the colon is the port
+    hash = (hash * factor + c) %% range
+  end
+  hash = hash * factor %% range
+  headers:replace(header, route:get(%q) .. floor(hash * shards / range))
+  request:clearRouteCache()
+end
+`, shard{listener: l}.name(), shardHeader, hashLength, hashFactor, shardCountKey, shardPrefixKey)
+}
+
+// upgradeScript refuses an upgrade that the route does not allow. One without a route is left to get its 404.
+func upgradeScript() string {
+	return fmt.Sprintf(`function envoy_on_request(request)
+  if request:filterContext():get(%q) and request:streamInfo():routeName() ~= %q then
+    request:respond({[":status"] = "403"}, "")
+  end
+end
+`, routedKey, websocketRoute)
+}

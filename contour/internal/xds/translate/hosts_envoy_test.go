@@ -1,0 +1,68 @@
+//go:build envoy
+
+package translate
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/envoybootstrap"
+)
+
+// BenchmarkEnvoyHosts is what N HTTP hosts with two routes each cost Envoy: memory and main-thread CPU of loading
+// them, and main-thread CPU (median) and bytes of an edit of a route, of a host that is added and of one that is removed.
+func BenchmarkEnvoyHosts(b *testing.B) {
+	for _, n := range []int{100, 500, 1000, 10000, 25000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) { measureHosts(b, n) })
+	}
+}
+
+func measureHosts(b *testing.B, n int) {
+	for b.Loop() { // once: what is measured is in the metrics
+	}
+	g := newRig(b, newWorld(), envoybootstrap.StatsDefault)
+	g.publish()
+	g.endpoints(10, backendOf(b))
+	empty, idle := g.memory(), g.busy()
+	for i := range n {
+		g.set(forwarding(i, "/"))
+	}
+	g.reshard()
+	g.publish()
+	b.ReportMetric((g.busy()-idle).Seconds()*1000, "load-ms")
+	b.ReportMetric((g.memory()-empty)*1024/float64(n), "KiB/host")
+	g.timed(func(i int) { g.set(forwarding(0, fmt.Sprint("/warm", i))) }, 20)
+	report := func(what string, change func(i int)) {
+		const times = 40
+		took, sent := g.timed(change, times)
+		b.ReportMetric(took, what+"-ms")
+		b.ReportMetric(float64(sent)/times, what+"-B")
+	}
+	report("edit", func(i int) { g.set(forwarding(7*i%n, fmt.Sprint("/edit", i))) })
+	report("add", func(i int) { g.set(forwarding(n+i, "/")) })
+	report("remove", func(i int) { g.hosts.Delete(forwarding(n+i, "/").Key) })
+	b.ReportMetric(g.memory(), "MiB")
+}
+
+// timed is the median of Envoy's main-thread CPU of changes, in ms, and the bytes sent for all of them.
+func (g *rig) timed(change func(i int), times int) (median float64, bytes int64) {
+	_, before := g.bytes()
+	var took []float64
+	for i := range times {
+		start := g.busy()
+		change(i)
+		g.publish()
+		took = append(took, (g.busy()-start).Seconds()*1000)
+	}
+	_, after := g.bytes()
+	slices.Sort(took)
+	return took[len(took)/2], after - before
+}
+
+// forwarding is a host with two routes.
+func forwarding(i int, path string) *ir.VirtualHost {
+	service := fmt.Sprint("s", i%10)
+	return httpHost(hostname(i), ir.Route{Match: prefix(path), Forward: to(service)}, ir.Route{Match: prefix("/api"), Forward: to(service)})
+}

@@ -1,0 +1,132 @@
+package translate
+
+import (
+	"slices"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/xds/table"
+)
+
+// scope leads from a key, which is its name, to a route table; needs is what else must be there.
+func scope(name, routes string, needs []table.Ref) *table.Resource {
+	e := &encoder{}
+	body := e.bytes(&routev3.ScopedRouteConfiguration{
+		Name:                   name,
+		RouteConfigurationName: routes,
+		Key: &routev3.ScopedRouteConfiguration_Key{Fragments: []*routev3.ScopedRouteConfiguration_Key_Fragment{{
+			Type: &routev3.ScopedRouteConfiguration_Key_Fragment_StringKey{StringKey: name},
+		}}},
+	})
+	return &table.Resource{Ref: table.Ref{Type: table.Scope, Name: name}, Body: body, Needs: needs, Invalid: e.invalid()}
+}
+
+// shardScope leads to the shard's table from the name of the shard.
+func shardScope(s shard) *table.Resource {
+	return scope(s.name(), s.name(), []table.Ref{{Type: table.Route, Name: s.name()}})
+}
+
+// hostScopeName is the name and the key of a host's scope. Two slashes in a row are in no other key, so that no
+// requested host leads to any other scope than that of a host.
+func hostScopeName(l ir.ListenerKey, hostname string) string { return l.Name + "//" + hostname }
+
+// needs is what must be there for requests to be led to the shard: its table, and the scope that keeps the table.
+func (s shard) needs() []table.Ref {
+	return []table.Ref{{Type: table.Scope, Name: s.name()}, {Type: table.Route, Name: s.name()}}
+}
+
+// scopes is the scopes that lead to a shard: that of its own name, and one for each of its exact hosts. The hosts are
+// shared with their index, by slot, and resources are made when they are asked for: there are as many as hosts.
+type scopes struct {
+	shard shard
+	slots [][]ir.HostKey // each sorted; nil: hosts have other shards
+}
+
+func (s scopes) equal(o scopes) bool {
+	return s.shard == o.shard && slices.EqualFunc(s.slots, o.slots, sameHosts)
+}
+
+// sameHosts compares hosts; those that share their memory at once.
+func sameHosts(a, b []ir.HostKey) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
+}
+
+// scopesOf is the scopes that lead to the shard.
+func (rt *routeTables) scopesOf(r *memo.Reader, s shard) scopes {
+	all := scopes{shard: s}
+	if shards, _ := rt.shards.Get(r, s.listener); s.of == 0 && shards > 1 {
+		return all
+	}
+	for from, to := s.slots(); from < to; from++ {
+		all.slots = append(all.slots, rt.slots.Get(r, slot{s.listener, from}))
+	}
+	return all
+}
+
+// hostsBut visits the hosts that the other scopes of the same shard do not have; nil has none.
+func (s *scopes) hostsBut(other *scopes, visit func(ir.HostKey)) {
+	if s == nil {
+		return
+	}
+	for i, hosts := range s.slots {
+		var known []ir.HostKey
+		if other != nil && other.slots != nil {
+			known = other.slots[i]
+		}
+		if sameHosts(hosts, known) {
+			continue
+		}
+		for _, k := range hosts {
+			if _, found := slices.BinarySearchFunc(known, k, ir.HostKey.Compare); !found {
+				visit(k)
+			}
+		}
+	}
+}
+
+// addScopes makes the scopes of demanded shards.
+func (t *Tables) addScopes() {
+	rt := &t.routes
+	rt.scopes = memo.NewTable(t.from.Engine, memo.Options[shard, scopes]{Name: "translate/scopes", Equal: scopes.equal, Derive: rt.scopesOf})
+	rt.scopes.Watch()
+	t.outputs = append(t.outputs, scopeOutput{rt.scopes})
+}
+
+// scopeOutput publishes scopes to the fleet of their listener.
+type scopeOutput struct{ of *memo.Table[shard, scopes] }
+
+func (o scopeOutput) changes(add func(f ir.Fleet, before, after *table.Resource)) {
+	for _, c := range o.of.Changes() {
+		eachChange(c.Old, c.New, func(before, after *table.Resource) { add(shardFleet(c.Key), before, after) })
+	}
+}
+
+func (o scopeOutput) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource)) {
+	o.of.Keys(func(s shard) bool {
+		if now, ok := o.of.Peek(s); ok && fleets[shardFleet(s)] {
+			eachChange(nil, &now, func(_, r *table.Resource) { add(shardFleet(s), r) })
+		}
+		return true
+	})
+}
+
+// eachChange visits the resources that differ between the scopes that led to a shard and those that lead to it now;
+// nil is none.
+func eachChange(before, after *scopes, visit func(before, after *table.Resource)) {
+	if after != nil {
+		needs := after.shard.needs()
+		if before == nil {
+			visit(nil, shardScope(after.shard))
+		}
+		after.hostsBut(before, func(k ir.HostKey) {
+			visit(nil, scope(hostScopeName(k.Listener, k.Hostname), after.shard.name(), needs))
+		})
+	}
+	gone := func(name string) { visit(&table.Resource{Ref: table.Ref{Type: table.Scope, Name: name}}, nil) }
+	if before != nil && after == nil {
+		gone(before.shard.name())
+	}
+	before.hostsBut(after, func(k ir.HostKey) { gone(hostScopeName(k.Listener, k.Hostname)) })
+}
