@@ -35,6 +35,8 @@ type Options struct {
 	// Switches is the number of switches of the host under load, and Rate the requests a second during them.
 	Switches int
 	Rate     float64
+	// Rounds is how often the path of requests is measured in each way, and Requests how many are sent each time.
+	Rounds, Requests int
 	// TLSHosts is how many hosts with TLS are added, 0 for N but at most MaxTLSHosts.
 	TLSHosts int
 	// TLSShared makes all of them use one Secret with a wildcard certificate, instead of one each.
@@ -52,6 +54,7 @@ func Defaults() Options {
 		LoadTimeout: 10 * time.Minute, Timeout: time.Minute,
 		Idle: time.Minute, Churn: 30 * time.Second, ChurnRate: 20,
 		Switches: 50, Rate: 1500,
+		Rounds: 5, Requests: 40_000,
 	}
 }
 

@@ -57,6 +57,13 @@ func expected() [][2]string {
 		{"cold", "served, after the start of Envoy"},
 		{"cold", "xDS bytes"},
 	}
+	for _, path := range []string{"proxied, http, HTTP/1.1", "proxied, http, HTTP/2", "proxied, https, HTTP/1.1", "proxied, https, HTTP/2"} {
+		for _, figure := range []string{"Envoy CPU per request", "requests a second"} {
+			for _, mode := range []string{", one table", ", sharded", ", sharded to one table"} {
+				list = append(list, [2]string{"requests", path + ": " + figure + mode})
+			}
+		}
+	}
 	for _, scenario := range []string{"edit", "create", "delete", "service", "endpoint", "rotation", "tls-edit", "tls-add"} {
 		for _, resource := range target.Resources() {
 			list = append(list, [2]string{scenario, string(resource) + " per change"})
@@ -74,6 +81,7 @@ func TestRun(t *testing.T) {
 			o := Defaults()
 			o.N, o.API, o.Samples, o.Switches = 20, api, 10, 10
 			o.Idle, o.Churn = time.Second, 2*time.Second
+			o.Rounds, o.Requests = 2, 2000
 			local := startLocally(t)
 			found := index(t, run(t, local.Target, o))
 			if api == Ingress {

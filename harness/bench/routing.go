@@ -16,6 +16,7 @@ const (
 const (
 	firstPath  = "/"
 	secondPath = "/b"
+	directPath = "/direct"
 )
 
 // servicePort is the port of every Service.
@@ -43,6 +44,8 @@ type routed struct {
 	first, second string
 	// secret of the host's certificate; empty is HTTP without TLS.
 	secret string
+	// direct has an HTTPProxy answer directPath itself, without a Service.
+	direct bool
 }
 
 // object describes a host.
@@ -75,9 +78,15 @@ func proxySpec(o routed) object {
 	if o.secret != "" {
 		virtualHost["tls"] = object{"secretName": o.secret}
 	}
+	routes := []any{proxyRoute(firstPath, o.first), proxyRoute(secondPath, o.second)}
+	if o.direct {
+		routes = append(routes, object{
+			"conditions": []any{object{"prefix": directPath}}, "directResponsePolicy": object{"statusCode": 200, "body": "hello"},
+		})
+	}
 	return object{
 		"virtualhost": virtualHost,
-		"routes":      []any{proxyRoute(firstPath, o.first), proxyRoute(secondPath, o.second)},
+		"routes":      routes,
 	}
 }
 

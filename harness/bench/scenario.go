@@ -32,6 +32,7 @@ func scenarios() []scenario {
 		{"rotation", (*bench).rotation},
 		{"churn", (*bench).churn},
 		{"switch", (*bench).switchServices},
+		{"requests", (*bench).requests},
 		{"tls", (*bench).manyTLS},
 		{"tls-edit", (*bench).editTLS},
 		{"tls-add", (*bench).addTLS},

@@ -7,6 +7,7 @@
 package figure
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -16,13 +17,13 @@ import (
 type Measure struct {
 	Scenario string `json:"scenario"`
 	Name     string `json:"name"`
-	// Unit is ms, s, kB, MB, MiB, or empty for a count.
+	// Unit is ms, us, s, kB, MB, MiB, or empty for a count.
 	Unit string `json:"unit,omitempty"`
 	// Value is the figure; of a distribution, its median.
 	Value float64 `json:"value"`
 	// Spread is nil unless it is a distribution.
 	Spread *Spread `json:"spread,omitempty"`
-	// Range is nil unless the figure is the median of several runs.
+	// Range is nil unless the figure is the median of several runs or rounds.
 	Range *Range `json:"range,omitempty"`
 	// Detail is for people.
 	Detail string `json:"detail,omitempty"`
@@ -80,6 +81,29 @@ func (r Recorder) Latencies(name string, d []time.Duration) {
 			Samples: len(d),
 		},
 	})
+}
+
+// Median records the median of several samples of a figure, with their range; without samples there is nothing to record.
+func (r Recorder) Median(name, unit string, samples []float64) {
+	if len(samples) == 0 {
+		return
+	}
+	sorted := slices.Sorted(slices.Values(samples))
+	low, high := round(sorted[0]), round(sorted[len(sorted)-1])
+	r.Emit(Measure{
+		Scenario: r.Scenario, Name: name, Unit: unit, Value: middle(sorted),
+		Range:  &Range{Low: low, High: high, Runs: len(sorted)},
+		Detail: fmt.Sprintf("%.5g to %.5g in %d rounds", low, high, len(sorted)),
+	})
+}
+
+// Ratios divides each sample by the one beside it.
+func Ratios(samples, by []float64) []float64 {
+	var ratios []float64
+	for i := range min(len(samples), len(by)) {
+		ratios = append(ratios, samples[i]/by[i])
+	}
+	return ratios
 }
 
 // quantile is the smallest of the durations (at least one) that at least the share q of them does not exceed.

@@ -116,3 +116,15 @@ func TestReport(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestMedianOfRatios(t *testing.T) {
+	t.Parallel()
+	var got []Measure
+	r := Recorder{Scenario: "s", Emit: func(m Measure) { got = append(got, m) }}
+	r.Median("ratio", "", Ratios([]float64{2, 9, 4}, []float64{2, 3, 2}))
+	r.Median("nothing", "", nil)
+	want := []Measure{{Scenario: "s", Name: "ratio", Value: 2, Range: &Range{Low: 1, High: 3, Runs: 3}, Detail: "1 to 3 in 3 rounds"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -14,6 +14,7 @@ func about(scenario string) string {
 		"rotation": "The Secret of a TLS host gets another certificate; a client connects anew until it is presented.",
 		"churn":    "Random objects are edited at a steady rate; at the same time one more object is edited and requested.",
 		"switch":   "A host under load moves to a Service that was created just before, and the former one is deleted at once. Both backends live on, so every failed request is the fault of the switch.",
+		"requests": "A load generator sends requests to one host over 16 connections, as fast as they are answered: direct responses and proxied ones, with and without TLS, by HTTP/1.1 and HTTP/2. The hosts are in one route table and sharded in turn, and a ratio is that of one round.",
 		"tls":      "Many hosts with TLS are created beside the N objects. CPU and bytes are per host.",
 		"tls-edit": "With the many TLS hosts there, one route of a random one of them is edited.",
 		"tls-add":  "With the many TLS hosts there, one more is created; a client connects until it is served.",

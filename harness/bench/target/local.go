@@ -65,6 +65,7 @@ type Local struct {
 	cluster    *local.Cluster
 	controller *process.Process
 	starts     int
+	ours       bool // the controller is that of this checkout
 	relay      *relay.Relay
 	envoy      *envoy.Envoy
 }
@@ -75,7 +76,7 @@ func Start(ctx context.Context, o Options) (l *Local, err error) {
 	if l.dir, err = os.MkdirTemp("", "bench-"); err != nil { // short, for the paths of unix sockets
 		return nil, fmt.Errorf("target: %w", err)
 	}
-	for _, step := range []func(context.Context) error{l.claim, l.startCluster, l.startController, l.startEnvoy, l.describe} {
+	for _, step := range []func(context.Context) error{l.claim, l.startCluster, l.startFirst, l.startEnvoy, l.describe} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(fmt.Errorf("target: %w", err), l.Stop())
 		}
@@ -144,18 +145,23 @@ func (l *Local) startCluster(ctx context.Context) (err error) {
 	return err
 }
 
+func (l *Local) startFirst(ctx context.Context) error { return l.startController(ctx) }
+
 // startController returns when the xDS port is open.
-func (l *Local) startController(ctx context.Context) error {
+func (l *Local) startController(ctx context.Context, args ...string) error {
 	if len(l.options.Controller) == 0 {
 		contour, err := l.contour(ctx)
 		if err != nil {
 			return err
 		}
-		l.options.Controller = serve(contour, l.options.Args)
+		l.ours, l.options.Controller = true, serve(contour, l.options.Args)
 	}
 	command, err := l.options.Controller.fill(l.values)
 	if err != nil {
 		return err
+	}
+	if l.ours {
+		command = append(command, args...)
 	}
 	l.starts++
 	l.controller, err = process.Start(process.Spec{
@@ -165,7 +171,7 @@ func (l *Local) startController(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.Controller = Controller{PID: l.controller.PID(), MetricsURL: "http://" + l.loopback(MetricsPort) + "/metrics"}
+	l.Controller = Controller{PID: l.controller.PID(), MetricsURL: "http://" + l.loopback(MetricsPort) + "/metrics", Ours: l.ours}
 	return l.open(ctx)
 }
 
@@ -301,8 +307,8 @@ type lifecycle struct{ *Local }
 
 func (l lifecycle) StopController(context.Context) error { return l.controller.Stop(stopGrace) }
 
-func (l lifecycle) StartController(ctx context.Context) (Controller, error) {
-	err := l.startController(ctx)
+func (l lifecycle) StartController(ctx context.Context, args ...string) (Controller, error) {
+	err := l.startController(ctx, args...)
 	return l.Controller, err
 }
 

@@ -35,6 +35,8 @@ type Controller struct {
 	PID int
 	// MetricsURL is empty if unknown.
 	MetricsURL string
+	// Ours says that it is the contour of this checkout.
+	Ours bool
 }
 
 // Lifecycle stops and starts what is measured.
@@ -42,7 +44,8 @@ type Lifecycle interface {
 	// StopController returns when the controller has ended.
 	StopController(context.Context) error
 	// StartController returns when the xDS port of the new controller is open.
-	StartController(context.Context) (Controller, error)
+	// Arguments are added to the command line until the next start if the controller is Ours, else they are ignored.
+	StartController(ctx context.Context, args ...string) (Controller, error)
 	// RestartEnvoy kills Envoy and starts it without any configuration; it returns the new process immediately.
 	RestartEnvoy(context.Context) (pid int, err error)
 }

@@ -94,6 +94,8 @@ func (c *command) measureFlags(flags *flag.FlagSet) {
 	flags.Float64Var(&o.ChurnRate, "churn-rate", o.ChurnRate, "edits a second of the churn")
 	flags.IntVar(&o.Switches, "switches", o.Switches, "switches under load")
 	flags.Float64Var(&o.Rate, "rate", o.Rate, "requests a second of the load")
+	flags.IntVar(&o.Rounds, "rounds", o.Rounds, "how often to measure each way of a request")
+	flags.IntVar(&o.Requests, "requests", o.Requests, "requests to send each time")
 	flags.IntVar(&o.TLSHosts, "tls-hosts", 0, "TLS hosts to add; 0 is N, at most "+strconv.Itoa(bench.MaxTLSHosts))
 	flags.BoolVar(&o.TLSShared, "tls-shared", false, "make those hosts share one Secret with a wildcard certificate")
 	flags.IntVar(&c.runs, "runs", 1, "how often to measure each size; the report has medians")
@@ -149,8 +151,8 @@ func (c *command) check() error {
 		return errors.New("-render and -compare need -html")
 	}
 	o := c.options
-	if o.Samples < 1 || o.Writers < 1 || o.ChurnRate <= 0 || o.Rate <= 0 || c.runs < 1 {
-		return errors.New("-samples, -writers, -churn-rate, -rate and -runs must be above 0")
+	if o.Samples < 1 || o.Writers < 1 || o.ChurnRate <= 0 || o.Rate <= 0 || o.Rounds < 1 || o.Requests < bench.Connections || c.runs < 1 {
+		return fmt.Errorf("-samples, -writers, -churn-rate, -rate, -rounds and -runs must be above 0, -requests at least %d", bench.Connections)
 	}
 	return nil
 }
