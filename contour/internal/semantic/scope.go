@@ -40,6 +40,10 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 	if script, err := dispatches(m, rc, r); err != nil {
 		return a, err
 	} else if script != nil {
+		if x.Upgrade != "" && !strings.EqualFold(x.Upgrade, "websocket") {
+			a.Status = 403
+			return a, nil
+		}
 		if err := x.dispatch(script, header, scoped); err != nil {
 			return a, err
 		}

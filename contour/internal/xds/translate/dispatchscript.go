@@ -9,12 +9,19 @@ import (
 // dispatchScript does for a request that no scope is for what the scopes do for others: it leads to the entry table,
 // and if that says so, with the hash of slotOf, to the shard of the requested host (lower case, without port).
 // The number of shards is no part of it: a listener that changes drains its connections.
+//
+// An upgrade that no route of ours allows is refused by Envoy where it finds a route at first, so here by the script.
+// Envoy has taken the header off whatever is no upgrade.
 func dispatchScript(l ir.ListenerKey) string {
 	return fmt.Sprintf(`local entry, header = %q, %q
 local length, factor, range = %d, %d, 2^32
 local floor, min = math.floor, math.min
 function envoy_on_request(request)
   local headers = request:headers()
+  if (headers:get("upgrade") or "websocket"):lower() ~= "websocket" then
+    request:respond({[":status"] = "403"}, "")
+    return
+  end
   headers:replace(header, entry)
   request:clearRouteCache()
   local route = request:metadata() -- looks up the route

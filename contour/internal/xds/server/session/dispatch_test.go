@@ -154,3 +154,53 @@ func TestAScopeThatComesBackHasNoTable(t *testing.T) {
 	s.ack(s.expect(table.Route, "x")) // without the table that leads to it
 	s.expect(table.Route, "first")
 }
+
+// A scope that leads to the table of another scope goes nowhere before the client has that table: it would take the
+// requests away from whatever answered them before. A table stays as long as any scope leads to it.
+func TestAScopeThatSharesATableWaitsForIt(t *testing.T) {
+	s := scoped(t)
+	shard := func(name string) []table.Ref { return []table.Ref{srd(name), rds(name)} }
+	host := func(to string) *table.Resource { return simple(srd("host"), to, shard(to)...) }
+	s.publish(nil, host("first"))
+	s.ack(s.expect(table.Scope, "host")) // the client has the table
+	s.publish(nil, simple(srd("x"), "1", rds("x")), simple(rds("x"), "1", cds("a")), simple(rds("first"), "2", shard("x")...), host("x"))
+	s.ack(s.expect(table.Scope, "x"))
+	s.expectNothing()
+	s.subscribe(table.Route, "x")
+	table1 := s.expect(table.Route, "x")
+	s.expectNothing()
+	s.ack(table1)
+	hosts := s.expect(table.Scope, "host")
+	s.ack(s.expect(table.Route, "first"))
+	s.expectNothing()
+
+	s.publish(shard("x"), simple(rds("first"), "3", cds("a")), host("first"))
+	s.expect(table.Route, "first")
+	s.expectNothing()
+	s.ack(hosts)
+	s.expect(table.Scope, "host")
+	s.expectNothing() // neither answer has come, so requests may be led to x
+}
+
+// A client that comes back with scopes that are gone loses them: they keep nothing but each other's table.
+func TestScopesOfAFormerStreamLeave(t *testing.T) {
+	s := scoped(t)
+	again := newScript(t, session.Limits{})
+	again.publish(nil, append(edsCluster("a", "1"), simple(rds("first"), "1", cds("a")), simple(srd("first"), "1", rds("first")), simple(lds("l"), "1", srd("first")))...)
+	had := s.state.Acked()
+	had[table.Scope]["host"], had[table.Scope]["x"], had[table.Route]["x"] = "old", "old", "old"
+	for _, typ := range table.Types() {
+		r := &request{TypeUrl: typ.URL(), InitialResourceVersions: had[typ]}
+		for name := range had[typ] {
+			if !typ.Collective() {
+				r.ResourceNamesSubscribe = append(r.ResourceNamesSubscribe, name)
+			}
+		}
+		again.request(r)
+	}
+	scopes := again.expect(table.Scope, "-host", "-x")
+	again.expectNothing()
+	again.ack(scopes)
+	again.ack(again.expect(table.Route, "-x"))
+	again.expectNothing()
+}
