@@ -69,6 +69,10 @@ func (t Type) String() string {
 // Collective reports whether Envoy takes all resources of the type without naming them.
 func (t Type) Collective() bool { return t == Cluster || t == Listener || t == Scope }
 
+// Kept reports whether resources of the type stay as long as something needs them. A need for a listener only says what
+// comes first: listeners need route tables in turn, and the two would keep each other for good.
+func (t Type) Kept() bool { return t != Listener }
+
 // TypeOf is the Type with that type URL; false if the controller does not serve it.
 func TypeOf(url string) (Type, bool) {
 	for _, t := range Types() {

@@ -143,7 +143,7 @@ func (t *Table) Accept(versions []*Version) {
 // complete reports whether all that v needs is still there. A version that was superseded
 // before it was accepted does not keep what it needs, and then is nothing to fall back to.
 func (t *Table) complete(v *Version) bool {
-	return !slices.ContainsFunc(v.Needs, func(need Ref) bool { return t.entries[need] == nil })
+	return !slices.ContainsFunc(v.Needs, func(need Ref) bool { return need.Type.Kept() && t.entries[need] == nil })
 }
 
 // Reject takes note that an Envoy refused v, and v alone, with these words.
@@ -299,9 +299,11 @@ func (t *Table) setRejected(ref Ref, rejections []Rejection) {
 func (t *Table) exchange(former, later *Version) {
 	var gone []Ref
 	EachDifference(former.needs(), later.needs(), func(ref Ref, added bool) {
-		if added {
+		switch {
+		case !ref.Type.Kept():
+		case added:
 			t.users[ref]++
-		} else {
+		default:
 			gone = append(gone, ref)
 		}
 	})

@@ -100,6 +100,7 @@ func (s *State) removalDone(f *flight) {
 		r.inFlight--
 		s.dropBefore(r, f.seq)
 		s.mark(r)
+		s.recheckDependants(r.ref)
 	}
 }
 

@@ -16,7 +16,9 @@ type Overdue struct {
 // blocker is a resource that must be acknowledged before v may be sent; false if there is none. What does not exist
 // blocks nothing. A route table that leads to other tables at once waits for them, and so does a scope that leads to a
 // table which another scope keeps; whatever else is needed, the client asks for once it has what needs it, so that need
-// not be acknowledged, but must be ready to be sent.
+// not be acknowledged, but must be ready to be sent. A route table that needs a listener waits until the client has no
+// listener of that name from a former stream that this table did not make: such a one may lack filters that the route
+// table configures, and Envoy ignores the configuration of a filter that is not there. No time ends that wait.
 func (s *State) blocker(v *table.Version) (table.Ref, bool) {
 	return s.blockerOf(v, v.Ref.Type == table.Route || v.Ref.Type == table.Scope && needsScope(v))
 }
@@ -28,6 +30,12 @@ func needsScope(v *table.Version) bool {
 func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 	for _, need := range v.Needs {
 		r := s.resources[need]
+		if need.Type == table.Listener {
+			if atOnce && (r.foreign() || s.reportDue(table.Listener)) {
+				return need, true
+			}
+			continue
+		}
 		if r == nil || r.target() == nil || r.overdue {
 			continue
 		}
@@ -92,8 +100,11 @@ func (s *State) warm(h content) bool {
 	return true
 }
 
-// isNeeded reports whether something that the client has, or may have, needs the resource.
+// isNeeded reports whether something that the client has, or may have, needs the resource and keeps it.
 func (s *State) isNeeded(ref table.Ref) bool {
+	if !ref.Type.Kept() {
+		return false
+	}
 	if s.needed[ref] > 0 {
 		return true
 	}
@@ -180,7 +191,7 @@ func (s *State) block(r *resource, blocker table.Ref, now time.Time) {
 	}
 	s.blocked[blocker][r] = struct{}{}
 	r.blockedBy = blocker
-	b := s.resources[blocker]
+	b := s.at(blocker)
 	if blocker.Type == table.Cluster {
 		s.watchWarming(b)
 	}
@@ -220,6 +231,15 @@ func (s *State) recheckDependants(ref table.Ref) {
 		s.recheckDependants(cluster)
 	}
 	delete(s.warming, ref)
+}
+
+// recheckType queues what resources of the type block.
+func (s *State) recheckType(t table.Type) {
+	for ref := range s.blocked {
+		if ref.Type == t {
+			s.recheckDependants(ref)
+		}
+	}
 }
 
 // recheckBlocked queues blocked listeners and scopes after a resource of a type that they depend on indirectly changed.

@@ -50,6 +50,9 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 		stream.firstResponseDue = len(req.GetInitialResourceVersions()) == 0
 		s.markRemovalsPending()
 		s.markPostponed()
+		if t == table.Listener {
+			s.recheckType(t)
+		}
 	}
 	for _, name := range req.GetResourceNamesUnsubscribe() {
 		s.unsubscribe(t, name)

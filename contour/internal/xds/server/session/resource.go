@@ -94,6 +94,12 @@ func (r *resource) had() bool {
 	return slices.ContainsFunc(r.contents, func(h content) bool { return h.status == acked && h.seq > r.goneSeq })
 }
 
+// foreign reports whether the client may have a content that it reported and that the table does not have. A resource
+// that the session knows nothing about has none.
+func (r *resource) foreign() bool {
+	return r != nil && slices.ContainsFunc(r.contents, func(h content) bool { return h.version == nil })
+}
+
 func (r *resource) contentOf(seq uint64) int {
 	return slices.IndexFunc(r.contents, func(h content) bool { return h.seq == seq })
 }

@@ -111,7 +111,7 @@ func (s *State) find(ref table.Ref) *resource {
 
 // outstanding is v with those of its needs that are not synced, where finding them is cheaper than checking all of them.
 func (s *State) outstanding(v *table.Version) *table.Version {
-	if len(s.resources) >= len(v.Needs) {
+	if len(s.resources) >= len(v.Needs) || s.reportDue(table.Listener) {
 		return v
 	}
 	few := &table.Version{Ref: v.Ref}
