@@ -33,7 +33,7 @@ type Config struct {
 	// Namespace is the controller's; the names of the statistics of the static clusters contain it.
 	Namespace string
 	// Fleet is the fleet that this Envoy takes itself for, as metadata of its node; empty leaves that to its certificate. It
-	// gives no access: the controller refuses an Envoy whose certificate is for another fleet.
+	// gives no access: the controller rejects an Envoy whose certificate is for another fleet.
 	Fleet string
 	// ResourcesDir is the absolute path of the directory under which the SDS files
 	// are written (sds/*.json); it is needed with TLS only. Empty is the directory of the bootstrap file.

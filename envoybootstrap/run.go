@@ -88,7 +88,7 @@ func (cmd *command) flags() *flag.FlagSet {
 	f.StringVar(&c.TLS.CAFile, "envoy-cafile", c.TLS.CAFile, "CA `file` to verify the xDS server with ($ENVOY_CAFILE)")
 	f.StringVar(&c.TLS.CertFile, "envoy-cert-file", c.TLS.CertFile, "`file` of Envoy's client certificate ($ENVOY_CERT_FILE)")
 	f.StringVar(&c.TLS.KeyFile, "envoy-key-file", c.TLS.KeyFile, "`file` of its private key ($ENVOY_KEY_FILE)")
-	f.StringVar(&c.Fleet, "fleet", c.Fleet, "`name` of the fleet; the controller refuses this Envoy if its certificate is for another one")
+	f.StringVar(&c.Fleet, "fleet", c.Fleet, "`name` of the fleet; the controller rejects this Envoy if its certificate is for another one")
 	f.StringVar(&c.Namespace, "namespace", c.Namespace, "`namespace` of the controller ($CONTOUR_NAMESPACE)")
 	f.Int64Var(&c.MaxDownstreamConnections, "overload-downstream-max-conn", 0, "accept at most this `number` of connections; 0 is no limit")
 	f.Uint64Var(&c.MaxHeapBytes, "overload-max-heap", 0, "reject requests near this heap size in `bytes`; 0 is no limit")

@@ -1,7 +1,7 @@
 // Package admin is a client of Envoy's admin endpoint on a unix socket, where envoybootstrap puts it.
 //
 // In go paths and commands, out come answers, statistics and readiness. An answer other than 200 is an error. Every
-// request has a connection of its own. Standard library only; it must not decide when to ask what.
+// request has a connection of its own. Standard library only; it must not decide which requests to send.
 package admin
 
 import (
@@ -63,7 +63,7 @@ func (c *Client) Ready(ctx context.Context) bool {
 	return err == nil
 }
 
-// FailHealthChecks makes the readiness fail. From then on Envoy asks HTTP clients to leave with every answer.
+// FailHealthChecks makes the readiness fail. From then on Envoy closes connections of HTTP clients with its answers.
 func (c *Client) FailHealthChecks(ctx context.Context) error {
 	_, err := c.Post(ctx, "/healthcheck/fail")
 	return err

@@ -179,7 +179,7 @@ func index(t *testing.T, measures []figure.Measure) map[[2]string]figure.Measure
 	for _, m := range measures {
 		key := [2]string{m.Scenario, m.Name}
 		if _, ok := found[key]; ok {
-			t.Errorf("%s: %s is there twice", m.Scenario, m.Name)
+			t.Errorf("%s: %s occurs twice", m.Scenario, m.Name)
 		}
 		if m.Error != "" {
 			t.Errorf("%s failed: %s", m.Scenario, m.Error)

@@ -133,7 +133,7 @@ func (b *bench) addTLS(ctx context.Context) error {
 	return errors.Join(err, b.deleteSeries(ctx, "tls-add"))
 }
 
-// ensureTLS adds the many TLS hosts if they are not there yet.
+// ensureTLS adds the many TLS hosts if they do not exist yet.
 func (b *bench) ensureTLS(ctx context.Context) error {
 	if b.target.HTTPS == "" || b.tlsHosts > 0 {
 		return nil

@@ -113,7 +113,7 @@ func (k *Kind) ownPool(ctx context.Context, nodes []netip.Addr) (string, error) 
 	return pool.String(), nil
 }
 
-// removeRoute removes the route that ownPool made, if it is there.
+// removeRoute removes the route that ownPool made, if it exists.
 func (k *Kind) removeRoute(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return nil

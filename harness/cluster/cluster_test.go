@@ -150,7 +150,7 @@ func TestExistingThatDoesNotAnswer(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := (Existing{Kubeconfig: path, Context: "other"}).Create(t.Context()); err == nil || !strings.Contains(err.Error(), "other") {
-		t.Errorf("a context that is not there: %v", err)
+		t.Errorf("a missing context: %v", err)
 	}
 	if _, err := (Existing{Kubeconfig: filepath.Join(t.TempDir(), "none")}).Create(t.Context()); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no file: %v", err)

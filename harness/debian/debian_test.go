@@ -40,7 +40,7 @@ func TestResolveStaysInTheTree(t *testing.T) {
 		}
 	}
 	if _, err := debian.Resolve(root, "/lib/none"); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("a path that is not there: %v", err)
+		t.Errorf("a missing path: %v", err)
 	}
 	if _, err := debian.Resolve(root, "/lib/loop"); err == nil || !strings.Contains(err.Error(), "too many") {
 		t.Errorf("a loop: %v", err)
@@ -62,7 +62,7 @@ func TestLibrariesOfAProgram(t *testing.T) {
 		libc = libc || strings.HasPrefix(filepath.Base(path), "libc.")
 		linker = linker || strings.HasPrefix(filepath.Base(path), "ld-")
 		if info, err := os.Lstat(file); err != nil || !info.Mode().IsRegular() {
-			t.Errorf("%s is to be copied from %s, which is no file: %v", path, file, err)
+			t.Errorf("%s is copied from %s, which is not a file: %v", path, file, err)
 		}
 	}
 	if !libc || !linker {

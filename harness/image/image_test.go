@@ -330,8 +330,8 @@ func TestDecision(t *testing.T) {
 		pull   bool
 		reason string
 	}{
-		"it is there":                   {good + "/x:v1", "", true, " has it"},
-		"it is not there":               {good + "/x:v2", image.Auto, false, " does not have it"},
+		"the registry has it":           {good + "/x:v1", "", true, " has it"},
+		"the registry does not have it": {good + "/x:v2", image.Auto, false, " does not have it"},
 		"the registry rejects":          {host(rejecting) + "/x:v1", image.Auto, false, " answers 429"},
 		"the registry is silent":        {host(silent) + "/x:v1", image.Auto, false, " does not answer"},
 		"nothing listens":               {host(closed) + "/x:v1", image.Auto, false, " does not answer"},

@@ -25,7 +25,7 @@ type Item struct {
 	Name string
 	// Inputs are everything that the content depends on.
 	Inputs []string
-	// Make writes the file or directory dst, which is not there yet.
+	// Make writes the file or directory dst, which does not exist yet.
 	Make func(ctx context.Context, dst string) error
 }
 

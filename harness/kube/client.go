@@ -68,7 +68,7 @@ func New(config *rest.Config) (*Client, error) {
 }
 
 // Apply applies the objects in order and returns them as the server has them. An
-// object without namespace goes to the given one, if its kind has namespaces.
+// object without namespace goes to the given one, if its kind is namespaced.
 func (c *Client) Apply(ctx context.Context, namespace string, objects ...*Object) ([]*Object, error) {
 	applied := make([]*Object, 0, len(objects))
 	for _, o := range objects {

@@ -7,7 +7,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Config reads a kubeconfig: "" is where kubectl looks, and a context of "" the current one. Clients of it have no rate
+// Config reads a kubeconfig: "" is the default of kubectl, and a context of "" the current one. Clients of it have no rate
 // limit, since tests poll.
 func Config(kubeconfig, kubeContext string) (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()

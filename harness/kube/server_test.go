@@ -151,7 +151,7 @@ func testScenario(t *testing.T, client *kube.Client) {
 		Addresses: claims(t), CA: ca, Timeout: scenario.DefaultTimeout, Logf: t.Logf,
 	}
 	const text = `
-name: what is applied is there
+name: applied objects exist
 backends:
 - {name: shop, endpoints: 2}
 - {name: secure, protocol: https, port: 443}
@@ -174,7 +174,7 @@ steps:
 `
 	for service, want := range map[string]string{
 		"front": "",
-		"other": "what is applied is there: step 1, objects and answers are as expected: answer to GET http://a.",
+		"other": "applied objects exist: step 1, objects and answers are as expected: answer to GET http://a.",
 	} {
 		s, err := scenario.Parse([]byte(strings.ReplaceAll(text, "BACKEND", service)))
 		if err != nil {

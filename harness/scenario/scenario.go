@@ -177,7 +177,7 @@ func Load(path string) (Scenario, error) {
 	return s, nil
 }
 
-// check finds mistakes that would make a scenario pass without an expectation.
+// check finds errors that would make a scenario pass without an expectation.
 func (s Scenario) check() error {
 	if s.Name == "" || len(s.Steps) == 0 {
 		return fmt.Errorf("scenario %q: needs a name and steps", s.Name)

@@ -2,7 +2,7 @@
 //
 // It takes a writer and, for each step, its name and function, and prints a line
 // when the step has ended, with its seconds. A step that fails is named in its error
-// and in its line. Nothing is buffered: a line is there as soon as the step has ended.
+// and in its line. Nothing is buffered: a line is printed as soon as the step has ended.
 package step
 
 import (

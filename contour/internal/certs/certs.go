@@ -38,7 +38,7 @@ const (
 
 	// skew is the largest difference between the clocks of two nodes at which a new certificate is valid on both.
 	skew = time.Hour
-	// maxLifetimeDays is a hundred years; more is a mistake.
+	// maxLifetimeDays is a hundred years.
 	maxLifetimeDays = 36500
 )
 

@@ -128,6 +128,6 @@ func TestWritePEMOfFleets(t *testing.T) {
 		t.Errorf("files: %v", modes)
 	}
 	if got := content(t, filepath.Join(dir, "envoykey-blue.pem")); got != "blue key" {
-		t.Errorf("envoykey-blue.pem holds %q", got)
+		t.Errorf("envoykey-blue.pem contains %q", got)
 	}
 }

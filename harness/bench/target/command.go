@@ -35,7 +35,7 @@ const (
 	CertFile       = "cert-file"        // the controller's, for the name contour
 	KeyFile        = "key-file"
 	BootstrapFile  = "bootstrap-file"  // what the bootstrap command writes
-	AdminSocket    = "admin-socket"    // Envoy's admin endpoint is there
+	AdminSocket    = "admin-socket"    // path of Envoy's admin endpoint
 	RelayPort      = "relay-port"      // where Envoy connects to, for xDS
 	EnvoyCertFile  = "envoy-cert-file" // Envoy's, for xDS
 	EnvoyKeyFile   = "envoy-key-file"

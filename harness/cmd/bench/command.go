@@ -42,7 +42,7 @@ type command struct {
 	backendIP     string
 }
 
-// parse reads the command line; usage goes to stderr.
+// parse reads the command line; usage is written to stderr.
 func parse(args []string, stderr io.Writer) (command, error) {
 	c := command{options: bench.Defaults()}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)

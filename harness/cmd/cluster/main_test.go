@@ -48,7 +48,7 @@ func TestMessages(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { taken.Close() })
-	unreachable := filepath.Join(bin, "nobody.yaml")
+	unreachable := filepath.Join(bin, "unreachable.yaml")
 	const config = "{apiVersion: v1, kind: Config, current-context: x, contexts: [{name: x, context: {cluster: x}}], clusters: [{name: x, cluster: {server: 'http://127.0.0.1:1'}}]}"
 	if err := os.WriteFile(unreachable, []byte(config), 0o644); err != nil {
 		t.Fatal(err)

@@ -77,7 +77,7 @@ func (w *environment) saveObjects(ctx context.Context, dir string) error {
 	return errors.Join(errs...)
 }
 
-// savePods describes the pods of an installation; none if it is not there.
+// savePods describes the pods of an installation; none if it does not exist.
 func (w *environment) savePods(ctx context.Context, namespace, dir string) error {
 	pods, err := w.pods(ctx, namespace, "")
 	errs := []error{err, os.MkdirAll(dir, 0o755)}

@@ -114,7 +114,7 @@ func (w *environment) deleted(ctx context.Context, t *testing.T, uid types.UID, 
 			return false, err.Error(), nil
 		}
 		still := slices.ContainsFunc(pods, func(p corev1.Pod) bool { return p.UID == uid })
-		return !still, "it is there", nil
+		return !still, "it exists", nil
 	}))
 }
 
