@@ -86,14 +86,14 @@ func TestPlanMessages(t *testing.T) {
 	absent := suites[0]
 	absent.Name, absent.Kind.Kind = "absent", "Absent"
 	for want, edit := range map[string]func(*suite.Options){
-		`no test was run, for the simplest Ingress of class "unserved"`:         func(o *suite.Options) { o.Class, o.Timeout = "unserved", time.Second },
-		`the cluster has no IngressClass; set -ingress-class`:                   func(o *suite.Options) { o.Class, o.Timeout = "unserved", time.Second },
-		`an Ingress of class "unserved": Ingress `:                              func(o *suite.Options) { o.HTTP, o.Class, o.Timeout = "", "unserved", time.Second },
-		`Service default/absent: get Service default/absent`:                    func(o *suite.Options) { o.HTTP, o.Service = "", "default/absent" },
-		`-service absent: want namespace/name`:                                  func(o *suite.Options) { o.HTTP, o.Service = "", "absent" },
-		`-suites absent: the cluster has no Absent (projectcontour.io/v1)`:      func(o *suite.Options) { o.Suites = []string{"absent"} },
-		`-backend-ip: ParseAddr("here")`:                                        func(o *suite.Options) { o.BackendIP = "here" },
-		`there is no cluster to test: stat /nowhere: no such file or directory`: func(o *suite.Options) { o.Kubeconfig = "/nowhere" },
+		`no test was run, for the simplest Ingress of class "unserved"`:                              func(o *suite.Options) { o.Class, o.Timeout = "unserved", time.Second },
+		`the cluster has no IngressClass; set -ingress-class`:                                        func(o *suite.Options) { o.Class, o.Timeout = "unserved", time.Second },
+		`an Ingress of class "unserved": Ingress `:                                                   func(o *suite.Options) { o.HTTP, o.Class, o.Timeout = "", "unserved", time.Second },
+		`Service default/absent: get Service default/absent`:                                         func(o *suite.Options) { o.HTTP, o.Service = "", "default/absent" },
+		`-service absent: want namespace/name`:                                                       func(o *suite.Options) { o.HTTP, o.Service = "", "absent" },
+		`-suites absent: the cluster has no Absent (projectcontour.io/v1)`:                           func(o *suite.Options) { o.Suites = []string{"absent"} },
+		`-backend-ip: ParseAddr("here")`:                                                             func(o *suite.Options) { o.BackendIP = "here" },
+		`there is no cluster to test: kubeconfig /nowhere: stat /nowhere: no such file or directory`: func(o *suite.Options) { o.Kubeconfig = "/nowhere" },
 	} {
 		o := localOptions(t)
 		edit(&o)
