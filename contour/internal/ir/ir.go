@@ -19,6 +19,8 @@ type VirtualHost struct {
 	Routes []Route   // in order of precedence: the first match wins
 	TLS    *TLS      // set on a listener for HTTPS or TLS, nil on others
 	TCP    *TCPProxy // non-nil: connections, or flows of datagrams, go there, Routes is empty
+	// Policies are those of all routes, unless a route has its own; nil: none. They do not concern TCP.
+	Policies *Policies
 	// Origins are the root objects that made this host, for blame when Envoy rejects it.
 	Origins []kobj.Key
 }
@@ -55,6 +57,9 @@ type Route struct {
 
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
+
+	// Policies count before those of the virtual host, section by section; nil: none.
+	Policies *Policies
 
 	// Origin is the object that the route was written in, for blame.
 	Origin kobj.Key

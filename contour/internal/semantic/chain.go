@@ -184,7 +184,8 @@ func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, err
 	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
 		return a, errors.New("the model expects paths to be normalized")
 	}
-	for _, f := range m.GetHttpFilters() {
+	x.filters = m.GetHttpFilters()
+	for _, f := range x.filters {
 		answered, err := x.httpFilter(f)
 		if err != nil || answered != 0 {
 			a.Status = answered
@@ -205,6 +206,11 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 	}
 	switch packed.MessageName().Name() {
 	case "Compressor", "GrpcWeb", "FilterConfig", "Router":
+		return 0, nil
+	case "Cors", "FilterChainConfig", "Composite":
+		if len(packed.GetValue()) > 0 {
+			return 0, errors.New("the model expects the filter to be configured by routes only")
+		}
 		return 0, nil
 	case "Lua":
 		script, err := unpack(packed, &luav3.Lua{})

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 )
 
 // The names of the listeners.
@@ -22,6 +25,8 @@ type Request struct {
 	Method  string            `json:"method,omitempty"`     // GET if empty
 	Headers map[string]string `json:"headers,omitempty"`
 	Upgrade string            `json:"upgrade,omitempty"` // the requested protocol, such as websocket
+	// Nth is how many equal requests there are with this one, within the time that a rate limit counts them in.
+	Nth int `json:"nth,omitempty"`
 }
 
 // Answer is the outcome of a request.
@@ -75,7 +80,9 @@ type exchange struct {
 	path      string // normalized, without the query
 	query     string // with the question mark
 	headers   map[string]string
-	inner     string // a header that Envoy uses inside, and that no backend sees
+	filters   []*hcmv3.HttpFilter  // of the listener
+	matched   *routev3.VirtualHost // of the route found last
+	inner     string               // a header that Envoy uses inside, and that no backend sees
 }
 
 // Send returns the answer of the Envoy. An error means that the model does not cover the request or the configuration.

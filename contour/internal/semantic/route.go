@@ -16,7 +16,7 @@ func (x *exchange) route(a Answer, rc *routev3.RouteConfiguration) (Answer, erro
 	if r == nil || err != nil {
 		return a, err
 	}
-	if a, err = x.act(a, rc, r); err != nil {
+	if a, err = x.admit(a, rc, x.matched, r); err != nil {
 		return a, fmt.Errorf("route table %s: %w", rc.GetName(), err)
 	}
 	return a, nil
@@ -38,7 +38,7 @@ func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) 
 	if !rc.GetIgnorePortInHostMatching() && !slices.Equal(vh.GetDomains(), []string{"*"}) {
 		return nil, errors.New("the model expects ports of hosts to be ignored")
 	}
-	if err := only(vh, "name domains routes"); err != nil {
+	if err := only(vh, "name domains routes typed_per_filter_config"); err != nil {
 		return nil, err
 	}
 	for i, r := range vh.GetRoutes() {
@@ -47,6 +47,7 @@ func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) 
 			return nil, fmt.Errorf("virtual host %s, route %d: %w", vh.GetName(), i, err)
 		}
 		if matched {
+			x.matched = vh
 			return r, nil
 		}
 	}
@@ -84,10 +85,24 @@ func (x *exchange) domainRank(domain string) int {
 	return 0
 }
 
+// admit has the request pass the filters that the virtual host and the route configure, and then the route's action.
+func (x *exchange) admit(a Answer, rc *routev3.RouteConfiguration, vh *routev3.VirtualHost, r *routev3.Route) (Answer, error) {
+	p, err := x.policies(vh, r)
+	if err != nil {
+		return a, err
+	}
+	if p.answered {
+		p.answer.Certificate = a.Certificate
+		return p.add(p.answer), nil
+	}
+	a, err = x.act(a, rc, r)
+	return p.add(a), err
+}
+
 // act is the action of the route that matched.
 func (x *exchange) act(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route) (Answer, error) {
 	if err := only(r, `name match metadata route redirect direct_response request_headers_to_add request_headers_to_remove
-		response_headers_to_add response_headers_to_remove`); err != nil {
+		response_headers_to_add response_headers_to_remove typed_per_filter_config`); err != nil {
 		return a, err
 	}
 	switch action := r.GetAction().(type) {

@@ -5,9 +5,6 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	gzipv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/gzip/compressor/v3"
 	compressorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/compressor/v3"
-	grpcstatsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_stats/v3"
-	grpcwebv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_web/v3"
-	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -54,24 +51,6 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
 	}
 	return m
-}
-
-// filters is the HTTP filters in Contour's order.
-func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
-	var filters []*hcmv3.HttpFilter
-	if !h.listener.Protocol.Secure() {
-		filters = append(filters, script(e, dispatchFilter, dispatchScript(h.listener.Key)))
-	}
-	if h.checkSNI {
-		filters = append(filters, misdirectedFilter(e))
-	}
-	return append(
-		filters,
-		httpFilter(e, "envoy.filters.http.compressor", compressor(e)),
-		httpFilter(e, "envoy.filters.http.grpc_web", &grpcwebv3.GrpcWeb{}),
-		httpFilter(e, "envoy.filters.http.grpc_stats", &grpcstatsv3.FilterConfig{EmitFilterState: true}),
-		httpFilter(e, "envoy.filters.http.router", &routerv3.Router{}),
-	)
 }
 
 func httpFilter(e *encoder, name string, m message) *hcmv3.HttpFilter {

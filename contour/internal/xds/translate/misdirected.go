@@ -6,11 +6,13 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 )
 
+const misdirectedName = "envoy.filters.http.lua"
+
 // misdirectedFilter answers 421 to a request for another name than its TLS connection was opened for. Only wildcard
 // hosts need it: at any other TLS host the catch-all virtual host of its route table does the same for free. All
 // of them share one interpreter per worker.
 func misdirectedFilter(e *encoder) *hcmv3.HttpFilter {
-	return httpFilter(e, "envoy.filters.http.lua", &luav3.Lua{
+	return httpFilter(e, misdirectedName, &luav3.Lua{
 		DefaultSourceCode: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: misdirectedScript}},
 		SharedVmId:        "misdirected",
 	})

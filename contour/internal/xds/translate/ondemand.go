@@ -30,7 +30,7 @@ const (
 
 // sharesChain reports whether a host can do without a filter chain of its own.
 func sharesChain(v *ir.VirtualHost) bool {
-	return !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
+	return mayShareFilterChain(v) && !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
 		v.TLS.Min == ir.TLSDefault && v.TLS.Max == ir.TLSDefault
 }
 

@@ -3,6 +3,7 @@ package translate
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"time"
 
 	"contour.example/contour/internal/compile/classic"
@@ -138,9 +139,37 @@ func (r random) match() ir.Match {
 	}
 }
 
+func (r random) policies() *ir.Policies {
+	if r.IntN(3) > 0 {
+		return nil
+	}
+	return &ir.Policies{
+		CORS: maybe(r, func() ir.CORS {
+			return ir.CORS{
+				Origins: []ir.StringMatch{{Kind: []ir.StringKind{ir.StringExact, ir.StringRegex}[r.IntN(2)], Value: r.text(), IgnoreCase: r.flip()}},
+				Methods: some(r, r.text), Headers: some(r, r.text), Expose: some(r, r.text), MaxAge: r.timeout(), Credentials: r.flip(), PrivateNetwork: r.flip(),
+			}
+		}),
+		IPFilter: maybe(r, func() ir.IPFilter {
+			p := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+			return ir.IPFilter{Deny: r.flip(), Sources: []ir.IPSource{{Prefix: p[r.IntN(2)], Peer: r.flip()}}, Invalid: r.IntN(4) == 0}
+		}),
+		LocalRateLimit: maybe(r, func() ir.LocalRateLimit {
+			l := ir.LocalRateLimit{
+				Requests: 1 + r.number(3), Burst: r.number(3), Interval: time.Minute, Code: 429, Invalid: r.IntN(4) == 0,
+				Headers: []ir.Header{{Name: r.text(), Value: r.text()}},
+			}
+			if !r.valid {
+				l.Requests, l.Code, l.Interval = r.Uint32(), r.Uint32(), time.Duration(r.Uint64())
+			}
+			return l
+		}),
+	}
+}
+
 // route has exactly one action, unless the values are wild.
 func (r random) route() ir.Route {
-	route := ir.Route{Match: r.match(), RequestHeaders: r.edits(), ResponseHeaders: r.edits(), Origin: kobj.Key{Kind: kobj.HTTPProxy, Name: r.name()}}
+	route := ir.Route{Match: r.match(), RequestHeaders: r.edits(), ResponseHeaders: r.edits(), Origin: kobj.Key{Kind: kobj.HTTPProxy, Name: r.name()}, Policies: r.policies()}
 	redirect := func() ir.Redirect {
 		return ir.Redirect{Scheme: r.text(), Hostname: r.text(), Port: r.number(60000), Path: r.path(), Prefix: r.path(), Code: 300 + r.number(9), HTTPS: r.flip()}
 	}
@@ -182,7 +211,7 @@ func (r random) key() ir.HostKey {
 }
 
 func (r random) host() *ir.VirtualHost {
-	v := &ir.VirtualHost{Key: r.key(), Origins: []kobj.Key{{Kind: kobj.HTTPProxy, Name: r.name()}}}
+	v := &ir.VirtualHost{Key: r.key(), Origins: []kobj.Key{{Kind: kobj.HTTPProxy, Name: r.name()}}, Policies: r.policies()}
 	tls := func() ir.TLS { return ir.TLS{Certificate: r.name(), Min: ir.TLS12, Max: ir.TLS13} }
 	tcp := func() ir.TCPProxy { return ir.TCPProxy{Backends: r.backends()} }
 	switch {

@@ -6,8 +6,12 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// route is one route of the host with that name.
-func route(e *encoder, of ir.Route, hostname string) *routev3.Route {
+// route is one route of the host, without its policies. If one of them cannot be built, it answers with an error.
+func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
+	hostname := host.Key.Hostname
+	if of.Policies.Invalid() || host.Policies.Invalid() {
+		of = ir.Route{Match: of.Match, Direct: &ir.Direct{Code: 500}}
+	}
 	r := &routev3.Route{
 		Match:                   routeMatch(of.Match, hostname),
 		RequestHeadersToAdd:     setHeaders(of.RequestHeaders.Set),

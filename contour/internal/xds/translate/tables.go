@@ -45,6 +45,7 @@ type Tables struct {
 	wildcards *memo.Index[ir.HostKey, ir.HostKey]         // TLS hosts, each by itself
 	ownChains *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a part in their listener
 	sockets   *memo.Index[ir.ListenerKey, ir.ListenerKey] // the listeners that share a socket
+	socketOf  *memo.Table[ir.ListenerKey, string]         // "" if the listener is gone
 
 	routes routeTables
 	chains *memo.Table[ir.HostKey, chain]
@@ -73,6 +74,7 @@ type secretKey struct {
 // New adds the tables to the engine of s. What they hold follows the hosts and the listeners.
 func New(s Sources) *Tables {
 	t := &Tables{from: s}
+	t.addSockets()
 	t.addRoutes()
 	t.addChains()
 	t.addOnDemand()
@@ -107,6 +109,19 @@ func (t *Tables) addChains() {
 			return nil
 		}
 		return []ir.ListenerKey{k.Listener}
+	})
+}
+
+// addSockets makes the names of sockets, so that other changes of a listener do not concern what reads its socket.
+func (t *Tables) addSockets() {
+	t.socketOf = memo.NewTable(t.from.Engine, memo.Options[ir.ListenerKey, string]{
+		Name: "translate/sockets", Equal: func(a, b string) bool { return a == b },
+		Derive: func(r *memo.Reader, k ir.ListenerKey) string {
+			if l := t.from.Listeners.Get(r, k); l != nil {
+				return l.Socket
+			}
+			return ""
+		},
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -15,6 +16,9 @@ import (
 type hostRoutes struct {
 	part   table.Part
 	common []byte // if not nil: what the part would say for any other hostname too
+	// filtered: the routes configure filters of the listener, which has to be there first: Envoy ignores the
+	// configuration of a filter that the listener does not have, and would serve the routes without it.
+	filtered bool
 }
 
 func equalHostRoutes(a, b hostRoutes) bool {
@@ -25,13 +29,31 @@ func equalHostRoutes(a, b hostRoutes) bool {
 func virtualHost(v *ir.VirtualHost) hostRoutes {
 	e := &encoder{}
 	vh := &routev3.VirtualHost{Name: v.Key.Hostname, Domains: []string{v.Key.Hostname}}
-	for _, r := range v.Routes {
-		vh.Routes = append(vh.Routes, route(e, r, v.Key.Hostname))
+	policies := policiesOf(v)
+	vh.TypedPerFilterConfig = policies.atHost(e)
+	for i := range v.Routes {
+		r := route(e, v.Routes[i], v)
+		r.TypedPerFilterConfig = policies.atRoute(e, &v.Routes[i])
+		vh.Routes = append(vh.Routes, r)
 	}
 	body := e.bytes(vh)
-	h := hostRoutes{part: table.Part{Name: v.Key.Hostname, Body: body, Needs: clusterNeeds(v), Origins: origins(v), Invalid: e.invalid()}}
-	if h.part.Invalid == "" && onlyRedirects(v) {
-		h.common = e.fragment(&routev3.VirtualHost{Routes: vh.Routes})
+	h := hostRoutes{part: table.Part{
+		Name: v.Key.Hostname, Body: body, Needs: clusterNeeds(v), Origins: origins(v), Invalid: e.invalid(),
+	}, filtered: policies.filtered()}
+	if h.part.Invalid == "" && onlyRedirects(v) && mayShareVirtualHost(v) {
+		h.common = e.fragment(&routev3.VirtualHost{Routes: vh.Routes, TypedPerFilterConfig: vh.TypedPerFilterConfig})
+	}
+	return h
+}
+
+// hostRoutes is what the host answers, with all that it needs.
+func (t *Tables) hostRoutes(r *memo.Reader, v *ir.VirtualHost) hostRoutes {
+	h := virtualHost(v)
+	if !h.filtered {
+		return h
+	}
+	if socket := t.socketOf.Get(r, v.Key.Listener); socket != "" {
+		h.part.Needs = append(h.part.Needs, table.Ref{Type: table.Listener, Name: socket})
 	}
 	return h
 }
@@ -71,6 +93,7 @@ func sharedHost(routes []byte, hosts []table.Part) table.Part {
 	for _, h := range hosts {
 		vh.Domains = append(vh.Domains, h.Name)
 		part.Origins = append(part.Origins, h.Origins...)
+		part.Needs = h.Needs // those of equal policies, for all hosts the same
 	}
 	part.Origins = kobj.Sort(part.Origins)
 	part.Body = append(e.bytes(vh), routes...)

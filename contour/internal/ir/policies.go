@@ -1,0 +1,85 @@
+package ir
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Policies is what happens to requests beside their route: a section for each feature, nil where there is none.
+// A section that cannot be built is Invalid: its requests are answered with an error, never served without it.
+type Policies struct {
+	CORS           *CORS
+	IPFilter       *IPFilter
+	LocalRateLimit *LocalRateLimit
+}
+
+// Over is the policies of a route with policies p on a virtual host with policies host: section by section those of
+// the route, else those of the host. Either may be nil.
+func (p *Policies) Over(host *Policies) Policies {
+	var out Policies
+	if host != nil {
+		out = *host
+	}
+	if p == nil {
+		return out
+	}
+	if p.CORS != nil {
+		out.CORS = p.CORS
+	}
+	if p.IPFilter != nil {
+		out.IPFilter = p.IPFilter
+	}
+	if p.LocalRateLimit != nil {
+		out.LocalRateLimit = p.LocalRateLimit
+	}
+	return out
+}
+
+// Invalid reports whether a section cannot be built.
+func (p *Policies) Invalid() bool {
+	return p != nil && (p.IPFilter != nil && p.IPFilter.Invalid || p.LocalRateLimit != nil && p.LocalRateLimit.Invalid)
+}
+
+// Limited reports whether a section counts requests, so that who shares it shares the count.
+func (p *Policies) Limited() bool { return p != nil && p.LocalRateLimit != nil }
+
+// CORS says what scripts of other origins may do (Fetch standard). It concerns routes that forward requests only.
+type CORS struct {
+	Origins        []StringMatch // "*" stands for any origin
+	Methods        []string
+	Headers        []string // request headers
+	Expose         []string // response headers
+	MaxAge         Timeout  // Disabled: do not remember; the zero value: the browser decides
+	Credentials    bool
+	PrivateNetwork bool
+}
+
+// StringMatch compares a text.
+type StringMatch struct {
+	Kind       StringKind
+	Value      string
+	IgnoreCase bool
+}
+
+// IPFilter admits requests by the address of the client. The others are answered with 403.
+type IPFilter struct {
+	Deny    bool // Sources are refused, all others admitted; otherwise Sources are admitted, all others refused
+	Sources []IPSource
+	Invalid bool // the rest is empty then
+}
+
+// IPSource is a range of addresses.
+type IPSource struct {
+	Prefix netip.Prefix // masked; never a range of IPv4 addresses in IPv6 form
+	Peer   bool         // compares the peer of the connection, whatever forwarding headers say
+}
+
+// LocalRateLimit bounds the requests that each Envoy admits. The others are answered with an error.
+type LocalRateLimit struct {
+	Requests uint32        // in each Interval
+	Burst    uint32        // on top of Requests, after a time with fewer; the sum fits 32 bits
+	Interval time.Duration // 1 s, 1 min or 1 h
+	Code     uint32        // of the error, 400 to 599
+	Headers  []Header      // of the error; Envoy's formatter syntax; at most 10
+	Invalid  bool          // the rest is empty then
+}

@@ -1,0 +1,237 @@
+package semantic
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	rbacconfigv3 "github.com/envoyproxy/go-control-plane/envoy/config/rbac/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	compositev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/composite/v3"
+	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
+	localratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/local_ratelimit/v3"
+	rbacv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/rbac/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// client is the address of every client of the model.
+func client() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
+
+// levels is the per-filter configuration of a virtual host and of its route.
+type levels []map[string]*anypb.Any
+
+// passed is what the filters of the listener did about a request.
+type passed struct {
+	answered bool
+	answer   Answer
+	response Changes // to the answer of whoever answers
+}
+
+// policies runs the filters of the listener that the virtual host or the route configures.
+func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (passed, error) {
+	var p passed
+	all := levels{vh.GetTypedPerFilterConfig(), r.GetTypedPerFilterConfig()}
+	if err := x.knows(all); err != nil {
+		return p, err
+	}
+	for _, f := range x.filters {
+		if err := x.policy(&p, f, all, r); err != nil {
+			return p, fmt.Errorf("filter %s: %w", f.GetName(), err)
+		}
+		if p.answered {
+			break
+		}
+	}
+	return p, nil
+}
+
+// knows finds configuration for filters that the listener does not have: Envoy would ignore it.
+func (x *exchange) knows(all levels) error {
+	for _, level := range all {
+		for name := range level {
+			if !slices.ContainsFunc(x.filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == name && !f.GetDisabled() }) {
+				return fmt.Errorf("the listener has no filter %q", name)
+			}
+		}
+	}
+	return nil
+}
+
+// of is the configurations for the filter, the most specific one last.
+func (l levels) of(name string) []*anypb.Any {
+	var out []*anypb.Any
+	for _, level := range l {
+		if c := level[name]; c != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (x *exchange) policy(p *passed, f *hcmv3.HttpFilter, all levels, r *routev3.Route) error {
+	configs := all.of(f.GetName())
+	if len(configs) == 0 {
+		return nil
+	}
+	last := configs[len(configs)-1]
+	switch f.GetTypedConfig().MessageName().Name() {
+	case "Cors":
+		if r.GetRoute() == nil {
+			return nil
+		}
+		return x.cors(p, last)
+	case "FilterChainConfig":
+		chain, err := mergeChains(configs)
+		for _, extension := range chain {
+			if err == nil && !p.answered {
+				err = x.run(p, extension)
+			}
+		}
+		return err
+	case "Composite":
+		extension, err := slotFilter(last)
+		if err != nil {
+			return err
+		}
+		return x.run(p, extension)
+	}
+	return errors.New("the model does not know its configuration by routes")
+}
+
+// mergeChains is the filters of all chains; one that a later chain has as well runs there.
+func mergeChains(configs []*anypb.Any) ([]*corev3.TypedExtensionConfig, error) {
+	var out []*corev3.TypedExtensionConfig
+	for _, c := range configs {
+		m, err := unpack(c, &filterchainv3.FilterChainConfigPerRoute{})
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range m.GetFilterChain().GetFilters() {
+			out = slices.DeleteFunc(out, func(o *corev3.TypedExtensionConfig) bool { return o.GetName() == f.GetName() })
+		}
+		out = append(out, m.GetFilterChain().GetFilters()...)
+	}
+	return out, nil
+}
+
+// slotFilter is the filter that a composite runs for every request.
+func slotFilter(packed *anypb.Any) (*corev3.TypedExtensionConfig, error) {
+	c, err := unpack(packed, &compositev3.CompositePerRoute{})
+	if err != nil {
+		return nil, err
+	}
+	if err := only(c.GetMatcher(), "on_no_match"); err != nil {
+		return nil, err
+	}
+	on, ok := c.GetMatcher().GetOnNoMatch().GetOnMatch().(*xdsmatcherv3.Matcher_OnMatch_Action)
+	if !ok {
+		return nil, errors.New("the composite does nothing")
+	}
+	action, err := unpack(on.Action.GetTypedConfig(), &compositev3.ExecuteFilterAction{})
+	if err != nil {
+		return nil, err
+	}
+	return action.GetTypedConfig(), only(action, "typed_config")
+}
+
+// run is a filter that a policy brings.
+func (x *exchange) run(p *passed, f *corev3.TypedExtensionConfig) error {
+	switch packed := f.GetTypedConfig(); packed.MessageName().Name() {
+	case "RBAC":
+		return x.rbac(p, packed)
+	case "LocalRateLimit":
+		return x.localRateLimit(p, packed)
+	default:
+		return unknownMessage("HTTP filter", packed)
+	}
+}
+
+// rbac admits requests by the address of the client.
+func (x *exchange) rbac(p *passed, packed *anypb.Any) error {
+	m, err := unpack(packed, &rbacv3.RBAC{})
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(only(m, "rules"), only(m.GetRules(), "action policies")); err != nil {
+		return err
+	}
+	matched := false
+	for _, policy := range m.GetRules().GetPolicies() {
+		if n := policy.GetPermissions(); len(n) != 1 || !n[0].GetAny() {
+			return errors.New("the model knows rules for any request only")
+		}
+		for _, principal := range policy.GetPrincipals() {
+			is, err := isClient(principal)
+			if err != nil {
+				return err
+			}
+			matched = matched || is
+		}
+	}
+	if allow := m.GetRules().GetAction() == rbacconfigv3.RBAC_ALLOW; matched != allow {
+		p.answered, p.answer = true, Answer{Status: 403, Body: "RBAC: access denied"}
+	}
+	return nil
+}
+
+func isClient(p *rbacconfigv3.Principal) (bool, error) {
+	r := p.GetRemoteIp()
+	if r == nil {
+		r = p.GetDirectRemoteIp()
+	}
+	if r == nil {
+		return false, errors.New("the model knows clients by their address only")
+	}
+	prefix, err := netip.ParsePrefix(fmt.Sprintf("%s/%d", r.GetAddressPrefix(), r.GetPrefixLen().GetValue()))
+	return err == nil && prefix.Contains(client()), err
+}
+
+// localRateLimit admits as many requests at once as the bucket holds tokens.
+func (x *exchange) localRateLimit(p *passed, packed *anypb.Any) error {
+	m, err := unpack(packed, &localratelimitv3.LocalRateLimit{})
+	if err != nil {
+		return err
+	}
+	if err := only(m, "stat_prefix status token_bucket filter_enabled filter_enforced response_headers_to_add"); err != nil {
+		return err
+	}
+	if m.GetFilterEnabled().GetDefaultValue().GetNumerator() != 100 || m.GetFilterEnforced().GetDefaultValue().GetNumerator() != 100 {
+		return errors.New("the limit is not enforced for all requests")
+	}
+	if x.Nth <= int(m.GetTokenBucket().GetMaxTokens()) {
+		return nil
+	}
+	c := newEditor(nil)
+	err = c.edit(nil, m.GetResponseHeadersToAdd())
+	p.answered, p.answer = true, Answer{Status: int(m.GetStatus().GetCode()), Body: "local_rate_limited", Changes: c.changes}
+	return err
+}
+
+// add puts the changes of the filters to the answer, whoever gave it.
+func (p *passed) add(a Answer) Answer {
+	if len(p.response.Set) == 0 {
+		return a
+	}
+	a.Changes = p.response.over(a.Changes)
+	for i := range a.From {
+		a.From[i].Response = p.response.over(a.From[i].Response)
+	}
+	return a
+}
+
+// over is the changes to headers as changed before.
+func (c Changes) over(before Changes) Changes {
+	set := map[string]string{}
+	for name, value := range before.Set {
+		set[name] = value
+	}
+	for name, value := range c.Set {
+		set[strings.ToLower(name)] = value
+	}
+	return Changes{Set: set, Removed: before.Removed}
+}

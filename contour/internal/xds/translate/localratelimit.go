@@ -1,0 +1,37 @@
+package translate
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	localratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/local_ratelimit/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"contour.example/contour/internal/ir"
+)
+
+// localLimitStats is what the statistics of local rate limits begin with: one name for all, since each name would cost
+// Envoy memory for as long as it runs.
+const localLimitStats = "local_rate_limit"
+
+// localRateLimit is a token bucket. Envoy enforces it for no request unless told to.
+func localRateLimit(_ *encoder, p ir.Policies) message {
+	l := p.LocalRateLimit
+	if l == nil || l.Invalid {
+		return nil
+	}
+	return &localratelimitv3.LocalRateLimit{
+		StatPrefix: localLimitStats,
+		Status:     &typev3.HttpStatus{Code: typev3.StatusCode(l.Code)},
+		TokenBucket: &typev3.TokenBucket{
+			MaxTokens: l.Requests + l.Burst, TokensPerFill: wrapperspb.UInt32(l.Requests), FillInterval: durationpb.New(l.Interval),
+		},
+		FilterEnabled:        everyRequest(),
+		FilterEnforced:       everyRequest(),
+		ResponseHeadersToAdd: setHeaders(l.Headers),
+	}
+}
+
+func everyRequest() *corev3.RuntimeFractionalPercent {
+	return &corev3.RuntimeFractionalPercent{DefaultValue: &typev3.FractionalPercent{Numerator: 100}}
+}

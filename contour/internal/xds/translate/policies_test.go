@@ -1,0 +1,265 @@
+package translate
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	compositev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/composite/v3"
+	filterchainv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/filter_chain/v3"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/table"
+)
+
+func addresses(prefix string) *ir.IPFilter {
+	return &ir.IPFilter{Sources: []ir.IPSource{{Prefix: netip.MustParsePrefix(prefix)}}}
+}
+
+func perHour(requests uint32) *ir.LocalRateLimit {
+	return &ir.LocalRateLimit{Requests: requests, Interval: time.Hour, Code: 429}
+}
+
+// policiesOfHost has 10.0.0.0/8 and 10 requests, where those of routes have 11.
+func policiesOfHost() *ir.Policies {
+	return &ir.Policies{IPFilter: addresses("10.0.0.0/8"), LocalRateLimit: perHour(10), CORS: &ir.CORS{
+		Origins: []ir.StringMatch{{Value: "*"}}, Methods: []string{"GET"},
+	}}
+}
+
+func TestFiltersAreInOrder(t *testing.T) {
+	names := map[string]bool{}
+	var last filter
+	for i, f := range httpFilters() {
+		if i > 0 && f.place <= last.place {
+			t.Errorf("filter %s comes after %s", f.name, last.name)
+		}
+		if names[f.name] {
+			t.Errorf("two filters are called %s", f.name)
+		}
+		if f.carried() && f.policy == nil {
+			t.Errorf("nothing brings filter %s", f.name)
+		}
+		names[f.name], last = true, f
+	}
+}
+
+// Policies change no listener: it has its carriers whether there are policies or not, and knows every filter by name
+// that a route may configure.
+func TestListenersHaveTheirCarriers(t *testing.T) {
+	for l, want := range map[ir.ListenerProtocol][]string{
+		ir.ListenHTTP:  {"cors", "policies/0", "policies/1", "policies/2", "policies/3", "policies/4", "policies/5", "policies/6", "policies/7"},
+		ir.ListenHTTPS: {"cors", "policies"},
+	} {
+		var names []string
+		for _, f := range (httpChain{listener: &ir.Listener{Protocol: l}}).filters(&encoder{}) {
+			names = append(names, f.GetName())
+		}
+		if at := slices.Index(names, "cors"); at < 0 || !slices.Equal(names[at:at+len(want)], want) {
+			t.Errorf("protocol %d has filters %v, want %v among them", l, names, want)
+		}
+	}
+}
+
+// Both carriers have the same filters in the same order, at each route, whatever is at the host and at the route.
+func TestCarriersBringTheSame(t *testing.T) {
+	sections := []*ir.Policies{
+		nil, {IPFilter: addresses("11.0.0.0/8")}, {LocalRateLimit: perHour(11)}, {IPFilter: addresses("11.0.0.0/8"), LocalRateLimit: perHour(11)},
+	}
+	hosts := append([]*ir.Policies{policiesOfHost()}, sections...)
+	for _, host := range hosts {
+		for _, own := range sections {
+			for _, other := range sections {
+				v := httpHost("a.example.com", ir.Route{Match: prefix("/a"), Forward: to("s"), Policies: own}, ir.Route{Match: prefix("/"), Forward: to("s"), Policies: other})
+				v.Policies = host
+				tls := *v
+				tls.TLS = &ir.TLS{}
+				for i := range v.Routes {
+					slots, chain := slottedFilters(t, v, i), chainedFilters(t, &tls, i)
+					if diff := cmp.Diff(slots, chain); diff != "" && !limitIsHosts(host, v.Routes[i].Policies) {
+						t.Errorf("host %v, route %v, other %v (-slots +chain):\n%s", host, own, other, diff)
+					}
+					slices.Sort(slots)
+					slices.Sort(chain)
+					if diff := cmp.Diff(slots, chain); diff != "" {
+						t.Errorf("host %v, route %v, other %v (-slots +chain):\n%s", host, own, other, diff)
+					}
+				}
+			}
+		}
+	}
+}
+
+// limitIsHosts reports whether a route with filters of its own keeps the count of its host, whose place is then the
+// first in a chain.
+func limitIsHosts(host, own *ir.Policies) bool {
+	return host != nil && host.LocalRateLimit != nil && own != nil && own.LocalRateLimit == nil
+}
+
+// perFilter is the per-filter configuration of the host and of its i-th route.
+func perFilter(t *testing.T, v *ir.VirtualHost, i int) []map[string]*anypb.Any {
+	t.Helper()
+	h := virtualHost(v)
+	if h.part.Invalid != "" {
+		t.Fatal(h.part.Invalid)
+	}
+	vh := &routev3.VirtualHost{}
+	if err := proto.Unmarshal(h.part.Body, vh); err != nil {
+		t.Fatal(err)
+	}
+	return []map[string]*anypb.Any{vh.GetTypedPerFilterConfig(), vh.GetRoutes()[i].GetTypedPerFilterConfig()}
+}
+
+// slottedFilters is the filters that a route passes on the listener with slots: of each slot the most specific one.
+func slottedFilters(t *testing.T, v *ir.VirtualHost, i int) []string {
+	t.Helper()
+	levels := perFilter(t, v, i)
+	var out []string
+	for n := range policySlots {
+		packed := levels[1][slotName(n)]
+		if packed == nil {
+			packed = levels[0][slotName(n)]
+		}
+		if packed == nil {
+			continue
+		}
+		c, run := &compositev3.CompositePerRoute{}, &compositev3.ExecuteFilterAction{}
+		if err := packed.UnmarshalTo(c); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.GetMatcher().GetOnNoMatch().GetOnMatch().(*xdsmatcherv3.Matcher_OnMatch_Action).Action.GetTypedConfig().UnmarshalTo(run); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprintf("%s %x", run.GetTypedConfig().GetName(), run.GetTypedConfig().GetTypedConfig().GetValue()))
+	}
+	return out
+}
+
+// chainedFilters is the filters that a route passes where Envoy merges chains: those of the host that the route does not have,
+// then those of the route.
+func chainedFilters(t *testing.T, v *ir.VirtualHost, i int) []string {
+	t.Helper()
+	var names, out []string
+	for _, level := range perFilter(t, v, i) {
+		c := &filterchainv3.FilterChainConfigPerRoute{}
+		if packed := level[chainName]; packed == nil {
+			continue
+		} else if err := packed.UnmarshalTo(c); err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range c.GetFilterChain().GetFilters() {
+			if at := slices.Index(names, f.GetName()); at >= 0 {
+				names, out = slices.Delete(names, at, at+1), slices.Delete(out, at, at+1)
+			}
+		}
+		for _, f := range c.GetFilterChain().GetFilters() {
+			names = append(names, f.GetName())
+			out = append(out, fmt.Sprintf("%s %x", f.GetName(), f.GetTypedConfig().GetValue()))
+		}
+	}
+	return out
+}
+
+func TestPoliciesNeedTheListener(t *testing.T) {
+	plain := httpsHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
+	host, route, redirect := *plain, *plain, *plain
+	host.Policies = &ir.Policies{IPFilter: addresses("10.0.0.0/8")}
+	route.Routes = []ir.Route{{Match: prefix("/"), Forward: to("s"), Policies: &ir.Policies{LocalRateLimit: perHour(1)}}}
+	redirect.Policies = &ir.Policies{CORS: policiesOfHost().CORS}
+	redirect.Routes = []ir.Route{{Match: prefix("/"), Redirect: &ir.Redirect{HTTPS: true, Code: 301}}}
+	for v, want := range map[*ir.VirtualHost]bool{plain: false, &host: true, &route: true, &redirect: false} {
+		w := newWorld()
+		w.set(v)
+		w.run()
+		for _, r := range w.all() {
+			if r.Ref != (table.Ref{Type: table.Route, Name: routeTable(v.Key)}) {
+				continue
+			}
+			if got := slices.Contains(r.Parts[0].Needs, table.Ref{Type: table.Listener, Name: "ingress_https"}); got != want {
+				t.Errorf("the part of %+v needs the listener: %t", v, got)
+			}
+		}
+	}
+}
+
+// Redirects are shared by hosts with equal policies, unless these count requests.
+func TestHostsShareWithEqualPoliciesOnly(t *testing.T) {
+	w := newWorld()
+	set := func(name string, p *ir.Policies) {
+		v := httpHost(name, ir.Route{Match: prefix("/"), Redirect: &ir.Redirect{Hostname: "www.example.com", Code: 301}})
+		v.Policies = p
+		w.set(v)
+	}
+	for i, p := range []*ir.Policies{
+		nil, {IPFilter: addresses("10.0.0.0/8")}, {IPFilter: addresses("11.0.0.0/8")}, {LocalRateLimit: perHour(1)}, {IPFilter: &ir.IPFilter{Invalid: true}},
+	} {
+		set(fmt.Sprintf("a%d.example.com", i), p)
+		set(fmt.Sprintf("b%d.example.com", i), p)
+	}
+	w.run()
+	shared := map[string]int{}
+	for _, r := range w.all() {
+		if r.Ref != (table.Ref{Type: table.Route, Name: "ingress_http"}) {
+			continue
+		}
+		for i, vh := range decode(t, r).(*routev3.RouteConfiguration).GetVirtualHosts() {
+			shared[vh.GetDomains()[0]] = len(vh.GetDomains())
+			if filtered := len(vh.GetTypedPerFilterConfig()) > 0; filtered != (len(r.Parts[i].Needs) > 0) {
+				t.Errorf("%v has policies: %t, needs %v", vh.GetDomains(), filtered, r.Parts[i].Needs)
+			}
+		}
+	}
+	want := map[string]int{"a0.example.com": 2, "a1.example.com": 2, "a2.example.com": 2, "a3.example.com": 1, "b3.example.com": 1, "a4.example.com": 2}
+	if diff := cmp.Diff(want, shared); diff != "" {
+		t.Errorf("hosts in the virtual host of each (-want +got):\n%s", diff)
+	}
+}
+
+func TestWeight(t *testing.T) {
+	both := &ir.Policies{IPFilter: addresses("10.0.0.0/8"), LocalRateLimit: perHour(1)}
+	route := func(p *ir.Policies) ir.Route { return ir.Route{Match: prefix("/"), Forward: to("s"), Policies: p} }
+	for _, c := range []struct {
+		host   *ir.Policies
+		routes []ir.Route
+		want   int
+	}{
+		{nil, []ir.Route{route(nil), route(nil)}, 1},
+		{&ir.Policies{CORS: policiesOfHost().CORS}, []ir.Route{route(nil)}, 1},
+		{&ir.Policies{IPFilter: addresses("10.0.0.0/8")}, []ir.Route{route(nil), route(nil)}, 2},
+		{nil, []ir.Route{route(both)}, 3},
+		{both, []ir.Route{route(both)}, 5},
+		{both, []ir.Route{route(both), route(both), route(both)}, 5},
+	} {
+		v := httpHost("a.example.com", c.routes...)
+		v.Policies = c.host
+		if got := weight(v); got != c.want {
+			t.Errorf("weight %d, want %d, of %v with %d routes", got, c.want, c.host, len(c.routes))
+		}
+	}
+}
+
+func TestPoliciesThatCannotBeBuiltAnswerWithAnError(t *testing.T) {
+	broken := &ir.Policies{LocalRateLimit: &ir.LocalRateLimit{Invalid: true}}
+	for _, v := range []*ir.VirtualHost{
+		httpHost("a.example.com", ir.Route{Match: prefix("/"), Redirect: &ir.Redirect{HTTPS: true, Code: 301}, Policies: broken}),
+		httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s"), Policies: &ir.Policies{LocalRateLimit: perHour(1)}}),
+	} {
+		if v.Routes[0].Forward != nil {
+			v.Policies = broken
+		}
+		vh := &routev3.VirtualHost{}
+		if err := proto.Unmarshal(virtualHost(v).part.Body, vh); err != nil {
+			t.Fatal(err)
+		}
+		if got := vh.GetRoutes()[0].GetDirectResponse().GetStatus(); got != 500 {
+			t.Errorf("status %d, want 500", got)
+		}
+	}
+}
