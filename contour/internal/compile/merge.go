@@ -16,6 +16,7 @@ func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
 	m := merger{key: k}
 	admitted := m.admit(claims)
+	m.host.Policies = policies(admitted)
 	for _, c := range admitted {
 		if c.Key == k && joins(c, admitted) && m.open(c, admitted) {
 			m.add(c)
@@ -77,6 +78,16 @@ func (m *merger) open(c *contrib.Contribution, all []*contrib.Contribution) bool
 		Message: fmt.Sprintf("Nothing is served for host %q, which %s protects by what this version cannot serve.", m.key.Hostname, all[i].Object),
 	})
 	return false
+}
+
+// policies is the policies of the host: those of the strongest contribution that has any.
+func policies(admitted []*contrib.Contribution) *ir.Policies {
+	for _, c := range admitted {
+		if c.Policies != nil {
+			return c.Policies
+		}
+	}
+	return nil
 }
 
 func (m *merger) lostHost(loser, winner kobj.Key) {

@@ -16,6 +16,8 @@ const (
 	TypeTLS             Type = "TLSError"
 	TypeTCPProxy        Type = "TCPProxyError"
 	TypeTCPProxyInclude Type = "TCPProxyIncludeError"
+	TypeCORS            Type = "CORSError"
+	TypeIPFilter        Type = "IPFilterError"
 
 	// TypeEnvoy is ours: a resource that Envoy rejects, or a fault of the controller.
 	TypeEnvoy Type = "EnvoyError"
@@ -94,6 +96,16 @@ const (
 	TLSMustBeConfigured Reason = "TLSMustBeConfigured"
 	// NoServicesAndInclude: a tcpproxy has both services and an include.
 	NoServicesAndInclude Reason = "NoServicesAndInclude"
+	// PolicyDidNotParse: an origin of the CORS policy is no expression, a name is no token, or maxAge is no duration.
+	PolicyDidNotParse Reason = "PolicyDidNotParse"
+	// IncompatibleIPAddressFilters: ipAllowPolicy and ipDenyPolicy are both set. Keep one.
+	IncompatibleIPAddressFilters Reason = "IncompatibleIPAddressFilters"
+	// InvalidCIDR: a cidr is neither an IP address nor a range of them, as in 10.0.0.0/8.
+	InvalidCIDR Reason = "InvalidCIDR"
+	// IPFilterPolicyNotValid: the source is neither Peer nor Remote, or there are too many ranges.
+	IPFilterPolicyNotValid Reason = "IPFilterPolicyNotValid"
+	// RateLimitPolicyNotValid: a local rate limit has a count, unit, status code or header that cannot be used.
+	RateLimitPolicyNotValid Reason = "RateLimitPolicyNotValid"
 )
 
 // The reasons that Contour does not have.

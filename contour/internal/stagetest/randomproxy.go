@@ -39,13 +39,9 @@ func (w *Random) virtualHost() *contourv1.VirtualHost {
 		vh.Authorization = &contourv1.AuthorizationServer{FailOpen: true}
 	case 1:
 		vh.JWTProviders = []contourv1.JWTProvider{{Name: "p", Default: w.one(2)}}
-	case 2:
-		vh.IPAllowFilterPolicy = []contourv1.IPFilterPolicy{{CIDR: "10.0.0.0/8"}}
-	case 3:
-		vh.RateLimitPolicy = &contourv1.RateLimitPolicy{Local: &contourv1.LocalRateLimitPolicy{Requests: 1, Unit: "second"}}
-	case 4:
-		vh.CORSPolicy = &contourv1.CORSPolicy{AllowOrigin: []string{"*"}}
 	}
+	vh.IPAllowFilterPolicy, vh.IPDenyFilterPolicy = w.ipFilters()
+	vh.RateLimitPolicy, vh.CORSPolicy = w.rateLimit(), w.cors()
 	return vh
 }
 
@@ -165,6 +161,8 @@ func (w *Random) policies(r *contourv1.Route) {
 		})
 	}
 	r.RequestHeadersPolicy, r.ResponseHeadersPolicy = w.headers(), w.headers()
+	r.IPAllowFilterPolicy, r.IPDenyFilterPolicy = w.ipFilters()
+	r.RateLimitPolicy = w.rateLimit()
 }
 
 func (w *Random) duration() string {
@@ -216,12 +214,8 @@ func (w *Random) unsupported(r *contourv1.Route) {
 	case 1:
 		r.JWTVerificationPolicy = &contourv1.JWTVerificationPolicy{Require: "p"}
 	case 2:
-		r.IPDenyFilterPolicy = []contourv1.IPFilterPolicy{{CIDR: "10.0.0.0/8"}}
-	case 3:
-		r.RateLimitPolicy = &contourv1.RateLimitPolicy{Local: &contourv1.LocalRateLimitPolicy{Requests: 1, Unit: "second"}}
-	case 4:
 		r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: "/health"}
-	case 5:
+	case 3:
 		r.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: pick(w, "Cookie", "Random", "RoundRobin")}
 	}
 }

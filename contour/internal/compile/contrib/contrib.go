@@ -41,11 +41,14 @@ type Contribution struct {
 	Exclusive bool
 	// Closed: something that protects the whole host cannot be served, so nothing of a weaker rank may be served there.
 	Closed bool
-	// EveryListener extends Exclusive and Closed to the hostname on every listener of the fleet.
+	// EveryListener extends Exclusive, Closed and Policies to the hostname on every listener of the fleet.
 	EveryListener bool
 	// JoinsTLS: the contribution is served only where another of its rank brings TLS settings for the host. Nobody gets
 	// onto a TLS host of another API by writing a rule.
 	JoinsTLS bool
+
+	// Policies are those of the whole host, for weaker ranks too; nil: none.
+	Policies *ir.Policies
 
 	// Routes in the order written. Of two with equal matches the later one counts.
 	Routes []ir.Route

@@ -123,13 +123,14 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	}
 	p.reportHost()
 	tls, tcp := p.tls(), p.tcpOfRoot()
+	policies := p.hostPolicies()
 
 	var out []contrib.Contribution
 	add := func(l ir.ListenerKey, c contrib.Contribution) {
 		c.Key = ir.HostKey{Listener: l, Hostname: hostname}
 		c.Object, c.Created, c.Rank = p.key, created, contrib.RankHTTPProxy
 		// Who loses the plain-text host does not get the TLS host either.
-		c.Exclusive, c.Closed, c.EveryListener = true, p.guarded(), true
+		c.Exclusive, c.Closed, c.Policies, c.EveryListener = true, p.guarded(), policies, true
 		out = append(out, c)
 	}
 	routes := p.rootRoutes()
@@ -192,6 +193,7 @@ func (p *proxy) rootRoutes() []route {
 }
 
 // plain is the routes as on the listener without TLS: on a host with TLS they lead there, unless they permit otherwise.
+// Their policies hold for that too.
 func (p *proxy) plain(routes []route) []ir.Route {
 	out := unwrap(routes)
 	if p.host.TLS == nil {
@@ -199,7 +201,7 @@ func (p *proxy) plain(routes []route) []ir.Route {
 	}
 	for i, rt := range routes {
 		if !rt.insecure || p.objects.DisablePermitInsecure {
-			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
+			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Policies: rt.Policies, Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
 		}
 	}
 	return out

@@ -67,6 +67,7 @@ func (p *proxy) unmatched(above conditions) (route, bool) {
 func (b *builder) answer(rt *ir.Route) {
 	b.protect()
 	b.reportHarmless()
+	rt.Policies = b.policies()
 	request, host := b.headers(headerPolicy{
 		spec: b.spec.RequestHeadersPolicy, at: b.at.dot("requestHeadersPolicy"), request: true,
 		fault: fault{report.TypeRoute, report.RequestHeadersPolicyInvalid},
@@ -109,7 +110,9 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 	f.Timeout, f.Idle = limits.response, limits.idle
 	f.Backends = b.backends(limits.connection, host)
 	if len(f.Backends) == 0 {
+		policies := rt.Policies
 		*rt = b.failing(rt.Match, 503).Route
+		rt.Policies = policies
 		return
 	}
 	rt.Forward = f

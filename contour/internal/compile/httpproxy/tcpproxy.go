@@ -18,7 +18,7 @@ func (p *proxy) tcpOfRoot() *ir.TCPProxy {
 		p.errorf(fault{report.TypeTCPProxy, report.TLSMustBeConfigured}, "spec.tcpproxy", "A tcpproxy needs a host with TLS.")
 		return nil
 	}
-	if p.guarded() { // a connection cannot be answered with an error
+	if admitted := p.admitsConnections(); !admitted || p.guarded() { // a connection cannot be answered with an error
 		return nil
 	}
 	return out

@@ -23,9 +23,7 @@ func guards(h *contourv1.VirtualHost) []field {
 	return []field{
 		{"authorization", h.Authorization != nil},
 		{"jwtProviders", len(h.JWTProviders) > 0},
-		{"ipAllowPolicy", len(h.IPAllowFilterPolicy) > 0},
-		{"ipDenyPolicy", len(h.IPDenyFilterPolicy) > 0},
-		{"rateLimitPolicy", limits(h.RateLimitPolicy)},
+		{"rateLimitPolicy.global", limitsGlobally(h.RateLimitPolicy)},
 		{"tls.clientValidation", validatesClients(h)},
 	}
 }
@@ -34,9 +32,9 @@ func validatesClients(h *contourv1.VirtualHost) bool {
 	return h.TLS != nil && h.TLS.ClientValidation != nil
 }
 
-// limits reports whether the policy limits anything: one that only turns the global limits off does not.
-func limits(r *contourv1.RateLimitPolicy) bool {
-	return r != nil && (r.Local != nil || r.Global != nil && !r.Global.Disabled)
+// limitsGlobally reports whether the policy has a global limit: one that only turns the global limits off does not.
+func limitsGlobally(r *contourv1.RateLimitPolicy) bool {
+	return r != nil && r.Global != nil && !r.Global.Disabled
 }
 
 // guarded reports whether the host has a protection that is not served.
@@ -58,12 +56,8 @@ func (p *proxy) reportHost() {
 				"This version cannot serve %s; what it protects is not served.", g.name)
 		}
 	}
-	for _, f := range []field{
-		{"corsPolicy", p.host.CORSPolicy != nil},
-		{"tls.enableFallbackCertificate", p.host.TLS != nil && p.host.TLS.EnableFallbackCertificate},
-	} {
-		p.warnUnsupported(f, at, report.TypeVirtualHost)
-	}
+	fallback := p.host.TLS != nil && p.host.TLS.EnableFallbackCertificate
+	p.warnUnsupported(field{"tls.enableFallbackCertificate", fallback}, at, report.TypeVirtualHost)
 }
 
 func (p *proxy) warnUnsupported(f field, at path, t report.Type) {
@@ -78,9 +72,7 @@ func (b *builder) protect() {
 	for _, g := range []field{
 		{"authPolicy", r.AuthPolicy != nil && !disabled(r.AuthPolicy)},
 		{"jwtVerificationPolicy", r.JWTVerificationPolicy != nil && requiresToken(r.JWTVerificationPolicy)},
-		{"ipAllowPolicy", len(r.IPAllowFilterPolicy) > 0},
-		{"ipDenyPolicy", len(r.IPDenyFilterPolicy) > 0},
-		{"rateLimitPolicy", limits(r.RateLimitPolicy)},
+		{"rateLimitPolicy.global", limitsGlobally(r.RateLimitPolicy)},
 	} {
 		if g.set {
 			b.reject(unsupported(report.TypeRoute), b.at.dot(g.name),
@@ -95,7 +87,7 @@ func (b *builder) protect() {
 // protectedByHost reports whether a protection of the virtual host, all of which are not served, holds for the route.
 func (b *builder) protectedByHost() bool {
 	h, r := b.host, b.spec
-	return len(h.IPAllowFilterPolicy) > 0 || len(h.IPDenyFilterPolicy) > 0 || limits(h.RateLimitPolicy) || validatesClients(h) ||
+	return limitsGlobally(h.RateLimitPolicy) || validatesClients(h) ||
 		h.Authorization != nil && authorizes(h.Authorization, r.AuthPolicy) ||
 		verifiesTokens(h.JWTProviders, r.JWTVerificationPolicy)
 }

@@ -55,3 +55,15 @@ func DirectCode[N int | uint32](code N) Problem {
 	}
 	return ""
 }
+
+// LimitCode says whether it is the status code of an error that a rate limit of Envoy can answer with.
+func LimitCode(code uint32) Problem {
+	switch code {
+	case 418, 419, 420, 425, 427, 430, 509: // not among those that Envoy names
+	default:
+		if code >= 400 && code <= 431 || code >= 500 && code <= 511 {
+			return ""
+		}
+	}
+	return "is not one of an error that Envoy knows"
+}

@@ -1,0 +1,104 @@
+package httpproxy
+
+import (
+	"net/url"
+	"strings"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// maxCORSValues bounds each list of a CORS policy.
+const maxCORSValues = 256
+
+// cors reads a CORS policy; nil if something in it cannot be used.
+func (p *proxy) cors(spec *contourv1.CORSPolicy, at path) *ir.CORS {
+	before := len(p.report.Diagnostics)
+	out := &ir.CORS{
+		Origins:     p.origins(spec.AllowOrigin, at.dot("allowOrigin")),
+		Methods:     p.corsNames(spec.AllowMethods, at.dot("allowMethods")),
+		Headers:     p.corsNames(spec.AllowHeaders, at.dot("allowHeaders")),
+		Expose:      p.corsNames(spec.ExposeHeaders, at.dot("exposeHeaders")),
+		MaxAge:      p.maxAge(spec.MaxAge, at.dot("maxAge")),
+		Credentials: spec.AllowCredentials, PrivateNetwork: spec.AllowPrivateNetwork,
+	}
+	if len(out.Methods) == 0 {
+		p.corsErrorf(at.dot("allowMethods"), "The CORS policy permits no method.")
+	}
+	if len(p.report.Diagnostics) > before {
+		return nil
+	}
+	return out
+}
+
+func (p *proxy) corsErrorf(at path, format string, args ...any) {
+	p.errorf(fault{report.TypeCORS, report.PolicyDidNotParse}, at, format, args...)
+}
+
+// bounded reports whether a list of the policy is short enough.
+func (p *proxy) bounded(n int, at path) bool {
+	if n > maxCORSValues {
+		p.corsErrorf(at, "The list has %d values, more than %d.", n, maxCORSValues)
+	}
+	return n <= maxCORSValues
+}
+
+// origins reads the permitted origins: any, exact ones and regular expressions.
+func (p *proxy) origins(values []string, at path) []ir.StringMatch {
+	if len(values) == 0 {
+		p.corsErrorf(at, "The CORS policy permits no origin.")
+	}
+	if !p.bounded(len(values), at) {
+		return nil
+	}
+	out := make([]ir.StringMatch, 0, len(values))
+	for i, v := range values {
+		m := ir.StringMatch{Kind: ir.StringExact, Value: v, IgnoreCase: v != "*"}
+		if v != "*" && !isOrigin(v) {
+			m = ir.StringMatch{Kind: ir.StringRegex, Value: v}
+			switch problem := validate.Regex(v); {
+			case v == "" || !validate.IsText(v):
+				p.corsErrorf(at.at(i), "The origin %s is empty or has control characters.", quoted(v))
+			case problem != "":
+				p.corsErrorf(at.at(i), "The origin %s is no URL with scheme and host, and as an expression it %s.", quoted(v), problem)
+			}
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// isOrigin reports whether s is scheme://host or scheme://host:port, and nothing else.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s && validate.Authority(u.Host) == ""
+}
+
+// corsNames reads names of methods or headers.
+func (p *proxy) corsNames(values []contourv1.CORSHeaderValue, at path) []string {
+	if !p.bounded(len(values), at) {
+		return nil
+	}
+	var out []string
+	for i, v := range values {
+		if validate.HeaderName(string(v)) != "" {
+			p.corsErrorf(at.at(i), "%s is not the name of a method or header.", quoted(string(v)))
+		}
+		out = append(out, string(v))
+	}
+	return out
+}
+
+// maxAge reads for how long a browser may remember a preflight; 0 is not at all, no text leaves it to the browser.
+func (p *proxy) maxAge(s string, at path) ir.Timeout {
+	limit, problem := validate.Timeout(s)
+	switch {
+	case problem != "" || strings.HasPrefix(s, "inf"):
+		p.corsErrorf(at, "The maxAge %s is not a duration such as 10m or 0.", quoted(s))
+	case s != "" && limit.Duration == 0:
+		return ir.Timeout{Disabled: true}
+	}
+	return limit
+}

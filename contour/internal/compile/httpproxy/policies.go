@@ -1,0 +1,70 @@
+package httpproxy
+
+import (
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/report"
+)
+
+// hostPolicies is the policies of the virtual host; nil if there are none. A section that cannot be built is Invalid,
+// except CORS, which protects no backend: without it browsers keep other origins out.
+func (p *proxy) hostPolicies() *ir.Policies {
+	at := path("spec.virtualhost")
+	out := ir.Policies{}
+	if spec := p.host.CORSPolicy; spec != nil {
+		out.CORS = p.cors(spec, at.dot("corsPolicy"))
+	}
+	filters := ipPolicies{allow: p.host.IPAllowFilterPolicy, deny: p.host.IPDenyFilterPolicy, at: at}
+	if filter, ok := p.ipFilter(filters); ok {
+		out.IPFilter = filter
+	} else {
+		out.IPFilter = &ir.IPFilter{Invalid: true}
+	}
+	limit, ok := p.localRateLimit(p.host.RateLimitPolicy, at.dot("rateLimitPolicy"), report.TypeVirtualHost)
+	if !ok {
+		limit = &ir.LocalRateLimit{Invalid: true}
+	}
+	out.LocalRateLimit = limit
+	return orNil(out)
+}
+
+// policies is the policies of the route; nil if there are none. What cannot be built rejects the route.
+func (b *builder) policies() *ir.Policies {
+	filter, ok := b.ipFilter(ipPolicies{allow: b.spec.IPAllowFilterPolicy, deny: b.spec.IPDenyFilterPolicy, at: b.at})
+	limit, valid := b.localRateLimit(b.spec.RateLimitPolicy, b.at.dot("rateLimitPolicy"), report.TypeRoute)
+	b.broken = b.broken || !ok || !valid
+	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit})
+}
+
+func orNil(p ir.Policies) *ir.Policies {
+	if p == (ir.Policies{}) {
+		return nil
+	}
+	return &p
+}
+
+// requestsOnly lists the policies of a virtual host that can be served for requests and not for connections.
+func requestsOnly(h *contourv1.VirtualHost) []field {
+	return []field{
+		{"ipAllowPolicy", len(h.IPAllowFilterPolicy) > 0},
+		{"ipDenyPolicy", len(h.IPDenyFilterPolicy) > 0},
+		{"rateLimitPolicy", h.RateLimitPolicy != nil && h.RateLimitPolicy.Local != nil},
+	}
+}
+
+// admitsConnections reports whether the connections of a tcpproxy may be served: not on a host with a policy that
+// holds for requests only.
+func (p *proxy) admitsConnections() bool {
+	ok := true
+	for _, f := range requestsOnly(p.host) {
+		if f.set {
+			p.errorf(unsupported(report.TypeTCPProxy), path("spec.virtualhost").dot(f.name),
+				"This version cannot serve %s for a tcpproxy, whose connections are not served.", f.name)
+			ok = false
+		}
+	}
+	if p.host.CORSPolicy != nil && len(p.spec.Routes)+len(p.spec.Includes) == 0 {
+		p.warnf(fault{report.TypeTCPProxy, report.IgnoredField}, "spec.virtualhost.corsPolicy", "In a tcpproxy corsPolicy has no effect.")
+	}
+	return ok
+}
