@@ -41,7 +41,7 @@ type filter struct {
 	forwarding bool
 }
 
-// httpFilters is every HTTP filter, in order.
+// httpFilters is every HTTP filter, in order. Their names are ours, and short: each filter chain of a TLS host repeats them.
 func httpFilters() []filter {
 	return []filter{
 		{name: dispatchFilter, place: placeDispatch, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
@@ -56,16 +56,16 @@ func httpFilters() []filter {
 			}
 			return misdirectedFilter(e)
 		}},
-		always("envoy.filters.http.compressor", placeCompress, func(e *encoder) message { return compressor(e) }),
+		always("compressor", placeCompress, func(e *encoder) message { return compressor(e) }),
 		{
 			name: corsName, place: placeCORS, policy: corsPolicy, forwarding: true,
 			listener: func(e *encoder, _ httpChain) *hcmv3.HttpFilter { return httpFilter(e, corsName, &corsv3.Cors{}) },
 		},
 		{name: "ip_filter", place: placeIPFilter, policy: ipFilter},
 		{name: "local_rate_limit", place: placeLocalLimit, policy: localRateLimit, shared: true},
-		always("envoy.filters.http.grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
-		always("envoy.filters.http.grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
-		always("envoy.filters.http.router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),
+		always("grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
+		always("grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
+		always("router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),
 	}
 }
 
