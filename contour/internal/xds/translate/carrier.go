@@ -13,7 +13,7 @@ import (
 )
 
 // The filters that policies bring stand in the route table, so that policies never change a listener. A carrier on the
-// listener runs them. Neither carrier can do the work of the other (all of it measured, docs/design/0010):
+// listener runs them. Neither carrier can do the work of the other (all of it measured, docs/design/0012):
 //   - filter_chain runs the chain of the first route that a request finds, so it cannot stand behind the script that
 //     finds the shard of the route table.
 //   - composite takes the route anew, but only one filter each: it skips the rest of a list once one filter waits. So
