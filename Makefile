@@ -90,8 +90,11 @@ images: ## Build the images of contour and of the sample application, for amd64 
 	@go run ./harness/cmd/image -o dist contour echo
 
 ##
-.PHONY: verify verify-generate verify-format verify-lint verify-modules verify-workspace
-verify: verify-modules verify-workspace verify-generate verify-format verify-lint ## Verify the sources.
+.PHONY: verify verify-edges verify-generate verify-format verify-lint verify-modules verify-workspace
+verify: verify-modules verify-workspace verify-generate verify-format verify-edges verify-lint ## Verify the sources.
+
+verify-edges: ## Verify that packages import only what is below them (tools/edges/edges.txt).
+	@cd tools && GOWORK=off go run ./edges ..
 
 verify-generate: ## Verify that generated files are up to date.
 	@tools/unchanged.sh 'make fix-generate' contour/api manifests -- $(MAKE) --no-print-directory fix-generate
@@ -100,7 +103,7 @@ verify-format: ## Verify that Go files are formatted.
 	@$(LINT) mvdan.cc/gofumpt
 	@files=$$(git ls-files -co --exclude-standard '*.go' | xargs $(BIN)/gofumpt -l); [ -z "$$files" ] || { echo "not formatted (make fix-format):"; echo "$$files"; exit 1; }
 
-verify-lint: ## Run golangci-lint, which also checks the imports of packages.
+verify-lint: ## Run golangci-lint, which also checks which packages of others are imported.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; cd conformance && $(BIN)/golangci-lint run --build-tags local ./...
 
