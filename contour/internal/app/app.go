@@ -125,10 +125,8 @@ func buildVersion() (version, revision string) {
 
 // logger writes to the error stream in the chosen format.
 func logger(w io.Writer, f *logFlags) *slog.Logger {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
-	if f.debug {
-		o.Level = slog.LevelDebug
-	}
+	f.setDebug(false)
+	o := &slog.HandlerOptions{Level: &f.level}
 	if f.format == "json" {
 		return slog.New(slog.NewJSONHandler(w, o))
 	}

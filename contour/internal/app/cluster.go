@@ -3,6 +3,7 @@ package app
 import (
 	"k8s.io/client-go/rest"
 
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kubeclient"
 )
 
@@ -12,4 +13,13 @@ func clusterConfig(inCluster bool, kubeconfig string) (*rest.Config, error) {
 		return kubeclient.InCluster()
 	}
 	return kubeclient.FromFile(kubeconfig)
+}
+
+// apiConfig is how the API server is reached.
+func apiConfig(a config.API) (*rest.Config, error) {
+	found, err := clusterConfig(a.InCluster, a.Kubeconfig)
+	if err != nil {
+		return nil, err
+	}
+	return kubeclient.WithRateLimit(found, a.QPS, a.Burst), nil
 }

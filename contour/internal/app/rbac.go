@@ -8,6 +8,11 @@ package app
 //
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create
 //
+// Its own configuration, in its own namespace, if it is an object.
+//
+// +kubebuilder:rbac:groups=projectcontour.io,namespace=projectcontour,resources=contourconfigurations,verbs=list;watch
+// +kubebuilder:rbac:groups=projectcontour.io,namespace=projectcontour,resources=contourconfigurations/status,verbs=patch
+//
 // The election of a leader, in the controller's own namespace. A rule for create cannot name what is created.
 //
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=projectcontour,resources=leases,verbs=create

@@ -183,7 +183,7 @@ func fail(w http.ResponseWriter, code int, reason string) {
 }
 
 func listKinds() map[string]string {
-	lists := map[string]string{}
+	lists := map[string]string{"contourconfigurations": "ContourConfigurationList"}
 	for _, d := range kind.All() {
 		lists[d.Resource] = string(d.Kind) + "List"
 	}
@@ -200,12 +200,12 @@ func (r *recorder) note(a asked) {
 	}
 }
 
-// text leaves out a name where a rule has none: of objects of users, and of what is created.
+// text leaves out a name where a rule has none: of objects of users, of what is created, and of what a flag names.
 func text(namespace, verb, group, resource, name string) access {
 	if namespace != "projectcontour" {
 		namespace, name = "everywhere", ""
 	}
-	if verb == "create" {
+	if verb == "create" || resource == "contourconfigurations/status" {
 		name = ""
 	}
 	return strings.Join(strings.Fields(strings.Join([]string{namespace, verb, group, resource, name}, " ")), " ")
@@ -313,12 +313,13 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	r.lists["httpproxies"] = `{"metadata": {"name": "orphan", "namespace": "a", "uid": "1", "resourceVersion": "1"}, "spec": {}}`
 	r.lists["ingresses"] = `{"metadata": {"name": "mistaken", "namespace": "a", "uid": "2", "resourceVersion": "1"}, "spec": {"rules": [
   {"host": "a.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "none", "port": {"number": 80}}}}]}}]}}`
+	r.lists["contourconfigurations"] = `{"metadata": {"name": "contour", "namespace": "projectcontour", "uid": "3", "resourceVersion": "1", "generation": 1}, "spec": {}}`
 
-	f := &serveFlags{needs: needs}
+	f := &serveFlags{logging: &logFlags{}, needs: needs}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	f.add(flags, noEnv)
 	if err := flags.Parse([]string{
-		"--kubeconfig=" + r.serve(t), "--insecure", "--xds-port=0", "--health-port=0", "--http-port=0", "--debug-http-port=0", "--ingress-status-address=192.0.2.1",
+		"--kubeconfig=" + r.serve(t), "--contour-config-name=contour", "--insecure", "--xds-address=127.0.0.1", "--xds-port=0", "--health-port=0", "--http-port=0", "--debug-http-port=0", "--ingress-status-address=192.0.2.1",
 		"--leader-election-lease-duration=3s", "--leader-election-renew-deadline=2s", "--leader-election-retry-period=100ms",
 	}); err != nil {
 		t.Fatal(err)

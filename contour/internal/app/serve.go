@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 
 	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
@@ -16,19 +17,21 @@ import (
 	"k8s.io/klog/v2"
 
 	"contour.example/contour/internal/certs/tlsfile"
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
-	"contour.example/contour/internal/kubeclient"
 	"contour.example/contour/internal/pipeline"
+	"contour.example/contour/internal/settings"
 	"contour.example/contour/internal/source/kube"
+	"contour.example/contour/internal/source/object"
 	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/statuswriter"
 	"contour.example/contour/internal/store"
 )
 
 func serveCommand(s Streams, logging *logFlags) *cobra.Command {
-	f := &serveFlags{}
+	f := &serveFlags{logging: logging}
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Watch a Kubernetes cluster and configure its Envoys.",
@@ -48,44 +51,125 @@ func serveCommand(s Streams, logging *logFlags) *cobra.Command {
 // controller is the stages of serve.
 type controller struct {
 	*core
-	flags  *serveFlags
-	tls    *tls.Config // nil: plain text
-	api    *rest.Config
-	source *kube.Source
-	writer *statuswriter.Writer
-	name   string // of this replica
+	flags    *serveFlags
+	process  config.Process
+	follower *follower
+	object   *operatorObject // nil without one
+	tls      *tls.Config     // nil: plain text
+	api      *rest.Config
+	source   *kube.Source
+	writer   *statuswriter.Writer
+	name     string // of this replica
 }
 
+// start is the configuration that serve begins with.
+type start struct {
+	config     config.Config
+	document   settings.Document
+	text       []byte          // of the file
+	object     *operatorObject // nil without one
+	generation int64           // of the object
+}
+
+// run serves with the configuration file, or waits for the ContourConfiguration first.
 func (f *serveFlags) run(ctx context.Context, log *slog.Logger) error {
-	cfg, err := f.config()
+	document, text, err := f.read()
+	if err != nil {
+		return err
+	}
+	cfg, err := f.build(document)
 	if err != nil {
 		return err
 	}
 	quietClientGo(log, f.kubernetesDebug)
-	c := &controller{core: newCore(cfg, log), flags: f}
+	if f.configName == "" {
+		return f.serve(ctx, log, start{config: cfg, document: document, text: text})
+	}
+	object, err := f.object(cfg.Process.API, log)
+	if err != nil {
+		return err
+	}
+	return all(
+		ctx,
+		func(ctx context.Context) error { object.run(ctx); return ctx.Err() },
+		func(ctx context.Context) error {
+			first, err := object.first(ctx)
+			if err != nil {
+				return err
+			}
+			document := object.document(first)
+			cfg, err := f.build(document)
+			if err != nil {
+				return err
+			}
+			object.status.seen(first)
+			return f.serve(ctx, log, start{config: cfg, document: document, object: object, generation: first.Generation})
+		},
+	)
+}
+
+// object is what follows the ContourConfiguration.
+func (f *serveFlags) object(at config.API, log *slog.Logger) (*operatorObject, error) {
+	api, err := apiConfig(at)
+	if err != nil {
+		return nil, err
+	}
+	name := kobj.Name{Namespace: f.configNamespace, Name: f.configName}
+	source, err := object.New(api, name, log)
+	if err != nil {
+		return nil, err
+	}
+	return newOperatorObject(source, name), nil
+}
+
+func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error {
+	if err := checkServer(s.config.Process.Server); err != nil {
+		return err
+	}
+	c := &controller{core: newCore(s.config, log), flags: f, process: s.config.Process, object: s.object}
+	c.follower = &follower{layers: &f.layers, log: log, metrics: c.metrics, apply: c.reconfigure}
 	if err := errors.Join(c.secure(), c.connect()); err != nil {
 		return err
 	}
+	begun := c.follower.begin(s.config, s.document)
 	pages, err := c.pages(ctx)
 	if err != nil {
 		return err
 	}
+	f.logging.setDebug(s.config.Process.LogDebug)
 	batches := make(chan []store.Change)
 	return all(ctx,
 		pages,
 		func(ctx context.Context) error { c.source.Run(ctx, batches); return ctx.Err() },
 		func(ctx context.Context) error { return c.run(ctx, batches, c.statuses) },
+		func(ctx context.Context) error { return c.follow(ctx, s, begun) },
 		c.lead,
 		c.xds,
 	)
 }
 
+// follow applies changes of the file or the object.
+func (c *controller) follow(ctx context.Context, s start, begun outcome) error {
+	if s.object == nil {
+		return c.follower.followFile(ctx, s.text)
+	}
+	s.object.status.want(conditions(s.generation, begun))
+	return s.object.follow(ctx, c.follower, s.generation)
+}
+
+// reconfigure hands a configuration to the pipeline.
+func (c *controller) reconfigure(ctx context.Context, cfg config.Config) bool {
+	c.flags.logging.setDebug(cfg.Process.LogDebug)
+	return c.pipeline.Reconfigure(ctx, cfg)
+}
+
 // secure reads the certificates of the xDS server.
 func (c *controller) secure() (err error) {
-	if c.flags.insecure {
+	s := c.process.Server
+	if s.Insecure {
 		return nil
 	}
-	c.tls, err = tlsfile.Server(tlsfile.Files{CA: c.flags.caFile, Cert: c.flags.cert, Key: c.flags.key}, func(err error) {
+	c.tls, err = tlsfile.Server(tlsfile.Files{CA: s.CA, Cert: s.Cert, Key: s.Key}, func(err error) {
 		c.log.Error("certificates of the xDS server cannot be renewed; the last good ones stay", "error", err)
 	})
 	if err != nil {
@@ -97,11 +181,11 @@ func (c *controller) secure() (err error) {
 // connect makes what talks to the API server. Nothing is asked of it yet.
 func (c *controller) connect() error {
 	f := c.flags
-	found, err := clusterConfig(f.inCluster, f.kubeconfig)
+	api, err := apiConfig(c.process.API)
 	if err != nil {
 		return err
 	}
-	c.api, c.name = kubeclient.WithRateLimit(found, f.qps, f.burst), identity()
+	c.api, c.name = api, identity()
 	client, err := statuswriter.NewAPI(c.api)
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)
@@ -119,10 +203,10 @@ func (c *controller) connect() error {
 // pages listens for health, metrics and debugging.
 func (c *controller) pages(ctx context.Context) (func(context.Context) error, error) {
 	h := handlers{}
-	addHealth(h.on(c.flags.health))
-	addMetrics(h.on(c.flags.metrics), c.metrics.Registry)
-	addProfiles(h.on(c.flags.dbg))
-	debug.Register(h.on(c.flags.dbg), c.debug())
+	addHealth(h.on(socketOf(c.process.Health)))
+	addMetrics(h.on(socketOf(c.process.Metrics)), c.metrics.Registry)
+	addProfiles(h.on(socketOf(c.process.Debug)))
+	debug.Register(h.on(socketOf(c.process.Debug)), c.debug())
 	return h.listen(ctx, c.log)
 }
 
@@ -143,15 +227,27 @@ func (c *controller) statuses(r pipeline.Result) {
 
 // lead writes statuses whenever this replica is the leader.
 func (c *controller) lead(ctx context.Context) error {
+	lead := c.writer.Lead
+	if c.object != nil {
+		lead = c.writeAll
+	}
 	if c.flags.noLeaderElection {
-		c.writer.Lead(ctx)
+		lead(ctx)
 		return ctx.Err()
 	}
 	l := c.flags.lease
 	return statuswriter.Election{
 		Config: c.api, Namespace: l.namespace, Name: l.name, Identity: c.name,
 		LeaseDuration: l.duration, RenewDeadline: l.renewDeadline, RetryPeriod: l.retryPeriod, Log: c.log,
-	}.Run(ctx, c.writer.Lead)
+	}.Run(ctx, lead)
+}
+
+// writeAll writes the statuses, that of the ContourConfiguration among them.
+func (c *controller) writeAll(ctx context.Context) {
+	var writing sync.WaitGroup
+	writing.Go(func() { c.object.lead(ctx, c.follower) })
+	c.writer.Lead(ctx)
+	writing.Wait()
 }
 
 // xds opens the xDS port once there is a complete configuration to serve: the open port is the readiness probe.
@@ -161,7 +257,7 @@ func (c *controller) xds(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.flags.xds.String())
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", socketOf(c.process.Server.Address).String())
 	if err != nil {
 		return fmt.Errorf("xDS: %w", err)
 	}

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -32,16 +31,14 @@ import (
 // standaloneFlags are the flags of standalone. It is a tool for one person's machine, so that everything
 // listens on loopback unless told otherwise.
 type standaloneFlags struct {
+	layers
+
 	envoy       string
 	concurrency int
 	http, https socket
 	admin       uint16
 	stats       uint16
 	accessLog   string
-	classes     string
-	roots       string
-
-	certificates string
 }
 
 func standaloneCommand(s Streams, logging *logFlags) *cobra.Command {
@@ -75,13 +72,15 @@ func (f *standaloneFlags) add(fs *pflag.FlagSet) {
 	fs.Uint16Var(&f.admin, "admin-port", 0, "Port on "+loopback+" for Envoy's admin endpoint and the controller's /debug pages; 0 serves neither.")
 	fs.Uint16Var(&f.stats, "stats-port", 0, "Port on "+loopback+" for Envoy's /stats and /ready; 0 takes a free one.")
 	fs.StringVar(&f.accessLog, "access-log", "", "File for Envoy's access log, such as /dev/stderr; empty writes none.")
-	fs.StringVar(&f.classes, "ingress-class-name", "", "Ingress classes to serve, comma-separated; empty serves objects without a class and of class contour.")
-	addCertificates(fs, &f.certificates)
-	fs.StringVar(&f.roots, "root-namespaces", "", "Namespaces that may hold root HTTPProxies, comma-separated; empty allows all.")
+	base := config.Default()
+	base.AccessLog.HTTP, base.AccessLog.HTTPS = "", ""
+	f.layers = newLayers(fs, base)
+	f.addFile(fs)
+	addServing(f.overlay)
 }
 
 func (f *standaloneFlags) check() error {
-	errs := []error{f.http.check("http-address"), f.https.check("https-address"), checkCertificates(f.certificates)}
+	errs := []error{f.http.check("http-address"), f.https.check("https-address")}
 	if f.http.port == 0 || f.https.port == 0 {
 		errs = append(errs, errors.New("--http-port and --https-port: 0 is no port to listen on"))
 	}
@@ -94,14 +93,12 @@ func (f *standaloneFlags) check() error {
 	return errors.Join(errs...)
 }
 
-func (f *standaloneFlags) config() config.Config {
-	c := config.Default()
+// sockets puts what the flags that standalone alone has say into the defaults.
+func (f *standaloneFlags) sockets() {
+	c := &f.base
 	c.Listeners.HTTP, c.Listeners.HTTPS = f.http.address(), f.https.address()
 	c.Listeners.Stats = socket{"127.0.0.1", f.stats}.address()
 	c.AccessLog.HTTP, c.AccessLog.HTTPS = f.accessLog, f.accessLog
-	c.Objects.IngressClassNames, c.Objects.RootNamespaces = list(f.classes), list(f.roots)
-	c.XDS.CertificatesOnDemand = f.certificates == onDemand
-	return c
 }
 
 // run serves the directory until the context or Envoy ends.
@@ -110,19 +107,32 @@ func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags,
 	if err := errors.Join(directory(manifests), err, f.free(ctx)); err != nil {
 		return err
 	}
+	f.sockets()
+	document, text, err := f.read()
+	if err != nil {
+		return err
+	}
+	cfg, err := f.build(document)
+	if err != nil {
+		return err
+	}
 	private, err := os.MkdirTemp("", "contour-") // mode 0700
 	if err != nil {
 		return fmt.Errorf("private directory for sockets (set TMPDIR): %w", err)
 	}
 	defer os.RemoveAll(private) //nolint:errcheck // nothing can be done about it
 	a := &standalone{
-		core: newCore(f.config(), quietLogger(s.Err, logging)), flags: f,
+		core: newCore(cfg, quietLogger(s.Err, logging)), flags: f, text: text,
 		manifests: manifests, binary: binary, private: private, streams: s, verbose: logging.debug,
 	}
 	a.console = console.New(console.Options{
 		Out: s.Out, Directory: manifests, Acknowledged: a.acknowledged,
 		HTTP: f.http.printed("http"), HTTPS: f.https.printed("https"), Stats: socket{"127.0.0.1", f.stats}.printed("stats"),
 	})
+	a.follower = &follower{layers: &f.layers, log: a.log, metrics: a.metrics, apply: a.pipeline.Reconfigure}
+	for _, p := range a.follower.begin(cfg, document).missing { // the log is quiet
+		fmt.Fprintf(s.Err, "contour: %v\n", p)
+	}
 	return a.run(ctx)
 }
 
@@ -130,6 +140,8 @@ func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags,
 type standalone struct {
 	*core
 	flags     *standaloneFlags
+	follower  *follower
+	text      []byte // of the configuration file
 	manifests string // directory
 	binary    string // of Envoy
 	private   string // directory
@@ -161,6 +173,7 @@ func (a *standalone) run(ctx context.Context) error {
 				a.console.SetResult(r, t.Seq(), t.Rejections())
 			})
 		},
+		func(ctx context.Context) error { return a.follower.followFile(ctx, a.text) },
 		func(ctx context.Context) error { return a.xds(ctx, xds) },
 		a.console.Run,
 		admin,
@@ -310,24 +323,9 @@ func (f *standaloneFlags) free(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s socket) free(ctx context.Context, flag string) error {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.String())
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return s.inUse(flag)
-	case err != nil:
-		return fmt.Errorf("--%s-port: %w", flag, err)
-	}
-	return l.Close()
-}
-
 // printed is the listener as the console prints it.
 func (s socket) printed(flag string) console.Listener {
 	return console.Listener{Address: netip.AddrPortFrom(netip.MustParseAddr(s.host), s.port), InUse: s.inUse(flag).Error()}
-}
-
-func (s socket) inUse(flag string) error {
-	return fmt.Errorf("port %d on %s is used by another program; choose another with --%s-port", s.port, s.host, flag)
 }
 
 // quietLogger logs errors alone unless asked for more: what concerns the user is told by the console.

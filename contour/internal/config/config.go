@@ -2,7 +2,7 @@
 //
 // The value is grouped by concept, and a derivation reads the group that it needs: a change of
 // one group derives nothing that reads another. A reload makes a new value; nobody changes one.
-// Zero values are never defaults: Default fills everything in.
+// Zero values are never defaults, unless their comment says so: Default fills everything in.
 package config
 
 import (
@@ -11,16 +11,19 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// Config is the configuration of the data plane and of how objects are read.
+// Config is the configuration of the data plane, of how objects are read, and of the process.
 type Config struct {
 	Objects     Objects
 	Status      Status
 	Listeners   Listeners
+	HTTP        HTTP
+	Timeouts    Timeouts
 	TLS         TLS
 	AccessLog   AccessLog
 	Cluster     Cluster
 	RouteTables RouteTables
 	XDS         XDS
+	Process     Process
 }
 
 // Objects says which objects are served, and what they may ask for.
@@ -39,26 +42,95 @@ type Status struct {
 	EnvoyService Service
 }
 
-// Listeners is what Envoy listens on.
+// Listeners is what Envoy listens on, and how it treats connections before it reads from them.
 type Listeners struct {
-	HTTP, HTTPS, Stats Address
-	UseProxyProtocol   bool // connections begin with the PROXY protocol
+	HTTP, HTTPS Address
+	Stats       Address
+	Health      Address // serves Envoy's readiness by itself; zero leaves it to Stats
+
+	UseProxyProtocol bool // connections begin with the PROXY protocol
+	ExactBalance     bool // connections are spread evenly over Envoy's threads
+	JA3, JA4         bool // fingerprints of TLS clients are computed, for the access log
+
+	// The following are Envoy's or the system's defaults where they are 0.
+	BufferLimitBytes     uint32 // of a connection, a soft limit
+	AcceptPerSocketEvent uint32 // connections accepted per wake-up
+	TypeOfService        int32  // of IPv4 packets
+	TrafficClass         int32  // of IPv6 packets
+}
+
+// HTTP is how the requests of clients are read, whatever they ask for.
+type HTTP struct {
+	HTTP1, HTTP2         bool // the versions that clients may use
+	AllowChunkedLength   bool // requests may have both Content-Length and chunked encoding
+	MergeSlashes         bool
+	StripTrailingHostDot bool
+	ServerHeader         ServerHeader
+	Compression          Compression
+	TrustedHops          uint32 // proxies in front of Envoy whose X-Forwarded-For counts
+
+	// The following are without a limit, or Envoy's default, where they are 0.
+	MaxRequestsPerConnection uint32
+	MaxConcurrentStreams     uint32 // of an HTTP/2 connection
+}
+
+// ServerHeader is what happens to the header Server of responses.
+type ServerHeader uint8
+
+// The ways to treat the header Server.
+const (
+	OverwriteServerHeader ServerHeader = iota
+	AppendServerHeaderIfAbsent
+	PassServerHeader
+)
+
+// Compression is how responses are compressed for clients that accept it.
+type Compression uint8
+
+// The algorithms of compression.
+const (
+	CompressGzip Compression = iota
+	CompressBrotli
+	CompressZstd
+	CompressNot
+)
+
+// Timeouts limit in time what clients do.
+type Timeouts struct {
+	Request        ir.Timeout // until a whole request is received
+	ConnectionIdle ir.Timeout // of a connection without a request
+	StreamIdle     ir.Timeout // of a request without data
+	ConnectionMax  ir.Timeout // the age of a connection
+	DelayedClose   ir.Timeout // for the client to read what is left of a connection that Envoy closes
+	ShutdownGrace  ir.Timeout // between the announcement that a connection ends and its end
 }
 
 // TLS is what TLS connections of clients may use, where a host does not ask for more.
 type TLS struct {
-	Min, Max ir.TLSVersion
+	Min, Max     ir.TLSVersion
+	CipherSuites []string // of TLS 1.2; empty is the list of translate
+	Curves       []string // empty is Envoy's default
 }
 
 // AccessLog is where and how Envoy logs requests.
 type AccessLog struct {
-	HTTP, HTTPS string // paths; "" turns the log off
-	Format      string // "envoy" or "json"
+	HTTP, HTTPS string     // paths; "" turns the log off
+	Format      string     // "envoy" or "json"
+	Text        string     // a line in the format "envoy"; "" is Envoy's default
+	Fields      []LogField // of a line in the format "json"; empty is the default set
+	MinStatus   uint32     // the least status code that is logged; 0 logs all requests
 }
 
-// Cluster is what all clusters have in common.
+// LogField is a field of the access log in JSON: a name, and a text with command operators of Envoy.
+type LogField struct{ Name, Value string }
+
+// Cluster is what all clusters have in common. Limits are Envoy's defaults where they are 0.
 type Cluster struct {
-	ConnectTimeout time.Duration
+	ConnectTimeout           time.Duration
+	MaxRequestsPerConnection uint32
+	BufferLimitBytes         uint32
+	CircuitBreakers          ir.CircuitBreakers // where a Service sets none
+	TLS                      TLS                // with backends
 }
 
 // RouteTables says how the hosts of the HTTP listener are divided among route tables.
@@ -79,7 +151,7 @@ type XDS struct {
 // Service names a Service.
 type Service struct{ Namespace, Name string }
 
-// Address is a socket that a listener binds to.
+// Address is a socket that is listened on.
 type Address struct {
 	Host string // an IP address
 	Port uint32
@@ -94,10 +166,15 @@ func Default() Config {
 			HTTPS: Address{Host: "0.0.0.0", Port: 8443},
 			Stats: Address{Host: "0.0.0.0", Port: 8002},
 		},
-		TLS:         TLS{Min: ir.TLS12, Max: ir.TLS13},
+		HTTP:        HTTP{HTTP1: true, HTTP2: true, AllowChunkedLength: true, MergeSlashes: true},
+		Timeouts:    Timeouts{ConnectionIdle: ir.Timeout{Duration: time.Minute}},
+		TLS:         defaultTLS(),
 		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", Format: "envoy"},
-		Cluster:     Cluster{ConnectTimeout: 2 * time.Second},
+		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, TLS: defaultTLS()},
 		RouteTables: RouteTables{Hosts: 512},
 		XDS:         XDS{DrainTime: time.Minute},
+		Process:     defaultProcess(),
 	}
 }
+
+func defaultTLS() TLS { return TLS{Min: ir.TLS12, Max: ir.TLS13} }

@@ -34,6 +34,9 @@ type Metrics struct {
 	rejected prometheus.Gauge
 	overdue  *prometheus.CounterVec
 
+	reloads *prometheus.CounterVec
+	unused  *prometheus.GaugeVec
+
 	statuses      *prometheus.CounterVec
 	statusSeconds *prometheus.HistogramVec
 
@@ -49,6 +52,7 @@ func New(version, revision string) *Metrics {
 	m.pipeline()
 	m.xds()
 	m.status()
+	m.configuration()
 	return m
 }
 

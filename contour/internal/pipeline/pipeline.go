@@ -54,6 +54,7 @@ type Pipeline struct {
 	log     *slog.Logger
 	now     func() time.Time
 	inspect chan func()
+	configs chan config.Config
 
 	listeners map[ir.Fleet]int  // how many there are
 	served    map[ir.Fleet]bool // those with a table; nil before the first publish
@@ -66,7 +67,7 @@ func New(o Options) *Pipeline {
 		o.Now = time.Now
 	}
 	p := &Pipeline{
-		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()),
+		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
 		listeners: map[ir.Fleet]int{}, blamed: map[kobj.Key]bool{},
 	}
 	p.engine = memo.New(func(f memo.Fault) {
@@ -114,8 +115,10 @@ func (p *Pipeline) step(apply func() []kobj.Key) Result {
 
 // Configure takes over another configuration and publishes what follows from it.
 func (p *Pipeline) Configure(c config.Config) Result {
-	p.Store.Configure(c)
-	return p.settle()
+	return p.step(func() []kobj.Key {
+		p.Store.Configure(c)
+		return nil
+	})
 }
 
 // Stats counts the derivations of every table.
@@ -242,6 +245,8 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			}
 		case <-rejected:
 			done(p.settle())
+		case c := <-p.configs:
+			done(p.Configure(c))
 		case f := <-p.inspect:
 			f()
 		case <-tick.C:
@@ -249,6 +254,16 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 				done(p.settle())
 			}
 		}
+	}
+}
+
+// Reconfigure has Run take over another configuration. It reports false if the context ended before.
+func (p *Pipeline) Reconfigure(ctx context.Context, c config.Config) bool {
+	select {
+	case p.configs <- c:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

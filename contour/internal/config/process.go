@@ -1,0 +1,34 @@
+package config
+
+// Process is how the controller itself runs. It is read at start-up only.
+type Process struct {
+	Server          Server
+	Health, Metrics Address
+	Debug           Address
+	LogDebug        bool
+	API             API
+}
+
+// API is how the API server is reached.
+type API struct {
+	InCluster  bool
+	Kubeconfig string  // "" takes the usual places
+	QPS        float32 // requests a second; 0 is no limit
+	Burst      int
+}
+
+// Server is the xDS server.
+type Server struct {
+	Address
+	Insecure      bool // plain text
+	CA, Cert, Key string
+}
+
+func defaultProcess() Process {
+	return Process{
+		Server:  Server{Address: Address{Host: "127.0.0.1", Port: 8001}},
+		Health:  Address{Host: "0.0.0.0", Port: 8000},
+		Metrics: Address{Host: "0.0.0.0", Port: 8000},
+		Debug:   Address{Host: "127.0.0.1", Port: 6060},
+	}
+}

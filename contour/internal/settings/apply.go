@@ -1,0 +1,239 @@
+package settings
+
+import (
+	"cmp"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"contour.example/contour/api/projectcontour/v1alpha1"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+)
+
+// Base is the configuration without flags in which nothing of d is set. An object starts from other defaults than a
+// file, as in Contour: it has no idle timeout of connections, and the xDS server is open to other pods.
+func (d Document) Base(c config.Config) config.Config {
+	if d.file {
+		return c
+	}
+	c.Timeouts.ConnectionIdle = ir.Timeout{}
+	c.Process.Server.Host = "0.0.0.0"
+	return c
+}
+
+// Files is the configuration with the files that the xDS server has, unless it is told others, beside an object.
+func (d Document) Files(c config.Config) config.Config {
+	if s := &c.Process.Server; !d.file && !s.Insecure {
+		s.CA = cmp.Or(s.CA, "/certs/ca.crt")
+		s.Cert = cmp.Or(s.Cert, "/certs/tls.crt")
+		s.Key = cmp.Or(s.Key, "/certs/tls.key")
+	}
+	return c
+}
+
+// Apply is the configuration with what is set in d. An error joins Problems.
+func (d Document) Apply(c config.Config) (config.Config, error) {
+	a := &applier{doc: d, cfg: c}
+	a.process()
+	a.objects()
+	if e := d.spec.Envoy; e != nil {
+		a.listeners(*e)
+		a.http(*e)
+		a.accessLog(*e)
+		a.timeouts(e.Timeouts)
+		a.cluster(e.Cluster)
+	}
+	a.together()
+	for _, p := range d.Unprotected() {
+		a.problems = append(a.problems, p)
+	}
+	return a.cfg, errors.Join(a.problems...)
+}
+
+// applier is the work on one Document.
+type applier struct {
+	doc      Document
+	cfg      config.Config
+	problems []error
+}
+
+func (a *applier) errorf(field, format string, args ...any) {
+	a.problems = append(a.problems, a.doc.problem(field, format, args...))
+}
+
+// over takes over a value that is set.
+func over[T any](into, from *T) {
+	if from != nil {
+		*into = *from
+	}
+}
+
+// overText takes over a text that is not empty.
+func overText[T ~string](into *T, from T) {
+	if from != "" {
+		*into = from
+	}
+}
+
+func (a *applier) address(into *config.Address, field, host string, port int) {
+	if host != "" {
+		if _, err := netip.ParseAddr(host); err != nil {
+			a.errorf(field+".address", "%q is not an IP address.", host)
+		}
+		into.Host = host
+	}
+	if port != 0 || a.doc.Sets(field+".port") {
+		if port < 1 || port > 65535 {
+			a.errorf(field+".port", "%d is not between 1 and 65535.", port)
+			return
+		}
+		into.Port = uint32(port)
+	}
+}
+
+// oneOf checks that a text is one of those allowed.
+func (a *applier) oneOf(field, value string, allowed ...string) bool {
+	if slices.Contains(allowed, value) {
+		return true
+	}
+	a.errorf(field, "%q is not one of %s.", value, strings.Join(allowed, ", "))
+	return false
+}
+
+func (a *applier) process() {
+	p, s, own := &a.cfg.Process, a.doc.spec, a.doc.own
+	over(&p.LogDebug, own.Debug)
+	over(&p.API.InCluster, own.InCluster)
+	over(&p.API.Kubeconfig, own.Kubeconfig)
+	over(&p.API.QPS, own.QPS)
+	over(&p.API.Burst, own.Burst)
+	if x := s.XDSServer; x != nil {
+		a.address(&p.Server.Address, "xdsServer", x.Address, x.Port)
+		if t := x.TLS; t != nil {
+			overText(&p.Server.CA, t.CAFile)
+			overText(&p.Server.Cert, t.CertFile)
+			overText(&p.Server.Key, t.KeyFile)
+			over(&p.Server.Insecure, t.Insecure)
+		}
+	}
+	if s.Debug != nil {
+		a.address(&p.Debug, "debug", s.Debug.Address, s.Debug.Port)
+	}
+	if s.Health != nil {
+		a.address(&p.Health, "health", s.Health.Address, s.Health.Port)
+	}
+	if s.Metrics != nil {
+		a.address(&p.Metrics, "metrics", s.Metrics.Address, s.Metrics.Port)
+	}
+}
+
+func (a *applier) objects() {
+	c, s := &a.cfg, a.doc.spec
+	if p := s.HTTPProxy; p != nil {
+		over(&c.Objects.DisablePermitInsecure, p.DisablePermitInsecure)
+		if len(p.RootNamespaces) > 0 {
+			c.Objects.RootNamespaces = p.RootNamespaces
+		}
+	}
+	if i := s.Ingress; i != nil {
+		if len(i.ClassNames) > 0 {
+			c.Objects.IngressClassNames = i.ClassNames
+		}
+		if i.StatusAddress != "" {
+			c.Status.Addresses = list(i.StatusAddress)
+		}
+	}
+	if s.Envoy != nil && s.Envoy.Service != nil {
+		overText(&c.Status.EnvoyService.Name, s.Envoy.Service.Name)
+		overText(&c.Status.EnvoyService.Namespace, s.Envoy.Service.Namespace)
+	}
+}
+
+// list splits at commas and drops what is empty.
+func list(s string) []string {
+	var items []string
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
+	l := &a.cfg.Listeners
+	for _, at := range []struct {
+		field string
+		from  *v1alpha1.EnvoyListener
+		into  *config.Address
+		log   *string
+	}{
+		{"envoy.http", e.HTTPListener, &l.HTTP, &a.cfg.AccessLog.HTTP},
+		{"envoy.https", e.HTTPSListener, &l.HTTPS, &a.cfg.AccessLog.HTTPS},
+	} {
+		if at.from != nil {
+			a.address(at.into, at.field, at.from.Address, at.from.Port)
+			overText(at.log, at.from.AccessLog)
+		}
+	}
+	health := cmp.Or(l.Health, l.Stats)
+	if e.Health != nil {
+		a.address(&health, "envoy.health", e.Health.Address, e.Health.Port)
+	}
+	if e.Metrics != nil {
+		a.address(&l.Stats, "envoy.metrics", e.Metrics.Address, e.Metrics.Port)
+	}
+	if l.Health = health; health == l.Stats {
+		l.Health = config.Address{}
+	}
+	if s := e.Listener; s != nil {
+		over(&l.UseProxyProtocol, s.UseProxyProto)
+		over(&l.BufferLimitBytes, s.PerConnectionBufferLimitBytes)
+		over(&l.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent)
+		if s.ConnectionBalancer != "" && a.oneOf("envoy.listener.connectionBalancer", s.ConnectionBalancer, "exact") {
+			l.ExactBalance = true
+		}
+		a.socketOptions(s.SocketOptions)
+		a.tls(s.TLS)
+	}
+}
+
+func (a *applier) socketOptions(o *v1alpha1.SocketOptions) {
+	if o == nil {
+		return
+	}
+	for _, row := range []struct {
+		field string
+		from  int32
+		into  *int32
+	}{
+		{"envoy.listener.socketOptions.tos", o.TOS, &a.cfg.Listeners.TypeOfService},
+		{"envoy.listener.socketOptions.trafficClass", o.TrafficClass, &a.cfg.Listeners.TrafficClass},
+	} {
+		if row.from < 0 || row.from > 255 {
+			a.errorf(row.field, "%d is not between 0 and 255.", row.from)
+		}
+		*row.into = row.from
+	}
+}
+
+// together checks what must fit together.
+func (a *applier) together() {
+	l := a.cfg.Listeners
+	for _, pair := range []struct {
+		a, b         config.Address
+		field, other string
+	}{
+		{l.HTTPS, l.HTTP, "envoy.https.port", "HTTP"},
+		{l.Stats, l.HTTP, "envoy.metrics.port", "HTTP"},
+		{l.Stats, l.HTTPS, "envoy.metrics.port", "HTTPS"},
+		{l.Health, l.HTTP, "envoy.health.port", "HTTP"},
+		{l.Health, l.HTTPS, "envoy.health.port", "HTTPS"},
+	} {
+		if pair.a == pair.b {
+			a.errorf(pair.field, "The listener for %s has the same address and port.", pair.other)
+		}
+	}
+}

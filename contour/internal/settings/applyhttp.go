@@ -1,0 +1,141 @@
+package settings
+
+import (
+	"strings"
+	"time"
+
+	"contour.example/contour/api/projectcontour/v1alpha1"
+	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+)
+
+func (a *applier) http(e v1alpha1.EnvoyConfig) {
+	h := &a.cfg.HTTP
+	if n := e.Network; n != nil {
+		over(&h.TrustedHops, n.XffNumTrustedHops)
+		over(&h.StripTrailingHostDot, n.EnvoyStripTrailingHostDot)
+	}
+	a.versions(e.DefaultHTTPVersions)
+	s := e.Listener
+	if s == nil {
+		return
+	}
+	if s.DisableAllowChunkedLength != nil {
+		h.AllowChunkedLength = !*s.DisableAllowChunkedLength
+	}
+	if s.DisableMergeSlashes != nil {
+		h.MergeSlashes = !*s.DisableMergeSlashes
+	}
+	over(&h.MaxRequestsPerConnection, s.MaxRequestsPerConnection)
+	over(&h.MaxConcurrentStreams, s.HTTP2MaxConcurrentStreams)
+	a.serverHeader(s.ServerHeaderTransformation)
+	if s.Compression != nil {
+		a.compression(s.Compression.Algorithm)
+	}
+}
+
+func (a *applier) versions(versions []v1alpha1.HTTPVersionType) {
+	if len(versions) == 0 {
+		return
+	}
+	h := &a.cfg.HTTP
+	h.HTTP1, h.HTTP2 = false, false
+	for _, v := range versions {
+		switch v := string(v); {
+		case strings.EqualFold(v, string(v1alpha1.HTTPVersion1)):
+			h.HTTP1 = true
+		case strings.EqualFold(v, string(v1alpha1.HTTPVersion2)):
+			h.HTTP2 = true
+		default:
+			a.errorf("envoy.defaultHTTPVersions", "%q is not one of %s, %s.", v, v1alpha1.HTTPVersion1, v1alpha1.HTTPVersion2)
+		}
+	}
+}
+
+func (a *applier) serverHeader(s v1alpha1.ServerHeaderTransformationType) {
+	switch h := &a.cfg.HTTP.ServerHeader; s {
+	case "":
+	case v1alpha1.OverwriteServerHeader:
+		*h = config.OverwriteServerHeader
+	case v1alpha1.AppendIfAbsentServerHeader:
+		*h = config.AppendServerHeaderIfAbsent
+	case v1alpha1.PassThroughServerHeader:
+		*h = config.PassServerHeader
+	default:
+		a.oneOf("envoy.listener.serverHeaderTransformation", string(s),
+			string(v1alpha1.OverwriteServerHeader), string(v1alpha1.AppendIfAbsentServerHeader), string(v1alpha1.PassThroughServerHeader))
+	}
+}
+
+func (a *applier) compression(c v1alpha1.CompressionAlgorithm) {
+	switch h := &a.cfg.HTTP.Compression; c {
+	case "":
+	case v1alpha1.GzipCompression:
+		*h = config.CompressGzip
+	case v1alpha1.BrotliCompression:
+		*h = config.CompressBrotli
+	case v1alpha1.ZstdCompression:
+		*h = config.CompressZstd
+	case v1alpha1.DisabledCompression:
+		*h = config.CompressNot
+	default:
+		a.oneOf("envoy.listener.compression.algorithm", string(c), "gzip", "brotli", "zstd", "disabled")
+	}
+}
+
+func (a *applier) timeouts(t *v1alpha1.TimeoutParameters) {
+	if t == nil {
+		return
+	}
+	c := &a.cfg.Timeouts
+	for _, row := range []struct {
+		name string
+		from *string
+		into *ir.Timeout
+	}{
+		{"requestTimeout", t.RequestTimeout, &c.Request},
+		{"connectionIdleTimeout", t.ConnectionIdleTimeout, &c.ConnectionIdle},
+		{"streamIdleTimeout", t.StreamIdleTimeout, &c.StreamIdle},
+		{"maxConnectionDuration", t.MaxConnectionDuration, &c.ConnectionMax},
+		{"delayedCloseTimeout", t.DelayedCloseTimeout, &c.DelayedClose},
+		{"connectionShutdownGracePeriod", t.ConnectionShutdownGracePeriod, &c.ShutdownGrace},
+	} {
+		if row.from == nil {
+			continue
+		}
+		limit, problem := validate.Timeout(*row.from)
+		if problem != "" {
+			a.errorf("envoy.timeouts."+row.name, "%q %s.", *row.from, problem)
+		}
+		*row.into = limit
+	}
+	if t.ConnectTimeout != nil {
+		d, err := time.ParseDuration(*t.ConnectTimeout)
+		if err != nil || d < time.Millisecond {
+			a.errorf("envoy.timeouts.connectTimeout", "%q is not a duration of at least 1ms.", *t.ConnectTimeout)
+		}
+		a.cfg.Cluster.ConnectTimeout = d
+	}
+}
+
+func (a *applier) cluster(p *v1alpha1.ClusterParameters) {
+	if p == nil {
+		return
+	}
+	c := &a.cfg.Cluster
+	over(&c.MaxRequestsPerConnection, p.MaxRequestsPerConnection)
+	over(&c.BufferLimitBytes, p.PerConnectionBufferLimitBytes)
+	if p.DNSLookupFamily != "" {
+		a.oneOf("envoy.cluster.dnsLookupFamily", string(p.DNSLookupFamily), "auto", "v4", "v6", "all")
+	}
+	if b := p.GlobalCircuitBreakerDefaults; b != nil {
+		c.CircuitBreakers = ir.CircuitBreakers{
+			MaxConnections: b.MaxConnections, MaxPendingRequests: b.MaxPendingRequests, MaxRequests: b.MaxRequests,
+			MaxRetries: b.MaxRetries, PerHostMaxConnections: b.PerHostMaxConnections,
+		}
+	}
+	if p.UpstreamTLS != nil {
+		a.tlsParameters("envoy.cluster.upstreamTLS", *p.UpstreamTLS, &c.TLS)
+	}
+}

@@ -1,0 +1,78 @@
+package settings
+
+func clusterKeys() []key {
+	const certificate = "Envoy shows no certificate to backends"
+	const dns = "no cluster is resolved by DNS"
+	breakers, inFile := "envoy.cluster.circuitBreakers.", "cluster.circuit-breakers."
+	tls, tlsInFile := "envoy.cluster.upstreamTLS.", "cluster.upstream-tls."
+	return []key{
+		{field: "envoy.clientCertificate.name", file: "tls.envoy-client-certificate.name", use: protects, why: certificate},
+		{field: "envoy.clientCertificate.namespace", file: "tls.envoy-client-certificate.namespace", use: protects, why: certificate},
+		{field: breakers + "maxConnections", file: inFile + "max-connections"},
+		{field: breakers + "maxPendingRequests", file: inFile + "max-pending-requests"},
+		{field: breakers + "maxRequests", file: inFile + "max-requests"},
+		{field: breakers + "maxRetries", file: inFile + "max-retries"},
+		{field: breakers + "perHostMaxConnections", file: inFile + "per-host-max-connections"},
+		{field: "envoy.cluster.dnsLookupFamily", file: "cluster.dns-lookup-family", value: "auto", use: missing, why: dns},
+		{field: "envoy.cluster.maxRequestsPerConnection", file: "cluster.max-requests-per-connection"},
+		{field: "envoy.cluster.per-connection-buffer-limit-bytes", file: "cluster.per-connection-buffer-limit-bytes"},
+		{field: tls + "cipherSuites", file: tlsInFile + "cipher-suites"},
+		{field: tls + "ecdhCurves", file: tlsInFile + "ecdh-curves"},
+		{field: tls + "maximumProtocolVersion", file: tlsInFile + "maximum-protocol-version", value: "1.3"},
+		{field: tls + "minimumProtocolVersion", file: tlsInFile + "minimum-protocol-version", value: "1.2"},
+	}
+}
+
+// serviceKeys is what all requests go through: authorization, rate limits, header policies and tracing.
+func serviceKeys() []key {
+	const (
+		authorization = "requests are not authorized by an external service"
+		limits        = "there are no global rate limits"
+		headers       = "there are no default header policies"
+		traces        = "requests are not traced"
+	)
+	out := []key{
+		{field: "globalExtAuth"},
+		{field: "globalExtAuth.extensionRef", file: "globalExtAuth.extensionService", named: true},
+		{field: "globalExtAuth.serviceType", file: "globalExtAuth.serviceType"},
+		{field: "globalExtAuth.httpSettings", file: "globalExtAuth.httpSettings"},
+		{field: "globalExtAuth.authPolicy", file: "globalExtAuth.authPolicy"},
+		{field: "globalExtAuth.responseTimeout", file: "globalExtAuth.responseTimeout"},
+		{field: "globalExtAuth.failOpen", file: "globalExtAuth.failOpen"},
+		{field: "globalExtAuth.withRequestBody", file: "globalExtAuth.withRequestBody"},
+	}
+	out = without(out, protects, authorization)
+	out = append(out, without([]key{
+		{field: "rateLimitService.extensionService", file: "rateLimitService.extensionService", named: true},
+		{field: "rateLimitService.domain", file: "rateLimitService.domain"},
+		{field: "rateLimitService.failOpen", file: "rateLimitService.failOpen", value: "false"},
+		{field: "rateLimitService.enableXRateLimitHeaders", file: "rateLimitService.enableXRateLimitHeaders", value: "false"},
+		{field: "rateLimitService.enableResourceExhaustedCode", file: "rateLimitService.enableResourceExhaustedCode", value: "false"},
+		{field: "rateLimitService.defaultGlobalRateLimitPolicy", file: "rateLimitService.defaultGlobalRateLimitPolicy"},
+	}, protects, limits)...)
+	out = append(out, without([]key{
+		{field: "policy.requestHeaders.set", file: "policy.request-headers.set"},
+		{field: "policy.requestHeaders.remove", file: "policy.request-headers.remove"},
+		{field: "policy.responseHeaders.set", file: "policy.response-headers.set"},
+		{field: "policy.responseHeaders.remove", file: "policy.response-headers.remove"},
+	}, protects, headers)...)
+	out = append(out, key{field: "policy.applyToIngress", file: "policy.applyToIngress", value: "false", use: missing, why: headers})
+	return append(out, without([]key{
+		{field: "tracing.includePodDetail", file: "tracing.includePodDetail", value: "true"},
+		{field: "tracing.serviceName", file: "tracing.serviceName", value: "contour"},
+		{field: "tracing.overallSampling", file: "tracing.overallSampling", value: "100"},
+		{field: "tracing.clientSampling", file: "tracing.clientSampling", value: "100"},
+		{field: "tracing.randomSampling", file: "tracing.randomSampling", value: "100"},
+		{field: "tracing.maxPathTagLength", file: "tracing.maxPathTagLength", value: "256"},
+		{field: "tracing.customTags", file: "tracing.customTags"},
+		{field: "tracing.extensionService", file: "tracing.extensionService", named: true},
+	}, missing, traces)...)
+}
+
+// without marks keys whose feature is missing.
+func without(keys []key, u use, why string) []key {
+	for i := range keys {
+		keys[i].use, keys[i].why = u, why
+	}
+	return keys
+}
