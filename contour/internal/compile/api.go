@@ -64,7 +64,8 @@ func builtin() []API {
 			Root: func(r *memo.Reader, env Env, _ kobj.Name) contrib.Root {
 				s := env.Store.Settings
 				return classic.Root(config.Config{
-					Listeners: s.Listeners.Get(r), TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r), RouteTables: s.RouteTables.Get(r), XDS: s.XDS.Get(r),
+					Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r),
+					TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r), RouteTables: s.RouteTables.Get(r), XDS: s.XDS.Get(r),
 				})
 			},
 			Hold: func(_ *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) { roots.Demand(kobj.Key{}) },

@@ -27,7 +27,7 @@ func (c *Compile) deriveForward(r *memo.Reader, k servicePort) *ir.Forward {
 	if failure != nil {
 		return nil
 	}
-	return &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster(c.store.Settings.Cluster.Get(r).ConnectTimeout)}}}
+	return &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}}
 }
 
 // share has routes that do no more than forward to a port of a Service do so by the value that others have too.

@@ -42,96 +42,31 @@ type Status struct {
 	EnvoyService Service
 }
 
-// Listeners is what Envoy listens on, and how it treats connections before it reads from them.
+// Listeners is what Envoy listens on, and how connections are taken.
 type Listeners struct {
-	HTTP, HTTPS Address
-	Stats       Address
-	Health      Address // serves Envoy's readiness by itself; zero leaves it to Stats
-
-	UseProxyProtocol bool // connections begin with the PROXY protocol
-	ExactBalance     bool // connections are spread evenly over Envoy's threads
-	JA3, JA4         bool // fingerprints of TLS clients are computed, for the access log
-
-	// The following are Envoy's or the system's defaults where they are 0.
-	BufferLimitBytes     uint32 // of a connection, a soft limit
-	AcceptPerSocketEvent uint32 // connections accepted per wake-up
-	TypeOfService        int32  // of IPv4 packets
-	TrafficClass         int32  // of IPv6 packets
+	HTTP, HTTPS, Stats Address
+	Health             Address // serves Envoy's readiness by itself; zero leaves it to Stats
+	UseProxyProtocol   bool    // connections begin with the PROXY protocol
+	Connections        ir.ConnectionSettings
 }
 
 // HTTP is how the requests of clients are read, whatever they ask for.
-type HTTP struct {
-	HTTP1, HTTP2         bool // the versions that clients may use
-	AllowChunkedLength   bool // requests may have both Content-Length and chunked encoding
-	MergeSlashes         bool
-	StripTrailingHostDot bool
-	ServerHeader         ServerHeader
-	Compression          Compression
-	TrustedHops          uint32 // proxies in front of Envoy whose X-Forwarded-For counts
-
-	// The following are without a limit, or Envoy's default, where they are 0.
-	MaxRequestsPerConnection uint32
-	MaxConcurrentStreams     uint32 // of an HTTP/2 connection
-}
-
-// ServerHeader is what happens to the header Server of responses.
-type ServerHeader uint8
-
-// The ways to treat the header Server.
-const (
-	OverwriteServerHeader ServerHeader = iota
-	AppendServerHeaderIfAbsent
-	PassServerHeader
-)
-
-// Compression is how responses are compressed for clients that accept it.
-type Compression uint8
-
-// The algorithms of compression.
-const (
-	CompressGzip Compression = iota
-	CompressBrotli
-	CompressZstd
-	CompressNot
-)
+type HTTP = ir.HTTPSettings
 
 // Timeouts limit in time what clients do.
-type Timeouts struct {
-	Request        ir.Timeout // until a whole request is received
-	ConnectionIdle ir.Timeout // of a connection without a request
-	StreamIdle     ir.Timeout // of a request without data
-	ConnectionMax  ir.Timeout // the age of a connection
-	DelayedClose   ir.Timeout // for the client to read what is left of a connection that Envoy closes
-	ShutdownGrace  ir.Timeout // between the announcement that a connection ends and its end
-}
+type Timeouts = ir.ClientTimeouts
 
-// TLS is what TLS connections of clients may use, where a host does not ask for more.
-type TLS struct {
-	Min, Max     ir.TLSVersion
-	CipherSuites []string // of TLS 1.2; empty is the list of translate
-	Curves       []string // empty is Envoy's default
-}
+// TLS is what TLS connections may use; of clients, where a host does not ask for more.
+type TLS = ir.TLSSettings
 
 // AccessLog is where and how Envoy logs requests.
 type AccessLog struct {
-	HTTP, HTTPS string     // paths; "" turns the log off
-	Format      string     // "envoy" or "json"
-	Text        string     // a line in the format "envoy"; "" is Envoy's default
-	Fields      []LogField // of a line in the format "json"; empty is the default set
-	MinStatus   uint32     // the least status code that is logged; 0 logs all requests
+	HTTP, HTTPS string // paths; "" turns the log off
+	ir.LogFormat
 }
 
-// LogField is a field of the access log in JSON: a name, and a text with command operators of Envoy.
-type LogField struct{ Name, Value string }
-
-// Cluster is what all clusters have in common. Limits are Envoy's defaults where they are 0.
-type Cluster struct {
-	ConnectTimeout           time.Duration
-	MaxRequestsPerConnection uint32
-	BufferLimitBytes         uint32
-	CircuitBreakers          ir.CircuitBreakers // where a Service sets none
-	TLS                      TLS                // with backends
-}
+// Cluster is what all clusters have in common.
+type Cluster = ir.ClusterSettings
 
 // RouteTables says how the hosts of the HTTP listener are divided among route tables.
 type RouteTables struct {
@@ -139,12 +74,13 @@ type RouteTables struct {
 	Hosts int
 }
 
-// XDS is how Envoys are configured, whatever with. It is read at start-up only.
+// XDS is how Envoys are configured, whatever with.
 type XDS struct {
 	// CertificatesOnDemand has the TLS hosts that ask for nothing special share one filter chain of Envoy, which asks
 	// for the certificate of a host when a client does.
 	CertificatesOnDemand bool
-	// DrainTime is the --drain-time-s that Envoys run with: for so long they keep former listeners in memory.
+	// DrainTime is the --drain-time-s that Envoys run with: for so long they keep former listeners in memory. It is read
+	// at start-up only.
 	DrainTime time.Duration
 }
 
@@ -166,10 +102,9 @@ func Default() Config {
 			HTTPS: Address{Host: "0.0.0.0", Port: 8443},
 			Stats: Address{Host: "0.0.0.0", Port: 8002},
 		},
-		HTTP:        HTTP{HTTP1: true, HTTP2: true, AllowChunkedLength: true, MergeSlashes: true},
 		Timeouts:    Timeouts{ConnectionIdle: ir.Timeout{Duration: time.Minute}},
 		TLS:         defaultTLS(),
-		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", Format: "envoy"},
+		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", LogFormat: ir.LogFormat{Format: "envoy"}},
 		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, TLS: defaultTLS()},
 		RouteTables: RouteTables{Hosts: 512},
 		XDS:         XDS{DrainTime: time.Minute},

@@ -63,29 +63,17 @@ type Listener struct {
 	Protocol  ListenerProtocol
 	// Admin leads requests to the readiness and the statistics of Envoy instead of hosts; only for HTTP.
 	Admin bool
+	// ReadyOnly leaves out the statistics of Admin.
+	ReadyOnly bool
 	// TLS is what hosts get that leave it open.
-	TLS TLSVersions
+	TLS TLSSettings
 	// CertificatesOnDemand has the hosts that ask for nothing special share one filter chain of Envoy, which asks for the
 	// certificate of a host when a client does; only for HTTPS.
 	CertificatesOnDemand bool
 	// RouteTableHosts is up to how many hosts share a single route table; more are sharded. Only for HTTP.
 	RouteTableHosts int
+	Connections     ConnectionSettings
 	Client          ClientSettings
 	// Origins are the objects that ask for the listener, for diagnostics when Envoy rejects it.
 	Origins []kobj.Key
-}
-
-// TLSVersions is a range of versions of TLS; zero values stand for 1.2 and 1.3.
-type TLSVersions struct{ Min, Max TLSVersion }
-
-// ClientSettings is how the clients of a listener are treated.
-type ClientSettings struct {
-	ProxyProtocol bool // connections begin with the PROXY protocol
-	AccessLog     AccessLog
-}
-
-// AccessLog is where requests and connections are logged.
-type AccessLog struct {
-	Path   string // "" turns it off
-	Format string // "json" for an object a line, else Envoy's own text
 }

@@ -66,7 +66,7 @@ func (g gateway) root(r *memo.Reader, env compile.Env, n kobj.Name) contrib.Root
 	if failure != nil {
 		return contrib.Root{}
 	}
-	to := []ir.Backend{{Weight: 1, Cluster: port.Cluster(env.Store.Settings.Cluster.Get(r).ConnectTimeout)}}
+	to := []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}
 	var root contrib.Root
 	add := func(name string, p ir.ListenerProtocol, port uint32, c contrib.Contribution) {
 		if port == 0 {

@@ -80,7 +80,7 @@ func New(o Options) *Pipeline {
 	p.Compile = compile.New(p.engine, p.Store, o.APIs...)
 	p.Translate = translate.New(translate.Sources{
 		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
-		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.Limits, Slices: p.Store.SlicesOf,
+		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.Limits, Clusters: p.Store.Settings.Cluster.Get, Slices: p.Store.SlicesOf,
 	})
 	p.followListeners()
 	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)

@@ -190,10 +190,10 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 	}
 	if s := e.Listener; s != nil {
 		over(&l.UseProxyProtocol, s.UseProxyProto)
-		over(&l.BufferLimitBytes, s.PerConnectionBufferLimitBytes)
-		over(&l.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent)
+		over(&l.Connections.BufferLimitBytes, s.PerConnectionBufferLimitBytes)
+		over(&l.Connections.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent)
 		if s.ConnectionBalancer != "" && a.oneOf("envoy.listener.connectionBalancer", s.ConnectionBalancer, "exact") {
-			l.ExactBalance = true
+			l.Connections.ExactBalance = true
 		}
 		a.socketOptions(s.SocketOptions)
 		a.tls(s.TLS)
@@ -209,8 +209,8 @@ func (a *applier) socketOptions(o *v1alpha1.SocketOptions) {
 		from  int32
 		into  *int32
 	}{
-		{"envoy.listener.socketOptions.tos", o.TOS, &a.cfg.Listeners.TypeOfService},
-		{"envoy.listener.socketOptions.trafficClass", o.TrafficClass, &a.cfg.Listeners.TrafficClass},
+		{"envoy.listener.socketOptions.tos", o.TOS, &a.cfg.Listeners.Connections.TypeOfService},
+		{"envoy.listener.socketOptions.trafficClass", o.TrafficClass, &a.cfg.Listeners.Connections.TrafficClass},
 	} {
 		if row.from < 0 || row.from > 255 {
 			a.errorf(row.field, "%d is not between 0 and 255.", row.from)

@@ -6,7 +6,6 @@ import (
 
 	"contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/compile/validate"
-	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 )
 
@@ -21,12 +20,8 @@ func (a *applier) http(e v1alpha1.EnvoyConfig) {
 	if s == nil {
 		return
 	}
-	if s.DisableAllowChunkedLength != nil {
-		h.AllowChunkedLength = !*s.DisableAllowChunkedLength
-	}
-	if s.DisableMergeSlashes != nil {
-		h.MergeSlashes = !*s.DisableMergeSlashes
-	}
+	over(&h.RejectChunkedLength, s.DisableAllowChunkedLength)
+	over(&h.KeepSlashes, s.DisableMergeSlashes)
 	over(&h.MaxRequestsPerConnection, s.MaxRequestsPerConnection)
 	over(&h.MaxConcurrentStreams, s.HTTP2MaxConcurrentStreams)
 	a.serverHeader(s.ServerHeaderTransformation)
@@ -39,17 +34,24 @@ func (a *applier) versions(versions []v1alpha1.HTTPVersionType) {
 	if len(versions) == 0 {
 		return
 	}
-	h := &a.cfg.HTTP
-	h.HTTP1, h.HTTP2 = false, false
+	var http1, http2 bool
 	for _, v := range versions {
 		switch v := string(v); {
 		case strings.EqualFold(v, string(v1alpha1.HTTPVersion1)):
-			h.HTTP1 = true
+			http1 = true
 		case strings.EqualFold(v, string(v1alpha1.HTTPVersion2)):
-			h.HTTP2 = true
+			http2 = true
 		default:
 			a.errorf("envoy.defaultHTTPVersions", "%q is not one of %s, %s.", v, v1alpha1.HTTPVersion1, v1alpha1.HTTPVersion2)
 		}
+	}
+	switch h := &a.cfg.HTTP.Versions; {
+	case http1 && http2:
+		*h = ir.AllHTTP
+	case http1:
+		*h = ir.OnlyHTTP1
+	default:
+		*h = ir.OnlyHTTP2
 	}
 }
 
@@ -57,11 +59,11 @@ func (a *applier) serverHeader(s v1alpha1.ServerHeaderTransformationType) {
 	switch h := &a.cfg.HTTP.ServerHeader; s {
 	case "":
 	case v1alpha1.OverwriteServerHeader:
-		*h = config.OverwriteServerHeader
+		*h = ir.OverwriteServerHeader
 	case v1alpha1.AppendIfAbsentServerHeader:
-		*h = config.AppendServerHeaderIfAbsent
+		*h = ir.AppendServerHeaderIfAbsent
 	case v1alpha1.PassThroughServerHeader:
-		*h = config.PassServerHeader
+		*h = ir.PassServerHeader
 	default:
 		a.oneOf("envoy.listener.serverHeaderTransformation", string(s),
 			string(v1alpha1.OverwriteServerHeader), string(v1alpha1.AppendIfAbsentServerHeader), string(v1alpha1.PassThroughServerHeader))
@@ -72,13 +74,13 @@ func (a *applier) compression(c v1alpha1.CompressionAlgorithm) {
 	switch h := &a.cfg.HTTP.Compression; c {
 	case "":
 	case v1alpha1.GzipCompression:
-		*h = config.CompressGzip
+		*h = ir.CompressGzip
 	case v1alpha1.BrotliCompression:
-		*h = config.CompressBrotli
+		*h = ir.CompressBrotli
 	case v1alpha1.ZstdCompression:
-		*h = config.CompressZstd
+		*h = ir.CompressZstd
 	case v1alpha1.DisabledCompression:
-		*h = config.CompressNot
+		*h = ir.CompressNot
 	default:
 		a.oneOf("envoy.listener.compression.algorithm", string(c), "gzip", "brotli", "zstd", "disabled")
 	}

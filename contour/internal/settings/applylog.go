@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"contour.example/contour/api/projectcontour/v1alpha1"
-	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
 )
 
 func (a *applier) accessLog(e v1alpha1.EnvoyConfig) {
@@ -48,13 +48,13 @@ func (a *applier) level(level string) {
 }
 
 // fields reads the fields of a line in JSON: the name of a known one, or name=value. The default list is nil.
-func (a *applier) fields(from []string) []config.LogField {
+func (a *applier) fields(from []string) []ir.LogField {
 	const field = "envoy.logging.accessLogJSONFields"
 	if slices.Equal(from, defaultFields()) {
 		return nil
 	}
 	known := knownFields()
-	var out []config.LogField
+	var out []ir.LogField
 	for _, s := range from {
 		name, value, own := strings.Cut(s, "=")
 		if !own {
@@ -67,8 +67,8 @@ func (a *applier) fields(from []string) []config.LogField {
 		case own:
 			a.operators(field, value)
 		}
-		if !slices.ContainsFunc(out, func(f config.LogField) bool { return f.Name == name }) {
-			out = append(out, config.LogField{Name: name, Value: value})
+		if !slices.ContainsFunc(out, func(f ir.LogField) bool { return f.Name == name }) {
+			out = append(out, ir.LogField{Name: name, Value: value})
 		}
 	}
 	return out

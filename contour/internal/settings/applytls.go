@@ -15,7 +15,7 @@ func (a *applier) tls(t *v1alpha1.EnvoyListenerTLS) {
 	}
 	a.tlsParameters("envoy.listener.tls", t.EnvoyTLS, &a.cfg.TLS)
 	if f := t.Fingerprint; f != nil {
-		a.cfg.Listeners.JA3, a.cfg.Listeners.JA4 = f.JA3, f.JA4
+		a.cfg.Listeners.Connections.JA3, a.cfg.Listeners.Connections.JA4 = f.JA3, f.JA4
 	}
 }
 

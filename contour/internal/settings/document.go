@@ -138,7 +138,7 @@ func Restart(running, wanted config.Config) []string {
 		{"address of the metrics endpoint", running.Process.Metrics == wanted.Process.Metrics},
 		{"address of the debug endpoint", running.Process.Debug == wanted.Process.Debug},
 		{"connection to the API server", running.Process.API == wanted.Process.API},
-		{"xDS", running.XDS == wanted.XDS},
+		{"drain time of Envoys", running.XDS.DrainTime == wanted.XDS.DrainTime},
 	} {
 		if !row.same {
 			out = append(out, row.name)

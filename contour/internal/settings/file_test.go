@@ -113,14 +113,14 @@ metrics:
 	want.Process.LogDebug, want.Process.API.QPS = true, 7.5
 	want.Status.Addresses = []string{"192.0.2.1", "lb.example.com"}
 	want.AccessLog.Format, want.AccessLog.MinStatus = "json", 300
-	want.AccessLog.Fields = []config.LogField{{Name: "method", Value: "%REQ(:METHOD)%"}, {Name: "who", Value: "%REQ(X-USER)%"}}
+	want.AccessLog.Fields = []ir.LogField{{Name: "method", Value: "%REQ(:METHOD)%"}, {Name: "who", Value: "%REQ(X-USER)%"}}
 	want.TLS.Min, want.TLS.Curves = ir.TLS13, []string{"X25519"}
 	want.Objects.DisablePermitInsecure = true
-	want.HTTP.MergeSlashes, want.HTTP.Compression, want.HTTP.TrustedHops = false, config.CompressZstd, 2
+	want.HTTP.KeepSlashes, want.HTTP.Compression, want.HTTP.TrustedHops = true, ir.CompressZstd, 2
 	want.Timeouts.Request = ir.Timeout{Disabled: true}
 	want.Cluster.ConnectTimeout, want.Cluster.CircuitBreakers.MaxConnections = 250*time.Millisecond, 9
 	want.Cluster.TLS.Min = ir.TLS13
-	want.Listeners.JA4, want.Listeners.ExactBalance, want.Listeners.TypeOfService = true, true, 64
+	want.Listeners.Connections = ir.ConnectionSettings{JA4: true, ExactBalance: true, TypeOfService: 64}
 	want.Listeners.Health, want.Listeners.Stats.Port = want.Listeners.Stats, 9002
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

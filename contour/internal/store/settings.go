@@ -13,6 +13,8 @@ type Settings struct {
 	Objects     *Setting[config.Objects]
 	Status      *Setting[config.Status]
 	Listeners   *Setting[config.Listeners]
+	HTTP        *Setting[config.HTTP]
+	Timeouts    *Setting[config.Timeouts]
 	TLS         *Setting[config.TLS]
 	AccessLog   *Setting[config.AccessLog]
 	Cluster     *Setting[config.Cluster]
@@ -38,6 +40,8 @@ func newSettings(e *memo.Engine) *Settings {
 		Objects:     newSetting[config.Objects](e, "objects"),
 		Status:      newSetting[config.Status](e, "status"),
 		Listeners:   newSetting[config.Listeners](e, "listeners"),
+		HTTP:        newSetting[config.HTTP](e, "http"),
+		Timeouts:    newSetting[config.Timeouts](e, "timeouts"),
 		TLS:         newSetting[config.TLS](e, "tls"),
 		AccessLog:   newSetting[config.AccessLog](e, "accesslog"),
 		Cluster:     newSetting[config.Cluster](e, "cluster"),
@@ -57,6 +61,8 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Objects, c.Objects)
 	set(s.Settings.Status, c.Status)
 	set(s.Settings.Listeners, c.Listeners)
+	set(s.Settings.HTTP, c.HTTP)
+	set(s.Settings.Timeouts, c.Timeouts)
 	set(s.Settings.TLS, c.TLS)
 	set(s.Settings.AccessLog, c.AccessLog)
 	set(s.Settings.Cluster, c.Cluster)

@@ -20,21 +20,31 @@ func HTTPS() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name
 // Stats is the listener for the readiness and the statistics of Envoy.
 func Stats() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "stats-health"} }
 
-// Root is what the configuration contributes. It looks at the groups Listeners, TLS, AccessLog, RouteTables and XDS.
+// Health is the listener for the readiness of Envoy, if that is not served with its statistics.
+func Health() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "health"} }
+
+// Root is what the configuration contributes. It looks at the groups Listeners, HTTP, Timeouts, TLS, AccessLog,
+// RouteTables and XDS.
 func Root(c config.Config) contrib.Root {
 	http := listener(HTTP(), c.Listeners.HTTP)
-	http.Client = client(c, c.AccessLog.HTTP)
+	http.Connections, http.Client = c.Listeners.Connections, client(c, c.AccessLog.HTTP)
 	http.RouteTableHosts = c.RouteTables.Hosts
 
 	https := listener(HTTPS(), c.Listeners.HTTPS)
 	https.Protocol = ir.ListenHTTPS
-	https.TLS = ir.TLSVersions{Min: c.TLS.Min, Max: c.TLS.Max}
+	https.TLS = c.TLS
 	https.CertificatesOnDemand = c.XDS.CertificatesOnDemand
-	https.Client = client(c, c.AccessLog.HTTPS)
+	https.Connections, https.Client = c.Listeners.Connections, client(c, c.AccessLog.HTTPS)
 
 	stats := listener(Stats(), c.Listeners.Stats)
 	stats.Admin = true
-	return contrib.Root{Listeners: []ir.Listener{http, https, stats}}
+	all := []ir.Listener{http, https, stats}
+	if c.Listeners.Health != (config.Address{}) {
+		health := listener(Health(), c.Listeners.Health)
+		health.Admin, health.ReadyOnly = true, true
+		all = append(all, health)
+	}
+	return contrib.Root{Listeners: all}
 }
 
 func listener(k ir.ListenerKey, at config.Address) ir.Listener {
@@ -42,5 +52,8 @@ func listener(k ir.ListenerKey, at config.Address) ir.Listener {
 }
 
 func client(c config.Config, log string) ir.ClientSettings {
-	return ir.ClientSettings{ProxyProtocol: c.Listeners.UseProxyProtocol, AccessLog: ir.AccessLog{Path: log, Format: c.AccessLog.Format}}
+	return ir.ClientSettings{
+		ProxyProtocol: c.Listeners.UseProxyProtocol, AccessLog: ir.AccessLog{Path: log, LogFormat: c.AccessLog.LogFormat},
+		HTTP: c.HTTP, Timeouts: c.Timeouts,
+	}
 }

@@ -136,7 +136,7 @@ func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Clu
 	if failure != nil {
 		return ir.Cluster{}, absent
 	}
-	c := port.Cluster(p.env.Store.Settings.Cluster.Get(p.reader).ConnectTimeout)
+	c := port.Cluster()
 	tls, v := p.upstreamTLS(spec.UpstreamValidation, at.dot("validation"), protocol)
 	c.Protocol, c.TLS = protocol, tls
 	return c, v

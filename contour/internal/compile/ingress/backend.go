@@ -50,7 +50,7 @@ func (b *builder) lookUp(name kobj.Name, port networkingv1.ServiceBackendPort) (
 
 func (b *builder) forward(path string, port ref.ServicePort) *ir.Forward {
 	return &ir.Forward{
-		Backends:  []ir.Backend{{Weight: 1, Cluster: port.Cluster(b.env.Store.Settings.Cluster.Get(b.reader).ConnectTimeout)}},
+		Backends:  []ir.Backend{{Weight: 1, Cluster: port.Cluster()}},
 		Timeout:   b.settings.timeout,
 		Retry:     b.settings.retry,
 		Websocket: b.settings.websockets[path],

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -22,10 +21,10 @@ type ServicePort struct {
 	Protocol ir.Protocol // as the Service says by appProtocol or annotation
 }
 
-// Cluster is the cluster of the port with the settings of the Service; connect is the connect timeout.
-func (p ServicePort) Cluster(connect time.Duration) ir.Cluster {
+// Cluster is the cluster of the port with the settings of the Service.
+func (p ServicePort) Cluster() ir.Cluster {
 	return ir.Cluster{
-		Endpoints: ir.EndpointKey{Service: p.Service, Port: p.Name}, Port: p.Number, Protocol: p.Protocol, Connect: connect,
+		Endpoints: ir.EndpointKey{Service: p.Service, Port: p.Name}, Port: p.Number, Protocol: p.Protocol,
 	}
 }
 

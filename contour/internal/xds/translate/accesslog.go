@@ -18,19 +18,47 @@ func accessLog(e *encoder, to ir.AccessLog) []*accesslogv3.AccessLog {
 		return nil
 	}
 	file := &filev3.FileAccessLog{Path: to.Path}
-	if to.Format == "json" {
+	switch {
+	case to.Format == "json":
 		file.AccessLogFormat = &filev3.FileAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-			Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: jsonFields()},
+			Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: jsonFields(to.Fields)},
+		}}
+	case to.Text != "":
+		file.AccessLogFormat = &filev3.FileAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
+			Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+				Specifier: &corev3.DataSource_InlineString{InlineString: to.Text},
+			}},
 		}}
 	}
 	return []*accesslogv3.AccessLog{{
-		Name: fileLogger, ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: e.pack(file)},
+		Name: fileLogger, Filter: statusFilter(to.MinStatus),
+		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: e.pack(file)},
 	}}
 }
 
-// jsonFields is the fields of a line in JSON and what Envoy puts there: the default set of Contour.
-func jsonFields() *structpb.Struct {
+// statusFilter logs responses with a status code from the least on; nil logs all.
+func statusFilter(least uint32) *accesslogv3.AccessLogFilter {
+	if least == 0 {
+		return nil
+	}
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{
+		StatusCodeFilter: &accesslogv3.StatusCodeFilter{Comparison: &accesslogv3.ComparisonFilter{
+			Op: accesslogv3.ComparisonFilter_GE,
+			// There is a runtime key because Envoy wants one; nothing sets it.
+			Value: &corev3.RuntimeUInt32{DefaultValue: least, RuntimeKey: "access_log.min_status"},
+		}},
+	}}
+}
+
+// jsonFields is the fields of a line in JSON and what Envoy puts there: the given ones, else the default set of Contour.
+func jsonFields(own []ir.LogField) *structpb.Struct {
 	fields := map[string]*structpb.Value{}
+	for _, f := range own {
+		fields[f.Name] = structpb.NewStringValue(f.Value)
+	}
+	if len(fields) > 0 {
+		return &structpb.Struct{Fields: fields}
+	}
 	for name, value := range map[string]string{
 		"@timestamp":                "%START_TIME%",
 		"authority":                 "%REQ(:AUTHORITY)%",

@@ -15,22 +15,23 @@ import (
 // httpOptions is the key of the options that all HTTP protocols of a cluster share.
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-// cluster is a Service port spoken to in one way.
-func cluster(c ir.Cluster, limits ir.CircuitBreakers) *table.Resource {
+// cluster is a Service port spoken to in one way; limits are those of the Service.
+func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *table.Resource {
 	e := &encoder{}
 	m := &clusterv3.Cluster{
 		Name:                 clusterName(c),
 		AltStatName:          clusterStats(c),
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
 		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads(), ServiceName: endpointName(c.Endpoints)},
-		ConnectTimeout:       positive(c.Connect),
+		ConnectTimeout:       positive(s.ConnectTimeout),
 		LbPolicy:             clusterv3.Cluster_ROUND_ROBIN,
 		// Below the threshold, Envoy would send requests to endpoints known to be bad.
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
-		CircuitBreakers:               circuitBreakers(limits),
-		TypedExtensionProtocolOptions: protocolOptions(e, c),
-		TransportSocket:               upstreamTLS(e, c),
+		PerConnectionBufferLimitBytes: number(s.BufferLimitBytes),
+		CircuitBreakers:               circuitBreakers(limits.Or(s.CircuitBreakers)),
+		TypedExtensionProtocolOptions: protocolOptions(e, c, s.MaxRequestsPerConnection),
+		TransportSocket:               upstreamTLS(e, c, s.TLS),
 	}
 	body := e.bytes(m)
 	return &table.Resource{
@@ -48,10 +49,11 @@ func needsOf(c ir.Cluster) []table.Ref {
 	return needs
 }
 
-// protocolOptions is nil when Envoy's defaults are meant: HTTP/1.1 and its own idle timeout.
-func protocolOptions(e *encoder, c ir.Cluster) map[string]*anypb.Any {
+// protocolOptions is nil when Envoy's defaults are meant: HTTP/1.1, its own idle timeout, and any number of requests on a
+// connection.
+func protocolOptions(e *encoder, c ir.Cluster, requests uint32) map[string]*anypb.Any {
 	http2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
-	if !http2 && limit(c.Idle) == nil {
+	if !http2 && limit(c.Idle) == nil && requests == 0 {
 		return nil
 	}
 	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
@@ -63,7 +65,7 @@ func protocolOptions(e *encoder, c ir.Cluster) map[string]*anypb.Any {
 		}
 	}
 	return map[string]*anypb.Any{httpOptions: e.pack(&httpv3.HttpProtocolOptions{
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: limit(c.Idle)},
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: limit(c.Idle), MaxRequestsPerConnection: number(requests)},
 		UpstreamProtocolOptions:   &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit},
 	})}
 }

@@ -9,25 +9,29 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// downstreamTLS terminates TLS with the certificate of t; fallback is what t leaves open, alpn what is offered on top.
-func downstreamTLS(e *encoder, t ir.TLS, fallback ir.TLSVersions, alpn ...string) *corev3.TransportSocket {
+// downstreamTLS terminates TLS with the certificate of t; s is what t leaves open, alpn what is offered on top.
+func downstreamTLS(e *encoder, t ir.TLS, s ir.TLSSettings, alpn ...string) *corev3.TransportSocket {
 	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
-		TlsParams:                      tlsParameters(e, t, fallback),
+		TlsParams:                      tlsParameters(e, t, s),
 		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{sds(certificateName(t.Certificate))},
 		AlpnProtocols:                  alpn,
 	}})
 }
 
-// tlsParameters is the versions and cipher suites of t; nil if they are what Envoy takes by itself on this side of it,
-// which a test with a real Envoy holds it to: Envoy looks at all filter chains whenever one is added.
-func tlsParameters(e *encoder, t ir.TLS, fallback ir.TLSVersions) *tlsv3.TlsParameters {
-	lowest, highest := tlsVersion(e, cmp.Or(t.Min, fallback.Min, ir.TLS12)), tlsVersion(e, cmp.Or(t.Max, fallback.Max, ir.TLS13))
-	if lowest == tlsv3.TlsParameters_TLSv1_2 && highest == tlsv3.TlsParameters_TLSv1_3 {
+// tlsParameters is the versions of t with the cipher suites and curves of s; nil if they are what Envoy takes by itself
+// on this side of it, which a test with a real Envoy holds it to: Envoy looks at all filter chains whenever one is added.
+func tlsParameters(e *encoder, t ir.TLS, s ir.TLSSettings) *tlsv3.TlsParameters {
+	lowest, highest := tlsVersion(e, cmp.Or(t.Min, s.Min, ir.TLS12)), tlsVersion(e, cmp.Or(t.Max, s.Max, ir.TLS13))
+	if lowest == tlsv3.TlsParameters_TLSv1_2 && highest == tlsv3.TlsParameters_TLSv1_3 && len(s.CipherSuites)+len(s.Curves) == 0 {
 		return nil
 	}
-	return &tlsv3.TlsParameters{
-		TlsMinimumProtocolVersion: lowest, TlsMaximumProtocolVersion: highest, CipherSuites: cipherSuites(),
+	p := &tlsv3.TlsParameters{
+		TlsMinimumProtocolVersion: lowest, TlsMaximumProtocolVersion: highest, CipherSuites: s.CipherSuites, EcdhCurves: s.Curves,
 	}
+	if len(p.GetCipherSuites()) == 0 {
+		p.CipherSuites = cipherSuites()
+	}
+	return p
 }
 
 func tlsVersion(e *encoder, v ir.TLSVersion) tlsv3.TlsParameters_TlsProtocol {

@@ -112,7 +112,7 @@ func local(t *testing.T) listeners {
 	l := classicListeners()
 	l.each(func(of *ir.Listener) {
 		of.Addresses, of.Port = []string{"127.0.0.1"}, envoytest.FreePort(t)
-		of.Client.AccessLog = ir.AccessLog{Path: filepath.Join(t.TempDir(), of.Key.Name+".log"), Format: "json"}
+		of.Client.AccessLog = ir.AccessLog{Path: filepath.Join(t.TempDir(), of.Key.Name+".log"), LogFormat: ir.LogFormat{Format: "json"}}
 	})
 	return l
 }

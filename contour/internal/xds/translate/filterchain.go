@@ -58,7 +58,7 @@ func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 		part.Needs = []table.Ref{{Type: table.Route, Name: routeTable(v.Key)}}
 	}
 	if terminates(v.TLS) {
-		chain.TransportSocket = downstreamTLS(e, *v.TLS, l.TLS, alpn(v)...)
+		chain.TransportSocket = downstreamTLS(e, *v.TLS, l.TLS, alpn(v, l)...)
 		part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(v.TLS.Certificate)})
 	}
 }
@@ -79,11 +79,9 @@ func httpsManager(k ir.HostKey, l *ir.Listener) httpChain {
 }
 
 // alpn is the protocols offered on a terminated connection: none if its bytes are not ours to read.
-func alpn(v *ir.VirtualHost) []string {
+func alpn(v *ir.VirtualHost, l *ir.Listener) []string {
 	if v.TCP != nil {
 		return nil
 	}
-	return httpProtocols()
+	return protocols(l.Client.HTTP.Versions)
 }
-
-func httpProtocols() []string { return []string{"h2", "http/1.1"} }

@@ -10,6 +10,9 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
+// compressorName is the name of the filter that compresses responses.
+const compressorName = "compressor"
+
 // place is the order in which requests pass HTTP filters; responses pass them in reverse.
 type place uint8
 
@@ -56,7 +59,12 @@ func httpFilters() []filter {
 			}
 			return misdirectedFilter(e)
 		}},
-		always("compressor", placeCompress, func(e *encoder) message { return compressor(e) }),
+		{name: compressorName, place: placeCompress, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
+			if h.listener.Client.HTTP.Compression == ir.CompressNot {
+				return nil
+			}
+			return httpFilter(e, compressorName, compressor(e, h.listener.Client.HTTP.Compression))
+		}},
 		{
 			name: corsName, place: placeCORS, policy: corsPolicy, forwarding: true,
 			listener: func(e *encoder, _ httpChain) *hcmv3.HttpFilter { return httpFilter(e, corsName, &corsv3.Cors{}) },

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"contour.example/contour/internal/compile/classic"
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/stagetest"
@@ -99,7 +100,7 @@ func rawListener(p ir.ListenerProtocol) *table.Resource {
 // loggingJSON is listeners that differ from the default in what can be seen of it.
 func loggingJSON() listeners {
 	return classicListeners(func(l *listeners) {
-		l.http.Client = ir.ClientSettings{ProxyProtocol: true, AccessLog: ir.AccessLog{Path: "/dev/stdout", Format: "json"}}
+		l.http.Client = ir.ClientSettings{ProxyProtocol: true, AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Format: "json"}}}
 		l.https.Client = ir.ClientSettings{ProxyProtocol: true}
 		l.https.TLS.Min = ir.TLS13
 	})
@@ -114,7 +115,7 @@ func goldens() map[string][]*table.Resource {
 			if c.Endpoints.Service.Name == "settings" {
 				limits = ir.CircuitBreakers{MaxConnections: 1, MaxPendingRequests: 2, MaxRequests: 3, MaxRetries: 4, PerHostMaxConnections: 5}
 			}
-			out = append(out, cluster(c, limits))
+			out = append(out, cluster(c, limits, config.Default().Cluster))
 		}
 		return out
 	}
@@ -220,7 +221,7 @@ func manyClusters() []ir.Cluster {
 		service("plain"),
 		change("unnamed-port", func(c *ir.Cluster) { c.Endpoints.Port = "" }),
 		change("settings", func(c *ir.Cluster) {
-			c.Idle, c.Connect = ir.Timeout{Duration: time.Minute}, 5*time.Second
+			c.Idle = ir.Timeout{Duration: time.Minute}
 		}),
 		change("h2c", func(c *ir.Cluster) { c.Protocol = ir.ProtocolH2C }),
 		change("tls", func(c *ir.Cluster) { c.Protocol, c.SNI = ir.ProtocolTLS, "backend.internal" }),

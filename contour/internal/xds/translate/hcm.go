@@ -1,10 +1,7 @@
 package translate
 
 import (
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	gzipv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/gzip/compressor/v3"
-	compressorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/compressor/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
@@ -34,13 +31,13 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix:                h.listener.Key.Name,
 		HttpFilters:               h.filters(e),
-		HttpProtocolOptions:       &corev3.Http1ProtocolOptions{AcceptHttp_10: true, AllowChunkedLength: true},
 		AccessLog:                 accessLog(e, h.listener.Client.AccessLog),
 		UseRemoteAddress:          wrapperspb.Bool(true),
 		NormalizePath:             wrapperspb.Bool(true),
-		MergeSlashes:              true,
 		PreserveExternalRequestId: true,
 	}
+	setHTTP(m, h.listener.Client.HTTP)
+	setTimeouts(m, h.listener.Client)
 	switch {
 	case !h.listener.Protocol.Secure():
 		routeByHost(e, m, h.listener.Key)
@@ -55,11 +52,4 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 
 func httpFilter(e *encoder, name string, m message) *hcmv3.HttpFilter {
 	return &hcmv3.HttpFilter{Name: name, ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: e.pack(m)}}
-}
-
-// compressor compresses responses of the types that gain by it, if the client wishes.
-func compressor(e *encoder) *compressorv3.Compressor {
-	return &compressorv3.Compressor{CompressorLibrary: &corev3.TypedExtensionConfig{
-		Name: "gzip", TypedConfig: e.pack(&gzipv3.Gzip{}),
-	}}
 }

@@ -4,7 +4,6 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
-	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/table"
@@ -49,7 +48,7 @@ func tlsListener(of *ir.Listener, chains []table.Part) *table.Resource {
 	l := listener(of)
 	l.ListenerFilters = append(
 		proxyProtocol(e, of),
-		listenerFilter(e, "envoy.filters.listener.tls_inspector", &tlsinspectorv3.TlsInspector{}),
+		listenerFilter(e, "envoy.filters.listener.tls_inspector", tlsInspector(of.Connections)),
 	)
 	r := listenerResource(e, l)
 	r.Field, r.Parts = filterChainsField, chains
@@ -70,7 +69,7 @@ func tcpListener(of *ir.Listener, chains []table.Part) *table.Resource {
 func udpListener(of *ir.Listener, filters []table.Part) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
-	l.TcpKeepalive = nil
+	l.TcpKeepalive, l.PerConnectionBufferLimitBytes, l.ConnectionBalanceConfig = nil, nil, nil
 	l.UdpListenerConfig = &listenerv3.UdpListenerConfig{}
 	r := listenerResource(e, l)
 	r.Field, r.Parts = listenerFiltersField, filters
@@ -92,6 +91,7 @@ func listener(of *ir.Listener) *listenerv3.Listener {
 			KeepaliveTime: number(45), KeepaliveInterval: number(5), KeepaliveProbes: number(9),
 		},
 	}
+	setConnections(l, of.Connections)
 	for i, ip := range of.Addresses {
 		at := socketAddress(of, ip)
 		if i == 0 {

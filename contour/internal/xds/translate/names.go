@@ -61,7 +61,7 @@ func clusterName(c ir.Cluster) string {
 func identity(c ir.Cluster) []string {
 	id := []string{
 		c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, c.Endpoints.Port, decimal(c.Port),
-		decimal(c.Protocol), c.SNI, c.Idle.Duration.String(), strconv.FormatBool(c.Idle.Disabled), c.Connect.String(),
+		decimal(c.Protocol), c.SNI, c.Idle.Duration.String(), strconv.FormatBool(c.Idle.Disabled),
 	}
 	if c.TLS == (ir.UpstreamTLS{}) {
 		return id

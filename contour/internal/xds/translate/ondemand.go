@@ -60,7 +60,7 @@ func onDemandTLS(e *encoder, l *ir.Listener) *corev3.TransportSocket {
 	return tlsTransport(e, &tlsv3.DownstreamTlsContext{
 		CommonTlsContext: &tlsv3.CommonTlsContext{
 			TlsParams:     tlsParameters(e, ir.TLS{}, l.TLS),
-			AlpnProtocols: httpProtocols(),
+			AlpnProtocols: protocols(l.Client.HTTP.Versions),
 			CustomTlsCertificateSelector: &corev3.TypedExtensionConfig{
 				Name: "envoy.tls.certificate_selectors.on_demand_secret", TypedConfig: e.pack(selector),
 			},

@@ -40,7 +40,7 @@ func TestValidValuesMakeValidResources(t *testing.T) {
 			resources = append(resources, chainsOf(classicListeners(), v))
 		}
 		for b := range backends(v) {
-			resources = append(resources, cluster(b.Cluster, ir.CircuitBreakers{}))
+			resources = append(resources, cluster(b.Cluster, ir.CircuitBreakers{}, ir.ClusterSettings{}))
 		}
 		for _, res := range resources {
 			checkValid(t, res)
@@ -279,11 +279,11 @@ func TestWhatCannotBeServedIsMarked(t *testing.T) {
 		"passthrough to nowhere":               filterChain(nowhere, &l.https).Invalid,
 		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), &l.https).Invalid,
 		"a TLS version that does not exist":    filterChain(unknown, &l.https).Invalid,
-		"verification on a plain connection":   cluster(plainTLS, ir.CircuitBreakers{}).Invalid,
+		"verification on a plain connection":   cluster(plainTLS, ir.CircuitBreakers{}, ir.ClusterSettings{}).Invalid,
 		"a body that Envoy would not take":     virtualHost(bad).part.Invalid,
 		"a header name with a line break":      virtualHost(header).part.Invalid,
 		"text that is not UTF-8":               virtualHost(httpHost("\xff")).part.Invalid,
-		"a server name longer than DNS allows": cluster(ir.Cluster{Protocol: ir.ProtocolTLS, SNI: strings.Repeat("a", 300)}, ir.CircuitBreakers{}).Invalid,
+		"a server name longer than DNS allows": cluster(ir.Cluster{Protocol: ir.ProtocolTLS, SNI: strings.Repeat("a", 300)}, ir.CircuitBreakers{}, ir.ClusterSettings{}).Invalid,
 	} {
 		if invalid == "" {
 			t.Errorf("%s is taken for valid", what)
@@ -303,7 +303,7 @@ func FuzzAnyValue(f *testing.F) {
 		checkPart(t, virtualHost(v).part, virtualHost(again).part, &routev3.VirtualHost{})
 		checkPart(t, filterChain(v, &l.https), filterChain(again, &l.https), &listenerv3.FilterChain{})
 		for b := range backends(v) {
-			c := cluster(b.Cluster, ir.CircuitBreakers{})
+			c := cluster(b.Cluster, ir.CircuitBreakers{}, ir.ClusterSettings{})
 			if c.Invalid == "" {
 				checkValid(t, c)
 			}

@@ -85,7 +85,7 @@ func (r random) name() kobj.Name { return kobj.Name{Namespace: r.text(), Name: r
 func (r random) cluster() ir.Cluster {
 	c := ir.Cluster{
 		Endpoints: ir.EndpointKey{Service: r.name(), Port: r.text()}, Port: int32(r.number(3)),
-		Protocol: enum(r, ir.ProtocolH2), SNI: r.text(), Idle: r.timeout(), Connect: r.timeout().Duration,
+		Protocol: enum(r, ir.ProtocolH2), SNI: r.text(), Idle: r.timeout(),
 	}
 	if !r.valid || encrypted(c) {
 		if r.flip() {

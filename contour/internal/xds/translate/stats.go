@@ -22,7 +22,7 @@ func statsListener(of *ir.Listener) *table.Resource {
 		StatPrefix: "stats",
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
 			Name:         of.Key.Name,
-			VirtualHosts: []*routev3.VirtualHost{{Name: adminName, Domains: []string{"*"}, Routes: adminRoutes()}},
+			VirtualHosts: []*routev3.VirtualHost{{Name: adminName, Domains: []string{"*"}, Routes: adminRoutes(of.ReadyOnly)}},
 		}},
 		HttpFilters:   []*hcmv3.HttpFilter{httpFilter(e, "envoy.filters.http.router", &routerv3.Router{})},
 		NormalizePath: wrapperspb.Bool(true),
@@ -34,9 +34,13 @@ func statsListener(of *ir.Listener) *table.Resource {
 	return listenerResource(e, l)
 }
 
-func adminRoutes() []*routev3.Route {
+func adminRoutes(readyOnly bool) []*routev3.Route {
+	paths := []string{"/ready", "/stats", "/stats/prometheus"}
+	if readyOnly {
+		paths = paths[:1]
+	}
 	var routes []*routev3.Route
-	for _, path := range []string{"/ready", "/stats", "/stats/prometheus"} {
+	for _, path := range paths {
 		routes = append(routes, &routev3.Route{
 			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: path}},
 			Action: &routev3.Route_Route{Route: &routev3.RouteAction{

@@ -33,6 +33,8 @@ type Sources struct {
 	Secrets Secrets
 	// Limits is the circuit breakers of a Service.
 	Limits func(r *memo.Reader, service kobj.Name) ir.CircuitBreakers
+	// Clusters is what all clusters have in common.
+	Clusters func(*memo.Reader) ir.ClusterSettings
 	// Slices is the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
 }
@@ -179,7 +181,7 @@ func gather[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.H
 // addClusters makes each cluster that a host uses.
 func (t *Tables) addClusters() {
 	follow(share(t, "translate/clusters", func(r *memo.Reader, c ir.Cluster) *table.Resource {
-		return cluster(c, t.from.Limits(r, c.Endpoints.Service))
+		return cluster(c, t.from.Limits(r, c.Endpoints.Service), t.from.Clusters(r))
 	}), t.from.Hosts, clustersOf)
 }
 

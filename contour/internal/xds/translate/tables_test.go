@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -44,8 +45,9 @@ func newWorld(edit ...func(*listeners)) *world {
 	w.listeners = memo.NewInput[ir.ListenerKey](w.engine, "listeners", func(a, b *ir.Listener) bool { return reflect.DeepEqual(a, b) })
 	w.tables = New(Sources{
 		Engine: w.engine, Listeners: derived(w.listeners, "listeners", w.engine), Hosts: derived(w.hosts, "hosts", w.engine), Secrets: w,
-		Limits: func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := w.limits.Get(r, n); return l },
-		Slices: func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := w.slices.Get(r, n); return s },
+		Limits:   func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := w.limits.Get(r, n); return l },
+		Clusters: func(*memo.Reader) ir.ClusterSettings { return config.Default().Cluster },
+		Slices:   func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := w.slices.Get(r, n); return s },
 	})
 	w.listen(classicListeners(edit...))
 	return w

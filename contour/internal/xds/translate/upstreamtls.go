@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"cmp"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
@@ -15,8 +17,8 @@ func verifies(c ir.Cluster) bool { return encrypted(c) && c.TLS != (ir.UpstreamT
 
 func encrypted(c ir.Cluster) bool { return c.Protocol == ir.ProtocolTLS || c.Protocol == ir.ProtocolH2 }
 
-// upstreamTLS encrypts the connections to a cluster; nil if the protocol is a plain one.
-func upstreamTLS(e *encoder, c ir.Cluster) *corev3.TransportSocket {
+// upstreamTLS encrypts the connections to a cluster with versions and ciphers of s; nil if the protocol is a plain one.
+func upstreamTLS(e *encoder, c ir.Cluster, s ir.TLSSettings) *corev3.TransportSocket {
 	if !encrypted(c) {
 		if c.TLS != (ir.UpstreamTLS{}) {
 			e.refuse("a plain protocol cannot verify the backend's certificate")
@@ -24,8 +26,9 @@ func upstreamTLS(e *encoder, c ir.Cluster) *corev3.TransportSocket {
 		return nil
 	}
 	common := &tlsv3.CommonTlsContext{TlsParams: &tlsv3.TlsParameters{
-		TlsMinimumProtocolVersion: tlsv3.TlsParameters_TLSv1_2,
-		TlsMaximumProtocolVersion: tlsv3.TlsParameters_TLSv1_3,
+		TlsMinimumProtocolVersion: tlsVersion(e, cmp.Or(s.Min, ir.TLS12)),
+		TlsMaximumProtocolVersion: tlsVersion(e, cmp.Or(s.Max, ir.TLS13)),
+		CipherSuites:              s.CipherSuites, EcdhCurves: s.Curves,
 	}}
 	if c.Protocol == ir.ProtocolH2 {
 		common.AlpnProtocols = []string{"h2"}

@@ -1,0 +1,100 @@
+package ir
+
+// TLSSettings is what a TLS connection may use.
+type TLSSettings struct {
+	Min, Max     TLSVersion // zero values stand for 1.2 and 1.3
+	CipherSuites []string   // of TLS 1.2, by BoringSSL's names; empty is the list that is considered safe
+	Curves       []string   // of the key exchange, in order of preference; empty is Envoy's default
+}
+
+// ConnectionSettings is how the connections to a listener are taken. Numbers are Envoy's or the system's default where
+// they are 0.
+type ConnectionSettings struct {
+	ExactBalance         bool   // connections are spread evenly over Envoy's threads
+	BufferLimitBytes     uint32 // of a connection, a soft limit
+	AcceptPerSocketEvent uint32 // connections taken per wake-up
+	TypeOfService        int32  // of IPv4 packets
+	TrafficClass         int32  // of IPv6 packets
+	JA3, JA4             bool   // fingerprints of TLS clients are computed, for the access log
+}
+
+// ClientSettings is how the clients of a listener are treated.
+type ClientSettings struct {
+	ProxyProtocol bool // connections begin with the PROXY protocol
+	AccessLog     AccessLog
+	HTTP          HTTPSettings
+	Timeouts      ClientTimeouts
+}
+
+// HTTPSettings is how the requests of clients are read, and responses written, whatever they ask for. The zero value is
+// the default.
+type HTTPSettings struct {
+	Versions             HTTPVersions
+	RejectChunkedLength  bool // requests may not have both Content-Length and chunked encoding
+	KeepSlashes          bool // adjacent slashes of paths are not merged
+	StripTrailingHostDot bool
+	ServerHeader         ServerHeader
+	Compression          Compression
+	TrustedHops          uint32 // proxies in front of Envoy whose X-Forwarded-For counts
+
+	MaxRequestsPerConnection uint32 // 0 is no limit
+	MaxConcurrentStreams     uint32 // of an HTTP/2 connection; 0 is Envoy's default
+}
+
+// HTTPVersions is the versions of HTTP that clients may use.
+type HTTPVersions uint8
+
+// The versions that clients may use.
+const (
+	AllHTTP HTTPVersions = iota
+	OnlyHTTP1
+	OnlyHTTP2
+)
+
+// ServerHeader is what happens to the header Server of responses.
+type ServerHeader uint8
+
+// The ways to treat the header Server.
+const (
+	OverwriteServerHeader ServerHeader = iota
+	AppendServerHeaderIfAbsent
+	PassServerHeader
+)
+
+// Compression is how responses are compressed for clients that accept it.
+type Compression uint8
+
+// The algorithms of compression.
+const (
+	CompressGzip Compression = iota
+	CompressBrotli
+	CompressZstd
+	CompressNot
+)
+
+// ClientTimeouts limits in time what clients do.
+type ClientTimeouts struct {
+	Request        Timeout // until a whole request is received
+	ConnectionIdle Timeout // of a connection without a request
+	StreamIdle     Timeout // of a request without data
+	ConnectionMax  Timeout // the age of a connection
+	DelayedClose   Timeout // for the client to read what is left of a connection that Envoy closes
+	ShutdownGrace  Timeout // between the announcement that a connection ends and its end
+}
+
+// AccessLog is where requests and connections are logged, and how.
+type AccessLog struct {
+	Path string // "" turns it off
+	LogFormat
+}
+
+// LogFormat is what is logged of a request or connection.
+type LogFormat struct {
+	Format    string     // "json" for an object a line, else text
+	Text      string     // a line of text; "" is Envoy's own
+	Fields    []LogField // of an object; empty is the default set
+	MinStatus uint32     // the least status code that is logged; 0 logs all
+}
+
+// LogField is a field of an access log in JSON: a name, and a text with command operators of Envoy.
+type LogField struct{ Name, Value string }

@@ -1,0 +1,81 @@
+package translate
+
+import (
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	brotliv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/brotli/compressor/v3"
+	gzipv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/gzip/compressor/v3"
+	zstdv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/compression/zstd/compressor/v3"
+	compressorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/compressor/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+
+	"contour.example/contour/internal/ir"
+)
+
+// setHTTP says how requests are read, and what becomes of the header Server.
+func setHTTP(m *hcmv3.HttpConnectionManager, s ir.HTTPSettings) {
+	m.HttpProtocolOptions = &corev3.Http1ProtocolOptions{AcceptHttp_10: true, AllowChunkedLength: !s.RejectChunkedLength}
+	m.MergeSlashes = !s.KeepSlashes
+	m.XffNumTrustedHops = s.TrustedHops
+	switch s.Versions {
+	case ir.AllHTTP: // by what the client sends
+	case ir.OnlyHTTP1:
+		m.CodecType = hcmv3.HttpConnectionManager_HTTP1
+	case ir.OnlyHTTP2:
+		m.CodecType = hcmv3.HttpConnectionManager_HTTP2
+	}
+	switch s.ServerHeader {
+	case ir.OverwriteServerHeader: // Envoy's default
+	case ir.AppendServerHeaderIfAbsent:
+		m.ServerHeaderTransformation = hcmv3.HttpConnectionManager_APPEND_IF_ABSENT
+	case ir.PassServerHeader:
+		m.ServerHeaderTransformation = hcmv3.HttpConnectionManager_PASS_THROUGH
+	}
+	if s.StripTrailingHostDot {
+		m.StripTrailingHostDot = true
+	}
+	if s.MaxConcurrentStreams > 0 {
+		m.Http2ProtocolOptions = &corev3.Http2ProtocolOptions{MaxConcurrentStreams: number(s.MaxConcurrentStreams)}
+	}
+}
+
+// setTimeouts limits in time what clients do, and in number the requests of a connection.
+func setTimeouts(m *hcmv3.HttpConnectionManager, c ir.ClientSettings) {
+	t := c.Timeouts
+	m.RequestTimeout = limit(t.Request)
+	m.StreamIdleTimeout = limit(t.StreamIdle)
+	m.DrainTimeout = limit(t.ShutdownGrace)
+	m.DelayedCloseTimeout = limit(t.DelayedClose)
+	most := c.HTTP.MaxRequestsPerConnection
+	if t.ConnectionIdle != (ir.Timeout{}) || t.ConnectionMax != (ir.Timeout{}) || most > 0 {
+		m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
+			IdleTimeout: limit(t.ConnectionIdle), MaxConnectionDuration: limit(t.ConnectionMax), MaxRequestsPerConnection: number(most),
+		}
+	}
+}
+
+// compressor compresses responses of the types that gain by it, if the client wishes.
+func compressor(e *encoder, algorithm ir.Compression) *compressorv3.Compressor {
+	library := &corev3.TypedExtensionConfig{}
+	switch algorithm {
+	case ir.CompressGzip:
+		library.Name, library.TypedConfig = "gzip", e.pack(&gzipv3.Gzip{})
+	case ir.CompressBrotli:
+		library.Name, library.TypedConfig = "brotli", e.pack(&brotliv3.Brotli{})
+	case ir.CompressZstd:
+		library.Name, library.TypedConfig = "zstd", e.pack(&zstdv3.Zstd{})
+	case ir.CompressNot:
+	}
+	return &compressorv3.Compressor{CompressorLibrary: library}
+}
+
+// protocols is what is offered to clients in the handshake of TLS.
+func protocols(v ir.HTTPVersions) []string {
+	switch v {
+	case ir.OnlyHTTP1:
+		return []string{"http/1.1"}
+	case ir.OnlyHTTP2:
+		return []string{"h2"}
+	case ir.AllHTTP:
+	}
+	return []string{"h2", "http/1.1"}
+}
