@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"maps"
 	"testing"
+	"time"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
@@ -13,7 +14,7 @@ func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
 	http := map[string]uint64{"compile/root": 1, "compile/listener": 3, "translate/listeners": 1}
 	https := with(http, "translate/filter chains", tlsProxies)
 	for _, n := range []int{fewProxies, 10 * fewProxies} {
-		objects := uint64(n + tlsProxies)
+		objects, clusters := uint64(n+tlsProxies), uint64(min(n, manyServices))
 		cfg := config.Default()
 		sys := newSystem(t, cfg)
 		sys.Step(bigWorld(t, n))
@@ -24,6 +25,9 @@ func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
 			resources   int
 		}{
 			{"access log", func() { cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "/tmp/http", "/tmp/https" }, with(https, "translate/listeners", 2), 2},
+			{"timeouts", func() { cfg.Timeouts.Request.Duration = time.Second }, with(https, "translate/listeners", 2), 2},
+			{"HTTP", func() { cfg.HTTP.TrustedHops = 1 }, with(https, "translate/listeners", 2), 2},
+			{"clusters", func() { cfg.Cluster.ConnectTimeout = time.Second }, map[string]uint64{"translate/clusters": clusters}, int(clusters)},
 			{"listeners", func() { cfg.Listeners.HTTP.Port++ }, http, 1},
 			{"TLS", func() { cfg.TLS.Min = ir.TLS13 }, with(https, "compile/root", 1+tlsProxies), 1},
 			{"route tables", func() { cfg.RouteTables.Hosts++ }, http, 0},

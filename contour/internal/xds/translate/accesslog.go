@@ -1,9 +1,13 @@
 package translate
 
 import (
+	"slices"
+	"strings"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
+	reqwithoutqueryv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/formatter/req_without_query/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"contour.example/contour/internal/ir"
@@ -18,22 +22,41 @@ func accessLog(e *encoder, to ir.AccessLog) []*accesslogv3.AccessLog {
 		return nil
 	}
 	file := &filev3.FileAccessLog{Path: to.Path}
-	switch {
-	case to.Format == "json":
-		file.AccessLogFormat = &filev3.FileAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-			Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: jsonFields(to.Fields)},
-		}}
-	case to.Text != "":
-		file.AccessLogFormat = &filev3.FileAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-			Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
-				Specifier: &corev3.DataSource_InlineString{InlineString: to.Text},
-			}},
-		}}
+	if f := lineFormat(e, to.LogFormat); f != nil {
+		file.AccessLogFormat = &filev3.FileAccessLog_LogFormat{LogFormat: f}
 	}
 	return []*accesslogv3.AccessLog{{
 		Name: fileLogger, Filter: statusFilter(to.MinStatus),
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: e.pack(file)},
 	}}
+}
+
+// lineFormat is a line of the log; nil is Envoy's own format.
+func lineFormat(e *encoder, f ir.LogFormat) *corev3.SubstitutionFormatString {
+	switch {
+	case f.Format == "json":
+		return &corev3.SubstitutionFormatString{
+			Format:     &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: jsonFields(f.Fields)},
+			Formatters: formatters(e, f),
+		}
+	case f.Text != "":
+		return &corev3.SubstitutionFormatString{
+			Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+				Specifier: &corev3.DataSource_InlineString{InlineString: f.Text},
+			}},
+			Formatters: formatters(e, f),
+		}
+	}
+	return nil
+}
+
+// formatters is what Envoy needs to be told of before it knows a command operator that is in the format.
+func formatters(e *encoder, f ir.LogFormat) []*corev3.TypedExtensionConfig {
+	const operator = "%REQ_WITHOUT_QUERY("
+	if !strings.Contains(f.Text, operator) && !slices.ContainsFunc(f.Fields, func(l ir.LogField) bool { return strings.Contains(l.Value, operator) }) {
+		return nil
+	}
+	return []*corev3.TypedExtensionConfig{{Name: "envoy.formatter.req_without_query", TypedConfig: e.pack(&reqwithoutqueryv3.ReqWithoutQuery{})}}
 }
 
 // statusFilter logs responses with a status code from the least on; nil logs all.

@@ -106,9 +106,43 @@ func loggingJSON() listeners {
 	})
 }
 
+// withSettings is listeners with all settings that there are.
+func withSettings() listeners {
+	seconds := func(n int) ir.Timeout { return ir.Timeout{Duration: time.Duration(n) * time.Second} }
+	return classicListeners(func(l *listeners) {
+		l.http.Connections = ir.ConnectionSettings{ExactBalance: true, BufferLimitBytes: 1, AcceptPerSocketEvent: 2, TypeOfService: 3, TrafficClass: 4, JA3: true, JA4: true}
+		l.http.Client = ir.ClientSettings{
+			AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Text: "%REQ_WITHOUT_QUERY(:PATH)%\n", MinStatus: 300}},
+			HTTP: ir.HTTPSettings{
+				Versions: ir.OnlyHTTP1, RejectChunkedLength: true, KeepSlashes: true, StripTrailingHostDot: true, ServerHeader: ir.PassServerHeader,
+				Compression: ir.CompressNot, TrustedHops: 5, MaxRequestsPerConnection: 6, MaxConcurrentStreams: 7,
+			},
+			Timeouts: ir.ClientTimeouts{
+				Request: seconds(1), ConnectionIdle: seconds(2), StreamIdle: ir.Timeout{Disabled: true}, ConnectionMax: seconds(4), DelayedClose: seconds(5), ShutdownGrace: seconds(6),
+			},
+		}
+		l.https.Connections = l.http.Connections
+		l.https.Client = ir.ClientSettings{
+			AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Format: "json", Fields: []ir.LogField{{Name: "a", Value: "%METHOD%"}}}},
+			HTTP:      ir.HTTPSettings{Versions: ir.OnlyHTTP2, ServerHeader: ir.AppendServerHeaderIfAbsent, Compression: ir.CompressZstd},
+		}
+		l.https.TLS = ir.TLSSettings{Min: ir.TLS12, Max: ir.TLS12, CipherSuites: []string{"ECDHE-RSA-AES256-GCM-SHA384"}, Curves: []string{"X25519"}}
+		l.stats.ReadyOnly = true
+	})
+}
+
+func clusterSettings() ir.ClusterSettings {
+	return ir.ClusterSettings{
+		ConnectTimeout: 250 * time.Millisecond, MaxRequestsPerConnection: 1, BufferLimitBytes: 2, CircuitBreakers: ir.CircuitBreakers{MaxConnections: 3, MaxRetries: 4},
+		TLS: ir.TLSSettings{Min: ir.TLS13, Curves: []string{"P-256"}},
+	}
+}
+
 // goldens is a file of testdata for each concept.
 func goldens() map[string][]*table.Resource {
 	plain, json, demanded := classicListeners(), loggingJSON(), classicListeners(onDemand)
+	set, secure := withSettings(), service("secure")
+	secure.Protocol = ir.ProtocolTLS
 	clusters := func(of ...ir.Cluster) (out []*table.Resource) {
 		for _, c := range of {
 			limits := ir.CircuitBreakers{}
@@ -129,6 +163,7 @@ func goldens() map[string][]*table.Resource {
 		"cluster":            clusters(manyClusters()...),
 		"ondemand":           {tlsListener(&demanded.https, []table.Part{sharedChain(&demanded.https)}), hostScope(httpsHost("tls.example.com"))},
 		"listener":           {httpListener(&plain.http), httpListener(&json.http), envoyListener(&json.https, nil)},
+		"settings":           {httpListener(&set.http), chainsOf(set, httpsHost("tls.example.com")), statsListener(&set.stats), cluster(secure, ir.CircuitBreakers{MaxRetries: 1}, clusterSettings())},
 		"listener-raw":       {rawListener(ir.ListenTCP), rawListener(ir.ListenUDP)},
 		"filterchain":        {chainsOf(plain, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
 		"filterchain-tcp":    {chainsOf(json, terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
