@@ -123,7 +123,7 @@ func withSettings() listeners {
 		}
 		l.https.Connections = l.http.Connections
 		l.https.Client = ir.ClientSettings{
-			AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Format: "json", Fields: []ir.LogField{{Name: "a", Value: "%METHOD%"}}}},
+			AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Format: "json", Fields: []ir.LogField{{Name: "a", Value: "%PROTOCOL%"}}}},
 			HTTP:      ir.HTTPSettings{Versions: ir.OnlyHTTP2, ServerHeader: ir.AppendServerHeaderIfAbsent, Compression: ir.CompressZstd},
 		}
 		l.https.TLS = ir.TLSSettings{Min: ir.TLS12, Max: ir.TLS12, CipherSuites: []string{"ECDHE-RSA-AES256-GCM-SHA384"}, Curves: []string{"X25519"}}
