@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"contour.example/contour/internal/envoytest"
 )
 
 // Envoy knows each command operator that an access log may have, and each field that can be asked for by name.
@@ -49,21 +51,8 @@ func TestEnvoyKnowsTheCommandOperators(t *testing.T) {
 	if err := os.WriteFile(path, bootstrap, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.CommandContext(t.Context(), envoyPath(t), "--mode", "validate", "--log-level", "error", "-c", path).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), envoytest.Path(t), "--mode", "validate", "--log-level", "error", "-c", path).CombinedOutput()
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
-}
-
-// envoyPath is the Envoy under test: $ENVOY, else the developers' cache.
-func envoyPath(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("ENVOY"); path != "" {
-		return path
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return filepath.Join(home, ".cache", "contour-dev", "envoy", "1.40.0", "envoy")
 }
