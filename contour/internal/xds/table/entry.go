@@ -29,8 +29,8 @@ type entry struct {
 func (e *entry) setWant(r *Resource) {
 	e.field, e.want = r.Field, piecesOf(r, e.want)
 	for _, p := range e.want {
-		if p.invalid != "" {
-			e.quarantine.RejectPiece(p.ID, p.invalid)
+		if fault := p.fault(); fault != "" {
+			e.quarantine.RejectPiece(p.ID, fault)
 		}
 	}
 	if !e.quarantine.Empty() {
@@ -133,6 +133,9 @@ func (e *entry) chosen() []*piece {
 func (e *entry) version(pieces []*piece) *Version {
 	for _, known := range []*Version{e.effective, e.accepted} {
 		if known != nil && slices.Equal(known.pieces, pieces) {
+			if slices.Equal(e.want, pieces) {
+				e.want = known.pieces
+			}
 			return known
 		}
 	}

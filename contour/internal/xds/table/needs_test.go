@@ -29,7 +29,7 @@ func TestNeedsFollowEdits(t *testing.T) {
 				parts = editParts(rnd, parts)
 			}
 			tab.Publish([]*Resource{route("h", parts...)}, nil)
-			e := tab.entries[Ref{Route, "rc"}]
+			e := tab.entry(Ref{Route, "rc"})
 			if diff := cmp.Diff(unionOfNeeds(e.want), e.effective.Needs, cmpopts.EquateEmpty()); diff != "" {
 				t.Fatalf("needs (-all +version): %s", diff)
 			}
@@ -64,12 +64,18 @@ func editParts(rnd *rand.Rand, parts []string) []string {
 
 func countUsers(tab *Table) map[Ref]int {
 	users := map[Ref]int{}
-	for _, e := range tab.entries {
-		for _, v := range []*Version{e.effective, e.accepted} {
+	count := func(versions ...*Version) {
+		for _, v := range versions {
 			for _, need := range v.needs() {
 				users[need]++
 			}
 		}
+	}
+	for _, e := range tab.entries {
+		count(e.effective, e.accepted)
+	}
+	for v := range tab.atRest() {
+		count(v, v)
 	}
 	return users
 }
@@ -80,11 +86,11 @@ func TestUnchangedPiecesAreKept(t *testing.T) {
 	tab := New()
 	first := bigComposite(Route, n)
 	tab.Publish([]*Resource{first}, nil)
-	before := tab.entries[first.Ref].want
+	before := tab.entry(first.Ref).want
 	needs := tab.Get(first.Ref).Needs
 	tab.Publish([]*Resource{with(first, n/2, func(p *Part) { p.Body = []byte("changed") })}, nil)
 	kept := 0
-	for i, p := range tab.entries[first.Ref].want {
+	for i, p := range tab.entry(first.Ref).want {
 		if p == before[i] {
 			kept++
 		}

@@ -23,8 +23,10 @@ type Table struct {
 	mu       sync.Mutex
 	seq      uint64
 	orders   uint64
-	entries  map[Ref]*entry
-	users    map[Ref]int // by needed resource: how many effective and accepted versions need it
+	entries  map[Ref]*entry                 // but for those that are at rest
+	peak     int                            // the most entries since the map was made
+	resting  [Route + 1]map[string]*Version // by name: see rest
+	users    map[Ref]int                    // by needed resource: how many effective and accepted versions need it
 	rejected map[Ref][]Rejection
 	watches  map[*Watch]struct{}
 	stats    Stats
@@ -62,6 +64,7 @@ func (t *Table) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.entries)
+	clear(t.resting[:])
 	clear(t.users)
 	clear(t.rejected)
 	for w := range t.watches {
@@ -100,17 +103,18 @@ func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
 	kept := make(map[Ref]bool, len(set))
 	for _, r := range set {
 		kept[r.Ref] = true
-		e := t.entries[r.Ref]
+		e := t.entry(r.Ref)
 		if e == nil {
 			e = &entry{ref: r.Ref, orders: &t.orders}
-			t.entries[r.Ref] = e
+			t.add(e)
 			t.touch(r.Ref)
 		}
 		e.setWant(r)
 		t.settle(e)
+		t.rest(e)
 	}
 	for _, ref := range removed {
-		if e := t.entries[ref]; e != nil && !kept[ref] {
+		if e := t.entry(ref); e != nil && !kept[ref] {
 			e.setGone()
 			t.settle(e)
 			t.dropUnneeded(ref)
@@ -126,7 +130,10 @@ func (t *Table) Accept(versions []*Version) {
 	}
 	defer t.step()()
 	for _, v := range versions {
-		e := t.entries[v.Ref]
+		if v.Proven() && t.resting[v.Ref.Type][v.Ref.Name] == v {
+			continue
+		}
+		e := t.entry(v.Ref)
 		if e == nil || v.Proven() && e.accepted == v || v != e.effective && !t.complete(v) {
 			continue
 		}
@@ -137,20 +144,21 @@ func (t *Table) Accept(versions []*Version) {
 			t.exchange(before, e.accepted)
 		}
 		t.settle(e)
+		t.rest(e)
 	}
 }
 
 // complete reports whether all that v needs is still there. A version that was superseded
 // before it was accepted does not keep what it needs, and then is nothing to fall back to.
 func (t *Table) complete(v *Version) bool {
-	return !slices.ContainsFunc(v.Needs, func(need Ref) bool { return need.Type.Kept() && t.entries[need] == nil })
+	return !slices.ContainsFunc(v.Needs, func(need Ref) bool { return need.Type.Kept() && !t.has(need) })
 }
 
 // Reject takes note that an Envoy refused v, and v alone, with these words.
 func (t *Table) Reject(v *Version, words string) {
 	defer t.step()()
 	t.stats.Refused++
-	if e := t.entries[v.Ref]; e != nil {
+	if e := t.entry(v.Ref); e != nil {
 		e.reject(v, words)
 		t.settle(e)
 	}
@@ -160,7 +168,7 @@ func (t *Table) Reject(v *Version, words string) {
 // It is told by Rejections without anybody to blame, until a version is accepted; nothing is quarantined.
 func (t *Table) Obstruct(v *Version, words string) {
 	defer t.step()()
-	if e := t.entries[v.Ref]; e != nil {
+	if e := t.entry(v.Ref); e != nil {
 		e.unusable = words
 		t.settle(e)
 	}
@@ -187,23 +195,29 @@ func (t *Table) Users(ref Ref) []kobj.Key {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var users []kobj.Key
-	t.eachUser(ref, func(e *entry, p *piece) {
+	t.eachUser(ref, func(user Ref, p *piece) {
 		users = append(users, p.origins...)
-		if e.ref.Type == Cluster {
-			t.eachUser(e.ref, func(_ *entry, p *piece) { users = append(users, p.origins...) })
+		if user.Type == Cluster {
+			t.eachUser(user, func(_ Ref, p *piece) { users = append(users, p.origins...) })
 		}
 	})
 	return kobj.Sort(users)
 }
 
 // eachUser calls f for every wanted piece that needs the resource.
-func (t *Table) eachUser(ref Ref, f func(*entry, *piece)) {
-	for _, e := range t.entries {
-		for _, p := range e.want {
+func (t *Table) eachUser(ref Ref, f func(Ref, *piece)) {
+	visit := func(user Ref, pieces []*piece) {
+		for _, p := range pieces {
 			if slices.Contains(p.needs, ref) {
-				f(e, p)
+				f(user, p)
 			}
 		}
+	}
+	for _, e := range t.entries {
+		visit(e.ref, e.want)
+	}
+	for v := range t.atRest() {
+		visit(v.Ref, v.pieces)
 	}
 }
 
@@ -218,7 +232,7 @@ func (t *Table) Get(ref Ref) *Version {
 func (t *Table) All() []*Version {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := make([]*Version, 0, len(t.entries))
+	out := slices.Collect(t.atRest())
 	for _, e := range t.entries {
 		if e.effective != nil {
 			out = append(out, e.effective)
@@ -241,6 +255,11 @@ func (t *Table) Stats() Stats {
 	defer t.mu.Unlock()
 	s := t.stats
 	s.Resources = map[Type]int{}
+	for typ, versions := range t.resting {
+		if len(versions) > 0 {
+			s.Resources[Type(typ)] = len(versions)
+		}
+	}
 	for ref, e := range t.entries {
 		s.Resources[ref.Type]++
 		if e.effective == nil {
@@ -323,7 +342,7 @@ func (t *Table) dropUnneeded(ref Ref) {
 	if e == nil || e.want != nil {
 		return
 	}
-	delete(t.entries, ref)
+	t.forget(ref)
 	t.touch(ref)
 	t.exchange(e.effective, nil)
 	t.exchange(e.accepted, nil)

@@ -27,12 +27,20 @@ type piece struct {
 	quarantine.Piece
 	needs   []Ref
 	origins []kobj.Key
-	invalid string
+	invalid *string // nil: nothing is known to be wrong with it
 }
 
 // is reports whether nothing about the piece differs from the element.
 func (p *piece) is(e *Part) bool {
-	return p.invalid == e.Invalid && sameSlice(p.needs, e.Needs) && sameSlice(p.origins, e.Origins)
+	return p.fault() == e.Invalid && sameSlice(p.needs, e.Needs) && sameSlice(p.origins, e.Origins)
+}
+
+// fault is what is wrong with the piece, "" if nothing is.
+func (p *piece) fault() string {
+	if p.invalid == nil {
+		return ""
+	}
+	return *p.invalid
 }
 
 // sameSlice compares slices; those that share their memory at once.
@@ -97,10 +105,14 @@ func pieceOf(e *Part, former *piece) *piece {
 }
 
 func newPiece(e *Part, hash quarantine.Hash) *piece {
-	return &piece{
+	p := &piece{
 		Piece: quarantine.Piece{ID: quarantine.ID{Name: e.Name, Hash: hash}, Content: e.Body},
-		needs: e.Needs, origins: e.Origins, invalid: e.Invalid,
+		needs: e.Needs, origins: e.Origins,
 	}
+	if e.Invalid != "" {
+		p.invalid = &e.Invalid
+	}
+	return p
 }
 
 func byName(pieces []*piece) map[string]*piece {
@@ -117,9 +129,9 @@ type Version struct {
 	Hash  string // hex; the version that Envoy sees, a function of the bytes and so equal on every replica
 	Needs []Ref  // sorted; the union over the pieces in it
 
-	field  protowire.Number
 	pieces []*piece
-	body   int    // length of the encoded message
+	field  protowire.Number
+	size   int32  // of the encoded message, in bytes
 	order  uint64 // by creation, within the table
 	proven atomic.Bool
 
@@ -131,10 +143,11 @@ type Version struct {
 func newVersion(ref Ref, field protowire.Number, pieces []*piece, order uint64, former *Version) *Version {
 	v := &Version{Ref: ref, Hash: versionHash(field, pieces), field: field, pieces: pieces, order: order}
 	v.Needs = needsOf(pieces, former)
-	v.body = len(pieces[0].Content)
+	size := len(pieces[0].Content)
 	for _, p := range pieces[1:] {
-		v.body += protowire.SizeTag(field) + protowire.SizeBytes(len(p.Content))
+		size += protowire.SizeTag(field) + protowire.SizeBytes(len(p.Content))
 	}
+	v.size = int32(size) // protobuf messages have at most 2 GiB
 	return v
 }
 

@@ -37,9 +37,11 @@ func (w *Watch) Take() ([]Change, uint64) {
 	defer t.mu.Unlock()
 	var changes []Change
 	if w.all {
-		changes = make([]Change, 0, len(t.entries))
 		for _, e := range t.entries {
 			changes = append(changes, e.change())
+		}
+		for v := range t.atRest() {
+			changes = append(changes, Change{Ref: v.Ref, Version: v})
 		}
 	} else {
 		for ref := range w.dirty {
@@ -68,7 +70,7 @@ func (t *Table) change(ref Ref) Change {
 	if e := t.entries[ref]; e != nil {
 		return e.change()
 	}
-	return Change{Ref: ref}
+	return Change{Ref: ref, Version: t.resting[ref.Type][ref.Name]}
 }
 
 func (e *entry) change() Change {

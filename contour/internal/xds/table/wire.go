@@ -65,7 +65,7 @@ func (v *Version) encode() *Wire {
 
 // copied is how many bytes of the body are copied into its Wire.
 func (v *Version) copied() int {
-	n := v.body
+	n := int(v.size)
 	for _, p := range v.pieces {
 		if len(p.Content) >= sharedBytes {
 			n -= len(p.Content)
@@ -86,15 +86,15 @@ func (v *Version) appendHead(b []byte) []byte {
 	b = protowire.AppendVarint(b, uint64(v.anySize()))
 	b = protowire.AppendTag(b, anyTypeURL, protowire.BytesType)
 	b = protowire.AppendString(b, v.Ref.Type.URL())
-	if v.body == 0 {
+	if v.size == 0 {
 		return b
 	}
 	b = protowire.AppendTag(b, anyValue, protowire.BytesType)
-	return protowire.AppendVarint(b, uint64(v.body))
+	return protowire.AppendVarint(b, uint64(v.size))
 }
 
 func (v *Version) headSize() int {
-	return protowire.SizeTag(responseResources) + protowire.SizeBytes(v.Size()) - v.body
+	return protowire.SizeTag(responseResources) + protowire.SizeBytes(v.Size()) - int(v.size)
 }
 
 // Size is the length in bytes of the encoded discoveryv3.Resource.
@@ -106,8 +106,8 @@ func (v *Version) Size() int {
 
 func (v *Version) anySize() int {
 	size := protowire.SizeTag(anyTypeURL) + protowire.SizeBytes(len(v.Ref.Type.URL()))
-	if v.body > 0 {
-		size += protowire.SizeTag(anyValue) + protowire.SizeBytes(v.body)
+	if v.size > 0 {
+		size += protowire.SizeTag(anyValue) + protowire.SizeBytes(int(v.size))
 	}
 	return size
 }
@@ -126,7 +126,7 @@ func (v *Version) Body() []byte {
 	if len(v.pieces) == 1 {
 		return v.pieces[0].Content
 	}
-	body := append(make([]byte, 0, v.body), v.pieces[0].Content...)
+	body := append(make([]byte, 0, int(v.size)), v.pieces[0].Content...)
 	for _, p := range v.pieces[1:] {
 		body = protowire.AppendTag(body, v.field, protowire.BytesType)
 		body = protowire.AppendBytes(body, p.Content)
