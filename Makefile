@@ -27,13 +27,16 @@ assets: ## Download Envoy, and build etcd and kube-apiserver, into the user's ca
 	@$(ASSETS) all
 
 ##
-.PHONY: check test test-unit test-envoy test-local test-sharded conformance conformance-binary fuzz bench
+.PHONY: check test test-unit test-race test-envoy test-local test-sharded conformance conformance-binary fuzz bench
 check: verify test-unit ## Verify the sources and run the tests that have no requirements.
 
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
 
 test-unit: ## Run unit, golden, semantic, property and in-process feature tests.
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done
+
+test-race: ## Run the same tests of contour/ and harness/ with the race detector, which needs a C compiler.
+	@for m in contour harness; do echo "== $$m"; (cd $$m && CGO_ENABLED=1 go test -race -timeout 20m ./...); done
 
 test-envoy: ## Test single stages with a real Envoy.
 	@export ENVOY="$$($(ASSETS) envoy)"; go test -count=1 -tags envoy ./envoybootstrap/... ./contour/...

@@ -38,13 +38,13 @@ func TestThisProcess(t *testing.T) {
 	if err != nil || peak < 1 {
 		t.Errorf("peak is %v MiB, %v", peak, err)
 	}
-	start := time.Now()
-	for time.Since(start) < 5*clockTick {
-		_ = strings.Repeat("work", 1000)
-	}
 	all, err := CPU(os.Getpid())
-	if err != nil || all <= 0 {
-		t.Errorf("CPU time is %s, %v", all, err)
+	for err == nil && all < clockTick { // a busy machine may not let this process run for long
+		_ = strings.Repeat("work", 1000)
+		all, err = CPU(os.Getpid())
+	}
+	if err != nil {
+		t.Errorf("CPU time: %v", err)
 	}
 	first, err := MainCPU(os.Getpid())
 	if err != nil || first > all+clockTick*10 {
