@@ -13,16 +13,16 @@ import (
 
 	"contour.example/conformance/suite"
 	"contour.example/harness/image"
-	"contour.example/harness/site"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
+	"contour.example/harness/testcluster"
 )
 
 // run tests the controller of this checkout in a kind cluster of its own, as manifests/contour.yaml installs it, through
 // the load balancer, with pods as backends, improvements included. If anything fails, the objects and logs of the
 // controller are written to a file.
 func run(ctx context.Context, m *testing.M, o suite.Options, suites []suite.Suite) (code int, err error) {
-	s, err := site.Options{
-		Name: "contour-conformance", Workers: 1, Balancer: site.CloudProvider, Log: step.Log{W: os.Stderr},
+	s, err := testcluster.Options{
+		Name: "contour-conformance", Workers: 1, Balancer: testcluster.CloudProvider, Log: progress.Log{W: os.Stderr},
 	}.Up(ctx)
 	if err != nil {
 		return 0, err
@@ -48,7 +48,7 @@ func run(ctx context.Context, m *testing.M, o suite.Options, suites []suite.Suit
 // namespace is where manifests/contour.yaml installs contour.
 const namespace = "projectcontour"
 
-func install(ctx context.Context, s *site.Site) error {
+func install(ctx context.Context, s *testcluster.Cluster) error {
 	applied, err := s.Apply(ctx, filepath.Join(s.Root, "manifests", "contour.yaml"))
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func install(ctx context.Context, s *site.Site) error {
 }
 
 // saveArtifacts writes objects, events and logs to $CONTOUR_ARTIFACTS or, without that, a new directory, and prints the path.
-func saveArtifacts(ctx context.Context, s *site.Site) error {
+func saveArtifacts(ctx context.Context, s *testcluster.Cluster) error {
 	dump, err := s.Kubectl(ctx, "", "cluster-info", "dump", "--namespaces", namespace)
 	if err != nil {
 		return err

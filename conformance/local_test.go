@@ -11,16 +11,16 @@ import (
 
 	"contour.example/conformance"
 	"contour.example/conformance/suite"
-	"contour.example/harness/stack"
+	"contour.example/harness/testsystem"
 )
 
-// local is the stack that the tests use. Set once, before they run.
-var local *stack.Stack
+// local is the system that the tests use. Set once, before they run.
+var local *testsystem.System
 
-// run tests the controller of this checkout on a stack of its own, improvements included.
+// run tests the controller of this checkout on a system of its own, improvements included.
 func run(_ context.Context, m *testing.M, o suite.Options, suites []suite.Suite) (int, error) {
-	serve := stack.Options{ServeArgs: []string{"--ingress-status-address=192.0.2.1"}}
-	return stack.Main(m, serve, func(s *stack.Stack) {
+	serve := testsystem.Options{ServeArgs: []string{"--ingress-status-address=192.0.2.1"}}
+	return testsystem.Main(m, serve, func(s *testsystem.System) {
 		local, o.Improvements = s, true
 		ip := sync.OnceValues(s.Addresses.IP) // one address for all servers, which have ports of their own
 		backends := suite.InProcess{Kube: s.Kube, CA: s.CA, IP: ip}
@@ -43,7 +43,7 @@ func TestNothingPassesWithoutController(t *testing.T) {
 	})
 }
 
-// options points to the stack as flags do.
+// options points to the system as flags do.
 func localOptions(t *testing.T) suite.Options {
 	t.Helper()
 	ip, err := local.Addresses.IP()

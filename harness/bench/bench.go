@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/result"
 	"contour.example/harness/bench/target"
 	"contour.example/harness/pki"
 )
@@ -62,7 +62,7 @@ func Defaults() Options {
 type bench struct {
 	Options
 	target   target.Target
-	recorder figure.Recorder
+	recorder result.Recorder
 	client   *client
 	routing  routing
 	workload *workload
@@ -75,14 +75,14 @@ type bench struct {
 
 // Run measures one size, calls emit with each measure as it is taken, and returns all of them.
 // An error means that nothing could be measured; all other errors are in the measures.
-func Run(ctx context.Context, t target.Target, o Options, emit func(figure.Measure)) ([]figure.Measure, error) {
+func Run(ctx context.Context, t target.Target, o Options, emit func(result.Measure)) ([]result.Measure, error) {
 	chosen, err := choose(o.Scenarios)
 	if err != nil {
 		return nil, err
 	}
-	var all []figure.Measure
+	var all []result.Measure
 	b := &bench{Options: o, target: t, random: rand.New(rand.NewPCG(1, uint64(o.N)))}
-	b.recorder.Emit = func(m figure.Measure) {
+	b.recorder.Emit = func(m result.Measure) {
 		all = append(all, m)
 		emit(m)
 	}

@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/result"
 	"contour.example/harness/bench/target"
 	"contour.example/harness/kube"
 )
@@ -85,7 +85,7 @@ func TestRun(t *testing.T) {
 			local := startLocally(t)
 			found := index(t, run(t, local.Target, o))
 			if api == Ingress {
-				found[[2]string{"churn", "status of an edit seen by a watch"}] = figure.Measure{} // its status has no generation
+				found[[2]string{"churn", "status of an edit seen by a watch"}] = result.Measure{} // its status has no generation
 			}
 			if _, ok := found[[2]string{"churn", "status of an edit seen by a watch"}]; !ok {
 				t.Error("no status during the churn")
@@ -163,9 +163,9 @@ func startLocally(t *testing.T) *target.Local {
 	return local
 }
 
-func run(t *testing.T, on target.Target, o Options) []figure.Measure {
+func run(t *testing.T, on target.Target, o Options) []result.Measure {
 	t.Helper()
-	measures, err := Run(t.Context(), on, o, func(m figure.Measure) { figure.WriteLine(t.Output(), m) })
+	measures, err := Run(t.Context(), on, o, func(m result.Measure) { result.WriteLine(t.Output(), m) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,9 +173,9 @@ func run(t *testing.T, on target.Target, o Options) []figure.Measure {
 }
 
 // index finds measures by scenario and name, which must be unique.
-func index(t *testing.T, measures []figure.Measure) map[[2]string]figure.Measure {
+func index(t *testing.T, measures []result.Measure) map[[2]string]result.Measure {
 	t.Helper()
-	found := map[[2]string]figure.Measure{}
+	found := map[[2]string]result.Measure{}
 	for _, m := range measures {
 		key := [2]string{m.Scenario, m.Name}
 		if _, ok := found[key]; ok {

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/result"
 	"contour.example/harness/bench/target"
 )
 
@@ -153,7 +153,7 @@ func (b *bench) measureLastEdit(ctx context.Context, e edited) error {
 	}
 	d, err := b.served(ctx, b.workload.wants(e.last))
 	if err == nil {
-		b.recorder.Value("last edit served after the end", "ms", figure.Milliseconds(d), "")
+		b.recorder.Value("last edit served after the end", "ms", result.Milliseconds(d), "")
 	}
 	return err
 }

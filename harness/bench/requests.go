@@ -7,10 +7,10 @@ import (
 	"math"
 	"time"
 
-	"contour.example/harness/bench/figure"
 	"contour.example/harness/bench/proc"
+	"contour.example/harness/bench/result"
 	"contour.example/harness/h2load"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // Connections is how many there are at a time when the path of requests is measured.
@@ -38,7 +38,7 @@ type samplesOf map[[2]string][]float64
 // requests sends requests as fast as they are answered, by every way there is, and records how many are answered and
 // what each costs Envoy. The ratio of the two modes is that of rounds which follow each other.
 func (b *bench) requests(ctx context.Context) error {
-	if err := h2load.Need(ctx, step.Log{}); err != nil {
+	if err := h2load.Need(ctx, progress.Log{}); err != nil {
 		return err
 	}
 	cases, err := b.pathCases(ctx)
@@ -177,7 +177,7 @@ func (b *bench) recordPath(name string, order []string, cpu, rate samplesOf) {
 			b.recorder.Median(name+": "+m.what+suffix, m.unit, m.of[[2]string{mode, name}])
 		}
 		if len(order) > 1 {
-			b.recorder.Median(name+": "+m.what+", sharded to one table", "", figure.Ratios(m.of[[2]string{sharded, name}], m.of[[2]string{oneTable, name}]))
+			b.recorder.Median(name+": "+m.what+", sharded to one table", "", result.Ratios(m.of[[2]string{sharded, name}], m.of[[2]string{oneTable, name}]))
 		}
 	}
 }

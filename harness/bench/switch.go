@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/result"
 	"contour.example/harness/load"
 	"contour.example/harness/traffic"
 )
@@ -43,8 +43,8 @@ func (b *bench) switchServices(ctx context.Context) error {
 	b.recorder.Count("requests", report.Sent)
 	b.recorder.Value("failed requests", "", float64(report.Failed()), failures(report))
 	b.recorder.Count("requests not sent for lack of answers", report.NotSent)
-	b.recorder.Value("latency of requests, p50", "ms", figure.Milliseconds(report.Latency(0.5)), "")
-	b.recorder.Value("latency of requests, p99", "ms", figure.Milliseconds(report.Latency(0.99)), "")
+	b.recorder.Value("latency of requests, p50", "ms", result.Milliseconds(report.Latency(0.5)), "")
+	b.recorder.Value("latency of requests, p99", "ms", result.Milliseconds(report.Latency(0.99)), "")
 	return errors.Join(err, b.workload.deleteRoute(ctx, s.name), b.workload.deleteService(ctx, s.service()))
 }
 

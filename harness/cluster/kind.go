@@ -22,7 +22,7 @@ import (
 
 	"contour.example/harness/docker"
 	"contour.example/harness/poll"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // readyTimeout is for the control plane of a new cluster on a busy machine.
@@ -46,7 +46,7 @@ type Kind struct {
 	Ports map[int]int
 	// Engine runs the nodes.
 	Engine *docker.Engine
-	Log    step.Log
+	Log    progress.Log
 	// Images loads the images that the nodes need, by calling load, while the nodes are being created; nil for none.
 	Images func(ctx context.Context, load Load) error
 	// Services of type LoadBalancer get addresses by one of these: AddressWriter means
@@ -286,7 +286,7 @@ func loadOne(node nodes.Node, archive string) error {
 
 // raiseWatchLimits raises, for root, the inotify limits that several nodes exceed. They
 // are settings of the whole machine, and are not restored.
-func raiseWatchLimits(log step.Log) error {
+func raiseWatchLimits(log progress.Log) error {
 	for name, want := range map[string]int{"max_user_instances": 1024, "max_user_watches": 524288} {
 		path := "/proc/sys/fs/inotify/" + name
 		content, err := os.ReadFile(path)

@@ -13,14 +13,14 @@ import (
 	"time"
 
 	"contour.example/harness/asset"
+	"contour.example/harness/buildcache"
 	"contour.example/harness/cluster"
+	"contour.example/harness/clusterimage"
 	"contour.example/harness/docker"
 	"contour.example/harness/image"
-	"contour.example/harness/keep"
 	"contour.example/harness/kube"
 	"contour.example/harness/poll"
-	"contour.example/harness/step"
-	"contour.example/harness/supply"
+	"contour.example/harness/progress"
 )
 
 // output writes to the test's log.
@@ -32,17 +32,17 @@ func (o output) Write(b []byte) (int, error) {
 }
 
 // newKind prepares everything that a cluster needs.
-func newKind(t *testing.T, name string) (*cluster.Kind, supply.Source) {
+func newKind(t *testing.T, name string) (*cluster.Kind, clusterimage.Source) {
 	t.Helper()
 	root, err := asset.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cache, err := keep.Dir()
+	cache, err := buildcache.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := step.Log{W: output{t}}
+	log := progress.Log{W: output{t}}
 	engine, err := docker.Ensure(t.Context(), filepath.Join(cache, "docker"), log)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func newKind(t *testing.T, name string) (*cluster.Kind, supply.Source) {
 			}
 		}
 	})
-	source := supply.Source{Builder: supply.Builder{Cache: cache, Root: root, Log: log}, Engine: engine}
+	source := clusterimage.Source{Builder: clusterimage.Builder{Cache: cache, Root: root, Log: log}, Engine: engine}
 	k := &cluster.Kind{Name: name, Dir: t.TempDir(), Workers: 1, Engine: engine, Log: log}
 	if k.NodeImage, k.NoCNI, err = source.Node(t.Context()); err != nil {
 		t.Fatal(err)

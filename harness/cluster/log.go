@@ -5,11 +5,11 @@ import (
 
 	"sigs.k8s.io/kind/pkg/log"
 
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // logger prints kind's warnings; its other messages are dropped, since each action is a step of ours.
-type logger struct{ step.Log }
+type logger struct{ progress.Log }
 
 // Warn prints a warning.
 func (l logger) Warn(message string) { l.Printf("kind: %s", message) }

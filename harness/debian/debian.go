@@ -17,8 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"contour.example/harness/keep"
-	"contour.example/harness/step"
+	"contour.example/harness/buildcache"
+	"contour.example/harness/progress"
 )
 
 // suite is the newest Debian whose systemd (252) still runs on hosts with cgroup v1.
@@ -33,8 +33,8 @@ var ErrNotRoot = errors.New("only root can do that")
 
 // Tree returns the directory of a minimal Debian system with what a node needs.
 // $DEBIAN_MIRROR names another mirror than debootstrap's own choice.
-func Tree(ctx context.Context, cache string, log step.Log) (string, error) {
-	return keep.Ensure(ctx, cache, keep.Item{
+func Tree(ctx context.Context, cache string, log progress.Log) (string, error) {
+	return buildcache.Ensure(ctx, cache, buildcache.Item{
 		Name: "debian", Inputs: []string{suite, treePackages},
 		Make: func(ctx context.Context, dst string) error {
 			if err := Need(ctx, log, map[string]string{"debootstrap": "debootstrap"}); err != nil {
@@ -54,7 +54,7 @@ func Tree(ctx context.Context, cache string, log step.Log) (string, error) {
 
 // Need ensures that programs (the keys) exist, and installs the packages (the
 // values) of those that are not.
-func Need(ctx context.Context, log step.Log, programs map[string]string) error {
+func Need(ctx context.Context, log progress.Log, programs map[string]string) error {
 	var missing, packages []string
 	for program, pkg := range programs {
 		if _, err := exec.LookPath(program); err != nil {

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"contour.example/harness/debian"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 func tree(t *testing.T) string {
@@ -75,11 +75,11 @@ func TestLibrariesOfAProgram(t *testing.T) {
 
 func TestNeedNamesWhatToInstall(t *testing.T) {
 	t.Setenv("PATH", t.TempDir()) // no apt-get either
-	err := debian.Need(t.Context(), step.Log{}, map[string]string{"no-such-program": "its-package"})
+	err := debian.Need(t.Context(), progress.Log{}, map[string]string{"no-such-program": "its-package"})
 	if err == nil || !strings.Contains(err.Error(), "apt install its-package") {
 		t.Errorf("got %v", err)
 	}
-	if err := debian.Need(t.Context(), step.Log{}, nil); err != nil {
+	if err := debian.Need(t.Context(), progress.Log{}, nil); err != nil {
 		t.Errorf("want no error for an empty list: %v", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"contour.example/harness/poll"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // fake puts a docker command first in $PATH: a shell script.
@@ -30,7 +30,7 @@ func fake(t *testing.T, script string) {
 func TestRunningEngineIsUsed(t *testing.T) {
 	fake(t, `[ -z "$DOCKER_HOST" ] && echo 20.10`)
 	t.Setenv("DOCKER_HOST", "")
-	e, err := Ensure(t.Context(), t.TempDir(), step.Log{})
+	e, err := Ensure(t.Context(), t.TempDir(), progress.Log{})
 	if err != nil || e.Host != "" || e.Started {
 		t.Fatalf("got %+v, %v", e, err)
 	}
@@ -62,7 +62,7 @@ func TestWhyThereIsNoEngine(t *testing.T) {
 	if _, err := Find(t.Context(), t.TempDir()); !errors.Is(err, ErrNoEngine) {
 		t.Errorf("got %v, want %v", err, ErrNoEngine)
 	}
-	if _, err := ensure(t.Context(), t.TempDir(), 1000, step.Log{}); !errors.Is(err, ErrNoEngine) {
+	if _, err := ensure(t.Context(), t.TempDir(), 1000, progress.Log{}); !errors.Is(err, ErrNoEngine) {
 		t.Errorf("not root: %v, want %v", err, ErrNoEngine)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -15,7 +15,7 @@ import (
 
 	"contour.example/harness/debian"
 	"contour.example/harness/poll"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // diskForEngine is for the images and the nodes of one cluster.
@@ -47,11 +47,11 @@ func socket(dir string) string { return "unix://" + filepath.Join(dir, "docker.s
 func pidFile(dir string) string { return filepath.Join(dir, "pid") }
 
 // Ensure returns the engine that runs, or installs and starts one in dir, which is absolute.
-func Ensure(ctx context.Context, dir string, log step.Log) (*Engine, error) {
+func Ensure(ctx context.Context, dir string, log progress.Log) (*Engine, error) {
 	return ensure(ctx, dir, os.Geteuid(), log)
 }
 
-func ensure(ctx context.Context, dir string, user int, log step.Log) (*Engine, error) {
+func ensure(ctx context.Context, dir string, user int, log progress.Log) (*Engine, error) {
 	e, err := Find(ctx, dir)
 	if err == nil || !errors.Is(err, ErrNoEngine) || user != 0 {
 		return e, err
@@ -69,7 +69,7 @@ func ensure(ctx context.Context, dir string, user int, log step.Log) (*Engine, e
 }
 
 // start runs dockerd in a session of its own, and waits until it answers.
-func start(ctx context.Context, dir string, log step.Log) (*Engine, error) {
+func start(ctx context.Context, dir string, log progress.Log) (*Engine, error) {
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return nil, fmt.Errorf("engine: %w", err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"contour.example/harness/kube"
 	"contour.example/harness/scenario"
-	"contour.example/harness/stack"
+	"contour.example/harness/testsystem"
 	"contour.example/harness/traffic"
 )
 
@@ -15,7 +15,7 @@ import (
 // accepts roots only in the namespaces of --root-namespaces; elsewhere a root is invalid, but its namespace can be delegated to.
 func TestClassesAndRootNamespaces(t *testing.T) {
 	const class, allowed = "second", "roots-allowed"
-	s := beside(t, class, stack.Options{ServeArgs: []string{"--root-namespaces=other," + allowed}})
+	s := beside(t, class, testsystem.Options{ServeArgs: []string{"--root-namespaces=other," + allowed}})
 	namespace := &kube.Object{}
 	namespace.SetAPIVersion("v1")
 	namespace.SetKind("Namespace")
@@ -78,7 +78,7 @@ spec:
 }
 
 // beside runs another controller and Envoy in the shared cluster for one test, and checks at its end that they run without errors.
-func beside(t *testing.T, class string, o stack.Options) *stack.Stack {
+func beside(t *testing.T, class string, o testsystem.Options) *testsystem.System {
 	t.Helper()
 	s, err := shared.Beside(t.Context(), class, o)
 	if err != nil {

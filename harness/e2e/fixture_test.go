@@ -12,18 +12,18 @@ import (
 	"contour.example/harness/backend"
 	"contour.example/harness/kube"
 	"contour.example/harness/pki"
-	"contour.example/harness/stack"
+	"contour.example/harness/testsystem"
 	"contour.example/harness/traffic"
 )
 
 // fixture is a namespace of a test, and what a test does in it; every failure ends the test.
 type fixture struct {
 	t         *testing.T
-	s         *stack.Stack
+	s         *testsystem.System
 	namespace string
 }
 
-func newFixture(t *testing.T, s *stack.Stack) *fixture {
+func newFixture(t *testing.T, s *testsystem.System) *fixture {
 	t.Helper()
 	namespace, err := s.Kube.CreateNamespace(t.Context(), strings.ToLower(t.Name()))
 	if err != nil {

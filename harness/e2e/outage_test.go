@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"contour.example/harness/load"
-	"contour.example/harness/stack"
+	"contour.example/harness/testsystem"
 	"contour.example/harness/traffic"
 )
 
 // While the API server is unavailable all hosts are still served, also to an Envoy that starts during the outage;
 // when it is available again, changes are served again.
 func TestAPIServerOutage(t *testing.T) {
-	s := start(t, stack.Options{MayLog: func(line string) bool { return strings.Contains(line, "lock=projectcontour/leader-elect") }})
+	s := start(t, testsystem.Options{MayLog: func(line string) bool { return strings.Contains(line, "lock=projectcontour/leader-elect") }})
 	runScenario(t, s, "testdata/httpproxy.yaml")
 	apply(t, s)
 	request := traffic.Request{Host: "stays.example"} // has no endpoints

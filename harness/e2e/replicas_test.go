@@ -15,7 +15,7 @@ import (
 	"contour.example/harness/kube"
 	"contour.example/harness/poll"
 	"contour.example/harness/scenario"
-	"contour.example/harness/stack"
+	"contour.example/harness/testsystem"
 )
 
 // takeover bounds the election of a new leader, which the flags below make fast.
@@ -23,7 +23,7 @@ const takeover = 60 * time.Second
 
 // When the replica that is the leader and serves Envoy is killed, another one takes both roles, and Envoy's configuration does not change.
 func TestReplicaTakesOver(t *testing.T) {
-	s := start(t, stack.Options{ServeArgs: []string{
+	s := start(t, testsystem.Options{ServeArgs: []string{
 		"--leader-election-lease-duration=3s", "--leader-election-renew-deadline=2s", "--leader-election-retry-period=500ms",
 	}})
 	first := s.Controllers[0]
@@ -49,10 +49,10 @@ func TestReplicaTakesOver(t *testing.T) {
 	}
 }
 
-// start runs a stack for one test that breaks things.
-func start(t *testing.T, o stack.Options) *stack.Stack {
+// start runs a system for one test that breaks things.
+func start(t *testing.T, o testsystem.Options) *testsystem.System {
 	t.Helper()
-	s, err := stack.Start(t.Context(), o)
+	s, err := testsystem.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func start(t *testing.T, o stack.Options) *stack.Stack {
 	return s
 }
 
-// stopAtEnd checks at the end of the test that the stack runs without errors, and stops it.
-func stopAtEnd(t *testing.T, s *stack.Stack) {
+// stopAtEnd checks at the end of the test that the system runs without errors, and stops it.
+func stopAtEnd(t *testing.T, s *testsystem.System) {
 	t.Helper()
 	t.Cleanup(func() {
 		if err := errors.Join(s.Check(context.WithoutCancel(t.Context())), s.Stop()); err != nil {
@@ -75,7 +75,7 @@ func stopAtEnd(t *testing.T, s *stack.Stack) {
 	})
 }
 
-func runScenario(t *testing.T, s *stack.Stack, path string) {
+func runScenario(t *testing.T, s *testsystem.System, path string) {
 	t.Helper()
 	test, err := scenario.Load(path)
 	if err != nil {
@@ -87,7 +87,7 @@ func runScenario(t *testing.T, s *stack.Stack, path string) {
 }
 
 // apply adds an object to the configuration that a faulty failover would change.
-func apply(t *testing.T, s *stack.Stack) {
+func apply(t *testing.T, s *testsystem.System) {
 	t.Helper()
 	_, err := s.Kube.ApplyYAML(t.Context(), "default", `
 apiVersion: v1
@@ -108,11 +108,11 @@ spec:
 }
 
 // waitForLeader returns the holder of the Lease when it differs from the former one.
-func waitForLeader(t *testing.T, s *stack.Stack, former string) string {
+func waitForLeader(t *testing.T, s *testsystem.System, former string) string {
 	t.Helper()
 	lease := kube.Ref{
 		GroupVersionKind: schema.GroupVersionKind{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"},
-		Namespace:        stack.Namespace, Name: "leader-elect",
+		Namespace:        testsystem.Namespace, Name: "leader-elect",
 	}
 	var holder string
 	err := poll.Until(t.Context(), takeover, "a leader other than "+former, func(ctx context.Context) (bool, string, error) {
@@ -130,7 +130,7 @@ func waitForLeader(t *testing.T, s *stack.Stack, former string) string {
 }
 
 // waitForConnection returns when Envoy is connected to a controller.
-func waitForConnection(t *testing.T, s *stack.Stack) {
+func waitForConnection(t *testing.T, s *testsystem.System) {
 	t.Helper()
 	const connected = "control_plane.connected_state"
 	err := poll.Until(t.Context(), seen, "xDS connection", func(ctx context.Context) (bool, string, error) {
@@ -146,7 +146,7 @@ func waitForConnection(t *testing.T, s *stack.Stack) {
 }
 
 // stableDump is Envoy's configuration, with the time of each update, once it has not changed for a while.
-func stableDump(t *testing.T, s *stack.Stack) string {
+func stableDump(t *testing.T, s *testsystem.System) string {
 	t.Helper()
 	const enough = 50 // observations
 	last, same := "", 0

@@ -14,7 +14,7 @@ import (
 	"contour.example/harness/controller"
 	"contour.example/harness/load"
 	"contour.example/harness/poll"
-	"contour.example/harness/stack"
+	"contour.example/harness/testsystem"
 	"contour.example/harness/traffic"
 )
 
@@ -22,7 +22,7 @@ import (
 // and requests do not fail during the restart. The next change costs the same as any other change.
 func TestRestartSendsNothing(t *testing.T) {
 	const proxies, withTLS = 200, 20
-	s := beside(t, "restart", stack.Options{})
+	s := beside(t, "restart", testsystem.Options{})
 	f := newFixture(t, s)
 	f.service("shop", f.server("shop", "0"))
 	f.service("next", f.server("next", "0"))

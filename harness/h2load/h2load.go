@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"contour.example/harness/debian"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // Load is requests for one URL.
@@ -29,7 +29,7 @@ type Load struct {
 }
 
 // Need makes sure that h2load is installed, if need be with Debian's package, which only root can install.
-func Need(ctx context.Context, log step.Log) error {
+func Need(ctx context.Context, log progress.Log) error {
 	return debian.Need(ctx, log, map[string]string{"h2load": "nghttp2-client"})
 }
 

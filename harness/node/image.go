@@ -12,10 +12,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"contour.example/harness/asset"
+	"contour.example/harness/buildcache"
 	"contour.example/harness/debian"
 	"contour.example/harness/image"
-	"contour.example/harness/keep"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // Kubernetes is the version of the nodes. It is at least that of kind's default image.
@@ -33,7 +33,7 @@ type Builder struct {
 	Cache string
 	// Root is the repository's root.
 	Root string
-	Log  step.Log
+	Log  progress.Log
 }
 
 // Parts are the parts of a node image, built.
@@ -87,7 +87,7 @@ func (p *Parts) pause(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("pause: %w", err)
 	}
-	p.programs["pause"], err = keep.Ensure(ctx, p.builder.Cache, keep.Item{
+	p.programs["pause"], err = buildcache.Ensure(ctx, p.builder.Cache, buildcache.Item{
 		Name: "pause", Inputs: []string{string(source), runtime.Version()},
 		Make: func(ctx context.Context, dst string) error {
 			return image.Compile(ctx, filepath.Join(p.builder.Root, "harness", "cmd", "pause"), dst, runtime.GOARCH)
@@ -98,7 +98,7 @@ func (p *Parts) pause(ctx context.Context) error {
 
 // item is a directory with the image's layers as tar files. The paths of the
 // programs and of the tree contain their own keys; the location of the cache is no input.
-func (p *Parts) item() keep.Item {
+func (p *Parts) item() buildcache.Item {
 	kept := func(path string) string { return strings.TrimPrefix(path, p.builder.Cache+"/") }
 	inputs := []string{layout, Kubernetes, runtime.GOARCH, kept(p.tree)}
 	for _, name := range append(programs(), "pause") {
@@ -109,12 +109,12 @@ func (p *Parts) item() keep.Item {
 		content, _ := files.ReadFile("files/" + e.Name())
 		inputs = append(inputs, e.Name(), string(content))
 	}
-	return keep.Item{Name: "node", Inputs: inputs, Make: p.layers}
+	return buildcache.Item{Name: "node", Inputs: inputs, Make: p.layers}
 }
 
 // Image assembles the parts: about 20 seconds the first time.
 func (p *Parts) Image(ctx context.Context) (v1.Image, error) {
-	dir, err := keep.Ensure(ctx, p.builder.Cache, p.item())
+	dir, err := buildcache.Ensure(ctx, p.builder.Cache, p.item())
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/result"
 )
 
 // The plot's size and that of the area between its axes, in pixels.
@@ -59,7 +59,7 @@ type series struct {
 }
 
 // draw makes the plot of a measure, or nothing for one that is always 0: that is in the table only.
-func draw(k figure.Key, all []measured) (plot, bool) {
+func draw(k result.Key, all []measured) (plot, bool) {
 	drawn := collect(k, all)
 	sizes, values := extent(drawn)
 	if len(values) == 0 || values[len(values)-1] <= 0 || len(sizes) < 2 {
@@ -84,7 +84,7 @@ func draw(k figure.Key, all []measured) (plot, bool) {
 }
 
 // collect finds the series of a measure: of a distribution the median and the tail.
-func collect(k figure.Key, all []measured) []series {
+func collect(k result.Key, all []measured) []series {
 	var found []series
 	for _, m := range all {
 		value := series{name: m.name, class: m.class}
@@ -189,7 +189,7 @@ func (s series) place(x, y scale, unit string) line {
 	for _, one := range s.samples {
 		d := dot{
 			X: tenth(x(float64(one.n))), Y: tenth(y(one.value)),
-			Text: fmt.Sprintf("%s, N = %s: %s %s", s.name, thousands(one.n), figure.Number(one.value), unit),
+			Text: fmt.Sprintf("%s, N = %s: %s %s", s.name, thousands(one.n), result.Number(one.value), unit),
 		}
 		l.Dots = append(l.Dots, d)
 		points = append(points, fmt.Sprintf("%g,%g", d.X, d.Y))

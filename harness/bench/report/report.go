@@ -1,6 +1,6 @@
 // Package report draws the results of a benchmark as one HTML page.
 //
-// It takes a figure.Report, and optionally a second one to compare with, and writes a page without dependencies: no script,
+// It takes a result.Report, and optionally a second one to compare with, and writes a page without dependencies: no script,
 // no font, no other file. Each measure is a plot over the number of objects (on a logarithmic axis) and a row of a table.
 // The package is pure: the same reports give the same bytes.
 package report
@@ -14,14 +14,14 @@ import (
 	"slices"
 	"strings"
 
-	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/result"
 )
 
 //go:embed page.html
 var page embed.FS
 
 // Write writes the page; other is nil if there is nothing to compare with.
-func Write(w io.Writer, r figure.Report, other *figure.Report) error {
+func Write(w io.Writer, r result.Report, other *result.Report) error {
 	t, err := template.ParseFS(page, "page.html")
 	if err != nil {
 		return fmt.Errorf("page: %w", err)
@@ -68,13 +68,13 @@ type cell struct{ Text, Range, Class string }
 
 // measured is a report and how it is drawn.
 type measured struct {
-	figure.Report
+	result.Report
 	name, class string
 }
 
-func describe(r figure.Report, other *figure.Report) view {
+func describe(r result.Report, other *result.Report) view {
 	all := []measured{{r, nameOf(r, "this run"), "a"}}
-	reports := []figure.Report{r}
+	reports := []result.Report{r}
 	if other != nil {
 		all, reports = append(all, measured{*other, nameOf(*other, "the other run"), "b"}), append(reports, *other)
 	}
@@ -82,10 +82,10 @@ func describe(r figure.Report, other *figure.Report) view {
 	for _, m := range all {
 		v.Subjects = append(v.Subjects, m.subject())
 	}
-	keys := figure.Keys(reports...)
+	keys := result.Keys(reports...)
 	v.Sections = append(v.Sections, summary(keys, all))
 	for len(keys) > 0 {
-		n := slices.IndexFunc(keys, func(k figure.Key) bool { return k.Scenario != keys[0].Scenario })
+		n := slices.IndexFunc(keys, func(k result.Key) bool { return k.Scenario != keys[0].Scenario })
 		if n < 0 {
 			n = len(keys)
 		}
@@ -95,7 +95,7 @@ func describe(r figure.Report, other *figure.Report) view {
 	return v
 }
 
-func nameOf(r figure.Report, fallback string) string {
+func nameOf(r result.Report, fallback string) string {
 	for _, name := range []string{r.Name, r.Versions["controller"]} {
 		if name != "" {
 			return name
@@ -124,7 +124,7 @@ func pairs(values map[string]string) string {
 }
 
 // scenario is the section of keys that have all the same scenario.
-func scenario(keys []figure.Key, all []measured) section {
+func scenario(keys []result.Key, all []measured) section {
 	name := keys[0].Scenario
 	s := section{Name: name, About: about(name), Columns: columns(all)}
 	for _, m := range all {
@@ -141,7 +141,7 @@ func scenario(keys []figure.Key, all []measured) section {
 	return s
 }
 
-func failures(m measured, size figure.Size, scenario string) []string {
+func failures(m measured, size result.Size, scenario string) []string {
 	var texts []string
 	for _, one := range size.Measures {
 		if one.Scenario == scenario && one.Error != "" {
@@ -151,7 +151,7 @@ func failures(m measured, size figure.Size, scenario string) []string {
 	return texts
 }
 
-func tableRow(k figure.Key, all []measured) row {
+func tableRow(k result.Key, all []measured) row {
 	r := row{Name: k.Name}
 	for _, m := range all {
 		if unit := m.Unit(k); unit != "" {
@@ -159,9 +159,9 @@ func tableRow(k figure.Key, all []measured) row {
 		}
 		for _, size := range m.Runs {
 			found := size.Find(k)
-			c := cell{Text: figure.Cell(found), Class: m.class}
+			c := cell{Text: result.Cell(found), Class: m.class}
 			if found != nil && found.Range != nil {
-				c.Range = fmt.Sprintf("%s to %s in %d runs", figure.Number(found.Range.Low), figure.Number(found.Range.High), found.Range.Runs)
+				c.Range = fmt.Sprintf("%s to %s in %d runs", result.Number(found.Range.Low), result.Number(found.Range.High), found.Range.Runs)
 			}
 			r.Cells = append(r.Cells, c)
 		}

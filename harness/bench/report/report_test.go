@@ -12,41 +12,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"contour.example/harness/bench"
-	"contour.example/harness/bench/figure"
+	"contour.example/harness/bench/result"
 )
 
 // latency is a measure of an edit.
-func latency(p50, p99 float64) figure.Measure {
-	return figure.Measure{
+func latency(p50, p99 float64) result.Measure {
+	return result.Measure{
 		Scenario: "edit", Name: "edit seen by a request", Unit: "ms", Value: p50,
-		Spread: &figure.Spread{P99: p99, Max: p99, Samples: 9}, Range: &figure.Range{Low: p50 - 1, High: p50 + 1, Runs: 3},
+		Spread: &result.Spread{P99: p99, Max: p99, Samples: 9}, Range: &result.Range{Low: p50 - 1, High: p50 + 1, Runs: 3},
 	}
 }
 
-func single(scenario, name string, v float64) figure.Measure {
-	return figure.Measure{Scenario: scenario, Name: name, Unit: "kB", Value: v}
+func single(scenario, name string, v float64) result.Measure {
+	return result.Measure{Scenario: scenario, Name: name, Unit: "kB", Value: v}
 }
 
-func ours() figure.Report {
-	return figure.Report{
+func ours() result.Report {
+	return result.Report{
 		Name: "ours <1>", Date: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), Versions: map[string]string{"envoy": "1.40.0"},
-		Runs: []figure.Size{
-			{N: 1000, Measures: []figure.Measure{latency(10, 20), single("edit", "bytes", 5), single("idle", "bytes", 0)}},
-			{N: 25000, Measures: []figure.Measure{latency(12, 40), single("edit", "bytes", 6), single("idle", "bytes", 0)}},
+		Runs: []result.Size{
+			{N: 1000, Measures: []result.Measure{latency(10, 20), single("edit", "bytes", 5), single("idle", "bytes", 0)}},
+			{N: 25000, Measures: []result.Measure{latency(12, 40), single("edit", "bytes", 6), single("idle", "bytes", 0)}},
 		},
 	}
 }
 
-func theirs() *figure.Report {
-	return &figure.Report{
-		Name: "theirs", Runs: []figure.Size{
-			{N: 1000, Measures: []figure.Measure{latency(200, 300)}},
-			{N: 10000, Measures: []figure.Measure{latency(1000, 2000), {Scenario: "edit", Name: "failed", Error: "no answer"}}},
+func theirs() *result.Report {
+	return &result.Report{
+		Name: "theirs", Runs: []result.Size{
+			{N: 1000, Measures: []result.Measure{latency(200, 300)}},
+			{N: 10000, Measures: []result.Measure{latency(1000, 2000), {Scenario: "edit", Name: "failed", Error: "no answer"}}},
 		},
 	}
 }
 
-func write(t *testing.T, r figure.Report, other *figure.Report) string {
+func write(t *testing.T, r result.Report, other *result.Report) string {
 	t.Helper()
 	var b bytes.Buffer
 	if err := Write(&b, r, other); err != nil {

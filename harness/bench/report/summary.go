@@ -1,10 +1,10 @@
 package report
 
-import "contour.example/harness/bench/figure"
+import "contour.example/harness/bench/result"
 
 // headline returns the most important measures of a controller, in the order to read them.
-func headline() []figure.Key {
-	return []figure.Key{
+func headline() []result.Key {
+	return []result.Key{
 		{Scenario: "load", Name: "served, after the last create"},
 		{Scenario: "load", Name: "valid, after the last create"},
 		{Scenario: "edit", Name: "edit seen by a request"},
@@ -42,9 +42,9 @@ func headline() []figure.Key {
 }
 
 // summary is the section with what matters, as far as it was measured.
-func summary(keys []figure.Key, all []measured) section {
+func summary(keys []result.Key, all []measured) section {
 	s := section{Name: "summary", About: "The most important figures; all measures follow.", Columns: columns(all)}
-	known := map[figure.Key]bool{}
+	known := map[result.Key]bool{}
 	for _, k := range keys {
 		known[k] = true
 	}

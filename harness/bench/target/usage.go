@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"contour.example/harness/bench/figure"
 	"contour.example/harness/bench/proc"
+	"contour.example/harness/bench/result"
 )
 
 // scrapeTimeout bounds a request for the metrics page.
@@ -92,7 +92,7 @@ func (u Usage) addCPU(r Resource, pid int, read func(pid int) (time.Duration, er
 		return
 	}
 	if d, err := read(pid); err == nil {
-		u[r] = figure.Milliseconds(d)
+		u[r] = result.Milliseconds(d)
 	}
 }
 

@@ -21,9 +21,9 @@ import (
 	"time"
 
 	"contour.example/harness/bench"
-	"contour.example/harness/bench/figure"
 	"contour.example/harness/bench/proc"
 	"contour.example/harness/bench/report"
+	"contour.example/harness/bench/result"
 )
 
 func main() {
@@ -45,16 +45,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	if c.render != "" {
-		read, err := figure.ReadJSON(c.render)
+		read, err := result.ReadJSON(c.render)
 		if err != nil {
 			return err
 		}
 		err = c.writePage(read)
-		figure.WriteTable(stdout, read)
+		result.WriteTable(stdout, read)
 		return err
 	}
 	r, err := c.measureAll(ctx, stdout)
-	figure.WriteTable(stdout, r)
+	result.WriteTable(stdout, r)
 	if err != nil {
 		return err
 	}
@@ -65,14 +65,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // measureAll measures all sizes. The report is saved after each, so that an error does not lose earlier results.
-func (c *command) measureAll(ctx context.Context, stdout io.Writer) (figure.Report, error) {
-	r := figure.Report{
+func (c *command) measureAll(ctx context.Context, stdout io.Writer) (result.Report, error) {
+	r := result.Report{
 		Name: c.name, Date: time.Now().UTC().Round(time.Second), Machine: proc.ThisMachine(),
 		Parameters: c.parameters(), Note: c.note,
 	}
 	for _, n := range c.sizes {
 		c.options.N = n
-		var runs []figure.Size
+		var runs []result.Size
 		for range c.runs {
 			size, versions, err := c.measure(ctx, stdout)
 			if runs = append(runs, size); err != nil {
@@ -83,27 +83,27 @@ func (c *command) measureAll(ctx context.Context, stdout io.Writer) (figure.Repo
 		if err := c.save(r, runs); err != nil {
 			return r, err
 		}
-		r.Runs = append(r.Runs, figure.Median(runs))
+		r.Runs = append(r.Runs, result.Median(runs))
 	}
 	return r, nil
 }
 
 // measure measures one size once. If there is an error, the result contains what has been measured before.
-func (c *command) measure(ctx context.Context, stdout io.Writer) (figure.Size, map[string]string, error) {
-	size := figure.Size{N: c.options.N, API: string(c.options.API)}
+func (c *command) measure(ctx context.Context, stdout io.Writer) (result.Size, map[string]string, error) {
+	size := result.Size{N: c.options.N, API: string(c.options.API)}
 	t, versions, stop, err := c.target(ctx)
 	if err != nil {
 		return size, nil, err
 	}
 	versions["kubernetes"] = bench.ServerVersion(ctx, t.Config)
-	figure.WriteHeading(stdout, size)
-	size.Measures, err = bench.Run(ctx, t, c.options, func(m figure.Measure) { figure.WriteLine(stdout, m) })
+	result.WriteHeading(stdout, size)
+	size.Measures, err = bench.Run(ctx, t, c.options, func(m result.Measure) { result.WriteLine(stdout, m) })
 	return size, versions, errors.Join(err, stop())
 }
 
 // save writes the report with one more size.
-func (c *command) save(r figure.Report, runs []figure.Size) error {
-	r.Runs = append(r.Runs, figure.Median(runs))
+func (c *command) save(r result.Report, runs []result.Size) error {
+	r.Runs = append(r.Runs, result.Median(runs))
 	if c.output != "" {
 		if err := r.WriteJSON(c.output); err != nil {
 			return err
@@ -113,13 +113,13 @@ func (c *command) save(r figure.Report, runs []figure.Size) error {
 }
 
 // writePage renders the report, compared with another one if requested.
-func (c *command) writePage(r figure.Report) (err error) {
+func (c *command) writePage(r result.Report) (err error) {
 	if c.page == "" {
 		return nil
 	}
-	var other *figure.Report
+	var other *result.Report
 	if c.compare != "" {
-		read, err := figure.ReadJSON(c.compare)
+		read, err := result.ReadJSON(c.compare)
 		if err != nil {
 			return err
 		}

@@ -17,11 +17,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"contour.example/harness/asset"
+	"contour.example/harness/buildcache"
 	"contour.example/harness/docker"
-	"contour.example/harness/keep"
 	"contour.example/harness/poll"
-	"contour.example/harness/site"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
+	"contour.example/harness/testcluster"
 )
 
 // output writes to the test's log.
@@ -33,7 +33,7 @@ func (o output) Write(b []byte) (int, error) {
 }
 
 func TestExistingClusterIsLeftAsItWas(t *testing.T) {
-	s, err := site.Options{Name: "contour-existing", Workers: 1, Log: step.Log{W: output{t}}}.Up(t.Context())
+	s, err := testcluster.Options{Name: "contour-existing", Workers: 1, Log: progress.Log{W: output{t}}}.Up(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestExistingClusterIsLeftAsItWas(t *testing.T) {
 }
 
 // inventory is the names of all objects of all kinds, except those that the cluster itself creates and deletes.
-func inventory(t *testing.T, s *site.Site) []string {
+func inventory(t *testing.T, s *testcluster.Cluster) []string {
 	t.Helper()
 	kubectl := func(args ...string) []string {
 		t.Helper()
@@ -130,7 +130,7 @@ func TestInterruptedUpLeavesNothing(t *testing.T) {
 // runningEngine is nil if there is none.
 func runningEngine(t *testing.T) *docker.Engine {
 	t.Helper()
-	cache, err := keep.Dir()
+	cache, err := buildcache.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func runningEngine(t *testing.T) *docker.Engine {
 // left returns what the cluster may have left, where before was the engine before.
 func left(t *testing.T, before *docker.Engine) {
 	t.Helper()
-	cache, _ := keep.Dir() // it was there before
+	cache, _ := buildcache.Dir() // it was there before
 	if files, _ := filepath.Glob(filepath.Join(cache, "clusters", "contour-interrupted", "*")); len(files) > 0 {
 		t.Errorf("left: %v", files)
 	}

@@ -26,8 +26,8 @@ import (
 	"syscall"
 
 	"contour.example/harness/image"
-	"contour.example/harness/site"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
+	"contour.example/harness/testcluster"
 )
 
 func main() {
@@ -42,30 +42,30 @@ func main() {
 
 // options are the flags.
 type options struct {
-	site   site.Options
-	files  []string
-	sample bool
+	cluster testcluster.Options
+	files   []string
+	sample  bool
 }
 
 func parse(verb string, args []string, stderr io.Writer) (options, error) {
-	o := options{site: site.Options{Ports: map[int]int{}, Replace: map[string]string{}, Log: step.Log{W: stderr}}}
+	o := options{cluster: testcluster.Options{Ports: map[int]int{}, Replace: map[string]string{}, Log: progress.Log{W: stderr}}}
 	flags := flag.NewFlagSet("cluster "+verb, flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	provider := flags.String("provider", "kind", "kind or existing")
-	flags.StringVar(&o.site.Name, "name", "contour", "the `name` of a kind cluster")
-	flags.StringVar(&o.site.Kubeconfig, "kubeconfig", "", "the `file` of an existing cluster (default $KUBECONFIG)")
-	flags.IntVar(&o.site.Workers, "workers", 1, "nodes besides the control plane")
-	flags.StringVar((*string)(&o.site.Policy), "images", string(image.Auto), "pull or build published images; auto queries their registries")
-	flags.StringVar((*string)(&o.site.Balancer), "balancer", string(site.Addresses), "addresses (light) or cloud-provider-kind (a container for each Service)")
+	flags.StringVar(&o.cluster.Name, "name", "contour", "the `name` of a kind cluster")
+	flags.StringVar(&o.cluster.Kubeconfig, "kubeconfig", "", "the `file` of an existing cluster (default $KUBECONFIG)")
+	flags.IntVar(&o.cluster.Workers, "workers", 1, "nodes besides the control plane")
+	flags.StringVar((*string)(&o.cluster.Policy), "images", string(image.Auto), "pull or build published images; auto queries their registries")
+	flags.StringVar((*string)(&o.cluster.Balancer), "balancer", string(testcluster.Addresses), "addresses (light) or cloud-provider-kind (a container for each Service)")
 	flags.BoolVar(&o.sample, "sample", true, "run the sample application, behind what -f installs")
-	flags.BoolVar(&o.site.KeepEngine, "keep-engine", false, "down: leave a Docker engine running that up started")
+	flags.BoolVar(&o.cluster.KeepEngine, "keep-engine", false, "down: leave a Docker engine running that up started")
 	flags.Func("f", "a `file` of manifests to apply; may be repeated", func(s string) error {
 		o.files = append(o.files, s)
 		return nil
 	})
-	flags.Func("image", "`NAME=THERE`: the nodes of an existing cluster get the image NAME of the manifests from THERE; may be repeated", o.site.ReplaceImage)
+	flags.Func("image", "`NAME=THERE`: the nodes of an existing cluster get the image NAME of the manifests from THERE; may be repeated", o.cluster.ReplaceImage)
 	flags.Func("port", "`HOST:NODE`: map a port of 127.0.0.1 to one of the first node; may be repeated", func(s string) error {
-		return ports(o.site.Ports, s)
+		return ports(o.cluster.Ports, s)
 	})
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -76,8 +76,8 @@ func parse(verb string, args []string, stderr io.Writer) (options, error) {
 	if *provider != "kind" && *provider != "existing" {
 		return o, fmt.Errorf("provider %q: want kind or existing", *provider)
 	}
-	o.site.Existing = *provider == "existing"
-	if o.site.Kubeconfig != "" && !o.site.Existing {
+	o.cluster.Existing = *provider == "existing"
+	if o.cluster.Kubeconfig != "" && !o.cluster.Existing {
 		return o, errors.New("-kubeconfig is for -provider existing: a kind cluster gets a file of its own")
 	}
 	return o, nil
@@ -110,7 +110,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "load":
 		return o.load(ctx)
 	case "prepare":
-		return o.site.Prepare(ctx)
+		return o.cluster.Prepare(ctx)
 	default:
 		return fmt.Errorf("%q: want up, down, load or prepare", args[0])
 	}

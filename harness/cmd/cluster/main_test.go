@@ -22,13 +22,13 @@ func TestParse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.site.Name != "x" || o.site.Workers != 2 || o.site.Policy != image.Build || !o.sample || o.site.Existing {
+	if o.cluster.Name != "x" || o.cluster.Workers != 2 || o.cluster.Policy != image.Build || !o.sample || o.cluster.Existing {
 		t.Errorf("got %+v", o)
 	}
 	if diff := cmp.Diff([]string{"a", "b"}, o.files); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(map[int]int{8080: 80}, o.site.Ports); diff != "" {
+	if diff := cmp.Diff(map[int]int{8080: 80}, o.cluster.Ports); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for _, bad := range []string{"-port=x", "-port=99999:1", "-provider=cloud", "-image=x", "more"} {

@@ -5,15 +5,15 @@ import (
 	"os"
 
 	"contour.example/harness/kube"
-	"contour.example/harness/site"
+	"contour.example/harness/testcluster"
 )
 
 // remove deletes from an existing cluster everything that the manifests name, and waits until it is deleted.
 func (o options) remove(ctx context.Context) error {
 	if len(o.files) == 0 {
-		return site.ErrNotOurs
+		return testcluster.ErrNotOurs
 	}
-	s, err := o.site.Up(ctx)
+	s, err := o.cluster.Up(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,5 +36,5 @@ func (o options) remove(ctx context.Context) error {
 		}
 		all = append(all, objects...)
 	}
-	return o.site.Log.Run(ctx, "delete what was applied", func(ctx context.Context) error { return s.Remove(ctx, all) })
+	return o.cluster.Log.Run(ctx, "delete what was applied", func(ctx context.Context) error { return s.Remove(ctx, all) })
 }

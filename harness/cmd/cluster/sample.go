@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"contour.example/harness/kube"
-	"contour.example/harness/site"
+	"contour.example/harness/testcluster"
 	"contour.example/harness/traffic"
 )
 
@@ -38,7 +38,7 @@ type request struct {
 func (r request) curl() string { return fmt.Sprintf("curl -H 'Host: %s' http://%s/", r.host, r.to) }
 
 // applySample applies it when the API server serves the kinds that the manifests define.
-func applySample(ctx context.Context, s *site.Site) ([]*kube.Object, error) {
+func applySample(ctx context.Context, s *testcluster.Cluster) ([]*kube.Object, error) {
 	objects, err := kube.Parse(s.Replaced(sample))
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func applySample(ctx context.Context, s *site.Site) ([]*kube.Object, error) {
 }
 
 // answers waits until the sample application answers at the address of the load balancer among the objects.
-func answers(ctx context.Context, s *site.Site, objects []*kube.Object) ([]request, error) {
+func answers(ctx context.Context, s *testcluster.Cluster, objects []*kube.Object) ([]request, error) {
 	address, err := balanced(ctx, s, objects)
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func isOK(a traffic.Answer) string {
 	return ""
 }
 
-func balanced(ctx context.Context, s *site.Site, objects []*kube.Object) (netip.Addr, error) {
+func balanced(ctx context.Context, s *testcluster.Cluster, objects []*kube.Object) (netip.Addr, error) {
 	for _, o := range objects {
 		kind, _, _ := unstructured.NestedString(o.Object, "spec", "type") // other kinds have another type, or none
 		if o.GetKind() == "Service" && kind == "LoadBalancer" {

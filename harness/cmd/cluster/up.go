@@ -8,11 +8,11 @@ import (
 
 	"contour.example/harness/image"
 	"contour.example/harness/kube"
-	"contour.example/harness/site"
+	"contour.example/harness/testcluster"
 )
 
 func (o options) up(ctx context.Context, stdout io.Writer) error {
-	s, err := o.site.Up(ctx)
+	s, err := o.cluster.Up(ctx)
 	if err != nil {
 		return err
 	}
@@ -26,18 +26,18 @@ func (o options) up(ctx context.Context, stdout io.Writer) error {
 }
 
 // fill applies the manifests, waits until they are ready, and prints how to use the cluster.
-func (o options) fill(ctx context.Context, s *site.Site, stdout io.Writer) error {
+func (o options) fill(ctx context.Context, s *testcluster.Cluster, stdout io.Writer) error {
 	objects, err := o.apply(ctx, s)
 	if err != nil {
 		return err
 	}
-	err = o.site.Log.Run(ctx, "pods ready", func(ctx context.Context) error { return s.Ready(ctx, objects) })
+	err = o.cluster.Log.Run(ctx, "pods ready", func(ctx context.Context) error { return s.Ready(ctx, objects) })
 	if err != nil {
 		return err
 	}
 	var requests []request
 	if o.sampled() {
-		err := o.site.Log.Run(ctx, "first answers", func(ctx context.Context) (err error) {
+		err := o.cluster.Log.Run(ctx, "first answers", func(ctx context.Context) (err error) {
 			requests, err = answers(ctx, s, objects)
 			return err
 		})
@@ -52,7 +52,7 @@ func (o options) fill(ctx context.Context, s *site.Site, stdout io.Writer) error
 // sampled reports whether there is a sample application: it needs what manifests install.
 func (o options) sampled() bool { return o.sample && len(o.files) > 0 }
 
-func (o options) apply(ctx context.Context, s *site.Site) (all []*kube.Object, err error) {
+func (o options) apply(ctx context.Context, s *testcluster.Cluster) (all []*kube.Object, err error) {
 	for _, file := range o.files {
 		applied, err := s.Apply(ctx, file)
 		if err != nil {
@@ -67,7 +67,7 @@ func (o options) apply(ctx context.Context, s *site.Site) (all []*kube.Object, e
 	return append(all, objects...), err
 }
 
-func printUsage(s *site.Site, requests []request, stdout io.Writer) {
+func printUsage(s *testcluster.Cluster, requests []request, stdout io.Writer) {
 	if s.Kind != nil {
 		fmt.Fprintf(stdout, "export KUBECONFIG=%s\n", s.Kubeconfig)
 		if host := s.Kind.Engine.Host; host != "" {
@@ -80,15 +80,15 @@ func printUsage(s *site.Site, requests []request, stdout io.Writer) {
 }
 
 func (o options) down(ctx context.Context) error {
-	if o.site.Existing {
+	if o.cluster.Existing {
 		return o.remove(ctx)
 	}
-	return o.site.Down(ctx)
+	return o.cluster.Down(ctx)
 }
 
 // load loads the images of the current sources into a running cluster.
 func (o options) load(ctx context.Context) error {
-	s, err := o.site.Find(ctx)
+	s, err := o.cluster.Find(ctx)
 	if err != nil {
 		return err
 	}

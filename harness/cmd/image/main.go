@@ -23,10 +23,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"contour.example/harness/asset"
+	"contour.example/harness/buildcache"
+	"contour.example/harness/clusterimage"
 	"contour.example/harness/image"
-	"contour.example/harness/keep"
-	"contour.example/harness/step"
-	"contour.example/harness/supply"
+	"contour.example/harness/progress"
 )
 
 func main() {
@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := step.Log{W: stderr}
+	log := progress.Log{W: stderr}
 	for _, name := range flags.Args() {
 		if *archive {
 			err = writeArchive(ctx, log, root, *out, name, stdout)
@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return nil
 }
 
-func writeLayout(ctx context.Context, log step.Log, root, out, name string, arches []string, stdout io.Writer) error {
+func writeLayout(ctx context.Context, log progress.Log, root, out, name string, arches []string, stdout io.Writer) error {
 	static, ok := map[string]image.Static{"contour": image.Contour(), "echo": image.Echo()}[name]
 	if !ok {
 		return fmt.Errorf("%q: layouts are made of contour and echo", name)
@@ -102,14 +102,14 @@ func writeLayout(ctx context.Context, log step.Log, root, out, name string, arch
 	return err
 }
 
-func writeArchive(ctx context.Context, log step.Log, root, out, name string, stdout io.Writer) error {
+func writeArchive(ctx context.Context, log progress.Log, root, out, name string, stdout io.Writer) error {
 	ref, ok := map[string]string{
-		"contour": image.ContourName, "echo": image.EchoName, "envoy": image.EnvoyName, "node": supply.Node,
+		"contour": image.ContourName, "echo": image.EchoName, "envoy": image.EnvoyName, "node": clusterimage.Node,
 	}[name]
 	if !ok {
 		return fmt.Errorf("%q: want contour, echo, envoy or node", name)
 	}
-	cache, err := keep.Dir()
+	cache, err := buildcache.Dir()
 	if err != nil {
 		return err
 	}
@@ -121,7 +121,7 @@ func writeArchive(ctx context.Context, log step.Log, root, out, name string, std
 		return err
 	}
 	defer func() { _ = os.RemoveAll(binaries) }()
-	ref, img, err := supply.Builder{Cache: cache, Root: root, Binaries: binaries, Log: log}.Build(ctx, ref, runtime.GOARCH)
+	ref, img, err := clusterimage.Builder{Cache: cache, Root: root, Binaries: binaries, Log: log}.Build(ctx, ref, runtime.GOARCH)
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (w *environment) saveObjects(ctx context.Context, dir string) error {
 		"pods.txt":     "get pods --all-namespaces --output=wide",
 		"events.txt":   "get events --all-namespaces --sort-by=.lastTimestamp",
 	} {
-		out, err := w.site.Kubectl(ctx, "", strings.Fields(args)...)
+		out, err := w.testcluster.Kubectl(ctx, "", strings.Fields(args)...)
 		errs = append(errs, err, os.WriteFile(filepath.Join(dir, file), []byte(out), 0o644))
 	}
 	return errors.Join(errs...)

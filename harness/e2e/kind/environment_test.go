@@ -21,7 +21,7 @@ import (
 	"contour.example/harness/kube"
 	"contour.example/harness/pki"
 	"contour.example/harness/scenario"
-	"contour.example/harness/site"
+	"contour.example/harness/testcluster"
 	"contour.example/harness/traffic"
 )
 
@@ -40,17 +40,17 @@ const (
 
 // environment is the cluster and what is installed in it.
 type environment struct {
-	options site.Options
+	options testcluster.Options
 	// artifacts is where failures are described.
 	artifacts string
 
-	site    *site.Site
-	kind    *cluster.Kind // nil for an existing cluster
-	cluster *cluster.Cluster
-	kube    *kube.Client
-	api     kubernetes.Interface
-	dynamic dynamic.Interface
-	kinds   discovery.DiscoveryInterface
+	testcluster *testcluster.Cluster
+	kind        *cluster.Kind // nil for an existing cluster
+	cluster     *cluster.Cluster
+	kube        *kube.Client
+	api         kubernetes.Interface
+	dynamic     dynamic.Interface
+	kinds       discovery.DiscoveryInterface
 
 	// traffic goes to the load balancer.
 	traffic  traffic.Client
@@ -76,10 +76,10 @@ func (w *environment) up(ctx context.Context) (err error) {
 	if w.ca, err = pki.New("e2e"); err != nil {
 		return err
 	}
-	if w.site, err = w.options.Up(ctx); err != nil {
+	if w.testcluster, err = w.options.Up(ctx); err != nil {
 		return err
 	}
-	w.kind, w.cluster, w.kube, w.api = w.site.Kind, w.site.Cluster, w.site.Kube, w.site.API
+	w.kind, w.cluster, w.kube, w.api = w.testcluster.Kind, w.testcluster.Cluster, w.testcluster.Kube, w.testcluster.API
 	if err := w.clients(); err != nil {
 		return err
 	}
@@ -147,11 +147,11 @@ func (w *environment) readBefore(ctx context.Context) (err error) {
 
 // kubectl runs the command with manifests/contour.yaml as its input.
 func (w *environment) kubectl(ctx context.Context, args ...string) error {
-	text, err := w.site.Text(filepath.Join(w.site.Root, "manifests", "contour.yaml"))
+	text, err := w.testcluster.Text(filepath.Join(w.testcluster.Root, "manifests", "contour.yaml"))
 	if err != nil {
 		return err
 	}
-	_, err = w.site.Kubectl(ctx, text, args...)
+	_, err = w.testcluster.Kubectl(ctx, text, args...)
 	return err
 }
 
@@ -169,11 +169,11 @@ func (w *environment) down(ctx context.Context) error {
 		errs = append(errs, w.addresses.Close())
 	}
 	switch {
-	case w.site == nil || w.options.Reuse:
+	case w.testcluster == nil || w.options.Reuse:
 	case w.kind == nil:
 		errs = append(errs, deleteSecond(ctx, w), w.kubectl(ctx, "delete", "--ignore-not-found", "--wait=false", "--filename=-"))
 	default:
-		errs = append(errs, w.site.Down(ctx))
+		errs = append(errs, w.testcluster.Down(ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -70,7 +70,7 @@ func (f *fixture) stay(ctx context.Context, t *testing.T, feature string) {
 func (f *fixture) apply(ctx context.Context, t *testing.T, text string) []*kube.Object {
 	t.Helper()
 	text = strings.NewReplacer("${NAMESPACE}", f.namespace, "${DOMAIN}", f.namespace+".example", "${CLASS}", f.at.class).Replace(text)
-	applied, err := f.kube.ApplyYAML(ctx, f.namespace, f.site.Replaced(text))
+	applied, err := f.kube.ApplyYAML(ctx, f.namespace, f.testcluster.Replaced(text))
 	must(t, err)
 	return applied
 }

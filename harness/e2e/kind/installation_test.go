@@ -56,7 +56,7 @@ func (s *second) install(ctx context.Context, w *environment) (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := w.site.Kubectl(ctx, w.site.Replaced(text), "apply", "--filename=-"); err != nil {
+	if _, err := w.testcluster.Kubectl(ctx, w.testcluster.Replaced(text), "apply", "--filename=-"); err != nil {
 		return err
 	}
 	if err := w.patchDeployment(ctx, s.namespace, "contour", `{"spec":{"replicas":1}}`); err != nil {

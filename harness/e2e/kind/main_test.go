@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/types"
 
-	"contour.example/harness/site"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
+	"contour.example/harness/testcluster"
 )
 
 // framework runs the features; shared is the cluster. Set once, before they run.
@@ -30,8 +30,8 @@ var (
 const timeout = 50 * time.Minute
 
 func TestMain(m *testing.M) {
-	o := site.Options{
-		Name: name, Workers: workers, Balancer: site.CloudProvider, Replace: map[string]string{}, Log: step.Log{W: os.Stderr},
+	o := testcluster.Options{
+		Name: name, Workers: workers, Balancer: testcluster.CloudProvider, Replace: map[string]string{}, Log: progress.Log{W: os.Stderr},
 	}
 	flag.BoolVar(&o.Reuse, "keep", false, "keep the cluster running, and reuse it in the next run")
 	flag.StringVar(&o.Kubeconfig, "kubeconfig", "", "the `file` of an existing cluster to test in, with two nodes for pods; features that stop parts of a node are left out")
@@ -47,7 +47,7 @@ func TestMain(m *testing.M) {
 }
 
 // run is the whole suite. The framework does not return the errors of its last functions, so they are called here.
-func run(ctx context.Context, m *testing.M, o site.Options) int {
+func run(ctx context.Context, m *testing.M, o testcluster.Options) int {
 	shared = &environment{options: o}
 	var err error
 	if framework, err = env.NewWithContext(ctx, envconf.New()); err != nil {

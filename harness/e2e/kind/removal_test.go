@@ -76,7 +76,7 @@ func deleteSecond(ctx context.Context, w *environment) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.site.Kubectl(ctx, text, "delete", "--ignore-not-found", "--wait=false", "--filename=-")
+	_, err = w.testcluster.Kubectl(ctx, text, "delete", "--ignore-not-found", "--wait=false", "--filename=-")
 	return err
 }
 

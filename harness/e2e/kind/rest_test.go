@@ -99,7 +99,7 @@ func (w *environment) syncEnding(ctx context.Context, t *testing.T) (ending []st
 			continue
 		}
 		ending = append(ending, n.Name)
-		touched, err := w.site.SyncNamespace(ctx, n.Name)
+		touched, err := w.testcluster.SyncNamespace(ctx, n.Name)
 		if err != nil {
 			return ending, err
 		}

@@ -1,4 +1,4 @@
-package stack
+package testsystem
 
 import (
 	"context"
@@ -27,7 +27,7 @@ import (
 // Namespace is the controller's.
 const Namespace = "projectcontour"
 
-// Options specify a stack; the zero value is one replica with mutual TLS.
+// Options specify a system; the zero value is one replica with mutual TLS.
 type Options struct {
 	// Replicas of the controller, 1 if 0.
 	Replicas int
@@ -41,8 +41,8 @@ type Options struct {
 	MayLog func(line string) bool
 }
 
-// Stack is everything that runs.
-type Stack struct {
+// System is everything that runs.
+type System struct {
 	// Dir has all files; logs are *.log in it and in its subdirectories.
 	Dir         string
 	Cluster     *local.Cluster
@@ -59,44 +59,44 @@ type Stack struct {
 	CA *pki.CA
 
 	started     []string // logs of the replicas, those that were killed included
-	guest       bool     // it uses another stack's cluster
+	guest       bool     // it uses another system's cluster
 	options     Options
 	listeners   controller.Listeners
 	credentials *controller.Credentials
 }
 
 // Start returns when Envoy serves the configuration of the (still empty) cluster.
-func Start(ctx context.Context, o Options) (*Stack, error) {
-	s := &Stack{options: o}
+func Start(ctx context.Context, o Options) (*System, error) {
+	s := &System{options: o}
 	return s, s.start(ctx, s.claim, s.startCluster, s.startControllers, s.startEnvoy)
 }
 
 // Beside starts controllers and an Envoy in the same cluster that are for the
 // objects of one ingress class, and have a leader of their own. Stop it before s.
-func (s *Stack) Beside(ctx context.Context, class string, o Options) (*Stack, error) {
+func (s *System) Beside(ctx context.Context, class string, o Options) (*System, error) {
 	if o.Contour == "" {
 		o.Contour = s.options.Contour
 	}
 	o.ServeArgs = append([]string{"--ingress-class-name=" + class, "--leader-election-resource-name=" + class}, o.ServeArgs...)
-	b := &Stack{options: o, guest: true, Cluster: s.Cluster, Kube: s.Kube}
+	b := &System{options: o, guest: true, Cluster: s.Cluster, Kube: s.Kube}
 	return b, b.start(ctx, b.claim, b.startControllers, b.startEnvoy)
 }
 
-// start runs the steps in a directory of the stack's own; it leaves nothing running if one fails.
-func (s *Stack) start(ctx context.Context, steps ...func(context.Context) error) (err error) {
+// start runs the steps in a directory of its own; it leaves nothing running if one fails.
+func (s *System) start(ctx context.Context, steps ...func(context.Context) error) (err error) {
 	if s.Dir, err = os.MkdirTemp("", "contour-"); err != nil { // short, for the paths of unix sockets
-		return fmt.Errorf("stack: %w", err)
+		return fmt.Errorf("system: %w", err)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
-			return errors.Join(fmt.Errorf("stack in %s: %w", s.Dir, err), s.Stop())
+			return errors.Join(fmt.Errorf("system in %s: %w", s.Dir, err), s.Stop())
 		}
 	}
 	return nil
 }
 
 // claim allocates addresses and makes credentials.
-func (s *Stack) claim(context.Context) (err error) {
+func (s *System) claim(context.Context) (err error) {
 	if s.Addresses, err = address.New(); err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (s *Stack) claim(context.Context) (err error) {
 	return err
 }
 
-func (s *Stack) startCluster(ctx context.Context) (err error) {
+func (s *System) startCluster(ctx context.Context) (err error) {
 	if s.Cluster, err = local.Start(ctx, s.Dir); err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (s *Stack) startCluster(ctx context.Context) (err error) {
 	return err
 }
 
-func (s *Stack) startControllers(ctx context.Context) (err error) {
+func (s *System) startControllers(ctx context.Context) (err error) {
 	if s.options.Contour == "" {
 		if s.options.Contour, err = asset.Contour(ctx, s.Dir); err != nil {
 			return err
@@ -147,7 +147,7 @@ func (s *Stack) startControllers(ctx context.Context) (err error) {
 }
 
 // AddController starts one more replica and returns when it is ready.
-func (s *Stack) AddController(ctx context.Context) (*controller.Controller, error) {
+func (s *System) AddController(ctx context.Context) (*controller.Controller, error) {
 	c, err := controller.Start(controller.Options{
 		Path: s.options.Contour, Name: "contour-" + strconv.Itoa(len(s.started)),
 		Kubeconfig: s.Cluster.Kubeconfig, Dir: s.Dir, Namespace: Namespace,
@@ -167,15 +167,15 @@ func (s *Stack) AddController(ctx context.Context) (*controller.Controller, erro
 	return c, nil
 }
 
-// KillController kills a replica with SIGKILL; it is no part of the stack any more.
-func (s *Stack) KillController(c *controller.Controller) error {
+// KillController kills a replica with SIGKILL; it is no part of the system any more.
+func (s *System) KillController(c *controller.Controller) error {
 	s.Controllers = slices.DeleteFunc(s.Controllers, func(other *controller.Controller) bool { return other == c })
 	s.Relay.SetTargets(s.targets()...)
 	return c.Kill()
 }
 
 // targets are all replicas, in the order of their start.
-func (s *Stack) targets() []string {
+func (s *System) targets() []string {
 	var targets []string
 	for _, c := range s.Controllers {
 		targets = append(targets, c.XDSAddress())
@@ -183,7 +183,7 @@ func (s *Stack) targets() []string {
 	return targets
 }
 
-func (s *Stack) startEnvoy(ctx context.Context) (err error) {
+func (s *System) startEnvoy(ctx context.Context) (err error) {
 	config := envoybootstrap.Default()
 	config.XDSPort, config.TLS = s.Relay.Port(), s.credentials.Envoy()
 	if s.Envoy, err = envoy.Start(ctx, envoy.Options{Dir: s.Dir, XDS: config, Args: s.options.EnvoyArgs}); err != nil {
@@ -193,20 +193,20 @@ func (s *Stack) startEnvoy(ctx context.Context) (err error) {
 }
 
 // RestartEnvoy kills Envoy and starts it without any configuration.
-func (s *Stack) RestartEnvoy(ctx context.Context) error {
+func (s *System) RestartEnvoy(ctx context.Context) error {
 	if err := s.Envoy.Kill(); err != nil {
 		return err
 	}
 	return s.startEnvoy(ctx)
 }
 
-// Scenarios is where scenarios run on this stack.
-func (s *Stack) Scenarios(logf func(string, ...any)) scenario.Env {
+// Scenarios is where scenarios run on this system.
+func (s *System) Scenarios(logf func(string, ...any)) scenario.Env {
 	return scenario.Env{Kube: s.Kube, Traffic: s.Traffic, Addresses: s.Addresses, CA: s.CA, Logf: logf}
 }
 
 // Check returns an error if a process has exited that is expected to run, if Envoy rejected a resource, or if a controller logged an error.
-func (s *Stack) Check(ctx context.Context) error {
+func (s *System) Check(ctx context.Context) error {
 	var errs []error
 	for _, c := range s.Controllers {
 		errs = append(errs, c.Err())
@@ -223,7 +223,7 @@ func (s *Stack) Check(ctx context.Context) error {
 }
 
 // Stop stops all processes and returns when they have exited. The files stay: see Remove.
-func (s *Stack) Stop() error {
+func (s *System) Stop() error {
 	var errs []error
 	if s.Envoy != nil {
 		errs = append(errs, s.Envoy.Kill())
@@ -244,6 +244,6 @@ func (s *Stack) Stop() error {
 }
 
 // Remove deletes the files.
-func (s *Stack) Remove() error { return os.RemoveAll(s.Dir) }
+func (s *System) Remove() error { return os.RemoveAll(s.Dir) }
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

@@ -1,4 +1,4 @@
-package stack
+package testsystem
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 const enough = 5
 
 // checkLogs returns an error that contains the first errors which the controllers logged.
-func (s *Stack) checkLogs() error {
+func (s *System) checkLogs() error {
 	var errs []error
 	for _, log := range s.started {
 		errs = append(errs, checkLog(log, s.options.MayLog))

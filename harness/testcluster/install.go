@@ -1,4 +1,4 @@
-package site
+package testcluster
 
 import (
 	"context"
@@ -31,7 +31,7 @@ func (o *Options) ReplaceImage(text string) error {
 }
 
 // Text is a file of manifests, with the names of images replaced by Options.Replace.
-func (s *Site) Text(file string) (string, error) {
+func (s *Cluster) Text(file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return "", fmt.Errorf("manifests: %w", err)
@@ -40,7 +40,7 @@ func (s *Site) Text(file string) (string, error) {
 }
 
 // Replaced is the text of manifests with those names.
-func (s *Site) Replaced(text string) string {
+func (s *Cluster) Replaced(text string) string {
 	var pairs []string
 	for from, to := range s.options.Replace {
 		pairs = append(pairs, from, to)
@@ -49,7 +49,7 @@ func (s *Site) Replaced(text string) string {
 }
 
 // Apply applies a file of manifests; objects without namespace go to "default".
-func (s *Site) Apply(ctx context.Context, file string) (applied []*kube.Object, err error) {
+func (s *Cluster) Apply(ctx context.Context, file string) (applied []*kube.Object, err error) {
 	err = s.options.Log.Run(ctx, "apply "+file, func(ctx context.Context) error {
 		text, err := s.Text(file)
 		if err != nil {
@@ -63,7 +63,7 @@ func (s *Site) Apply(ctx context.Context, file string) (applied []*kube.Object, 
 
 // Ready waits until the Deployments and DaemonSets among the objects have all their pods, ready and of the newest
 // template. It returns ErrImage when one of their images cannot be pulled.
-func (s *Site) Ready(ctx context.Context, objects []*kube.Object) error {
+func (s *Cluster) Ready(ctx context.Context, objects []*kube.Object) error {
 	for _, o := range objects {
 		observe := s.deployment
 		switch o.GetKind() {
@@ -87,7 +87,7 @@ func (s *Site) Ready(ctx context.Context, objects []*kube.Object) error {
 	return nil
 }
 
-func (s *Site) deployment(ctx context.Context, namespace, name string) (bool, string, error) {
+func (s *Cluster) deployment(ctx context.Context, namespace, name string) (bool, string, error) {
 	d, err := s.API.AppsV1().Deployments(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return false, err.Error(), nil
@@ -101,7 +101,7 @@ func deploymentReady(d *appsv1.Deployment) (bool, string, error) {
 	return done, fmt.Sprintf("%d replicas, %d updated, %d available, want %d", s.Replicas, s.UpdatedReplicas, s.AvailableReplicas, want), nil
 }
 
-func (s *Site) daemonSet(ctx context.Context, namespace, name string) (bool, string, error) {
+func (s *Cluster) daemonSet(ctx context.Context, namespace, name string) (bool, string, error) {
 	d, err := s.API.AppsV1().DaemonSets(namespace).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return false, err.Error(), nil
@@ -117,7 +117,7 @@ func daemonSetReady(d *appsv1.DaemonSet) (bool, string, error) {
 }
 
 // stuck returns ErrImage if a pod of the namespace waits for an image that cannot be pulled.
-func (s *Site) stuck(ctx context.Context, namespace string) error {
+func (s *Cluster) stuck(ctx context.Context, namespace string) error {
 	pods, err := s.API.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil //nolint:nilerr // the next observation has the error

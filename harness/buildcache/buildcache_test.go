@@ -1,4 +1,4 @@
-package keep_test
+package buildcache_test
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"contour.example/harness/keep"
+	"contour.example/harness/buildcache"
 )
 
-func item(content string, made *atomic.Int32) keep.Item {
-	return keep.Item{Name: "thing", Inputs: []string{content}, Make: func(_ context.Context, dst string) error {
+func item(content string, made *atomic.Int32) buildcache.Item {
+	return buildcache.Item{Name: "thing", Inputs: []string{content}, Make: func(_ context.Context, dst string) error {
 		made.Add(1)
 		return os.WriteFile(dst, []byte(content), 0o644)
 	}}
@@ -28,7 +28,7 @@ func TestMadeOnce(t *testing.T) {
 	var callers sync.WaitGroup
 	for range 4 {
 		callers.Go(func() {
-			path, err := keep.Ensure(t.Context(), dir, item("x", &made))
+			path, err := buildcache.Ensure(t.Context(), dir, item("x", &made))
 			content, readErr := os.ReadFile(path)
 			if err != nil || readErr != nil || string(content) != "x" {
 				t.Errorf("%q has %q, errors %v, %v", path, content, err, readErr)
@@ -46,7 +46,7 @@ func TestOnlyTheNewestIsKept(t *testing.T) {
 	dir := t.TempDir()
 	var made atomic.Int32
 	for _, content := range []string{"one", "two"} {
-		if _, err := keep.Ensure(t.Context(), dir, item(content, &made)); err != nil {
+		if _, err := buildcache.Ensure(t.Context(), dir, item(content, &made)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,10 +60,10 @@ func TestOnlyTheNewestIsKept(t *testing.T) {
 func TestFailureLeavesNothing(t *testing.T) {
 	t.Parallel()
 	dir, broken := t.TempDir(), errors.New("broken")
-	bad := keep.Item{Name: "thing", Make: func(_ context.Context, dst string) error {
+	bad := buildcache.Item{Name: "thing", Make: func(_ context.Context, dst string) error {
 		return errors.Join(os.WriteFile(dst, nil, 0o644), broken)
 	}}
-	if _, err := keep.Ensure(t.Context(), dir, bad); !errors.Is(err, broken) {
+	if _, err := buildcache.Ensure(t.Context(), dir, bad); !errors.Is(err, broken) {
 		t.Fatalf("got %v, want %v", err, broken)
 	}
 	left, err := os.ReadDir(filepath.Join(dir, "thing"))
@@ -76,15 +76,15 @@ func TestWaitEndsWithContext(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
-	slow := keep.Item{Name: "thing", Make: func(_ context.Context, dst string) error {
+	slow := buildcache.Item{Name: "thing", Make: func(_ context.Context, dst string) error {
 		cancel() // of the second caller, which waits for this one
-		_, err := keep.Ensure(ctx, dir, keep.Item{Name: "thing"})
+		_, err := buildcache.Ensure(ctx, dir, buildcache.Item{Name: "thing"})
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v, want %v", err, context.Canceled)
 		}
 		return os.WriteFile(dst, nil, 0o644)
 	}}
-	if _, err := keep.Ensure(t.Context(), dir, slow); err != nil {
+	if _, err := buildcache.Ensure(t.Context(), dir, slow); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,6 +1,6 @@
 //go:build local
 
-package stack_test
+package testsystem_test
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"contour.example/harness/stack"
+	"contour.example/harness/testsystem"
 )
 
 // The error of a controller that cannot start contains its own message, and no process remains.
@@ -20,7 +20,7 @@ func TestStartFailsCleanly(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho 'no such flag: --x'\nexit 2\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s, err := stack.Start(t.Context(), stack.Options{Contour: script})
+	s, err := testsystem.Start(t.Context(), testsystem.Options{Contour: script})
 	if err == nil {
 		t.Cleanup(func() { _ = s.Stop() })
 		t.Fatal("no error")
@@ -30,7 +30,7 @@ func TestStartFailsCleanly(t *testing.T) {
 			t.Errorf("error %q lacks %q", err, part)
 		}
 	}
-	_, dir, _ := strings.Cut(err.Error(), "stack in ")
+	_, dir, _ := strings.Cut(err.Error(), "system in ")
 	dir, _, _ = strings.Cut(dir, ":")
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	for _, p := range running(t, dir) {

@@ -1,4 +1,4 @@
-package stack
+package testsystem
 
 import (
 	"os"
@@ -18,13 +18,13 @@ func TestErrorsInLogsAreFound(t *testing.T) {
 		return func(line string) bool { return strings.Contains(line, what) }
 	}
 	for allowed, want := range map[string]string{"lost": "msg=broken", "broken": "msg=lost", "level=ERROR": ""} {
-		s := Stack{started: []string{log}, options: Options{MayLog: allow(allowed)}}
+		s := System{started: []string{log}, options: Options{MayLog: allow(allowed)}}
 		err := s.checkLogs()
 		if (err == nil) != (want == "") || err != nil && !strings.HasSuffix(err.Error(), want) {
 			t.Errorf("with %q allowed: got %v, want %q", allowed, err, want)
 		}
 	}
-	if err := (&Stack{started: []string{log}}).checkLogs(); err == nil {
+	if err := (&System{started: []string{log}}).checkLogs(); err == nil {
 		t.Error("errors were not found")
 	}
 }

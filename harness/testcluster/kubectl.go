@@ -1,4 +1,4 @@
-package site
+package testcluster
 
 import (
 	"bytes"
@@ -12,7 +12,7 @@ import (
 
 // Kubectl runs the command with the text as its input, and returns its output. The command is that of the first node in a kind
 // cluster, otherwise the one in $PATH, or one that is built.
-func (s *Site) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
+func (s *Cluster) Kubectl(ctx context.Context, input string, args ...string) (string, error) {
 	command, err := s.kubectl(ctx)
 	if err != nil {
 		return "", err
@@ -26,7 +26,7 @@ func (s *Site) Kubectl(ctx context.Context, input string, args ...string) (strin
 	return out.String(), nil
 }
 
-func (s *Site) kubectl(ctx context.Context) ([]string, error) {
+func (s *Cluster) kubectl(ctx context.Context) ([]string, error) {
 	if s.Kind != nil {
 		return []string{"docker", "exec", "--interactive", s.Kind.ControlPlane(), "kubectl"}, nil
 	}

@@ -1,4 +1,4 @@
-package stack
+package testsystem
 
 import (
 	"context"
@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// Main is the body of a TestMain: it starts a stack, calls use with it, runs the
+// Main is the body of a TestMain: it starts a system, calls use with it, runs the
 // tests and stops it. If anything fails, the logs and Envoy's configuration are left in
-// $CONTOUR_ARTIFACTS or, without that, in the stack's directory, which a line of output names. The result is for os.Exit.
-func Main(m *testing.M, o Options, use func(*Stack)) int {
+// $CONTOUR_ARTIFACTS or, without that, in the system's directory, which a line of output names. The result is for os.Exit.
+func Main(m *testing.M, o Options, use func(*System)) int {
 	ctx := context.Background()
 	s, err := Start(ctx, o)
 	if err != nil {
@@ -48,7 +48,7 @@ func Main(m *testing.M, o Options, use func(*Stack)) int {
 }
 
 // saveArtifacts dumps Envoy and copies what helps to understand a failure.
-func (s *Stack) saveArtifacts(ctx context.Context) error {
+func (s *System) saveArtifacts(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	dump, err := s.Envoy.ConfigDump(ctx)

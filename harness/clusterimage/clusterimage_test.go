@@ -1,4 +1,4 @@
-package supply_test
+package clusterimage_test
 
 import (
 	"bytes"
@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/kind/pkg/apis/config/defaults"
 
 	"contour.example/harness/asset"
+	"contour.example/harness/clusterimage"
 	"contour.example/harness/docker"
 	"contour.example/harness/image"
-	"contour.example/harness/step"
-	"contour.example/harness/supply"
+	"contour.example/harness/progress"
 )
 
 // engine is a docker command that has the image and saves "saved NAME"; it appends its arguments to the file log.
@@ -39,14 +39,14 @@ esac
 	return &docker.Engine{}, log
 }
 
-func source(t *testing.T, e *docker.Engine, policy image.Policy, out *bytes.Buffer) supply.Source {
+func source(t *testing.T, e *docker.Engine, policy image.Policy, out *bytes.Buffer) clusterimage.Source {
 	t.Helper()
 	root, err := asset.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return supply.Source{
-		Builder: supply.Builder{Cache: t.TempDir(), Root: root, Log: step.Log{W: out}},
+	return clusterimage.Source{
+		Builder: clusterimage.Builder{Cache: t.TempDir(), Root: root, Log: progress.Log{W: out}},
 		Engine:  e, Decider: image.Decider{Policy: policy},
 	}
 }
@@ -62,8 +62,8 @@ func read(t *testing.T, path string) string {
 
 func TestNodeIsKindsOwnDefault(t *testing.T) {
 	t.Parallel()
-	if !strings.HasPrefix("docker.io/"+defaults.Image, supply.Node+"@") {
-		t.Errorf("kind's image is %s, ours %s", defaults.Image, supply.Node)
+	if !strings.HasPrefix("docker.io/"+defaults.Image, clusterimage.Node+"@") {
+		t.Errorf("kind's image is %s, ours %s", defaults.Image, clusterimage.Node)
 	}
 }
 
@@ -72,19 +72,19 @@ func TestPublishedImageIsPulled(t *testing.T) {
 	var out bytes.Buffer
 	s := source(t, e, image.Pull, &out)
 	name, built, err := s.Node(t.Context())
-	if name != supply.Node || built || err != nil {
+	if name != clusterimage.Node || built || err != nil {
 		t.Errorf("node image %q, built %v, %v", name, built, err)
 	}
 	path, err := s.Archive(t.Context(), image.EnvoyName, t.TempDir())
 	if err != nil || read(t, path) != "saved "+image.EnvoyName+"\n" {
 		t.Errorf("archive %q, %v", path, err)
 	}
-	for _, want := range []string{"pull --quiet " + supply.Node, "pull --quiet " + image.EnvoyName} {
+	for _, want := range []string{"pull --quiet " + clusterimage.Node, "pull --quiet " + image.EnvoyName} {
 		if !strings.Contains(read(t, log), want) {
 			t.Errorf("docker was not called with %s:\n%s", want, read(t, log))
 		}
 	}
-	if !strings.Contains(out.String(), "pull "+supply.Node+": as requested") {
+	if !strings.Contains(out.String(), "pull "+clusterimage.Node+": as requested") {
 		t.Errorf("printed %s", out.String())
 	}
 }
@@ -92,8 +92,8 @@ func TestPublishedImageIsPulled(t *testing.T) {
 func TestOnlyWhatIsMadeIsPrepared(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	b := supply.Builder{Cache: t.TempDir(), Root: "none", Log: step.Log{W: &out}}
-	for _, ref := range []string{supply.Node, image.EnvoyName} {
+	b := clusterimage.Builder{Cache: t.TempDir(), Root: "none", Log: progress.Log{W: &out}}
+	for _, ref := range []string{clusterimage.Node, image.EnvoyName} {
 		if err := b.Prepare(t.Context(), image.Decider{Policy: image.Pull}, ref); err != nil {
 			t.Error(err)
 		}
@@ -101,16 +101,16 @@ func TestOnlyWhatIsMadeIsPrepared(t *testing.T) {
 	if made, err := os.ReadDir(b.Cache); err != nil || len(made) > 0 {
 		t.Errorf("made %v, %v:\n%s", made, err, out.String())
 	}
-	if err := b.Prepare(t.Context(), image.Decider{Policy: image.Build}, "example.com/x:v1"); !errors.Is(err, supply.ErrMissing) {
+	if err := b.Prepare(t.Context(), image.Decider{Policy: image.Build}, "example.com/x:v1"); !errors.Is(err, clusterimage.ErrMissing) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestImageOfTheEngineIsUsed(t *testing.T) {
-	e, log := engine(t, supply.Node)
+	e, log := engine(t, clusterimage.Node)
 	var out bytes.Buffer
 	name, built, err := source(t, e, image.Auto, &out).Node(t.Context())
-	if name != supply.Node || built || err != nil || strings.Contains(read(t, log), "pull") {
+	if name != clusterimage.Node || built || err != nil || strings.Contains(read(t, log), "pull") {
 		t.Errorf("node image %q, built %v, %v; docker was called with:\n%s", name, built, err, read(t, log))
 	}
 	if !strings.Contains(out.String(), "the engine has it") {
@@ -135,8 +135,8 @@ func TestOwnImagesAreMade(t *testing.T) {
 
 func TestNoRegistryHasTheImage(t *testing.T) {
 	t.Parallel()
-	_, _, err := supply.Builder{}.Build(t.Context(), "example.com/x:v1", runtime.GOARCH)
-	if !errors.Is(err, supply.ErrMissing) || !strings.Contains(err.Error(), "example.com/x:v1") {
+	_, _, err := clusterimage.Builder{}.Build(t.Context(), "example.com/x:v1", runtime.GOARCH)
+	if !errors.Is(err, clusterimage.ErrMissing) || !strings.Contains(err.Error(), "example.com/x:v1") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -1,9 +1,9 @@
-// Package step prints the duration of each step of something long.
+// Package progress prints the duration of each step of something long.
 //
 // It takes a writer and, for each step, its name and function, and prints a line
 // when the step has ended, with its seconds. A step that fails is named in its error
 // and in its line. Nothing is buffered: a line is printed as soon as the step has ended.
-package step
+package progress
 
 import (
 	"context"

@@ -1,10 +1,10 @@
-// Package supply provides the images that a cluster needs, pulled from a registry or built here.
+// Package clusterimage provides the images that a cluster needs, pulled from a registry or built here.
 //
 // It takes an image's name and makes an archive that an engine loads and a node
 // imports. A published image is pulled if its registry has it, and otherwise built by
 // packages image and node; our own images are always built. The decision for each
 // image, its reason, and the duration are printed.
-package supply
+package clusterimage
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 	"contour.example/harness/docker"
 	"contour.example/harness/image"
 	"contour.example/harness/node"
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 // Node is the published node image: the default of the module sigs.k8s.io/kind that is
@@ -44,7 +44,7 @@ type Builder struct {
 	Cache, Root string
 	// Binaries is a directory for binaries of this repository, which images are read from.
 	Binaries string
-	Log      step.Log
+	Log      progress.Log
 }
 
 // Build builds the image ref for an architecture. A node image gets another name, which contains the key of

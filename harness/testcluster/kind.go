@@ -1,4 +1,4 @@
-package site
+package testcluster
 
 import (
 	"context"
@@ -12,13 +12,13 @@ import (
 
 	"contour.example/harness/asset"
 	"contour.example/harness/cluster"
+	"contour.example/harness/clusterimage"
 	"contour.example/harness/docker"
 	"contour.example/harness/image"
-	"contour.example/harness/supply"
 )
 
 // kind creates the nodes. Conflicts are checked first, those that are fast to check before the others.
-func (s *Site) kind(ctx context.Context) (*cluster.Cluster, error) {
+func (s *Cluster) kind(ctx context.Context) (*cluster.Cluster, error) {
 	engine, err := docker.Ensure(ctx, s.engineDir(), s.options.Log)
 	if err != nil {
 		return nil, err
@@ -51,21 +51,21 @@ func (s *Site) kind(ctx context.Context) (*cluster.Cluster, error) {
 	return c, err
 }
 
-// use makes the engine that of the site.
-func (s *Site) use(engine *docker.Engine) error {
+// use makes the engine that of the cluster.
+func (s *Cluster) use(engine *docker.Engine) error {
 	o := s.options
-	s.source = supply.Source{
-		Builder: supply.Builder{Cache: s.cache, Root: s.Root, Log: o.Log},
+	s.source = clusterimage.Source{
+		Builder: clusterimage.Builder{Cache: s.cache, Root: s.Root, Log: o.Log},
 		Engine:  engine, Decider: image.Decider{Policy: o.Policy},
 	}
 	s.Kind = &cluster.Kind{Name: o.Name, Dir: s.dir, Workers: o.Workers, Ports: o.Ports, Engine: engine, Log: o.Log}
 	return engine.Use()
 }
 
-func (s *Site) engineDir() string { return filepath.Join(s.cache, "docker") }
+func (s *Cluster) engineDir() string { return filepath.Join(s.cache, "docker") }
 
 // images builds all images, in parallel, and loads them.
-func (s *Site) images(ctx context.Context, load cluster.Load) error {
+func (s *Cluster) images(ctx context.Context, load cluster.Load) error {
 	names := s.options.Images
 	all, ctx := errgroup.WithContext(ctx)
 	switch s.options.Balancer {
@@ -80,7 +80,7 @@ func (s *Site) images(ctx context.Context, load cluster.Load) error {
 	return all.Wait()
 }
 
-func (s *Site) load(ctx context.Context, ref string, load cluster.Load) error {
+func (s *Cluster) load(ctx context.Context, ref string, load cluster.Load) error {
 	archive, err := s.source.Archive(ctx, ref, s.dir)
 	if err != nil {
 		return err
@@ -94,14 +94,14 @@ func (o Options) Prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	published := []string{supply.Node, image.EnvoyName}
+	published := []string{clusterimage.Node, image.EnvoyName}
 	if s.options.Balancer == CloudProvider {
 		if _, err := asset.Get(ctx, string(CloudProvider)); err != nil {
 			return err
 		}
 		published = append(published, image.LoadBalancerName)
 	}
-	b, d := supply.Builder{Cache: s.cache, Root: s.Root, Log: o.Log}, image.Decider{Policy: o.Policy}
+	b, d := clusterimage.Builder{Cache: s.cache, Root: s.Root, Log: o.Log}, image.Decider{Policy: o.Policy}
 	for _, ref := range published {
 		if err := b.Prepare(ctx, d, ref); err != nil {
 			return err
@@ -111,7 +111,7 @@ func (o Options) Prepare(ctx context.Context) error {
 }
 
 // Reload builds images again, from the current sources, and loads them.
-func (s *Site) Reload(ctx context.Context, names ...string) error {
+func (s *Cluster) Reload(ctx context.Context, names ...string) error {
 	for _, ref := range names {
 		if err := s.load(ctx, ref, s.Kind.Load); err != nil {
 			return err

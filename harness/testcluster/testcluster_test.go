@@ -1,4 +1,4 @@
-package site
+package testcluster
 
 import (
 	"errors"
@@ -124,7 +124,7 @@ func TestNamesOfImages(t *testing.T) {
 			t.Errorf("%q is accepted", bad)
 		}
 	}
-	got := (&Site{options: o}).Replaced("image: a/x:dev\nimage: a/y:dev\nimage: a/z:dev\n")
+	got := (&Cluster{options: o}).Replaced("image: a/x:dev\nimage: a/y:dev\nimage: a/z:dev\n")
 	if diff := cmp.Diff("image: there/x:1\nimage: there/y@sha256:0\nimage: a/z:dev\n", got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -171,7 +171,7 @@ func TestImageThatCannotBePulled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{API: fake.NewClientset(pod)}
+	s := &Cluster{API: fake.NewClientset(pod)}
 	err = s.Ready(t.Context(), d)
 	if !errors.Is(err, ErrImage) || !strings.Contains(err.Error(), "x:dev") || !strings.Contains(err.Error(), "not found") {
 		t.Errorf("got %v", err)
@@ -194,7 +194,7 @@ func TestNamespaceIsSyncedWhenItsPodsAreDeleted(t *testing.T) {
 		"no such object": {nil, false},
 	} {
 		client := fake.NewClientset(c.objects...)
-		s := &Site{API: client}
+		s := &Cluster{API: client}
 		first, err := s.SyncNamespace(t.Context(), "n")
 		second, err2 := s.SyncNamespace(t.Context(), "n")
 		if first != c.want || second || errors.Join(err, err2) != nil {

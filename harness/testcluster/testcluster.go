@@ -1,4 +1,4 @@
-package site
+package testcluster
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"contour.example/harness/asset"
+	"contour.example/harness/buildcache"
 	"contour.example/harness/cluster"
+	"contour.example/harness/clusterimage"
 	"contour.example/harness/docker"
 	"contour.example/harness/image"
-	"contour.example/harness/keep"
 	"contour.example/harness/kube"
-	"contour.example/harness/step"
-	"contour.example/harness/supply"
+	"contour.example/harness/progress"
 )
 
 // Balancer is what assigns addresses to Services of type LoadBalancer in a kind cluster.
@@ -35,7 +35,7 @@ var (
 	ErrImage    = errors.New("image missing: no node can get it; push it to a registry that the nodes pull from, and set -image NAME=THERE")
 )
 
-// Options specify a site.
+// Options specify a cluster.
 type Options struct {
 	// Existing uses the cluster of Kubeconfig (empty for the default one); its nodes pull their images.
 	// All that follows is for kind clusters, except Replace and Log.
@@ -62,11 +62,11 @@ type Options struct {
 	// Replace has other names for images in manifests, by their names there.
 	Replace map[string]string
 	// Log prints the duration of each step.
-	Log step.Log
+	Log progress.Log
 }
 
-// Site is a reachable cluster.
-type Site struct {
+// Cluster is a reachable cluster.
+type Cluster struct {
 	*cluster.Cluster
 	// Kube and API are clients for Cluster.Config.
 	Kube *kube.Client
@@ -78,12 +78,12 @@ type Site struct {
 
 	options    Options
 	cache, dir string
-	source     supply.Source
+	source     clusterimage.Source
 	ours       bool // Up has begun to create the cluster
 }
 
-// Up makes the site.
-func (o Options) Up(ctx context.Context) (*Site, error) {
+// Up makes the cluster.
+func (o Options) Up(ctx context.Context) (*Cluster, error) {
 	s, err := o.open()
 	if err != nil {
 		return nil, err
@@ -101,8 +101,8 @@ func (o Options) Up(ctx context.Context) (*Site, error) {
 	return nil, errors.Join(err, s.Down(context.WithoutCancel(ctx)))
 }
 
-// Find returns the site of an earlier Up, of a kind cluster; only Down and Reload work on it.
-func (o Options) Find(ctx context.Context) (*Site, error) {
+// Find returns the kind cluster of an earlier Up; only Down and Reload work on it.
+func (o Options) Find(ctx context.Context) (*Cluster, error) {
 	if o.Existing {
 		return nil, ErrNotOurs
 	}
@@ -132,7 +132,7 @@ func (o Options) Down(ctx context.Context) error {
 }
 
 // open finds the directories.
-func (o Options) open() (*Site, error) {
+func (o Options) open() (*Cluster, error) {
 	switch o.Balancer {
 	case "":
 		o.Balancer = Addresses
@@ -143,19 +143,19 @@ func (o Options) open() (*Site, error) {
 	if o.Images == nil {
 		o.Images = []string{image.ContourName, image.EchoName, image.EnvoyName}
 	}
-	s := &Site{options: o}
+	s := &Cluster{options: o}
 	var err error
 	if s.Root, err = asset.Root(); err != nil {
 		return nil, err
 	}
-	if s.cache, err = keep.Dir(); err != nil {
+	if s.cache, err = buildcache.Dir(); err != nil {
 		return nil, err
 	}
 	s.dir = filepath.Join(s.cache, "clusters", o.Name)
 	return s, nil
 }
 
-func (s *Site) up(ctx context.Context) (err error) {
+func (s *Cluster) up(ctx context.Context) (err error) {
 	if s.options.Existing {
 		s.Cluster, err = cluster.Existing{Kubeconfig: s.options.Kubeconfig}.Create(ctx)
 	} else {
@@ -172,11 +172,11 @@ func (s *Site) up(ctx context.Context) (err error) {
 }
 
 // Dir has the files of a kind cluster.
-func (s *Site) Dir() string { return s.dir }
+func (s *Cluster) Dir() string { return s.dir }
 
 // Down removes the cluster, its files, and the engine if it was started for it and runs nothing else. It does
 // nothing to an existing cluster.
-func (s *Site) Down(ctx context.Context) error {
+func (s *Cluster) Down(ctx context.Context) error {
 	if s.Kind == nil {
 		return nil
 	}
@@ -187,7 +187,7 @@ func (s *Site) Down(ctx context.Context) error {
 }
 
 // stopEngine stops an engine that was started for clusters, when it has none any more.
-func (s *Site) stopEngine(ctx context.Context) error {
+func (s *Cluster) stopEngine(ctx context.Context) error {
 	engine := s.source.Engine
 	if engine == nil || !engine.Started || s.options.KeepEngine {
 		return nil

@@ -1,4 +1,4 @@
-package site
+package testcluster
 
 import (
 	"context"
@@ -21,7 +21,7 @@ import (
 const removal = 7 * time.Minute
 
 // Remove deletes objects, the last first, and waits until they are deleted.
-func (s *Site) Remove(ctx context.Context, objects []*kube.Object) error {
+func (s *Cluster) Remove(ctx context.Context, objects []*kube.Object) error {
 	objects = slices.Clone(objects)
 	slices.Reverse(objects)
 	for _, o := range objects {
@@ -57,7 +57,7 @@ func unknown(err error) bool {
 // SyncNamespace makes the namespace controller sync, once, a namespace that is being deleted and has no pods any more, and
 // reports whether it did. By itself that controller syncs only after half of the longest grace period of a pod, independent of
 // when the pod ended, and 5 s after any change of the Namespace.
-func (s *Site) SyncNamespace(ctx context.Context, namespace string) (bool, error) {
+func (s *Cluster) SyncNamespace(ctx context.Context, namespace string) (bool, error) {
 	pods, err := s.API.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{Limit: 1})
 	if err != nil {
 		return false, fmt.Errorf("pods: %w", err)

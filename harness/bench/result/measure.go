@@ -1,10 +1,10 @@
-// Package figure contains the results of a benchmark: measures, the report that contains
+// Package result contains the results of a benchmark: measures, the report that contains
 // them, and their text.
 //
 // It takes values and latencies and makes Measures with their unit and, for
 // latencies, the median and the tail, as JSON and as lines of a table. What could not be
 // measured is a Measure too, with its error. The package measures nothing itself.
-package figure
+package result
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package step_test
+package progress_test
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"testing"
 
-	"contour.example/harness/step"
+	"contour.example/harness/progress"
 )
 
 func TestRunNamesTheStep(t *testing.T) {
@@ -21,7 +21,7 @@ func TestRunNamesTheStep(t *testing.T) {
 		"bad":  {broken, `^bad +0\.\d s  failed\n$`},
 	} {
 		var out bytes.Buffer
-		err := step.Log{W: &out}.Run(t.Context(), name, func(context.Context) error { return c.result })
+		err := progress.Log{W: &out}.Run(t.Context(), name, func(context.Context) error { return c.result })
 		if !errors.Is(err, c.result) || err != nil && err.Error() != "bad: broken" {
 			t.Errorf("%s: error %v, want %v", name, err, c.result)
 		}
@@ -35,7 +35,7 @@ func TestRunAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	err := step.Log{}.Run(ctx, "late", func(context.Context) error {
+	err := progress.Log{}.Run(ctx, "late", func(context.Context) error {
 		t.Error("was run")
 		return nil
 	})

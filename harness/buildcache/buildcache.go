@@ -1,10 +1,10 @@
-// Package keep is a build cache in the user's cache directory for files that take long to make.
+// Package buildcache is a build cache in the user's cache directory for files that take long to make.
 //
 // It takes an Item: its name, all its inputs, and how to make it. It
 // returns the path of the file or directory. An item of the same inputs is made once,
 // by one process at a time; a failure leaves nothing. Of each name only the newest is
 // kept, because these are large. The programs of tools/cmd/assets are in the same directory.
-package keep
+package buildcache
 
 import (
 	"context"

@@ -1,8 +1,0 @@
-// Package stack is the whole system on this machine, as processes: a local cluster
-// with the project's CRDs, replicas of the controller, and a real Envoy.
-// It takes Options and returns a Stack whose parts a test may
-// use, stop and kill. Envoy connects to the controllers through a relay, which replaces the Service
-// in front of them: it forwards to the first replica that is ready. Main is for TestMain:
-// in front of them: it goes to the first replica that is ready. Main is for TestMain:
-// one stack for all tests of a package, which share it by using namespaces of their own.
-package stack
