@@ -106,7 +106,7 @@ func Default() Config {
 		TLS:         defaultTLS(),
 		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", LogFormat: ir.LogFormat{Format: "envoy"}},
 		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, TLS: defaultTLS()},
-		RouteTables: RouteTables{Hosts: 512},
+		RouteTables: RouteTables{Hosts: 128},
 		XDS:         XDS{DrainTime: time.Minute},
 		Process:     defaultProcess(),
 	}

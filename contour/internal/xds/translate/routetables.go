@@ -30,7 +30,13 @@ type slot struct {
 	number   int
 }
 
-// size is how many hosts a plain listener has.
+// load is what a host adds to its slot.
+type load struct {
+	slot
+	weight int
+}
+
+// size is what the hosts of a plain listener weigh together; a host without policies weighs 1.
 type size struct{ exact, wildcards int }
 
 // addRoutes makes the route tables; those of plain listeners exist even without a host.
@@ -38,7 +44,7 @@ func (t *Tables) addRoutes() {
 	rt := &t.routes
 	rt.listeners, rt.sizes, rt.divisions = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]division{}
 	rt.slots = memo.NewIndex(t.from.Hosts, "translate/plain hosts by slot", ir.HostKey.Compare, slotsOf)
-	memo.Follow(t.from.Hosts, slotsOf, rt.count)
+	memo.Follow(t.from.Hosts, loadsOf, rt.count)
 	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
 	rt.hosts = hostTable(t, "translate/virtual hosts", equalHostRoutes, t.hostRoutes)
 	memo.Hold(t.from.Hosts, owned(t, "translate/TLS routes", hostFleet, rt.tlsTable), func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
@@ -60,6 +66,15 @@ func slotsOf(k ir.HostKey, v *ir.VirtualHost) []slot {
 	return []slot{{k.Listener, slotOf(k.Hostname)}}
 }
 
+// loadsOf is the slot of a plain host with its weight.
+func loadsOf(k ir.HostKey, v *ir.VirtualHost) []load {
+	var loads []load
+	for _, s := range slotsOf(k, v) {
+		loads = append(loads, load{s, weight(v)})
+	}
+	return loads
+}
+
 // plainListeners is the listener if it serves plain hosts.
 func plainListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 	if l == nil || l.Protocol != ir.ListenHTTP || l.Admin {
@@ -69,10 +84,10 @@ func plainListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 }
 
 // count takes note of a plain host that comes or goes.
-func (rt *routeTables) count(s slot, comes bool) {
-	n, by := rt.sizes[s.listener], 1
+func (rt *routeTables) count(s load, comes bool) {
+	n, by := rt.sizes[s.listener], s.weight
 	if !comes {
-		by = -1
+		by = -by
 	}
 	if s.number == everySlot {
 		n.wildcards += by
@@ -119,7 +134,7 @@ func (rt *routeTables) plainTable(r *memo.Reader, s shard) *table.Resource {
 	return routeConfiguration(s.name(), shareHosts(gather(r, rt.hosts, hosts)), routed)
 }
 
-// Reshard shards the hosts of each plain listener as their number asks for, and returns the listeners whose hosts are
+// Reshard shards the hosts of each plain listener as their weight asks for, and returns the listeners whose hosts are
 // sharded otherwise than before; then the engine has to run again. Call it after each run, and now and then without one:
 // fewer shards come late.
 func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {

@@ -14,7 +14,7 @@ import (
 const (
 	slots         = 1024 // a power of two, and the most shards there can be
 	fewestShards  = 8
-	hostsPerShard = 64   // at most, on average
+	hostsPerShard = 64   // at most, on average, without policies
 	maxCopies     = 4096 // of wildcard hosts over all shards, beyond the number of other hosts
 	everySlot     = -1   // stands for the slot of a wildcard host
 )
@@ -68,7 +68,7 @@ func (s shard) slots() (from, to int) {
 	return s.index * size, (s.index + 1) * size
 }
 
-// shardCount is the number of shards for so many exact and wildcard hosts: 1 up to a total of limit, else a power of
+// shardCount is the number of shards for exact and wildcard hosts of these weights: 1 up to a total of limit, else a power of
 // two.
 func shardCount(exact, wildcards, limit int) int {
 	if exact+wildcards <= limit {

@@ -198,3 +198,21 @@ func TestHostsThatRedirectAlikeShareAVirtualHost(t *testing.T) {
 		t.Errorf("virtual hosts after two have left (-want +got):\n%s", diff)
 	}
 }
+
+func TestHostsCountByWhatTheirPoliciesCostEnvoy(t *testing.T) {
+	w := newWorld(tables(10))
+	for i := range 10 {
+		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
+	}
+	w.run()
+	if n := w.tables.Shards(classic.HTTP()); n != 1 {
+		t.Errorf("%d shards of 10 hosts, want 1", n)
+	}
+	limited := httpHost("h0.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
+	limited.Policies = &ir.Policies{LocalRateLimit: &ir.LocalRateLimit{}}
+	w.set(limited)
+	w.run()
+	if n := w.tables.Shards(classic.HTTP()); n != fewestShards {
+		t.Errorf("%d shards when one of them has a policy, want %d", n, fewestShards)
+	}
+}
