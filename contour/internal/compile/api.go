@@ -29,8 +29,8 @@ type API struct {
 	// References lists what an object refers to and cannot be served without, in any order, some of it twice; nil lists nothing.
 	// Edits wait for it. Whatever the derivation of a root looks up is among the references of the objects that it visits.
 	References func(metav1.Object) []kind.Reference
-	// Hold makes the table hold the key of each object that may be a root.
-	Hold func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root])
+	// DemandRoots demands the key of each object that may be a root.
+	DemandRoots func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root])
 }
 
 // References lists what an object of that kind refers to and cannot be served without, as the API says that resolves it.
@@ -53,7 +53,7 @@ func references[T metav1.Object](of func(T) []kind.Reference) func(metav1.Object
 
 // roots has the store hold the objects of the kind that claim hosts.
 func roots(k kobj.Kind) func(*store.Store, *memo.Table[kobj.Key, contrib.Root]) {
-	return func(s *store.Store, t *memo.Table[kobj.Key, contrib.Root]) { store.HoldRoots(s, t, k) }
+	return func(s *store.Store, t *memo.Table[kobj.Key, contrib.Root]) { store.DemandRoots(s, t, k) }
 }
 
 // builtin is the APIs that are always there.
@@ -68,23 +68,23 @@ func builtin() []API {
 					TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r), RouteTables: s.RouteTables.Get(r), XDS: s.XDS.Get(r),
 				})
 			},
-			Hold: func(_ *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) { roots.Demand(kobj.Key{}) },
+			DemandRoots: func(_ *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) { roots.Demand(kobj.Key{}) },
 		},
 		{
 			Kind: kobj.HTTPProxy,
 			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
 				return httpproxy.Root(r, httpproxy.Env{Store: env.Store, Ref: env.Ref}, n)
 			},
-			References: references(httpproxy.References),
-			Hold:       roots(kobj.HTTPProxy),
+			References:  references(httpproxy.References),
+			DemandRoots: roots(kobj.HTTPProxy),
 		},
 		{
 			Kind: kobj.Ingress,
 			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
 				return ingress.Root(r, ingress.Env{Store: env.Store, Ref: env.Ref}, n)
 			},
-			References: references(ingress.References),
-			Hold:       roots(kobj.Ingress),
+			References:  references(ingress.References),
+			DemandRoots: roots(kobj.Ingress),
 		},
 	}
 }

@@ -69,11 +69,11 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 
 func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
-		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], Rescue: rescueRoot,
+		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: rescueRoot,
 	})
 	for _, api := range apis {
 		c.apis[api.Kind] = api
-		api.Hold(c.store, c.roots)
+		api.DemandRoots(c.store, c.roots)
 	}
 	c.claims = memo.NewIndex(c.roots, "claims", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
 		keys := make([]ir.HostKey, 0, len(r.Contributions))
@@ -102,8 +102,8 @@ func (c *Compile) addHosts(e *memo.Engine) {
 		Name: "compile/virtualhost", Equal: equalValue[*ir.VirtualHost],
 		Derive: func(r *memo.Reader, k ir.HostKey) *ir.VirtualHost { return c.hosts.Get(r, k).VirtualHost },
 	})
-	memo.Hold(c.roots, c.hosts, claimed)
-	memo.Hold(c.roots, c.VirtualHosts, claimed)
+	memo.DemandFrom(c.roots, c.hosts, claimed)
+	memo.DemandFrom(c.roots, c.VirtualHosts, claimed)
 }
 
 // claimed is the hosts that a root contributes to.
@@ -119,9 +119,9 @@ func (c *Compile) addObjects(e *memo.Engine) {
 	c.Objects = memo.NewTable(e, memo.Options[kobj.Key, Object]{
 		Name: "compile/object", Derive: c.deriveObject, Equal: equalValue[Object],
 	})
-	memo.Attach(c.visits, c.Objects)
-	memo.Attach(c.blames, c.Objects)
-	store.HoldReported(c.store, c.Objects)
+	memo.ReadAtOwnKey(c.visits, c.Objects)
+	memo.ReadAtOwnKey(c.blames, c.Objects)
+	store.DemandReported(c.store, c.Objects)
 }
 
 // deriveRoot is what a root says, ordered by host: one Ingress may name thousands, and each looks for its own. The
@@ -169,7 +169,7 @@ func (c *Compile) addListeners(e *memo.Engine) {
 	c.Listeners = memo.NewTable(e, memo.Options[ir.ListenerKey, *ir.Listener]{
 		Name: "compile/listener", Derive: c.deriveListener, Equal: equalValue[*ir.Listener],
 	})
-	memo.Hold(c.roots, c.Listeners, keys)
+	memo.DemandFrom(c.roots, c.Listeners, keys)
 }
 
 // deriveListener is the listener as the first root asks for it: the configuration, else the first object by name.

@@ -1,8 +1,8 @@
 // Package kobj names Kubernetes objects: a Key is kind, namespace and name,
-// comparable and totally ordered. Every stage speaks of objects by Key, so that
-// no stage needs to hold an object just to say whose fault something is.
+// comparable and totally ordered. Every stage refers to objects by Key, so that
+// a diagnostic does not need the object itself.
 //
-// It knows the kinds that the controller handles and nothing about what they mean.
+// The package lists the kinds that the controller reads and nothing about their fields.
 package kobj
 
 import (
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Kind is the kind of a Kubernetes object as it stands in a manifest.
+// Kind is the kind of a Kubernetes object, as in a manifest.
 type Kind string
 
 // The kinds that the controller reads.

@@ -1,19 +1,19 @@
-// Package memo remembers the results of pure functions together with what they
-// read, so that after a change only the functions that read something changed
-// run again, and a result equal to the former one stops there.
+// Package memo caches the results of pure functions together with what they read.
+// After a change, only the functions that read a changed value run again, and a
+// result equal to the former one causes no further runs.
 //
-// An Engine owns tables. An Input holds values that come from outside. A Table
-// derives its values by a function that reads other tables through the Reader it
-// is given. An Index turns a table around: from something its values say to the
-// keys that say it. Drive makes a Table hold a key for as long as an index has it,
-// Hold for as long as a value of another table says it; all of them may come when
-// there are values already. Attach saves the notes of reads
-// that nearly always find nothing.
+// An Engine owns tables. An Input holds values that are set from outside. A Table
+// derives its values with a function that reads other tables through a Reader. An
+// Index maps each term, such as the name of a Service, to the keys of the values that
+// contain it. A Table keeps the keys that are demanded: by Demand, by DemandIndexed (the terms of an
+// index) or by DemandFrom (the keys that the values of another table contain). These
+// work on tables that already have values. ReadAtOwnKey saves memory for reads that
+// find nothing at most keys.
 //
-// The contract of a derivation: it is pure, it reads only through its Reader, and
-// it may not change what it read. An Index over a Table is complete only once that
-// table has been brought up to date, so it may be read only by tables made after
-// the indexed one; tables are brought up to date in the order they were made.
+// The contract of a derivation: it is pure, it reads only through its Reader, and it
+// does not modify what it reads. Run updates tables in the order in which they were
+// made. An Index of a Table is complete only after that table is up to date;
+// therefore only tables that were made after the indexed table read the Index.
 //
-// An Engine belongs to one goroutine. The package knows nothing of Kubernetes.
+// An Engine belongs to one goroutine. The package does not depend on Kubernetes.
 package memo

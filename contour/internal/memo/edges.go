@@ -2,24 +2,24 @@ package memo
 
 import "slices"
 
-// edges is the readers of a node. Most nodes have one, which takes no memory of its own.
+// edges is the readers of a node. Most nodes have one reader, which is stored without an allocation.
 type edges struct {
-	only *node // the one reader, where there is no more than one
+	only *node // the reader, if there is exactly one
 	more *readers
 }
 
-// readers is a list that may name nodes that have stopped reading, so that one of tens of thousands leaves without
-// being searched for: what a node reads stands in the node itself. Whoever left and came back is named twice.
+// readers is a list that can contain nodes that no longer read, so that the removal of one of tens of thousands needs no
+// search: the deps of a node are authoritative. A node that is removed and added again occurs twice.
 type readers struct {
-	list []*node
-	gone int // how many entries of the list do not count
+	list  []*node
+	stale int // entries of nodes that were removed
 }
 
 func (e *edges) empty() bool {
-	return e.only == nil && (e.more == nil || len(e.more.list) == e.more.gone)
+	return e.only == nil && (e.more == nil || len(e.more.list) == e.more.stale)
 }
 
-// add takes in n, which is none of the readers.
+// add adds n, which is not a reader.
 func (e *edges) add(n *node) {
 	switch {
 	case e.more != nil:
@@ -31,14 +31,14 @@ func (e *edges) add(n *node) {
 	}
 }
 
-// remove takes out n, which was one of the readers of the node of and does not name it any more.
+// remove removes n, a reader of the node of, from whose deps of is already removed.
 func (e *edges) remove(of, n *node) {
 	if e.more == nil {
 		e.only = nil
 		return
 	}
-	e.more.gone++
-	if e.more.gone <= len(e.more.list)/2 {
+	e.more.stale++
+	if e.more.stale <= len(e.more.list)/2 {
 		return
 	}
 	switch e.more.compact(of); len(e.more.list) {
@@ -49,7 +49,7 @@ func (e *edges) remove(of, n *node) {
 	}
 }
 
-// each calls f for every reader of the node of, perhaps more than once; f may not change the readers.
+// each calls f for every reader of the node of, possibly more than once. f does not change the readers.
 func (e *edges) each(of *node, f func(*node)) {
 	if e.only != nil {
 		f(e.only)
@@ -58,15 +58,15 @@ func (e *edges) each(of *node, f func(*node)) {
 		return
 	}
 	for _, r := range e.more.list {
-		if e.more.gone == 0 || slices.Contains(r.deps, of) {
+		if e.more.stale == 0 || slices.Contains(r.deps, of) {
 			f(r)
 		}
 	}
 }
 
-// compact leaves the readers of the node of, once each.
+// compact keeps the readers of the node of, once each.
 func (m *readers) compact(of *node) {
-	kept := make([]*node, 0, len(m.list)-m.gone)
+	kept := make([]*node, 0, len(m.list)-m.stale)
 	for _, r := range m.list {
 		if !r.seen && slices.Contains(r.deps, of) {
 			r.seen = true
@@ -76,5 +76,5 @@ func (m *readers) compact(of *node) {
 	for _, r := range kept {
 		r.seen = false
 	}
-	m.list, m.gone = kept, 0
+	m.list, m.stale = kept, 0
 }

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Fault tells of a broken contract: a derivation that panicked, read its own result, or read an index too early.
+// Fault is a violation of the contract of derivations: a panic, a read of the own result, or a read of an incomplete
+// index.
 type Fault struct {
 	Table  string
 	Key    any
@@ -13,15 +14,15 @@ type Fault struct {
 	Stack  []byte // of a panic, else nil
 }
 
-// Engine owns a set of tables and brings them up to date.
+// Engine owns a set of tables and updates them.
 type Engine struct {
 	tables  []*core
 	unused  []*node
-	reads   []*node // of the derivations that are running, the innermost one's last
+	reads   []*node // by the running derivations, those of the innermost one last
 	onFault func(Fault)
 }
 
-// New is an Engine without tables; onFault, if not nil, is told of every Fault as it happens.
+// New returns an Engine without tables. It calls onFault, if not nil, at every Fault.
 func New(onFault func(Fault)) *Engine {
 	if onFault == nil {
 		onFault = func(Fault) {}
@@ -29,8 +30,8 @@ func New(onFault func(Fault)) *Engine {
 	return &Engine{onFault: onFault}
 }
 
-// Run brings every driven key up to date, table by table in the order they were made,
-// and forgets the keys that nobody reads any more.
+// Run updates every demanded key, table by table in the order in which they were made, and removes the keys that are
+// neither demanded nor read.
 func (e *Engine) Run() {
 	for e.sweep(); e.pending(); {
 		for _, t := range e.tables {
@@ -40,19 +41,19 @@ func (e *Engine) Run() {
 	}
 }
 
-// pending reports whether a driven key waits for its turn.
+// pending reports whether the queue of a table is not empty.
 func (e *Engine) pending() bool {
 	return slices.ContainsFunc(e.tables, func(t *core) bool { return len(t.queue) > 0 })
 }
 
-// Stat counts what a table holds and did.
+// Stat is the counters of a table.
 type Stat struct {
 	Table   string
-	Entries int    // keys held now
+	Entries int    // present keys
 	Runs    uint64 // derivations run since the start
 }
 
-// Stats has one Stat per derived table, in the order the tables were made.
+// Stats returns one Stat for each derived table, in the order in which they were made.
 func (e *Engine) Stats() []Stat {
 	stats := make([]Stat, 0, len(e.tables))
 	for _, t := range e.tables {
@@ -61,7 +62,7 @@ func (e *Engine) Stats() []Stat {
 	return stats
 }
 
-// Runs is the number of derivations run since the start, over all tables.
+// Runs returns the number of derivations run since the start, of all tables.
 func (e *Engine) Runs() uint64 {
 	var sum uint64
 	for _, t := range e.tables {
@@ -70,15 +71,15 @@ func (e *Engine) Runs() uint64 {
 	return sum
 }
 
-func (e *Engine) bug(n *node, reason string) {
-	t := n.self.owner()
+func (e *Engine) reportFault(n *node, reason string) {
+	t := n.self.tableCore()
 	e.onFault(Fault{Table: t.name, Key: t.keyOf(n), Reason: reason})
 }
 
-// forget remembers n as a candidate for dropping; whether it really is unused shows at the next sweep.
-func (e *Engine) forget(n *node) { e.unused = append(e.unused, n) }
+// dropLater adds n to the candidates that the next sweep drops if they are unused then.
+func (e *Engine) dropLater(n *node) { e.unused = append(e.unused, n) }
 
-// sweep drops unused nodes and, as a consequence, what only they read.
+// sweep drops unused nodes, and the nodes that only they read.
 func (e *Engine) sweep() {
 	for len(e.unused) > 0 {
 		n := e.unused[len(e.unused)-1]
@@ -98,7 +99,7 @@ func (e *Engine) sweep() {
 type core struct {
 	engine *Engine
 	name   string
-	order  int // place among the derived tables; inputs have -1
+	order  int // index among the derived tables; -1 for inputs
 	input  bool
 	queue  []*node
 	runs   uint64
@@ -108,7 +109,7 @@ type core struct {
 
 func (t *core) enqueue(n *node) { t.queue = append(t.queue, n) }
 
-// run refreshes the queued nodes; refreshing may queue more of the same table.
+// run refreshes the queued nodes. A refresh can queue more nodes of the same table.
 func (t *core) run() {
 	for len(t.queue) > 0 {
 		batch := t.queue
@@ -124,14 +125,14 @@ func (t *core) run() {
 // Reader records what one run of a derivation reads.
 type Reader struct {
 	node  *node
-	same  int  // how many reads were those of last time
-	other bool // a read differed from last time; it and what followed stand in the engine's reads
-	from  int  // where in the engine's reads
+	same  int  // number of first reads that equal those of the previous run
+	other bool // a read differed from the previous run; it and the later ones are in the engine's reads
+	from  int  // index of these in the engine's reads
 }
 
 func (t *core) newReader(n *node) *Reader { return &Reader{node: n, from: len(t.engine.reads)} }
 
-// record notes that the derivation read d.
+// record records that the derivation read d.
 func (r *Reader) record(e *Engine, d *node) {
 	former := r.node.deps
 	if !r.other && r.same < len(former) && former[r.same] == d {
@@ -145,8 +146,8 @@ func (r *Reader) record(e *Engine, d *node) {
 	e.reads = append(e.reads, d)
 }
 
-// expected is the entry that was read next last time, if it is one of type E: most derivations read the same again, and
-// what they read need not be searched for.
+// expected returns the entry that the previous run read at this point, if it has type E. Most derivations repeat the reads
+// of the previous run, and need no lookup of them.
 func expected[E cell](r *Reader) (e E, ok bool) {
 	if !r.other && r.same < len(r.node.deps) {
 		e, ok = r.node.deps[r.same].self.(E)
@@ -154,13 +155,13 @@ func expected[E cell](r *Reader) (e E, ok bool) {
 	return e, ok
 }
 
-// repeated reports whether d was read just before: derivations ask for the same few things again and again.
+// repeated reports whether d is among the last few reads: derivations often repeat reads.
 func repeated(reads []*node, d *node) bool {
 	const near = 4
 	return slices.Contains(reads[max(0, len(reads)-near):], d)
 }
 
-// finish hands the reads of this run to the graph.
+// finish updates the graph with the reads of this run.
 func (r *Reader) finish(e *Engine) {
 	n := r.node
 	switch {
@@ -173,7 +174,7 @@ func (r *Reader) finish(e *Engine) {
 	}
 }
 
-// distinct is the nodes of two lists, the first of which has none twice.
+// distinct returns the nodes of two lists without duplicates; the first list has none.
 func distinct(list, more []*node) []*node {
 	all := append(make([]*node, 0, len(list)+len(more)), list...)
 	for _, n := range list {

@@ -78,15 +78,15 @@ func TestRepeatedReads(t *testing.T) {
 	}
 }
 
-// Hold does what an index with Drive does, without the index.
-func TestHoldIsAnIndexWithDrive(t *testing.T) {
+// DemandFrom demands the same keys as an index with DemandIndexed.
+func TestDemandFromEqualsDemandIndexed(t *testing.T) {
 	e := New(func(f Fault) { t.Errorf("%+v", f) })
 	in := NewInput[int](e, "in", slices.Equal[[]string])
 	options := Options[string, int]{Name: "of", Equal: eq[int], Derive: func(*Reader, string) int { return 1 }}
-	held, driven := NewTable(e, options), NewTable(e, options)
-	says := func(_ int, v []string) []string { return v }
-	Hold(in, held, says)
-	Drive(NewIndex(in, "says", cmp.Compare[int], says), driven)
+	from, indexed := NewTable(e, options), NewTable(e, options)
+	terms := func(_ int, v []string) []string { return v }
+	DemandFrom(in, from, terms)
+	DemandIndexed(NewIndex(in, "terms", cmp.Compare[int], terms), indexed)
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 2_000 {
 		var v []string
@@ -102,31 +102,31 @@ func TestHoldIsAnIndexWithDrive(t *testing.T) {
 			continue
 		}
 		e.Run()
-		got, want := slices.Sorted(held.Keys), slices.Sorted(driven.Keys)
+		got, want := slices.Sorted(from.Keys), slices.Sorted(indexed.Keys)
 		if !slices.Equal(got, want) {
-			t.Fatalf("held %v, driven %v", got, want)
+			t.Fatalf("DemandFrom demands %v, DemandIndexed %v", got, want)
 		}
 	}
 }
 
-// What is attached is found at one's own key and at others, and costs no entry where there is nothing.
-func TestAttach(t *testing.T) {
+// A derivation reads a declared table at its own key and at others; reads of absent values make no entry.
+func TestReadAtOwnKey(t *testing.T) {
 	const n = 100
 	e := New(func(f Fault) { t.Errorf("%+v", f) })
-	notes := NewInput[int](e, "notes", eq[string])
-	words := NewIndex(notes, "numbers of words", cmp.Compare[int], func(k int, v string) []int { return []int{len(v)} })
+	texts := NewInput[int](e, "texts", eq[string])
+	lengths := NewIndex(texts, "lengths", cmp.Compare[int], func(k int, v string) []int { return []int{len(v)} })
 	tab := NewTable(e, Options[int, string]{Name: "text", Equal: eq[string], Derive: func(r *Reader, k int) string {
-		text, _ := notes.Get(r, k)
-		if next, ok := notes.Get(r, k+1); ok && k == 7 {
+		text, _ := texts.Get(r, k)
+		if next, ok := texts.Get(r, k+1); ok && k == 7 {
 			text += next
 		}
-		for _, n := range words.Get(r, k) {
+		for _, n := range lengths.Get(r, k) {
 			text += string(rune('A' + n))
 		}
 		return text
 	}})
-	Attach(notes, tab)
-	Attach(words, tab)
+	ReadAtOwnKey(texts, tab)
+	ReadAtOwnKey(lengths, tab)
 	for k := range n {
 		tab.Demand(k)
 	}
@@ -139,21 +139,21 @@ func TestAttach(t *testing.T) {
 		}
 	}
 	expect(3, "", n)
-	notes.Set(3, "abcde")
-	expect(3, "abcde", 3) // and 2, which looks at its neighbour, and 5, the number of letters
+	texts.Set(3, "abcde")
+	expect(3, "abcde", 3) // and 2, which reads its neighbour, and 5, the length
 	expect(5, "D", 0)
-	notes.Set(8, "xy")
+	texts.Set(8, "xy")
 	expect(7, "xy", 3)
-	notes.Delete(3)
+	texts.Delete(3)
 	expect(3, "", 3)
 	expect(5, "", 0)
-	if words.entries.len() != 1 {
-		t.Errorf("%d entries of an index with one value", words.entries.len())
+	if lengths.entries.len() != 1 {
+		t.Errorf("%d entries of an index with one value", lengths.entries.len())
 	}
 }
 
-// While derivations of a key keep failing, Rescue is given the last value that one returned, not what Rescue made of it.
-func TestRescueIsGivenTheLastGoodValue(t *testing.T) {
+// While the derivation of a key panics, OnPanic receives the last value that Derive returned, not its own result.
+func TestOnPanicReceivesTheLastGoodValue(t *testing.T) {
 	e := New(nil)
 	in := NewInput[string](e, "in", eq[int])
 	tab := NewTable(e, Options[string, int]{
@@ -165,7 +165,7 @@ func TestRescueIsGivenTheLastGoodValue(t *testing.T) {
 			}
 			return v
 		},
-		Rescue: func(_ string, last int, ok bool, _ string) int {
+		OnPanic: func(_ string, last int, ok bool, _ string) int {
 			if !ok {
 				return -1
 			}
@@ -182,13 +182,13 @@ func TestRescueIsGivenTheLastGoodValue(t *testing.T) {
 	}
 	tab.Release("a")
 	e.Run()
-	if len(tab.rescued) != 0 {
-		t.Error("the good value of a key that is gone is kept")
+	if len(tab.lastGood) != 0 {
+		t.Error("the last good value of a removed key is kept")
 	}
 }
 
-// An index that nobody asks keeps no list of changes longer than what it lists.
-func TestIndexThatNobodyAsks(t *testing.T) {
+// An index without reads keeps at most as many unapplied changes as keys.
+func TestIndexWithoutReads(t *testing.T) {
 	const n = 10_000
 	e := New(nil)
 	in := NewInput[int](e, "in", eq[string])
@@ -200,8 +200,8 @@ func TestIndexThatNobodyAsks(t *testing.T) {
 	if l.len() != n || ix.Count("same") != n {
 		t.Errorf("%d keys, %d counted", l.len(), ix.Count("same"))
 	}
-	if l.backlog != nil && len(l.backlog.pending) > len(l.keys) {
-		t.Errorf("%d changes put off, with %d keys", len(l.backlog.pending), len(l.keys))
+	if l.unapplied != nil && len(l.unapplied.changes) > len(l.keys) {
+		t.Errorf("%d unapplied changes, with %d keys", len(l.unapplied.changes), len(l.keys))
 	}
 	if keys := ix.Peek("same"); len(keys) != n || !slices.IsSorted(keys) {
 		t.Errorf("%d keys, sorted: %t", len(keys), slices.IsSorted(keys))

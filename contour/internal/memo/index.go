@@ -2,27 +2,27 @@ package memo
 
 import "slices"
 
-// source is a table that an Index can turn around.
+// source is a table that can be indexed.
 type source[K comparable, V any] interface {
-	// onChange calls the function for every value that is there, as one that is new, and then for every change.
+	// onChange calls the function for every present value, as for a new one, and then for every change.
 	onChange(func(k K, old, new *V))
 	stratum() int
 	at() *Engine
 }
 
-// Index holds, for each thing that the values of a table say, the keys of the values that say it.
+// Index maps each term of the values of a table to the keys of the values that contain the term.
 type Index[I, K comparable] struct {
 	core
-	source   int // the stratum of the indexed table
-	compare  func(a, b K) int
-	entries  keyed[I, *listed[I, K]]
-	presence []func(i I, present bool)
-	own      owner[I]
-	pairs    int
+	source       int // the stratum of the indexed table
+	compare      func(a, b K) int
+	entries      keyed[I, *listed[I, K]]
+	presence     []func(i I, present bool)
+	ownKeyReader ownKeyReader[I]
+	pairs        int // of a term and a key
 }
 
-// NewIndex turns table around: of says what a value is found by (duplicates count once), compare orders the keys.
-// Of a Table it lists the keys that are held by Demand, not those that are merely read. What the table holds already is in the index.
+// NewIndex adds an index of a table: of returns the terms of a value (duplicates count once), compare orders the keys.
+// The index of a Table contains its demanded keys, not those that are only read. It contains the present values at once.
 func NewIndex[I, K comparable, V any](table source[K, V], name string, compare func(a, b K) int, of func(K, V) []I) *Index[I, K] {
 	ix := &Index[I, K]{source: table.stratum(), compare: compare, entries: newKeyed[I, *listed[I, K]]()}
 	ix.core = core{engine: table.at(), name: name, order: table.stratum()}
@@ -40,12 +40,12 @@ func NewIndex[I, K comparable, V any](table source[K, V], name string, compare f
 	return ix
 }
 
-// Get is the sorted keys found by i, none if there are none, recorded as read. The slice may not be changed.
+// Get returns the sorted keys of the values with the term i, and records the read. The caller does not modify the slice.
 func (ix *Index[I, K]) Get(r *Reader, i I) []K {
-	if reader := r.node.self.owner(); ix.source >= reader.order {
-		ix.engine.bug(r.node, "a derivation reads the index "+ix.name+" before it is complete")
+	if reader := r.node.self.tableCore(); ix.source >= reader.order {
+		ix.engine.reportFault(r.node, "a derivation reads the index "+ix.name+" before it is complete")
 	}
-	if ix.own.is(r.node, i) {
+	if ix.ownKeyReader.reads(r.node, i) {
 		return ix.Peek(i)
 	}
 	l, ok := expected[*listed[I, K]](r)
@@ -56,7 +56,7 @@ func (ix *Index[I, K]) Get(r *Reader, i I) []K {
 	return l.sorted()
 }
 
-// Peek is the sorted keys found by i as of now, for whoever stands outside the derivations.
+// Peek returns the present sorted keys of the values with the term i, for callers outside the derivations.
 func (ix *Index[I, K]) Peek(i I) []K {
 	if l, ok := ix.entries.get(i); ok {
 		return l.sorted()
@@ -64,7 +64,7 @@ func (ix *Index[I, K]) Peek(i I) []K {
 	return nil
 }
 
-// Count is the number of keys found by i as of now, for whoever stands outside the derivations.
+// Count returns the present number of keys of the values with the term i, for callers outside the derivations.
 func (ix *Index[I, K]) Count(i I) int {
 	if l, ok := ix.entries.get(i); ok {
 		return l.len()
@@ -72,19 +72,19 @@ func (ix *Index[I, K]) Count(i I) int {
 	return 0
 }
 
-// Pairs is how many pairs of a thing and a key found by it there are as of now.
+// Pairs returns the present number of pairs of a term and a key.
 func (ix *Index[I, K]) Pairs() int { return ix.pairs }
 
-// Values calls f for everything that has at least one key, in no particular order, until it returns false; f may not change the index.
-func (ix *Index[I, K]) Values(f func(I) bool) {
+// Terms calls f for every term with at least one key, in no particular order, until f returns false. f does not change the index.
+func (ix *Index[I, K]) Terms(f func(I) bool) {
 	ix.entries.each(func(l *listed[I, K]) bool { return l.len() == 0 || f(l.key) })
 }
 
-// move takes k out of what it was found by and puts it into what it is found by.
+// move replaces the terms of k.
 func (ix *Index[I, K]) move(k K, before, after []I) {
-	stays := among(after)
+	kept := membership(after)
 	for _, i := range before {
-		if !stays(i) {
+		if !kept(i) {
 			ix.remove(i, k)
 		}
 	}
@@ -93,8 +93,8 @@ func (ix *Index[I, K]) move(k K, before, after []I) {
 	}
 }
 
-// among tells what is in the list, which has thousands of entries if a user's object names thousands of things.
-func among[I comparable](list []I) func(I) bool {
+// membership returns a membership test for the list, which can have thousands of entries.
+func membership[I comparable](list []I) func(I) bool {
 	const short = 16
 	if len(list) <= short {
 		return func(i I) bool { return slices.Contains(list, i) }
@@ -114,7 +114,7 @@ func (ix *Index[I, K]) insert(i I, k K) {
 	l.put(k, true)
 	ix.pairs++
 	if l.len() == 1 {
-		ix.announce(i, true)
+		ix.notifyPresence(i, true)
 	}
 	ix.changed(l)
 }
@@ -127,18 +127,18 @@ func (ix *Index[I, K]) remove(i I, k K) {
 	l.put(k, false)
 	ix.pairs--
 	if l.len() == 0 {
-		ix.announce(i, false)
-		ix.engine.forget(&l.node)
+		ix.notifyPresence(i, false)
+		ix.engine.dropLater(&l.node)
 	}
 	ix.changed(l)
 }
 
 func (ix *Index[I, K]) changed(l *listed[I, K]) {
 	l.invalidate()
-	ix.own.invalidate(l.key)
+	ix.ownKeyReader.invalidate(l.key)
 }
 
-func (ix *Index[I, K]) announce(i I, present bool) {
+func (ix *Index[I, K]) notifyPresence(i I, present bool) {
 	for _, p := range ix.presence {
 		p(i, present)
 	}

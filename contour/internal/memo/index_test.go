@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A value may say thousands of things; after an edit only what it still says leads to it.
-func TestManyThingsSaidByOneValue(t *testing.T) {
+// A value can have thousands of terms; after a change the index finds it only by its present terms.
+func TestValueWithManyTerms(t *testing.T) {
 	const n = 1000
 	e := New(func(f Fault) { t.Errorf("%+v", f) })
 	ranges := NewInput[string](e, "ranges", eq[[2]int])
@@ -24,7 +24,7 @@ func TestManyThingsSaidByOneValue(t *testing.T) {
 	e.Run()
 	for i, want := range map[int][]string{0: nil, 4: nil, 5: {"a", "b"}, 6: {"a"}, n + 4: {"a"}, n + 5: nil} {
 		if got := ix.Peek(i); !slices.Equal(got, want) {
-			t.Errorf("%d is said by %v, want %v", i, got, want)
+			t.Errorf("%d is a term of %v, want %v", i, got, want)
 		}
 	}
 }

@@ -3,14 +3,14 @@ package memo
 // Input is a table whose values are set from outside.
 type Input[K comparable, V any] struct {
 	core
-	equal   func(a, b V) bool
-	entries keyed[K, *given[K, V]]
-	count   int
-	hooks   []func(k K, old, new *V)
-	own     owner[K]
+	equal        func(a, b V) bool
+	entries      keyed[K, *given[K, V]]
+	count        int
+	hooks        []func(k K, old, new *V)
+	ownKeyReader ownKeyReader[K]
 }
 
-// given is an entry of an Input; it may stand for the absence of a value that somebody asked for.
+// given is an entry of an Input. An entry without a value exists while a derivation reads the absence of the value.
 type given[K comparable, V any] struct {
 	node
 	input *Input[K, V]
@@ -18,7 +18,7 @@ type given[K comparable, V any] struct {
 	value V
 }
 
-// NewInput adds an input; setting a value equal to the present one changes nothing.
+// NewInput adds an input. Setting a value that equals the present one causes no derivations.
 func NewInput[K comparable, V any](e *Engine, name string, equal func(a, b V) bool) *Input[K, V] {
 	t := &Input[K, V]{equal: equal, entries: newKeyed[K, *given[K, V]]()}
 	t.core = core{engine: e, name: name, order: -1, input: true}
@@ -26,9 +26,9 @@ func NewInput[K comparable, V any](e *Engine, name string, equal func(a, b V) bo
 	return t
 }
 
-// Get is the value of k and whether there is one, recorded as read either way.
+// Get returns the value of k and whether there is one, and records the read in both cases.
 func (t *Input[K, V]) Get(r *Reader, k K) (V, bool) {
-	if t.own.is(r.node, k) {
+	if t.ownKeyReader.reads(r.node, k) {
 		return t.Peek(k)
 	}
 	g, ok := expected[*given[K, V]](r)
@@ -39,7 +39,7 @@ func (t *Input[K, V]) Get(r *Reader, k K) (V, bool) {
 	return g.value, g.has
 }
 
-// Peek is the value of k, for whoever stands outside the derivations.
+// Peek returns the value of k, for callers outside the derivations.
 func (t *Input[K, V]) Peek(k K) (V, bool) {
 	if g, ok := t.entries.get(k); ok {
 		return g.value, g.has
@@ -48,16 +48,16 @@ func (t *Input[K, V]) Peek(k K) (V, bool) {
 	return zero, false
 }
 
-// Len is the number of values.
+// Len returns the number of values.
 func (t *Input[K, V]) Len() int { return t.count }
 
-// Each calls f for every value, in no particular order, until it returns false; f may not change the table.
+// Each calls f for every value, in no particular order, until f returns false. f does not change the table.
 func (t *Input[K, V]) Each(f func(K, V) bool) {
 	t.entries.each(func(g *given[K, V]) bool { return !g.has || f(g.key, g.value) })
 }
 
-// Set gives k a value and reports whether that changed anything. An equal value takes the place of
-// the former one all the same, so that nothing of the former one is kept in memory.
+// Set sets the value of k and reports whether it differs from the former one. An equal value also replaces the former
+// one, so that the memory of the former one is freed.
 func (t *Input[K, V]) Set(k K, v V) bool {
 	g := t.entry(k)
 	if !g.has {
@@ -75,7 +75,7 @@ func (t *Input[K, V]) Set(k K, v V) bool {
 	return true
 }
 
-// Delete takes the value of k away and reports whether there was one.
+// Delete deletes the value of k and reports whether there was one.
 func (t *Input[K, V]) Delete(k K) bool {
 	g, ok := t.entries.get(k)
 	if !ok || !g.has {
@@ -87,18 +87,18 @@ func (t *Input[K, V]) Delete(k K) bool {
 	t.count--
 	t.changed(g, &old, nil)
 	if g.unused() {
-		t.engine.forget(&g.node)
+		t.engine.dropLater(&g.node)
 	}
 	return true
 }
 
-// changed tells everybody; nil stands for no value.
+// changed calls the hooks and marks the readers; nil is no value.
 func (t *Input[K, V]) changed(g *given[K, V], old, new *V) {
 	for _, h := range t.hooks {
 		h(g.key, old, new)
 	}
 	g.invalidate()
-	t.own.invalidate(g.key)
+	t.ownKeyReader.invalidate(g.key)
 }
 
 func (t *Input[K, V]) entry(k K) *given[K, V] {
@@ -119,11 +119,11 @@ func (t *Input[K, V]) onChange(h func(k K, old, new *V)) {
 func (t *Input[K, V]) stratum() int { return t.order }
 func (t *Input[K, V]) at() *Engine  { return t.engine }
 
-func (g *given[K, V]) owner() *core { return &g.input.core }
-func (g *given[K, V]) ownKey() K    { return g.key }
-func (g *given[K, V]) recompute()   { g.state = clean }
+func (g *given[K, V]) tableCore() *core { return &g.input.core }
+func (g *given[K, V]) ownKey() K        { return g.key }
+func (g *given[K, V]) recompute()       { g.state = clean }
 
-// drop forgets the entry of an absent value; one that has a value stays without readers too.
+// drop removes an entry without a value; an entry with a value stays, also without readers.
 func (g *given[K, V]) drop() bool {
 	if g.has {
 		return false

@@ -2,35 +2,35 @@ package memo
 
 import "hash/maphash"
 
-// keyed finds the entries of a table by their keys. An entry knows its key; a map would hold every key a second time,
-// which is more than all else it needs. The zero value is not usable.
-type keyed[K comparable, E keyOwner[K]] struct {
+// keyed is a hash table of the entries of a table. An entry contains its key; a map would store every key a second time,
+// which is more than the rest of its memory. The zero value is not usable.
+type keyed[K comparable, E keyedEntry[K]] struct {
 	seed  maphash.Seed
-	slots []E // a power of two of them, the zero value where there is none; an entry stands at its hash or after it
+	slots []E // length is a power of two; the zero value is a free slot; an entry is at the slot of its hash or after it
 	count int
 }
 
-type keyOwner[K comparable] interface {
+type keyedEntry[K comparable] interface {
 	comparable
 	ownKey() K
 }
 
 const fewSlots = 8
 
-func newKeyed[K comparable, E keyOwner[K]]() keyed[K, E] {
+func newKeyed[K comparable, E keyedEntry[K]]() keyed[K, E] {
 	return keyed[K, E]{seed: maphash.MakeSeed(), slots: make([]E, fewSlots)}
 }
 
 func (t *keyed[K, E]) len() int { return t.count }
 
-// get is the entry of k, the zero value if there is none.
+// get returns the entry of k, or the zero value and false.
 func (t *keyed[K, E]) get(k K) (E, bool) {
 	e := t.slots[t.find(k)]
 	var none E
 	return e, e != none
 }
 
-// add takes in an entry whose key has none.
+// add adds an entry whose key has none.
 func (t *keyed[K, E]) add(e E) {
 	if 4*(t.count+1) > 3*len(t.slots) {
 		t.resize(2 * len(t.slots))
@@ -39,7 +39,7 @@ func (t *keyed[K, E]) add(e E) {
 	t.count++
 }
 
-// remove takes out the entry of k, if there is one.
+// remove removes the entry of k, if there is one.
 func (t *keyed[K, E]) remove(k K) {
 	var none E
 	i := t.find(k)
@@ -54,7 +54,7 @@ func (t *keyed[K, E]) remove(k K) {
 	}
 }
 
-// each calls f for every entry, in no particular order, until it returns false; f may not change the table.
+// each calls f for every entry, in no particular order, until f returns false. f does not change the table.
 func (t *keyed[K, E]) each(f func(E) bool) {
 	var none E
 	for _, e := range t.slots {
@@ -64,12 +64,12 @@ func (t *keyed[K, E]) each(f func(E) bool) {
 	}
 }
 
-// home is where an entry with the key k stands, if nobody stood there before.
+// home returns the slot of the hash of k.
 func (t *keyed[K, E]) home(k K) int {
 	return int(maphash.Comparable(t.seed, k) & uint64(len(t.slots)-1))
 }
 
-// find is where the entry of k is, or where it would be put.
+// find returns the slot of the entry of k, or the free slot for it.
 func (t *keyed[K, E]) find(k K) int {
 	var none E
 	i := t.home(k)
@@ -79,7 +79,7 @@ func (t *keyed[K, E]) find(k K) int {
 	return i
 }
 
-// close moves the entries after a hole that would not be found across it.
+// close moves entries after a free slot into it where a search would otherwise stop at the free slot.
 func (t *keyed[K, E]) close(hole int) {
 	var none E
 	mask := len(t.slots) - 1

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// What follows a table that has values already is as if it had been there from the beginning.
-func TestFollowersOfTablesWithValues(t *testing.T) {
+// An index, a demand or Follow that starts when a table has values has the same result as one that starts before.
+func TestFollowTablesWithValues(t *testing.T) {
 	t.Parallel()
 	e := New(func(f Fault) { t.Errorf("%+v", f) })
 	input := NewInput[int](e, "input", eq[string])
@@ -25,18 +25,18 @@ func TestFollowersOfTablesWithValues(t *testing.T) {
 	e.Run()
 
 	lengths := NewTable(e, Options[string, int]{Name: "lengths", Equal: eq[int], Derive: func(_ *Reader, s string) int { return len(s) }})
-	driven := NewTable(e, Options[string, int]{Name: "driven", Equal: eq[int], Derive: func(_ *Reader, s string) int { return len(s) }})
-	said := map[string]int{}
+	indexed := NewTable(e, Options[string, int]{Name: "indexed", Equal: eq[int], Derive: func(_ *Reader, s string) int { return len(s) }})
+	counts := map[string]int{}
 	byText := func(_ int, s string) []string { return []string{s} }
 	ofInput := NewIndex(input, "of the input", cmp.Compare[int], byText)
 	ofTable := NewIndex(derived, "of the table", cmp.Compare[int], byText)
-	Hold(input, lengths, byText)
-	Drive(ofTable, driven)
-	Follow(derived, byText, func(s string, is bool) {
-		if is {
-			said[s]++
+	DemandFrom(input, lengths, byText)
+	DemandIndexed(ofTable, indexed)
+	Follow(derived, byText, func(s string, present bool) {
+		if present {
+			counts[s]++
 		} else {
-			said[s]--
+			counts[s]--
 		}
 	})
 	e.Run()
@@ -45,14 +45,14 @@ func TestFollowersOfTablesWithValues(t *testing.T) {
 		if got := ofInput.Peek(s); !slices.Equal(got, inInput) {
 			t.Errorf("%s: the input has it at %v, want %v", s, got, inInput)
 		}
-		if got := ofTable.Peek(s); !slices.Equal(got, inTable) || said[s] != len(inTable) {
-			t.Errorf("%s: the table has it at %v and %d times, want %v", s, got, said[s], inTable)
+		if got := ofTable.Peek(s); !slices.Equal(got, inTable) || counts[s] != len(inTable) {
+			t.Errorf("%s: the table has it at %v and %d times, want %v", s, got, counts[s], inTable)
 		}
 		if _, ok := lengths.Peek(s); ok != (len(inInput) > 0) {
-			t.Errorf("%s: held: %v", s, ok)
+			t.Errorf("%s: in lengths: %v", s, ok)
 		}
-		if _, ok := driven.Peek(s); ok != (len(inTable) > 0) {
-			t.Errorf("%s: driven: %v", s, ok)
+		if _, ok := indexed.Peek(s); ok != (len(inTable) > 0) {
+			t.Errorf("%s: indexed: %v", s, ok)
 		}
 	}
 	check("a", []int{1, 2}, []int{1, 2})

@@ -2,28 +2,28 @@ package memo
 
 import "slices"
 
-// listed is an entry of an Index: keys in order. Where there are many, changes are put off until somebody asks for
-// the keys or until there are as many changes as keys, so that n changes in a row do not cost n passes over them.
+// listed is an entry of an Index: keys in order. If there are many, changes wait until the next read or until there are
+// more changes than keys, so that n changes in a row do not copy the keys n times.
 type listed[I, K comparable] struct {
 	node
-	index   *Index[I, K]
-	key     I
-	keys    []K         // sorted, before what is put off; replaced and never changed in place
-	backlog *backlog[K] // nil: nothing is put off
+	index     *Index[I, K]
+	key       I
+	keys      []K           // sorted, without the unapplied changes; replaced, never modified
+	unapplied *unapplied[K] // nil if there are none
 }
 
-// backlog is what is put off.
-type backlog[K comparable] struct {
-	pending map[K]bool // true: to be added to the keys; false: to be taken out
-	growth  int        // of the keys by what is pending
+// unapplied is the changes that wait.
+type unapplied[K comparable] struct {
+	changes map[K]bool // true: add to the keys; false: remove
+	growth  int        // of the number of keys by the changes
 }
 
-// fewKeys is up to how many keys a change is cheaper made than put off.
+// fewKeys is the number of keys up to which a change is applied at once.
 const fewKeys = 16
 
-func (l *listed[I, K]) owner() *core { return &l.index.core }
-func (l *listed[I, K]) recompute()   { l.state = clean }
-func (l *listed[I, K]) ownKey() I    { return l.key }
+func (l *listed[I, K]) tableCore() *core { return &l.index.core }
+func (l *listed[I, K]) recompute()       { l.state = clean }
+func (l *listed[I, K]) ownKey() I        { return l.key }
 
 func (l *listed[I, K]) drop() bool {
 	if l.len() > 0 {
@@ -34,10 +34,10 @@ func (l *listed[I, K]) drop() bool {
 }
 
 func (l *listed[I, K]) len() int {
-	if l.backlog == nil {
+	if l.unapplied == nil {
 		return len(l.keys)
 	}
-	return len(l.keys) + l.backlog.growth
+	return len(l.keys) + l.unapplied.growth
 }
 
 func (l *listed[I, K]) find(k K) (at int, found bool) {
@@ -45,8 +45,8 @@ func (l *listed[I, K]) find(k K) (at int, found bool) {
 }
 
 func (l *listed[I, K]) has(k K) bool {
-	if l.backlog != nil {
-		if present, ok := l.backlog.pending[k]; ok {
+	if l.unapplied != nil {
+		if present, ok := l.unapplied.changes[k]; ok {
 			return present
 		}
 	}
@@ -54,35 +54,35 @@ func (l *listed[I, K]) has(k K) bool {
 	return found
 }
 
-// put adds k, which is not there, if present, and takes k, which is there, out if not.
+// put adds an absent k if present is true, and removes a present k if not.
 func (l *listed[I, K]) put(k K, present bool) {
 	switch {
-	case l.backlog == nil && len(l.keys) <= fewKeys:
+	case l.unapplied == nil && len(l.keys) <= fewKeys:
 		l.replace(k, present)
 		return
-	case l.backlog == nil:
-		l.backlog = &backlog[K]{pending: map[K]bool{}}
+	case l.unapplied == nil:
+		l.unapplied = &unapplied[K]{changes: map[K]bool{}}
 	}
-	l.backlog.put(k, present)
-	if len(l.backlog.pending) > len(l.keys) {
+	l.unapplied.put(k, present)
+	if len(l.unapplied.changes) > len(l.keys) {
 		l.sorted()
 	}
 }
 
-func (b *backlog[K]) put(k K, present bool) {
+func (b *unapplied[K]) put(k K, present bool) {
 	if present {
 		b.growth++
 	} else {
 		b.growth--
 	}
-	if _, undone := b.pending[k]; undone {
-		delete(b.pending, k)
+	if _, opposite := b.changes[k]; opposite {
+		delete(b.changes, k)
 		return
 	}
-	b.pending[k] = present
+	b.changes[k] = present
 }
 
-// replace makes a change at once.
+// replace applies a change at once.
 func (l *listed[I, K]) replace(k K, present bool) {
 	at, _ := l.find(k)
 	if present {
@@ -92,23 +92,23 @@ func (l *listed[I, K]) replace(k K, present bool) {
 	}
 }
 
-// sorted is the keys in order.
+// sorted returns the keys in order, and applies the changes that wait.
 func (l *listed[I, K]) sorted() []K {
-	b := l.backlog
+	b := l.unapplied
 	if b == nil {
 		return l.keys
 	}
-	l.backlog = nil
-	if len(b.pending) > 0 {
+	l.unapplied = nil
+	if len(b.changes) > 0 {
 		l.keys = b.merge(l.keys, l.index.compare)
 	}
 	return l.keys
 }
 
-// merge is the keys with what was put off.
-func (b *backlog[K]) merge(keys []K, compare func(x, y K) int) []K {
+// merge returns the keys with the changes applied.
+func (b *unapplied[K]) merge(keys []K, compare func(x, y K) int) []K {
 	added := slices.SortedFunc(func(yield func(K) bool) {
-		for k, present := range b.pending {
+		for k, present := range b.changes {
 			if present && !yield(k) {
 				return
 			}
@@ -116,7 +116,7 @@ func (b *backlog[K]) merge(keys []K, compare func(x, y K) int) []K {
 	}, compare)
 	merged := make([]K, 0, len(keys)+b.growth)
 	for _, k := range keys {
-		if _, gone := b.pending[k]; gone {
+		if _, removed := b.changes[k]; removed {
 			continue
 		}
 		for len(added) > 0 && compare(added[0], k) < 0 {

@@ -11,7 +11,7 @@ import (
 
 func eq[T comparable](a, b T) bool { return a == b }
 
-// sums is a small world: numbers with a group, a sum for each group, and the parity of each sum.
+// sums is a small example: numbers with a group, a sum for each group, and the parity of each sum.
 type sums struct {
 	engine  *Engine
 	numbers *Input[string, number]
@@ -51,8 +51,8 @@ func newSums() *sums {
 	s.odd = NewTable(s.engine, Options[bool, string]{Name: "odd", Equal: eq[string], Derive: func(r *Reader, odd bool) string {
 		return fmt.Sprint(s.byOdd.Get(r, odd))
 	}})
-	Drive(s.groups, s.parity)
-	Drive(s.byOdd, s.odd)
+	DemandIndexed(s.groups, s.parity)
+	DemandIndexed(s.byOdd, s.odd)
 	s.odd.Watch()
 	return s
 }
@@ -107,7 +107,7 @@ func TestAbsentValuesAreReadToo(t *testing.T) {
 	}
 }
 
-func TestWhatNobodyReadsIsForgotten(t *testing.T) {
+func TestUnusedKeysAreDropped(t *testing.T) {
 	s := newSums()
 	s.numbers.Set("a", number{group: "g", n: 1})
 	s.engine.Run()
@@ -115,19 +115,19 @@ func TestWhatNobodyReadsIsForgotten(t *testing.T) {
 	s.engine.Run()
 	for _, st := range s.engine.Stats() {
 		if st.Entries != 0 {
-			t.Errorf("table %s still holds %d entries", st.Table, st.Entries)
+			t.Errorf("table %s still has %d entries", st.Table, st.Entries)
 		}
 	}
 	if s.numbers.entries.len()+s.groups.entries.len()+s.byOdd.entries.len() != 0 {
-		t.Error("an input or an index still holds entries")
+		t.Error("an input or an index still has entries")
 	}
 	if ch := s.odd.Changes(); len(ch) != 0 {
-		t.Errorf("net changes of a key that came and went: %v", ch)
+		t.Errorf("net changes of a key that was added and removed: %v", ch)
 	}
 }
 
-// A key that is released while it is still read leaves the indexes at once: who finds it by an index would
-// otherwise keep it, and be kept by it, for ever.
+// The indexes drop a key at its release, also while a derivation reads it: a derivation that finds the key by an index
+// would otherwise keep it forever.
 func TestReleasedKeyLeavesTheIndexes(t *testing.T) {
 	s := newSums()
 	list := NewTable(s.engine, Options[bool, string]{Name: "list", Equal: eq[string], Derive: func(r *Reader, odd bool) string {
@@ -147,7 +147,7 @@ func TestReleasedKeyLeavesTheIndexes(t *testing.T) {
 		t.Errorf("the list is %q", got)
 	}
 	if _, ok := s.parity.Peek("g"); ok {
-		t.Error("the key that nobody wants is still there")
+		t.Error("the released key is still there")
 	}
 }
 
@@ -163,7 +163,7 @@ func TestPanicCostsOneKey(t *testing.T) {
 		t.Fatalf("faults: %+v", s.faults)
 	}
 	if v, _ := s.sum.Peek("g"); v != 3 {
-		t.Errorf("the panicking key has %d, want its last good value 3", v)
+		t.Errorf("the panicking key has %d, want its last value 3", v)
 	}
 	if v, _ := s.sum.Peek("h"); v != 5 {
 		t.Errorf("its neighbour has %d, want 5", v)
@@ -185,7 +185,7 @@ func TestCycleIsAFaultNotAHang(t *testing.T) {
 	tab.Demand(0)
 	e.Run()
 	if len(faults) == 0 {
-		t.Fatal("no fault told")
+		t.Fatal("no fault")
 	}
 }
 

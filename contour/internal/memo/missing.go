@@ -1,8 +1,8 @@
 package memo
 
-// Missing calls f for every value that the derivation of k asked an Input for and that is not there, directly or through
-// the derivations that it read; with the name of the Input and the key. A value that is asked for twice may be reported
-// twice. It is for callers outside the derivations.
+// Missing calls f for every absent value of an Input that the derivation of k read, directly or through other
+// derivations, with the name of the Input and the key. It can report a value more than once. It is for callers outside
+// the derivations. Reads that ReadAtOwnKey declares are not recorded and therefore not reported.
 func (t *Table[K, V]) Missing(k K, f func(input string, key any)) {
 	if d, ok := t.entries.get(k); ok {
 		missing(&d.node, map[*node]bool{}, f)
@@ -14,7 +14,7 @@ func missing(n *node, seen map[*node]bool, f func(input string, key any)) {
 		return
 	}
 	seen[n] = true
-	of := n.self.owner()
+	of := n.self.tableCore()
 	if of.input && !n.has {
 		f(of.name, of.keyOf(n))
 	}

@@ -39,5 +39,5 @@ func TestMissing(t *testing.T) {
 	if got := missing(); len(got) > 0 {
 		t.Errorf("missing %q, want nothing", got)
 	}
-	outer.Missing("none", func(string, any) { t.Error("a key that is not held has read nothing") })
+	outer.Missing("none", func(string, any) { t.Error("an absent key has read nothing") })
 }

@@ -2,44 +2,44 @@ package memo
 
 import "slices"
 
-// state says how far a node can be trusted.
+// state is whether the value of a node is up to date.
 type state uint8
 
 const (
-	clean state = iota // the value is right
-	maybe              // something it read, directly or not, may have changed
-	dirty              // something it read has changed, or it never ran
+	clean state = iota // the value is up to date
+	maybe              // a value that it read, directly or not, may have changed
+	dirty              // a value that it read has changed, or it never ran
 )
 
-// node is one key of one table in the graph of who read whom. There are ten of them for each object of a user, so
-// their size counts.
+// node is one key of one table in the graph of reads. There are about ten nodes for each object, so their size
+// matters.
 type node struct {
 	self    cell
-	deps    []*node // what it read, in the order it was read
+	deps    []*node // the nodes that it read, in the order of the reads
 	readers edges
-	demand  int32 // how many drivers want it
+	demand  int32 // calls of Demand without Release
 	state   state
 	running bool
-	has     bool // it has a value: one was set, or it has run at least once
-	seen    bool // for a moment, while a list is gone through
+	has     bool // it has a value: one was set, or its derivation has run at least once
+	seen    bool // temporary mark while a list is traversed
 }
 
-// cell is what the graph asks of the table entry behind a node.
+// cell is the table entry of a node.
 type cell interface {
-	owner() *core
-	recompute() // run the derivation; only for derived entries
-	drop() bool // forget the entry, which nobody reads or wants; false if it stays all the same
+	tableCore() *core
+	recompute() // run the derivation, of a derived entry
+	drop() bool // remove the entry, which is unused; false if it stays
 }
 
-// unused reports whether nobody reads or wants the node.
+// unused reports whether the node has no reader and no demand.
 func (n *node) unused() bool { return n.demand == 0 && n.readers.empty() }
 
-// invalidate tells the readers that the value of n has changed.
+// invalidate marks the readers of n dirty after a change of its value.
 func (n *node) invalidate() {
 	n.readers.each(n, func(r *node) { r.mark(dirty) })
 }
 
-// mark raises the state of n, and lets everything downstream know that it may be stale.
+// mark raises the state of n, and marks everything downstream as possibly stale.
 func (n *node) mark(s state) {
 	if n.state >= s {
 		return
@@ -50,12 +50,12 @@ func (n *node) mark(s state) {
 		return
 	}
 	if n.demand > 0 {
-		n.self.owner().enqueue(n)
+		n.self.tableCore().enqueue(n)
 	}
 	n.readers.each(n, func(r *node) { r.mark(maybe) })
 }
 
-// refresh brings n up to date: first what it read, then, if any of that changed, itself.
+// refresh updates n: first the nodes that it read, then, if one of them changed, n itself.
 func (n *node) refresh() {
 	if n.state == maybe {
 		n.running = true
@@ -71,8 +71,8 @@ func (n *node) refresh() {
 	}
 }
 
-// verify refreshes what n read, in the order it was read, until something turns out to have changed:
-// what comes after that read may not be needed any more.
+// verify refreshes the nodes that n read, in the order of the reads, until one of them changes: n may not need the
+// later ones any more.
 func (n *node) verify() {
 	for _, d := range n.deps {
 		if d.state != clean {
@@ -84,7 +84,7 @@ func (n *node) verify() {
 	}
 }
 
-// rewire replaces what n read. Neither list has a node twice.
+// rewire replaces the deps of n. Neither list has a node twice.
 func (n *node) rewire(deps []*node) {
 	former := n.deps
 	n.deps = deps
@@ -101,15 +101,15 @@ func (n *node) rewire(deps []*node) {
 	}
 }
 
-// release takes reader, which does not read n any more, out of the readers of n.
+// release removes reader, whose deps no longer contain n, from the readers of n.
 func (n *node) release(reader *node) {
 	n.readers.remove(n, reader)
 	if n.unused() {
-		n.self.owner().engine.forget(n)
+		n.self.tableCore().engine.dropLater(n)
 	}
 }
 
-// nodeSet is a membership test for nodes.
+// nodeSet returns a membership test for nodes.
 func nodeSet(nodes []*node) func(*node) bool {
 	const few = 16
 	if len(nodes) <= few {

@@ -2,29 +2,29 @@ package memo
 
 import "runtime/debug"
 
-// Options says how a table is made.
+// Options defines a table.
 type Options[K comparable, V any] struct {
 	Name string // for counters and faults
 
 	// Derive computes the value of a key.
 	Derive func(*Reader, K) V
 
-	// Equal compares two values; an equal result leaves the former one in place and stops the wave.
+	// Equal compares two values. After an equal result the former value stays, and the readers do not run.
 	Equal func(a, b V) bool
 
-	// Rescue, if not nil, makes the value of a key whose derivation panicked, from the last good one
-	// (the zero value if ok is false) and the panic's text. Without it the last good value stays.
-	Rescue func(k K, last V, ok bool, text string) V
+	// OnPanic, if not nil, returns the value of a key whose derivation panicked. last is the last value that Derive
+	// returned (the zero value if ok is false); text describes the panic for users. If OnPanic is nil, last stays.
+	OnPanic func(k K, last V, ok bool, text string) V
 }
 
 // Table is a derived table.
 type Table[K comparable, V any] struct {
 	core
 	Options[K, V]
-	entries keyed[K, *derived[K, V]]
-	rescued map[K]good[V] // keys whose value Rescue has made
-	changes changeLog[K, V]
-	hooks   []func(k K, old, new *V)
+	entries  keyed[K, *derived[K, V]]
+	lastGood map[K]lastGood[V] // of the keys whose value comes from OnPanic
+	changes  changeLog[K, V]
+	hooks    []func(k K, old, new *V)
 }
 
 // derived is an entry of a Table.
@@ -35,13 +35,13 @@ type derived[K comparable, V any] struct {
 	value V
 }
 
-// good is the last value that Derive returned, if it ever did.
-type good[V any] struct {
+// lastGood is the last value that Derive returned; ok is false if there is none.
+type lastGood[V any] struct {
 	value V
 	ok    bool
 }
 
-// NewTable adds a derived table to the engine. Tables are brought up to date in the order they were added.
+// NewTable adds a derived table to the engine. Run updates tables in the order of the calls of NewTable.
 func NewTable[K comparable, V any](e *Engine, o Options[K, V]) *Table[K, V] {
 	t := &Table[K, V]{Options: o, entries: newKeyed[K, *derived[K, V]]()}
 	t.core = core{
@@ -53,14 +53,14 @@ func NewTable[K comparable, V any](e *Engine, o Options[K, V]) *Table[K, V] {
 	return t
 }
 
-// Get is the value of k, derived now if need be, and recorded as read.
+// Get returns the value of k, derives it if necessary, and records the read.
 func (t *Table[K, V]) Get(r *Reader, k K) V {
 	d, ok := expected[*derived[K, V]](r)
 	if !ok || d.table != t || d.key != k {
 		d = t.entry(k)
 	}
-	if d.running { // a cycle; recording it would make it run for ever
-		t.engine.bug(&d.node, "a derivation reads its own result")
+	if d.running { // a cycle; recording the read would make it run forever
+		t.engine.reportFault(&d.node, "a derivation reads its own result")
 		return d.value
 	}
 	r.record(t.engine, &d.node)
@@ -70,7 +70,7 @@ func (t *Table[K, V]) Get(r *Reader, k K) V {
 	return d.value
 }
 
-// Peek is the value of k as of the last Run, for whoever stands outside the derivations.
+// Peek returns the value of k after the last Run, for callers outside the derivations.
 func (t *Table[K, V]) Peek(k K) (V, bool) {
 	d, ok := t.entries.get(k)
 	if !ok || !d.has {
@@ -80,12 +80,12 @@ func (t *Table[K, V]) Peek(k K) (V, bool) {
 	return d.value, true
 }
 
-// Keys calls f for every key held, in no particular order, until it returns false; f may not change the table.
+// Keys calls f for every present key, in no particular order, until f returns false. f does not change the table.
 func (t *Table[K, V]) Keys(f func(K) bool) {
 	t.entries.each(func(d *derived[K, V]) bool { return f(d.key) })
 }
 
-// Demand makes the table hold k until Release is called as often as Demand was.
+// Demand makes the table derive and keep k until there are as many calls of Release as of Demand.
 func (t *Table[K, V]) Demand(k K) {
 	d := t.entry(k)
 	d.demand++
@@ -93,14 +93,14 @@ func (t *Table[K, V]) Demand(k K) {
 		return
 	}
 	if d.has {
-		t.list(k, nil, &d.value)
+		t.callHooks(k, nil, &d.value)
 	}
 	if d.state != clean {
 		t.enqueue(&d.node)
 	}
 }
 
-// Release takes one Demand of k back.
+// Release reverts one call of Demand.
 func (t *Table[K, V]) Release(k K) {
 	d, ok := t.entries.get(k)
 	if !ok || d.demand == 0 {
@@ -111,10 +111,10 @@ func (t *Table[K, V]) Release(k K) {
 		return
 	}
 	if d.has {
-		t.list(k, &d.value, nil)
+		t.callHooks(k, &d.value, nil)
 	}
 	if d.unused() {
-		t.engine.forget(&d.node)
+		t.engine.dropLater(&d.node)
 	}
 }
 
@@ -128,8 +128,8 @@ func (t *Table[K, V]) entry(k K) *derived[K, V] {
 	return d
 }
 
-func (d *derived[K, V]) owner() *core { return &d.table.core }
-func (d *derived[K, V]) ownKey() K    { return d.key }
+func (d *derived[K, V]) tableCore() *core { return &d.table.core }
+func (d *derived[K, V]) ownKey() K        { return d.key }
 
 func (d *derived[K, V]) recompute() {
 	t := d.table
@@ -147,7 +147,7 @@ func (d *derived[K, V]) recompute() {
 	d.invalidate()
 }
 
-// set replaces the value and tells who listens to changes.
+// set replaces the value, logs the change and calls the hooks.
 func (d *derived[K, V]) set(v V) {
 	t := d.table
 	var old *V
@@ -158,47 +158,47 @@ func (d *derived[K, V]) set(v V) {
 	d.value, d.has = v, true
 	t.changes.add(d.key, old, &d.value)
 	if d.demand > 0 {
-		t.list(d.key, old, &d.value)
+		t.callHooks(d.key, old, &d.value)
 	}
 }
 
-// derive runs the derivation; a panic costs only this key.
+// derive runs the derivation. A panic affects only the value of this key.
 func (d *derived[K, V]) derive(r *Reader) (v V) {
 	t := d.table
 	defer func() {
 		if p := recover(); p != nil {
 			t.fault(d.key, p, debug.Stack())
-			v = d.rescue()
+			v = d.onPanic()
 		}
 	}()
 	v = t.Derive(r, d.key)
-	if t.rescued != nil {
-		delete(t.rescued, d.key)
+	if t.lastGood != nil {
+		delete(t.lastGood, d.key)
 	}
 	return v
 }
 
-// rescue makes the value of a key whose derivation panicked.
-func (d *derived[K, V]) rescue() V {
+// onPanic returns the value of a key whose derivation panicked.
+func (d *derived[K, V]) onPanic() V {
 	t := d.table
-	if t.Rescue == nil {
+	if t.OnPanic == nil {
 		return d.value
 	}
-	last, rescued := t.rescued[d.key]
-	if !rescued {
-		last = good[V]{d.value, d.has}
+	last, panicked := t.lastGood[d.key]
+	if !panicked {
+		last = lastGood[V]{d.value, d.has}
 	}
-	if t.rescued == nil {
-		t.rescued = map[K]good[V]{}
+	if t.lastGood == nil {
+		t.lastGood = map[K]lastGood[V]{}
 	}
-	t.rescued[d.key] = last
-	return t.Rescue(d.key, last.value, last.ok, "internal error")
+	t.lastGood[d.key] = last
+	return t.OnPanic(d.key, last.value, last.ok, "internal error")
 }
 
 func (d *derived[K, V]) drop() bool {
 	t := d.table
 	t.entries.remove(d.key)
-	delete(t.rescued, d.key)
+	delete(t.lastGood, d.key)
 	if d.has {
 		old := d.value
 		t.changes.add(d.key, &old, nil)
@@ -206,9 +206,9 @@ func (d *derived[K, V]) drop() bool {
 	return true
 }
 
-// list tells the indexes of the table what to list: only keys that are held. One that is merely read still would not
-// be brought up to date in the turn of its table, and an index could find it by what it said long ago.
-func (t *Table[K, V]) list(k K, old, new *V) {
+// callHooks updates the indexes of the table. It is called only for demanded keys: Run does not update a key that is only
+// read, so an index could contain terms of an outdated value.
+func (t *Table[K, V]) callHooks(k K, old, new *V) {
 	for _, h := range t.hooks {
 		h(k, old, new)
 	}
@@ -227,13 +227,13 @@ func (t *Table[K, V]) onChange(h func(k K, old, new *V)) {
 func (t *Table[K, V]) stratum() int { return t.order }
 func (t *Table[K, V]) at() *Engine  { return t.engine }
 
-// Watch makes the table keep a log of changes, from now on.
+// Watch starts the log of changes.
 func (t *Table[K, V]) Watch() { t.changes.on = true }
 
-// Changes returns the net changes since the last call, in the order the keys first changed.
+// Changes returns the net changes since the last call, in the order in which the keys first changed.
 func (t *Table[K, V]) Changes() []Change[K, V] { return t.changes.take(t.Equal) }
 
-// Change is the former and the new value of a key; nil stands for none.
+// Change is the former and the new value of a key; nil is no value.
 type Change[K comparable, V any] struct {
 	Key      K
 	Old, New *V

@@ -42,8 +42,8 @@ func (g gateway) object(name string) *corev1.Service {
 func gatewayAPI() compile.API {
 	return compile.API{
 		Kind: kobj.Service,
-		Hold: func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) {
-			memo.Hold(s.Services, roots, func(n kobj.Name, s *corev1.Service) []kobj.Key {
+		DemandRoots: func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) {
+			memo.DemandFrom(s.Services, roots, func(n kobj.Name, s *corev1.Service) []kobj.Key {
 				if s.Annotations[gatewayAnnotation] == "" {
 					return nil
 				}

@@ -74,8 +74,8 @@ func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.O
 	t.Desired = memo.NewTable(e, memo.Options[kobj.Key, *Desired]{
 		Name: "status/desired", Derive: t.derive, Equal: equalValue[*Desired],
 	})
-	memo.Attach(t.Rejected, t.Desired)
-	store.HoldReported(s, t.Desired)
+	memo.ReadAtOwnKey(t.Rejected, t.Desired)
+	store.DemandReported(s, t.Desired)
 	return t
 }
 

@@ -14,10 +14,10 @@ type objects interface {
 	peek(kobj.Name) metav1.Object
 	// inNamespace is the objects in a namespace, by name, if the kind can permit references; else none.
 	inNamespace(namespace string) []metav1.Object
-	// parts counts the objects that a Service or the like owns.
+	// parts returns the number of objects of which the object is the owner, such as the EndpointSlices of a Service.
 	parts(owner kobj.Name) int
 	// follow calls f for the key of every object that claims a host, or of every object: with true when there is one,
-	// with false when there is no more.
+	// with false when there is none any more.
 	follow(claims func(metav1.Object) bool, f func(kobj.Key, bool))
 	claims(*memo.Reader, kobj.Name) bool
 	Len() int

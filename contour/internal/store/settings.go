@@ -7,8 +7,8 @@ import (
 	"contour.example/contour/internal/memo"
 )
 
-// Settings is the configuration, each group as an input of its own: what reads a group is derived again when that
-// group changes.
+// Settings is the configuration. Each group is an input of its own: only derivations that read a group run again when it
+// changes.
 type Settings struct {
 	Objects     *Setting[config.Objects]
 	Status      *Setting[config.Status]
@@ -29,7 +29,7 @@ type Setting[T any] struct {
 	input *memo.Input[struct{}, T]
 }
 
-// Get is the present value, recorded as read.
+// Get returns the present value and records the read.
 func (s *Setting[T]) Get(r *memo.Reader) T {
 	v, _ := s.input.Get(r, struct{}{})
 	return v
@@ -73,5 +73,5 @@ func (s *Store) Configure(c config.Config) {
 
 func set[T any](s *Setting[T], v T) { s.input.Set(struct{}{}, v) }
 
-// Configured is the present configuration, for whoever stands outside the derivations.
+// Configured is the present configuration, for callers outside the derivations.
 func (s *Store) Configured() config.Config { return s.Settings.whole }

@@ -1,10 +1,10 @@
 // Package store holds the Kubernetes objects that the controller knows, by name,
 // with the indexes by which derivations find them.
 //
-// Batches of changes go in; derivations read through the memo tables, so that every
-// read is recorded. The store knows keys and, by the descriptors of package kind, which
-// fields of an object can matter at all (an update of anything else is no change); what a
-// field means is compile's business. Objects are shared with the watches and never modified.
+// Apply takes batches of changes; derivations read objects through the memo tables, which
+// record every read. The descriptors of package kind define which fields of an object are
+// relevant; an update of any other field is no change. The store does not interpret fields:
+// compile does. Objects are shared with the watches and never modified.
 package store
 
 import (
@@ -23,7 +23,7 @@ import (
 	"contour.example/contour/internal/memo"
 )
 
-// Change is a new state of one object; a nil Object means that it is gone.
+// Change is a new state of one object; a nil Object means that the object is deleted.
 type Change struct {
 	Key    kobj.Key
 	Object metav1.Object
@@ -73,8 +73,8 @@ func New(e *memo.Engine, c config.Config) *Store {
 // tableName is the name of the table of a kind.
 func tableName(k kobj.Kind) string { return "store/" + strings.ToLower(string(k)) }
 
-// HoldRoots makes a table hold the key of every object of a kind that claims a host (kind.Claims).
-func HoldRoots[V any](s *Store, t *memo.Table[kobj.Key, V], k kobj.Kind) {
+// DemandRoots demands the key of every object of a kind that claims hosts (kind.Claims).
+func DemandRoots[V any](s *Store, t *memo.Table[kobj.Key, V], k kobj.Kind) {
 	switch d := s.descriptors.Get(k); {
 	case d == nil || d.Claims.None():
 	case d.Claims.All:
@@ -84,8 +84,8 @@ func HoldRoots[V any](s *Store, t *memo.Table[kobj.Key, V], k kobj.Kind) {
 	}
 }
 
-// HoldReported makes a table hold the key of every object of a kind with a status.
-func HoldReported[V any](s *Store, t *memo.Table[kobj.Key, V]) {
+// DemandReported demands the key of every object of a kind with a status.
+func DemandReported[V any](s *Store, t *memo.Table[kobj.Key, V]) {
 	for i := range s.descriptors {
 		if d := &s.descriptors[i]; d.Status != nil {
 			s.kinds[d.Kind].follow(nil, demand(t))
@@ -109,7 +109,7 @@ func demand[V any](t *memo.Table[kobj.Key, V]) func(kobj.Key, bool) {
 	}
 }
 
-// Claims reports whether an object claims hosts. It reads the object only where the kind does not say so.
+// Claims reports whether an object claims hosts. It reads the object only if the kind does not decide that.
 func (s *Store) Claims(r *memo.Reader, k kobj.Key) bool {
 	of := s.kinds[k.Kind]
 	return of != nil && of.claims(r, k.Name)
@@ -125,7 +125,7 @@ func (s *Store) SlicesOf(r *memo.Reader, service kobj.Name) []*discoveryv1.Endpo
 	return s.slices.list(r, s.slices.byOwner.Get(r, service))
 }
 
-// Peek is an object as it is now, for callers outside the derivations; nil if there is none.
+// Peek returns the present object, for callers outside the derivations; nil if there is none.
 func (s *Store) Peek(k kobj.Key) metav1.Object {
 	if of := s.kinds[k.Kind]; of != nil {
 		return of.peek(k.Name)
@@ -133,8 +133,8 @@ func (s *Store) Peek(k kobj.Key) metav1.Object {
 	return nil
 }
 
-// Complete reports whether an object is known, and where its kind has parts also one of them, such as an EndpointSlice,
-// if only an empty one, of a Service; for callers outside the derivations.
+// Complete reports whether the store has an object and, if its kind has parts, at least one part, such as a (possibly
+// empty) EndpointSlice of a Service. It is for callers outside the derivations.
 func (s *Store) Complete(k kobj.Key) bool {
 	if s.Peek(k) == nil {
 		return false
@@ -152,7 +152,7 @@ func (s *Store) Permitted(r kind.Reference) bool {
 	return slices.ContainsFunc(s.kinds[d.Kind].inNamespace(r.To.Namespace), func(o metav1.Object) bool { return d.Permits(o, r) })
 }
 
-// Apply takes over a batch of changes and returns the keys of those that changed anything that can matter.
+// Apply applies a batch of changes and returns the keys of the objects that changed in a relevant part.
 func (s *Store) Apply(batch []Change) []kobj.Key {
 	var changed []kobj.Key
 	for _, c := range batch {
@@ -163,7 +163,7 @@ func (s *Store) Apply(batch []Change) []kobj.Key {
 	return changed
 }
 
-// apply reports whether the change matters; a kind that is not stored does not.
+// apply reports whether the change is relevant; changes of a kind that is not stored are not.
 func (s *Store) apply(c Change) bool {
 	of := s.kinds[c.Key.Kind]
 	return of != nil && of.put(c)

@@ -42,7 +42,7 @@ func TestOnlyWhatCanMatterIsAChange(t *testing.T) {
 	}
 }
 
-// An update that is no change still takes the place of the former object, so that nobody keeps two copies.
+// An update without a relevant change still replaces the former object, so that only one copy is in memory.
 func TestTheLatestObjectIsKept(t *testing.T) {
 	s := New(memo.New(nil), config.Default())
 	s.Apply([]Change{proxy(func(*contourv1.HTTPProxy) {})})
@@ -60,6 +60,6 @@ func TestDeleteAndUnknownKinds(t *testing.T) {
 		t.Errorf("changes %v, want the creation and one deletion", got)
 	}
 	if got := s.Apply([]Change{{Key: kobj.Of("Pod", "ns", "p"), Object: &corev1.Pod{}}, {Key: key, Object: &corev1.Pod{}}}); len(got) != 0 {
-		t.Errorf("changes %v of a kind that nobody reads, or of the wrong type", got)
+		t.Errorf("changes %v of a kind that is not stored, or of the wrong type", got)
 	}
 }

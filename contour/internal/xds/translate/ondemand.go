@@ -80,7 +80,7 @@ func hostScope(v *ir.VirtualHost) *table.Resource {
 
 // addOnDemand makes the scopes of the hosts that can share a filter chain.
 func (t *Tables) addOnDemand() {
-	memo.Hold(t.chains, owned(t, "translate/scopes of TLS hosts", hostFleet, func(r *memo.Reader, k ir.HostKey) *table.Resource {
+	memo.DemandFrom(t.chains, owned(t, "translate/scopes of TLS hosts", hostFleet, func(r *memo.Reader, k ir.HostKey) *table.Resource {
 		v := t.from.Hosts.Get(r, k)
 		if v == nil {
 			return nil

@@ -100,7 +100,7 @@ func (t *Tables) addChains() {
 		return []ir.HostKey{k}
 	})
 	t.chains = hostTable(t, "translate/filter chains", equalChain, t.chainOf)
-	memo.Hold(t.from.Hosts, t.chains, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
+	memo.DemandFrom(t.from.Hosts, t.chains, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
 		if v == nil || v.TLS == nil && v.TCP == nil {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (t *Tables) addListeners() {
 		return []ir.ListenerKey{{Fleet: k.Fleet, Name: l.Socket}}
 	}
 	t.sockets = memo.NewIndex(t.from.Listeners, "translate/listeners by socket", ir.ListenerKey.Compare, socket)
-	memo.Hold(t.from.Listeners, owned(t, "translate/listeners", listenerFleet, t.listener), socket)
+	memo.DemandFrom(t.from.Listeners, owned(t, "translate/listeners", listenerFleet, t.listener), socket)
 }
 
 // listener is the listener of Envoy with the socket. The first of several that are not for TLS has it alone.

@@ -62,7 +62,7 @@ func derived[K comparable, V any](in *memo.Input[K, V], name string, e *memo.Eng
 			return v
 		},
 	})
-	memo.Hold(in, t, func(k K, _ V) []K { return []K{k} })
+	memo.DemandFrom(in, t, func(k K, _ V) []K { return []K{k} })
 	return t
 }
 
