@@ -112,7 +112,7 @@ func BenchmarkOwnWriteComesBack(b *testing.B) {
 	w.Set(keys[0], desired[0])
 	object, _ := lookup(keys[0])
 	object.SetResourceVersion(strconv.Itoa(2))
-	w.records[keys[0]].right = "2"
+	w.records[keys[0]].upToDate = "2"
 	before, _ := w.term.statuses.take()
 	w.term.statuses.done(before, 0)
 	b.ReportAllocs()

@@ -17,10 +17,10 @@ import (
 	"contour.example/contour/internal/kubeclient"
 )
 
-// fieldManager is the name under which the API server notes what was written.
+// fieldManager is the field manager of the writes.
 const fieldManager = "contour"
 
-// reporter is the name under which Events are written.
+// reporter is the reportingController of Events.
 const reporter = "projectcontour.io/contour"
 
 // API is the Client of a real API server.
@@ -29,15 +29,15 @@ type API struct {
 	clients map[schema.GroupVersion]rest.Interface
 }
 
-// onlyMetadata asks for an answer without spec and status, which for custom resources too may be Protobuf.
+// onlyMetadata requests a response without spec and status, which can be Protobuf also for custom resources.
 const onlyMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1," +
 	"application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
-// NewAPI is a Client for the API server of the configuration, whose rate limits are ignored: the limit of 5
-// requests a second that clients have by default would need half an hour for the first statuses of 10,000 objects.
-// What bounds the load is the pace of the Writer, and API Priority and Fairness on the other side.
+// NewAPI returns a Client for the API server of the configuration. It ignores the rate limits of the configuration: with
+// the default of 5 requests per second, the first statuses of 10,000 objects would take half an hour. The pace of the
+// Writer bounds the load, and so does API Priority and Fairness in the API server.
 //
-// It has a connection of its own: on a shared one a change of configuration could arrive behind a thousand answers.
+// It has its own connection: on a shared one, watch events would wait behind the responses to writes.
 func NewAPI(c *rest.Config) (*API, error) {
 	a := &API{kinds: map[kobj.Kind]schema.GroupVersionResource{}}
 	var withStatus kind.List
@@ -59,9 +59,9 @@ func NewAPI(c *rest.Config) (*API, error) {
 func (a *API) PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (Version, error) {
 	resource, ok := a.kinds[k.Kind]
 	if !ok {
-		return Version{}, fmt.Errorf("status of %s: kind has none to write", k)
+		return Version{}, fmt.Errorf("status of %s: the kind has no status to write", k)
 	}
-	// When to try again is for the Writer to decide, which knows what else there is to do.
+	// The Writer schedules retries.
 	var o metav1.PartialObjectMetadata
 	err := a.clients[resource.GroupVersion()].Patch(types.MergePatchType).
 		Namespace(k.Namespace).Resource(resource.Resource).Name(k.Name.Name).SubResource("status").
@@ -77,7 +77,7 @@ func (a *API) CreateEvent(ctx context.Context, e Event) error {
 		Param("fieldManager", fieldManager).Body(e.object()).Do(ctx).Error()
 }
 
-// object is the Event as the API has it.
+// object returns the Event in the type of the API.
 func (e Event) object() *eventsv1.Event {
 	return &eventsv1.Event{
 		TypeMeta:   metav1.TypeMeta{APIVersion: eventsv1.SchemeGroupVersion.String(), Kind: "Event"},

@@ -17,8 +17,8 @@ import (
 	"contour.example/contour/internal/status"
 )
 
-// Event is a warning about an object. Its name says all that it says, so that the same one is never stored twice
-// while the API server remembers it, whichever replica writes it.
+// Event is a warning about an object. Its name contains a hash of its contents, so that replicas do not create the same
+// Event twice while the API server stores it.
 type Event struct {
 	Name            string
 	Regarding       kobj.Key
@@ -31,20 +31,20 @@ type Event struct {
 	Instance        string
 }
 
-// Limits of the API server.
+// Limits of Events; those of the API server, unless stated otherwise.
 const (
-	maxEvents    = 16 // of one object; this one is ours
+	maxEvents    = 16 // of one object; a limit of the controller
 	maxNote      = 1024
 	maxEventName = 253
 )
 
-// tell makes Events of what is wrong with an object and was not told before. An error means that it is to be called again.
-func (w *Writer) tell(ctx context.Context, k kobj.Key, limit flowcontrol.RateLimiter) error {
+// createEvents creates Events for the diagnostics of an object that have none. After an error, the caller retries.
+func (w *Writer) createEvents(ctx context.Context, k kobj.Key, limit flowcontrol.RateLimiter) error {
 	object, ok := w.Lookup(k)
 	if !ok {
 		return nil
 	}
-	for _, d := range w.untold(k) {
+	for _, d := range w.withoutEvent(k) {
 		if err := limit.Wait(ctx); err != nil {
 			return err // the context has ended
 		}
@@ -52,44 +52,45 @@ func (w *Writer) tell(ctx context.Context, k kobj.Key, limit flowcontrol.RateLim
 		if err != nil && !apierrors.IsAlreadyExists(err) && !apierrors.IsNotFound(err) {
 			return err
 		}
-		w.told(k, d)
+		w.recordEvent(k, d)
 	}
 	return nil
 }
 
-// untold is what is wrong with an object and there is no Event of; what is right again is forgotten.
-func (w *Writer) untold(k kobj.Key) []report.Diagnostic {
+// withoutEvent returns the diagnostics of an object for which there is no Event, and forgets those that no longer apply.
+func (w *Writer) withoutEvent(k kobj.Key) []report.Diagnostic {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	r := w.records[k]
 	if r == nil {
 		return nil
 	}
-	var news []report.Diagnostic
-	told := map[report.Diagnostic]bool{}
-	for _, d := range worst(r.desired) {
-		if r.told[d] {
-			told[d] = true
+	var missing []report.Diagnostic
+	present := map[report.Diagnostic]bool{}
+	for _, d := range first(r.desired) {
+		if r.events[d] {
+			present[d] = true
 		} else {
-			news = append(news, d)
+			missing = append(missing, d)
 		}
 	}
-	r.told = told
-	return news
+	r.events = present
+	return missing
 }
 
-func worst(d *status.Desired) []report.Diagnostic {
+// first returns the first diagnostics, up to maxEvents.
+func first(d *status.Desired) []report.Diagnostic {
 	return d.Diagnostics[:min(len(d.Diagnostics), maxEvents)]
 }
 
-func (w *Writer) told(k kobj.Key, d report.Diagnostic) {
+func (w *Writer) recordEvent(k kobj.Key, d report.Diagnostic) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r := w.records[k]; r != nil {
-		if r.told == nil {
-			r.told = map[report.Diagnostic]bool{}
+		if r.events == nil {
+			r.events = map[report.Diagnostic]bool{}
 		}
-		r.told[d] = true
+		r.events[d] = true
 	}
 }
 
@@ -111,7 +112,7 @@ func eventName(o metav1.Object, reason, note string) string {
 	return strings.TrimRight(cut(o.GetName(), maxEventName-len(sum)), ".-") + sum
 }
 
-// cut is the beginning of s, at most n bytes, in whole characters.
+// cut returns the longest prefix of s that has at most n bytes and ends with a whole character.
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s

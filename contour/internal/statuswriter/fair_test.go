@@ -321,16 +321,16 @@ func TestOwnWritesThatComeBackAreNotLookedAt(t *testing.T) {
 		}
 		pass(time.Second)
 		if seen.of(OutcomeSuccess) != 50 || seen.of(OutcomeNoop) != 0 {
-			t.Errorf("outcomes %v, want 50 writes and no look more", seen.count)
+			t.Errorf("outcomes %v, want 50 writes and no further attempt", seen.count)
 		}
-		s.put(in("live", 1), nil) // a change of something else is looked at, once
+		s.put(in("live", 1), nil) // an unrelated change is processed once
 		s.sync()
 		w.Changed(in("live", 1))
 		pass(time.Second)
 		w.Changed(in("live", 1))
 		pass(time.Second)
 		if seen.of(OutcomeSuccess) != 50 || seen.of(OutcomeNoop) != 1 {
-			t.Errorf("outcomes %v, want 50 writes and one look more", seen.count)
+			t.Errorf("outcomes %v, want 50 writes and one further attempt", seen.count)
 		}
 	})
 }

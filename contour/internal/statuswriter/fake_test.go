@@ -152,7 +152,7 @@ func (s *server) CreateEvent(_ context.Context, e Event) error {
 	return nil
 }
 
-func (s *server) told() []Event {
+func (s *server) createdEvents() []Event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]Event(nil), s.events...)

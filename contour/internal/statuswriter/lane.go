@@ -2,8 +2,8 @@ package statuswriter
 
 import "contour.example/contour/internal/kobj"
 
-// lane is objects that wait, each namespace in the order of arrival, and the namespaces in turn: one that asks for
-// thousands delays the others by one object each.
+// lane is a queue of objects with round robin over the namespaces: a namespace with thousands of objects delays the
+// others by one object each.
 type lane struct {
 	turns   []string // namespaces with objects that wait, the next one first
 	waiting map[string][]kobj.Key
@@ -19,7 +19,7 @@ func (l *lane) push(k kobj.Key) {
 	l.waiting[k.Namespace] = append(keys, k)
 }
 
-// pop takes the next object out, of those in namespaces that may have a turn.
+// pop removes and returns the next object of the namespaces for which may returns true.
 func (l *lane) pop(may func(namespace string) bool) (kobj.Key, bool) {
 	for range l.turns {
 		ns := l.turns[0]

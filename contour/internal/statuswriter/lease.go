@@ -16,25 +16,25 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// Election says how the leader among the replicas is found: by who holds a Lease.
+// Election elects the leader of the replicas: the holder of a Lease.
 type Election struct {
 	Config *rest.Config
 	// Namespace and Name of the Lease.
 	Namespace, Name string
 	// Identity of this replica, different from that of any other.
 	Identity string
-	// LeaseDuration is after how long others may take over from a leader that is silent, RenewDeadline after how
-	// long a leader that cannot renew gives up, RetryPeriod the time between attempts.
+	// LeaseDuration is the time without a renewal after which another replica can become the leader, RenewDeadline the
+	// time without a renewal after which the leader stops leading, RetryPeriod the time between attempts.
 	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
 	Log                                       *slog.Logger
 }
 
 // Run takes part in the election until the context ends. Whenever this replica leads, it calls lead with a context
-// that ends with the leadership, and gives the Lease back only after lead has returned; having lost it, it takes
-// part again. The error is about the settings.
+// that ends with the leadership, and releases the Lease only after lead has returned. After it has lost the Lease, it
+// takes part again. The error is about the settings.
 func (e Election) Run(ctx context.Context, lead func(context.Context)) error {
 	config := rest.CopyConfig(e.Config)
-	config.Timeout = e.RenewDeadline / 2 // a request that hangs is not to cost the leadership
+	config.Timeout = e.RenewDeadline / 2 // a request that hangs does not end the leadership
 	client, err := coordinationv1.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("lease client: %w", err)
@@ -50,14 +50,14 @@ func (e Election) Run(ctx context.Context, lead func(context.Context)) error {
 
 // term takes part until this replica has led once, or the context ends.
 func (e Election) term(ctx context.Context, client coordinationv1.LeasesGetter, lead func(context.Context)) error {
-	// The elector gives the Lease back as soon as its own context ends, which is to be after lead has returned.
-	holding, giveBack := context.WithCancel(context.WithoutCancel(ctx))
-	defer giveBack()
+	// The elector releases the Lease when its own context ends; that must be after lead has returned.
+	holding, release := context.WithCancel(context.WithoutCancel(ctx))
+	defer release()
 	var leading sync.Mutex
 	stop := context.AfterFunc(ctx, func() {
 		leading.Lock()
 		defer leading.Unlock()
-		giveBack()
+		release()
 	})
 	defer stop()
 	elector, err := leaderelection.NewLeaderElector(e.settings(client, leaderelection.LeaderCallbacks{
@@ -67,7 +67,7 @@ func (e Election) term(ctx context.Context, client coordinationv1.LeasesGetter, 
 			e.lead(ctx, held, lead)
 		},
 		OnStoppedLeading: func() {},
-		OnNewLeader:      func(id string) { e.Log.Info("leader is known", "leader", id, "self", id == e.Identity) },
+		OnNewLeader:      func(id string) { e.Log.Info("leader elected", "leader", id, "self", id == e.Identity) },
 	}))
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (e Election) term(ctx context.Context, client coordinationv1.LeasesGetter, 
 	return nil
 }
 
-// lead leads until either context ends.
+// lead calls the function with a context that ends when either context ends.
 func (e Election) lead(ctx, held context.Context, lead func(context.Context)) {
 	both, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -86,9 +86,9 @@ func (e Election) lead(ctx, held context.Context, lead func(context.Context)) {
 	if both.Err() != nil || held.Err() != nil {
 		return
 	}
-	e.Log.Info("leading")
+	e.Log.Info("started leading")
 	lead(both)
-	e.Log.Info("not leading any more")
+	e.Log.Info("stopped leading")
 }
 
 func (e Election) settings(client coordinationv1.LeasesGetter, callbacks leaderelection.LeaderCallbacks) leaderelection.LeaderElectionConfig {

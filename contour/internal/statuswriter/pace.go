@@ -2,57 +2,57 @@ package statuswriter
 
 import "time"
 
-// pace is how many writes the API server gets at a time. What users wait for gets as many as there are workers, until
-// the API server says that it is overloaded. The backlog, which nobody waits for, gets as many as make it work
-// without a queue there: a write that takes much longer than the fastest one has waited, and so has everything else.
+// pace limits the number of concurrent writes. Live objects may use all workers, until the API server reports overload.
+// The backlog uses as many as do not cause a queue in the API server: a write that takes much longer than the fastest
+// one has waited in a queue, and so have the requests of other clients.
 type pace struct {
 	workers float64
-	all     float64 // writes at a time, at most; halved at each overload
-	backlog float64 // of these, of the backlog
+	all     float64 // maximum of concurrent writes; halved at each overload
+	backlog float64 // maximum of these for the backlog
 
-	fastest, usual time.Duration // of the writes of late; 0: none yet
-	fastestNow     time.Duration // since samples were last counted from 0
+	fastest, usual time.Duration // durations of recent writes; 0: none yet
+	fastestNow     time.Duration // since samples was last reset
 	samples        int
 
-	until time.Time     // no write before
-	pause time.Duration // the last one, while it has not worked since
+	until time.Time     // no write starts before
+	pause time.Duration // the last one; 0 after a successful write
 }
 
 // Bounds of the pace.
 const (
-	backlogAtFirst = 4
-	backlogAtLeast = 2
-	fewQueued      = 2    // writes that wait in the API server: room for more
-	manyQueued     = 4    // too many
-	forgetAfter    = 1000 // writes after which the fastest one is forgotten
+	initialBacklog = 4
+	minBacklog     = 2
+	fewQueued      = 2    // writes in the queue of the API server, below which the limit grows
+	manyQueued     = 4    // above which the limit shrinks
+	sampleWindow   = 1000 // writes after which the fastest one no longer counts
 
-	firstRest = 100 * time.Millisecond // when overloaded, unless the API server says how long
-	lastRest  = 4 * time.Second        // what is longer, users wait for once it is over
+	minPause = 100 * time.Millisecond // after an overload, unless the API server requests a longer one
+	maxPause = 4 * time.Second        // bounds how long users wait after the overload has ended
 )
 
 func newPace(workers int) *pace {
-	return &pace{workers: float64(workers), all: float64(workers), backlog: min(backlogAtFirst, float64(workers))}
+	return &pace{workers: float64(workers), all: float64(workers), backlog: min(initialBacklog, float64(workers))}
 }
 
-// worked notes that the API server has handled a write, in that time, with so many of the backlog at once.
-func (p *pace) worked(took time.Duration, backlog int) {
+// succeeded records a successful write, its duration, and the number of concurrent writes of the backlog.
+func (p *pace) succeeded(took time.Duration, backlog int) {
 	p.pause = 0
 	p.all = min(p.all+1/p.all, p.workers)
-	p.time(took)
+	p.measure(took)
 	if backlog < int(p.backlog) {
-		return // that so few are no burden says nothing about more
+		return // below the limit, so the duration does not show whether more are possible
 	}
 	queued := p.backlog * (1 - float64(p.fastest)/float64(max(p.usual, p.fastest)))
 	switch {
 	case queued < fewQueued:
 		p.backlog = min(p.backlog+1/p.backlog, p.workers)
 	case queued > manyQueued:
-		p.backlog = max(p.backlog-1/p.backlog, min(backlogAtLeast, p.workers))
+		p.backlog = max(p.backlog-1/p.backlog, min(minBacklog, p.workers))
 	}
 }
 
-// time notes how long a write took.
-func (p *pace) time(took time.Duration) {
+// measure records the duration of a write.
+func (p *pace) measure(took time.Duration) {
 	took = max(took, 1)
 	if p.samples == 0 || took < p.fastestNow {
 		p.fastestNow = took
@@ -64,26 +64,26 @@ func (p *pace) time(took time.Duration) {
 		p.usual = took
 	}
 	p.usual += (took - p.usual) / 8
-	if p.samples++; p.samples == forgetAfter {
+	if p.samples++; p.samples == sampleWindow {
 		p.samples, p.fastest = 0, p.fastestNow
 	}
 }
 
-// overloaded notes that the API server has refused a write, or was not there, for reasons that have nothing to do
-// with the object. It reports whether that is news.
+// overloaded records that the API server has rejected a write because of overload, or was unavailable. It reports whether
+// this is the first such error since the last successful write.
 func (p *pace) overloaded(now time.Time, retryAfter time.Duration) bool {
-	news := p.pause == 0
-	if now.Before(p.until) { // of a write that was under way when the rest began
-		p.rest(now.Add(retryAfter))
-		return news
+	first := p.pause == 0
+	if now.Before(p.until) { // the write started before the pause
+		p.pauseUntil(now.Add(retryAfter))
+		return first
 	}
 	p.all, p.backlog = max(p.all/2, 1), max(p.backlog/2, 1)
-	p.pause = min(max(2*p.pause, firstRest), lastRest)
-	p.rest(now.Add(max(retryAfter, jitter(p.pause))))
-	return news
+	p.pause = min(max(2*p.pause, minPause), maxPause)
+	p.pauseUntil(now.Add(max(retryAfter, jitter(p.pause))))
+	return first
 }
 
-func (p *pace) rest(until time.Time) {
+func (p *pace) pauseUntil(until time.Time) {
 	if until.After(p.until) {
 		p.until = until
 	}

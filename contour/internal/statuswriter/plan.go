@@ -13,12 +13,12 @@ import (
 // next is a status to write.
 type next struct {
 	desired *status.Desired
-	object  metav1.Object // that it is written for
+	object  metav1.Object // the state that it was planned for
 	kind    *kind.Status
 	status  any
 }
 
-// plan is what gives an object its desired status, nil if it has it.
+// plan returns the write that gives an object its desired status; nil if it has it.
 func plan(k *kind.Status, d *status.Desired, object metav1.Object, now time.Time) *next {
 	if s := k.Next(d.Status, object, now); s != nil {
 		return &next{desired: d, object: object, kind: k, status: s}
@@ -26,8 +26,8 @@ func plan(k *kind.Status, d *status.Desired, object metav1.Object, now time.Time
 	return nil
 }
 
-// patch is a JSON merge patch of a status. It names the version of the object that it was made for, so that the
-// API server refuses it if somebody else was faster; an empty list is null, which takes the field away.
+// patch is a JSON merge patch of a status. It contains the resourceVersion of the object that it was planned for, so that
+// the API server rejects it after a concurrent change. An empty list is null, which removes the field.
 //
 // To replace the status of a custom resource by a PUT of name, version and status costs the API server a tenth less,
 // but mutating webhooks would see an object without a spec, and fields of a newer status would be lost.
@@ -38,7 +38,7 @@ type patch struct {
 	Status any `json:"status"`
 }
 
-// patch is what to send. Encoding cannot fail: the fields are plain data, and their strings valid UTF-8.
+// patch returns the body of the request. Encoding cannot fail: the fields are plain data, and their strings valid UTF-8.
 func (n *next) patch() []byte {
 	p := patch{Status: n.kind.Fields(n.status)}
 	p.Metadata.ResourceVersion = n.object.GetResourceVersion()
@@ -46,7 +46,7 @@ func (n *next) patch() []byte {
 	return data
 }
 
-// result is what a plan looks at of the object that was written.
+// result returns the written object, with the fields that plan reads.
 func (n *next) result(v Version) metav1.Object {
 	return n.kind.Object(metav1.ObjectMeta{
 		Namespace: n.object.GetNamespace(), Name: n.object.GetName(), UID: n.object.GetUID(),

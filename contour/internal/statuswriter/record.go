@@ -10,40 +10,40 @@ import (
 	"contour.example/contour/internal/status"
 )
 
-// record is what a Writer knows about one object.
+// record is the state of one object in a Writer.
 type record struct {
 	desired *status.Desired
-	told    map[report.Diagnostic]bool // what of desired there are Events of
+	events  map[report.Diagnostic]bool // the diagnostics of desired for which there are Events
 
-	right   string          // the version of the object at which it had its desired status; empty: none known
-	settled *status.Desired // the last one that was written
-	outcome metav1.Object   // the object with it, as far as a plan looks at it, until the watches know it too; else nil
-	repairs int             // how often settled had to be written again
-	free    time.Time       // not to be written again before
+	upToDate   string          // the resourceVersion at which the object has its desired status; empty if unknown
+	written    *status.Desired // the last one that was written
+	outcome    metav1.Object   // the object after that write, until the watches have it; else nil
+	repairs    int             // number of repeated writes of written
+	nextRepair time.Time       // no repeated write before
 }
 
-// Pauses between repairs of a status that somebody else keeps changing, such as another controller that takes
-// the object for its own.
+// Pauses between repairs of a status that another client keeps changing, such as another controller that also processes
+// the object.
 const (
-	firstPause = time.Second
-	lastPause  = 5 * time.Minute
+	firstRepair = time.Second
+	lastRepair  = 5 * time.Minute
 )
 
-func (r *record) want(d *status.Desired) {
-	r.desired, r.right, r.repairs, r.free = d, "", 0, time.Time{}
+func (r *record) setDesired(d *status.Desired) {
+	r.desired, r.upToDate, r.repairs, r.nextRepair = d, "", 0, time.Time{}
 }
 
-// expects reports whether that state of the object has its desired status for all that is known, so that it need
-// not be looked at: mostly it is what was just written, come back from the API server.
+// expects reports whether that state of the object is known to have the desired status, and needs no comparison: mostly it
+// is the result of a write of this Writer.
 func (r *record) expects(known metav1.Object) bool {
-	if r.right == "" || known.GetResourceVersion() != r.right {
+	if r.upToDate == "" || known.GetResourceVersion() != r.upToDate {
 		return false
 	}
 	r.outcome = nil
 	return true
 }
 
-// newest is the newer one of an object as the watches know it and as it was written.
+// newest returns the newer one of the object of the watches and the object after the last write.
 func (r *record) newest(known metav1.Object) metav1.Object {
 	if r.outcome == nil {
 		return known
@@ -56,27 +56,27 @@ func (r *record) newest(known metav1.Object) metav1.Object {
 	return r.outcome
 }
 
-// hold is how long a write has to wait: only one that repeats what was written before may have to.
-func (r *record) hold(now time.Time) time.Duration {
-	if r.settled != r.desired {
+// repairDelay returns the delay before a write; positive only for a repeated write of the same status.
+func (r *record) repairDelay(now time.Time) time.Duration {
+	if r.written != r.desired {
 		return 0
 	}
-	return r.free.Sub(now)
+	return r.nextRepair.Sub(now)
 }
 
-// settle notes that n was written, and what version of the object that made.
-func (r *record) settle(n *next, v Version, now time.Time) {
+// recordWrite records that n was written, and the resulting version of the object.
+func (r *record) recordWrite(n *next, v Version, now time.Time) {
 	before := n.object.GetResourceVersion()
 	r.outcome = n.result(v)
 	if r.desired != n.desired {
 		return
 	}
-	if r.settled == r.desired {
-		r.free = now.Add(min(firstPause<<min(r.repairs, 16), lastPause))
+	if r.written == r.desired {
+		r.nextRepair = now.Add(min(firstRepair<<min(r.repairs, 16), lastRepair))
 		r.repairs++
 	}
-	r.settled = r.desired
-	if v.ResourceVersion != before { // else the API server stores something else
-		r.right = v.ResourceVersion
+	r.written = r.desired
+	if v.ResourceVersion != before { // else the API server has stored something different
+		r.upToDate = v.ResourceVersion
 	}
 }

@@ -9,25 +9,25 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// urgency says which lane an object waits in.
+// urgency is the lane in which an object waits.
 type urgency int
 
 const (
 	idle    urgency = iota // it does not wait
-	backlog                // nobody waits for it: first load, what concerns thousands at once, another try
-	live                   // somebody has just changed it
+	backlog                // first load, a change that concerns many objects, or a retry
+	live                   // it has just changed, and a user may wait for its status
 )
 
-// liveInARow is how many live objects are taken before one of the backlog, when both wait.
+// liveInARow is the number of live objects between two of the backlog, while both wait.
 const liveInARow = 7
 
-// schedule is the objects to look at: which of them next, and when. An object is looked at by one worker at a time;
-// asked for meanwhile, it is looked at again. All methods may be called from any goroutine.
+// schedule orders the objects to process. One worker at a time processes an object; if the object is added again
+// meanwhile, it is processed again. All methods may be called from any goroutine.
 type schedule struct {
 	now func() time.Time
 
 	mu    sync.Mutex
-	wake  *sync.Cond // something may be there to take
+	wake  *sync.Cond // signaled when an object may be ready
 	items map[kobj.Key]*item
 	lanes map[urgency]*lane
 	later delays
@@ -37,20 +37,20 @@ type schedule struct {
 	running   int
 	backlog   int            // of these, of the backlog
 	busy      map[string]int // of these, by namespace
-	share     int            // of one namespace at most: a slow one is to leave workers to the others
+	share     int            // maximum of these in one namespace, so that a slow one leaves workers to the others
 	inARow    int
 	shut      bool
 	timerTime time.Time // when timer goes off; zero if it does not
 }
 
-// item is an object that waits, is looked at, or has failed.
+// item is an object that waits, is being processed, or has failed.
 type item struct {
 	waits    urgency
-	due      time.Time // it waits for that time; zero if not
-	running  urgency   // it is looked at, and what it was when it was taken
-	again    urgency   // it was asked for meanwhile
+	due      time.Time // the time of a delayed retry; zero if there is none
+	running  urgency   // its urgency when its processing started; idle if it is not being processed
+	again    urgency   // the urgency with which it was added meanwhile
 	failures int
-	conflict bool // the last failure was one: the object has changed, and the watches will tell
+	conflict bool // the last failure was a conflict: a change of the object follows from the watches
 }
 
 func newSchedule(workers int, now func() time.Time) *schedule {
@@ -62,26 +62,26 @@ func newSchedule(workers int, now func() time.Time) *schedule {
 	return s
 }
 
-// add asks for a look at an object now.
+// add schedules an object now.
 func (s *schedule) add(k kobj.Key, u urgency) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ask(k, u)
+	s.enqueue(k, u)
 }
 
-// nudge asks for a look at an object that has changed in a way that says nothing about why it failed before.
-func (s *schedule) nudge(k kobj.Key) {
+// addChanged schedules an object that has changed; after a failure, only if that was a conflict.
+func (s *schedule) addChanged(k kobj.Key) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch it := s.items[k]; {
 	case it == nil || it.failures == 0 || it.running != idle:
-		s.ask(k, backlog)
+		s.enqueue(k, backlog)
 	case it.conflict:
-		s.ask(k, live)
+		s.enqueue(k, live)
 	}
 }
 
-func (s *schedule) ask(k kobj.Key, u urgency) {
+func (s *schedule) enqueue(k kobj.Key, u urgency) {
 	it := s.items[k]
 	if it == nil {
 		it = &item{}
@@ -94,12 +94,12 @@ func (s *schedule) ask(k kobj.Key, u urgency) {
 	if it.waits >= u {
 		return
 	}
-	it.due, it.waits = time.Time{}, u // where it stood before, it is skipped
+	it.due, it.waits = time.Time{}, u // pop skips its former place
 	s.lanes[u].push(k)
 	s.wake.Signal()
 }
 
-// take waits for the next object to look at; it is false once the schedule is shut.
+// take waits for the next object to process, and returns false after shutDown.
 func (s *schedule) take() (kobj.Key, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,7 +116,7 @@ func (s *schedule) take() (kobj.Key, bool) {
 	return kobj.Key{}, false
 }
 
-// pick takes out what is next, if anything may be.
+// pick removes and returns the next object, if the pace permits one.
 func (s *schedule) pick(now time.Time) (kobj.Key, bool) {
 	if now.Before(s.pace.until) || s.running >= int(s.pace.all) {
 		return kobj.Key{}, false
@@ -137,7 +137,7 @@ func (s *schedule) pick(now time.Time) (kobj.Key, bool) {
 	return kobj.Key{}, false
 }
 
-// pop takes an object out of a lane, and what does not stand there any more.
+// pop removes and returns an object of a lane, and removes outdated entries before it.
 func (s *schedule) pop(u urgency) (kobj.Key, bool) {
 	for {
 		k, ok := s.lanes[u].pop(func(namespace string) bool { return s.busy[namespace] < s.share })
@@ -159,7 +159,7 @@ func (s *schedule) start(k kobj.Key, u urgency) {
 	}
 }
 
-// done says that an object was looked at, and is to be looked at again after a delay if that is not 0.
+// done ends the processing of an object. After a positive delay it is processed again.
 func (s *schedule) done(k kobj.Key, delay time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,7 +167,7 @@ func (s *schedule) done(k kobj.Key, delay time.Duration) {
 	it.failures, it.conflict = 0, false
 	switch {
 	case it.again != idle:
-		s.ask(k, it.again)
+		s.enqueue(k, it.again)
 	case delay > 0:
 		s.wait(k, delay)
 	default:
@@ -175,7 +175,7 @@ func (s *schedule) done(k kobj.Key, delay time.Duration) {
 	}
 }
 
-// failed says that a look at an object failed because of the object; it is looked at again after a while.
+// failed ends the processing of an object with an error that concerns the object. It is retried after its back-off.
 func (s *schedule) failed(k kobj.Key, conflict bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -184,32 +184,33 @@ func (s *schedule) failed(k kobj.Key, conflict bool) {
 	delay := jitter(min(firstRetry<<min(it.failures, 16), lastRetry))
 	it.failures++
 	if it.again == live || it.again != idle && conflict {
-		s.ask(k, it.again)
+		s.enqueue(k, it.again)
 		return
 	}
 	s.wait(k, delay)
 }
 
-// refused says that a look at an object failed because of the API server; all wait for that. It reports whether that is news.
-func (s *schedule) refused(k kobj.Key, retryAfter time.Duration) bool {
+// overloaded ends the processing of an object with an error of the API server, and pauses all writes. It reports whether
+// this is the first such error since the last successful write.
+func (s *schedule) overloaded(k kobj.Key, retryAfter time.Duration) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	it := s.items[k]
 	u := max(it.running, it.again)
 	s.stop(k)
-	news := s.pace.overloaded(s.now(), retryAfter)
-	s.ask(k, u)
-	return news
+	first := s.pace.overloaded(s.now(), retryAfter)
+	s.enqueue(k, u)
+	return first
 }
 
-// worked says that the API server has handled a write for an object that is still being looked at.
-func (s *schedule) worked(took time.Duration) {
+// succeeded records a successful write of an object whose processing has not ended.
+func (s *schedule) succeeded(took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pace.worked(took, s.backlog)
+	s.pace.succeeded(took, s.backlog)
 }
 
-// failures is how often an object has failed since it last did not.
+// failures returns the number of consecutive failures of an object.
 func (s *schedule) failures(k kobj.Key) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -232,7 +233,7 @@ func (s *schedule) stop(k kobj.Key) *item {
 	return it
 }
 
-// wait has an object looked at after a delay.
+// wait schedules an object after a delay.
 func (s *schedule) wait(k kobj.Key, delay time.Duration) {
 	at := s.now().Add(delay)
 	s.items[k].due = at
@@ -240,17 +241,17 @@ func (s *schedule) wait(k kobj.Key, delay time.Duration) {
 	s.arm(s.now())
 }
 
-// release puts what is due into the backlog.
+// release adds the objects that are due to the backlog.
 func (s *schedule) release(now time.Time) {
 	for len(s.later) > 0 && !s.later[0].at.After(now) {
 		d := heap.Pop(&s.later).(delayed)
 		if it := s.items[d.key]; it != nil && it.due.Equal(d.at) {
-			s.ask(d.key, backlog)
+			s.enqueue(d.key, backlog)
 		}
 	}
 }
 
-// arm has a worker woken when something is due next.
+// arm starts the timer that wakes a worker when the next object is due or the pause ends.
 func (s *schedule) arm(now time.Time) {
 	var next time.Time
 	if len(s.later) > 0 {
@@ -276,7 +277,7 @@ func (s *schedule) arm(now time.Time) {
 	})
 }
 
-// shutDown ends all take, now and later.
+// shutDown makes all calls of take return false.
 func (s *schedule) shutDown() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -287,7 +288,7 @@ func (s *schedule) shutDown() {
 	s.wake.Broadcast()
 }
 
-// delayed is an object to look at from a time on.
+// delayed is an object to process at a time.
 type delayed struct {
 	key kobj.Key
 	at  time.Time
@@ -307,7 +308,7 @@ func (d *delays) Pop() any {
 	return x
 }
 
-// jitter is about d: what failed together is not to be tried again together.
+// jitter returns d changed by up to 20 %, so that objects that failed together are not retried together.
 func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }

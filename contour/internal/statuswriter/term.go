@@ -15,22 +15,23 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// Back-off of a status or Event that could not be written, for each object on its own.
+// Back-off after a failed write of a status or Event, of each object separately.
 const (
 	firstRetry = 50 * time.Millisecond
 	lastRetry  = time.Minute
 )
 
-// Bounds of the Events written, in Events a second: they cost the API server as much as a status, and matter less.
+// Bounds of the rate of Events, in Events per second: an Event costs the API server as much as a status, and is less
+// important.
 const (
 	eventRate  = 10
 	eventBurst = 50
 )
 
-// writeTimeout bounds a request: a worker is not to wait for an answer that never comes.
+// writeTimeout bounds a request, so that a worker does not wait forever.
 const writeTimeout = 30 * time.Second
 
-// term is one period of leading: the objects to look at.
+// term is one period of leadership, with the objects to process.
 type term struct {
 	writer   *Writer
 	statuses *schedule
@@ -46,7 +47,7 @@ func newTerm(w *Writer) *term {
 	}
 }
 
-// add asks for a look at the status of an object and, for kinds that have them, its Events.
+// add schedules the status of an object and, for kinds that have them, its Events.
 func (t *term) add(k kobj.Key, u urgency) {
 	t.statuses.add(k, u)
 	if of := t.writer.statusOf(k.Kind); of != nil && of.Events {
@@ -54,78 +55,78 @@ func (t *term) add(k kobj.Key, u urgency) {
 	}
 }
 
-// run works until the context ends.
+// run writes until the context ends.
 func (t *term) run(ctx context.Context) {
-	var working sync.WaitGroup
+	var workers sync.WaitGroup
 	for range t.writer.Workers {
-		working.Go(func() { t.writeStatuses(ctx) })
+		workers.Go(func() { t.writeStatuses(ctx) })
 	}
-	working.Go(func() { t.writeEvents(ctx) })
+	workers.Go(func() { t.writeEvents(ctx) })
 	<-ctx.Done()
 	t.statuses.shutDown()
 	t.events.ShutDown()
-	working.Wait()
+	workers.Wait()
 }
 
-// writeStatuses looks at one object after the other.
+// writeStatuses processes one object after the other.
 func (t *term) writeStatuses(ctx context.Context) {
 	for {
 		k, ok := t.statuses.take()
 		if !ok || ctx.Err() != nil {
 			return
 		}
-		l := t.look(ctx, k)
+		a := t.attempt(ctx, k)
 		if ctx.Err() != nil {
-			return // the request was cut short
+			return // the end of the context may have canceled the request
 		}
-		t.writer.Observe(string(k.Kind), l.outcome, l.took)
-		t.settle(ctx, k, l)
+		t.writer.Observe(string(k.Kind), a.outcome, a.took)
+		t.finish(ctx, k, a)
 	}
 }
 
-// look is what came of a look at one object.
-type look struct {
+// attempt is the result of the processing of one object.
+type attempt struct {
 	outcome string
 	took    time.Duration
-	delay   time.Duration // positive: look again after it
-	err     error         // why the outcome is a failure or conflict
+	delay   time.Duration // positive: process again after it
+	err     error         // the cause of a failure or conflict
 }
 
-func (t *term) look(ctx context.Context, k kobj.Key) look {
+func (t *term) attempt(ctx context.Context, k kobj.Key) attempt {
 	start := t.writer.Now()
 	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
 	defer cancel()
-	l := t.writer.write(ctx, k)
-	l.took = t.writer.Now().Sub(start)
-	return l
+	a := t.writer.write(ctx, k)
+	a.took = t.writer.Now().Sub(start)
+	return a
 }
 
-// settle says what becomes of an object after a look at it, and what was learnt of the API server.
-func (t *term) settle(ctx context.Context, k kobj.Key, l look) {
-	retryAfter, overloaded := overload(l.err)
+// finish reschedules an object according to the result, and adapts the pace.
+func (t *term) finish(ctx context.Context, k kobj.Key, a attempt) {
+	retryAfter, overloaded := overload(a.err)
 	switch {
 	case overloaded:
-		if t.statuses.refused(k, retryAfter) {
-			t.writer.Log.Warn("API server takes no writes, all statuses wait", "object", k, "error", l.err)
+		if t.statuses.overloaded(k, retryAfter) {
+			t.writer.Log.Warn("API server is overloaded or unavailable, status writes are paused", "object", k, "error", a.err)
 		}
-	case l.err != nil:
-		t.log(ctx, t.statuses.failures(k), k, "status write failed, trying again", l.err)
-		t.statuses.failed(k, apierrors.IsConflict(l.err))
+	case a.err != nil:
+		t.log(ctx, t.statuses.failures(k), k, "status write failed, retrying", a.err)
+		t.statuses.failed(k, apierrors.IsConflict(a.err))
 	default:
-		if l.outcome == OutcomeSuccess {
-			t.statuses.worked(l.took)
+		if a.outcome == OutcomeSuccess {
+			t.statuses.succeeded(a.took)
 		}
-		t.statuses.done(k, l.delay)
+		t.statuses.done(k, a.delay)
 	}
 }
 
-// overload reports whether an error has nothing to do with the object: the API server has too much to do or is
-// not there. The time is after how long it wants to be asked again, 0 if it does not say.
+// overload reports whether the cause of an error is not the object: the API server is overloaded or unavailable.
+// retryAfter is the delay that the API server requests; 0 if there is none.
 func overload(err error) (retryAfter time.Duration, yes bool) {
 	var transport *url.Error
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return 0, false // as where an admission webhook of that object does not answer
+		return 0, false // for example because an admission webhook for the object does not answer
 	case apierrors.IsTooManyRequests(err), apierrors.IsServiceUnavailable(err):
 		seconds, _ := apierrors.SuggestsClientDelay(err)
 		return time.Duration(seconds) * time.Second, true
@@ -134,7 +135,7 @@ func overload(err error) (retryAfter time.Duration, yes bool) {
 	}
 }
 
-// writeEvents makes Events of one object after the other.
+// writeEvents creates the Events of one object after the other.
 func (t *term) writeEvents(ctx context.Context) {
 	for {
 		k, shutdown := t.events.Get()
@@ -149,19 +150,19 @@ func (t *term) writeEvents(ctx context.Context) {
 }
 
 func (t *term) event(ctx context.Context, k kobj.Key) {
-	err := t.writer.tell(ctx, k, t.limit)
+	err := t.writer.createEvents(ctx, k, t.limit)
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		t.log(ctx, t.events.NumRequeues(k), k, "event write failed, trying again", err)
+		t.log(ctx, t.events.NumRequeues(k), k, "event write failed, retrying", err)
 		t.events.AddRateLimited(k)
 	default:
 		t.events.Forget(k)
 	}
 }
 
-// log says once for each object that it could not be written: what keeps failing may concern thousands. That
-// somebody else was faster is no news at all.
+// log logs a failure of an object as a warning once: repeated failures can concern thousands of objects. Conflicts are
+// expected, and logged at debug level.
 func (t *term) log(ctx context.Context, failures int, k kobj.Key, message string, err error) {
 	level := slog.LevelDebug
 	if failures == 0 && !apierrors.IsConflict(err) {

@@ -1,13 +1,12 @@
-// Package statuswriter makes the statuses of objects what they ought to be, while this
-// replica leads.
+// Package statuswriter writes the desired statuses of objects while this replica is the
+// leader.
 //
-// Set takes the desired statuses at any time and never blocks; Lead compares each with
-// the object as the watches know it and patches what differs, several objects at a
-// time: what somebody has just changed before the backlog, one namespace after the
-// other, each object with its own back-off, all at the pace of the API server. What is
-// wrong with an Ingress, whose status has no room for it, becomes Events. The package
-// does not decide what a status says, and writes nothing but status subresources and
-// Events.
+// Set takes desired statuses at any time and never blocks. Lead compares each with the
+// object of the watches and patches the differences, several objects at a time: objects
+// that have just changed before the backlog, the namespaces in turn, each object with
+// its own back-off, at a rate that the API server can handle. The diagnostics of an
+// Ingress, whose status has no conditions, become Events. The package does not compute
+// statuses, and writes only status subresources and Events.
 package statuswriter
 
 import (
@@ -25,25 +24,25 @@ import (
 	"contour.example/contour/internal/status"
 )
 
-// Outcomes of a look at one object, as Options.Observe is told them.
+// Outcomes of the processing of one object, for Options.Observe.
 const (
 	OutcomeSuccess  = "success"  // written
-	OutcomeNoop     = "noop"     // nothing to write, for now
-	OutcomeConflict = "conflict" // the object has changed meanwhile; tried again
-	OutcomeFailed   = "failed"   // tried again
+	OutcomeNoop     = "noop"     // nothing to write now
+	OutcomeConflict = "conflict" // the object has changed concurrently; retried
+	OutcomeFailed   = "failed"   // retried
 )
 
-// Options says what a Writer works with.
+// Options configure a Writer.
 type Options struct {
 	Client Client
-	// Lookup is the object as it is known to be, such as kube.Source.Get. The result is not modified.
+	// Lookup returns the present object of the watches, such as kube.Source.Get. The Writer does not modify it.
 	Lookup func(kobj.Key) (metav1.Object, bool)
-	// Workers is how many statuses are written at the same time, at most; 0 means 24.
+	// Workers is the maximum number of concurrent writes of statuses; 0 means 24.
 	Workers int
 	Log     *slog.Logger
 	// Now is the clock of transition times; nil is the system's.
 	Now func() time.Time
-	// Observe, if not nil, is told of every look at an object: its kind, the outcome and the time it took.
+	// Observe, if not nil, is called after each processing of an object, with its kind, the outcome and the duration.
 	Observe func(kind, outcome string, took time.Duration)
 	// Instance names this replica in the Events that it writes.
 	Instance string
@@ -52,13 +51,13 @@ type Options struct {
 // Client is the part of the API server that a Writer needs. Errors are those of the API server.
 type Client interface {
 	// PatchStatus applies a JSON merge patch to the status subresource and returns the version of the object that
-	// results. It does not try again by itself.
+	// results. It does not retry.
 	PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (Version, error)
 	// CreateEvent creates a Warning event about an object.
 	CreateEvent(ctx context.Context, e Event) error
 }
 
-// Version tells the states of an object apart.
+// Version identifies a state of an object.
 type Version struct {
 	ResourceVersion string
 	Generation      int64
@@ -75,7 +74,7 @@ type Writer struct {
 	term    *term // nil while another replica leads
 }
 
-// New is a Writer that only takes notes until Lead is called.
+// New returns a Writer. It writes nothing until Lead is called.
 func New(o Options) *Writer {
 	if o.Workers == 0 {
 		o.Workers = 24
@@ -89,7 +88,7 @@ func New(o Options) *Writer {
 	return &Writer{Options: o, kinds: kind.All(), records: map[kobj.Key]*record{}}
 }
 
-// statusOf is how the status of a kind is written; nil if it has none.
+// statusOf returns how the status of a kind is written; nil if it has none.
 func (w *Writer) statusOf(k kobj.Kind) *kind.Status {
 	if d := w.kinds.Get(k); d != nil {
 		return d.Status
@@ -97,18 +96,18 @@ func (w *Writer) statusOf(k kobj.Kind) *kind.Status {
 	return nil
 }
 
-// Set takes the status that an object ought to have; nil if it is not ours to write, or the object is gone.
+// Set sets the desired status of an object; nil if the controller writes none, or the object is deleted.
 func (w *Writer) Set(k kobj.Key, d *status.Desired) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.set(k, d, live)
 }
 
-// liveAtMost is how many statuses that change at once are always taken for what users wait for.
+// liveAtMost is the number of statuses up to which a set of changes is always live.
 const liveAtMost = 64
 
-// SetAll does for n objects what Set does for one. If they are many, and a quarter of all that there are, this is
-// the first load or a change of something that all share, and nobody waits for one of them.
+// SetAll sets the desired statuses of n objects. If n exceeds liveAtMost and a quarter of all objects, the cause is the
+// first load or a change that many objects share, and the objects join the backlog.
 func (w *Writer) SetAll(n int, all iter.Seq2[kobj.Key, *status.Desired]) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -131,14 +130,14 @@ func (w *Writer) set(k kobj.Key, d *status.Desired, u urgency) {
 		r = &record{}
 		w.records[k] = r
 	}
-	r.want(d)
+	r.setDesired(d)
 	if w.term != nil {
 		w.term.add(k, u)
 	}
 }
 
-// Changed tells that an object has changed in whatever way. If it is its status, and not as it was written here,
-// somebody else has written it.
+// Changed is called after any change of an object. The Writer compares the object again, unless it has the version that
+// the Writer has written: another client may have changed the status.
 func (w *Writer) Changed(k kobj.Key) {
 	object, ok := w.Lookup(k)
 	w.mu.Lock()
@@ -147,10 +146,10 @@ func (w *Writer) Changed(k kobj.Key) {
 	if w.term == nil || r == nil || ok && r.expects(object) {
 		return
 	}
-	w.term.statuses.nudge(k)
+	w.term.statuses.addChanged(k)
 }
 
-// Lead writes until the context ends, first whatever was Set before. It returns when no write is under way any more.
+// Lead writes until the context ends, including the statuses that were set before. It returns after the last write.
 func (w *Writer) Lead(ctx context.Context) {
 	t := newTerm(w)
 	w.begin(t)
@@ -169,27 +168,27 @@ func (w *Writer) begin(t *term) {
 	}
 }
 
-// write makes the status of one object what it ought to be.
-func (w *Writer) write(ctx context.Context, k kobj.Key) look {
+// write writes the desired status of one object, if the object does not have it.
+func (w *Writer) write(ctx context.Context, k kobj.Key) attempt {
 	n, delay := w.next(k)
 	if n == nil {
-		return look{outcome: OutcomeNoop, delay: delay}
+		return attempt{outcome: OutcomeNoop, delay: delay}
 	}
 	version, err := w.Client.PatchStatus(ctx, k, n.patch())
 	switch {
 	case err == nil:
 		w.written(k, n, version)
-		return look{outcome: OutcomeSuccess}
-	case apierrors.IsNotFound(err): // the object is gone, or its namespace
-		return look{outcome: OutcomeNoop}
+		return attempt{outcome: OutcomeSuccess}
+	case apierrors.IsNotFound(err): // the object is deleted, or its namespace
+		return attempt{outcome: OutcomeNoop}
 	case apierrors.IsConflict(err):
-		return look{outcome: OutcomeConflict, err: err}
+		return attempt{outcome: OutcomeConflict, err: err}
 	default:
-		return look{outcome: OutcomeFailed, err: err}
+		return attempt{outcome: OutcomeFailed, err: err}
 	}
 }
 
-// next is what there is to write for an object now, nil if nothing. A positive delay asks to look again after it.
+// next returns what to write for an object now; nil if nothing. After a positive delay the object is to be processed again.
 func (w *Writer) next(k kobj.Key) (n *next, delay time.Duration) {
 	object, ok := w.Lookup(k)
 	w.mu.Lock()
@@ -200,27 +199,27 @@ func (w *Writer) next(k kobj.Key) (n *next, delay time.Duration) {
 	}
 	object = r.newest(object)
 	if object.GetGeneration() > r.desired.Generation {
-		return nil, 0 // the status of that generation is on its way
+		return nil, 0 // the status of that generation is not derived yet
 	}
 	of := w.statusOf(k.Kind)
 	if of == nil {
 		return nil, 0
 	}
 	if n = plan(of, r.desired, object, w.Now()); n == nil {
-		r.right = object.GetResourceVersion()
+		r.upToDate = object.GetResourceVersion()
 		return nil, 0
 	}
-	if delay = r.hold(w.Now()); delay > 0 {
+	if delay = r.repairDelay(w.Now()); delay > 0 {
 		return nil, delay
 	}
 	return n, 0
 }
 
-// written notes the outcome of a write.
+// written records a successful write.
 func (w *Writer) written(k kobj.Key, n *next, v Version) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if r := w.records[k]; r != nil {
-		r.settle(n, v, w.Now())
+		r.recordWrite(n, v, w.Now())
 	}
 }

@@ -316,7 +316,7 @@ func TestIngressGetsAddressesAndEvents(t *testing.T) {
 		if s.writes[k] != 1 {
 			t.Errorf("%d status writes, want 1", s.writes[k])
 		}
-		events := s.told()
+		events := s.createdEvents()
 		if len(events) != 2 || events[0].Note != "spec: x" || events[1].Note != "spec: y" || events[0].Reason != "PathNotValid" {
 			t.Errorf("events %+v, want one of x and one of y", events)
 		}
@@ -327,7 +327,7 @@ func TestIngressGetsAddressesAndEvents(t *testing.T) {
 		another.Set(k, ip("x"))
 		defer lead(t, another)()
 		synctest.Wait()
-		if n := len(s.told()); n != 2 {
+		if n := len(s.createdEvents()); n != 2 {
 			t.Errorf("%d events after another replica led", n)
 		}
 	})
@@ -349,14 +349,14 @@ func TestEventsAreBoundedInNumberAndRate(t *testing.T) {
 		s.sync()
 		defer lead(t, w)()
 		pass(5 * time.Second)
-		if n := len(s.told()); n < 50 || n > 101 {
+		if n := len(s.createdEvents()); n < 50 || n > 101 {
 			t.Errorf("%d events in five seconds", n)
 		}
 		pass(time.Minute)
-		if n := len(s.told()); n != 20*maxEvents {
+		if n := len(s.createdEvents()); n != 20*maxEvents {
 			t.Errorf("%d events, want 16 of each object", n)
 		}
-		for _, e := range s.told() {
+		for _, e := range s.createdEvents() {
 			if len(e.Name) > 253 || len(e.Note) > 1024 {
 				t.Fatalf("event %q with a note of %d bytes", e.Name, len(e.Note))
 			}
