@@ -1,7 +1,7 @@
 // Package app is the command line of contour: it reads flags, constructs the stages,
 // starts them in order and stops them in order.
 //
-// It holds no logic of its own: what a stage does stands in the stage.
+// It contains no logic of the stages.
 package app
 
 import (
@@ -26,13 +26,13 @@ type Streams struct {
 	Env      func(string) string
 }
 
-// exitCode is an error that carries the exit code of a command which has said itself what is wrong.
+// exitCode is an error that carries the exit code of a command that has already printed its error.
 type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-// Main runs contour with the arguments (without the program's name) until it is done or a signal to
-// terminate comes, and returns the exit code: 0, 1 if something failed, 2 for a wrong command line.
+// Main runs contour with the arguments (without the program's name) until it returns or receives a signal to
+// terminate, and returns the exit code: 0, 1 if something failed, 2 for a wrong command line.
 func Main(args []string, s Streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -54,7 +54,7 @@ func Main(args []string, s Streams) int {
 	return 1
 }
 
-// command is the command tree. misused is set when it is the command line that is wrong.
+// command returns the command tree. It sets misused if the command line is wrong.
 func command(s Streams, misused *bool) *cobra.Command {
 	*misused = true // until a command runs
 	root := &cobra.Command{
@@ -102,7 +102,7 @@ func versionCommand(s Streams) *cobra.Command {
 }
 
 // buildVersion is the version and revision that the Go toolchain stamped into the binary; "-dirty" after the revision
-// says that the sources were not quite those.
+// means that the sources had uncommitted changes.
 func buildVersion() (version, revision string) {
 	version, revision = "devel", "unknown"
 	info, ok := debug.ReadBuildInfo()

@@ -18,7 +18,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// core is what serve and standalone share: the pipeline, the tables that it publishes to, and the xDS server.
+// core contains the stages that serve and standalone share: the pipeline, the tables that it publishes to, and the xDS server.
 type core struct {
 	log      *slog.Logger
 	metrics  *metrics.Metrics
@@ -40,7 +40,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	k.fleets = fleet.New(func() {
 		select {
 		case k.rejected <- struct{}{}:
-		default: // the pipeline has not looked since the last change
+		default: // the pipeline has not read the previous value
 		}
 	})
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
@@ -50,7 +50,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	return k
 }
 
-// run feeds the pipeline with batches until the context ends; done gets every result.
+// run feeds the pipeline with batches until the context ends; done is called with every result.
 func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func(pipeline.Result)) error {
 	started := time.Now()
 	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
@@ -91,7 +91,7 @@ func (k *core) hooks() server.Hooks {
 	}
 }
 
-// debug is what the debug pages look at.
+// debug returns the stages that the debug pages show.
 func (k *core) debug() debug.Sources {
 	return debug.Sources{
 		Inspect: func(ctx context.Context, f func(debug.View)) bool {

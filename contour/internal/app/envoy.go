@@ -74,7 +74,7 @@ func (f *shutdownFlags) check() error {
 	return errors.Join(append(errs, notNegative("min-open-connections", f.drain.MinOpen))...)
 }
 
-// run drains, and opens the gate whatever came of it: an Envoy that cannot be drained is not to hold up its pod.
+// run drains, and opens the gate even after an error: an Envoy that cannot be drained must not block the end of its pod.
 func (f *shutdownFlags) run(ctx context.Context, log *slog.Logger) error {
 	f.drain.Observe = func(open int, err error) {
 		if err != nil {
@@ -136,12 +136,12 @@ func (f *managerFlags) run(ctx context.Context, log *slog.Logger) error {
 	return serveShutdown(ctx, l, mux)
 }
 
-// addShutdown answers /shutdown once the gate is open: the kubelet asks before it stops Envoy.
+// addShutdown answers /shutdown once the gate is open: the kubelet requests it before it stops Envoy.
 func addShutdown(mux *http.ServeMux, gate drain.Gate, log *slog.Logger) {
 	mux.HandleFunc("GET /shutdown", func(w http.ResponseWriter, r *http.Request) {
-		log.Info("Envoy is to end, waiting for its drain")
+		log.Info("Envoy is terminating, waiting for its drain")
 		if err := gate.Wait(r.Context()); err != nil {
-			log.Warn("nobody waits for the drain any more", "error", err)
+			log.Warn("request ended before the drain", "error", err)
 			return
 		}
 		log.Info("Envoy may end")
@@ -149,7 +149,7 @@ func addShutdown(mux *http.ServeMux, gate drain.Gate, log *slog.Logger) {
 	})
 }
 
-// serveShutdown is serveHTTP without a bound on how long an answer takes: a drain has its own.
+// serveShutdown is serveHTTP without a timeout for responses: a drain has its own.
 func serveShutdown(ctx context.Context, l net.Listener, h http.Handler) error {
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: readTimeout, MaxHeaderBytes: maxHeaderBytes}
 	stopped := make(chan struct{})
@@ -159,7 +159,7 @@ func serveShutdown(ctx context.Context, l net.Listener, h http.Handler) error {
 		bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
 		if srv.Shutdown(bounded) != nil {
-			_ = srv.Close() // who still waits is let go
+			_ = srv.Close() // closes the connections of requests that still wait
 		}
 	}()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

@@ -16,7 +16,7 @@ import (
 // The bounds of the small HTTP servers.
 const (
 	readTimeout     = 10 * time.Second
-	writeTimeout    = 5 * time.Minute // a CPU profile takes as long as its client asks
+	writeTimeout    = 5 * time.Minute // the client chooses the duration of a CPU profile
 	shutdownTimeout = 5 * time.Second
 	maxHeaderBytes  = 64 << 10
 )
@@ -31,7 +31,7 @@ func (h handlers) on(s socket) *http.ServeMux {
 	return h[s]
 }
 
-// addHealth serves the liveness probe: that the process answers, whatever the API server does.
+// addHealth serves the liveness probe: the process answers, independent of the API server.
 func addHealth(mux *http.ServeMux) {
 	ok := func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK\n")) }
 	mux.HandleFunc("GET /healthz", ok)
@@ -77,12 +77,12 @@ func serveHTTP(ctx context.Context, l net.Listener, mux *http.ServeMux) error {
 		return err
 	}
 	if err := <-stopped; err != nil {
-		return srv.Close() // a connection that will not end in time is cut
+		return srv.Close() // closes the connections that have not ended in time
 	}
 	return nil
 }
 
-// all runs the functions side by side; the first that returns, for whatever reason, ends the others.
+// all runs the functions concurrently; when one returns, for any reason, it cancels the others.
 // It returns when all have returned, with the errors that are not the end of the context.
 func all(ctx context.Context, run ...func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)

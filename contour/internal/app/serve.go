@@ -170,7 +170,7 @@ func (c *controller) secure() (err error) {
 		return nil
 	}
 	c.tls, err = tlsfile.Server(tlsfile.Files{CA: s.CA, Cert: s.Cert, Key: s.Key}, func(err error) {
-		c.log.Error("certificates of the xDS server cannot be renewed; the last good ones stay", "error", err)
+		c.log.Error("certificates of the xDS server cannot be renewed; the last valid ones remain in use", "error", err)
 	})
 	if err != nil {
 		return fmt.Errorf("certificates of the xDS server: %w", err)
@@ -178,7 +178,7 @@ func (c *controller) secure() (err error) {
 	return nil
 }
 
-// connect makes what talks to the API server. Nothing is asked of it yet.
+// connect creates the clients of the API server; it sends no request.
 func (c *controller) connect() error {
 	f := c.flags
 	api, err := apiConfig(c.process.API)
@@ -210,7 +210,7 @@ func (c *controller) pages(ctx context.Context) (func(context.Context) error, er
 	return h.listen(ctx, c.log)
 }
 
-// statuses hands on what the statuses ought to be.
+// statuses passes the desired statuses to the writer.
 func (c *controller) statuses(r pipeline.Result) {
 	c.writer.SetAll(len(r.Statuses), func(yield func(kobj.Key, *status.Desired) bool) {
 		for _, s := range r.Statuses {
@@ -274,7 +274,7 @@ func identity() string {
 	return host + "_" + string(uuid.NewUUID())
 }
 
-// quietClientGo sends the log of the Kubernetes client to ours.
+// quietClientGo redirects the log of the Kubernetes client to the controller's.
 func quietClientGo(log *slog.Logger, verbosity int) {
 	klog.SetLogger(logr.FromSlogHandler(log.Handler()))
 	var level klog.Level

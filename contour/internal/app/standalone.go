@@ -29,7 +29,7 @@ import (
 )
 
 // standaloneFlags are the flags of standalone. It is a tool for one person's machine, so that everything
-// listens on loopback unless told otherwise.
+// listens on loopback by default.
 type standaloneFlags struct {
 	layers
 
@@ -194,7 +194,7 @@ func (a *standalone) listenXDS(ctx context.Context) (net.Listener, error) {
 func (a *standalone) xds(ctx context.Context, l net.Listener) error {
 	select {
 	case <-a.published:
-		return serveXDS(ctx, l, a.server, nil) // the directory of the socket is nobody else's
+		return serveXDS(ctx, l, a.server, nil) // only this user can access the directory of the socket
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), l.Close())
 	}
@@ -213,8 +213,8 @@ func (a *standalone) listenAdmin(ctx context.Context) (run func(context.Context)
 	return h.listen(ctx, a.log)
 }
 
-// localOnly keeps web pages from using the browser of whoever runs this to get at a port on loopback: a
-// request of another site, or by another name than a local one, is refused.
+// localOnly protects a port on loopback from web pages in a browser on the same machine: it rejects
+// requests of other sites, and requests with a host that is not local.
 func localOnly(h http.Handler) http.Handler {
 	guarded := http.NewCrossOriginProtection().Handler(h)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -237,7 +237,7 @@ func (a *standalone) startEnvoy() (err error) {
 	if err := envoybootstrap.Write(path, c); err != nil {
 		return fmt.Errorf("bootstrap of Envoy: %w", err)
 	}
-	level := "error" // what Envoy warns of, the console tells better
+	level := "error" // the console prints what Envoy warns of
 	if a.verbose {
 		level = "info"
 	}
@@ -260,7 +260,7 @@ func (a *standalone) envoy(ctx context.Context) error {
 	}
 }
 
-// source hands what the directory holds to the pipeline, and what is wrong in it to the console.
+// source passes the objects of the directory to the pipeline, and its problems to the console.
 func (a *standalone) source(ctx context.Context, batches chan<- []store.Change) error {
 	return dir.Watch(ctx, a.manifests, a.log, func(b dir.Batch) {
 		a.console.SetFiles(b)
@@ -274,14 +274,14 @@ func (a *standalone) source(ctx context.Context, batches chan<- []store.Change) 
 // acknowledged reports whether Envoy has, and serves, all that was published up to that sequence number.
 func (a *standalone) acknowledged(ctx context.Context, seq uint64) bool {
 	for _, s := range a.server.Sessions() {
-		if s.Seq >= seq && s.Quiet() {
+		if s.Seq >= seq && s.Idle() {
 			return a.proxy.Ready(ctx)
 		}
 	}
 	return false
 }
 
-// directory says what is wrong with the path of a directory.
+// directory returns an error if the path is not that of a directory.
 func directory(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -310,8 +310,8 @@ func findEnvoy(given string, env func(string) string) (string, error) {
 	return "", nil // not reached: the last candidate is not empty
 }
 
-// free says which ports other programs use. Envoy alone would not notice another Envoy of the same user:
-// the two would share the port, and its connections.
+// free returns an error for each port that another program uses. Envoy does not detect another Envoy of the same user:
+// the two would share the port and its connections.
 func (f *standaloneFlags) free(ctx context.Context) error {
 	errs := []error{f.http.free(ctx, "http"), f.https.free(ctx, "https")}
 	if f.stats != 0 {
@@ -328,7 +328,7 @@ func (s socket) printed(flag string) console.Listener {
 	return console.Listener{Address: netip.AddrPortFrom(netip.MustParseAddr(s.host), s.port), InUse: s.inUse(flag).Error()}
 }
 
-// quietLogger logs errors alone unless asked for more: what concerns the user is told by the console.
+// quietLogger logs only errors unless debugging is enabled: the console prints diagnostics.
 func quietLogger(w io.Writer, f *logFlags) *slog.Logger {
 	if f.debug {
 		return logger(w, f)

@@ -18,19 +18,19 @@ import (
 
 // The bounds of the xDS server.
 const (
-	// maxRequestBytes is what one request may have: the first one of a reconnecting Envoy names every
-	// resource that it holds, some 40 bytes each.
+	// maxRequestBytes bounds a request: the first one of a reconnecting Envoy contains the name and version of each
+	// of its resources, about 40 bytes each.
 	maxRequestBytes = 64 << 20
-	// peerSilence is how long an Envoy may be silent before it is asked for a sign of life, which it
-	// then has peerTimeout to give.
+	// peerSilence is the time without data from an Envoy after which the server sends a keepalive ping; the Envoy must
+	// answer within peerTimeout.
 	peerSilence = 30 * time.Second
 	peerTimeout = 20 * time.Second
-	// stopTimeout bounds how long a connection may hold up the stop.
+	// stopTimeout bounds how long a connection may delay the stop.
 	stopTimeout = 5 * time.Second
 )
 
 // serveXDS serves Envoys on the listener, which it closes, until the context ends; then it ends their
-// streams, so that they go to another replica. A nil config is plain text.
+// streams, so that they connect to another replica. A nil config is plain text.
 func serveXDS(ctx context.Context, l net.Listener, s *server.Server, config *tls.Config) error {
 	g := newGRPC(config)
 	s.Register(g)
@@ -63,7 +63,7 @@ func newGRPC(config *tls.Config) *grpc.Server {
 	return grpc.NewServer(options...)
 }
 
-// stopGRPC lets the streams end and cuts what has not ended in time.
+// stopGRPC waits until the streams end, and closes those that have not ended in time.
 func stopGRPC(g *grpc.Server) {
 	cut := time.AfterFunc(stopTimeout, g.Stop)
 	defer cut.Stop()

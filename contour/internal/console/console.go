@@ -1,4 +1,4 @@
-// Package console prints what standalone has to say to the person who runs it.
+// Package console prints the state of standalone for its user.
 //
 // In: what the source reads (SetFiles), what the pipeline publishes and what Envoy rejects (SetResult). Out: one line
 // for each diagnostic, problem of a file and rejection as soon as it is known, and one for each host once Envoy has

@@ -192,18 +192,18 @@ func TestPrintsThePortThatEnvoyCannotHave(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.console.SetResult(pipeline.Result{}, 1, []table.Rejection{
-		{Ref: table.Ref{Type: table.Listener, Name: "ingress_https"}, Message: "no filter chains specified"},
+		{Ref: table.Ref{Type: table.Listener, Name: "ingress_https"}, ErrorDetail: "no filter chains specified"},
 		{
 			Ref: table.Ref{Type: table.Listener, Name: "ingress_https"}, Part: "a.example", Origins: []kobj.Key{{Kind: kobj.Ingress}},
-			Message: "cannot bind '127.0.0.1:8443': Address already in use",
+			ErrorDetail: "cannot bind '127.0.0.1:8443': Address already in use",
 		},
-		{Ref: table.Ref{Type: table.Listener, Name: "ingress_http"}, Message: "no\nwords"},
-		{Ref: table.Ref{Type: table.Route, Name: "a"}, Message: "told of the object", Origins: []kobj.Key{{Kind: kobj.Ingress}}},
+		{Ref: table.Ref{Type: table.Listener, Name: "ingress_http"}, ErrorDetail: "no\ndetail"},
+		{Ref: table.Ref{Type: table.Route, Name: "a"}, ErrorDetail: "reported on the object", Origins: []kobj.Key{{Kind: kobj.Ingress}}},
 	})
 	expect(
 		t, f.print(),
 		"error: Envoy cannot listen: HTTPS is in use",
-		"error: Envoy refuses LDS ingress_http: no words",
+		"error: Envoy rejects LDS ingress_http: no detail",
 		"serving no host: DIR has no HTTPProxy or Ingress that can be served",
 	)
 	f.console.SetResult(pipeline.Result{}, 2, nil)

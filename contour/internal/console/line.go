@@ -118,20 +118,20 @@ func problemLines(problems []dir.Problem) []line {
 	return lines
 }
 
-// rejectionLines are the rejections that are no object's: a status reports the others. An address in use is nobody's
-// either: Envoy reports it for whichever change needed the address first.
+// rejectionLines are the rejections without an origin: a status reports the others. An address in use
+// is printed once for each listener, without regard to the origins: it is not an error of an object.
 func (c *Console) rejectionLines(rejections []table.Rejection) []line {
 	inUse := map[table.Ref]bool{}
 	var lines []line
 	for _, r := range rejections {
-		if r.Ref.Type == table.Listener && strings.Contains(r.Message, "Address already in use") && !inUse[r.Ref] {
+		if r.Ref.Type == table.Listener && strings.Contains(r.ErrorDetail, "Address already in use") && !inUse[r.Ref] {
 			inUse[r.Ref] = true
 			lines = append(lines, line{message: "Envoy cannot listen: " + c.listener(r.Ref.Name).InUse})
 		}
 	}
 	for _, r := range rejections {
 		if len(r.Origins) == 0 && !inUse[r.Ref] {
-			lines = append(lines, line{message: fmt.Sprintf("Envoy refuses %s: %s", r.Ref, r.Message)})
+			lines = append(lines, line{message: fmt.Sprintf("Envoy rejects %s: %s", r.Ref, r.ErrorDetail)})
 		}
 	}
 	return lines

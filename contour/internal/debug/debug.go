@@ -31,7 +31,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// View is what can be read between two batches.
+// View contains the stages that are read between two batches.
 type View struct {
 	Store   *store.Store
 	Compile *compile.Compile
@@ -45,7 +45,7 @@ type Sources struct {
 	Inspect  func(ctx context.Context, f func(View)) bool
 	Fleets   *fleet.Tables
 	Sessions func() []server.Session
-	// Acked is the version that an Envoy has of each resource, by type and name; false if it is not connected.
+	// Acked returns the version that an Envoy has of each resource, by type and name; false if it is not connected.
 	Acked func(node string) (map[table.Type]map[string]string, bool)
 }
 
@@ -66,12 +66,12 @@ func Register(mux *http.ServeMux, s Sources) {
 const pages = `/debug/store        objects in the store, by kind
 /debug/ir           virtual hosts
 /debug/report       statuses and diagnostics
-/debug/derivations  what each derived table holds and did
-/debug/fleets       fleets, and what the table of each holds
+/debug/derivations  keys and runs of each derived table
+/debug/fleets       fleets, and the counters of each table
 /debug/listeners    listeners
 /debug/xds          xDS resources; ?type=CDS&name=... shows one, &fleet=... those of another fleet than the default one
-/debug/rejections   what Envoy refuses
-/debug/sessions     how far each Envoy has got; ?node=... shows what one has
+/debug/rejections   what Envoy rejects
+/debug/sessions     state of the session of each Envoy; ?node=... shows the versions that one has
 /debug/pprof/       profiles
 `
 
@@ -172,7 +172,7 @@ type resource struct {
 	Version string `json:"version"`
 }
 
-// fleets is what the table of each fleet counts.
+// fleets returns the counters of each fleet's table.
 func (s Sources) fleets() map[ir.Fleet]table.Stats {
 	stats := map[ir.Fleet]table.Stats{}
 	for _, f := range s.Fleets.Names() {

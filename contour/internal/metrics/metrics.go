@@ -1,5 +1,5 @@
 // Package metrics contains the controller's Prometheus metrics: the counters of every
-// stage, under Contour's names where Contour has the same figure.
+// stage, under Contour's names where Contour has the same metric.
 //
 // It only constructs and converts; the owner of a stage calls the methods. There is no
 // global registry.
@@ -43,7 +43,7 @@ type Metrics struct {
 	runs map[string]uint64
 }
 
-// New registers everything in a registry of its own; version labels contour_build_info.
+// New registers all metrics in a new registry; version labels contour_build_info.
 func New(version, revision string) *Metrics {
 	m := &Metrics{Registry: prometheus.NewRegistry(), runs: map[string]uint64{}}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

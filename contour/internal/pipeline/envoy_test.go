@@ -207,7 +207,7 @@ func (f *fleet) settle(t *testing.T) {
 	var last []server.Session
 	done := eventually(func() bool {
 		last = f.server.Sessions()
-		return len(last) == 1 && last[0].Seq == f.sys.table.Seq() && last[0].Quiet()
+		return len(last) == 1 && last[0].Seq == f.sys.table.Seq() && last[0].Idle()
 	})
 	if !done {
 		t.Fatalf("Envoy does not come to rest at %d: %+v", f.sys.table.Seq(), last)
@@ -215,7 +215,7 @@ func (f *fleet) settle(t *testing.T) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.sys.table.Rejections() {
-		t.Errorf("Envoy refuses %s, part %q, of %v: %s", r.Ref, r.Part, r.Origins, r.Message)
+		t.Errorf("Envoy refuses %s, part %q, of %v: %s", r.Ref, r.Part, r.Origins, r.ErrorDetail)
 	}
 	if len(f.refusals) > 0 {
 		t.Errorf("refused responses: %v", f.refusals)

@@ -127,7 +127,7 @@ func (f *fleets) connected(want ...ir.Fleet) {
 		last = f.server.Sessions()
 		var got []ir.Fleet
 		for _, s := range last {
-			if of := f.fleets.Get(s.Fleet); of != nil && s.Seq == of.Seq() && s.Quiet() {
+			if of := f.fleets.Get(s.Fleet); of != nil && s.Seq == of.Seq() && s.Idle() {
 				got = append(got, s.Fleet)
 			}
 		}
@@ -137,7 +137,7 @@ func (f *fleets) connected(want ...ir.Fleet) {
 		f.t.Fatalf("want Envoys of %v at rest, there are %+v\n%s", want, last, &f.log)
 	}
 	for _, r := range f.fleets.Rejections() {
-		f.t.Errorf("an Envoy of %s rejects %s: %s", r.Fleet, r.Ref, r.Message)
+		f.t.Errorf("an Envoy of %s rejects %s: %s", r.Fleet, r.Ref, r.ErrorDetail)
 	}
 }
 

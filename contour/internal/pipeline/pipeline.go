@@ -174,7 +174,7 @@ func (p *Pipeline) blame() {
 		for _, k := range p.answerable(rej) {
 			d := report.Diagnostic{
 				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
-				Message: "Envoy refused " + describe(rej) + ": " + rej.Message,
+				Message: "Envoy refused " + describe(rej) + ": " + rej.ErrorDetail,
 			}
 			if !slices.Contains(said[k], d) { // what is in every shard is refused by each
 				said[k] = append(said[k], d)
@@ -204,7 +204,7 @@ func (p *Pipeline) answerable(r fleet.Rejection) []kobj.Key {
 	if t == nil {
 		return nil
 	}
-	return slices.DeleteFunc(t.Users(r.Ref), func(k kobj.Key) bool { return !told(k) })
+	return slices.DeleteFunc(t.DependentObjects(r.Ref), func(k kobj.Key) bool { return !told(k) })
 }
 
 // describe names what was refused; a virtual host without the route table that it happens to be in.

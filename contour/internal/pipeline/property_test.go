@@ -104,7 +104,7 @@ func otherConfig(r *rand.Rand) config.Config {
 func checkPublished(t testing.TB, sys *system) {
 	t.Helper()
 	for _, r := range sys.table.Rejections() {
-		t.Errorf("our own validation refuses %s, part %q: %s", r.Ref, r.Part, r.Message)
+		t.Errorf("our own validation refuses %s, part %q: %s", r.Ref, r.Part, r.ErrorDetail)
 	}
 	for _, v := range sys.table.All() {
 		for _, need := range v.Needs {

@@ -1,9 +1,9 @@
 // Package fleet holds the xDS table of each fleet.
 //
 // The pipeline adds and removes fleets and publishes into their tables; the xDS server looks them up by the identity of
-// its clients. A fleet that is removed has no table any more: its sessions end, and its Envoys keep what they have.
+// its clients. The removal of a fleet closes its table: its sessions end, and its Envoys keep their configuration.
 //
-// It must not know what is in the tables.
+// It must not depend on the content of the tables.
 package fleet
 
 import (
@@ -23,13 +23,13 @@ type Tables struct {
 	tables map[ir.Fleet]*table.Table
 }
 
-// New is no fleets. onRejections, if not nil, is called, outside of all locks, after the rejections of a table changed;
+// New returns Tables without fleets. onRejections, if not nil, is called, outside of all locks, after the rejections of a table changed;
 // it must not wait.
 func New(onRejections func()) *Tables {
 	return &Tables{onRejections: onRejections, tables: map[ir.Fleet]*table.Table{}}
 }
 
-// Add is the table of a fleet, which is made if there is none.
+// Add returns the table of a fleet; it creates one if there is none.
 func (t *Tables) Add(f ir.Fleet) *table.Table {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -51,7 +51,7 @@ func (t *Tables) Remove(f ir.Fleet) {
 	}
 }
 
-// Get is the table of a fleet, nil if there is none.
+// Get returns the table of a fleet, nil if there is none.
 func (t *Tables) Get(f ir.Fleet) *table.Table {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -71,7 +71,7 @@ type Rejection struct {
 	table.Rejection
 }
 
-// Rejections lists what is wanted now and rejected, sorted by fleet and resource.
+// Rejections lists the wanted pieces that are rejected, sorted by fleet and resource.
 func (t *Tables) Rejections() []Rejection {
 	var all []Rejection
 	for _, f := range t.Names() {

@@ -1,11 +1,11 @@
-// Package identity says which fleet a client of the xDS server belongs to, by its certificate.
+// Package identity determines the fleet of a client of the xDS server by its certificate.
 //
 // A certificate names the fleet in a subject alternative name of type URI:
 //
 //	spiffe://<trust domain>/fleet/<name>
 //
-// The trust domain says who made it and is not looked at: the authority that signed the certificate is trusted or not as
-// a whole. A certificate without such a URI is one of the default fleet, as are all that Contour's certgen makes.
+// The trust domain is ignored: the CA of the certificate is trusted for all fleets or for none. A certificate without such
+// a URI belongs to the default fleet, as do all certificates of Contour's certgen.
 package identity
 
 import (
@@ -22,12 +22,12 @@ const (
 	path   = "/fleet/"
 )
 
-// URI is the subject alternative name of the certificates of a fleet.
+// URI returns the subject alternative name of the certificates of a fleet.
 func URI(trustDomain string, f ir.Fleet) *url.URL {
 	return &url.URL{Scheme: scheme, Host: trustDomain, Path: path + string(f)}
 }
 
-// Fleet is the fleet that the certificate is for. Errors: it names none by an empty name, or several.
+// Fleet returns the fleet of the certificate. It returns an error if the name is empty, or if there are several names.
 func Fleet(cert *x509.Certificate) (ir.Fleet, error) {
 	found := ir.DefaultFleet
 	named := false
@@ -38,7 +38,7 @@ func Fleet(cert *x509.Certificate) (ir.Fleet, error) {
 		}
 		switch {
 		case name == "":
-			return "", fmt.Errorf("the certificate names a fleet without a name: %s", u)
+			return "", fmt.Errorf("the certificate has an empty fleet name: %s", u)
 		case named && ir.Fleet(name) != found:
 			return "", fmt.Errorf("the certificate names the fleets %q and %q", found, name)
 		}

@@ -11,8 +11,8 @@
 // suspects smaller. With a header that was accepted once, it finds exactly the bad pieces, in whatever order answers
 // come. Without one, a bad header looks like bad parts; see headerAfter.
 //
-// A verdict is about bytes: the key is the name and the content hash of a piece, or the hash of a version. Who gave an
-// answer is not known here, nor is what a piece contains.
+// A verdict applies to bytes: its key is the name and the content hash of a piece, or the hash of a version. The package knows
+// neither the Envoy that answered nor the meaning of a piece.
 package quarantine
 
 import (
@@ -42,24 +42,24 @@ type Piece struct {
 type Version struct {
 	Hash      string           // of all of it
 	Pieces    iter.Seq[*Piece] // the header first
-	Effective bool             // it is what Envoys are to have now
+	Effective bool             // it is the effective version of the resource
 }
 
 // maxFormer bounds the verdicts about contents that are not wanted. They are kept until an effective version is
 // accepted, so that an edit that is undone does not send rejected bytes again.
 const maxFormer = 64
 
-// State is what is known of one resource. The zero State knows nothing.
+// State is the state of one resource. The zero State is empty.
 type State struct {
 	pieces   map[ID]verdict
 	versions map[string]string // error details by hash of rejected versions
 	search   *search           // nil: nothing to remember of one
 }
 
-// verdict says why a piece is rejected.
+// verdict is the reason why a piece is rejected.
 type verdict struct {
 	detail  string
-	invalid bool // by RejectPiece, not by what an Envoy said
+	invalid bool // by RejectPiece, not by an answer of Envoy
 }
 
 // Empty reports whether nothing is rejected, nothing withheld and nothing remembered.

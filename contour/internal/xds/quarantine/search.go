@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Without an accepted header, nothing tells a bad header from bad parts: it is in every version. Parts are rejected one
+// Without an accepted header, a bad header cannot be distinguished from bad parts: it is in every version. Parts are rejected one
 // after the other. After singlyAfter of them without an accepted version between, single parts are tried, far from each
 // other: one that is accepted proves the header good. After headerAfter of them the header is rejected in their stead.
 const (

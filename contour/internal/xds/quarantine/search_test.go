@@ -104,8 +104,8 @@ func (r *resource) answer(i int, detail func(bad *Piece) string) {
 	r.compose()
 }
 
-// settle has an Envoy answer until it accepts what is effective, and returns the number of answers.
-func (r *resource) settle(t *testing.T, detail func(*Piece) string, limit int) (answers int) {
+// answerUntilAccepted has an Envoy answer until it accepts the effective version, and returns the number of answers.
+func (r *resource) answerUntilAccepted(t *testing.T, detail func(*Piece) string, limit int) (answers int) {
 	t.Helper()
 	for r.effective != nil && !slices.Equal(r.effective, r.accepted) {
 		if answers++; answers > limit {
@@ -147,10 +147,10 @@ func TestRejectedPieceIsReplacedByTheAcceptedOne(t *testing.T) {
 	var r resource
 	h, a, b := piece("", "h"), piece("a", "1"), piece("b", "1")
 	r.publish(h, a, b)
-	r.settle(t, noDetail, 1)
+	r.answerUntilAccepted(t, noDetail, 1)
 	worse, newer, added := piece("a", "BAD"), piece("b", "2"), piece("c", "BAD")
 	r.publish(h, worse, newer, added)
-	r.settle(t, func(p *Piece) string { return "error in " + p.Name }, answersFor(4, 2))
+	r.answerUntilAccepted(t, func(p *Piece) string { return "error in " + p.Name }, answersFor(4, 2))
 	if diff := cmp.Diff([]string{"a", "c"}, r.rejected()); diff != "" {
 		t.Error(diff)
 	}
@@ -165,7 +165,7 @@ func TestRejectedPieceIsReplacedByTheAcceptedOne(t *testing.T) {
 		t.Errorf("after the repair: %v", r.rejected())
 	}
 	r.publish(h, piece("a", "2"), newer)
-	if r.settle(t, noDetail, 1); !r.state.Empty() {
+	if r.answerUntilAccepted(t, noDetail, 1); !r.state.Empty() {
 		t.Error("verdicts about what is not wanted are kept after an effective version was accepted")
 	}
 }
@@ -174,7 +174,7 @@ func TestVersionOfAcceptedPiecesIsUnexplained(t *testing.T) {
 	t.Parallel()
 	var r resource
 	r.publish(piece("", "h"), piece("a", "1"))
-	r.settle(t, noDetail, 1)
+	r.answerUntilAccepted(t, noDetail, 1)
 	r.state.RejectVersion(hashOf(r.effective), "an older Envoy")
 	r.compose()
 	if !r.unexplained || len(r.rejected()) != 0 || !slices.Equal(r.effective, r.want) {
@@ -207,7 +207,7 @@ func TestInvalidPieceStaysRejectedWhenTheHeaderIs(t *testing.T) {
 	}
 	r.state.RejectPiece(pieces[7].ID, "no domains")
 	r.publish(pieces...)
-	r.settle(t, noDetail, answersFor(41, headerAfter))
+	r.answerUntilAccepted(t, noDetail, answersFor(41, headerAfter))
 	if diff := cmp.Diff([]string{"", "p6"}, r.rejected()); diff != "" || r.effective != nil {
 		t.Error(diff, r.effective)
 	}
@@ -218,7 +218,7 @@ func TestVerdictsAreBounded(t *testing.T) {
 	var r resource
 	for i := range 10 * maxFormer {
 		r.publish(piece("", fmt.Sprint("BAD ", i)))
-		r.settle(t, noDetail, 2)
+		r.answerUntilAccepted(t, noDetail, 2)
 		if n := len(r.state.pieces) + len(r.state.versions); n > maxFormer+3 {
 			t.Fatalf("%d verdicts are kept", n)
 		}
@@ -299,7 +299,7 @@ func (s script) run(t *testing.T) {
 	detail := s.detail(n, mentions)
 	if exact {
 		r.publish(s.pieces(n, 0, 0)...)
-		r.settle(t, noDetail, 1)
+		r.answerUntilAccepted(t, noDetail, 1)
 	}
 	headerBad, parts := false, 0 // of all generations
 	for generation := range 1 + s.under(3) {
@@ -309,7 +309,7 @@ func (s script) run(t *testing.T) {
 			r.answer(s.under(len(r.sent)), detail)
 		}
 	}
-	answers := r.settle(t, detail, limit(n, len(r.bad()), mentions))
+	answers := r.answerUntilAccepted(t, detail, limit(n, len(r.bad()), mentions))
 	if slices.ContainsFunc(r.effective, (*Piece).bad) {
 		t.Error("a bad piece is effective")
 	}

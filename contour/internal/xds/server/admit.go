@@ -15,12 +15,12 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// fleetField is the field of an Envoy's node metadata by which it may say which fleet it takes itself for. Its
-// certificate decides; what differs is refused, so that an Envoy with the certificate of another fleet serves nothing.
+// fleetField is the field of an Envoy's node metadata that may contain its fleet. The fleet of its
+// certificate applies; a different one is rejected, so that an Envoy with the certificate of another fleet serves nothing.
 const fleetField = "fleet"
 
-// admit is the fleet of a client, with its table. Errors have a gRPC status: Unavailable, after which Envoy tries again,
-// where there is no such fleet, or not yet.
+// admit returns the fleet of a client and its table. Errors have a gRPC status: Unavailable, after which Envoy retries,
+// if the fleet does not exist; PermissionDenied and ResourceExhausted for an invalid client.
 func (s *Server) admit(ctx context.Context, node *corev3.Node) (ir.Fleet, *table.Table, error) {
 	if size := proto.Size(node); size > s.options.NodeBytes {
 		return "", nil, status.Errorf(codes.ResourceExhausted, "the node description has %d bytes, more than %d", size, s.options.NodeBytes)
@@ -29,8 +29,8 @@ func (s *Server) admit(ctx context.Context, node *corev3.Node) (ir.Fleet, *table
 	if err != nil {
 		return "", nil, status.Error(codes.PermissionDenied, err.Error())
 	}
-	if said := node.GetMetadata().GetFields()[fleetField].GetStringValue(); said != "" && ir.Fleet(said) != f {
-		return f, nil, status.Errorf(codes.PermissionDenied, "the node takes itself for one of fleet %q, but its certificate is one of fleet %q", said, f)
+	if claimed := node.GetMetadata().GetFields()[fleetField].GetStringValue(); claimed != "" && ir.Fleet(claimed) != f {
+		return f, nil, status.Errorf(codes.PermissionDenied, "the node metadata has fleet %q, but the certificate is of fleet %q", claimed, f)
 	}
 	t := s.options.Fleet(f)
 	if t == nil {
@@ -39,8 +39,8 @@ func (s *Server) admit(ctx context.Context, node *corev3.Node) (ir.Fleet, *table
 	return f, t, nil
 }
 
-// fleetOf is the fleet that the client's certificate is for. A connection without TLS is one on loopback or in a private
-// directory: its client is one of the default fleet.
+// fleetOf returns the fleet of the client's certificate. A connection without TLS is on loopback or in a private
+// directory: its client belongs to the default fleet.
 func fleetOf(ctx context.Context) (ir.Fleet, error) {
 	p, _ := peer.FromContext(ctx)
 	if p == nil {

@@ -2,7 +2,7 @@ package server
 
 import (
 	"google.golang.org/grpc/encoding"
-	protocodec "google.golang.org/grpc/encoding/proto" // registers the codec that this one stands in for
+	protocodec "google.golang.org/grpc/encoding/proto" // registers the codec that this one replaces
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -17,12 +17,12 @@ const (
 )
 
 // codec encodes responses from the bytes that all sessions share, without a copy until they are
-// framed for the wire. Everything else is left to protobuf's codec.
+// framed for the wire. Protobuf's codec encodes everything else.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(protocodec.Name)} }
 
-// Marshal is the encoded message.
+// Marshal encodes the message.
 func (c codec) Marshal(message any) (mem.BufferSlice, error) {
 	if r, ok := message.(*session.Response); ok {
 		return buffers(r), nil
@@ -44,7 +44,7 @@ func buffers(r *session.Response) mem.BufferSlice {
 	return out
 }
 
-// head is all of the response but its resources.
+// head encodes the response without its resources.
 func head(r *session.Response) []byte {
 	b := protowire.AppendTag(nil, responseTypeURL, protowire.BytesType)
 	b = protowire.AppendString(b, r.Type.URL())

@@ -325,7 +325,7 @@ func TestEnvoyQuarantine(t *testing.T) {
 		return cmp.Equal([]string{"CDS broken ", "SDS bad ", "RDS rc bad.test"}, p.rejected())
 	})
 	for _, r := range p.table.Rejections() {
-		t.Logf("%v %s: %s", r.Ref, r.Part, r.Message)
+		t.Logf("%v %s: %s", r.Ref, r.Part, r.ErrorDetail)
 	}
 	hosts[1] = p.host("bad.test", "/.*", "a")
 	p.table.Publish([]*table.Resource{p.staticCluster("broken", p.backend), p.routes(hosts...), p.secret("bad", badCert, badKey)}, nil)
@@ -369,7 +369,7 @@ func TestEnvoySwitch(t *testing.T) {
 		p.table.Publish(append(p.edsCluster(fmt.Sprint("c", i+1)), route(i+1)), []table.Ref{ref(table.Cluster, old), ref(table.Endpoint, old)})
 		eventually(t, "Envoy has the new cluster only", func() bool {
 			s := p.server.Sessions()
-			return len(s) == 1 && s[0].Seq == p.table.Seq() && s[0].Quiet() && s[0].Acked[table.Cluster] == 1
+			return len(s) == 1 && s[0].Seq == p.table.Seq() && s[0].Idle() && s[0].Acked[table.Cluster] == 1
 		})
 	}
 	close(done)
@@ -386,7 +386,7 @@ func TestEnvoyStartsWithNothing(t *testing.T) {
 	p := startEnvoy(t)
 	eventually(t, "Envoy is connected and has nothing", func() bool {
 		s := p.server.Sessions()
-		return len(s) == 1 && s[0].Quiet() && len(p.sent) == 2
+		return len(s) == 1 && s[0].Idle() && len(p.sent) == 2
 	})
 	start := time.Now()
 	p.table.Publish(append(p.edsCluster("c"), p.routes(p.host("a.test", "/.*", "c")), p.listener("http", p.http, p.chain("http", ""))), nil)
@@ -400,7 +400,7 @@ func TestEnvoyReconnectIsSentNothing(t *testing.T) {
 	p := startEnvoy(t)
 	p.table.Publish(append(p.edsCluster("c"), p.routes(p.host("a.test", "/.*", "c")), p.listener("http", p.http, p.chain("http", ""))), nil)
 	eventually(t, "traffic", p.answers("a.test"))
-	eventually(t, "rest", func() bool { s := p.server.Sessions(); return len(s) == 1 && s[0].Quiet() })
+	eventually(t, "rest", func() bool { s := p.server.Sessions(); return len(s) == 1 && s[0].Idle() })
 	before := p.table.Stats()
 
 	second := server.New(server.Options{
@@ -412,7 +412,7 @@ func TestEnvoyReconnectIsSentNothing(t *testing.T) {
 	p.restart(second)
 	eventually(t, "the session is back with all that Envoy has", func() bool {
 		s := second.Sessions()
-		return len(s) == 1 && s[0].Quiet() && s[0].Acked[table.Route] == 1 && s[0].Acked[table.Endpoint] == 1
+		return len(s) == 1 && s[0].Idle() && s[0].Acked[table.Route] == 1 && s[0].Acked[table.Endpoint] == 1
 	})
 	if after := p.table.Stats(); after.Versions != before.Versions || !p.answers("a.test")() {
 		t.Errorf("versions %d, then %d", before.Versions, after.Versions)

@@ -1,10 +1,10 @@
 // Package server is the xDS server: delta ADS over gRPC, one session per Envoy stream.
 //
-// In go the tables of the fleets and the requests of Envoys; out go responses, and verdicts
-// back into the tables. What is sent when is decided by package session; here are the stream,
-// its goroutines and the clock. A client that does not read holds up its own stream only.
+// Its input is the tables of the fleets and the requests of Envoys; its output is responses, and the
+// accepted and rejected versions for the tables. Package session decides what is sent when; this package has the
+// gRPC stream, its goroutines and the clock. A client that does not read blocks only its own stream.
 //
-// It must not look into resources, nor change a table except by verdicts.
+// It must not interpret resources, nor change a table except by Accept, Reject and SetUnusable.
 package server
 
 import (
@@ -29,17 +29,17 @@ import (
 
 // Options is what a Server needs. Fleet is required.
 type Options struct {
-	// Fleet is the table of a fleet, nil if there is no such fleet now.
+	// Fleet returns the table of a fleet, nil if there is no such fleet now.
 	Fleet func(ir.Fleet) *table.Table
 	Log   *slog.Logger // nil: no logs
 	Hooks Hooks
 
 	Limits    session.Limits
-	NodeBytes int // of an Envoy's description of itself; 0: 64 KiB
+	NodeBytes int // maximum of an Envoy's node description; 0: 64 KiB
 }
 
-// Hooks are told what happens, for metrics; any of them may be nil. They are called by many
-// goroutines and must not wait.
+// Hooks are functions that the server calls at events, for metrics; any of them may be nil. Many
+// goroutines call them; they must not wait.
 type Hooks struct {
 	Connected    func(node string)
 	Disconnected func(node string)
@@ -80,16 +80,16 @@ func (s *Server) Register(to grpc.ServiceRegistrar) {
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(to, s)
 }
 
-// Stop ends all streams and refuses new ones, so that a gRPC server can stop gracefully;
+// Stop ends all streams and rejects new ones, so that a gRPC server can stop gracefully;
 // Envoys keep what they have and connect to another replica.
 func (s *Server) Stop() { s.stop() }
 
-// StreamAggregatedResources refuses the state-of-the-world variant.
+// StreamAggregatedResources rejects the state-of-the-world variant.
 func (s *Server) StreamAggregatedResources(discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer) error {
 	return status.Error(codes.Unimplemented, "only delta xDS is served: set api_type DELTA_GRPC in the bootstrap's ads_config")
 }
 
-// DeltaAggregatedResources serves one Envoy until it leaves, its fleet is gone or the server stops.
+// DeltaAggregatedResources serves one Envoy until it disconnects, its fleet is removed or the server stops.
 func (s *Server) DeltaAggregatedResources(rpc discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
 	requests, failed := receive(rpc)
 	first, err := s.first(rpc.Context(), requests, failed)
@@ -98,7 +98,7 @@ func (s *Server) DeltaAggregatedResources(rpc discoveryv3.AggregatedDiscoverySer
 	}
 	f, t, err := s.admit(rpc.Context(), first.GetNode())
 	if err != nil {
-		s.options.Log.Warn("refused an Envoy", "node", first.GetNode().GetId(), "fleet", f, "error", err)
+		s.options.Log.Warn("rejected an Envoy", "node", first.GetNode().GetId(), "fleet", f, "error", err)
 		return err
 	}
 	stream := newStream(s, f, t, first.GetNode())
@@ -108,7 +108,7 @@ func (s *Server) DeltaAggregatedResources(rpc discoveryv3.AggregatedDiscoverySer
 	return ignoreEOF(stream.run(rpc, first, requests, failed))
 }
 
-// first is the request that says who the client is.
+// first returns the first request, which contains the node description.
 func (s *Server) first(ctx context.Context, requests <-chan *discoveryv3.DeltaDiscoveryRequest, failed <-chan error) (*discoveryv3.DeltaDiscoveryRequest, error) {
 	select {
 	case request := <-requests:
@@ -147,7 +147,7 @@ type Session struct {
 	Node  string
 	Fleet ir.Fleet
 	Since time.Time
-	Seq   uint64 // of the last publish that the session knows; if it is also quiet, Envoy has all of it
+	Seq   uint64 // of the last publish in the session; if the session is also idle, Envoy has all of it
 	session.Snapshot
 }
 

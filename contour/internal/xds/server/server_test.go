@@ -131,7 +131,7 @@ func TestPublishAckAndReject(t *testing.T) {
 		ErrorDetail: &rpcstatus.Status{Code: int32(codes.Internal), Message: "not good"},
 	})
 	<-nacked
-	if got := f.table.Rejections(); len(got) != 1 || got[0].Message != "not good" {
+	if got := f.table.Rejections(); len(got) != 1 || got[0].ErrorDetail != "not good" {
 		t.Errorf("rejections: %v", got)
 	}
 	if got := f.table.Get(table.Ref{Type: table.Cluster, Name: "a"}); string(got.Body()) != "one" {
@@ -139,7 +139,7 @@ func TestPublishAckAndReject(t *testing.T) {
 	}
 	eventually(t, "the session is quiet", func() bool {
 		s := f.server.Sessions()
-		return len(s) == 1 && s[0].Quiet() && s[0].Node == "envoy" && s[0].Seq == f.table.Seq()
+		return len(s) == 1 && s[0].Idle() && s[0].Node == "envoy" && s[0].Seq == f.table.Seq()
 	})
 }
 
@@ -175,7 +175,7 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
-	eventually(t, "refused sessions are gone", func() bool { return len(f.server.Sessions()) == 0 })
+	eventually(t, "rejected sessions have ended", func() bool { return len(f.server.Sessions()) == 0 })
 }
 
 func TestStateOfTheWorldIsUnimplemented(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 
 type rpcStream = discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer
 
-// stream runs one session: its own goroutine takes events one by one, one goroutine receives
+// stream runs one session: one goroutine handles events, one receives
 // and one sends. The lock is held for single steps of the state, never while sending.
 type stream struct {
 	fleet ir.Fleet
@@ -31,8 +31,8 @@ type stream struct {
 	hooks Hooks
 	stop  <-chan struct{}
 
-	blocked []table.Ref      // what Envoy could not use through no fault of the resource
-	retry   <-chan time.Time // when to try it again; nil: there is nothing
+	unusable []table.Ref      // resources that Envoy could not use for a reason outside of them
+	retry    <-chan time.Time // when to send them again; nil: there are none
 
 	mu    sync.Mutex
 	state *session.State
@@ -47,7 +47,7 @@ func newStream(s *Server, f ir.Fleet, t *table.Table, node *corev3.Node) *stream
 	}
 }
 
-// receive reads requests, each when the one before was taken. It ends with the stream.
+// receive reads requests, each after the one before was received from the channel. It ends with the stream.
 func receive(rpc rpcStream) (<-chan *discoveryv3.DeltaDiscoveryRequest, <-chan error) {
 	requests, failed := make(chan *discoveryv3.DeltaDiscoveryRequest), make(chan error, 1)
 	go func() {
@@ -67,7 +67,7 @@ func receive(rpc rpcStream) (<-chan *discoveryv3.DeltaDiscoveryRequest, <-chan e
 	return requests, failed
 }
 
-// transmit sends what comes in out, and says so in done. It ends with the stream.
+// transmit sends the responses of out, and the result of each to done. It ends with the stream.
 func transmit(rpc rpcStream, out <-chan *session.Response, done chan<- error) {
 	for {
 		select {
@@ -80,7 +80,7 @@ func transmit(rpc rpcStream, out <-chan *session.Response, done chan<- error) {
 }
 
 // run serves until the stream ends. There is at most one response between the state and the
-// wire; the next one is made when that one is sent, of what holds then.
+// wire; the next one is made after that one is sent, from the state at that time.
 func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, requests <-chan *discoveryv3.DeltaDiscoveryRequest, failed <-chan error) error {
 	out, done := make(chan *session.Response, 1), make(chan error, 1)
 	go transmit(rpc, out, done)
@@ -104,7 +104,7 @@ func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, re
 		case <-alarm.C:
 			s.expire()
 		case <-s.retry:
-			s.tryAgain()
+			s.retryUnusable()
 		case err = <-failed:
 		case <-s.table.Closed():
 			err = errNoFleet(s.fleet)
@@ -117,7 +117,7 @@ func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, re
 	return err
 }
 
-// catchUp applies what changed already, so that no response is made from less.
+// catchUp applies the changes that the watch has, so that a response contains them.
 func (s *stream) catchUp() {
 	select {
 	case <-s.watch.C():
@@ -140,7 +140,7 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 	verdict, err := s.state.Request(request, time.Now())
 	s.mu.Unlock()
 	if err != nil {
-		s.log.Warn("ended a stream for its request", "error", err)
+		s.log.Warn("ended a stream because of an invalid request", "error", err)
 		return status.Error(codeOf(err), err.Error())
 	}
 	s.table.Accept(verdict.Accepted)
@@ -148,46 +148,46 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 		s.hooks.Acked(verdict.Type)
 	}
 	if verdict.ErrorDetail != "" {
-		s.refused(verdict)
+		s.rejected(verdict)
 	}
 	return nil
 }
 
-// maxLoggedWords bounds what of Envoy's words is logged: it may quote a whole resource.
-const maxLoggedWords = 1024
+// maxLoggedBytes bounds the logged part of an error detail: Envoy may quote a whole resource in it.
+const maxLoggedBytes = 1024
 
-func (s *stream) refused(verdict session.Verdict) {
-	name, words := "", verdict.ErrorDetail[:min(len(verdict.ErrorDetail), maxLoggedWords)]
+func (s *stream) rejected(verdict session.Verdict) {
+	name, detail := "", verdict.ErrorDetail[:min(len(verdict.ErrorDetail), maxLoggedBytes)]
 	switch {
 	case verdict.Rejected == nil:
-	case table.Obstacle(verdict.ErrorDetail):
+	case table.BindFailed(verdict.ErrorDetail):
 		name = verdict.Rejected.Ref.Name
-		s.table.Obstruct(verdict.Rejected, words)
-		s.blocked = append(s.blocked, verdict.Rejected.Ref)
+		s.table.SetUnusable(verdict.Rejected, detail)
+		s.unusable = append(s.unusable, verdict.Rejected.Ref)
 		s.retry = time.After(retryPeriod)
 	default:
 		name = verdict.Rejected.Ref.Name
 		s.table.Reject(verdict.Rejected, verdict.ErrorDetail)
 	}
-	s.log.Warn("Envoy refused a response", "type", verdict.Type.String(), "resource", name, "words", words)
+	s.log.Warn("Envoy rejected a response", "type", verdict.Type.String(), "resource", name, "error", detail)
 	if s.hooks.Nacked != nil {
 		s.hooks.Nacked(verdict.Type)
 	}
 }
 
-// retryPeriod is the time between attempts at what Envoy could not use through no fault of the resource.
+// retryPeriod is the time after which resources that Envoy could not use are sent again.
 const retryPeriod = 10 * time.Second
 
-func (s *stream) tryAgain() {
+func (s *stream) retryUnusable() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, ref := range s.blocked {
+	for _, ref := range s.unusable {
 		s.state.Retry(ref)
 	}
-	s.blocked, s.retry = nil, nil
+	s.unusable, s.retry = nil, nil
 }
 
-// next hands the next response to the sending goroutine; false if there is none.
+// next passes the next response to the sending goroutine; it returns false if there is none.
 func (s *stream) next(out chan<- *session.Response) bool {
 	s.mu.Lock()
 	response := s.state.Next(time.Now())
@@ -218,7 +218,7 @@ func (s *stream) expire() {
 	overdue := s.state.Expire(time.Now())
 	s.mu.Unlock()
 	for _, o := range overdue {
-		s.log.Warn("cluster is not acknowledged in time, what needs it is sent without", "resource", o.Need.Name, "waiting", o.Waiting)
+		s.log.Warn("cluster is not acknowledged in time; resources that need it are sent", "resource", o.Need.Name, "waiting", o.Waiting)
 		if s.hooks.Overdue != nil {
 			s.hooks.Overdue(o)
 		}

@@ -10,16 +10,16 @@ import (
 	"contour.example/contour/internal/xds/quarantine"
 )
 
-// entry is what the table knows about one resource: what is wanted, what Envoy accepted last,
-// and what of the wanted pieces must not be sent. The effective version is the wanted one with
-// each such piece replaced by its accepted content, or left out if it has none.
+// entry is the state of one resource: the wanted pieces, the version that Envoy accepted last,
+// and the pieces that must not be sent. The effective version is the wanted one with
+// each such piece replaced by its accepted content, or without it if there is none.
 type entry struct {
 	ref       Ref
 	field     protowire.Number
-	want      []*piece // header first; nil: removed, and kept only because something needs it
-	accepted  *Version // nil: no Envoy of the fleet accepted anything yet
+	want      []*piece // header first; nil: removed, but something still needs it
+	accepted  *Version // nil: no Envoy of the fleet has accepted a version
 	effective *Version // nil: withheld
-	orders    *uint64  // the table's count of versions
+	lastOrder *uint64  // Table.lastOrder
 
 	quarantine  quarantine.State
 	unusable    string // why an Envoy could not use the effective version, for a reason that is not in its content
@@ -38,11 +38,11 @@ func (e *entry) setWant(r *Resource) {
 	}
 }
 
-func (e *entry) setGone() {
+func (e *entry) setRemoved() {
 	e.want, e.quarantine, e.unexplained, e.unusable = nil, quarantine.State{}, "", ""
 }
 
-// accept records that an Envoy accepted v. What was rejected once stays rejected.
+// accept records that an Envoy accepted v, unless the quarantine knows v or a piece of it as rejected.
 func (e *entry) accept(v *Version) {
 	if e.accepted != nil && e.accepted.order >= v.order {
 		return
@@ -55,23 +55,23 @@ func (e *entry) accept(v *Version) {
 		}
 	}
 	e.accepted, e.unusable = v, ""
-	v.proven.Store(true)
+	v.acceptedOnce.Store(true)
 }
 
-// reject records that an Envoy rejected v; compose draws the conclusions.
+// reject records that an Envoy rejected v. compose then narrows the rejection to pieces.
 func (e *entry) reject(v *Version, detail string) {
-	e.quarantine.RejectVersion(v.Hash, cmp.Or(detail, "refused without a reason"))
+	e.quarantine.RejectVersion(v.Hash, cmp.Or(detail, "rejected without an error detail"))
 }
 
-// compose is the version that is to be effective now, nil to withhold the resource. A removed
-// resource stays as it was. The loop ends: see quarantine.
+// compose returns the effective version for the present state, nil to withhold the resource. A removed
+// resource keeps its effective version. The loop terminates: see package quarantine.
 func (e *entry) compose() *Version {
 	e.unexplained = ""
 	if e.want == nil {
 		return e.last()
 	}
 	for {
-		pieces := e.chosen()
+		pieces := e.effectivePieces()
 		if pieces == nil {
 			return nil
 		}
@@ -94,7 +94,7 @@ func (e *entry) acceptedPieces() iter.Seq[*quarantine.Piece] {
 	return all(e.accepted.pieces)
 }
 
-// last is what a removed resource stays.
+// last returns the effective version of a removed resource.
 func (e *entry) last() *Version {
 	if e.effective == nil {
 		return nil
@@ -105,9 +105,9 @@ func (e *entry) last() *Version {
 	return e.effective
 }
 
-// chosen is the wanted pieces with fallbacks for those that must not be sent; nil if the
-// header is one of them and has no fallback.
-func (e *entry) chosen() []*piece {
+// chosen returns the wanted pieces, with the accepted content of those that must not be sent; nil if the
+// header is one of them and was never accepted.
+func (e *entry) effectivePieces() []*piece {
 	if !e.quarantine.Withholds() {
 		return e.want
 	}
@@ -129,7 +129,7 @@ func (e *entry) chosen() []*piece {
 	return pieces
 }
 
-// version is the version made of these pieces: a known one if nothing differs.
+// version returns the version made of these pieces: the effective or accepted one if it has the same pieces.
 func (e *entry) version(pieces []*piece) *Version {
 	for _, known := range []*Version{e.effective, e.accepted} {
 		if known != nil && slices.Equal(known.pieces, pieces) {
@@ -139,26 +139,26 @@ func (e *entry) version(pieces []*piece) *Version {
 			return known
 		}
 	}
-	*e.orders++
-	return newVersion(e.ref, e.field, pieces, *e.orders, cmp.Or(e.effective, e.accepted))
+	*e.lastOrder++
+	return newVersion(e.ref, e.field, pieces, *e.lastOrder, cmp.Or(e.effective, e.accepted))
 }
 
-// rejections is what of the wanted content is rejected, sorted.
+// rejections lists the rejected pieces of the wanted content, sorted.
 func (e *entry) rejections() []Rejection {
 	var out []Rejection
 	if e.quarantine.Withholds() {
 		for _, p := range e.want {
 			if detail, rejected := e.quarantine.Rejected(p.ID); rejected {
-				out = append(out, Rejection{Ref: e.ref, Part: p.Name, Hash: p.Hash.String(), Message: detail, Origins: p.origins})
+				out = append(out, Rejection{Ref: e.ref, Part: p.Name, Hash: p.Hash.String(), ErrorDetail: detail, Origins: p.origins})
 			}
 		}
 	}
 	if e.unexplained != "" {
 		detail, _ := e.quarantine.RejectedVersion(e.unexplained)
-		out = append(out, Rejection{Ref: e.ref, Hash: e.unexplained, Message: detail, Origins: e.want[0].origins})
+		out = append(out, Rejection{Ref: e.ref, Hash: e.unexplained, ErrorDetail: detail, Origins: e.want[0].origins})
 	}
 	if e.unusable != "" && e.effective != nil {
-		out = append(out, Rejection{Ref: e.ref, Hash: e.effective.Hash, Message: e.unusable})
+		out = append(out, Rejection{Ref: e.ref, Hash: e.effective.Hash, ErrorDetail: e.unusable})
 	}
 	slices.SortFunc(out, Rejection.Compare)
 	return out

@@ -4,7 +4,7 @@ import (
 	"slices"
 )
 
-// needs is what the version needs; a nil version needs nothing.
+// needs returns the needs of the version, none for nil.
 func (v *Version) needs() []Ref {
 	if v == nil {
 		return nil
@@ -18,9 +18,9 @@ func (v *Version) HasNeed(ref Ref) bool {
 	return found
 }
 
-// EachDifference calls f for each ref in one of two sorted lists and not in the other, with added
-// true for those in the later one. Lists that share their memory cost nothing.
-func EachDifference(former, later []Ref, f func(ref Ref, added bool)) {
+// DiffRefs calls f for each ref that only one of two sorted lists contains; added is true for those in the later
+// list. Lists that share their memory are not compared.
+func DiffRefs(former, later []Ref, f func(ref Ref, added bool)) {
 	if len(former) == len(later) && len(later) > 0 && &former[0] == &later[0] {
 		return
 	}
@@ -46,12 +46,12 @@ func EachDifference(former, later []Ref, f func(ref Ref, added bool)) {
 	}
 }
 
-// fewPieces is up to how many replaced pieces it is cheaper to look for what they needed among all others than to sort
-// what all need.
+// fewPieces is the number of replaced pieces up to which a search for their needs among all pieces costs less than
+// sorting the needs of all pieces.
 const fewPieces = 64
 
-// needsOf is the sorted union of what the pieces need. Where former needs the same it is its
-// list, so that whoever counts needs sees at once that nothing changed.
+// needsOf returns the sorted union of the pieces' needs. If former has the same needs, it returns the list of
+// former, so that DiffRefs does not compare them.
 func needsOf(pieces []*piece, former *Version) []Ref {
 	if len(pieces) == 1 && strictlySorted(pieces[0].needs) {
 		if former != nil && slices.Equal(pieces[0].needs, former.Needs) {
@@ -62,21 +62,21 @@ func needsOf(pieces []*piece, former *Version) []Ref {
 	if former == nil {
 		return unionOfNeeds(pieces)
 	}
-	gone, come := replaced(former.pieces, pieces)
-	if len(gone)+len(come) > fewPieces {
+	removedPieces, addedPieces := replaced(former.pieces, pieces)
+	if len(removedPieces)+len(addedPieces) > fewPieces {
 		needs := unionOfNeeds(pieces)
 		if slices.Equal(needs, former.Needs) {
 			return former.Needs
 		}
 		return needs
 	}
-	added := slices.DeleteFunc(unionOfNeeds(come), former.HasNeed)
-	removed := slices.DeleteFunc(unionOfNeeds(gone), neededBy(come))
+	added := slices.DeleteFunc(unionOfNeeds(addedPieces), former.HasNeed)
+	removed := slices.DeleteFunc(unionOfNeeds(removedPieces), neededBy(addedPieces))
 	removed = slices.DeleteFunc(removed, neededBy(pieces))
 	if len(added) == 0 && len(removed) == 0 {
 		return former.Needs
 	}
-	return amended(former, added, removed)
+	return updateNeeds(former, added, removed)
 }
 
 func strictlySorted(needs []Ref) bool {
@@ -88,8 +88,8 @@ func strictlySorted(needs []Ref) bool {
 	return true
 }
 
-// amended is what former needs, with some refs added and others removed; both are sorted.
-func amended(former *Version, added, removed []Ref) []Ref {
+// updateNeeds returns the needs of former with some added and others removed; all lists are sorted.
+func updateNeeds(former *Version, added, removed []Ref) []Ref {
 	needs := make([]Ref, 0, len(former.Needs)+len(added)-len(removed))
 	for _, ref := range former.Needs {
 		for len(added) > 0 && added[0].Compare(ref) < 0 {
@@ -104,8 +104,8 @@ func amended(former *Version, added, removed []Ref) []Ref {
 	return append(needs, added...)
 }
 
-// replaced lists the pieces that are in one list only.
-func replaced(former, later []*piece) (gone, come []*piece) {
+// replaced lists the pieces that only one of two lists contains.
+func replaced(former, later []*piece) (removed, added []*piece) {
 	head, tail, most := 0, 0, min(len(former), len(later))
 	for head < most && former[head] == later[head] {
 		head++
@@ -117,7 +117,7 @@ func replaced(former, later []*piece) (gone, come []*piece) {
 	return without(former, later), without(later, former)
 }
 
-// without lists the pieces that the other list does not have.
+// without lists the pieces that the other list does not contain.
 func without(pieces, other []*piece) []*piece {
 	if len(pieces) == 0 || len(other) == 0 {
 		return pieces
@@ -135,14 +135,14 @@ func without(pieces, other []*piece) []*piece {
 	return out
 }
 
-// neededBy tells which refs one of the pieces needs.
+// neededBy returns a predicate: one of the pieces needs the ref.
 func neededBy(pieces []*piece) func(Ref) bool {
 	return func(ref Ref) bool {
 		return slices.ContainsFunc(pieces, func(p *piece) bool { return slices.Contains(p.needs, ref) })
 	}
 }
 
-// unionOfNeeds is the sorted union of what the pieces need.
+// unionOfNeeds returns the sorted union of the pieces' needs.
 func unionOfNeeds(pieces []*piece) []Ref {
 	var needs []Ref
 	for _, p := range pieces {

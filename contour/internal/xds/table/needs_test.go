@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// TestNeedsFollowEdits edits random parts, a few or many at a time: what a version needs, and what
-// the table counts, must be what a look at everything finds.
+// TestNeedsFollowEdits edits random parts, a few or many at a time: the needs of a version, and
+// the counts of the table, equal those computed from all pieces.
 func TestNeedsFollowEdits(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -36,8 +36,8 @@ func TestNeedsFollowEdits(t *testing.T) {
 			if rnd.IntN(2) == 0 {
 				tab.Accept([]*Version{e.effective})
 			}
-			if diff := cmp.Diff(countUsers(tab), tab.users); diff != "" {
-				t.Fatalf("users (-all +table): %s", diff)
+			if diff := cmp.Diff(countNeeds(tab), tab.needCounts); diff != "" {
+				t.Fatalf("counts (-all +table): %s", diff)
 			}
 		}
 	}
@@ -62,25 +62,25 @@ func editParts(rnd *rand.Rand, parts []string) []string {
 	}
 }
 
-func countUsers(tab *Table) map[Ref]int {
-	users := map[Ref]int{}
-	count := func(versions ...*Version) {
+func countNeeds(tab *Table) map[Ref]int {
+	counts := map[Ref]int{}
+	add := func(versions ...*Version) {
 		for _, v := range versions {
 			for _, need := range v.needs() {
-				users[need]++
+				counts[need]++
 			}
 		}
 	}
 	for _, e := range tab.entries {
-		count(e.effective, e.accepted)
+		add(e.effective, e.accepted)
 	}
 	for v := range tab.atRest() {
-		count(v, v)
+		add(v, v)
 	}
-	return users
+	return counts
 }
 
-// An edit of one part must cost the pieces of the others nothing: not their hash, not their bytes.
+// An edit of one part neither hashes nor copies the other pieces.
 func TestUnchangedPiecesAreKept(t *testing.T) {
 	const n = 1000
 	tab := New()

@@ -9,8 +9,8 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// Type is a type of xDS resource. Its order is the order in which a session serves types:
-// what is needed comes before what needs it.
+// Type is a type of xDS resource. Sessions serve types in this order:
+// a type precedes the types that need it.
 type Type uint8
 
 // The types that the controller serves.
@@ -28,7 +28,7 @@ func Types() []Type { return []Type{Cluster, Endpoint, Secret, Listener, Scope, 
 
 const urlPrefix = "type.googleapis.com/envoy."
 
-// URL is the type URL of the protobuf message, "" for a value that is no Type.
+// URL returns the type URL of the protobuf message, "" for an undefined Type.
 func (t Type) URL() string {
 	switch t {
 	case Cluster:
@@ -47,7 +47,7 @@ func (t Type) URL() string {
 	return ""
 }
 
-// String is the short name of the type's discovery service, as metrics and logs show it.
+// String is the short name of the type's discovery service, which metrics and logs use.
 func (t Type) String() string {
 	switch t {
 	case Cluster:
@@ -66,14 +66,14 @@ func (t Type) String() string {
 	return "unknown"
 }
 
-// Collective reports whether Envoy takes all resources of the type without naming them.
+// Collective reports whether Envoy subscribes to all resources of the type at once, with a wildcard.
 func (t Type) Collective() bool { return t == Cluster || t == Listener || t == Scope }
 
-// Kept reports whether resources of the type stay as long as something needs them. A need for a listener only says what
-// comes first: listeners need route tables in turn, and the two would keep each other for good.
+// Kept reports whether resources of the type remain as long as something needs them. A need for a listener only
+// determines the order: listeners need route tables in turn, and neither could ever be removed.
 func (t Type) Kept() bool { return t != Listener }
 
-// TypeOf is the Type with that type URL; false if the controller does not serve it.
+// TypeOf returns the Type with that type URL; false if the controller does not serve it.
 func TypeOf(url string) (Type, bool) {
 	for _, t := range Types() {
 		if t.URL() == url {
@@ -83,7 +83,7 @@ func TypeOf(url string) (Type, bool) {
 	return 0, false
 }
 
-// Ref is the identity of one resource within a fleet.
+// Ref identifies a resource within a fleet.
 type Ref struct {
 	Type Type
 	Name string
@@ -94,22 +94,22 @@ func (r Ref) Compare(o Ref) int {
 	return cmp.Or(cmp.Compare(r.Type, o.Type), strings.Compare(r.Name, o.Name))
 }
 
-// String is "CDS name".
+// String returns the type and the name, such as "CDS name".
 func (r Ref) String() string { return r.Type.String() + " " + r.Name }
 
-// Resource is one resource as translate made it. It is immutable once published.
+// Resource is a resource as translate derives it. It is immutable after Publish.
 //
 // A composite resource has Parts, the elements of one repeated message field: its bytes are
-// Body followed by every part as field number Field, length-delimited. Faults of a part stay
-// with the part. Part names are unique within their resource and stable across versions.
+// Body followed by every part as field number Field, length-delimited. Each part is accepted or
+// rejected by itself. Part names are unique within their resource and stable across versions.
 type Resource struct {
 	Ref     Ref
 	Body    []byte // deterministic encoding of the message, not wrapped in Any; without the parts
 	Field   protowire.Number
 	Parts   []Part
-	Needs   []Ref      // what Envoy must have for this resource to work
-	Origins []kobj.Key // the objects to blame
-	Invalid string     // non-empty: known to be bad; handled as if Envoy had said so, and never sent
+	Needs   []Ref      // the resources without which this one does not work
+	Origins []kobj.Key // the objects whose statuses report a rejection
+	Invalid string     // non-empty: why the resource is invalid; it is rejected without being sent
 }
 
 // Part is one element of a composite resource's repeated field.
@@ -121,14 +121,13 @@ type Part struct {
 	Invalid string
 }
 
-// Rejection is a piece of a resource that is wanted now and that Envoy (or the message's own
-// validation) refuses.
+// Rejection is a wanted piece of a resource that Envoy, or the validation of the message, rejects.
 type Rejection struct {
-	Ref     Ref
-	Part    string // "" when it is the resource itself, without its parts
-	Hash    string // of the refused bytes, hex
-	Message string // Envoy's words
-	Origins []kobj.Key
+	Ref         Ref
+	Part        string // "": the resource without its parts
+	Hash        string // of the rejected bytes, hexadecimal
+	ErrorDetail string // of Envoy, or why the message is invalid
+	Origins     []kobj.Key
 }
 
 // Compare orders rejections by resource, then part.

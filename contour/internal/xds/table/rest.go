@@ -5,9 +5,9 @@ import (
 	"maps"
 )
 
-// A resource is at rest when what is wanted is what is effective and accepted, and nothing else is to be remembered of
-// it. That holds for nearly all resources nearly always, so of those only the version is kept: with a scope for each
-// host there are as many resources as hosts (docs/design/0010-scopes-per-host.md has what it saves).
+// A resource is at rest when its wanted pieces are the effective and accepted version, and it has no other state. Nearly
+// all resources are at rest nearly always, so only the version of such a resource is kept: with a scope for each host
+// there are as many resources as hosts (docs/design/0010-scopes-per-host.md has the memory that it saves).
 
 // rest drops the entry of a resource that is at rest.
 func (t *Table) rest(e *entry) {
@@ -21,7 +21,7 @@ func (t *Table) rest(e *entry) {
 	t.forget(e.ref)
 }
 
-// forget drops an entry, and leaves the map small after a peak: maps do not shrink.
+// forget drops an entry, and replaces the map after a peak: maps do not shrink.
 func (t *Table) forget(ref Ref) {
 	delete(t.entries, ref)
 	if n := len(t.entries); t.peak > 1024 && n < t.peak/8 {
@@ -31,37 +31,38 @@ func (t *Table) forget(ref Ref) {
 	}
 }
 
-// add makes an entry.
+// add adds an entry.
 func (t *Table) add(e *entry) {
 	t.entries[e.ref] = e
 	t.peak = max(t.peak, len(t.entries))
 }
 
-// atRest reports whether the version is all there is to remember.
+// atRest reports whether the resource has no state but its version.
 func (e *entry) atRest() bool {
 	v := e.effective
 	return v != nil && e.accepted == v && len(e.want) > 0 && len(e.want) == len(v.pieces) && &e.want[0] == &v.pieces[0] &&
 		e.quarantine.Empty() && e.unusable == "" && e.unexplained == ""
 }
 
-// entry is what is known about a resource, which may change; nil if there is no such resource.
+// entry returns the entry of a resource, which the caller may change; it restores that of a resource at rest. It returns
+// nil if there is no such resource.
 func (t *Table) entry(ref Ref) *entry {
 	v := t.resting[ref.Type][ref.Name]
 	if v == nil {
 		return t.entries[ref]
 	}
 	delete(t.resting[ref.Type], ref.Name)
-	e := &entry{ref: v.Ref, field: v.field, want: v.pieces, accepted: v, effective: v, orders: &t.orders}
+	e := &entry{ref: v.Ref, field: v.field, want: v.pieces, accepted: v, effective: v, lastOrder: &t.lastOrder}
 	t.add(e)
 	return e
 }
 
-// has reports whether there is such a resource.
+// has reports whether the table has the resource.
 func (t *Table) has(ref Ref) bool {
 	return t.entries[ref] != nil || t.resting[ref.Type][ref.Name] != nil
 }
 
-// atRest visits the versions of the resources at rest.
+// atRest iterates over the versions of the resources at rest.
 func (t *Table) atRest() iter.Seq[*Version] {
 	return func(yield func(*Version) bool) {
 		for _, versions := range t.resting {

@@ -1,13 +1,14 @@
-// Package table holds the xDS resources of one fleet: what translate wants Envoy to have, and
-// what Envoy said about it. In go sets of resources, published all or nothing, and the verdicts
-// of the sessions (Accept, Reject). Out come effective versions, each with a content hash and
-// the names it needs, handed to sessions through a Watch.
+// Package table holds the xDS resources of one fleet: the wanted ones, and which contents Envoy accepts.
 //
-// A refused piece is quarantined by its hash: what is effective has its last accepted content
-// in its place, or lacks it, and everything else goes on. When Envoy does not say which piece
-// it means, the table finds it by holding back halves.
+// Its input is sets of resources, each published all or nothing, and the answers of Envoys to versions
+// (Accept, Reject). Its output is effective versions, each with a content hash and its needs;
+// sessions read them through a Watch.
 //
-// It must not do I/O, log, wait, or know anything about single Envoys.
+// A rejected piece is quarantined by its hash: the effective version contains the last accepted content
+// in its place, or lacks the piece, and all other pieces are served. If the error detail does not name
+// the piece, the table bisects: it withholds halves of the suspect pieces.
+//
+// The package does no I/O, does not log or wait, and has no state of single Envoys.
 package table
 
 import (
@@ -20,61 +21,61 @@ import (
 
 // Table is safe for concurrent use.
 type Table struct {
-	mu       sync.Mutex
-	seq      uint64
-	orders   uint64
-	entries  map[Ref]*entry                 // but for those that are at rest
-	peak     int                            // the most entries since the map was made
-	resting  [Route + 1]map[string]*Version // by name: see rest
-	users    map[Ref]int                    // by needed resource: how many effective and accepted versions need it
-	rejected map[Ref][]Rejection
-	watches  map[*Watch]struct{}
-	stats    Stats
+	mu         sync.Mutex
+	seq        uint64
+	lastOrder  uint64
+	entries    map[Ref]*entry                 // without those at rest
+	peak       int                            // maximum number of entries since the map was made
+	resting    [Route + 1]map[string]*Version // by name: see rest
+	needCounts map[Ref]int                    // by needed resource: number of effective and accepted versions that need it
+	rejected   map[Ref][]Rejection
+	watches    map[*Watch]struct{}
+	stats      Stats
 
 	closed chan struct{}
 
-	onRejections func()
-	news         bool // rejections differ from what onRejections was told
+	onRejections      func()
+	rejectionsChanged bool // since the last call of onRejections
 }
 
-// Stats counts what happened since New, and what is there.
+// Stats counts events since New, and resources.
 type Stats struct {
-	Published uint64 // calls of Publish
-	Versions  uint64 // effective versions that differ from the ones before
-	Accepted  uint64 // versions accepted for the first time
-	Refused   uint64 // refusals by Envoys
-	Resources map[Type]int
-	Withheld  int // resources of which Envoy accepts no known content
-	Rejected  int // length of Rejections
+	Published  uint64 // calls of Publish
+	Versions   uint64 // changes of an effective version
+	Accepted   uint64 // versions accepted for the first time
+	Rejections uint64 // by Envoys, repeated ones included
+	Resources  map[Type]int
+	Withheld   int // resources without an effective version
+	Rejected   int // length of Rejections
 }
 
-// New is an empty table.
+// New returns an empty table.
 func New() *Table {
 	return &Table{
-		entries:  map[Ref]*entry{},
-		users:    map[Ref]int{},
-		rejected: map[Ref][]Rejection{},
-		watches:  map[*Watch]struct{}{},
-		closed:   make(chan struct{}),
+		entries:    map[Ref]*entry{},
+		needCounts: map[Ref]int{},
+		rejected:   map[Ref][]Rejection{},
+		watches:    map[*Watch]struct{}{},
+		closed:     make(chan struct{}),
 	}
 }
 
-// Close empties the table for good: watches see no change any more, and what is published is ignored. Call it once.
+// Close empties the table: watches report no further change, and Publish has no effect. It must be called at most once.
 func (t *Table) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.entries)
 	clear(t.resting[:])
-	clear(t.users)
+	clear(t.needCounts)
 	clear(t.rejected)
 	for w := range t.watches {
 		w.all = false
-		clear(w.dirty) // or a session would take what is gone with the table for removed
+		clear(w.dirty) // otherwise sessions would remove all resources
 	}
 	close(t.closed)
 }
 
-// Closed is a channel that is closed when the table is.
+// Closed returns a channel that Close closes.
 func (t *Table) Closed() <-chan struct{} { return t.closed }
 
 func (t *Table) isClosed() bool {
@@ -87,12 +88,12 @@ func (t *Table) isClosed() bool {
 }
 
 // OnRejections sets a function that is called, outside of all locks, after Rejections changed.
-// It is called by whoever caused the change and must not wait. Set it before the first Publish.
+// The goroutine that caused the change calls it; it must not wait. Set it before the first Publish.
 func (t *Table) OnRejections(f func()) { t.onRejections = f }
 
-// Publish replaces the resources in set, removes those in removed (a resource in both is set),
-// and shows sessions the result in one step. A removed resource stays while the effective or
-// accepted version of another needs it.
+// Publish replaces the resources in set and removes those in removed, except those that are also in set.
+// Watches report the result as one change. A removed resource remains while the effective or
+// accepted version of another one needs it. Publish returns the new sequence number.
 func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
 	defer t.step()()
 	if t.isClosed() {
@@ -100,84 +101,84 @@ func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
 	}
 	t.seq++
 	t.stats.Published++
-	kept := make(map[Ref]bool, len(set))
+	isSet := make(map[Ref]bool, len(set))
 	for _, r := range set {
-		kept[r.Ref] = true
+		isSet[r.Ref] = true
 		e := t.entry(r.Ref)
 		if e == nil {
-			e = &entry{ref: r.Ref, orders: &t.orders}
+			e = &entry{ref: r.Ref, lastOrder: &t.lastOrder}
 			t.add(e)
 			t.touch(r.Ref)
 		}
 		e.setWant(r)
-		t.settle(e)
+		t.update(e)
 		t.rest(e)
 	}
 	for _, ref := range removed {
-		if e := t.entry(ref); e != nil && !kept[ref] {
-			e.setGone()
-			t.settle(e)
+		if e := t.entry(ref); e != nil && !isSet[ref] {
+			e.setRemoved()
+			t.update(e)
 			t.dropUnneeded(ref)
 		}
 	}
 	return t.seq
 }
 
-// Accept takes note that an Envoy accepted these versions.
+// Accept records that an Envoy accepted these versions.
 func (t *Table) Accept(versions []*Version) {
-	if !slices.ContainsFunc(versions, func(v *Version) bool { return !v.Proven() }) {
+	if !slices.ContainsFunc(versions, func(v *Version) bool { return !v.Accepted() }) {
 		return
 	}
 	defer t.step()()
 	for _, v := range versions {
-		if v.Proven() && t.resting[v.Ref.Type][v.Ref.Name] == v {
+		if v.Accepted() && t.resting[v.Ref.Type][v.Ref.Name] == v {
 			continue
 		}
 		e := t.entry(v.Ref)
-		if e == nil || v.Proven() && e.accepted == v || v != e.effective && !t.complete(v) {
+		if e == nil || v.Accepted() && e.accepted == v || v != e.effective && !t.complete(v) {
 			continue
 		}
 		before := e.accepted
 		e.accept(v)
 		if e.accepted != before {
 			t.stats.Accepted++
-			t.exchange(before, e.accepted)
+			t.updateNeedCounts(before, e.accepted)
 		}
-		t.settle(e)
+		t.update(e)
 		t.rest(e)
 	}
 }
 
-// complete reports whether all that v needs is still there. A version that was superseded
-// before it was accepted does not keep what it needs, and then is nothing to fall back to.
+// complete reports whether all needs of v are in the table. The needs of a version that was replaced
+// before it was accepted may be removed; such a version must not become a fallback.
 func (t *Table) complete(v *Version) bool {
 	return !slices.ContainsFunc(v.Needs, func(need Ref) bool { return need.Type.Kept() && !t.has(need) })
 }
 
-// Reject takes note that an Envoy refused v, and v alone, with these words.
-func (t *Table) Reject(v *Version, words string) {
+// Reject records that an Envoy rejected v, and v alone, with this error detail.
+func (t *Table) Reject(v *Version, errorDetail string) {
 	defer t.step()()
-	t.stats.Refused++
+	t.stats.Rejections++
 	if e := t.entry(v.Ref); e != nil {
-		e.reject(v, words)
-		t.settle(e)
+		e.reject(v, errorDetail)
+		t.update(e)
 	}
 }
 
-// Obstruct takes note that an Envoy cannot use v for a reason that is not in v, such as a port that is taken.
-// It is told by Rejections without anybody to blame, until a version is accepted; nothing is quarantined.
-func (t *Table) Obstruct(v *Version, words string) {
+// SetUnusable records that an Envoy cannot use v for a reason that is not in its content, such as a port in use.
+// Rejections contains it, without origins, until a version is accepted; nothing is quarantined.
+func (t *Table) SetUnusable(v *Version, errorDetail string) {
 	defer t.step()()
 	if e := t.entry(v.Ref); e != nil {
-		e.unusable = words
-		t.settle(e)
+		e.unusable = errorDetail
+		t.update(e)
 	}
 }
 
-// Obstacle reports whether Envoy's words are about its surroundings rather than about the resource.
-func Obstacle(words string) bool { return strings.Contains(words, "cannot bind") }
+// BindFailed reports whether the error detail says that Envoy could not bind a listener to its address.
+func BindFailed(errorDetail string) bool { return strings.Contains(errorDetail, "cannot bind") }
 
-// Rejections lists what is wanted now and refused, sorted.
+// Rejections lists the wanted pieces that are rejected, sorted.
 func (t *Table) Rejections() []Rejection {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -189,27 +190,27 @@ func (t *Table) Rejections() []Rejection {
 	return out
 }
 
-// Users lists the objects behind what needs a resource, directly or through clusters, sorted: those to tell when
-// nobody looks at the object that the resource itself was made of.
-func (t *Table) Users(ref Ref) []kobj.Key {
+// DependentObjects lists the origins of the pieces that need a resource, directly or through clusters, sorted. Their
+// statuses report a rejection if the origins of the resource itself have no status.
+func (t *Table) DependentObjects(ref Ref) []kobj.Key {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var users []kobj.Key
-	t.eachUser(ref, func(user Ref, p *piece) {
-		users = append(users, p.origins...)
-		if user.Type == Cluster {
-			t.eachUser(user, func(_ Ref, p *piece) { users = append(users, p.origins...) })
+	var objects []kobj.Key
+	t.eachDependant(ref, func(dependant Ref, p *piece) {
+		objects = append(objects, p.origins...)
+		if dependant.Type == Cluster {
+			t.eachDependant(dependant, func(_ Ref, p *piece) { objects = append(objects, p.origins...) })
 		}
 	})
-	return kobj.Sort(users)
+	return kobj.Sort(objects)
 }
 
-// eachUser calls f for every wanted piece that needs the resource.
-func (t *Table) eachUser(ref Ref, f func(Ref, *piece)) {
-	visit := func(user Ref, pieces []*piece) {
+// eachDependant calls f for every wanted piece that needs the resource.
+func (t *Table) eachDependant(ref Ref, f func(Ref, *piece)) {
+	visit := func(dependant Ref, pieces []*piece) {
 		for _, p := range pieces {
 			if slices.Contains(p.needs, ref) {
-				f(user, p)
+				f(dependant, p)
 			}
 		}
 	}
@@ -221,7 +222,7 @@ func (t *Table) eachUser(ref Ref, f func(Ref, *piece)) {
 	}
 }
 
-// Get is the effective version of a resource, nil if there is none.
+// Get returns the effective version of a resource, nil if there is none.
 func (t *Table) Get(ref Ref) *Version {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -242,14 +243,14 @@ func (t *Table) All() []*Version {
 	return out
 }
 
-// Seq is the sequence number of the last Publish, 0 before the first.
+// Seq returns the sequence number of the last Publish, 0 before the first.
 func (t *Table) Seq() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.seq
 }
 
-// Stats is a copy of the counters.
+// Stats returns a copy of the counters.
 func (t *Table) Stats() Stats {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -270,40 +271,40 @@ func (t *Table) Stats() Stats {
 	return s
 }
 
-// step locks the table for one step and returns what ends the step.
+// step locks the table, and returns a function that unlocks it, wakes watches and calls onRejections.
 func (t *Table) step() func() {
 	t.mu.Lock()
 	return func() {
 		t.signal()
-		tell := t.onRejections
-		if !t.news {
-			tell = nil
+		notify := t.onRejections
+		if !t.rejectionsChanged {
+			notify = nil
 		}
-		t.news = false
+		t.rejectionsChanged = false
 		t.mu.Unlock()
-		if tell != nil {
-			tell()
+		if notify != nil {
+			notify()
 		}
 	}
 }
 
-// settle makes effective what ought to be.
-func (t *Table) settle(e *entry) {
+// update composes the effective version and the rejections of a resource anew.
+func (t *Table) update(e *entry) {
 	before := e.effective
 	if e.effective = e.compose(); e.effective != before {
 		t.stats.Versions++
 		t.touch(e.ref)
-		t.exchange(before, e.effective)
+		t.updateNeedCounts(before, e.effective)
 	}
 	rejections := e.rejections()
 	if !slices.EqualFunc(rejections, t.rejected[e.ref], sameRejection) {
-		t.news = true
+		t.rejectionsChanged = true
 		t.setRejected(e.ref, rejections)
 	}
 }
 
 func sameRejection(a, b Rejection) bool {
-	return a.Compare(b) == 0 && a.Message == b.Message && slices.Equal(a.Origins, b.Origins)
+	return a.Compare(b) == 0 && a.ErrorDetail == b.ErrorDetail && slices.Equal(a.Origins, b.Origins)
 }
 
 func (t *Table) setRejected(ref Ref, rejections []Rejection) {
@@ -314,36 +315,36 @@ func (t *Table) setRejected(ref Ref, rejections []Rejection) {
 	t.rejected[ref] = rejections
 }
 
-// exchange counts what the later version needs instead of what the former needed; nil needs nothing.
-func (t *Table) exchange(former, later *Version) {
-	var gone []Ref
-	EachDifference(former.needs(), later.needs(), func(ref Ref, added bool) {
+// updateNeedCounts replaces the needs of the former version by those of the later one in needCounts; nil has no needs.
+func (t *Table) updateNeedCounts(former, later *Version) {
+	var removed []Ref
+	DiffRefs(former.needs(), later.needs(), func(ref Ref, added bool) {
 		switch {
 		case !ref.Type.Kept():
 		case added:
-			t.users[ref]++
+			t.needCounts[ref]++
 		default:
-			gone = append(gone, ref)
+			removed = append(removed, ref)
 		}
 	})
-	for _, ref := range gone {
-		t.users[ref]--
+	for _, ref := range removed {
+		t.needCounts[ref]--
 		t.dropUnneeded(ref)
 	}
 }
 
-// dropUnneeded forgets a removed resource that nothing needs.
+// dropUnneeded drops a removed resource that nothing needs.
 func (t *Table) dropUnneeded(ref Ref) {
-	if t.users[ref] > 0 {
+	if t.needCounts[ref] > 0 {
 		return
 	}
-	delete(t.users, ref)
+	delete(t.needCounts, ref)
 	e := t.entries[ref]
 	if e == nil || e.want != nil {
 		return
 	}
 	t.forget(ref)
 	t.touch(ref)
-	t.exchange(e.effective, nil)
-	t.exchange(e.accepted, nil)
+	t.updateNeedCounts(e.effective, nil)
+	t.updateNeedCounts(e.accepted, nil)
 }

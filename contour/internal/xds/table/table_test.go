@@ -45,20 +45,20 @@ func contents(v *Version) []string {
 	return out
 }
 
-// envoy gives verdicts until it has the effective version: it refuses what contains "BAD",
-// saying what words makes of it. It returns how many versions it saw.
-func envoy(t *testing.T, tab *Table, ref Ref, words func(*Version) string) int {
+// envoy answers until it has accepted the effective version: it rejects versions that contain "BAD",
+// with the error detail that detail returns. It returns the number of answers.
+func envoy(t *testing.T, tab *Table, ref Ref, detail func(*Version) string) int {
 	t.Helper()
 	for seen := 0; ; seen++ {
 		v := tab.Get(ref)
-		if v == nil || v.Proven() {
+		if v == nil || v.Accepted() {
 			return seen
 		}
 		if seen > 2000 {
 			t.Fatal("the search does not end")
 		}
 		if strings.Contains(string(v.Body()), "BAD") {
-			tab.Reject(v, words(v))
+			tab.Reject(v, detail(v))
 		} else {
 			tab.Accept([]*Version{v})
 		}
@@ -77,15 +77,15 @@ func rejectedParts(tab *Table) []string {
 
 func TestSimpleQuarantine(t *testing.T) {
 	tab := New()
-	told := 0
-	tab.OnRejections(func() { told++; tab.Rejections() })
+	calls := 0
+	tab.OnRejections(func() { calls++; tab.Rejections() })
 	ref := Ref{Secret, "s"}
 	tab.Publish([]*Resource{simple(Secret, "s", "BAD one")}, nil)
 	envoy(t, tab, ref, func(*Version) string { return "not PEM" })
 	if tab.Get(ref) != nil {
 		t.Error("a resource that was never accepted must be withheld")
 	}
-	want := []Rejection{{Ref: ref, Hash: hashOf([]byte("BAD one")).String(), Message: "not PEM"}}
+	want := []Rejection{{Ref: ref, Hash: hashOf([]byte("BAD one")).String(), ErrorDetail: "not PEM"}}
 	if diff := cmp.Diff(want, tab.Rejections()); diff != "" {
 		t.Error(diff)
 	}
@@ -104,8 +104,8 @@ func TestSimpleQuarantine(t *testing.T) {
 	if tab.Get(ref) != nil || len(tab.Rejections()) != 0 {
 		t.Error("a removed resource is still there")
 	}
-	if told != 4 {
-		t.Errorf("told %d times, want 4: bad, good, bad, removed", told)
+	if calls != 4 {
+		t.Errorf("%d calls of OnRejections, want 4: bad, good, bad, removed", calls)
 	}
 }
 
@@ -124,25 +124,25 @@ func TestBadContentIsNotTriedAgainBeforeSomethingElseWasAccepted(t *testing.T) {
 	}
 }
 
-func TestLateAcceptOfRefusedDoesNotCount(t *testing.T) {
+func TestLateAcceptOfRejectedDoesNotCount(t *testing.T) {
 	tab := New()
 	tab.Publish([]*Resource{simple(Secret, "s", "BAD")}, nil)
 	v := tab.Get(Ref{Secret, "s"})
 	tab.Reject(v, "no")
 	tab.Accept([]*Version{v})
-	if v.Proven() || tab.Get(v.Ref) != nil {
-		t.Error("the second copy of a bad secret, which Envoy accepts unread, made it proven")
+	if v.Accepted() || tab.Get(v.Ref) != nil {
+		t.Error("the second copy of a bad secret, which Envoy accepts without reading it, made it accepted")
 	}
 }
 
-func TestAcceptedByOneRefusedByAnother(t *testing.T) {
+func TestAcceptedByOneRejectedByAnother(t *testing.T) {
 	tab := New()
 	tab.Publish([]*Resource{simple(Cluster, "c", "new field")}, nil)
 	v := tab.Get(cluster("c"))
 	tab.Accept([]*Version{v})
 	tab.Reject(v, "unknown field")
 	if tab.Get(v.Ref) != v || len(tab.Rejections()) != 1 {
-		t.Error("an older Envoy's refusal must be reported, and not take the resource from the others")
+		t.Error("an older Envoy's rejection must be reported, and not take the resource from the others")
 	}
 }
 
@@ -169,7 +169,7 @@ func TestPartFallsBackToItsAcceptedContent(t *testing.T) {
 	envoy(t, tab, ref, silent)
 	tab.Publish([]*Resource{clusters[1], route("h", "a: BAD v2->new", "b: v2")}, []Ref{cluster("old")})
 	if tab.Get(cluster("old")) == nil {
-		t.Fatal("the cluster of the accepted version went before there was a verdict on the next")
+		t.Fatal("the cluster of the accepted version was removed before the next version was answered")
 	}
 	envoy(t, tab, ref, silent)
 	if diff := cmp.Diff([]string{"h", "a: v1->old", "b: v2"}, contents(tab.Get(ref))); diff != "" {
@@ -185,8 +185,8 @@ func TestPartFallsBackToItsAcceptedContent(t *testing.T) {
 	}
 }
 
-// TestLateAcceptOfWhatLostItsNeeds has an acknowledgement come after the version was superseded
-// and what it needs was removed: it must not become what later versions fall back to.
+// TestLateAcceptOfWhatLostItsNeeds accepts a version after it was replaced and its need was removed:
+// later versions must not fall back to it.
 func TestLateAcceptOfWhatLostItsNeeds(t *testing.T) {
 	tab := New()
 	ref := Ref{Route, "rc"}
@@ -198,12 +198,12 @@ func TestLateAcceptOfWhatLostItsNeeds(t *testing.T) {
 	tab.Accept([]*Version{late})
 	envoy(t, tab, ref, silent)
 	if diff := cmp.Diff([]string{"h", "a: v1"}, contents(tab.Get(ref))); diff != "" {
-		t.Errorf("the fallback needs a cluster that is gone: %s", diff)
+		t.Errorf("the fallback needs a removed cluster: %s", diff)
 	}
 }
 
 func TestTheNamedPartIsGuessedFirst(t *testing.T) {
-	for name, words := range map[string]string{
+	for name, detail := range map[string]string{
 		"part name":   "Duplicate entry in virtual host h70.",
 		"only quoted": "bad domain bad.example.com in route rc",
 	} {
@@ -214,9 +214,9 @@ func TestTheNamedPartIsGuessedFirst(t *testing.T) {
 		}
 		parts[70] = "h70: BAD bad.example.com"
 		tab.Publish([]*Resource{route("h", parts...)}, nil)
-		seen := envoy(t, tab, Ref{Route, "rc"}, func(*Version) string { return words })
+		seen := envoy(t, tab, Ref{Route, "rc"}, func(*Version) string { return detail })
 		if diff := cmp.Diff([]string{"h70"}, rejectedParts(tab)); diff != "" || seen != 2 {
-			t.Errorf("%s: %d versions seen, want 2: the refused one and the one without h70; %s", name, seen, diff)
+			t.Errorf("%s: %d versions seen, want 2: the rejected one and the one without h70; %s", name, seen, diff)
 		}
 	}
 }
@@ -245,13 +245,13 @@ func TestBadHeader(t *testing.T) {
 		tab.Publish([]*Resource{route("BAD", parts...)}, nil)
 		envoy(t, tab, Ref{Route, "rc"}, silent)
 		if diff := cmp.Diff([]string{""}, rejectedParts(tab)); diff != "" || tab.Get(Ref{Route, "rc"}) != nil {
-			t.Errorf("want the header alone blamed and the resource withheld: %s", diff)
+			t.Errorf("want only the header rejected and the resource withheld: %s", diff)
 		}
 	})
 }
 
 // Very many bad parts in a table that no Envoy has accepted yet, all of them at its beginning: the good ones
-// are served all the same, and the header is not blamed for them.
+// are served all the same, and the header is not rejected in their place.
 func TestManyBadPartsBeforeAnythingWasAccepted(t *testing.T) {
 	tab := New()
 	var parts []string
@@ -280,7 +280,7 @@ func TestManyBadPartsBeforeAnythingWasAccepted(t *testing.T) {
 const mostBad = 15
 
 // TestSearchFindsExactlyTheBadParts bisects random sets of bad parts, with and without an
-// accepted version to start from, while the wanted content goes on changing.
+// accepted version to start from, while the wanted content changes.
 func TestSearchFindsExactlyTheBadParts(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -314,8 +314,8 @@ func TestSearchFindsExactlyTheBadParts(t *testing.T) {
 				parts[fmt.Sprint("p", rnd.IntN(n))] = body
 			}
 			publish()
-			for range rnd.IntN(4) { // some verdicts come before the next change
-				if v := tab.Get(ref); v != nil && !v.Proven() && strings.Contains(string(v.Body()), "BAD") {
+			for range rnd.IntN(4) { // some answers arrive before the next change
+				if v := tab.Get(ref); v != nil && !v.Accepted() && strings.Contains(string(v.Body()), "BAD") {
 					tab.Reject(v, "no")
 				}
 			}
@@ -348,18 +348,19 @@ func badCount(parts map[string]string) int {
 	return n
 }
 
-// A port that is taken is nobody's fault: nothing is quarantined, nobody is blamed, and it is told until it works.
-func TestObstacleIsNotAVerdict(t *testing.T) {
+// A port in use is not an error of a resource: nothing is quarantined, and the rejection has no origin and
+// remains until a version is accepted.
+func TestUnusableIsNotQuarantined(t *testing.T) {
 	tab := New()
 	r := route("head", "a: one", "b: two")
 	tab.Publish([]*Resource{r}, nil)
 	v := tab.Get(r.Ref)
-	words := "Error adding/updating listener(s) rc: cannot bind '0.0.0.0:80': Address already in use"
-	if !Obstacle(words) || Obstacle("malformed IP address") {
-		t.Error("the words of an obstacle are not told from others")
+	detail := "Error adding/updating listener(s) rc: cannot bind '0.0.0.0:80': Address already in use"
+	if !BindFailed(detail) || BindFailed("malformed IP address") {
+		t.Error("BindFailed does not distinguish error details")
 	}
-	tab.Obstruct(v, words)
-	if got := tab.Rejections(); len(got) != 1 || got[0].Part != "" || got[0].Message != words || got[0].Origins != nil {
+	tab.SetUnusable(v, detail)
+	if got := tab.Rejections(); len(got) != 1 || got[0].Part != "" || got[0].ErrorDetail != detail || got[0].Origins != nil {
 		t.Errorf("rejections %+v", got)
 	}
 	if tab.Get(r.Ref) != v {
@@ -371,19 +372,19 @@ func TestObstacleIsNotAVerdict(t *testing.T) {
 	}
 }
 
-// A Secret or Service has no status: who needs what was made of it is to be told.
-func TestUsersOfAResource(t *testing.T) {
+// A Secret or Service has no status: the objects that need it report its rejection.
+func TestDependentObjects(t *testing.T) {
 	tab := New()
 	ca := Ref{Secret, "ca"}
 	service := simple(Cluster, "c", "cluster", ca)
 	service.Origins = []kobj.Key{kobj.Of(kobj.Service, "ns", "s")}
 	tab.Publish([]*Resource{simple(Secret, "ca", "bytes"), service, route("head", "a: one->c", "b: two", "d: three->c")}, nil)
 	proxy := func(name string) kobj.Key { return kobj.Of(kobj.HTTPProxy, "ns", name) }
-	if diff := cmp.Diff([]kobj.Key{proxy("a"), proxy("d")}, tab.Users(cluster("c"))); diff != "" {
-		t.Error("users of the cluster:", diff)
+	if diff := cmp.Diff([]kobj.Key{proxy("a"), proxy("d")}, tab.DependentObjects(cluster("c"))); diff != "" {
+		t.Error("dependents of the cluster:", diff)
 	}
-	if diff := cmp.Diff([]kobj.Key{proxy("a"), proxy("d"), service.Origins[0]}, tab.Users(ca)); diff != "" {
-		t.Error("users of the secret:", diff)
+	if diff := cmp.Diff([]kobj.Key{proxy("a"), proxy("d"), service.Origins[0]}, tab.DependentObjects(ca)); diff != "" {
+		t.Error("dependents of the secret:", diff)
 	}
 }
 
@@ -431,13 +432,13 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 		tab.Accept([]*Version{old})
 		now := tab.Get(cluster("c"))
 		tab.Accept([]*Version{now})
-		if !now.Proven() {
+		if !now.Accepted() {
 			t.Fatal("an acknowledgement from before the removal hides the one of now")
 		}
 		tab.Publish(nil, []Ref{cluster("c")})
 	}
-	if s := tab.Stats(); len(s.Resources) != 0 || len(tab.users) != 0 {
-		t.Errorf("left over: %v %v", s.Resources, tab.users)
+	if s := tab.Stats(); len(s.Resources) != 0 || len(tab.needCounts) != 0 {
+		t.Errorf("left over: %v %v", s.Resources, tab.needCounts)
 	}
 }
 
@@ -464,6 +465,6 @@ func TestClosedTable(t *testing.T) {
 	select {
 	case <-tab.Closed():
 	default:
-		t.Error("nobody is told")
+		t.Error("Closed is not closed")
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"contour.example/contour/internal/xds/quarantine"
 )
 
-// hashOf is the first 128 bits of a SHA-256: users decide about the bytes, so the hash must
-// not let them make two contents look equal.
+// hashOf returns the first 128 bits of a SHA-256: users choose the bytes, so the hash must
+// be collision-resistant.
 func hashOf(b []byte) quarantine.Hash {
 	sum := sha256.Sum256(b)
 	return quarantine.Hash(sum[:16])
@@ -27,15 +27,15 @@ type piece struct {
 	quarantine.Piece
 	needs   []Ref
 	origins []kobj.Key
-	invalid *string // nil: nothing is known to be wrong with it
+	invalid *string // Part.Invalid; nil if that is empty
 }
 
-// is reports whether nothing about the piece differs from the element.
+// is reports whether the piece equals the element, except for its content.
 func (p *piece) is(e *Part) bool {
 	return p.fault() == e.Invalid && sameSlice(p.needs, e.Needs) && sameSlice(p.origins, e.Origins)
 }
 
-// fault is what is wrong with the piece, "" if nothing is.
+// fault returns why the piece is invalid, "" if it is not.
 func (p *piece) fault() string {
 	if p.invalid == nil {
 		return ""
@@ -43,14 +43,14 @@ func (p *piece) fault() string {
 	return *p.invalid
 }
 
-// sameSlice compares slices; those that share their memory at once.
+// sameSlice compares slices; it does not compare the elements of those that share their memory.
 func sameSlice[E comparable](a, b []E) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
-// piecesOf cuts a resource into its header and its parts, in that order. Pieces that did not
-// change are taken from former, so their bytes are hashed once and kept once. Whatever stands
-// where it stood costs a comparison and nothing else.
+// piecesOf splits a resource into its header and its parts, in that order. It reuses unchanged pieces of
+// former, so that their bytes are hashed and stored once. A piece at an unchanged position costs only a
+// comparison.
 func piecesOf(r *Resource, former []*piece) []*piece {
 	elements := 1 + len(r.Parts)
 	head, tail := aligned(r, former)
@@ -70,7 +70,7 @@ func piecesOf(r *Resource, former []*piece) []*piece {
 	return pieces
 }
 
-// element is the header of a resource, as a part without a name, or its part i-1.
+// element returns the header of a resource, as a part without a name, or its part i-1.
 func element(r *Resource, i int) *Part {
 	if i > 0 {
 		return &r.Parts[i-1]
@@ -78,7 +78,7 @@ func element(r *Resource, i int) *Part {
 	return &Part{Body: r.Body, Needs: r.Needs, Origins: r.Origins, Invalid: r.Invalid}
 }
 
-// aligned counts the elements at the beginning and at the end that have the names they had.
+// aligned counts the elements at the beginning and at the end whose names are unchanged.
 func aligned(r *Resource, former []*piece) (head, tail int) {
 	elements := 1 + len(r.Parts)
 	most := min(elements, len(former))
@@ -91,7 +91,7 @@ func aligned(r *Resource, former []*piece) (head, tail int) {
 	return head, tail
 }
 
-// pieceOf is the piece made of an element, the former one of that name if nothing differs.
+// pieceOf returns the piece made of an element: the former one of that name if it is equal.
 func pieceOf(e *Part, former *piece) *piece {
 	if former == nil || !bytes.Equal(former.Content, e.Body) {
 		return newPiece(e, hashOf(e.Body))
@@ -126,20 +126,20 @@ func byName(pieces []*piece) map[string]*piece {
 // Version is one content of one resource, shared by all sessions and immutable.
 type Version struct {
 	Ref   Ref
-	Hash  string // hex; the version that Envoy sees, a function of the bytes and so equal on every replica
-	Needs []Ref  // sorted; the union over the pieces in it
+	Hash  string // hexadecimal; the xDS version, a function of the bytes and therefore equal on every replica
+	Needs []Ref  // sorted; the union of its pieces' needs
 
-	pieces []*piece
-	field  protowire.Number
-	size   int32  // of the encoded message, in bytes
-	order  uint64 // by creation, within the table
-	proven atomic.Bool
+	pieces       []*piece
+	field        protowire.Number
+	size         int32  // of the encoded message, in bytes
+	order        uint64 // by creation, within the table
+	acceptedOnce atomic.Bool
 
 	wiring sync.Mutex
 	wire   weak.Pointer[Wire]
 }
 
-// newVersion is the version made of these pieces; what it has in common with former it shares.
+// newVersion returns the version made of these pieces; it shares equal needs with former.
 func newVersion(ref Ref, field protowire.Number, pieces []*piece, order uint64, former *Version) *Version {
 	v := &Version{Ref: ref, Hash: versionHash(field, pieces), field: field, pieces: pieces, order: order}
 	v.Needs = needsOf(pieces, former)
@@ -151,8 +151,8 @@ func newVersion(ref Ref, field protowire.Number, pieces []*piece, order uint64, 
 	return v
 }
 
-// versionHash is the hash of a resource's bytes. That of a composite is the hash of the hashes of its
-// pieces, which are known: an edit of one part costs no second look at the others.
+// versionHash returns the hash of a resource's bytes. That of a composite is the hash of the hashes of its
+// pieces, so that an edit of one part does not hash the other parts again.
 func versionHash(field protowire.Number, pieces []*piece) string {
 	if len(pieces) == 1 {
 		return pieces[0].Hash.String()
@@ -165,10 +165,10 @@ func versionHash(field protowire.Number, pieces []*piece) string {
 	return quarantine.Hash(h.Sum(nil)[:16]).String()
 }
 
-// Proven reports whether an Envoy of the fleet has accepted this version.
-func (v *Version) Proven() bool { return v.proven.Load() }
+// Accepted reports whether an Envoy of the fleet has accepted this version.
+func (v *Version) Accepted() bool { return v.acceptedOnce.Load() }
 
-// forQuarantine is the version as the quarantine sees it.
+// forQuarantine returns the version in the form of package quarantine.
 func (v *Version) forQuarantine() quarantine.Version {
 	return quarantine.Version{Hash: v.Hash, Pieces: all(v.pieces)}
 }

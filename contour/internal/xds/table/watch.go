@@ -1,13 +1,13 @@
 package table
 
-// Change says what holds for one resource now.
+// Change is the present state of a resource.
 type Change struct {
 	Ref      Ref
-	Version  *Version // what a client should have; nil when there is nothing to give
-	Withheld bool     // with a nil Version: the resource exists, but Envoy refuses every known content
+	Version  *Version // the effective version; nil if there is none
+	Withheld bool     // with a nil Version: the resource exists, but Envoy rejects every known content
 }
 
-// Watch tells one session which resources changed. What piles up between two calls of Take is
+// Watch reports to one session which resources changed. Its memory between two calls of Take is
 // bounded by the number of resources, however slow the session is.
 type Watch struct {
 	table *Table
@@ -16,7 +16,7 @@ type Watch struct {
 	dirty map[Ref]struct{}
 }
 
-// Watch starts a watch; the first Take gives the whole table. Close it after use.
+// Watch starts a watch; the first Take returns the whole table. Close it after use.
 func (t *Table) Watch() *Watch {
 	w := &Watch{table: t, wake: make(chan struct{}, 1), all: true, dirty: map[Ref]struct{}{}}
 	w.wake <- struct{}{}
@@ -26,11 +26,11 @@ func (t *Table) Watch() *Watch {
 	return w
 }
 
-// C receives after something changed; one receive may stand for many changes.
+// C returns a channel that receives a value after changes; one value may represent many changes.
 func (w *Watch) C() <-chan struct{} { return w.wake }
 
-// Take gives what changed since the last Take, in no particular order, and the sequence number
-// of the last Publish that is in it. A Publish is in it as a whole or not at all.
+// Take returns the changes since the last Take, in no particular order, and the sequence number
+// of the last Publish that they contain. They contain each Publish completely or not at all.
 func (w *Watch) Take() ([]Change, uint64) {
 	t := w.table
 	t.mu.Lock()
@@ -56,7 +56,7 @@ func (w *Watch) Take() ([]Change, uint64) {
 	return changes, t.seq
 }
 
-// maxReused is how many marks a watch keeps room for: a big change must not make small ones slow.
+// maxReused is the number of changes up to which a watch reuses its map: clearing a large map is slow.
 const maxReused = 256
 
 // Close ends the watch.
@@ -84,7 +84,7 @@ func (t *Table) touch(ref Ref) {
 	}
 }
 
-// signal wakes the watches that have something; the caller holds the lock.
+// signal wakes the watches that have changes; the caller holds the lock.
 func (t *Table) signal() {
 	for w := range t.watches {
 		if len(w.dirty) == 0 {

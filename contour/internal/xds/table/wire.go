@@ -19,17 +19,17 @@ const (
 )
 
 // Wire is a version as one element of a DeltaDiscoveryResponse's resources: tag, length and
-// message, in chunks. All responses that carry the version share it; nobody may change it.
+// message, in chunks. All responses that carry the version share it; it is immutable.
 type Wire struct{ chunks [][]byte }
 
-// Chunks is the bytes, in order.
+// Chunks returns the bytes, in order.
 func (w *Wire) Chunks() [][]byte { return w.chunks }
 
-// sharedBytes is from which length on a piece is a chunk of its own, not copied.
+// sharedBytes is the length from which on a piece is a chunk of its own, and not copied.
 const sharedBytes = 1 << 10
 
-// Wire is made by the first who asks, and shared while anybody holds on to it: a session does
-// until its client has answered. The table itself keeps the pieces only.
+// Wire returns the encoded version. The first call encodes it; later calls share it while it is referenced: a session
+// references it until its client has answered. The table itself keeps only the pieces.
 func (v *Version) Wire() *Wire {
 	v.wiring.Lock()
 	defer v.wiring.Unlock()
@@ -63,7 +63,7 @@ func (v *Version) encode() *Wire {
 	return w
 }
 
-// copied is how many bytes of the body are copied into its Wire.
+// copied returns the number of bytes of the body that are copied into its Wire.
 func (v *Version) copied() int {
 	n := int(v.size)
 	for _, p := range v.pieces {
@@ -74,7 +74,7 @@ func (v *Version) copied() int {
 	return n
 }
 
-// appendHead appends all that stands before the body.
+// appendHead appends all bytes before the body.
 func (v *Version) appendHead(b []byte) []byte {
 	b = protowire.AppendTag(b, responseResources, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(v.Size()))
@@ -112,8 +112,8 @@ func (v *Version) anySize() int {
 	return size
 }
 
-// Message is the resource as a response carries it, made anew; its body is encoded already and
-// may be shared. Only who wants to look at it needs it.
+// Message returns a new message of the resource, as in a response; its body is encoded and
+// may be shared. Responses do not use it: see Wire.
 func (v *Version) Message() *discoveryv3.Resource {
 	return &discoveryv3.Resource{
 		Name: v.Ref.Name, Version: v.Hash,
@@ -121,7 +121,7 @@ func (v *Version) Message() *discoveryv3.Resource {
 	}
 }
 
-// Body is the encoded message, joined anew if it has parts; callers must not change it.
+// Body returns the encoded message, a new slice if it has parts; callers must not change it.
 func (v *Version) Body() []byte {
 	if len(v.pieces) == 1 {
 		return v.pieces[0].Content

@@ -41,7 +41,7 @@ func TestWireIsTheMessage(t *testing.T) {
 	}
 }
 
-// What is large is not copied, and what is made is made once for all who need it at a time.
+// A Wire does not copy large pieces, and all sessions share it.
 func TestWireIsShared(t *testing.T) {
 	tab := New()
 	pem := simple(Secret, "s", strings.Repeat("x", 4*sharedBytes))

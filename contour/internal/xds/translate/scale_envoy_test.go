@@ -109,7 +109,7 @@ func (g *rig) publish() {
 	seq := g.table.Publish(g.changes())
 	deadline := time.Now().Add(5 * time.Minute)
 	for {
-		if s := g.server.Sessions(); len(s) == 1 && s[0].Seq >= seq && s[0].Quiet() {
+		if s := g.server.Sessions(); len(s) == 1 && s[0].Seq >= seq && s[0].Idle() {
 			return
 		}
 		if time.Now().After(deadline) {

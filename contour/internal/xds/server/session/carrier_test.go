@@ -80,7 +80,7 @@ func TestPoliciesWaitUntilTheClientSaysWhatListenersItHas(t *testing.T) {
 }
 
 // A client that refuses the listener keeps what it has, with the routes that fit.
-func TestPoliciesDoNotFollowARefusedListener(t *testing.T) {
+func TestPoliciesDoNotFollowARejectedListener(t *testing.T) {
 	s := resume(t, true)
 	s.nack(s.expect(table.Listener, "l"), "no")
 	s.expectNothing()

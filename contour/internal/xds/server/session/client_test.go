@@ -22,7 +22,7 @@ type (
 	resourceMessage = discoveryv3.Resource
 )
 
-// Bodies in these tests are texts: "text;needs=CDS:a,EDS:b;". A body with BAD in it is refused.
+// Bodies in these tests are texts: "text;needs=CDS:a,EDS:b;". A body with BAD in it is rejected.
 func body(text string, needs ...table.Ref) []byte {
 	var names []string
 	for _, n := range needs {
@@ -81,12 +81,12 @@ func rds(name string) table.Ref { return table.Ref{Type: table.Route, Name: name
 // those need; it answers CDS responses in order, each when its clusters are warm; it applies
 // an arbitrary part of a response that it refuses. It checks every message.
 type client struct {
-	t       *testing.T
-	name    string
-	chance  func(n int) bool   // true once in n times
-	noNames bool               // its errors name no resource
-	doubted map[table.Ref]bool // were last in a response that it rejected: nobody else knows whether it has them
-	resumed bool               // it has reconnected, so that the session need not know the content of what it has
+	t         *testing.T
+	name      string
+	chance    func(n int) bool   // true once in n times
+	noNames   bool               // its errors name no resource
+	uncertain map[table.Ref]bool // were last in a response that it rejected: only the client knows whether it has them
+	resumed   bool               // it has reconnected, so that the session need not know the content of what it has
 
 	has      map[table.Ref]string // what it uses
 	warming  map[table.Ref]string // clusters that wait for endpoints and secrets
@@ -94,7 +94,7 @@ type client struct {
 	unsure   map[table.Ref]bool   // reported version may be older than what it uses
 	fed      map[table.Ref]bool   // answered by name since the last update of a cluster that needs it
 	subs     map[table.Type]map[string]bool
-	refused  map[string]bool     // bodies that were refused alone
+	rejected map[string]bool     // bodies that were rejected alone
 	refusing map[*request]string // the same, while the server does not know yet
 
 	acks     []*request // CDS answers, waiting for their turn
@@ -108,7 +108,7 @@ func newClient(t *testing.T, name string, chance func(int) bool) *client {
 	c := &client{
 		t: t, name: name, chance: chance,
 		has: map[table.Ref]string{}, warming: map[table.Ref]string{}, version: map[table.Ref]string{}, unsure: map[table.Ref]bool{},
-		fed: map[table.Ref]bool{}, refused: map[string]bool{}, doubted: map[table.Ref]bool{},
+		fed: map[table.Ref]bool{}, rejected: map[string]bool{}, uncertain: map[table.Ref]bool{},
 	}
 	c.connect()
 	return c
@@ -148,9 +148,9 @@ func (c *client) receive(resp *response, exempt map[table.Ref]bool) {
 		ref := table.Ref{Type: t, Name: r.GetName()}
 		text := string(r.GetResource().GetValue())
 		c.got[t]++
-		c.doubted[ref] = bad != nil
+		c.uncertain[ref] = bad != nil
 		c.check(ref, text, exempt)
-		c.fed[ref] = true // a refused answer ends the waiting as well
+		c.fed[ref] = true // a rejected answer ends the wait as well
 		if slices.Contains(bad, r) || !all && c.chance(2) {
 			continue
 		}
@@ -168,7 +168,7 @@ func (c *client) receive(resp *response, exempt map[table.Ref]bool) {
 	}
 	answer := &request{TypeUrl: resp.GetTypeUrl(), ResponseNonce: resp.GetNonce()}
 	if bad != nil {
-		answer.ErrorDetail = &status.Status{Code: 13, Message: c.words(t, bad)}
+		answer.ErrorDetail = &status.Status{Code: 13, Message: c.detail(t, bad)}
 		c.nacks++
 		if len(resp.GetResources()) == 1 || !c.noNames && (t == table.Cluster || t == table.Listener) && len(bad) == 1 {
 			c.refusing[answer] = string(bad[0].GetResource().GetValue())
@@ -189,21 +189,21 @@ func (c *client) bad(resp *response) []*discoveryv3.Resource {
 	return bad
 }
 
-func (c *client) words(t table.Type, bad []*discoveryv3.Resource) string {
+func (c *client) detail(t table.Type, bad []*discoveryv3.Resource) string {
 	if c.noNames || t == table.Secret || t == table.Endpoint {
 		return "something is wrong"
 	}
-	words := "Error adding/updating:"
+	detail := "Error adding/updating:"
 	for _, r := range bad {
-		words += " " + r.GetName() + ": wrong"
+		detail += " " + r.GetName() + ": wrong"
 	}
-	return words
+	return detail
 }
 
 // check holds what a message must never do.
 func (c *client) check(ref table.Ref, text string, exempt map[table.Ref]bool) {
-	if c.refused[text] {
-		c.t.Errorf("%s: %v was sent again although it was refused: %s", c.name, ref, text)
+	if c.rejected[text] {
+		c.t.Errorf("%s: %v was sent again although it was rejected: %s", c.name, ref, text)
 	}
 	for _, need := range needsOf(text) {
 		gate := need.Type == table.Cluster || ref.Type == table.Route
@@ -460,7 +460,7 @@ func (l *link) answer(now time.Time) bool {
 	l.client.up = l.client.up[1:]
 	l.apply()
 	if body, ok := l.client.refusing[req]; ok {
-		l.client.refused[body] = true
+		l.client.rejected[body] = true
 	}
 	verdict, err := l.state.Request(req, now)
 	if err != nil {
@@ -473,8 +473,8 @@ func (l *link) answer(now time.Time) bool {
 	return true
 }
 
-// settle lets everything happen that wants to, without time passing.
-func settle(t *testing.T, now time.Time, links ...*link) {
+// runUntilIdle exchanges messages until all links are idle; the time does not advance.
+func runUntilIdle(t *testing.T, now time.Time, links ...*link) {
 	t.Helper()
 	for range 100_000 {
 		busy := false

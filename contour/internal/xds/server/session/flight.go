@@ -28,13 +28,13 @@ func (f *flight) nonce() string { return strconv.FormatUint(f.seq, 10) }
 
 // takeFlight removes and returns the flight with that nonce; nil if there is none.
 func (s *State) takeFlight(t table.Type, nonce string) *flight {
-	stream := &s.types[t]
-	i := slices.IndexFunc(stream.flights, func(f *flight) bool { return f.nonce() == nonce })
+	state := &s.types[t]
+	i := slices.IndexFunc(state.flights, func(f *flight) bool { return f.nonce() == nonce })
 	if i < 0 {
 		return nil
 	}
-	f := stream.flights[i]
-	stream.flights = slices.Delete(stream.flights, i, i+1)
+	f := state.flights[i]
+	state.flights = slices.Delete(state.flights, i, i+1)
 	return f
 }
 
@@ -61,7 +61,7 @@ func (s *State) handleAnswer(t table.Type, f *flight, req *discoveryv3.DeltaDisc
 	verdict := s.nack(f, req.GetErrorDetail().GetMessage())
 	verdict.ErrorDetail = req.GetErrorDetail().GetMessage()
 	if verdict.ErrorDetail == "" {
-		verdict.ErrorDetail = "refused without a reason"
+		verdict.ErrorDetail = "rejected without an error detail"
 	}
 	return verdict
 }
@@ -108,8 +108,8 @@ func (s *State) removalDone(f *flight) {
 func (s *State) removalUncertain(f *flight) {
 	for _, r := range f.removed {
 		r.inFlight--
-		if r.goneSeq == f.seq {
-			r.goneSeq = 0
+		if r.removedSeq == f.seq {
+			r.removedSeq = 0
 		}
 		for i := range r.contents {
 			if r.contents[i].seq < f.seq {

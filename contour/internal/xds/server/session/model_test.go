@@ -232,7 +232,7 @@ func runModel(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	w := &world{rnd: rnd, table: table.New(), current: map[table.Ref]*table.Resource{}}
 	now := time.Unix(0, 0)
-	limits := session.Limits{ClusterWindow: 1 + rnd.IntN(8), SecretWindow: 1 + rnd.IntN(3), UnprovenResources: 1 + rnd.IntN(20)}
+	limits := session.Limits{ClusterWindow: 1 + rnd.IntN(8), SecretWindow: 1 + rnd.IntN(3), UnacceptedResources: 1 + rnd.IntN(20)}
 	links := make([]*link, 1+rnd.IntN(2))
 	for i := range links {
 		c := newClient(t, fmt.Sprint("client", i), func(n int) bool { return rnd.IntN(n) == 0 })
@@ -256,7 +256,7 @@ func runModel(t *testing.T, seed uint64) {
 			l.reconnect(limits)
 		}
 	}
-	settle(t, now, links...)
+	runUntilIdle(t, now, links...)
 	for _, l := range links {
 		atRest(t, w, l)
 	}
@@ -303,7 +303,7 @@ func atRest(t *testing.T, w *world, l *link) {
 		}
 	}
 	snap := l.state.Snapshot()
-	if len(snap.HeldBack) > 0 || snap.Waiting > 0 {
+	if len(snap.Blocked) > 0 || snap.Waiting > 0 {
 		t.Errorf("%s is not at rest: %+v; it waits for %v", l.client.name, snap, l.client.warming)
 	}
 }
@@ -312,7 +312,7 @@ func atRest(t *testing.T, w *world, l *link) {
 // and what that needs. It reports whether the session cannot know what the client has of it.
 func (c *client) except(ref table.Ref, want map[table.Ref]string) (unclear bool) {
 	text := c.has[ref]
-	unclear = c.unsure[ref] || c.doubted[ref] || c.resumed && text != ""
+	unclear = c.unsure[ref] || c.uncertain[ref] || c.resumed && text != ""
 	delete(c.has, ref)
 	delete(c.unsure, ref)
 	for _, need := range needsOf(text) {
@@ -332,7 +332,7 @@ func restartSendsNothing(t *testing.T, w *world, now time.Time, limits session.L
 		}
 		l.reconnect(limits)
 	}
-	settle(t, now, links...)
+	runUntilIdle(t, now, links...)
 	for _, l := range links {
 		if len(l.client.got) > 0 {
 			t.Errorf("%s received %v after a restart", l.client.name, l.client.got)

@@ -7,18 +7,18 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Overdue says that a resource was not acknowledged in time, so that what needs it goes without.
+// Overdue reports that a resource was not acknowledged in time, so that its dependants are sent without it.
 type Overdue struct {
 	Need    table.Ref
 	Waiting int // resources that waited for it
 }
 
-// blocker is a resource that must be acknowledged before v may be sent; false if there is none. What does not exist
-// blocks nothing. A route table that leads to other tables at once waits for them, and so does a scope that leads to a
-// table which another scope keeps; whatever else is needed, the client asks for once it has what needs it, so that need
+// blocker is a resource that must be acknowledged before v may be sent; false if there is none. A resource that does not exist
+// blocks nothing. A route table that refers to other tables waits until they are acknowledged, and so does a scope of a
+// table that needs another scope; the client subscribes to other needs when it has their dependant, so that they need
 // not be acknowledged, but must be ready to be sent. A route table that needs a listener waits until the client has no
-// listener of that name from a former stream that this table did not make: such a one may lack filters that the route
-// table configures, and Envoy ignores the configuration of a filter that is not there. No time ends that wait.
+// listener of that name from a former stream that this table did not make: such a listener may lack filters that the route
+// table configures, and Envoy ignores the configuration of a filter that is not there. That wait has no timeout.
 func (s *State) blocker(v *table.Version) (table.Ref, bool) {
 	return s.blockerOf(v, v.Ref.Type == table.Route || v.Ref.Type == table.Scope && needsScope(v))
 }
@@ -60,7 +60,7 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 func (s *State) usable(r *resource) bool {
 	warm := r.present()
 	for _, h := range r.contents {
-		if h.seq <= r.goneSeq {
+		if h.seq <= r.removedSeq {
 			continue
 		}
 		if h.status == acked && (h.seq != reportedSeq || s.complete(h)) {
@@ -121,9 +121,9 @@ func (s *State) mayLeadTo(ref table.Ref) bool {
 	return ref.Type == table.Cluster || s.outdated
 }
 
-// review notes whether something that requests go through is not what it should be, while there are unknown route
-// tables. Once all is, no request comes to what the client should not have, so unknown tables among that lead nowhere:
-// otherwise they would wait for the scopes that lead to them, and these for them.
+// review updates outdated: whether a listener, scope or route table of the client is not the wanted one, while the client
+// has unknown route tables. When all are the wanted ones, no request reaches an unknown table, so that these need
+// nothing: otherwise they would wait for the removal of the scopes that refer to them, and these for theirs.
 func (s *State) review(changed table.Type) {
 	if changed != table.Listener && changed != table.Scope && changed != table.Route {
 		return
@@ -153,8 +153,8 @@ func (s *State) anyOutdated() bool {
 	return false
 }
 
-// reportDue reports whether a client that goes on with what it has from a former stream will
-// still say what it has of this type.
+// reportDue reports whether a client that has resources from a former stream has yet to report
+// those of this type.
 func (s *State) reportDue(t table.Type) bool {
 	switch {
 	case !s.resumed || s.types[t].seen:
@@ -256,15 +256,15 @@ func (s *State) recheckBlocked(t table.Type) {
 	}
 }
 
-// Deadline is when to call Expire; false if there is nothing to wait for.
+// Deadline returns when to call Expire; false if nothing waits.
 func (s *State) Deadline() (time.Time, bool) {
 	deadline := earliest(s.checkAt, s.paceDeadline())
 	return deadline, !deadline.IsZero()
 }
 
-// Expire releases what waited too long, and lists for what it waited. The clock of a resource
-// starts again when it is sent and when any CDS response is acknowledged: an Envoy that works
-// its way through many clusters is not stuck.
+// Expire unblocks the resources that waited too long, and lists the needs that they waited for. The clock of a resource
+// starts again when it is sent and when any CDS response is acknowledged: an Envoy that processes
+// many clusters makes progress.
 func (s *State) Expire(now time.Time) []Overdue {
 	s.expirePace(now)
 	if s.checkAt.IsZero() || now.Before(s.checkAt) {

@@ -6,11 +6,11 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Next is the response to send now, nil if there is none. The caller sends it, and calls Next
-// again when it is sent: what changes meanwhile costs no memory.
+// Next returns the response to send now, nil if there is none. The caller sends it before it calls Next
+// again: changes in the meantime are merged.
 func (s *State) Next(now time.Time) *Response {
 	for _, t := range table.Types() {
-		if stream := &s.types[t]; stream.seen && len(stream.flights) < s.window(t) {
+		if state := &s.types[t]; state.seen && len(state.flights) < s.window(t) {
 			if response := s.nextOf(t, now); response != nil {
 				return response
 			}
@@ -31,9 +31,9 @@ func (s *State) window(t table.Type) int {
 }
 
 func (s *State) nextOf(t table.Type, now time.Time) *Response {
-	stream := &s.types[t]
+	state := &s.types[t]
 	b := batch{limits: &s.limits, flight: &flight{seq: s.seq + 1}}
-	for r := stream.peek(); r != nil; r = stream.peek() {
+	for r := state.peek(); r != nil; r = state.peek() {
 		if s.paced(r, now) {
 			break
 		}
@@ -41,7 +41,7 @@ func (s *State) nextOf(t table.Type, now time.Time) *Response {
 		if do.what == send && !b.fits(r, do.version) || do.what == remove && !b.fitsName(r) {
 			break
 		}
-		stream.pop()
+		state.pop()
 		switch do.what {
 		case send:
 			b.add(r, do.version)
@@ -53,14 +53,14 @@ func (s *State) nextOf(t table.Type, now time.Time) *Response {
 			s.forgetIdle(r)
 		}
 	}
-	if b.empty() && (!stream.firstResponseDue || !stream.wildcard || stream.wanted > 0) {
+	if b.empty() && (!state.firstResponseDue || !state.wildcard || state.wanted > 0) {
 		return nil
 	}
-	stream.firstResponseDue = false
+	state.firstResponseDue = false
 	return s.startFlight(t, b.flight, now)
 }
 
-// action is what to do about a resource.
+// action is the result of decide for a resource.
 type action struct {
 	what    verb
 	version *table.Version // to send
@@ -91,7 +91,7 @@ func (s *State) decide(r *resource) action {
 	return s.whenReady(target)
 }
 
-// whenReady is to send v, or to wait for what it needs.
+// whenReady sends v, or waits for its needs.
 func (s *State) whenReady(v *table.Version) action {
 	if blocker, blocked := s.blocker(s.outstanding(v)); blocked {
 		return action{what: wait, blocker: blocker}
@@ -133,7 +133,7 @@ func (s *State) startFlight(t table.Type, f *flight, now time.Time) *Response {
 		response.Removed = append(response.Removed, r.ref.Name)
 		r.inFlight++
 		r.responseDue, r.overdue, r.awaited = false, false, time.Time{}
-		r.goneSeq = f.seq
+		r.removedSeq = f.seq
 	}
 	return response
 }
@@ -152,27 +152,27 @@ func (s *State) resendEndpoints(it item, now time.Time) {
 	}
 }
 
-// batch collects what goes into one response.
+// batch collects the resources of one response.
 type batch struct {
-	limits        *Limits
-	flight        *flight
-	bytes         int
-	unproven      int
-	unprovenBytes int
-	limit         int // the least of the resources' limits; 0: none
+	limits          *Limits
+	flight          *flight
+	bytes           int
+	unaccepted      int
+	unacceptedBytes int
+	limit           int // the least of the resources' limits; 0: none
 }
 
 func (b *batch) empty() bool { return len(b.flight.items) == 0 && len(b.flight.removed) == 0 }
 
 // fits reports whether the resource may go into this response. Anything fits into an empty
-// one. An unproven secret travels alone: Envoy accepts the second copy of a bad secret without
-// using it, so a refused response of several could not be searched.
+// one. An unaccepted secret is sent alone: Envoy accepts the second copy of a bad secret without
+// using it, so a rejected response of several cannot be bisected.
 func (b *batch) fits(r *resource, v *table.Version) bool {
 	n := len(b.flight.items)
 	if n == 0 {
 		return true
 	}
-	if r.ref.Type == table.Secret && (!v.Proven() || b.unproven > 0) {
+	if r.ref.Type == table.Secret && (!v.Accepted() || b.unaccepted > 0) {
 		return false
 	}
 	if limit := minLimit(b.limit, r.limit); limit > 0 && n >= limit {
@@ -182,7 +182,7 @@ func (b *batch) fits(r *resource, v *table.Version) bool {
 	if b.bytes+size > b.limits.ResponseBytes {
 		return false
 	}
-	return v.Proven() || b.unproven < b.limits.UnprovenResources && b.unprovenBytes+size <= b.limits.UnprovenBytes
+	return v.Accepted() || b.unaccepted < b.limits.UnacceptedResources && b.unacceptedBytes+size <= b.limits.UnacceptedBytes
 }
 
 func (b *batch) fitsName(r *resource) bool {
@@ -193,9 +193,9 @@ func (b *batch) add(r *resource, v *table.Version) {
 	b.flight.items = append(b.flight.items, item{resource: r, version: v})
 	b.bytes += v.Size()
 	b.limit = minLimit(b.limit, r.limit)
-	if !v.Proven() {
-		b.unproven++
-		b.unprovenBytes += v.Size()
+	if !v.Accepted() {
+		b.unaccepted++
+		b.unacceptedBytes += v.Size()
 	}
 }
 

@@ -7,22 +7,22 @@ import (
 )
 
 // pace limits the rate of large listeners, for two reasons. Envoy processes every filter chain of a listener update,
-// however little differs, and its main thread does nothing else meanwhile: after each update Envoy gets a rest as long as
+// however little differs, and its main thread does nothing else meanwhile: after each update Envoy receives no other for as long as
 // the update took, so that continuous additions cost at most half of its main thread. And Envoy keeps each former version
 // of a listener until its drain time is over, at more than five times the bytes: bytes sent within the drain time are
 // counted, and beyond a budget listeners are sent no faster than Envoy releases them. Changes meanwhile are merged into
-// one response; after a quiet time nothing waits.
+// one response; after a period without changes nothing waits.
 type pace struct {
 	sentAt  time.Time // of a large listener in flight; zero: there is none
 	until   time.Time // no large listener is sent before
 	waiting bool      // a large listener waits for until
 
-	drainingBytes float64   // bytes of former versions that Envoy keeps, about
+	drainingBytes float64   // bytes of former versions that Envoy keeps, approximately
 	drainingAt    time.Time // when that was so
 }
 
-// paced reports whether the resource has to wait, and remembers that it does. What else it may wait for, which is more
-// to look at, comes later.
+// paced reports whether the resource has to wait, and records it. It is cheaper than decide and therefore
+// called first.
 func (s *State) paced(r *resource, now time.Time) bool {
 	v := r.target()
 	if v == nil || !s.isLarge(v) || !now.Before(s.pace.until) || !r.responseDue && r.current() == v.Hash {
@@ -36,7 +36,7 @@ func (s *State) isLarge(v *table.Version) bool {
 	return v.Ref.Type == table.Listener && v.Size() >= s.limits.LargeListener
 }
 
-// startPace notes when a large listener is sent.
+// startPace records when a large listener is sent.
 func (s *State) startPace(v *table.Version, now time.Time) {
 	if !s.isLarge(v) {
 		return
@@ -66,7 +66,7 @@ func (s *State) endPace(accepted bool, now time.Time) {
 	s.pace.sentAt = time.Time{}
 }
 
-// paceDeadline is when what waits may go; zero if nothing does.
+// paceDeadline returns when a waiting listener may be sent; zero if none waits.
 func (s *State) paceDeadline() time.Time {
 	if !s.pace.waiting {
 		return time.Time{}
@@ -74,7 +74,7 @@ func (s *State) paceDeadline() time.Time {
 	return s.pace.until
 }
 
-// expirePace ends the wait that is over: Next looks again.
+// expirePace ends a wait that is over, so that Next considers the listener again.
 func (s *State) expirePace(now time.Time) {
 	if !now.Before(s.pace.until) {
 		s.pace.waiting = false

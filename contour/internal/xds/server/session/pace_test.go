@@ -125,7 +125,7 @@ func TestPaceConcernsLargeListenersAlone(t *testing.T) {
 	s.expect(table.Listener, "-https")
 }
 
-func TestRefusedListenerIsRepairedAtOnce(t *testing.T) {
+func TestRejectedListenerIsRepairedAtOnce(t *testing.T) {
 	s := secure(t, session.Limits{})
 	s.now = s.now.Add(time.Second)
 	s.publish(nil, chains("https", 101))
@@ -139,7 +139,7 @@ func TestRefusedListenerIsRepairedAtOnce(t *testing.T) {
 func TestAcknowledgedListenerWaitsForNothing(t *testing.T) {
 	s := secure(t, session.Limits{})
 	s.expectNothing()
-	if snap := s.state.Snapshot(); !snap.Quiet() {
+	if snap := s.state.Snapshot(); !snap.Idle() {
 		t.Errorf("not at rest: %+v", snap)
 	}
 	s.expectDeadline(0)

@@ -19,7 +19,7 @@ var (
 
 const wildcardName = "*"
 
-// Verdict is what a request says about versions, for the table.
+// Verdict is the result of a request for the table: which versions the client accepts or rejects.
 type Verdict struct {
 	Type        table.Type
 	Acked       bool             // the request acknowledges a response
@@ -40,14 +40,14 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 	flight := s.takeFlight(t, req.GetResponseNonce())
 	verdict := s.handleAnswer(t, flight, req, now)
 	verdict.Type = t
-	stream := &s.types[t]
-	if !stream.seen {
-		stream.seen = true
+	state := &s.types[t]
+	if !state.seen {
+		state.seen = true
 		verdict.Accepted = append(verdict.Accepted, s.reported(t, req.GetInitialResourceVersions())...)
 		if len(req.GetResourceNamesSubscribe()) == 0 && t.Collective() {
 			s.subscribeAll(t)
 		}
-		stream.firstResponseDue = len(req.GetInitialResourceVersions()) == 0
+		state.firstResponseDue = len(req.GetInitialResourceVersions()) == 0
 		s.markRemovalsPending()
 		s.markPostponed()
 		if t == table.Listener {

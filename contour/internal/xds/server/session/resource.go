@@ -14,7 +14,7 @@ const (
 	syncedSeq = 2
 )
 
-// resource is what the session knows about one resource.
+// resource is the state of one resource in the session.
 type resource struct {
 	ref      table.Ref
 	want     *table.Version
@@ -23,7 +23,7 @@ type resource struct {
 	subscribed  bool
 	responseDue bool      // the client expects a response even if nothing changed
 	contents    []content // what the client has or may have, oldest first
-	goneSeq     uint64    // response that removed it: older contents do not count as present
+	removedSeq  uint64    // response that removed it: older contents do not count as present
 	rejected    string    // hash of the last content that this client rejected
 	limit       int       // at most so many resources in its response, to find a bad one; 0: any number
 	inFlight    int
@@ -52,7 +52,7 @@ const (
 	uncertain               // in a rejected response, or subscribed anew meanwhile: the client may have it or not
 )
 
-// target is what the client should have: nil if there is nothing that it can be given.
+// target returns the version that the client should have, nil if there is none.
 func (r *resource) target() *table.Version {
 	if r.want == nil || r.want.Hash == r.rejected {
 		return nil
@@ -63,7 +63,7 @@ func (r *resource) target() *table.Version {
 // absent reports that the client should not have the resource at all.
 func (r *resource) absent() bool { return r.want == nil && !r.withheld }
 
-// current is the hash of what was sent or reported last, "" if that is nothing, removed or unclear.
+// current returns the hash of the content that was sent or reported last, "" if there is none, it is removed or uncertain.
 func (r *resource) current() string {
 	if !r.present() || r.contents[len(r.contents)-1].status == uncertain {
 		return ""
@@ -71,27 +71,27 @@ func (r *resource) current() string {
 	return r.contents[len(r.contents)-1].hash
 }
 
-// known is the newest content that the client may have and accepts, nil if there is none that
-// we know.
+// known returns the newest version that the client may have and accepts, nil if there is none or
+// its content is unknown.
 func (r *resource) known() *table.Version {
 	if !r.present() {
 		return nil
 	}
 	h := r.contents[len(r.contents)-1]
-	if h.version == nil || h.status != acked && !h.version.Proven() {
+	if h.version == nil || h.status != acked && !h.version.Accepted() {
 		return nil
 	}
 	return h.version
 }
 
-// present reports whether the client may have the resource, and no removal is on its way.
+// present reports whether the client may have the resource, and no removal is in flight.
 func (r *resource) present() bool {
-	return len(r.contents) > 0 && r.contents[len(r.contents)-1].seq > r.goneSeq
+	return len(r.contents) > 0 && r.contents[len(r.contents)-1].seq > r.removedSeq
 }
 
-// had reports whether the client certainly has some content, and no removal is on its way.
+// had reports whether the client certainly has some content, and no removal is in flight.
 func (r *resource) had() bool {
-	return slices.ContainsFunc(r.contents, func(h content) bool { return h.status == acked && h.seq > r.goneSeq })
+	return slices.ContainsFunc(r.contents, func(h content) bool { return h.status == acked && h.seq > r.removedSeq })
 }
 
 // foreign reports whether the client may have a content that it reported and that the table does not have. A resource
@@ -104,7 +104,7 @@ func (r *resource) contentOf(seq uint64) int {
 	return slices.IndexFunc(r.contents, func(h content) bool { return h.seq == seq })
 }
 
-// add notes a content that the client has, or gets.
+// add records a content that the client has, or receives.
 func (s *State) add(r *resource, h content) {
 	if h.version == nil {
 		s.unknown[r.ref.Type]++
@@ -114,7 +114,7 @@ func (s *State) add(r *resource, h content) {
 	r.contents = append(r.contents, h)
 }
 
-// drop forgets contents [from, to).
+// drop removes contents [from, to).
 func (s *State) drop(r *resource, from, to int) {
 	dropped := slices.Clone(r.contents[from:to])
 	for _, h := range dropped {
@@ -138,7 +138,7 @@ func (s *State) dropped(r *resource, v *table.Version) {
 	}
 }
 
-// dropBefore forgets the contents that an answer to a later response made obsolete.
+// dropBefore removes the contents that an answer to a later response made obsolete.
 func (s *State) dropBefore(r *resource, seq uint64) {
 	n := slices.IndexFunc(r.contents, func(h content) bool { return h.seq >= seq })
 	if n < 0 {
@@ -148,7 +148,7 @@ func (s *State) dropBefore(r *resource, seq uint64) {
 }
 
 // retain counts what v needs and no content of the resource needs yet. Two contents of one resource
-// need nearly the same, so they are compared, and counted is only what differs.
+// need nearly the same, so only the differences are counted.
 func (s *State) retain(r *resource, v *table.Version) {
 	for _, need := range r.onlyIn(v) {
 		s.needed[need]++
@@ -180,7 +180,7 @@ func (r *resource) onlyIn(v *table.Version) []table.Ref {
 		return v.Needs
 	}
 	var only []table.Ref
-	table.EachDifference(r.contents[near].version.Needs, v.Needs, func(need table.Ref, added bool) {
+	table.DiffRefs(r.contents[near].version.Needs, v.Needs, func(need table.Ref, added bool) {
 		if added && !slices.ContainsFunc(r.contents, func(h content) bool { return h.version != nil && h.version.HasNeed(need) }) {
 			only = append(only, need)
 		}
@@ -189,7 +189,7 @@ func (r *resource) onlyIn(v *table.Version) []table.Ref {
 }
 
 // unneeded records that nothing which the client has, or may have, needs the resource any more. If it is one that is
-// subscribed to by name, Envoy has dropped it, even if it wants it again before it comes to say so.
+// subscribed to by name, Envoy has dropped it, even if it subscribes again before it reports that.
 func (s *State) unneeded(ref table.Ref) {
 	delete(s.needed, ref)
 	if r := s.resources[ref]; r != nil {

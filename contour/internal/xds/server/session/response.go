@@ -7,7 +7,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Response is what to send: a DeltaDiscoveryResponse, whose resources are encoded already and
+// Response is a DeltaDiscoveryResponse, whose resources are encoded and
 // shared with all other sessions. It implements proto.Message for generic code. It is
 // immutable, and one goroutine at a time may use it.
 type Response struct {
@@ -20,7 +20,7 @@ type Response struct {
 	message *discoveryv3.DeltaDiscoveryResponse
 }
 
-// Bytes is the length of what is sent of resources and names.
+// Bytes returns the length of the resources and names, in bytes.
 func (r *Response) Bytes() int {
 	n := 0
 	for _, v := range r.Sent {
@@ -32,7 +32,7 @@ func (r *Response) Bytes() int {
 	return n
 }
 
-// Message is the response in the form of a message, for who wants to look at it.
+// Message returns the response as a message, for callers that inspect it.
 func (r *Response) Message() *discoveryv3.DeltaDiscoveryResponse {
 	if r.message != nil {
 		return r.message

@@ -33,7 +33,7 @@ func TestScale(t *testing.T) {
 		t.Errorf("%d responses for the first load", responses)
 	}
 	snap := s.state.Snapshot()
-	if !snap.Quiet() || snap.Acked[table.Cluster] != n || snap.Acked[table.Route] != n+1 {
+	if !snap.Idle() || snap.Acked[table.Cluster] != n || snap.Acked[table.Route] != n+1 {
 		t.Fatalf("the load is not complete: %d clusters, %d routes", snap.Acked[table.Cluster], snap.Acked[table.Route])
 	}
 	s.publish(nil, simple(eds("c00007"), "2"))

@@ -63,9 +63,9 @@ func (s *script) ack(r *response) {
 	}
 }
 
-func (s *script) nack(r *response, words string) {
+func (s *script) nack(r *response, detail string) {
 	s.t.Helper()
-	answer := &request{TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce(), ErrorDetail: &status.Status{Code: 13, Message: words}}
+	answer := &request{TypeUrl: r.GetTypeUrl(), ResponseNonce: r.GetNonce(), ErrorDetail: &status.Status{Code: 13, Message: detail}}
 	if err := s.request(answer); err != nil {
 		s.t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestUnprovenSecretsTravelAlone(t *testing.T) {
 	}
 }
 
-func TestRefusedBatchIsSearchedInHalves(t *testing.T) {
+func TestRejectedBatchIsSearchedInHalves(t *testing.T) {
 	s := newScript(t, session.Limits{})
 	var set []*table.Resource
 	for i := range 64 {
@@ -343,7 +343,7 @@ func TestChangesMergeWhileAResponseIsInFlight(t *testing.T) {
 	if responses != 1 {
 		t.Errorf("%d responses in flight, want 1", responses)
 	}
-	if snap := s.state.Snapshot(); !snap.Quiet() {
+	if snap := s.state.Snapshot(); !snap.Idle() {
 		t.Errorf("not quiet: %+v", snap)
 	}
 }

@@ -6,33 +6,33 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Snapshot is a session's state for people.
+// Snapshot is the state of a session for debugging.
 type Snapshot struct {
 	Acked    map[table.Type]int // resources that the client has
 	InFlight []table.Ref        // sent or removed, not answered; sorted
-	HeldBack []HeldBack         // sorted
-	Pending  int                // resources to look at when the client answers or the stream is free
+	Blocked  []Blocked          // sorted
+	Pending  int                // resources that the next call of Next may send or remove
 	Waiting  int                // responses that the client has not answered
 }
 
-// HeldBack is a resource that waits for another one.
-type HeldBack struct {
+// Blocked is a resource that is not sent before another one is acknowledged.
+type Blocked struct {
 	Ref   table.Ref
 	Needs table.Ref
 }
 
-// Quiet reports whether there is nothing to send and nothing to wait for.
-func (s Snapshot) Quiet() bool { return s.Pending == 0 && s.Waiting == 0 && len(s.HeldBack) == 0 }
+// Idle reports whether nothing is pending, in flight or blocked.
+func (s Snapshot) Idle() bool { return s.Pending == 0 && s.Waiting == 0 && len(s.Blocked) == 0 }
 
-// Snapshot sums the state up.
+// Snapshot returns a summary of the state.
 func (s *State) Snapshot() Snapshot {
 	snap := Snapshot{Acked: map[table.Type]int{}}
 	for _, t := range table.Types() {
-		stream := &s.types[t]
-		if stream.seen {
-			snap.Pending += len(stream.queue) + len(stream.pending)
+		state := &s.types[t]
+		if state.seen {
+			snap.Pending += len(state.queue) + len(state.pending)
 		}
-		snap.Waiting += len(stream.flights)
+		snap.Waiting += len(state.flights)
 		snap.Acked[t] = len(s.synced[t])
 	}
 	for ref, r := range s.resources {
@@ -45,15 +45,15 @@ func (s *State) Snapshot() Snapshot {
 	}
 	for blocker, waiting := range s.blocked {
 		for r := range waiting {
-			snap.HeldBack = append(snap.HeldBack, HeldBack{Ref: r.ref, Needs: blocker})
+			snap.Blocked = append(snap.Blocked, Blocked{Ref: r.ref, Needs: blocker})
 		}
 	}
 	slices.SortFunc(snap.InFlight, table.Ref.Compare)
-	slices.SortFunc(snap.HeldBack, func(a, b HeldBack) int { return a.Ref.Compare(b.Ref) })
+	slices.SortFunc(snap.Blocked, func(a, b Blocked) int { return a.Ref.Compare(b.Ref) })
 	return snap
 }
 
-// Acked is the version that the client has of each resource, by type and name.
+// Acked returns the version that the client has of each resource, by type and name.
 func (s *State) Acked() map[table.Type]map[string]string {
 	acked := map[table.Type]map[string]string{}
 	for _, t := range table.Types() {

@@ -1,9 +1,9 @@
-// Package session is the state machine of one Envoy's delta xDS stream. In go the client's
-// requests, the table's changes and the time; out come responses, one at a time, and verdicts
-// for the table.
+// Package session is the state machine of one Envoy's delta xDS stream. Its input is the client's
+// requests, the table's changes and the time; its output is responses, one at a time, and the
+// accepted and rejected versions for the table.
 //
 // It decides the order: a resource is sent when what it needs is acknowledged, and removed when
-// nothing that the client has, or may have, needs it. What it remembers is bounded by the
+// nothing that the client has, or may have, needs it. Its memory is bounded by the
 // number of resources and of subscribed names, whatever the client does.
 //
 // It is pure: no I/O, goroutine, lock, clock or logger. One goroutine at a time may use a State.
@@ -19,19 +19,19 @@ import (
 
 // Limits bounds a session. Zero values mean the defaults.
 type Limits struct {
-	Names             int           // names subscribed or reported over all types; 500,000
-	NameBytes         int           // length of one name; 4 KiB
-	ClusterWindow     int           // CDS responses in flight; 8
-	SecretWindow      int           // SDS responses in flight; 32
-	ResponseBytes     int           // one response; 3 MiB
-	UnprovenBytes     int           // of one response, in versions that no Envoy accepted yet; 1 MiB
-	UnprovenResources int           // the same, counted; 500
-	LargeListener     int           // bytes of a listener from which on it is paced; 64 KiB
-	LongestRest       time.Duration // at most, for which no large listener follows another; 2 s
-	DrainingBytes     int           // of large listeners within the drain time, before they wait for it; 48 MiB
-	DrainTime         time.Duration // Envoy's --drain-time-s; 60 s
-	LongestDrain      time.Duration // at most, for which a large listener waits for former ones to be forgotten; 15 s
-	NeedWait          time.Duration // how long an unacknowledged cluster may block what needs it; 5 s
+	Names               int           // names subscribed or reported over all types; 500,000
+	NameBytes           int           // length of one name; 4 KiB
+	ClusterWindow       int           // CDS responses in flight; 8
+	SecretWindow        int           // SDS responses in flight; 32
+	ResponseBytes       int           // one response; 3 MiB
+	UnacceptedBytes     int           // of one response, in versions that no Envoy has accepted; 1 MiB
+	UnacceptedResources int           // the same, counted; 500
+	LargeListener       int           // bytes of a listener from which on it is paced; 64 KiB
+	LongestRest         time.Duration // at most, between two large listeners; 2 s
+	DrainingBytes       int           // of large listeners within the drain time, before they wait for it; 48 MiB
+	DrainTime           time.Duration // Envoy's --drain-time-s; 60 s
+	LongestDrain        time.Duration // at most, for which a large listener waits until Envoy releases former ones; 15 s
+	NeedWait            time.Duration // how long an unacknowledged cluster may block what needs it; 5 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -45,8 +45,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.ClusterWindow, 8)
 	set(&l.SecretWindow, 32)
 	set(&l.ResponseBytes, 3<<20)
-	set(&l.UnprovenBytes, 1<<20)
-	set(&l.UnprovenResources, 500)
+	set(&l.UnacceptedBytes, 1<<20)
+	set(&l.UnacceptedResources, 500)
 	set(&l.LargeListener, 64<<10)
 	set(&l.DrainingBytes, 48<<20)
 	l.LongestRest = cmp.Or(l.LongestRest, 2*time.Second)
@@ -56,7 +56,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// State is what one session knows.
+// State is the state of one session.
 type State struct {
 	limits    Limits
 	resources map[table.Ref]*resource // without the synced ones
@@ -71,7 +71,7 @@ type State struct {
 	needed   map[table.Ref]int                    // how many contents that the client has or may have need it
 	neededOf [table.Route + 1]int                 // by type, names in needed
 	resumed  bool                                 // the client has something from a former stream
-	unknown  [table.Route + 1]int                 // by type, contents that the client has and we do not know: they may need anything
+	unknown  [table.Route + 1]int                 // by type, contents that the client has and the table does not: their needs are unknown
 	outdated bool                                 // see review
 	warming  map[table.Ref][]table.Ref            // by resource that a blocking cluster needs, the blocking clusters
 	blocked  map[table.Ref]map[*resource]struct{} // by resource that must be acknowledged first, the resources blocked by it
@@ -82,7 +82,7 @@ type State struct {
 
 // typeState is the state of one type.
 type typeState struct {
-	seen             bool // the client asked for this type
+	seen             bool // the client has sent a request for this type
 	wildcard         bool
 	firstResponseDue bool // the client expects a first response, even an empty one
 	wanted           int  // resources that have content
@@ -103,18 +103,18 @@ func New(limits Limits) *State {
 	}
 }
 
-// Apply records what changed in the table. Changes of one publish belong in one call. It lists, for the table,
-// versions that the client turns out to have: it has had the same content since before that was wanted.
+// Apply records what changed in the table. Changes of one publish belong in one call. It returns, for the table,
+// the versions that the client already has from a former stream.
 func (s *State) Apply(changes []table.Change) (had []*table.Version) {
 	var seen [table.Route + 1]bool
 	for _, c := range changes {
 		r := s.at(c.Ref)
-		stream := &s.types[c.Ref.Type]
+		state := &s.types[c.Ref.Type]
 		if r.want != nil {
-			stream.wanted--
+			state.wanted--
 		}
 		if c.Version != nil {
-			stream.wanted++
+			state.wanted++
 		}
 		r.want, r.withheld = c.Version, c.Withheld
 		if s.matchReported(r) {
@@ -133,8 +133,8 @@ func (s *State) Apply(changes []table.Change) (had []*table.Version) {
 	return had
 }
 
-// matchReported links contents that the client reported by hash alone to the wanted version. It reports whether the client certainly has the very
-// content that is wanted, without having been sent this version.
+// matchReported links contents that the client reported only by hash to the wanted version. It reports whether the
+// client certainly has the wanted content, although this version was not sent to it.
 func (s *State) matchReported(r *resource) (has bool) {
 	for i := range r.contents {
 		h := &r.contents[i]
@@ -150,7 +150,7 @@ func (s *State) matchReported(r *resource) (has bool) {
 	return has
 }
 
-// at is the resource with that ref, made if need be.
+// at returns the resource with that ref; it creates one if there is none.
 func (s *State) at(ref table.Ref) *resource {
 	r := s.resources[ref]
 	if r == nil {
@@ -166,8 +166,8 @@ func (s *State) mark(r *resource) {
 	s.unblock(r)
 	if !r.queued {
 		r.queued = true
-		stream := &s.types[r.ref.Type]
-		stream.pending = append(stream.pending, r)
+		state := &s.types[r.ref.Type]
+		state.pending = append(state.pending, r)
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 // are synced nearly always, so only the version of a synced resource is kept. Like a resource that does not exist, a
 // synced resource blocks nothing that needs it.
 
-// forgetIdle drops a resource about which there is nothing to remember, or nothing but its version.
+// forgetIdle drops a resource without state, and compacts a synced one.
 func (s *State) forgetIdle(r *resource) {
 	if r.inFlight > 0 || r.queued {
 		return
@@ -46,8 +46,8 @@ func (s *State) isSynced(r *resource) bool {
 		!r.withheld && !r.responseDue && r.rejected == "" && r.limit == 0 && !r.overdue && r.blockedBy == table.Ref{}
 }
 
-// compact keeps only the version of a synced resource; later if it still matters when the client received it: that of endpoints while clusters are on their way, that of a cluster from a former stream
-// while the client has not said what else it has.
+// compact keeps only the version of a synced resource; later if it still matters when the client received it: that of endpoints while clusters are in flight, that of a cluster from a former stream
+// while the client has not reported its other resources.
 func (s *State) compact(r *resource) {
 	t := r.ref.Type
 	if t == table.Endpoint && len(s.types[table.Cluster].flights) > 0 ||
@@ -71,9 +71,9 @@ func (s *State) postpone(r *resource) {
 
 // markPostponed queues the resources whose compaction was postponed.
 func (s *State) markPostponed() {
-	again := s.postponed
+	postponed := s.postponed
 	s.postponed = nil
-	for _, r := range again {
+	for _, r := range postponed {
 		r.postponed = false
 		if s.resources[r.ref] == r {
 			s.mark(r)
@@ -101,7 +101,7 @@ func (s *State) restoreAll(t table.Type) {
 	}
 }
 
-// find is the resource with that ref, nil if nothing is known of it.
+// find returns the resource with that ref, nil if it has no state.
 func (s *State) find(ref table.Ref) *resource {
 	if s.resources[ref] == nil && s.synced[ref.Type][ref.Name] == nil {
 		return nil

@@ -9,14 +9,14 @@ import (
 // Bounds of one connection. An Envoy has one, with one stream.
 const (
 	maxStreams       = 8
-	receiveWindow    = 256 << 10 // bytes that a client may send ahead of being read, by stream and in all
+	receiveWindow    = 256 << 10 // bytes that a client may send before the server reads them, by stream and by connection
 	readBuffer       = 8 << 10
 	maxHeaderBytes   = 16 << 10
 	handshakeTimeout = 20 * time.Second
 )
 
-// GRPCOptions are what a gRPC server needs to serve many Envoys: responses from shared bytes, and
-// connections that keep little while idle. A server without them serves too, for more memory
+// GRPCOptions returns the options of a gRPC server that serves many Envoys: responses from shared bytes, and
+// connections with small buffers. A server without them works, with more memory
 // and time.
 func GRPCOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
