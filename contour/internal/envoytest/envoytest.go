@@ -1,4 +1,4 @@
-// Package envoytest is what tests with a real Envoy share: where its binary is, and ports for it to listen on.
+// Package envoytest provides tests with the path of the Envoy binary and with free ports.
 //
 // It is for tests only.
 package envoytest
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// Path is the Envoy under test, which make test-envoy names in the environment variable ENVOY.
+// Path returns the path of the Envoy under test, from the environment variable ENVOY. It ends the test if there is none.
 func Path(t testing.TB) string {
 	t.Helper()
 	path := os.Getenv("ENVOY")
@@ -19,7 +19,7 @@ func Path(t testing.TB) string {
 	return path
 }
 
-// FreePort is a port of the loopback interface on which nothing listens at present.
+// FreePort returns a TCP port of the loopback interface on which nothing listens.
 func FreePort(t testing.TB) uint32 {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -11,26 +11,26 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// pendingTime is how long an edit waits at most, at least half of it. A deletion of what was in use before waits longer
-// (source/kube), so that the two together leave no gap.
+// pendingTime is the longest time that an edit waits; it waits at least half of it. The deletion of an object that was in
+// use waits longer (source/kube), so that an edit and a deletion together interrupt no requests.
 const pendingTime = 150 * time.Millisecond
 
-// pendingEdits are edits of objects that refer to something which is not known yet: a Secret, the delegation that
-// permits its use, an included HTTPProxy, a Service or its endpoints. Each kind is watched by itself, and EndpointSlices
-// are made some time after their Service: "create the Service, then route to it" would answer with errors until they
-// come. Only that object waits, its former state is served until then, and not for long: what it refers to may never
-// come. A new object has nothing to lose and does not wait (docs/design/0008-edits-wait.md).
+// pendingEdits contains edits of objects whose new references do not resolve yet: to a Secret, the delegation that
+// permits its use, an included HTTPProxy, a Service or its endpoints. Each kind has its own watch, and EndpointSlices
+// are created some time after their Service: without the delay, "create the Service, then route to it" would answer with
+// errors in between. Only the edited object waits, its former state is served until then, and the time is bounded, since
+// the reference may never resolve. A new object does not wait (docs/design/0008-edits-wait.md).
 type pendingEdits struct {
 	store   *store.Store
 	compile *compile.Compile
 	edits   map[kobj.Key]*edit
-	timer   *time.Timer // fires halfway through the time of the newest edit or earlier; stopped while there is none
+	timer   *time.Timer // period pendingTime/2; stopped while no edit is pending
 }
 
 type edit struct {
 	newest store.Change
-	refers []kind.Reference // newest does
-	aged   bool             // the timer has fired since the first of the edits came
+	refers []kind.Reference // of the newest change
+	aged   bool             // the timer has fired since the first change
 }
 
 func newPendingEdits(s *store.Store, c *compile.Compile) *pendingEdits {
@@ -39,25 +39,25 @@ func newPendingEdits(s *store.Store, c *compile.Compile) *pendingEdits {
 	return p
 }
 
-// apply applies a batch to the store, except for edits that are early, together with edits that waited for what is in
-// it. It returns what store.Apply returns.
+// apply applies a batch to the store, without the edits whose references do not resolve, and with the pending edits whose
+// references now resolve. It returns the result of store.Apply.
 func (p *pendingEdits) apply(batch []store.Change) []kobj.Key {
 	var edits []edit
 	var others []store.Change
 	for _, c := range batch {
-		if refers := p.edited(c); len(refers) > 0 {
+		if refers := p.editedReferences(c); len(refers) > 0 {
 			edits = append(edits, edit{newest: c, refers: refers})
 			continue
 		}
 		delete(p.edits, c.Key)
 		others = append(others, c)
 	}
-	changed := p.store.Apply(others) // what edits may refer to is among them
+	changed := p.store.Apply(others) // before edits, which may refer to these objects
 	return append(changed, p.store.Apply(p.admit(edits))...)
 }
 
-// edited is what a change refers to if it is an edit of an object that is known; else nothing.
-func (p *pendingEdits) edited(c store.Change) []kind.Reference {
+// editedReferences returns the references of the new object if the change is an edit of an object in the store, else nil.
+func (p *pendingEdits) editedReferences(c store.Change) []kind.Reference {
 	if c.Object == nil {
 		return nil
 	}
@@ -68,23 +68,23 @@ func (p *pendingEdits) edited(c store.Change) []kind.Reference {
 	return refers
 }
 
-// admit returns the edits to apply now, of new ones and of those that waited.
+// admit returns the edits to apply now, among the given and the pending ones.
 func (p *pendingEdits) admit(edits []edit) []store.Change {
 	var admitted []store.Change
 	for i := range edits {
 		e := &edits[i]
-		if waiting := p.edits[e.newest.Key]; waiting != nil {
-			waiting.newest, waiting.refers = e.newest, e.refers
-		} else if p.early(e) {
+		if pending := p.edits[e.newest.Key]; pending != nil {
+			pending.newest, pending.refers = e.newest, e.refers
+		} else if p.unresolved(e) {
 			p.wait(e)
 		} else {
 			admitted = append(admitted, e.newest)
 		}
 	}
-	return append(admitted, p.release(func(e *edit) bool { return !p.early(e) })...)
+	return append(admitted, p.release(func(e *edit) bool { return !p.unresolved(e) })...)
 }
 
-// overdue returns the edits that have waited long enough. It is to be called when the timer has fired.
+// overdue removes and returns the edits that have waited for pendingTime/2 or longer. Run calls it when the timer fires.
 func (p *pendingEdits) overdue() []store.Change {
 	due := p.release(func(e *edit) bool { return e.aged })
 	for _, e := range p.edits {
@@ -103,11 +103,11 @@ func (p *pendingEdits) wait(e *edit) {
 	p.edits[e.newest.Key] = e
 }
 
-// release removes the edits that are ripe, and returns them in order.
-func (p *pendingEdits) release(ripe func(*edit) bool) []store.Change {
+// release removes and returns the edits for which ready returns true, sorted by object.
+func (p *pendingEdits) release(ready func(*edit) bool) []store.Change {
 	var released []store.Change
 	for _, k := range slices.SortedFunc(maps.Keys(p.edits), kobj.Key.Compare) {
-		if e := p.edits[k]; ripe(e) {
+		if e := p.edits[k]; ready(e) {
 			released = append(released, e.newest)
 			delete(p.edits, k)
 		}
@@ -115,9 +115,8 @@ func (p *pendingEdits) release(ripe func(*edit) bool) []store.Change {
 	return released
 }
 
-// early reports whether an edit refers to something that the object did not refer to before and that is not known yet,
-// or not permitted yet.
-func (p *pendingEdits) early(e *edit) bool {
+// unresolved reports whether an edit adds a reference that does not resolve or is not permitted.
+func (p *pendingEdits) unresolved(e *edit) bool {
 	missing := slices.DeleteFunc(slices.Clone(e.refers), p.resolves)
 	if len(missing) == 0 {
 		return false
@@ -129,15 +128,15 @@ func (p *pendingEdits) early(e *edit) bool {
 	return slices.ContainsFunc(missing, func(r kind.Reference) bool { return !before[r] })
 }
 
-// resolves reports whether what is referred to is complete, and permitted where it has to be, and the same of what it
-// refers to itself; but not of objects of its own kind, since an HTTPProxy may include itself.
+// resolves reports whether the target of r is complete and, where necessary, permitted, and the targets of its own
+// references too. References between objects of one kind are not followed, since an HTTPProxy may include itself.
 func (p *pendingEdits) resolves(r kind.Reference) bool {
 	return p.found(r) && !slices.ContainsFunc(p.referencesOf(r.To), func(next kind.Reference) bool {
 		return next.To.Kind != r.To.Kind && !p.found(next)
 	})
 }
 
-// referencesOf is what an object refers to as it is known.
+// referencesOf returns the references of the object in the store.
 func (p *pendingEdits) referencesOf(k kobj.Key) []kind.Reference {
 	return p.compile.References(k.Kind, p.store.Peek(k))
 }

@@ -1,13 +1,12 @@
-// Package pipeline is the one loop of the controller: it takes a batch of object
-// changes, brings the derived tables up to date, publishes what came out to the
-// xDS tables of the fleets, and hands on the statuses. A fleet exists while there is a
-// listener for it.
+// Package pipeline is the loop of the controller: it applies a batch of object
+// changes to the store, runs the derivations, publishes changed resources to the
+// xDS tables of the fleets, and returns changed statuses. A fleet exists while it has a
+// listener.
 //
-// The goroutine that runs the loop owns the store and all derived tables; whoever
-// wants to look at them asks it to by Inspect. Step is one turn of the loop without
-// any waiting: tests and the directory mode drive it by hand; only Run holds back, for
-// a moment, edits that refer to what is not there yet. The package decides nothing about
-// content.
+// The goroutine that runs the loop owns the store and all derived tables; other
+// goroutines read them through Inspect. Step is one iteration of the loop and never
+// waits: tests and the directory mode call it directly; only Run delays edits whose
+// references do not resolve yet. The package does not interpret objects.
 package pipeline
 
 import (
@@ -29,20 +28,20 @@ import (
 	"contour.example/contour/internal/xds/translate"
 )
 
-// Options says what a Pipeline works with.
+// Options are the settings and dependencies of a Pipeline.
 type Options struct {
 	Config config.Config
 	Fleets *fleet.Tables
 	Log    *slog.Logger
-	// APIs come beside Ingress and HTTPProxy.
+	// APIs are compiled in addition to Ingress and HTTPProxy.
 	APIs []compile.API
-	// Now is the clock by which certificates expire; nil is the system's.
+	// Now is the clock for the expiry of certificates; nil: the system clock.
 	Now func() time.Time
-	// Fault is told of derivations that failed; may be nil.
+	// Fault is called for each derivation that fails; may be nil.
 	Fault func(memo.Fault)
 }
 
-// Pipeline holds every stage from the store to the xDS tables.
+// Pipeline contains every stage from the store to the xDS tables.
 type Pipeline struct {
 	Store     *store.Store
 	Compile   *compile.Compile
@@ -56,19 +55,19 @@ type Pipeline struct {
 	inspect chan func()
 	configs chan config.Config
 
-	listeners map[ir.Fleet]int  // how many there are
-	served    map[ir.Fleet]bool // those with a table; nil before the first publish
-	blamed    map[kobj.Key]bool // objects with a rejection
+	listeners map[ir.Fleet]int  // number of listeners; no zeros
+	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
+	rejected  map[kobj.Key]bool // objects whose status reports a rejection
 }
 
-// New is a Pipeline with an empty store.
+// New returns a Pipeline with an empty store.
 func New(o Options) *Pipeline {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
 	p := &Pipeline{
 		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
-		listeners: map[ir.Fleet]int{}, blamed: map[kobj.Key]bool{},
+		listeners: map[ir.Fleet]int{}, rejected: map[kobj.Key]bool{},
 	}
 	p.engine = memo.New(func(f memo.Fault) {
 		p.log.Error("derivation failed", "table", f.Table, "key", f.Key, "reason", f.Reason, "stack", string(f.Stack))
@@ -89,31 +88,31 @@ func New(o Options) *Pipeline {
 	return p
 }
 
-// Result is what one turn of the loop brought about.
+// Result is the outcome of one iteration of the loop.
 type Result struct {
 	Took        time.Duration
-	Objects     int    // objects that changed in a way that can matter
+	Objects     int    // changed objects that derivations may depend on
 	Derivations uint64 // derivations run
 	Published   int    // xDS resources set or removed
 	Hosts       []memo.Change[ir.HostKey, *ir.VirtualHost]
 	Statuses    []memo.Change[kobj.Key, *status.Desired]
 }
 
-// Step takes over a batch and publishes what follows from it.
+// Step applies a batch to the store, derives and publishes.
 func (p *Pipeline) Step(batch []store.Change) Result {
 	return p.step(func() []kobj.Key { return p.Store.Apply(batch) })
 }
 
-// step has apply change the store, and publishes what follows from the objects that it returns.
+// step calls apply, which changes the store and returns the changed objects, then derives and publishes.
 func (p *Pipeline) step(apply func() []kobj.Key) Result {
 	started := p.now()
 	changed := apply()
-	r := p.settle()
+	r := p.deriveAndPublish()
 	r.Objects, r.Took = len(changed), p.now().Sub(started)
 	return r
 }
 
-// Configure takes over another configuration and publishes what follows from it.
+// Configure replaces the configuration, derives and publishes.
 func (p *Pipeline) Configure(c config.Config) Result {
 	return p.step(func() []kobj.Key {
 		p.Store.Configure(c)
@@ -121,21 +120,21 @@ func (p *Pipeline) Configure(c config.Config) Result {
 	})
 }
 
-// Stats counts the derivations of every table.
+// Stats returns the number of derivations of every table.
 func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 
-// settle derives, publishes and collects.
-func (p *Pipeline) settle() Result {
+// deriveAndPublish runs the derivations, publishes changed resources, and returns all changes.
+func (p *Pipeline) deriveAndPublish() Result {
 	before := p.engine.Runs()
 	p.engine.Run()
-	if p.expire(p.Compile.Ref.Renewed()) {
+	if p.updateExpired(p.Compile.Ref.Renewed()) {
 		p.engine.Run()
 	}
 	if p.reshard() {
 		p.engine.Run()
 	}
 	published := p.publish()
-	p.blame()
+	p.reportRejections()
 	p.engine.Run()
 	return Result{
 		Derivations: p.engine.Runs() - before,
@@ -145,69 +144,70 @@ func (p *Pipeline) settle() Result {
 	}
 }
 
-// reshard shards plain hosts anew where it is time to, and reports whether anything changed.
+// reshard updates the number of shards of each HTTP listener, and reports whether a number changed.
 func (p *Pipeline) reshard() bool {
 	changed := p.Translate.Reshard(p.now())
 	for _, l := range changed {
-		p.log.Info("plain hosts are divided anew", "fleet", l.Fleet, "listener", l.Name, "route_tables", p.Translate.Shards(l))
+		p.log.Info("HTTP hosts are resharded", "fleet", l.Fleet, "listener", l.Name, "route_tables", p.Translate.Shards(l))
 	}
 	return len(changed) > 0
 }
 
-// expire notes which of the certificates are past their end date, and reports whether that is news.
-func (p *Pipeline) expire(ends map[kobj.Name]time.Time) bool {
-	now, news := p.now(), false
+// updateExpired sets which of the certificates have expired, and reports whether that set changed.
+func (p *Pipeline) updateExpired(ends map[kobj.Name]time.Time) bool {
+	now, changed := p.now(), false
 	for n, end := range ends {
 		if end.Before(now) {
-			news = p.Store.Expired.Set(n, struct{}{}) || news
+			changed = p.Store.Expired.Set(n, struct{}{}) || changed
 		} else {
-			news = p.Store.Expired.Delete(n) || news
+			changed = p.Store.Expired.Delete(n) || changed
 		}
 	}
-	return news
+	return changed
 }
 
-// blame tells the objects behind rejected resources.
-func (p *Pipeline) blame() {
-	said := map[kobj.Key][]report.Diagnostic{}
+// reportRejections adds a diagnostic to the status of each object that a rejection concerns, and removes those of
+// rejections that ended.
+func (p *Pipeline) reportRejections() {
+	diagnostics := map[kobj.Key][]report.Diagnostic{}
 	for _, rej := range p.fleets.Rejections() {
-		for _, k := range p.answerable(rej) {
+		for _, k := range p.rejectionObjects(rej) {
 			d := report.Diagnostic{
 				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
-				Message: "Envoy refused " + describe(rej) + ": " + rej.ErrorDetail,
+				Message: "Envoy rejected " + describe(rej) + ": " + rej.ErrorDetail,
 			}
-			if !slices.Contains(said[k], d) { // what is in every shard is refused by each
-				said[k] = append(said[k], d)
+			if !slices.Contains(diagnostics[k], d) { // a wildcard host is in every shard, and each shard has the rejection
+				diagnostics[k] = append(diagnostics[k], d)
 			}
 		}
 	}
-	for k, ds := range said {
+	for k, ds := range diagnostics {
 		p.Status.Rejected.Set(k, ds)
-		p.blamed[k] = true
+		p.rejected[k] = true
 	}
-	for k := range p.blamed {
-		if said[k] == nil {
+	for k := range p.rejected {
+		if diagnostics[k] == nil {
 			p.Status.Rejected.Delete(k)
-			delete(p.blamed, k)
+			delete(p.rejected, k)
 		}
 	}
 }
 
-// answerable are the objects to tell of a rejection: those that it was made of if they have a status or Events,
-// else those that use them.
-func (p *Pipeline) answerable(r fleet.Rejection) []kobj.Key {
-	told := func(k kobj.Key) bool { return p.Store.Reported(k.Kind) }
-	if len(r.Origins) == 0 || slices.ContainsFunc(r.Origins, told) {
+// rejectionObjects returns the objects that report a rejection: the origins of the piece if one of them has a status or
+// Events, otherwise the origins of the resources that use it.
+func (p *Pipeline) rejectionObjects(r fleet.Rejection) []kobj.Key {
+	reported := func(k kobj.Key) bool { return p.Store.Reported(k.Kind) }
+	if len(r.Origins) == 0 || slices.ContainsFunc(r.Origins, reported) {
 		return r.Origins
 	}
 	t := p.fleets.Get(r.Fleet)
 	if t == nil {
 		return nil
 	}
-	return slices.DeleteFunc(t.DependentObjects(r.Ref), func(k kobj.Key) bool { return !told(k) })
+	return slices.DeleteFunc(t.DependentObjects(r.Ref), func(k kobj.Key) bool { return !reported(k) })
 }
 
-// describe names what was refused; a virtual host without the route table that it happens to be in.
+// describe names the rejected piece. A virtual host is named without its route table, which depends on sharding.
 func describe(r fleet.Rejection) string {
 	switch {
 	case r.Part == "":
@@ -218,13 +218,13 @@ func describe(r fleet.Rejection) string {
 	return r.Ref.Type.String() + " resource " + r.Ref.Name + ", part " + r.Part
 }
 
-// period is how often is looked at what changes with time: the end dates of all certificates, and whether fewer route
-// tables are enough.
+// period is the interval of the checks that depend on time: the expiry of certificates, and whether fewer shards are
+// enough.
 const period = time.Minute
 
-// Run takes batches until the context ends or the channel is closed, and hands every Result to done. Edits that refer
-// to what is not there yet may be taken over a little later than the rest of their batch.
-// rejected tells, by a value, that the table's rejections have changed.
+// Run processes batches until the context ends or the channel is closed, and calls done with every Result. Edits whose
+// references do not resolve yet may be applied later than the rest of their batch, by at most pendingTime.
+// rejected receives a value when rejections of a fleet have changed.
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -244,20 +244,20 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 				done(p.Step(due))
 			}
 		case <-rejected:
-			done(p.settle())
+			done(p.deriveAndPublish())
 		case c := <-p.configs:
 			done(p.Configure(c))
 		case f := <-p.inspect:
 			f()
 		case <-tick.C:
-			if expired := p.expire(p.Compile.Ref.Expiries()); p.reshard() || expired {
-				done(p.settle())
+			if expired := p.updateExpired(p.Compile.Ref.Expiries()); p.reshard() || expired {
+				done(p.deriveAndPublish())
 			}
 		}
 	}
 }
 
-// Reconfigure has Run take over another configuration. It reports false if the context ended before.
+// Reconfigure makes Run call Configure. It reports false if the context ended before.
 func (p *Pipeline) Reconfigure(ctx context.Context, c config.Config) bool {
 	select {
 	case p.configs <- c:
@@ -267,7 +267,7 @@ func (p *Pipeline) Reconfigure(ctx context.Context, c config.Config) bool {
 	}
 }
 
-// Inspect runs f on the goroutine of Run, when the tables are at rest. It reports false if the context ended before.
+// Inspect calls f on the goroutine of Run, between two iterations. It reports false if the context ended before.
 func (p *Pipeline) Inspect(ctx context.Context, f func(*Pipeline)) bool {
 	finished := make(chan struct{})
 	select {

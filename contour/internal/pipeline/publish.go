@@ -16,8 +16,8 @@ func (p *Pipeline) followListeners() {
 			return nil
 		}
 		return []ir.Fleet{k.Fleet}
-	}, func(f ir.Fleet, one bool) {
-		if one {
+	}, func(f ir.Fleet, added bool) {
+		if added {
 			p.listeners[f]++
 		} else if p.listeners[f]--; p.listeners[f] == 0 {
 			delete(p.listeners, f)
@@ -25,9 +25,8 @@ func (p *Pipeline) followListeners() {
 	})
 }
 
-// publish hands what changed to the tables of the fleets, and returns how many resources that is. A new fleet gets all
-// that there is for it; one that is gone loses its table, and what is derived for a fleet without a listener is not
-// published.
+// publish publishes changed resources to the tables of the fleets, and returns their number. A new fleet gets all its
+// resources; a fleet without a listener has no table, and its resources are not published.
 func (p *Pipeline) publish() int {
 	changes := p.Translate.Changes()
 	if p.served != nil {
@@ -46,13 +45,13 @@ func (p *Pipeline) publish() int {
 	for _, f := range p.fleets.Names() {
 		if !p.served[f] {
 			p.fleets.Remove(f)
-			p.log.Info("fleet is gone", "fleet", f)
+			p.log.Info("fleet removed", "fleet", f)
 		}
 	}
 	return published
 }
 
-// addNew puts all resources of fleets that are new in the place of what changed for them: some may be older than the fleet.
+// addNew replaces the changes of each new fleet by all its resources: some may be older than the fleet.
 func (p *Pipeline) addNew(changes map[ir.Fleet]*translate.Change) {
 	var added []ir.Fleet
 	for f := range p.listeners {
@@ -65,7 +64,7 @@ func (p *Pipeline) addNew(changes map[ir.Fleet]*translate.Change) {
 	}
 	all := p.Translate.All(added...)
 	for _, f := range added {
-		p.log.Info("fleet is new", "fleet", f)
+		p.log.Info("fleet added", "fleet", f)
 		changes[f] = &translate.Change{Set: all[f]}
 	}
 }
