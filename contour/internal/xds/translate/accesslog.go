@@ -50,7 +50,7 @@ func lineFormat(e *encoder, f ir.LogFormat) *corev3.SubstitutionFormatString {
 	return nil
 }
 
-// formatters is what Envoy needs to be told of before it knows a command operator that is in the format.
+// formatters returns the formatter extensions that the command operators of the format require.
 func formatters(e *encoder, f ir.LogFormat) []*corev3.TypedExtensionConfig {
 	const operator = "%REQ_WITHOUT_QUERY("
 	if !strings.Contains(f.Text, operator) && !slices.ContainsFunc(f.Fields, func(l ir.LogField) bool { return strings.Contains(l.Value, operator) }) {

@@ -36,7 +36,7 @@ const maxDirectBody = 1 << 20
 
 func directResponse(e *encoder, d ir.Direct) *routev3.DirectResponseAction {
 	if len(d.Body) > maxDirectBody {
-		e.refuse(fmt.Sprintf("the body of a direct response has %d bytes, more than %d", len(d.Body), maxDirectBody))
+		e.addInvalid(fmt.Sprintf("the body of a direct response has %d bytes, more than %d", len(d.Body), maxDirectBody))
 	}
 	action := &routev3.DirectResponseAction{Status: d.Code}
 	if d.Body != "" {
@@ -48,11 +48,11 @@ func directResponse(e *encoder, d ir.Direct) *routev3.DirectResponseAction {
 // forward sends the request to one cluster, or to one of several by weight.
 func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 	action := &routev3.RouteAction{
-		Timeout:     limit(f.Timeout),
-		IdleTimeout: limit(f.Idle),
+		Timeout:     timeout(f.Timeout),
+		IdleTimeout: timeout(f.Idle),
 		RetryPolicy: retryPolicy(f.Retry),
 	}
-	if b := f.Backends; len(b) == 1 && plain(b[0]) {
+	if b := f.Backends; len(b) == 1 && unmodified(b[0]) {
 		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: clusterName(b[0].Cluster)}
 	} else {
 		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weightedClusters(b)}
@@ -67,8 +67,8 @@ func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 	return action
 }
 
-// plain reports whether the backend does nothing but take requests.
-func plain(b ir.Backend) bool {
+// unmodified reports whether requests to the backend and its responses are forwarded unmodified.
+func unmodified(b ir.Backend) bool {
 	return b.Host == "" && !edits(b.RequestHeaders) && !edits(b.ResponseHeaders)
 }
 

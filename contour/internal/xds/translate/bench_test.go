@@ -37,7 +37,7 @@ func BenchmarkOneRoute(b *testing.B) {
 	}
 }
 
-// BenchmarkOneHost is a plain host that comes and goes.
+// BenchmarkOneHost is an HTTP host that comes and goes.
 func BenchmarkOneHost(b *testing.B) {
 	for _, n := range []int{100, 1000, 25000} {
 		w := loaded(n)
@@ -55,7 +55,7 @@ func BenchmarkOneHost(b *testing.B) {
 	}
 }
 
-// loaded is n plain hosts and n TLS hosts, over 1,000 Services.
+// loaded is n HTTP hosts and n TLS hosts, over 1,000 Services.
 func loaded(n int) *world {
 	w := newWorld()
 	for i := range n {

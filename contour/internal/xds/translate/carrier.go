@@ -71,7 +71,7 @@ func (c carrier) bring(e *encoder, filters []policyFilter, into map[string]*anyp
 	}
 	for _, f := range filters {
 		if f.slot >= policySlots {
-			e.refuse(fmt.Sprintf("the policies bring more than %d filters", policySlots))
+			e.addInvalid(fmt.Sprintf("the policies bring more than %d filters", policySlots))
 			continue
 		}
 		into[slotName(f.slot)] = runAlways(e, f)

@@ -41,14 +41,14 @@ func setHTTP(m *hcmv3.HttpConnectionManager, s ir.HTTPSettings) {
 // setTimeouts limits in time what clients do, and in number the requests of a connection.
 func setTimeouts(m *hcmv3.HttpConnectionManager, c ir.ClientSettings) {
 	t := c.Timeouts
-	m.RequestTimeout = limit(t.Request)
-	m.StreamIdleTimeout = limit(t.StreamIdle)
-	m.DrainTimeout = limit(t.ShutdownGrace)
-	m.DelayedCloseTimeout = limit(t.DelayedClose)
+	m.RequestTimeout = timeout(t.Request)
+	m.StreamIdleTimeout = timeout(t.StreamIdle)
+	m.DrainTimeout = timeout(t.ShutdownGrace)
+	m.DelayedCloseTimeout = timeout(t.DelayedClose)
 	most := c.HTTP.MaxRequestsPerConnection
 	if t.ConnectionIdle != (ir.Timeout{}) || t.ConnectionMax != (ir.Timeout{}) || most > 0 {
 		m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
-			IdleTimeout: limit(t.ConnectionIdle), MaxConnectionDuration: limit(t.ConnectionMax), MaxRequestsPerConnection: number(most),
+			IdleTimeout: timeout(t.ConnectionIdle), MaxConnectionDuration: timeout(t.ConnectionMax), MaxRequestsPerConnection: number(most),
 		}
 	}
 }

@@ -44,7 +44,7 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 func needsOf(c ir.Cluster) []table.Ref {
 	needs := []table.Ref{{Type: table.Endpoint, Name: endpointName(c.Endpoints)}}
 	if verifies(c) {
-		needs = append(needs, table.Ref{Type: table.Secret, Name: authorityName(c.TLS.CA)})
+		needs = append(needs, table.Ref{Type: table.Secret, Name: caName(c.TLS.CA)})
 	}
 	return needs
 }
@@ -53,7 +53,7 @@ func needsOf(c ir.Cluster) []table.Ref {
 // connection.
 func protocolOptions(e *encoder, c ir.Cluster, requests uint32) map[string]*anypb.Any {
 	http2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
-	if !http2 && limit(c.Idle) == nil && requests == 0 {
+	if !http2 && timeout(c.Idle) == nil && requests == 0 {
 		return nil
 	}
 	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
@@ -65,7 +65,7 @@ func protocolOptions(e *encoder, c ir.Cluster, requests uint32) map[string]*anyp
 		}
 	}
 	return map[string]*anypb.Any{httpOptions: e.pack(&httpv3.HttpProtocolOptions{
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: limit(c.Idle), MaxRequestsPerConnection: number(requests)},
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: timeout(c.Idle), MaxRequestsPerConnection: number(requests)},
 		UpstreamProtocolOptions:   &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit},
 	})}
 }

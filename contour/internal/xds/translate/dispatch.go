@@ -71,7 +71,7 @@ func scopeHeader(e *encoder, value string) []*corev3.TypedExtensionConfig {
 // routeByHost has requests to the listener find the route table of their host. The dispatch filter is the first.
 //
 // Envoy decides about an upgrade by the first look-up, which may find nothing. So the listener lets WebSockets pass,
-// to a filter chain of their own where a script refuses what the final route does not allow.
+// to a filter chain of their own where a script answers 403 if the final route does not allow them.
 func routeByHost(e *encoder, m *hcmv3.HttpConnectionManager, l ir.ListenerKey) {
 	m.EarlyHeaderMutationExtensions = scopeHeader(e, hostScopeName(l, "%REQ(:AUTHORITY)%"))
 	m.RouteSpecifier = scopedRoutes(":")

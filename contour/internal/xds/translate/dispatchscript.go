@@ -10,7 +10,7 @@ import (
 // and if that says so, with the hash of slotOf, to the shard of the requested host (lower case, without port).
 // The number of shards is no part of it: a listener that changes drains its connections.
 //
-// An upgrade that no route of ours allows is refused by Envoy where it finds a route at first, so here by the script.
+// Envoy answers 403 to an upgrade that its first route does not allow; without a first route, the script does.
 // Envoy has taken the header off whatever is no upgrade.
 func dispatchScript(l ir.ListenerKey) string {
 	return fmt.Sprintf(`local entry, header = %q, %q
@@ -41,7 +41,7 @@ end
 `, shard{listener: l}.name(), shardHeader, hashLength, hashFactor, shardCountKey, shardPrefixKey)
 }
 
-// upgradeScript refuses an upgrade that the route does not allow. One without a route is left to get its 404.
+// upgradeScript answers 403 to an upgrade that the route does not allow. One without a route gets 404 from Envoy.
 func upgradeScript() string {
 	return fmt.Sprintf(`function envoy_on_request(request)
   if request:filterContext():get(%q) and request:streamInfo():routeName() ~= %q then

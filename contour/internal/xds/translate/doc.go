@@ -1,13 +1,12 @@
-// Package translate says in Envoy's terms what the ir says in those of HTTP and TLS:
-// virtual hosts, clusters, certificates and endpoints in, xDS resources out.
+// Package translate derives xDS resources from the ir: its input is listeners, virtual
+// hosts, certificates and EndpointSlices, its output resources for each fleet.
 //
-// There is a file for each concept of Envoy. names.go alone makes names, tables.go
-// alone knows what depends on what: it remembers each translation in a derived table,
-// so that a change costs the resources it touches. Everything else is functions from
-// values to messages.
+// There is a file for each concept of Envoy. names.go defines all names; tables.go
+// defines the derived tables, so that a change derives only the resources that depend on
+// it. Everything else is functions from values to messages.
 //
-// A message that fails its own validation is handed on marked as invalid instead of
-// being dropped, so that whoever publishes can blame the objects it came from. The
+// A message that fails its own validation is published as invalid and is not
+// sent, so that its rejection is reported on the objects from which it is made. The
 // package is pure: no client, clock, logger or goroutine, and equal input gives equal
 // bytes.
 package translate

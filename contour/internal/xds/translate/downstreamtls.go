@@ -42,7 +42,7 @@ func tlsVersion(e *encoder, v ir.TLSVersion) tlsv3.TlsParameters_TlsProtocol {
 		return tlsv3.TlsParameters_TLSv1_3
 	case ir.TLSDefault:
 	}
-	e.refuse("unknown TLS version")
+	e.addInvalid("unknown TLS version")
 	return tlsv3.TlsParameters_TLSv1_3
 }
 

@@ -20,7 +20,7 @@ type message interface {
 	ValidateAll() error
 }
 
-// encoder turns messages into bytes, equal ones for equal messages, and remembers what was wrong with them.
+// encoder encodes messages deterministically, and collects the reasons why they are invalid.
 // One encoder serves one resource or part, together with the messages that it embeds.
 type encoder struct{ faults []string }
 
@@ -45,14 +45,14 @@ func (e *encoder) pack(m message) *anypb.Any {
 
 func (e *encoder) fail(err error) {
 	if err != nil {
-		e.refuse(err.Error())
+		e.addInvalid(err.Error())
 	}
 }
 
-// refuse notes why the resource may not be sent.
-func (e *encoder) refuse(reason string) { e.faults = append(e.faults, reason) }
+// addInvalid adds a reason why the resource is invalid; an invalid resource is not sent.
+func (e *encoder) addInvalid(reason string) { e.faults = append(e.faults, reason) }
 
-// invalid is all that was wrong, "" if nothing was.
+// invalid returns all reasons why the resource is invalid, "" if it is valid.
 func (e *encoder) invalid() string { return strings.Join(slices.Compact(e.faults), "; ") }
 
 // ads is the one source of everything that is discovered.
@@ -63,8 +63,8 @@ func ads() *corev3.ConfigSource {
 	}
 }
 
-// limit is a timeout as Envoy takes it: nil for its default, zero for none.
-func limit(t ir.Timeout) *durationpb.Duration {
+// timeout converts t to a Duration field of Envoy: nil for the default of Envoy, zero for no timeout.
+func timeout(t ir.Timeout) *durationpb.Duration {
 	switch {
 	case t.Disabled:
 		return durationpb.New(0)

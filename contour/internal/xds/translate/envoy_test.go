@@ -39,7 +39,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// fakeADS answers every subscription with the same resources, and notes what Envoy refuses.
+// fakeADS answers every subscription with the same resources, and records rejections.
 type fakeADS struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	resources []*table.Resource
@@ -156,7 +156,7 @@ func start(t *testing.T, at listeners, resources []*table.Resource) *envoy {
 	return e
 }
 
-// await polls until Envoy says that it is ready, and fails if it refused anything.
+// await polls until Envoy is ready, and fails if it rejected a resource.
 func (e *envoy) await(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
@@ -174,15 +174,15 @@ func (e *envoy) await(t *testing.T) {
 		}
 		<-time.After(20 * time.Millisecond)
 	}
-	e.refused(t)
+	e.checkRejections(t)
 }
 
-func (e *envoy) refused(t *testing.T) {
+func (e *envoy) checkRejections(t *testing.T) {
 	t.Helper()
 	for {
 		select {
 		case n := <-e.nacks:
-			t.Errorf("Envoy refused: %s", n)
+			t.Errorf("Envoy rejected: %s", n)
 		default:
 			return
 		}
@@ -397,7 +397,7 @@ func TestEnvoyServesWhatTheModelSays(t *testing.T) {
 	e.checkHeaders(t)
 	e.checkStats(t)
 	e.checkLog(t)
-	e.refused(t)
+	e.checkRejections(t)
 }
 
 func (e *envoy) checkHeaders(t *testing.T) {

@@ -36,7 +36,7 @@ func filterChain(v *ir.VirtualHost, l *ir.Listener) table.Part {
 // setTCP has the chain forward the bytes of connections.
 func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
 	if v.TCP == nil {
-		e.refuse("a host of a TCP listener has no TCP proxy")
+		e.addInvalid("a host of a TCP listener has no TCP proxy")
 		return
 	}
 	chain.Filters = []*listenerv3.Filter{tcpFilter(e, *v.TCP, l)}
@@ -47,10 +47,10 @@ func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
 	switch {
 	case v.TLS == nil:
-		e.refuse("a host of a TLS listener has no TLS settings")
+		e.addInvalid("a host of a TLS listener has no TLS settings")
 	case v.TLS.Refused: // no filters: Envoy closes the connection
 	case v.TLS.Passthrough && v.TCP == nil:
-		e.refuse("connections are to be passed through, but to no backend")
+		e.addInvalid("connections are to be passed through, but to no backend")
 	case v.TCP != nil:
 		setTCP(e, chain, part, v, l)
 	default:

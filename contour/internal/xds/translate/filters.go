@@ -22,7 +22,7 @@ const (
 	placeMisdirect               // on wildcard hosts with TLS: answers 421
 	placeCompress                // compresses the final body
 	placeCORS                    // answers preflights, which carry no credentials
-	placeIPFilter                // refuses by address, before anything costs more
+	placeIPFilter                // answers 403 by address, before more expensive filters
 	placeLocalLimit              // protects what follows from floods
 	placeGRPCWeb
 	placeGRPCStats

@@ -166,8 +166,8 @@ func TestNothingIsLeftOfAFleet(t *testing.T) {
 		t.Errorf("held (-before +after):\n%s", diff)
 	}
 	rt := &w.tables.routes
-	if len(rt.listeners) != 1 || len(rt.sizes) != 1 || len(rt.divisions) != 1 || rt.shards.Len() != 0 {
-		t.Errorf("left of sharding: %v, %v, %v, %d", rt.listeners, rt.sizes, rt.divisions, rt.shards.Len())
+	if len(rt.listeners) != 1 || len(rt.sizes) != 1 || len(rt.shardings) != 1 || rt.shards.Len() != 0 {
+		t.Errorf("left of sharding: %v, %v, %v, %d", rt.listeners, rt.sizes, rt.shardings, rt.shards.Len())
 	}
 }
 

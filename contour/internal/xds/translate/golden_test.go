@@ -77,7 +77,7 @@ func routesOf(v *ir.VirtualHost) *table.Resource {
 	case v.Key.Hostname == "*":
 		return routeConfiguration(routeTable(v.Key), parts)
 	}
-	return routeConfiguration(routeTable(v.Key), parts, refuseStrays)
+	return routeConfiguration(routeTable(v.Key), parts, addMisdirectedHost)
 }
 
 func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {
@@ -169,7 +169,7 @@ func goldens() map[string][]*table.Resource {
 		"filterchain-tcp":    {chainsOf(json, terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
 		"misdirected":        {chainsOf(json, httpsHost("*.example.com"))},
 		"stats":              {statsListener(&plain.stats)},
-		"secret":             {certificate(kobj.Name{Namespace: "app", Name: "cert"}, []byte("chain"), []byte("key")), authority(kobj.Name{Namespace: "app", Name: "cert"}, []byte("bundle"))},
+		"secret":             {certificate(kobj.Name{Namespace: "app", Name: "cert"}, []byte("chain"), []byte("key")), ca(kobj.Name{Namespace: "app", Name: "cert"}, []byte("bundle"))},
 	}
 }
 

@@ -33,7 +33,7 @@ func envoyListener(first *ir.Listener, chains []table.Part) *table.Resource {
 	return tlsListener(first, chains)
 }
 
-// httpListener takes plain requests of all hosts.
+// httpListener takes HTTP requests of all hosts.
 func httpListener(of *ir.Listener) *table.Resource {
 	e := &encoder{}
 	l := listener(of)

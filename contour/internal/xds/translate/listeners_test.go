@@ -22,7 +22,7 @@ func classicListeners(edit ...func(*listeners)) listeners {
 
 func onDemand(l *listeners) { l.https.CertificatesOnDemand = true }
 
-// tables has a single route table for so many plain hosts.
+// tables has a single route table for so many HTTP hosts.
 func tables(limit int) func(*listeners) {
 	return func(l *listeners) { l.http.RouteTableHosts = limit }
 }

@@ -14,7 +14,7 @@ import (
 // Envoy memory for as long as it runs.
 const localLimitStats = "local_rate_limit"
 
-// localRateLimit is a token bucket. Envoy enforces it for no request unless told to.
+// localRateLimit is a token bucket. By default Envoy enforces it for no request, so the fractions are set.
 func localRateLimit(_ *encoder, p ir.Policies) message {
 	l := p.LocalRateLimit
 	if l == nil || l.Invalid {

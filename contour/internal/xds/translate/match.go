@@ -87,7 +87,7 @@ func queryMatcher(q ir.QueryMatch) *routev3.QueryParameterMatcher {
 	return qm
 }
 
-// stringMatcher compares a value. Envoy refuses to look for the empty string, which every value contains.
+// stringMatcher compares a value. Envoy rejects a prefix, suffix or contains match of "", which matches every value.
 func stringMatcher(kind ir.StringKind, value string, ignoreCase bool) *matcherv3.StringMatcher {
 	if value == "" && (kind == ir.StringPrefix || kind == ir.StringSuffix || kind == ir.StringContains) {
 		return matching("(?s).*")

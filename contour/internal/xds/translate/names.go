@@ -13,14 +13,14 @@ import (
 
 // Names that do not depend on user objects.
 const (
-	adminName = "envoy-admin"     // the cluster in Envoy's bootstrap that leads to its admin interface
-	strayName = "misdirected/421" // no hostname: those have no slash
+	adminName           = "envoy-admin"     // the cluster in Envoy's bootstrap that leads to its admin interface
+	misdirectedHostName = "misdirected/421" // no hostname: those have no slash
 	// anyConnection is the part of a listener without hostnames.
 	anyConnection = "connections"
 	scopesName    = "ingress_http" // of the scopes of all listeners, in the statistics of Envoy
 )
 
-// routeTable is the name of the RouteConfiguration of a TLS host; plain hosts share theirs, see shard.
+// routeTable is the name of the RouteConfiguration of a TLS host; HTTP hosts share theirs, see shard.
 func routeTable(k ir.HostKey) string { return tlsTables(k.Listener) + k.Hostname }
 
 // tlsTables is what the names of the route tables of a listener's TLS hosts begin with: the name of the listener, as
@@ -34,8 +34,8 @@ const classicPrefix = "ingress_"
 // a rotated certificate is the same secret with other bytes.
 func certificateName(n kobj.Name) string { return n.String() }
 
-// authorityName is the name of a CA bundle in SDS.
-func authorityName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name }
+// caName is the name of a CA bundle in SDS.
+func caName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name }
 
 // endpointName is the name of a set of endpoints in EDS.
 func endpointName(k ir.EndpointKey) string {

@@ -28,8 +28,8 @@ const (
 	handshakeTimeout = 5 * time.Second
 )
 
-// sharesChain reports whether a host can do without a filter chain of its own.
-func sharesChain(v *ir.VirtualHost) bool {
+// canShareFilterChain reports whether a host can do without a filter chain of its own.
+func canShareFilterChain(v *ir.VirtualHost) bool {
 	return mayShareFilterChain(v) && !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
 		v.TLS.Min == ir.TLSDefault && v.TLS.Max == ir.TLSDefault
 }
@@ -98,7 +98,7 @@ func (t *Tables) addOnDemand() {
 // own filter chain and would take the connections.
 func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 	l := t.from.Listeners.Get(r, v.Key.Listener)
-	if l == nil || !l.CertificatesOnDemand || !sharesChain(v) {
+	if l == nil || !l.CertificatesOnDemand || !canShareFilterChain(v) {
 		return chain{part: filterChain(v, l)}
 	}
 	c := chain{certificate: &v.TLS.Certificate}

@@ -25,14 +25,14 @@ type own[K comparable] struct {
 
 // owned adds a table whose values are published to the fleet of their key; nil is none.
 func owned[K comparable](t *Tables, name string, fleet func(K) ir.Fleet, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
-	out := resources(t, name, derive)
+	out := newResourceTable(t, name, derive)
 	t.outputs = append(t.outputs, own[K]{out, fleet})
 	return out
 }
 
 func (o own[K]) changes(add func(f ir.Fleet, before, after *table.Resource)) {
 	for _, c := range o.resources.Changes() {
-		add(o.fleet(c.Key), orNil(c.Old), orNil(c.New))
+		add(o.fleet(c.Key), deref(c.Old), deref(c.New))
 	}
 }
 
@@ -45,13 +45,13 @@ func (o own[K]) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource
 	})
 }
 
-func resources[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
+func newResourceTable[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
 	out := memo.NewTable(t.from.Engine, memo.Options[K, *table.Resource]{Name: name, Equal: equalResource, Derive: derive})
 	out.Watch()
 	return out
 }
 
-func orNil(r **table.Resource) *table.Resource {
+func deref(r **table.Resource) *table.Resource {
 	if r == nil {
 		return nil
 	}

@@ -236,7 +236,7 @@ func TestNamesAreInjective(t *testing.T) {
 		for _, name := range labels {
 			n := kobj.Name{Namespace: ns, Name: name}
 			add(secrets, certificateName(n), "certificate "+n.String())
-			add(secrets, authorityName(n), "authority "+n.String())
+			add(secrets, caName(n), "authority "+n.String())
 			for _, port := range append(labels, "") {
 				k := ir.EndpointKey{Service: n, Port: port}
 				add(endpoints, endpointName(k), fmt.Sprintf("%q", k))

@@ -30,8 +30,8 @@ func redirect(r ir.Redirect, path ir.PathMatch, hostname string) *routev3.Redire
 	return action
 }
 
-// toHTTPS leads to the standard port. Envoy keeps a port that was asked for, unless it is told another host or port:
-// the host itself is the nicer answer where it is known.
+// toHTTPS redirects to the standard port. Envoy keeps the port of the request unless the action has a host or port: the
+// action has the hostname where it is known, else the port.
 func toHTTPS(action *routev3.RedirectAction, hostname string) {
 	action.SchemeRewriteSpecifier = &routev3.RedirectAction_HttpsRedirect{HttpsRedirect: true}
 	switch {

@@ -17,7 +17,7 @@ func retryPolicy(r *ir.Retry) *routev3.RetryPolicy {
 	return &routev3.RetryPolicy{
 		RetryOn:              strings.Join(r.On, ","),
 		NumRetries:           wrapperspb.UInt32(r.Count),
-		PerTryTimeout:        limit(r.PerTry),
+		PerTryTimeout:        timeout(r.PerTry),
 		RetriableStatusCodes: r.StatusCode,
 	}
 }

@@ -34,17 +34,17 @@ func routeConfiguration(name string, hosts []table.Part, options ...func(*encode
 	}
 }
 
-// refuseStrays has the route table of a TLS host answer requests for other hosts.
-func refuseStrays(_ *encoder, rc *routev3.RouteConfiguration) {
-	rc.VirtualHosts = []*routev3.VirtualHost{strayHost()}
+// addMisdirectedHost has the route table of a TLS host answer requests for other hosts.
+func addMisdirectedHost(_ *encoder, rc *routev3.RouteConfiguration) {
+	rc.VirtualHosts = []*routev3.VirtualHost{misdirectedHost()}
 }
 
-// strayHost is for requests of other hosts, which arrive at the route table of a TLS host over a connection that a
+// misdirectedHost is for requests of other hosts, which arrive at the route table of a TLS host over a connection that a
 // client opened for the host and uses for another: they are sent back, to be tried on a connection of their own
 // (RFC 9110, 15.5.20).
-func strayHost() *routev3.VirtualHost {
+func misdirectedHost() *routev3.VirtualHost {
 	e := &encoder{}
-	return &routev3.VirtualHost{Name: strayName, Domains: []string{"*"}, Routes: []*routev3.Route{{
+	return &routev3.VirtualHost{Name: misdirectedHostName, Domains: []string{"*"}, Routes: []*routev3.Route{{
 		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
 		Action: &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 421})},
 	}}}

@@ -9,22 +9,22 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// routeTables is the derived tables from hosts to route tables: one for each TLS host, and for each plain listener one
+// routeTables is the derived tables from hosts to route tables: one for each TLS host, and for each HTTP listener one
 // for all hosts, or several that share them.
 type routeTables struct {
 	hosts  *memo.Table[ir.HostKey, hostRoutes]
-	slots  *memo.Index[slot, ir.HostKey]    // plain hosts
+	slots  *memo.Index[slot, ir.HostKey]    // HTTP hosts
 	shards *memo.Input[ir.ListenerKey, int] // how many there are, if the hosts of the listener are sharded
 
-	plain  *memo.Table[shard, *table.Resource]
+	http   *memo.Table[shard, *table.Resource]
 	scopes *memo.Table[shard, scopes]
 
 	listeners map[ir.ListenerKey]bool // those for HTTP that are there
 	sizes     map[ir.ListenerKey]size
-	divisions map[ir.ListenerKey]division
+	shardings map[ir.ListenerKey]sharding
 }
 
-// slot is a slot of a plain listener.
+// slot is a slot of an HTTP listener.
 type slot struct {
 	listener ir.ListenerKey
 	number   int
@@ -36,13 +36,13 @@ type load struct {
 	weight int
 }
 
-// size is what the hosts of a plain listener weigh together; a host without policies weighs 1.
+// size is the total weight of the hosts of an HTTP listener; a host without policies weighs 1.
 type size struct{ exact, wildcards int }
 
-// addRoutes makes the route tables; those of plain listeners exist even without a host.
+// addRoutes makes the route tables; those of HTTP listeners exist even without a host.
 func (t *Tables) addRoutes() {
 	rt := &t.routes
-	rt.listeners, rt.sizes, rt.divisions = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]division{}
+	rt.listeners, rt.sizes, rt.shardings = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]sharding{}
 	rt.slots = memo.NewIndex(t.from.Hosts, "translate/plain hosts by slot", ir.HostKey.Compare, slotsOf)
 	memo.Follow(t.from.Hosts, loadsOf, rt.count)
 	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
@@ -53,12 +53,12 @@ func (t *Tables) addRoutes() {
 		}
 		return []ir.HostKey{k}
 	})
-	rt.plain = owned(t, "translate/plain routes", shardFleet, rt.plainTable)
+	rt.http = owned(t, "translate/plain routes", shardFleet, rt.httpTable)
 	t.addScopes()
-	memo.Follow(t.from.Listeners, plainListeners, rt.listen)
+	memo.Follow(t.from.Listeners, httpListeners, rt.listen)
 }
 
-// slotsOf is the slot of a plain host.
+// slotsOf is the slot of an HTTP host.
 func slotsOf(k ir.HostKey, v *ir.VirtualHost) []slot {
 	if v == nil || v.TLS != nil || v.TCP != nil {
 		return nil
@@ -66,7 +66,7 @@ func slotsOf(k ir.HostKey, v *ir.VirtualHost) []slot {
 	return []slot{{k.Listener, slotOf(k.Hostname)}}
 }
 
-// loadsOf is the slot of a plain host with its weight.
+// loadsOf returns the slot of an HTTP host with its weight.
 func loadsOf(k ir.HostKey, v *ir.VirtualHost) []load {
 	var loads []load
 	for _, s := range slotsOf(k, v) {
@@ -75,21 +75,21 @@ func loadsOf(k ir.HostKey, v *ir.VirtualHost) []load {
 	return loads
 }
 
-// plainListeners is the listener if it serves plain hosts.
-func plainListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
+// httpListeners returns the listener if it serves HTTP hosts.
+func httpListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 	if l == nil || l.Protocol != ir.ListenHTTP || l.Admin {
 		return nil
 	}
 	return []ir.ListenerKey{k}
 }
 
-// count takes note of a plain host that comes or goes.
-func (rt *routeTables) count(s load, comes bool) {
+// count adds or subtracts the weight of an HTTP host that is added or removed.
+func (rt *routeTables) count(s load, added bool) {
 	n, by := rt.sizes[s.listener], s.weight
-	if !comes {
+	if !added {
 		by = -by
 	}
-	if s.number == everySlot {
+	if s.number == wildcardSlot {
 		n.wildcards += by
 	} else {
 		n.exact += by
@@ -99,9 +99,9 @@ func (rt *routeTables) count(s load, comes bool) {
 	}
 }
 
-// listen takes note of a plain listener that comes or goes.
-func (rt *routeTables) listen(l ir.ListenerKey, comes bool) {
-	if comes {
+// listen demands the entry table of an HTTP listener that is added, and releases that of one that is removed.
+func (rt *routeTables) listen(l ir.ListenerKey, added bool) {
+	if added {
 		rt.listeners[l] = true
 		rt.demand(shard{listener: l})
 		return
@@ -116,38 +116,38 @@ func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
 	if k.Hostname == "*" {
 		return routeConfiguration(routeTable(k), parts)
 	}
-	return routeConfiguration(routeTable(k), parts, refuseStrays)
+	return routeConfiguration(routeTable(k), parts, addMisdirectedHost)
 }
 
-// plainTable is the route table of a shard; the first table leads to the others if there are any.
-func (rt *routeTables) plainTable(r *memo.Reader, s shard) *table.Resource {
+// httpTable is the route table of a shard; the first table leads to the others if there are any.
+func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 	if s.of == 0 {
 		if shards, _ := rt.shards.Get(r, s.listener); shards > 1 {
 			return dispatchTable(s.listener, shards)
 		}
 	}
-	hosts := slices.Clone(rt.slots.Get(r, slot{s.listener, everySlot}))
+	hosts := slices.Clone(rt.slots.Get(r, slot{s.listener, wildcardSlot}))
 	for from, to := s.slots(); from < to; from++ {
 		hosts = append(hosts, rt.slots.Get(r, slot{s.listener, from})...)
 	}
 	slices.SortFunc(hosts, ir.HostKey.Compare)
-	return routeConfiguration(s.name(), shareHosts(gather(r, rt.hosts, hosts)), routed)
+	return routeConfiguration(s.name(), shareHosts(valuesOf(r, rt.hosts, hosts)), routed)
 }
 
-// Reshard shards the hosts of each plain listener as their weight asks for, and returns the listeners whose hosts are
-// sharded otherwise than before; then the engine has to run again. Call it after each run, and now and then without one:
-// fewer shards come late.
+// Reshard updates the number of shards of each HTTP listener by the weight of its hosts, and returns the listeners whose
+// number changed, sorted; the caller then runs the engine again. Call it after each run, and periodically: a decrease is
+// delayed by shrinkAfter.
 func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {
 	rt := &t.routes
 	var changed []ir.ListenerKey
-	divide := func(l ir.ListenerKey, d division) {
-		if rt.divide(l, d) {
+	set := func(l ir.ListenerKey, d sharding) {
+		if rt.setSharding(l, d) {
 			changed = append(changed, l)
 		}
 	}
-	for l := range rt.divisions {
+	for l := range rt.shardings {
 		if !rt.listeners[l] {
-			divide(l, division{})
+			set(l, sharding{})
 		}
 	}
 	for l := range rt.listeners {
@@ -155,21 +155,21 @@ func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {
 		if !ok || of == nil {
 			continue
 		}
-		n, d := rt.sizes[l], rt.divisions[l]
+		n, d := rt.sizes[l], rt.shardings[l]
 		if d.shards == 0 {
 			d.shards = 1
 		}
-		divide(l, d.next(n.exact, n.wildcards, of.RouteTableHosts, now))
+		set(l, d.next(n.exact, n.wildcards, of.RouteTableHosts, now))
 	}
 	slices.SortFunc(changed, ir.ListenerKey.Compare)
 	return changed
 }
 
-// divide has the hosts of the listener sharded that way, and reports whether they were not; zero forgets the listener.
-func (rt *routeTables) divide(l ir.ListenerKey, d division) bool {
-	before := max(1, rt.divisions[l].shards)
-	if rt.divisions[l] = d; d.shards == 0 {
-		delete(rt.divisions, l)
+// setSharding sets the number of shards of the listener, and reports whether it changed; zero removes the listener.
+func (rt *routeTables) setSharding(l ir.ListenerKey, d sharding) bool {
+	before := max(1, rt.shardings[l].shards)
+	if rt.shardings[l] = d; d.shards == 0 {
+		delete(rt.shardings, l)
 	}
 	after := max(1, d.shards)
 	if after == before {
@@ -185,8 +185,8 @@ func (rt *routeTables) divide(l ir.ListenerKey, d division) bool {
 	return true
 }
 
-// Shards is the number of route tables that the hosts of a plain listener are sharded into, 1 if they are not.
-func (t *Tables) Shards(l ir.ListenerKey) int { return max(1, t.routes.divisions[l].shards) }
+// Shards is the number of route tables that the hosts of an HTTP listener are sharded into, 1 if they are not.
+func (t *Tables) Shards(l ir.ListenerKey) int { return max(1, t.routes.shardings[l].shards) }
 
 // each calls f for every shard of the listener.
 func (rt *routeTables) each(l ir.ListenerKey, shards int, f func(shard)) {
@@ -199,11 +199,11 @@ func (rt *routeTables) each(l ir.ListenerKey, shards int, f func(shard)) {
 }
 
 func (rt *routeTables) demand(s shard) {
-	rt.plain.Demand(s)
+	rt.http.Demand(s)
 	rt.scopes.Demand(s)
 }
 
 func (rt *routeTables) release(s shard) {
-	rt.plain.Release(s)
+	rt.http.Release(s)
 	rt.scopes.Release(s)
 }

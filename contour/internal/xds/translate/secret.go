@@ -23,10 +23,10 @@ func namedCertificate(name string, n kobj.Name, chain, key []byte) *table.Resour
 	})
 }
 
-// authority is the certificates of authorities, PEM, from the Secret n.
-func authority(n kobj.Name, pem []byte) *table.Resource {
+// ca is a CA bundle, PEM, from the Secret n.
+func ca(n kobj.Name, pem []byte) *table.Resource {
 	return secret(n, &tlsv3.Secret{
-		Name: authorityName(n),
+		Name: caName(n),
 		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: inline(pem)}},
 	})
 }

@@ -8,15 +8,15 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// A route table costs Envoy as much per change as it has hosts, so a large one is divided into shards. Envoy finds
-// the shard of a request by the same hash of its host (see dispatch); a host that stands for many names is in every
-// shard. What a shard is made of comes in slots, the finest division, so that a host's slot never changes.
+// The cost of a change of a route table in Envoy is proportional to its hosts, so HTTP hosts are sharded above a limit.
+// Envoy computes the shard of a request with the same hash of its host (see dispatch); wildcard hosts are in every
+// shard. A shard consists of slots; the slot of a host never changes.
 const (
 	slots         = 1024 // a power of two, and the most shards there can be
 	fewestShards  = 8
 	hostsPerShard = 64   // at most, on average, without policies
 	maxCopies     = 4096 // of wildcard hosts over all shards, beyond the number of other hosts
-	everySlot     = -1   // stands for the slot of a wildcard host
+	wildcardSlot  = -1   // stands for the slot of a wildcard host
 )
 
 // hashFactor and hashRange are the hash of hostnames: a polynomial in hashFactor modulo hashRange, with one factor
@@ -31,7 +31,7 @@ const (
 // slotOf is the slot of a hostname, which is in lower case.
 func slotOf(hostname string) int {
 	if wildcard(hostname) {
-		return everySlot
+		return wildcardSlot
 	}
 	var h uint64
 	for i := range min(len(hostname), hashLength) {
@@ -42,7 +42,7 @@ func slotOf(hostname string) int {
 
 func wildcard(hostname string) bool { return strings.HasPrefix(hostname, "*") }
 
-// shard is one of a number of route tables that share the hosts of a plain listener; with zero numbers it is the table
+// shard is one of a number of route tables that share the hosts of an HTTP listener; with zero numbers it is the table
 // that requests come to first: the only one, or the one that leads to all others.
 type shard struct {
 	listener  ir.ListenerKey
@@ -88,24 +88,24 @@ func shardCount(exact, wildcards, limit int) int {
 // divide the table again and again.
 const shrinkAfter = 10 * time.Minute
 
-// division is the number of shards in use, and what bears on changing it.
-type division struct {
+// sharding is the number of shards in use, and what bears on changing it.
+type sharding struct {
 	shards int
-	limit  int       // what was configured when it was last looked at
-	fewer  time.Time // since when fewer would be enough; zero: they are not
+	limit  int       // RouteTableHosts of the listener at the last call of next
+	fewer  time.Time // since when fewer shards are enough; zero: they are not
 }
 
-// next is the division to go on with for so many hosts. It grows at once, and shrinks at once if the limit has
+// next is the sharding to go on with for so many hosts. It grows at once, and shrinks at once if the limit has
 // changed. Its history is forgotten soon, so that replicas agree, and agree with one that starts.
-func (d division) next(exact, wildcards, limit int, now time.Time) division {
+func (d sharding) next(exact, wildcards, limit int, now time.Time) sharding {
 	n := shardCount(exact, wildcards, limit)
 	switch {
 	case n >= d.shards || limit != d.limit:
-		return division{shards: n, limit: limit}
+		return sharding{shards: n, limit: limit}
 	case d.fewer.IsZero():
 		d.fewer = now
 	case now.Sub(d.fewer) >= shrinkAfter:
-		return division{shards: n, limit: limit}
+		return sharding{shards: n, limit: limit}
 	}
 	return d
 }

@@ -39,7 +39,7 @@ func TestShardCount(t *testing.T) {
 
 func TestDivisionGrowsAtOnceAndShrinksLate(t *testing.T) {
 	start := time.Unix(1000, 0)
-	d := division{shards: 1, limit: 256}
+	d := sharding{shards: 1, limit: 256}
 	for _, step := range []struct {
 		minutes, exact, limit, want int
 	}{
@@ -78,7 +78,7 @@ func TestSlotsAreEven(t *testing.T) {
 	}
 }
 
-// shardsOf is the names of the parts in each route table of the plain listener.
+// shardsOf is the names of the parts in each route table of the HTTP listener.
 func shardsOf(w *world) map[string][]string {
 	shards := map[string][]string{}
 	for _, r := range w.all() {
@@ -115,7 +115,7 @@ func TestEveryHostIsInItsShardAndWildcardsAreInAll(t *testing.T) {
 		}
 		for _, name := range shards[s.name()] {
 			seen[name]++
-			if slot := slotOf(name); slot != everySlot && slot*s.of/slots != i {
+			if slot := slotOf(name); slot != wildcardSlot && slot*s.of/slots != i {
 				t.Errorf("%s is in shard %d", name, i)
 			}
 		}

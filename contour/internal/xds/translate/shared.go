@@ -31,7 +31,7 @@ type user struct {
 
 // share adds a table whose values are published to the fleets that use them; nil is none.
 func share[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *shared[K] {
-	s := &shared[K]{resources: resources(t, name, derive), users: map[K][]user{}, before: map[use[K]]bool{}}
+	s := &shared[K]{resources: newResourceTable(t, name, derive), users: map[K][]user{}, before: map[use[K]]bool{}}
 	t.outputs = append(t.outputs, s)
 	return s
 }
@@ -51,7 +51,7 @@ func follow[K comparable, V any](s *shared[K], hosts *memo.Table[ir.HostKey, V],
 	}, s.count)
 }
 
-// count takes note of one more or one fewer reason for a use.
+// count adds or removes one reason for a use.
 func (s *shared[K]) count(u use[K], more bool) {
 	users := s.users[u.key]
 	i := slices.IndexFunc(users, func(x user) bool { return x.fleet == u.fleet })
@@ -93,13 +93,13 @@ func (s *shared[K]) put(k K, users []user) {
 func (s *shared[K]) changes(add func(f ir.Fleet, before, after *table.Resource)) {
 	former := map[K]*table.Resource{}
 	for _, c := range s.resources.Changes() {
-		former[c.Key] = orNil(c.Old)
+		former[c.Key] = deref(c.Old)
 		for _, u := range s.users[c.Key] {
 			before := former[c.Key]
 			if had, ok := s.before[use[K]{u.fleet, c.Key}]; ok && !had {
 				before = nil
 			}
-			add(u.fleet, before, orNil(c.New))
+			add(u.fleet, before, deref(c.New))
 		}
 	}
 	for u, had := range s.before {

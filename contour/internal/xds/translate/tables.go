@@ -55,7 +55,7 @@ type Tables struct {
 	outputs []output
 }
 
-// chain is how connections for a host are told apart.
+// chain is how a listener matches the connections for a host.
 type chain struct {
 	part        table.Part // of the listener; zero: none of its own
 	certificate *kobj.Name // non-nil: the certificate may also be asked for by the hostname
@@ -68,9 +68,9 @@ func equalChain(a, b chain) bool {
 
 // secretKey is a Secret and the use that is made of it.
 type secretKey struct {
-	authority bool
-	name      kobj.Name
-	host      string // non-empty: the certificate that is asked for by that name
+	ca   bool
+	name kobj.Name
+	host string // non-empty: the certificate that is asked for by that name
 }
 
 // New adds the tables to the engine of s. What they hold follows the hosts and the listeners.
@@ -169,13 +169,13 @@ func joined(parts, more []table.Part) []table.Part {
 	return append(parts, slices.DeleteFunc(more, func(p table.Part) bool { return names[p.Name] })...)
 }
 
-// gather is the values of the given hosts, in their order.
-func gather[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.HostKey) []V {
-	gathered := make([]V, 0, len(hosts))
+// valuesOf returns the values of the hosts, in the order of hosts.
+func valuesOf[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.HostKey) []V {
+	values := make([]V, 0, len(hosts))
 	for _, k := range hosts {
-		gathered = append(gathered, from.Get(r, k))
+		values = append(values, from.Get(r, k))
 	}
-	return gathered
+	return values
 }
 
 // addClusters makes each cluster that a host uses.
@@ -185,13 +185,13 @@ func (t *Tables) addClusters() {
 	}), t.from.Hosts, clustersOf)
 }
 
-// addSecrets makes the certificates that hosts serve and the authorities that clusters trust. A Secret
+// addSecrets derives the certificates that hosts serve and the CA bundles that clusters trust. A Secret
 // that is missing has no resource.
 func (t *Tables) addSecrets() {
 	secrets := share(t, "translate/secrets", func(r *memo.Reader, k secretKey) *table.Resource {
-		if k.authority {
+		if k.ca {
 			if pem, ok := t.from.Secrets.CA(r, k.name); ok {
-				return authority(k.name, pem)
+				return ca(k.name, pem)
 			}
 			return nil
 		}
@@ -205,7 +205,7 @@ func (t *Tables) addSecrets() {
 		return certificate(k.name, chain, key)
 	})
 	follow(secrets, t.from.Hosts, certificatesOf)
-	follow(secrets, t.from.Hosts, authoritiesOf)
+	follow(secrets, t.from.Hosts, casOf)
 	memo.Follow(t.chains, func(k ir.HostKey, c chain) []use[secretKey] {
 		if c.certificate == nil {
 			return nil

@@ -11,13 +11,13 @@ import (
 )
 
 // udpFilter is the listener filter that forwards datagrams, as a part of the listener. Envoy sends all of them to one
-// cluster; which of several would be no secret of ours, so several are refused.
+// cluster, so a part with several is invalid.
 func udpFilter(v *ir.VirtualHost, l *ir.Listener) table.Part {
 	e := &encoder{}
 	part := table.Part{Name: anyConnection, Origins: v.Origins, Needs: clusterNeeds(&ir.VirtualHost{TCP: v.TCP})}
 	proxy := &udpproxyv3.UdpProxyConfig{StatPrefix: l.Key.Name, AccessLog: accessLog(e, l.Client.AccessLog)}
 	if len(part.Needs) != 1 {
-		e.refuse("datagrams are to be forwarded to other than one cluster")
+		e.addInvalid("datagrams are to be forwarded to other than one cluster")
 	} else {
 		proxy.RouteSpecifier = &udpproxyv3.UdpProxyConfig_Matcher{Matcher: &matcherv3.Matcher{
 			OnNoMatch: &matcherv3.Matcher_OnMatch{OnMatch: &matcherv3.Matcher_OnMatch_Action{Action: &xdscorev3.TypedExtensionConfig{

@@ -21,7 +21,7 @@ func encrypted(c ir.Cluster) bool { return c.Protocol == ir.ProtocolTLS || c.Pro
 func upstreamTLS(e *encoder, c ir.Cluster, s ir.TLSSettings) *corev3.TransportSocket {
 	if !encrypted(c) {
 		if c.TLS != (ir.UpstreamTLS{}) {
-			e.refuse("a plain protocol cannot verify the backend's certificate")
+			e.addInvalid("a plain protocol cannot verify the backend's certificate")
 		}
 		return nil
 	}
@@ -39,7 +39,7 @@ func upstreamTLS(e *encoder, c ir.Cluster, s ir.TLSSettings) *corev3.TransportSo
 	return tlsTransport(e, &tlsv3.UpstreamTlsContext{CommonTlsContext: common, Sni: c.SNI})
 }
 
-// validation trusts the authorities of a secret, for the given names only; without names, for any.
+// validation trusts the CA bundle of a secret, for the given names only; without names, for any.
 func validation(u ir.UpstreamTLS) *tlsv3.CommonTlsContext_CombinedValidationContext {
 	names := &tlsv3.CertificateValidationContext{}
 	for _, n := range u.Names.Items() {
@@ -51,7 +51,7 @@ func validation(u ir.UpstreamTLS) *tlsv3.CommonTlsContext_CombinedValidationCont
 	return &tlsv3.CommonTlsContext_CombinedValidationContext{
 		CombinedValidationContext: &tlsv3.CommonTlsContext_CombinedCertificateValidationContext{
 			DefaultValidationContext:         names,
-			ValidationContextSdsSecretConfig: sds(authorityName(u.CA)),
+			ValidationContextSdsSecretConfig: sds(caName(u.CA)),
 		},
 	}
 }

@@ -19,9 +19,9 @@ func clustersOf(v *ir.VirtualHost) []ir.Cluster {
 	return distinct(v, func(c ir.Cluster) (ir.Cluster, bool) { return c, true })
 }
 
-// authoritiesOf is each authority that the clusters of a virtual host trust, once.
-func authoritiesOf(v *ir.VirtualHost) []secretKey {
-	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{authority: true, name: c.TLS.CA}, verifies(c) })
+// casOf returns each CA that the clusters of a virtual host trust, once.
+func casOf(v *ir.VirtualHost) []secretKey {
+	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{ca: true, name: c.TLS.CA}, verifies(c) })
 }
 
 // endpointsOf is each set of endpoints that the clusters of a virtual host lead to, once.

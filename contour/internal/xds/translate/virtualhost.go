@@ -12,7 +12,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// hostRoutes is what a hostname answers, as a part of its route table.
+// hostRoutes is the virtual host of a hostname, as a part of its route table.
 type hostRoutes struct {
 	part   table.Part
 	common []byte // if not nil: what the part would say for any other hostname too
@@ -25,7 +25,7 @@ func equalHostRoutes(a, b hostRoutes) bool {
 	return equalPart(a.part, b.part) && bytes.Equal(a.common, b.common)
 }
 
-// virtualHost is what the host answers.
+// virtualHost translates the routes of the host.
 func virtualHost(v *ir.VirtualHost) hostRoutes {
 	e := &encoder{}
 	vh := &routev3.VirtualHost{Name: v.Key.Hostname, Domains: []string{v.Key.Hostname}}
@@ -46,7 +46,7 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 	return h
 }
 
-// hostRoutes is what the host answers, with all that it needs.
+// hostRoutes returns the virtual host of v with all its needs.
 func (t *Tables) hostRoutes(r *memo.Reader, v *ir.VirtualHost) hostRoutes {
 	h := virtualHost(v)
 	if !h.filtered {
@@ -58,7 +58,7 @@ func (t *Tables) hostRoutes(r *memo.Reader, v *ir.VirtualHost) hostRoutes {
 	return h
 }
 
-// onlyRedirects reports whether all that the host does is to lead elsewhere.
+// onlyRedirects reports whether all routes of the host redirect.
 func onlyRedirects(v *ir.VirtualHost) bool {
 	return len(v.Routes) > 0 && !slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Redirect == nil || r.Direct != nil })
 }
@@ -134,7 +134,7 @@ func each(backends []ir.Backend, yield func(*ir.Backend) bool) bool {
 	return true
 }
 
-// origins is the objects to blame for a virtual host: its roots, and those that its routes were written in.
+// origins returns the objects that report a rejection of a virtual host: its roots, and the objects that define its routes.
 func origins(v *ir.VirtualHost) []kobj.Key {
 	keys := slices.Clone(v.Origins)
 	for i := range v.Routes {
