@@ -33,7 +33,7 @@ type outcome struct {
 // begin reports what is noteworthy about the configuration that the controller starts with.
 func (f *follower) begin(c config.Config, d settings.Document) outcome {
 	f.started = c
-	o := outcome{missing: d.Missing()}
+	o := outcome{missing: d.Ignored()}
 	f.report(o)
 	return o
 }
@@ -55,7 +55,7 @@ func (f *follower) take(ctx context.Context, d settings.Document, err error) out
 	}
 	f.metrics.Reloaded(true)
 	f.log.Info("configuration has changed")
-	o.missing, o.restart = d.Missing(), settings.Restart(f.started, c)
+	o.missing, o.restart = d.Ignored(), settings.RestartRequired(f.started, c)
 	f.report(o)
 	return o
 }

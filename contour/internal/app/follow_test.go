@@ -172,7 +172,7 @@ func TestConditionsOfTheObject(t *testing.T) {
 	t.Parallel()
 	name := "tracing.serviceName"
 	d := settings.Object("o", v1alpha1.ContourConfigurationSpec{Tracing: &v1alpha1.TracingConfig{ServiceName: &name}})
-	good := conditions(3, outcome{missing: d.Missing(), restart: []string{"xDS server"}})[0]
+	good := conditions(3, outcome{missing: d.Ignored(), restart: []string{"xDS server"}})[0]
 	if good.Type != "Valid" || good.Status != "True" || good.ObservedGeneration != 3 || len(good.Warnings) != 2 || len(good.Errors) != 0 {
 		t.Errorf("%+v", good)
 	}

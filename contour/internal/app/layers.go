@@ -28,8 +28,8 @@ func (l *layers) addFile(fs *pflag.FlagSet) {
 
 // build is the configuration of all layers.
 func (l *layers) build(d settings.Document) (config.Config, error) {
-	c, err := d.Apply(d.Base(l.base))
-	c = d.Files(l.overlay.apply(c, d))
+	c, err := d.Apply(d.Defaults(l.base))
+	c = d.DefaultFiles(l.overlay.apply(c, d))
 	return c, errors.Join(
 		err,
 		positive("envoy-drain-time", c.XDS.DrainTime),

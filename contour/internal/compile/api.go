@@ -15,7 +15,7 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Env is what APIs read from.
+// Env is the inputs of APIs.
 type Env struct {
 	Store *store.Store
 	Ref   *ref.Resolver
@@ -27,13 +27,13 @@ type API struct {
 	// Root is what the object of that name contributes; it is a derivation.
 	Root func(r *memo.Reader, env Env, n kobj.Name) contrib.Root
 	// References lists what an object refers to and cannot be served without, in any order, some of it twice; nil lists nothing.
-	// Edits wait for it. Whatever the derivation of a root looks up is among the references of the objects that it visits.
+	// Edits wait for these objects. They include every object that the derivation of a root looks up.
 	References func(metav1.Object) []kind.Reference
 	// DemandRoots demands the key of each object that may be a root.
 	DemandRoots func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root])
 }
 
-// References lists what an object of that kind refers to and cannot be served without, as the API says that resolves it.
+// References lists what an object of that kind refers to and cannot be served without.
 func (c *Compile) References(k kobj.Kind, o metav1.Object) []kind.Reference {
 	if api, ok := c.apis[k]; ok && api.References != nil && o != nil {
 		return api.References(o)
@@ -51,12 +51,12 @@ func references[T metav1.Object](of func(T) []kind.Reference) func(metav1.Object
 	}
 }
 
-// roots has the store hold the objects of the kind that claim hosts.
+// roots makes the store hold the objects of the kind that claim hosts.
 func roots(k kobj.Kind) func(*store.Store, *memo.Table[kobj.Key, contrib.Root]) {
 	return func(s *store.Store, t *memo.Table[kobj.Key, contrib.Root]) { store.DemandRoots(s, t, k) }
 }
 
-// builtin is the APIs that are always there.
+// builtin is the APIs of every Compile.
 func builtin() []API {
 	return []API{
 		{

@@ -1,11 +1,11 @@
-// Package compile turns objects into the routing model: it asks each API what its
-// root objects contribute to which host and which listeners they ask for, merges the
-// contributions of a host, resolves their conflicts with one winner each, and gathers
-// what is to be said about every object. The configuration is a root like any other.
+// Package compile derives the routing model and reports from objects. Each API derives the
+// listeners and contributions of its root objects; compile merges the contributions to
+// each host, resolves conflicts with one winner each, and collects the diagnostics of every
+// object. The configuration is a root too.
 //
-// All of it is derived: a host is compiled again only when one of its roots contributes
-// something else, and a root only when something that it read has changed. The package
-// holds the tables and the merge; what the APIs mean is in the packages below it.
+// A host is derived again only when a contribution of its roots changes, and a root only
+// when an input of its derivation changes. The package contains the tables and the merge;
+// the packages below it implement the APIs.
 package compile
 
 import (
@@ -21,13 +21,13 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Host is the outcome for one hostname on one listener.
+// Host is the result of the merge for one hostname on one listener.
 type Host struct {
 	VirtualHost *ir.VirtualHost // nil: nothing can be served
 	Report      report.Report   // conflicts between roots, sealed
 }
 
-// Object is what is to be said about one object.
+// Object is the diagnostics of one object.
 type Object struct {
 	Visited     bool // some root considered it
 	Diagnostics []report.Diagnostic
@@ -36,23 +36,23 @@ type Object struct {
 // Compile is the tables from objects to virtual hosts and reports.
 type Compile struct {
 	Ref *ref.Resolver
-	// Listeners has an entry for every listener asked for; nil where it cannot be had.
+	// Listeners has an entry for every listener of a root; nil where it cannot be served.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
 	// VirtualHosts has an entry for every hostname claimed; nil where nothing can be served.
 	VirtualHosts *memo.Table[ir.HostKey, *ir.VirtualHost]
 	// Objects has an entry for every HTTPProxy and Ingress.
 	Objects *memo.Table[kobj.Key, Object]
 
-	apis     map[kobj.Kind]API
-	env      Env
-	store    *store.Store
-	forwards *memo.Table[servicePort, *ir.Forward]
-	roots    *memo.Table[kobj.Key, contrib.Root]
-	hosts    *memo.Table[ir.HostKey, Host]
-	askers   *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that ask for it
-	claims   *memo.Index[ir.HostKey, kobj.Key]     // by hostname, the name of the listener left empty: the roots that claim it
-	visits   *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that considered it, without itself
-	blames   *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with something to say about it
+	apis          map[kobj.Kind]API
+	env           Env
+	store         *store.Store
+	forwards      *memo.Table[servicePort, *ir.Forward]
+	roots         *memo.Table[kobj.Key, contrib.Root]
+	hosts         *memo.Table[ir.HostKey, Host]
+	listenerRoots *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that define it
+	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, the name of the listener left empty: the roots that claim it
+	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that considered it, without itself
+	diagnosed     *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with diagnostics about it
 }
 
 // New adds the tables to the engine of the store. The APIs come beside Ingress and HTTPProxy.
@@ -69,7 +69,7 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 
 func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
-		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: rescueRoot,
+		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: keepLastRoot,
 	})
 	for _, api := range apis {
 		c.apis[api.Kind] = api
@@ -91,7 +91,7 @@ func (c *Compile) addHosts(e *memo.Engine) {
 	c.hosts = memo.NewTable(e, memo.Options[ir.HostKey, Host]{
 		Name: "compile/host", Derive: c.deriveHost, Equal: equalValue[Host],
 	})
-	c.blames = memo.NewIndex(c.hosts, "blames", ir.HostKey.Compare, func(_ ir.HostKey, h Host) []kobj.Key {
+	c.diagnosed = memo.NewIndex(c.hosts, "blames", ir.HostKey.Compare, func(_ ir.HostKey, h Host) []kobj.Key {
 		var keys []kobj.Key
 		for _, d := range h.Report.Diagnostics {
 			keys = append(keys, d.Object)
@@ -120,12 +120,12 @@ func (c *Compile) addObjects(e *memo.Engine) {
 		Name: "compile/object", Derive: c.deriveObject, Equal: equalValue[Object],
 	})
 	memo.ReadAtOwnKey(c.visits, c.Objects)
-	memo.ReadAtOwnKey(c.blames, c.Objects)
+	memo.ReadAtOwnKey(c.diagnosed, c.Objects)
 	store.DemandReported(c.store, c.Objects)
 }
 
-// deriveRoot is what a root says, ordered by host: one Ingress may name thousands, and each looks for its own. The
-// routes are ordered once, so that a host that is not shared has the very same ones.
+// deriveRoot is the result for a root. Contributions are sorted by host, for binary search: one Ingress may have
+// thousands. Routes are ordered once, so that a host with a single contribution shares them.
 func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	root := c.apis[k.Kind].Root(r, c.env, k.Name)
 	for i := range root.Contributions {
@@ -139,8 +139,8 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	return root
 }
 
-// rescueRoot keeps what a root last contributed when its derivation failed, and says so on the object.
-func rescueRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Root {
+// keepLastRoot keeps the last contributions of a root when its derivation panics, and reports it on the object.
+func keepLastRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Root {
 	t := report.TypeEnvoy
 	if k.Kind == kobj.Ingress {
 		t = report.TypeIngress
@@ -156,7 +156,7 @@ func rescueRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Root
 	return contrib.Root{Contributions: last.Contributions, Listeners: last.Listeners, Report: rep}
 }
 
-// addListeners makes each listener that a root asks for.
+// addListeners adds the table of the listeners of roots.
 func (c *Compile) addListeners(e *memo.Engine) {
 	keys := func(_ kobj.Key, r contrib.Root) []ir.ListenerKey {
 		var keys []ir.ListenerKey
@@ -165,16 +165,16 @@ func (c *Compile) addListeners(e *memo.Engine) {
 		}
 		return keys
 	}
-	c.askers = memo.NewIndex(c.roots, "askers", kobj.Key.Compare, keys)
+	c.listenerRoots = memo.NewIndex(c.roots, "askers", kobj.Key.Compare, keys)
 	c.Listeners = memo.NewTable(e, memo.Options[ir.ListenerKey, *ir.Listener]{
 		Name: "compile/listener", Derive: c.deriveListener, Equal: equalValue[*ir.Listener],
 	})
 	memo.DemandFrom(c.roots, c.Listeners, keys)
 }
 
-// deriveListener is the listener as the first root asks for it: the configuration, else the first object by name.
+// deriveListener is the listener of the first root that defines it: the configuration, else the first object by name.
 func (c *Compile) deriveListener(r *memo.Reader, k ir.ListenerKey) *ir.Listener {
-	for _, root := range c.askers.Get(r, k) {
+	for _, root := range c.listenerRoots.Get(r, k) {
 		for _, l := range c.roots.Get(r, root).Listeners {
 			if l.Key == k {
 				return &l
@@ -184,7 +184,7 @@ func (c *Compile) deriveListener(r *memo.Reader, k ir.ListenerKey) *ir.Listener 
 	return nil
 }
 
-// deriveHost merges what all roots that claim the hostname, on whatever listener, say about this listener.
+// deriveHost merges the contributions to the hostname, on any listener, of all roots that claim it.
 func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 	var claims []*contrib.Contribution
 	for _, root := range c.claims.Get(r, hostname(k)) {
@@ -196,7 +196,7 @@ func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 	return merge(k, claims)
 }
 
-// contributionsTo is those of the sorted contributions that are to the hostname, on whatever listener.
+// contributionsTo selects from sorted contributions those to the hostname, on any listener.
 func contributionsTo(all []contrib.Contribution, host ir.HostKey) []contrib.Contribution {
 	from, _ := slices.BinarySearchFunc(all, host, func(c contrib.Contribution, host ir.HostKey) int {
 		return hostname(c.Key).Compare(host)
@@ -220,7 +220,7 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 		visited = visited || v.Report.Considers(k)
 		all.Add(v.Report.Of(k)...)
 	}
-	for _, h := range c.blames.Get(r, k) {
+	for _, h := range c.diagnosed.Get(r, k) {
 		v := c.hosts.Get(r, h)
 		all.Add(v.Report.Of(k)...)
 	}
@@ -228,8 +228,7 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 	return Object{Visited: visited, Diagnostics: all.Diagnostics}
 }
 
-// hostname is the key of a hostname regardless of which listener of the fleet it is on. What has no hostname is by
-// itself.
+// hostname is the key of a hostname on any listener of the fleet. A key without hostname is unchanged.
 func hostname(k ir.HostKey) ir.HostKey {
 	if k.Hostname != "" {
 		k.Listener.Name = ""

@@ -14,8 +14,8 @@ type servicePort struct {
 	number  int32
 }
 
-// addForwards makes, for each port of a Service that routes lead to, what most of these routes do: forward to it and
-// nothing else. It is in memory once for all of them.
+// addForwards adds the table of shared Forward values: one for each port of a Service, without any further setting, as
+// most routes have it. Memory holds each once.
 func (c *Compile) addForwards(e *memo.Engine) {
 	c.forwards = memo.NewTable(e, memo.Options[servicePort, *ir.Forward]{
 		Name: "compile/forward", Derive: c.deriveForward, Equal: equalValue[*ir.Forward],
@@ -30,7 +30,7 @@ func (c *Compile) deriveForward(r *memo.Reader, k servicePort) *ir.Forward {
 	return &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}}
 }
 
-// share has routes that do no more than forward to a port of a Service do so by the value that others have too.
+// share replaces each Forward that is equal to the shared one of its port by that one.
 func (c *Compile) share(r *memo.Reader, routes []ir.Route) {
 	for i := range routes {
 		f := routes[i].Forward

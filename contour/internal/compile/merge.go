@@ -18,7 +18,7 @@ func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	admitted := m.admit(claims)
 	m.host.Policies = policies(admitted)
 	for _, c := range admitted {
-		if c.Key == k && joins(c, admitted) && m.open(c, admitted) {
+		if c.Key == k && hasRequiredTLS(c, admitted) && m.mayServe(c, admitted) {
 			m.add(c)
 		}
 	}
@@ -27,7 +27,7 @@ func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	return Host{VirtualHost: host, Report: m.report}
 }
 
-// merger gathers a virtual host, strongest contribution first.
+// merger merges contributions to a virtual host, in order of precedence.
 type merger struct {
 	key     ir.HostKey
 	host    ir.VirtualHost
@@ -38,7 +38,7 @@ type merger struct {
 	report  report.Report
 }
 
-// admit leaves out the exclusive claims that lose against a stronger one of the same rank.
+// admit removes the exclusive contributions of all objects but the first of each rank.
 func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 	owner := map[contrib.Rank]kobj.Key{}
 	var admitted []*contrib.Contribution
@@ -51,7 +51,7 @@ func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 			owner[c.Rank] = c.Object
 		}
 		if winner := owner[c.Rank]; winner != c.Object {
-			m.lostHost(c.Object, winner)
+			m.reportHostConflict(c.Object, winner)
 			continue
 		}
 		admitted = append(admitted, c)
@@ -59,17 +59,16 @@ func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 	return admitted
 }
 
-// joins reports whether what c needs of others to be served is there.
-func joins(c *contrib.Contribution, all []*contrib.Contribution) bool {
+// hasRequiredTLS reports whether c needs no TLS settings of others, or some contribution of its rank has them.
+func hasRequiredTLS(c *contrib.Contribution, all []*contrib.Contribution) bool {
 	return !c.JoinsTLS || slices.ContainsFunc(all, func(o *contrib.Contribution) bool {
 		return o.Key == c.Key && o.Rank == c.Rank && o.TLS != nil
 	})
 }
 
-// open reports whether c may be served on its host: not where a stronger API asks for a protection of the whole
-// host that cannot be served.
-func (m *merger) open(c *contrib.Contribution, all []*contrib.Contribution) bool {
-	i := slices.IndexFunc(all, func(o *contrib.Contribution) bool { return o.Closed && o.Rank > c.Rank })
+// mayServe reports whether c may be served: not where a higher rank has a protection of the host that cannot be served.
+func (m *merger) mayServe(c *contrib.Contribution, all []*contrib.Contribution) bool {
+	i := slices.IndexFunc(all, func(o *contrib.Contribution) bool { return o.BlocksLowerRanks && o.Rank > c.Rank })
 	if i < 0 {
 		return true
 	}
@@ -80,7 +79,7 @@ func (m *merger) open(c *contrib.Contribution, all []*contrib.Contribution) bool
 	return false
 }
 
-// policies is the policies of the host: those of the strongest contribution that has any.
+// policies is the policies of the host: those of the first contribution in order of precedence that has any.
 func policies(admitted []*contrib.Contribution) *ir.Policies {
 	for _, c := range admitted {
 		if c.Policies != nil {
@@ -90,7 +89,7 @@ func policies(admitted []*contrib.Contribution) *ir.Policies {
 	return nil
 }
 
-func (m *merger) lostHost(loser, winner kobj.Key) {
+func (m *merger) reportHostConflict(loser, winner kobj.Key) {
 	m.report.Add(report.Diagnostic{
 		Object: loser, Type: report.TypeVirtualHost, Reason: report.DuplicateVhost, Field: "spec.virtualhost.fqdn",
 		Message: fmt.Sprintf("Host %q is already served by the older %s.", m.key.Hostname, winner),
@@ -99,53 +98,53 @@ func (m *merger) lostHost(loser, winner kobj.Key) {
 
 func (m *merger) add(c *contrib.Contribution) {
 	m.origins = append(m.origins, c.Object)
-	if m.settleTLS(c) {
+	if m.chooseTLS(c) {
 		m.served = append(m.served, c)
 	}
 }
 
-// settleTLS takes over the TLS settings of the strongest contribution that has any; within an API those that can be
-// served are stronger than those that cannot. It reports whether routes of c can be added: where a TCP proxy has the
-// host they cannot.
-func (m *merger) settleTLS(c *contrib.Contribution) bool {
+// chooseTLS selects the TLS settings of the first contribution in order of precedence that has any; within a rank those
+// that can be served precede those that close connections. It reports whether routes of c can be added, which a host
+// with a TCP proxy has none of.
+func (m *merger) chooseTLS(c *contrib.Contribution) bool {
 	switch {
-	case m.host.TLS == nil || m.host.TLS.Refused && c.Rank == m.tlsRank && c.TLS != nil:
+	case m.host.TLS == nil || m.host.TLS.CloseConnections && c.Rank == m.tlsRank && c.TLS != nil:
 		m.host.TLS, m.host.TCP, m.tlsBy, m.tlsRank = c.TLS, c.TCP, c.Object, c.Rank
-	case c.TLS != nil && c.TLS.Refused: // it has been told why
+	case c.TLS != nil && c.TLS.CloseConnections: // the API has reported the reason
 	case c.TLS != nil && *c.TLS != *m.host.TLS:
-		m.conflict(c.Object, "spec.tls", fmt.Sprintf("The TLS settings of host %q are those of the older %s.", m.key.Hostname, m.tlsBy))
+		m.warnConflict(c.Object, "spec.tls", fmt.Sprintf("The TLS settings of host %q are those of the older %s.", m.key.Hostname, m.tlsBy))
 	}
 	if m.host.TCP != nil && c.TCP == nil {
-		m.conflict(c.Object, "spec", fmt.Sprintf("The TLS connections of host %q go to the TCP proxy of %s.", m.key.Hostname, m.tlsBy))
+		m.warnConflict(c.Object, "spec", fmt.Sprintf("The TLS connections of host %q go to the TCP proxy of %s.", m.key.Hostname, m.tlsBy))
 	}
 	return m.host.TCP == nil
 }
 
-// owned is a route with the object that contributes it.
-type owned struct {
+// ownedRoute is a route with the object that contributes it.
+type ownedRoute struct {
 	*ir.Route
 	by kobj.Key
 }
 
-// routes is what is served, in order of precedence. Of two routes with equal matches the stronger contribution has
-// its own. The routes of a contribution that is alone are shared with it.
+// routes is the routes of the host in order of precedence. Of two with equal matches that of the first contribution is
+// served. The routes of a single contribution are not copied.
 func (m *merger) routes() []ir.Route {
 	if len(m.served) == 1 {
 		return ordered(m.served[0].Routes)
 	}
-	var all []owned
+	var all []ownedRoute
 	for _, c := range m.served {
 		own := ordered(c.Routes)
 		for i := range own {
-			all = append(all, owned{&own[i], c.Object})
+			all = append(all, ownedRoute{&own[i], c.Object})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b owned) int { return comparePrecedence(&a.Match, &b.Match) })
+	slices.SortStableFunc(all, func(a, b ownedRoute) int { return comparePrecedence(&a.Match, &b.Match) })
 	var out []ir.Route
-	var winner owned
+	var winner ownedRoute
 	for _, o := range all {
 		if winner.Route != nil && comparePrecedence(&winner.Match, &o.Match) == 0 {
-			m.lostRoute(o, winner.by)
+			m.reportRouteConflict(o, winner.by)
 			continue
 		}
 		winner = o
@@ -154,14 +153,14 @@ func (m *merger) routes() []ir.Route {
 	return slices.Clip(out)
 }
 
-// lostRoute tells the loser, unless it is of a weaker API: that gives way silently.
-func (m *merger) lostRoute(loser owned, winner kobj.Key) {
+// reportRouteConflict warns on the loser, unless it is of another API than the winner: precedence between APIs is documented.
+func (m *merger) reportRouteConflict(loser ownedRoute, winner kobj.Key) {
 	if winner.Kind == loser.by.Kind {
-		m.conflict(loser.by, "spec", fmt.Sprintf("Requests for %s%s are already served by the older %s.", m.key.Hostname, loser.Match.Path.Value, winner))
+		m.warnConflict(loser.by, "spec", fmt.Sprintf("Requests for %s%s are already served by the older %s.", m.key.Hostname, loser.Match.Path.Value, winner))
 	}
 }
 
-func (m *merger) conflict(loser kobj.Key, field, message string) {
+func (m *merger) warnConflict(loser kobj.Key, field, message string) {
 	m.report.Add(report.Diagnostic{
 		Object: loser, Severity: report.Warning, Type: typeOf(loser), Reason: report.RouteConflict, Field: field, Message: message,
 	})
@@ -182,7 +181,7 @@ func (m *merger) result() *ir.VirtualHost {
 	host := m.host
 	host.Key = m.key
 	host.Origins = slices.Clip(kobj.Sort(m.origins))
-	if host.Routes = m.routes(); host.TLS != nil && host.TLS.Refused {
+	if host.Routes = m.routes(); host.TLS != nil && host.TLS.CloseConnections {
 		host.Routes = nil
 	}
 	return &host

@@ -15,8 +15,8 @@ import (
 )
 
 var (
-	plainKey  = ir.HostKey{Listener: classic.HTTP(), Hostname: "a.example"}
-	secureKey = ir.HostKey{Listener: classic.HTTPS(), Hostname: "a.example"}
+	httpKey  = ir.HostKey{Listener: classic.HTTP(), Hostname: "a.example"}
+	httpsKey = ir.HostKey{Listener: classic.HTTPS(), Hostname: "a.example"}
 )
 
 func route(kind ir.PathKind, path string, code uint32) ir.Route {
@@ -30,12 +30,12 @@ func claim(kind kobj.Kind, name string, age int, key ir.HostKey, routes ...ir.Ro
 	if kind == kobj.HTTPProxy {
 		c.Rank, c.Exclusive, c.EveryListener = contrib.RankHTTPProxy, true, true
 	}
-	c.JoinsTLS = kind == kobj.Ingress && key == secureKey
+	c.JoinsTLS = kind == kobj.Ingress && key == httpsKey
 	return c
 }
 
 // told is the objects and reasons of a report.
-func told(r report.Report) []string {
+func reasons(r report.Report) []string {
 	var out []string
 	for _, d := range r.Diagnostics {
 		out = append(out, d.Object.Name.Name+" "+string(d.Reason))
@@ -52,52 +52,52 @@ func codes(h *ir.VirtualHost) []uint32 {
 }
 
 func TestOldestProxyHasTheHost(t *testing.T) {
-	young := claim(kobj.HTTPProxy, "young", 1, plainKey, route(ir.PathPrefix, "/", 201))
-	old := claim(kobj.HTTPProxy, "old", 2, plainKey, route(ir.PathPrefix, "/", 200))
-	h := merge(plainKey, []*contrib.Contribution{young, old})
+	young := claim(kobj.HTTPProxy, "young", 1, httpKey, route(ir.PathPrefix, "/", 201))
+	old := claim(kobj.HTTPProxy, "old", 2, httpKey, route(ir.PathPrefix, "/", 200))
+	h := merge(httpKey, []*contrib.Contribution{young, old})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{200}) {
 		t.Errorf("routes %v", got)
 	}
-	if diff := cmp.Diff([]string{"young DuplicateVhost"}, told(h.Report)); diff != "" {
+	if diff := cmp.Diff([]string{"young DuplicateVhost"}, reasons(h.Report)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // Who loses the plain-text host may not get the TLS host because the winner asks for no TLS.
 func TestLoserGetsNoOtherListenerEither(t *testing.T) {
-	old := claim(kobj.HTTPProxy, "old", 2, plainKey, route(ir.PathPrefix, "/", 200))
-	young := claim(kobj.HTTPProxy, "young", 1, plainKey, route(ir.PathPrefix, "/", 201))
-	youngTLS := claim(kobj.HTTPProxy, "young", 1, secureKey, route(ir.PathPrefix, "/", 201))
+	old := claim(kobj.HTTPProxy, "old", 2, httpKey, route(ir.PathPrefix, "/", 200))
+	young := claim(kobj.HTTPProxy, "young", 1, httpKey, route(ir.PathPrefix, "/", 201))
+	youngTLS := claim(kobj.HTTPProxy, "young", 1, httpsKey, route(ir.PathPrefix, "/", 201))
 	youngTLS.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
-	h := merge(secureKey, []*contrib.Contribution{youngTLS, young, old})
+	h := merge(httpsKey, []*contrib.Contribution{youngTLS, young, old})
 	if h.VirtualHost != nil {
 		t.Errorf("the TLS host is served: %+v", h.VirtualHost)
 	}
-	if diff := cmp.Diff([]string{"young DuplicateVhost"}, told(h.Report)); diff != "" {
+	if diff := cmp.Diff([]string{"young DuplicateVhost"}, reasons(h.Report)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestProxyBeatsIngressRouteByRoute(t *testing.T) {
-	ing := claim(kobj.Ingress, "ing", 9, plainKey, route(ir.PathPrefix, "/", 201), route(ir.PathExact, "/x", 202))
-	proxy := claim(kobj.HTTPProxy, "proxy", 1, plainKey, route(ir.PathPrefix, "/", 200))
-	h := merge(plainKey, []*contrib.Contribution{ing, proxy})
+	ing := claim(kobj.Ingress, "ing", 9, httpKey, route(ir.PathPrefix, "/", 201), route(ir.PathExact, "/x", 202))
+	proxy := claim(kobj.HTTPProxy, "proxy", 1, httpKey, route(ir.PathPrefix, "/", 200))
+	h := merge(httpKey, []*contrib.Contribution{ing, proxy})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202, 200}) {
 		t.Errorf("routes %v", got)
 	}
 	if len(h.Report.Diagnostics) != 0 {
-		t.Errorf("a weaker API gives way silently, but: %v", told(h.Report))
+		t.Errorf("a weaker API gives way silently, but: %v", reasons(h.Report))
 	}
 }
 
 func TestOlderIngressHasThePath(t *testing.T) {
-	a := claim(kobj.Ingress, "a", 1, plainKey, route(ir.PathExact, "/x", 201))
-	b := claim(kobj.Ingress, "b", 2, plainKey, route(ir.PathExact, "/x", 202))
-	h := merge(plainKey, []*contrib.Contribution{a, b})
+	a := claim(kobj.Ingress, "a", 1, httpKey, route(ir.PathExact, "/x", 201))
+	b := claim(kobj.Ingress, "b", 2, httpKey, route(ir.PathExact, "/x", 202))
+	h := merge(httpKey, []*contrib.Contribution{a, b})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202}) {
 		t.Errorf("routes %v", got)
 	}
-	if diff := cmp.Diff([]string{"a RouteConflict"}, told(h.Report)); diff != "" {
+	if diff := cmp.Diff([]string{"a RouteConflict"}, reasons(h.Report)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -106,37 +106,37 @@ func TestLaterOfTwoEqualRoutesOfOneObjectCounts(t *testing.T) {
 	first, second := route(ir.PathPrefix, "/", 201), route(ir.PathPrefix, "/", 202)
 	first.Match.Headers = []ir.HeaderMatch{{Name: "a", Kind: ir.StringPresent}, {Name: "b", Kind: ir.StringPresent}}
 	second.Match.Headers = []ir.HeaderMatch{{Name: "b", Kind: ir.StringPresent}, {Name: "a", Kind: ir.StringPresent}}
-	h := merge(plainKey, []*contrib.Contribution{claim(kobj.HTTPProxy, "p", 1, plainKey, first, second)})
+	h := merge(httpKey, []*contrib.Contribution{claim(kobj.HTTPProxy, "p", 1, httpKey, first, second)})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202}) {
 		t.Errorf("routes %v; the order of conditions says nothing", got)
 	}
 }
 
 func TestTCPProxyHasTheTLSHost(t *testing.T) {
-	tcp := claim(kobj.HTTPProxy, "tcp", 1, secureKey)
+	tcp := claim(kobj.HTTPProxy, "tcp", 1, httpsKey)
 	tcp.TLS, tcp.TCP = &ir.TLS{Passthrough: true}, &ir.TCPProxy{}
-	ing := claim(kobj.Ingress, "ing", 2, secureKey, route(ir.PathPrefix, "/", 200))
+	ing := claim(kobj.Ingress, "ing", 2, httpsKey, route(ir.PathPrefix, "/", 200))
 	ing.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
-	h := merge(secureKey, []*contrib.Contribution{ing, tcp})
+	h := merge(httpsKey, []*contrib.Contribution{ing, tcp})
 	if h.VirtualHost.TCP == nil || len(h.VirtualHost.Routes) != 0 || !h.VirtualHost.TLS.Passthrough {
 		t.Errorf("%+v", h.VirtualHost)
 	}
 	if len(h.Report.Diagnostics) != 2 {
-		t.Errorf("the Ingress is told of its TLS settings and of its routes: %v", told(h.Report))
+		t.Errorf("the Ingress is told of its TLS settings and of its routes: %v", reasons(h.Report))
 	}
 }
 
 func TestTLSHostIsJoinedOnlyWithinAnAPI(t *testing.T) {
-	proxy := claim(kobj.HTTPProxy, "proxy", 1, secureKey, route(ir.PathPrefix, "/", 200))
+	proxy := claim(kobj.HTTPProxy, "proxy", 1, httpsKey, route(ir.PathPrefix, "/", 200))
 	proxy.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
-	plain := claim(kobj.Ingress, "plain", 2, secureKey, route(ir.PathExact, "/x", 201))
-	h := merge(secureKey, []*contrib.Contribution{proxy, plain})
+	plain := claim(kobj.Ingress, "plain", 2, httpsKey, route(ir.PathExact, "/x", 201))
+	h := merge(httpsKey, []*contrib.Contribution{proxy, plain})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{200}) {
 		t.Errorf("an Ingress without TLS got onto the TLS host of an HTTPProxy: routes %v", got)
 	}
-	secure := claim(kobj.Ingress, "secure", 1, secureKey)
+	secure := claim(kobj.Ingress, "secure", 1, httpsKey)
 	secure.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "other"}}
-	h = merge(secureKey, []*contrib.Contribution{secure, plain})
+	h = merge(httpsKey, []*contrib.Contribution{secure, plain})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{201}) {
 		t.Errorf("one Ingress has the certificate, another the routes: routes %v", got)
 	}
@@ -144,13 +144,13 @@ func TestTLSHostIsJoinedOnlyWithinAnAPI(t *testing.T) {
 
 // Ingresses contribute to the TLS listener in case another brings a certificate.
 func TestHostWithoutCertificateIsNoTLSHost(t *testing.T) {
-	ing := claim(kobj.Ingress, "ing", 1, secureKey, route(ir.PathPrefix, "/", 200))
-	if h := merge(secureKey, []*contrib.Contribution{ing}); h.VirtualHost != nil {
+	ing := claim(kobj.Ingress, "ing", 1, httpsKey, route(ir.PathPrefix, "/", 200))
+	if h := merge(httpsKey, []*contrib.Contribution{ing}); h.VirtualHost != nil {
 		t.Errorf("the TLS host is served: %+v", h.VirtualHost)
 	}
-	other := claim(kobj.Ingress, "other", 2, secureKey)
+	other := claim(kobj.Ingress, "other", 2, httpsKey)
 	other.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
-	if h := merge(secureKey, []*contrib.Contribution{ing, other}); h.VirtualHost == nil || len(h.VirtualHost.Routes) != 1 {
+	if h := merge(httpsKey, []*contrib.Contribution{ing, other}); h.VirtualHost == nil || len(h.VirtualHost.Routes) != 1 {
 		t.Errorf("the certificate of one is not for the routes of the other: %+v", h.VirtualHost)
 	}
 }
@@ -172,7 +172,7 @@ func TestPrecedence(t *testing.T) {
 	}
 	shuffled := slices.Clone(want)
 	slices.Reverse(shuffled)
-	h := merge(plainKey, []*contrib.Contribution{claim(kobj.HTTPProxy, "p", 1, plainKey, shuffled...)})
+	h := merge(httpKey, []*contrib.Contribution{claim(kobj.HTTPProxy, "p", 1, httpKey, shuffled...)})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}) {
 		t.Errorf("order %v", got)
 	}
@@ -193,15 +193,15 @@ func TestContributionsToAHostname(t *testing.T) {
 
 // A protection of the host that cannot be served holds for the routes of a weaker API on every listener.
 func TestClosedHostHasNoRoutesOfAWeakerAPI(t *testing.T) {
-	for _, closedAt := range []ir.HostKey{plainKey, secureKey} {
+	for _, closedAt := range []ir.HostKey{httpKey, httpsKey} {
 		proxy := claim(kobj.HTTPProxy, "proxy", 1, closedAt, route(ir.PathPrefix, "/p", 500))
-		proxy.Closed = true
-		ing := claim(kobj.Ingress, "ing", 9, plainKey, route(ir.PathPrefix, "/", 201))
-		h := merge(plainKey, []*contrib.Contribution{ing, proxy})
+		proxy.BlocksLowerRanks = true
+		ing := claim(kobj.Ingress, "ing", 9, httpKey, route(ir.PathPrefix, "/", 201))
+		h := merge(httpKey, []*contrib.Contribution{ing, proxy})
 		if h.VirtualHost != nil && slices.Contains(codes(h.VirtualHost), 201) {
 			t.Errorf("closed at %v: %v", closedAt, codes(h.VirtualHost))
 		}
-		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, told(h.Report)); diff != "" {
+		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, reasons(h.Report)); diff != "" {
 			t.Error(diff)
 		}
 	}

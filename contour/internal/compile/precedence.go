@@ -8,9 +8,9 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// comparePrecedence puts the route first that is to be tried first. The order is that of HTTPProxy: exact paths,
-// then regular expressions, then prefixes; the longer before the shorter; more conditions before fewer; at last
-// any order, so that the result does not depend on the order of objects.
+// comparePrecedence orders routes by precedence. The order is that of HTTPProxy: exact paths,
+// then regular expressions, then prefixes; longer before shorter; more conditions before fewer; then a
+// fixed order, so that the result does not depend on the order of objects.
 func comparePrecedence(a, b *ir.Match) int {
 	return cmp.Or(
 		comparePath(a.Path, b.Path),
@@ -23,7 +23,7 @@ func comparePrecedence(a, b *ir.Match) int {
 }
 
 // ordered is the routes in order of precedence, one for each match: of several with equal matches the last one. The
-// conditions of each match are in canonical order. Routes that are so already are returned as they are.
+// conditions of each match are in canonical order. Ordered routes are returned unchanged.
 func ordered(routes []ir.Route) []ir.Route {
 	if isOrdered(routes) {
 		return routes
@@ -58,7 +58,7 @@ func isOrdered(routes []ir.Route) bool {
 	return true
 }
 
-// canonical orders the conditions of a match: they are all to hold, so their order says nothing.
+// canonical orders the conditions of a match: all of them must be true, so their order has no effect.
 func canonical(m ir.Match) ir.Match {
 	m.Headers = slices.SortedFunc(slices.Values(m.Headers), compareHeader)
 	m.Query = slices.SortedFunc(slices.Values(m.Query), compareQuery)

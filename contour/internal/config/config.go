@@ -1,8 +1,8 @@
-// Package config is what the operator of the controller decides, as one immutable value.
+// Package config contains the configuration of the controller as one immutable value.
 //
 // The value is grouped by concept, and a derivation reads the group that it needs: a change of
-// one group derives nothing that reads another. A reload makes a new value; nobody changes one.
-// Zero values are never defaults, unless their comment says so: Default fills everything in.
+// one group derives nothing that reads another. A reload makes a new value; a value never changes.
+// Zero values are not defaults unless documented: Default sets every field.
 package config
 
 import (
@@ -26,7 +26,7 @@ type Config struct {
 	Process     Process
 }
 
-// Objects says which objects are served, and what they may ask for.
+// Objects selects the objects that are served and the features that they may use.
 type Objects struct {
 	// IngressClassNames are the classes served; empty serves objects without a class and of class "contour".
 	IngressClassNames []string
@@ -36,13 +36,13 @@ type Objects struct {
 	DisablePermitInsecure bool
 }
 
-// Status says what is published as load-balancer status.
+// Status selects the addresses in load-balancer statuses.
 type Status struct {
 	Addresses    []string // empty takes those of the Envoy Service
 	EnvoyService Service
 }
 
-// Listeners is what Envoy listens on, and how connections are taken.
+// Listeners contains the addresses on which Envoy listens and how it accepts connections.
 type Listeners struct {
 	HTTP, HTTPS, Stats Address
 	Health             Address // serves Envoy's readiness by itself; zero leaves it to Stats
@@ -50,13 +50,13 @@ type Listeners struct {
 	Connections        ir.ConnectionSettings
 }
 
-// HTTP is how the requests of clients are read, whatever they ask for.
+// HTTP configures the HTTP connection manager of listeners.
 type HTTP = ir.HTTPSettings
 
-// Timeouts limit in time what clients do.
+// Timeouts are those of client connections and requests.
 type Timeouts = ir.ClientTimeouts
 
-// TLS is what TLS connections may use; of clients, where a host does not ask for more.
+// TLS contains the parameters of TLS connections: of clients as defaults for hosts, or to backends.
 type TLS = ir.TLSSettings
 
 // AccessLog is where and how Envoy logs requests.
@@ -65,21 +65,21 @@ type AccessLog struct {
 	ir.LogFormat
 }
 
-// Cluster is what all clusters have in common.
+// Cluster contains the settings of all clusters.
 type Cluster = ir.ClusterSettings
 
-// RouteTables says how the hosts of the HTTP listener are divided among route tables.
+// RouteTables configures the sharding of HTTP hosts.
 type RouteTables struct {
-	// Hosts is up to how many hosts the HTTP listener has a single route table; more are sharded.
+	// Hosts is the largest number of HTTP hosts in a single route table; more are sharded.
 	Hosts int
 }
 
-// XDS is how Envoys are configured, whatever with.
+// XDS configures how Envoys receive their configuration.
 type XDS struct {
-	// CertificatesOnDemand has the TLS hosts that ask for nothing special share one filter chain of Envoy, which asks
-	// for the certificate of a host when a client does.
+	// CertificatesOnDemand makes HTTPS hosts with default TLS settings share one filter chain; Envoy requests the
+	// certificate of a host when a client connects to it.
 	CertificatesOnDemand bool
-	// DrainTime is the --drain-time-s that Envoys run with: for so long they keep former listeners in memory. It is read
+	// DrainTime is the --drain-time-s that Envoys run with: they keep replaced listeners in memory for this time. It is read
 	// at start-up only.
 	DrainTime time.Duration
 }
@@ -87,7 +87,7 @@ type XDS struct {
 // Service names a Service.
 type Service struct{ Namespace, Name string }
 
-// Address is a socket that is listened on.
+// Address is the address of a listening socket.
 type Address struct {
 	Host string // an IP address
 	Port uint32

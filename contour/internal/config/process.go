@@ -1,6 +1,6 @@
 package config
 
-// Process is how the controller itself runs. It is read at start-up only.
+// Process configures the process of the controller. It is read at start-up only.
 type Process struct {
 	Server          Server
 	Health, Metrics Address
@@ -9,18 +9,18 @@ type Process struct {
 	API             API
 }
 
-// API is how the API server is reached.
+// API configures the client of the API server.
 type API struct {
 	InCluster  bool
-	Kubeconfig string  // "" takes the usual places
+	Kubeconfig string  // "" is the default of kubectl
 	QPS        float32 // requests a second; 0 is no limit
 	Burst      int
 }
 
-// Server is the xDS server.
+// Server configures the xDS server.
 type Server struct {
 	Address
-	Insecure      bool // plain text
+	Insecure      bool // without TLS
 	CA, Cert, Key string
 }
 

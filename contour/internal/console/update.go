@@ -47,7 +47,7 @@ func (c *Console) SetResult(r pipeline.Result, seq uint64, rejections []table.Re
 }
 
 // tlsRefused reports whether the host closes every connection: it exists only to keep the hostname from others.
-func tlsRefused(v *ir.VirtualHost) bool { return v != nil && v.TLS != nil && v.TLS.Refused }
+func tlsRefused(v *ir.VirtualHost) bool { return v != nil && v.TLS != nil && v.TLS.CloseConnections }
 
 // merge changes the update that is printed next. It does not wait for printing.
 func (c *Console) merge(change func(*update)) {

@@ -1,24 +1,24 @@
 package ir
 
-// TLSSettings is what a TLS connection may use.
+// TLSSettings contains the parameters of TLS connections.
 type TLSSettings struct {
 	Min, Max     TLSVersion // zero values stand for 1.2 and 1.3
 	CipherSuites []string   // of TLS 1.2, by BoringSSL's names; empty is the list that is considered safe
 	Curves       []string   // of the key exchange, in order of preference; empty is Envoy's default
 }
 
-// ConnectionSettings is how the connections to a listener are taken. Numbers are Envoy's or the system's default where
+// ConnectionSettings configures the connections of a listener. Numbers are Envoy's or the system's default where
 // they are 0.
 type ConnectionSettings struct {
 	ExactBalance         bool   // connections are spread evenly over Envoy's threads
 	BufferLimitBytes     uint32 // of a connection, a soft limit
-	AcceptPerSocketEvent uint32 // connections taken per wake-up
+	AcceptPerSocketEvent uint32 // connections accepted per socket event
 	TypeOfService        int32  // of IPv4 packets
 	TrafficClass         int32  // of IPv6 packets
 	JA3, JA4             bool   // fingerprints of TLS clients are computed, for the access log
 }
 
-// ClientSettings is how the clients of a listener are treated.
+// ClientSettings configures the client connections of a listener.
 type ClientSettings struct {
 	ProxyProtocol bool // connections begin with the PROXY protocol
 	AccessLog     AccessLog
@@ -26,8 +26,7 @@ type ClientSettings struct {
 	Timeouts      ClientTimeouts
 }
 
-// HTTPSettings is how the requests of clients are read, and responses written, whatever they ask for. The zero value is
-// the default.
+// HTTPSettings configures the HTTP connection manager of a listener. The zero value is the default.
 type HTTPSettings struct {
 	Versions             HTTPVersions
 	RejectChunkedLength  bool // requests may not have both Content-Length and chunked encoding
@@ -51,7 +50,7 @@ const (
 	OnlyHTTP2
 )
 
-// ServerHeader is what happens to the header Server of responses.
+// ServerHeader is the transformation of the header Server of responses.
 type ServerHeader uint8
 
 // The ways to treat the header Server.
@@ -69,26 +68,26 @@ const (
 	CompressGzip Compression = iota
 	CompressBrotli
 	CompressZstd
-	CompressNot
+	CompressNone
 )
 
-// ClientTimeouts limits in time what clients do.
+// ClientTimeouts contains the timeouts of client connections and requests.
 type ClientTimeouts struct {
 	Request        Timeout // until a whole request is received
 	ConnectionIdle Timeout // of a connection without a request
 	StreamIdle     Timeout // of a request without data
 	ConnectionMax  Timeout // the age of a connection
-	DelayedClose   Timeout // for the client to read what is left of a connection that Envoy closes
+	DelayedClose   Timeout // between the end of the response and the end of a connection that Envoy closes
 	ShutdownGrace  Timeout // between the announcement that a connection ends and its end
 }
 
-// AccessLog is where requests and connections are logged, and how.
+// AccessLog is the file and format of the access log.
 type AccessLog struct {
 	Path string // "" turns it off
 	LogFormat
 }
 
-// LogFormat is what is logged of a request or connection.
+// LogFormat is the format of the access log, and the requests that are logged.
 type LogFormat struct {
 	Format    string     // "json" for an object a line, else text
 	Text      string     // a line of text; "" is Envoy's own

@@ -7,36 +7,36 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// Protocol is what is spoken to a backend.
+// Protocol is the protocol of connections to a backend.
 type Protocol uint8
 
-// The protocols that a backend may speak.
+// The protocols of backends.
 const (
-	ProtocolHTTP1 Protocol = iota // HTTP/1.1, plain; bytes as they are for TCP
-	ProtocolH2C                   // HTTP/2, plain
+	ProtocolHTTP1 Protocol = iota // HTTP/1.1 without TLS; TCP without TLS
+	ProtocolH2C                   // HTTP/2 without TLS
 	ProtocolTLS                   // HTTP/1.1 over TLS
 	ProtocolH2                    // HTTP/2 over TLS
 )
 
-// Cluster is a port of a Service, spoken to in one way. It is comparable, and its own identity: two clusters with
-// different settings are two clusters in Envoy. What changes in place is not part of it: the endpoints and the circuit
-// breakers of the Service, and the ClusterSettings.
+// Cluster is a port of a Service with connection settings. It is comparable and identifies an Envoy cluster: different
+// settings are different clusters. The endpoints and circuit breakers of the Service and the ClusterSettings are not
+// part of it and change in place.
 type Cluster struct {
 	Endpoints EndpointKey
-	Port      int32 // the Service's port number, for people who read names
+	Port      int32 // the Service's port number, for names that people read
 	Protocol  Protocol
 	TLS       UpstreamTLS // zero: no TLS, or TLS without verification when Protocol says TLS
 	SNI       string      // server name sent with TLS; "" sends none
 	Idle      Timeout     // of pooled connections
 }
 
-// UpstreamTLS says how the certificate of a backend is verified. The zero value verifies nothing.
+// UpstreamTLS configures the verification of the certificate of a backend. The zero value verifies nothing.
 type UpstreamTLS struct {
 	CA    kobj.Name // the Secret with ca.crt
 	Names List      // subject alternative names (DNS), any of which must match exactly
 }
 
-// ClusterSettings is what all clusters have in common. Limits are Envoy's defaults where they are 0.
+// ClusterSettings contains the settings of all clusters. Numbers are Envoy's defaults where they are 0.
 type ClusterSettings struct {
 	ConnectTimeout           time.Duration
 	MaxRequestsPerConnection uint32
@@ -45,7 +45,7 @@ type ClusterSettings struct {
 	TLS                      TLSSettings     // with backends
 }
 
-// CircuitBreakers limit what is under way to a cluster at once; zero stands for Envoy's default.
+// CircuitBreakers limit the connections, requests and retries of a cluster; zero stands for Envoy's default.
 type CircuitBreakers struct {
 	MaxConnections        uint32
 	MaxPendingRequests    uint32
@@ -60,13 +60,13 @@ type EndpointKey struct {
 	Port    string // the port's name in the Service; "" if it has none
 }
 
-// Or is l with the limits of others where it has none.
-func (l CircuitBreakers) Or(others CircuitBreakers) CircuitBreakers {
+// WithDefaults returns c with the limits of defaults in place of those that are zero.
+func (c CircuitBreakers) WithDefaults(defaults CircuitBreakers) CircuitBreakers {
 	return CircuitBreakers{
-		MaxConnections:        cmp.Or(l.MaxConnections, others.MaxConnections),
-		MaxPendingRequests:    cmp.Or(l.MaxPendingRequests, others.MaxPendingRequests),
-		MaxRequests:           cmp.Or(l.MaxRequests, others.MaxRequests),
-		MaxRetries:            cmp.Or(l.MaxRetries, others.MaxRetries),
-		PerHostMaxConnections: cmp.Or(l.PerHostMaxConnections, others.PerHostMaxConnections),
+		MaxConnections:        cmp.Or(c.MaxConnections, defaults.MaxConnections),
+		MaxPendingRequests:    cmp.Or(c.MaxPendingRequests, defaults.MaxPendingRequests),
+		MaxRequests:           cmp.Or(c.MaxRequests, defaults.MaxRequests),
+		MaxRetries:            cmp.Or(c.MaxRetries, defaults.MaxRetries),
+		PerHostMaxConnections: cmp.Or(c.PerHostMaxConnections, defaults.PerHostMaxConnections),
 	}
 }

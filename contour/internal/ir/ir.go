@@ -1,10 +1,9 @@
-// Package ir is the routing model between the Kubernetes APIs and Envoy: what a
-// host answers, in the terms of HTTP and TLS alone.
+// Package ir is the routing model between the Kubernetes APIs and Envoy: the
+// virtual hosts, routes, listeners and clusters, in terms of HTTP and TLS.
 //
-// Compile makes it, translate reads it. Values are plain data, compared by value,
-// never changed once made, and hold no pointer into a Kubernetes object. The
-// package imports neither Kubernetes nor Envoy: nothing here says how Envoy is told,
-// only what is to happen to a request.
+// Compile makes it, translate reads it. Values are data, compared by value,
+// immutable, and without pointers into Kubernetes objects. The package imports neither
+// Kubernetes nor Envoy: values describe requests and connections, not xDS resources.
 package ir
 
 import (
@@ -13,34 +12,34 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// VirtualHost is what one hostname answers on one listener.
+// VirtualHost contains the routes, or the TCP proxy, of one hostname on one listener.
 type VirtualHost struct {
 	Key    HostKey
 	Routes []Route   // in order of precedence: the first match wins
 	TLS    *TLS      // set on a listener for HTTPS or TLS, nil on others
-	TCP    *TCPProxy // non-nil: connections, or flows of datagrams, go there, Routes is empty
-	// Policies are those of all routes, unless a route has its own; nil: none. They do not concern TCP.
+	TCP    *TCPProxy // non-nil: forwards connections, or flows of datagrams; Routes is empty then
+	// Policies are those of all routes, unless a route has its own; nil: none. They do not apply to TCP.
 	Policies *Policies
-	// Origins are the root objects that made this host, for blame when Envoy rejects it.
+	// Origins are the root objects of the host, on which a rejection by Envoy is reported.
 	Origins []kobj.Key
 }
 
 // TLSVersion is a version of the TLS protocol; the zero value stands for the default.
 type TLSVersion uint16
 
-// The versions that can be asked for.
+// The versions of TLS; numbers are those of the protocol.
 const (
 	TLSDefault TLSVersion = 0
 	TLS12      TLSVersion = 0x0303
 	TLS13      TLSVersion = 0x0304
 )
 
-// TLS says how a listener treats TLS connections that ask for a hostname.
+// TLS configures the TLS connections to a hostname (SNI).
 type TLS struct {
-	Passthrough bool      // bytes go on undecrypted; the rest is empty then
-	Refused     bool      // connections are closed, so that no broader host answers for this one; the rest is empty then
-	Certificate kobj.Name // the Secret with certificate and key
-	Min, Max    TLSVersion
+	Passthrough      bool      // connections are forwarded without decryption; the rest is empty then
+	CloseConnections bool      // connections are closed, so that no wildcard host serves them; the rest is empty then
+	Certificate      kobj.Name // the Secret with certificate and key
+	Min, Max         TLSVersion
 }
 
 // TCPProxy forwards the bytes of a connection, or the datagrams of a flow.
@@ -48,7 +47,7 @@ type TCPProxy struct {
 	Backends []Backend // at least one; header edits are not used
 }
 
-// Route is what happens to the requests that match. Exactly one of Forward, Redirect and Direct is set.
+// Route is a match and the action for matching requests. Exactly one of Forward, Redirect and Direct is set.
 type Route struct {
 	Match    Match
 	Forward  *Forward
@@ -58,14 +57,14 @@ type Route struct {
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
 
-	// Policies count before those of the virtual host, section by section; nil: none.
+	// Policies override those of the virtual host, section by section; nil: none.
 	Policies *Policies
 
-	// Origin is the object that the route was written in, for blame.
+	// Origin is the object that contains the route; a rejection by Envoy is reported on it.
 	Origin kobj.Key
 }
 
-// PathKind says how a path is compared.
+// PathKind is how a path is compared.
 type PathKind uint8
 
 // The ways to compare a path.
@@ -76,7 +75,7 @@ const (
 	PathRegex // RE2, anchored at both ends
 )
 
-// Match says which requests a route is for: all parts must hold.
+// Match is the conditions of a route on a request; all must be true.
 type Match struct {
 	Path    PathMatch
 	Headers []HeaderMatch
@@ -89,7 +88,7 @@ type PathMatch struct {
 	Value string
 }
 
-// StringKind says how a header or query value is compared.
+// StringKind is how a header or query value is compared.
 type StringKind uint8
 
 // The ways to compare a value.
@@ -130,7 +129,7 @@ type HeaderEdits struct {
 // Header is a header field.
 type Header struct{ Name, Value string }
 
-// Timeout is a limit in time. The zero value stands for Envoy's default.
+// Timeout is the duration of a timeout, or none. The zero value stands for Envoy's default.
 type Timeout struct {
 	Disabled bool
 	Duration time.Duration
@@ -148,7 +147,7 @@ type Forward struct {
 	Websocket bool
 }
 
-// Backend is one of the places that a route's requests may go to.
+// Backend is a cluster with its share of the requests of a route.
 type Backend struct {
 	Cluster         Cluster
 	Weight          uint32
@@ -163,7 +162,7 @@ type PathRewrite struct{ Prefix string }
 // HostRewrite replaces the Host header: by Literal, or by the value of the request header Header.
 type HostRewrite struct{ Literal, Header string }
 
-// Retry says when a request is sent again.
+// Retry configures retries of requests.
 type Retry struct {
 	On         []string // Envoy's retry-on names
 	Count      uint32
@@ -179,7 +178,7 @@ type Redirect struct {
 	Path     string // replaces the whole path
 	Prefix   string // replaces the matched prefix
 	Code     uint32 // 301, 302, 303, 307 or 308
-	HTTPS    bool   // to https on the standard port, whatever port was asked
+	HTTPS    bool   // to https on the standard port, regardless of the port of the request
 }
 
 // Direct answers without a backend.

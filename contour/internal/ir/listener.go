@@ -25,7 +25,7 @@ func (k ListenerKey) Compare(o ListenerKey) int {
 }
 
 // HostKey is the identity of a virtual host: Hostname is lower case, "*.example.com" and "*" are wildcards, and ""
-// stands for all that comes to a listener without hostnames, which is one for TCP or UDP.
+// stands for all connections of a listener without hostnames (TCP or UDP).
 type HostKey struct {
 	Listener ListenerKey
 	Hostname string
@@ -36,7 +36,7 @@ func (k HostKey) Compare(o HostKey) int {
 	return cmp.Or(k.Listener.Compare(o.Listener), strings.Compare(k.Hostname, o.Hostname))
 }
 
-// ListenerProtocol is what clients speak to a listener, and by what its hosts are told apart.
+// ListenerProtocol is the protocol of a listener; it selects how a connection or request is assigned to a host.
 type ListenerProtocol uint8
 
 // The protocols of listeners.
@@ -51,7 +51,8 @@ const (
 // Secure reports whether hosts of the listener have TLS settings.
 func (p ListenerProtocol) Secure() bool { return p == ListenHTTPS || p == ListenTLS }
 
-// Listener is where an Envoy takes connections, and how it treats their clients. What the hosts answer is no part of it.
+// Listener is an address and port on which Envoys accept connections, with the settings of client connections. Virtual
+// hosts are not part of it.
 type Listener struct {
 	Key ListenerKey
 	// Socket names Envoy's listener, which is Key.Name if the listener has its socket to itself. Listeners for HTTPS and
@@ -61,19 +62,19 @@ type Listener struct {
 	Addresses []string // IP addresses, at least one
 	Port      uint32
 	Protocol  ListenerProtocol
-	// Admin leads requests to the readiness and the statistics of Envoy instead of hosts; only for HTTP.
+	// Admin serves the readiness and the statistics of Envoy instead of hosts; only for HTTP.
 	Admin bool
 	// ReadyOnly leaves out the statistics of Admin.
 	ReadyOnly bool
-	// TLS is what hosts get that leave it open.
+	// TLS is the default of hosts.
 	TLS TLSSettings
-	// CertificatesOnDemand has the hosts that ask for nothing special share one filter chain of Envoy, which asks for the
-	// certificate of a host when a client does; only for HTTPS.
+	// CertificatesOnDemand makes hosts with default TLS settings share one filter chain; Envoy requests the certificate of
+	// a host when a client connects to it. Only for HTTPS.
 	CertificatesOnDemand bool
-	// RouteTableHosts is up to how many hosts share a single route table; more are sharded. Only for HTTP.
+	// RouteTableHosts is the largest number of hosts in a single route table; more are sharded. Only for HTTP.
 	RouteTableHosts int
 	Connections     ConnectionSettings
 	Client          ClientSettings
-	// Origins are the objects that ask for the listener, for diagnostics when Envoy rejects it.
+	// Origins are the objects that define the listener; a rejection by Envoy is reported on them.
 	Origins []kobj.Key
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Policies is what happens to requests beside their route: a section for each feature, nil where there is none.
+// Policies contains the filters of requests: a section for each feature, nil where there is none.
 // A section that cannot be built is Invalid: its requests are answered with an error, never served without it.
 type Policies struct {
 	CORS           *CORS
@@ -13,9 +13,9 @@ type Policies struct {
 	LocalRateLimit *LocalRateLimit
 }
 
-// Over is the policies of a route with policies p on a virtual host with policies host: section by section those of
-// the route, else those of the host. Either may be nil.
-func (p *Policies) Over(host *Policies) Policies {
+// WithDefaults returns the policies of a route with policies p on a virtual host with policies host: each section is that
+// of the route, else that of the host. Either may be nil.
+func (p *Policies) WithDefaults(host *Policies) Policies {
 	var out Policies
 	if host != nil {
 		out = *host
@@ -40,10 +40,10 @@ func (p *Policies) Invalid() bool {
 	return p != nil && (p.IPFilter != nil && p.IPFilter.Invalid || p.LocalRateLimit != nil && p.LocalRateLimit.Invalid)
 }
 
-// Limited reports whether a section counts requests, so that who shares it shares the count.
-func (p *Policies) Limited() bool { return p != nil && p.LocalRateLimit != nil }
+// RateLimited reports whether a section counts requests, so that all users of the value share one count.
+func (p *Policies) RateLimited() bool { return p != nil && p.LocalRateLimit != nil }
 
-// CORS says what scripts of other origins may do (Fetch standard). It concerns routes that forward requests only.
+// CORS permits requests from scripts of other origins (Fetch standard). It applies only to routes that forward requests.
 type CORS struct {
 	Origins        []StringMatch // "*" stands for any origin
 	Methods        []string

@@ -79,7 +79,7 @@ func New(o Options) *Pipeline {
 	p.Compile = compile.New(p.engine, p.Store, o.APIs...)
 	p.Translate = translate.New(translate.Sources{
 		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
-		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.Limits, Clusters: p.Store.Settings.Cluster.Get, Slices: p.Store.SlicesOf,
+		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get, Slices: p.Store.SlicesOf,
 	})
 	p.followListeners()
 	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)
@@ -127,7 +127,7 @@ func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 func (p *Pipeline) deriveAndPublish() Result {
 	before := p.engine.Runs()
 	p.engine.Run()
-	if p.updateExpired(p.Compile.Ref.Renewed()) {
+	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {
 		p.engine.Run()
 	}
 	if p.reshard() {

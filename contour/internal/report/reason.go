@@ -19,13 +19,13 @@ const (
 	TypeCORS            Type = "CORSError"
 	TypeIPFilter        Type = "IPFilterError"
 
-	// TypeEnvoy is ours: a resource that Envoy rejects, or a fault of the controller.
+	// TypeEnvoy is not in Contour: a resource that Envoy rejects, or a fault of the controller.
 	TypeEnvoy Type = "EnvoyError"
-	// TypeIngress is ours: an error in an Ingress, whose status has no conditions.
+	// TypeIngress is not in Contour: an error in an Ingress, whose status has no conditions.
 	TypeIngress Type = "IngressError"
 )
 
-// Reason is why a diagnostic was made, in one word.
+// Reason is the machine-readable reason of a diagnostic.
 type Reason string
 
 // The reasons of HTTPProxy, as Contour's API names them.

@@ -31,13 +31,13 @@ func (s Severity) String() string {
 	return "error"
 }
 
-// Diagnostic reports one thing about an object to its author.
+// Diagnostic is one error or warning about an object.
 type Diagnostic struct {
 	Object   kobj.Key
 	Severity Severity
 	// Type is the type of the sub-condition that it belongs to in the object's status.
 	Type Type
-	// Reason is why, in one word.
+	// Reason is the machine-readable reason.
 	Reason Reason
 	// Field is the path of the invalid field, such as spec.routes[2].conditions[0].prefix; "" for the object as a whole.
 	Field string

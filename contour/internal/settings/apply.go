@@ -12,9 +12,9 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// Base is the configuration without flags in which nothing of d is set. An object starts from other defaults than a
+// Defaults is the configuration without flags in which nothing of d is set. An object starts from other defaults than a
 // file, as in Contour: it has no idle timeout of connections, and the xDS server is open to other pods.
-func (d Document) Base(c config.Config) config.Config {
+func (d Document) Defaults(c config.Config) config.Config {
 	if d.file {
 		return c
 	}
@@ -23,8 +23,8 @@ func (d Document) Base(c config.Config) config.Config {
 	return c
 }
 
-// Files is the configuration with the files that the xDS server has, unless it is told others, beside an object.
-func (d Document) Files(c config.Config) config.Config {
+// DefaultFiles is the configuration with the default certificate files of the xDS server, unless flags name others, if d is an object.
+func (d Document) DefaultFiles(c config.Config) config.Config {
 	if s := &c.Process.Server; !d.file && !s.Insecure {
 		s.CA = cmp.Or(s.CA, "/certs/ca.crt")
 		s.Cert = cmp.Or(s.Cert, "/certs/tls.crt")
@@ -45,7 +45,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 		a.timeouts(e.Timeouts)
 		a.cluster(e.Cluster)
 	}
-	a.together()
+	a.checkListeners()
 	for _, p := range d.Unprotected() {
 		a.problems = append(a.problems, p)
 	}
@@ -63,15 +63,15 @@ func (a *applier) errorf(field, format string, args ...any) {
 	a.problems = append(a.problems, a.doc.problem(field, format, args...))
 }
 
-// over takes over a value that is set.
-func over[T any](into, from *T) {
+// setField copies a value that is set.
+func setField[T any](into, from *T) {
 	if from != nil {
 		*into = *from
 	}
 }
 
-// overText takes over a text that is not empty.
-func overText[T ~string](into *T, from T) {
+// setText copies a text that is not empty.
+func setText[T ~string](into *T, from T) {
 	if from != "" {
 		*into = from
 	}
@@ -104,18 +104,18 @@ func (a *applier) oneOf(field, value string, allowed ...string) bool {
 
 func (a *applier) process() {
 	p, s, own := &a.cfg.Process, a.doc.spec, a.doc.own
-	over(&p.LogDebug, own.Debug)
-	over(&p.API.InCluster, own.InCluster)
-	over(&p.API.Kubeconfig, own.Kubeconfig)
-	over(&p.API.QPS, own.QPS)
-	over(&p.API.Burst, own.Burst)
+	setField(&p.LogDebug, own.Debug)
+	setField(&p.API.InCluster, own.InCluster)
+	setField(&p.API.Kubeconfig, own.Kubeconfig)
+	setField(&p.API.QPS, own.QPS)
+	setField(&p.API.Burst, own.Burst)
 	if x := s.XDSServer; x != nil {
 		a.address(&p.Server.Address, "xdsServer", x.Address, x.Port)
 		if t := x.TLS; t != nil {
-			overText(&p.Server.CA, t.CAFile)
-			overText(&p.Server.Cert, t.CertFile)
-			overText(&p.Server.Key, t.KeyFile)
-			over(&p.Server.Insecure, t.Insecure)
+			setText(&p.Server.CA, t.CAFile)
+			setText(&p.Server.Cert, t.CertFile)
+			setText(&p.Server.Key, t.KeyFile)
+			setField(&p.Server.Insecure, t.Insecure)
 		}
 	}
 	if s.Debug != nil {
@@ -132,7 +132,7 @@ func (a *applier) process() {
 func (a *applier) objects() {
 	c, s := &a.cfg, a.doc.spec
 	if p := s.HTTPProxy; p != nil {
-		over(&c.Objects.DisablePermitInsecure, p.DisablePermitInsecure)
+		setField(&c.Objects.DisablePermitInsecure, p.DisablePermitInsecure)
 		if len(p.RootNamespaces) > 0 {
 			c.Objects.RootNamespaces = p.RootNamespaces
 		}
@@ -146,8 +146,8 @@ func (a *applier) objects() {
 		}
 	}
 	if s.Envoy != nil && s.Envoy.Service != nil {
-		overText(&c.Status.EnvoyService.Name, s.Envoy.Service.Name)
-		overText(&c.Status.EnvoyService.Namespace, s.Envoy.Service.Namespace)
+		setText(&c.Status.EnvoyService.Name, s.Envoy.Service.Name)
+		setText(&c.Status.EnvoyService.Namespace, s.Envoy.Service.Namespace)
 	}
 }
 
@@ -175,7 +175,7 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 	} {
 		if at.from != nil {
 			a.address(at.into, at.field, at.from.Address, at.from.Port)
-			overText(at.log, at.from.AccessLog)
+			setText(at.log, at.from.AccessLog)
 		}
 	}
 	health := cmp.Or(l.Health, l.Stats)
@@ -189,9 +189,9 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 		l.Health = config.Address{}
 	}
 	if s := e.Listener; s != nil {
-		over(&l.UseProxyProtocol, s.UseProxyProto)
-		over(&l.Connections.BufferLimitBytes, s.PerConnectionBufferLimitBytes)
-		over(&l.Connections.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent)
+		setField(&l.UseProxyProtocol, s.UseProxyProto)
+		setField(&l.Connections.BufferLimitBytes, s.PerConnectionBufferLimitBytes)
+		setField(&l.Connections.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent)
 		if s.ConnectionBalancer != "" && a.oneOf("envoy.listener.connectionBalancer", s.ConnectionBalancer, "exact") {
 			l.Connections.ExactBalance = true
 		}
@@ -219,8 +219,8 @@ func (a *applier) socketOptions(o *v1alpha1.SocketOptions) {
 	}
 }
 
-// together checks what must fit together.
-func (a *applier) together() {
+// together checks that no two listeners have the same socket.
+func (a *applier) checkListeners() {
 	l := a.cfg.Listeners
 	for _, pair := range []struct {
 		a, b         config.Address

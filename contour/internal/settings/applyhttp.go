@@ -12,18 +12,18 @@ import (
 func (a *applier) http(e v1alpha1.EnvoyConfig) {
 	h := &a.cfg.HTTP
 	if n := e.Network; n != nil {
-		over(&h.TrustedHops, n.XffNumTrustedHops)
-		over(&h.StripTrailingHostDot, n.EnvoyStripTrailingHostDot)
+		setField(&h.TrustedHops, n.XffNumTrustedHops)
+		setField(&h.StripTrailingHostDot, n.EnvoyStripTrailingHostDot)
 	}
 	a.versions(e.DefaultHTTPVersions)
 	s := e.Listener
 	if s == nil {
 		return
 	}
-	over(&h.RejectChunkedLength, s.DisableAllowChunkedLength)
-	over(&h.KeepSlashes, s.DisableMergeSlashes)
-	over(&h.MaxRequestsPerConnection, s.MaxRequestsPerConnection)
-	over(&h.MaxConcurrentStreams, s.HTTP2MaxConcurrentStreams)
+	setField(&h.RejectChunkedLength, s.DisableAllowChunkedLength)
+	setField(&h.KeepSlashes, s.DisableMergeSlashes)
+	setField(&h.MaxRequestsPerConnection, s.MaxRequestsPerConnection)
+	setField(&h.MaxConcurrentStreams, s.HTTP2MaxConcurrentStreams)
 	a.serverHeader(s.ServerHeaderTransformation)
 	if s.Compression != nil {
 		a.compression(s.Compression.Algorithm)
@@ -80,7 +80,7 @@ func (a *applier) compression(c v1alpha1.CompressionAlgorithm) {
 	case v1alpha1.ZstdCompression:
 		*h = ir.CompressZstd
 	case v1alpha1.DisabledCompression:
-		*h = ir.CompressNot
+		*h = ir.CompressNone
 	default:
 		a.oneOf("envoy.listener.compression.algorithm", string(c), "gzip", "brotli", "zstd", "disabled")
 	}
@@ -126,8 +126,8 @@ func (a *applier) cluster(p *v1alpha1.ClusterParameters) {
 		return
 	}
 	c := &a.cfg.Cluster
-	over(&c.MaxRequestsPerConnection, p.MaxRequestsPerConnection)
-	over(&c.BufferLimitBytes, p.PerConnectionBufferLimitBytes)
+	setField(&c.MaxRequestsPerConnection, p.MaxRequestsPerConnection)
+	setField(&c.BufferLimitBytes, p.PerConnectionBufferLimitBytes)
 	if p.DNSLookupFamily != "" {
 		a.oneOf("envoy.cluster.dnsLookupFamily", string(p.DNSLookupFamily), "auto", "v4", "v6", "all")
 	}

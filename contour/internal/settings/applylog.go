@@ -128,7 +128,7 @@ func knownFields() map[string]string {
 	return fields
 }
 
-// defaultFields is the fields of a line in JSON if nothing is said.
+// defaultFields is the fields of a line in JSON without a setting.
 func defaultFields() []string {
 	return []string{
 		"@timestamp", "authority", "bytes_received", "bytes_sent", "downstream_local_address", "downstream_remote_address",

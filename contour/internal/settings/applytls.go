@@ -44,7 +44,7 @@ func (a *applier) version(into *ir.TLSVersion, field, v string) {
 	}
 }
 
-// subset takes over a list whose entries must be known; an entry that is there twice counts once.
+// subset copies a list whose entries must be known, without duplicates.
 func (a *applier) subset(into *[]string, field string, from, known []string) {
 	if len(from) == 0 {
 		return
@@ -58,7 +58,7 @@ func (a *applier) subset(into *[]string, field string, from, known []string) {
 	*into = out
 }
 
-// defaultCiphers is what TLS 1.2 connections of clients may use if nothing is said.
+// defaultCiphers is what TLS 1.2 connections of clients may use without a setting.
 func defaultCiphers() []string {
 	return []string{
 		"[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]",

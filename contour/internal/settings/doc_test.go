@@ -14,7 +14,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uses := map[use]string{applied: "yes", restart: "no, restart", missing: "no effect", protects: "refused"}
+	uses := map[effect]string{applied: "yes", restart: "no, restart", ignored: "no effect", unprotected: "refused"}
 	for _, k := range keys() {
 		row := fmt.Sprintf("| %s | %s |", code(k.file), code(k.field))
 		_, rest, ok := strings.Cut(string(text), row)
@@ -27,8 +27,8 @@ func TestSettingsAreDocumented(t *testing.T) {
 			ok = ok && strings.Contains(string(text), value)
 			value = ""
 		}
-		if !ok || !strings.Contains(line, code(value)) || k.file != "server" && !strings.HasSuffix(line, "| "+uses[k.use]+" |") {
-			t.Errorf("%s %s: no row %q with the default %q that ends in %q", k.file, k.field, row, value, uses[k.use])
+		if !ok || !strings.Contains(line, code(value)) || k.file != "server" && !strings.HasSuffix(line, "| "+uses[k.effect]+" |") {
+			t.Errorf("%s %s: no row %q with the default %q that ends in %q", k.file, k.field, row, value, uses[k.effect])
 		}
 	}
 }

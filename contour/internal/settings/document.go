@@ -29,14 +29,14 @@ type ownKeys struct {
 	Server     struct{} `json:"server"`
 }
 
-// Problem is something wrong in a Document.
+// Problem is an error in a Document.
 type Problem struct {
 	Where   string // file:line, or the name of the object
 	Key     string // of the file, or field of the object; may be ""
 	Message string // a sentence
 }
 
-// Error is where, what and why.
+// Error is "where: key: message".
 func (p Problem) Error() string {
 	if p.Key == "" {
 		return p.Where + ": " + p.Message
@@ -44,10 +44,10 @@ func (p Problem) Error() string {
 	return p.Where + ": " + p.Key + ": " + p.Message
 }
 
-// Object is what an object says.
+// Object reads the spec of a ContourConfiguration.
 func Object(name string, spec v1alpha1.ContourConfigurationSpec) Document {
 	d := Document{name: name, spec: spec, set: map[string]int{}}
-	given(reflect.ValueOf(spec), "", func(path string) { d.set[path] = 0 })
+	visitSet(reflect.ValueOf(spec), "", func(path string) { d.set[path] = 0 })
 	return d
 }
 
@@ -60,7 +60,7 @@ func (d Document) IsFile() bool { return d.file }
 // Sets reports whether a field is set.
 func (d Document) Sets(field string) bool { _, ok := d.set[field]; return ok }
 
-// problem is what is wrong with the value of a field; if it is not set, with what it is in.
+// problem reports an error in a field, or in the object that contains it if the field is not set.
 func (d Document) problem(field, format string, a ...any) Problem {
 	k, p := field, Problem{Where: d.name, Key: field, Message: fmt.Sprintf(format, a...)}
 	if !d.file {
@@ -76,7 +76,7 @@ func (d Document) problem(field, format string, a ...any) Problem {
 	return p
 }
 
-// lookup finds the key of a field, or of what it is in.
+// lookup finds the key of a field, or of the nearest field that contains it.
 func lookup(field string) (key, bool) {
 	var best key
 	for _, k := range keys() {
@@ -87,18 +87,18 @@ func lookup(field string) (key, bool) {
 	return best, best.field != ""
 }
 
-// Missing is the settings that have no effect, as the Document names them.
-func (d Document) Missing() []Problem { return d.without(missing) }
+// Ignored is the settings that have no effect, as the Document names them.
+func (d Document) Ignored() []Problem { return d.settingsWith(ignored) }
 
 // Unprotected is the settings without whose effect something is unprotected.
-func (d Document) Unprotected() []Problem { return d.without(protects) }
+func (d Document) Unprotected() []Problem { return d.settingsWith(unprotected) }
 
-func (d Document) without(u use) []Problem {
+func (d Document) settingsWith(e effect) []Problem {
 	var out []Problem
 	for field := range d.set {
 		k, ok := lookup(field)
-		if ok && k.use == u && !d.isDefault(field, k) {
-			out = append(out, d.problem(field, "This setting has no effect in this version: %s.", k.why))
+		if ok && k.effect == e && !d.isDefault(field, k) {
+			out = append(out, d.problem(field, "This setting has no effect in this version: %s.", k.reason))
 		}
 	}
 	slices.SortFunc(out, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
@@ -114,11 +114,11 @@ func (d Document) isDefault(field string, k key) bool {
 	return ok && k.value != "" && fmt.Sprint(v.Interface()) == k.value
 }
 
-// Names is the name of every setting that may be reported as Missing: in the file, or in the object.
-func Names() []string {
+// IgnoredNames is the name of every setting that Ignored may return: in the file, or in the object.
+func IgnoredNames() []string {
 	var names []string
 	for _, k := range keys() {
-		if k.use == missing {
+		if k.effect == ignored {
 			names = append(names, k.file, "spec."+k.field)
 		}
 	}
@@ -126,8 +126,8 @@ func Names() []string {
 	return slices.DeleteFunc(slices.Compact(names), func(n string) bool { return n == "" })
 }
 
-// Restart is what differs between two configurations and is read at start-up only.
-func Restart(running, wanted config.Config) []string {
+// RestartRequired names the settings that differ between two configurations and are read at start-up only.
+func RestartRequired(running, wanted config.Config) []string {
 	var out []string
 	for _, row := range []struct {
 		name string

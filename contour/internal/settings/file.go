@@ -48,7 +48,7 @@ func parse(name string, text []byte) (*yaml.Node, error) {
 	case errors.Is(err, io.EOF):
 		return nil, nil //nolint:nilnil // an empty file sets nothing
 	case err != nil:
-		return nil, notYAML(name, err)
+		return nil, syntaxProblem(name, err)
 	}
 	if err := decoder.Decode(&more); !errors.Is(err, io.EOF) {
 		return nil, Problem{Where: name, Message: "There is more than one document in the file."}
@@ -56,16 +56,16 @@ func parse(name string, text []byte) (*yaml.Node, error) {
 	return root.Content[0], nil
 }
 
-// notYAML finds the line in what the library says.
-func notYAML(name string, err error) Problem {
-	said := strings.TrimPrefix(err.Error(), "yaml: ")
-	if m := regexp.MustCompile(`^line (\d+): (.*)$`).FindStringSubmatch(said); m != nil {
+// syntaxProblem converts an error of the YAML library, with its line.
+func syntaxProblem(name string, err error) Problem {
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if m := regexp.MustCompile(`^line (\d+): (.*)$`).FindStringSubmatch(text); m != nil {
 		return Problem{Where: name + ":" + m[1], Message: "The file is not YAML: " + m[2] + "."}
 	}
-	return Problem{Where: name, Message: "The file is not YAML: " + said + "."}
+	return Problem{Where: name, Message: "The file is not YAML: " + text + "."}
 }
 
-// reader is the work on one file.
+// reader reads one file.
 type reader struct {
 	doc      *Document
 	keys     map[string]key
@@ -113,7 +113,7 @@ func (r *reader) entry(at string, name, value *yaml.Node) {
 	}
 }
 
-// value takes over the value of a key.
+// value stores the value of a key.
 func (r *reader) value(k key, n *yaml.Node) {
 	into := reflect.ValueOf(&r.doc.spec).Elem()
 	path := k.field
@@ -135,12 +135,12 @@ func (r *reader) value(k key, n *yaml.Node) {
 	r.doc.set[path] = n.Line
 }
 
-// decode reads a value strictly and says what is wrong with it.
+// decode reads a value strictly. message is a sentence about an error, "" if there is none.
 func decode(k key, n *yaml.Node, into reflect.Value) (message string) {
 	if k.named {
 		return decodeName(n, into)
 	}
-	if plain(into.Type()) {
+	if hasNoStructs(into.Type()) {
 		if n.Decode(into.Addr().Interface()) != nil {
 			return "The value is not " + expected(into.Type()) + "."
 		}
@@ -172,19 +172,19 @@ func decodeName(n *yaml.Node, into reflect.Value) (message string) {
 	return ""
 }
 
-// plain reports whether both libraries read the type in the same way: there are no structs in it.
-func plain(t reflect.Type) bool {
+// hasNoStructs reports whether both libraries read the type in the same way: there are no structs in it.
+func hasNoStructs(t reflect.Type) bool {
 	switch t.Kind() {
 	case reflect.Struct:
 		return false
 	case reflect.Slice, reflect.Map, reflect.Pointer:
-		return plain(t.Elem())
+		return hasNoStructs(t.Elem())
 	default:
 		return true
 	}
 }
 
-// expected names a type to people.
+// expected describes a type in messages.
 func expected(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:

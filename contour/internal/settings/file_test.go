@@ -148,7 +148,7 @@ func FuzzFile(f *testing.F) {
 	f.Add("globalExtAuth: {httpSettings: {}}\n")
 	f.Fuzz(func(_ *testing.T, text string) {
 		if d, err := File("f", []byte(text)); err == nil {
-			_, _ = d.Apply(d.Base(config.Default()))
+			_, _ = d.Apply(d.Defaults(config.Default()))
 		}
 	})
 }

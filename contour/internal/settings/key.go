@@ -11,19 +11,19 @@ type key struct {
 	file  string // path in the configuration file; "" is a setting of the object alone
 	// value is the default as one would write it, "" if there is none; inFile is that of the file if it differs.
 	value, inFile string
-	use           use
-	why           string // what is missing
+	effect        effect
+	reason        string // why the setting has no effect, as the end of a sentence
 	named         bool   // the file writes namespace/name for what is an object with these fields
 }
 
-// use says what becomes of a setting.
-type use uint8
+// effect is the effect of a setting.
+type effect uint8
 
 const (
-	applied  use = iota
-	restart      // applied at start-up only
-	missing      // the feature is not there: the setting has no effect
-	protects     // the feature is not there, and without it something is unprotected
+	applied     effect = iota
+	restart            // applied at start-up only
+	ignored            // the feature is not there: the setting has no effect
+	unprotected        // the feature is not there, and without it something is unprotected
 )
 
 // keys is every setting, in the order of the specification.
@@ -34,26 +34,26 @@ func keys() []key {
 func processKeys() []key {
 	return []key{
 		{file: "debug", value: "false"},
-		{file: "incluster", value: "false", use: restart},
-		{file: "kubeconfig", use: restart},
-		{file: "kubernetesClientQPS", use: restart},
-		{file: "kubernetesClientBurst", use: restart},
+		{file: "incluster", value: "false", effect: restart},
+		{file: "kubeconfig", effect: restart},
+		{file: "kubernetesClientQPS", effect: restart},
+		{file: "kubernetesClientBurst", effect: restart},
 		{file: "server"}, // has no keys
-		{field: "debug.address", value: "127.0.0.1", use: restart},
-		{field: "debug.port", value: "6060", use: restart},
-		{field: "health.address", value: "0.0.0.0", use: restart},
-		{field: "health.port", value: "8000", use: restart},
-		{field: "metrics.address", file: "metrics.contour.address", value: "0.0.0.0", use: restart},
-		{field: "metrics.port", file: "metrics.contour.port", value: "8000", use: restart},
-		{field: "metrics.tls.caFile", file: "metrics.contour.ca-certificate-path", use: protects, why: metricsTLS},
-		{field: "metrics.tls.certFile", file: "metrics.contour.server-certificate-path", use: protects, why: metricsTLS},
-		{field: "metrics.tls.keyFile", file: "metrics.contour.server-key-path", use: protects, why: metricsTLS},
-		{field: "xdsServer.address", value: "0.0.0.0", use: restart},
-		{field: "xdsServer.port", value: "8001", use: restart},
-		{field: "xdsServer.tls.caFile", value: "/certs/ca.crt", use: restart},
-		{field: "xdsServer.tls.certFile", value: "/certs/tls.crt", use: restart},
-		{field: "xdsServer.tls.keyFile", value: "/certs/tls.key", use: restart},
-		{field: "xdsServer.tls.insecure", value: "false", use: restart},
+		{field: "debug.address", value: "127.0.0.1", effect: restart},
+		{field: "debug.port", value: "6060", effect: restart},
+		{field: "health.address", value: "0.0.0.0", effect: restart},
+		{field: "health.port", value: "8000", effect: restart},
+		{field: "metrics.address", file: "metrics.contour.address", value: "0.0.0.0", effect: restart},
+		{field: "metrics.port", file: "metrics.contour.port", value: "8000", effect: restart},
+		{field: "metrics.tls.caFile", file: "metrics.contour.ca-certificate-path", effect: unprotected, reason: metricsTLS},
+		{field: "metrics.tls.certFile", file: "metrics.contour.server-certificate-path", effect: unprotected, reason: metricsTLS},
+		{field: "metrics.tls.keyFile", file: "metrics.contour.server-key-path", effect: unprotected, reason: metricsTLS},
+		{field: "xdsServer.address", value: "0.0.0.0", effect: restart},
+		{field: "xdsServer.port", value: "8001", effect: restart},
+		{field: "xdsServer.tls.caFile", value: "/certs/ca.crt", effect: restart},
+		{field: "xdsServer.tls.certFile", value: "/certs/tls.crt", effect: restart},
+		{field: "xdsServer.tls.keyFile", value: "/certs/tls.key", effect: restart},
+		{field: "xdsServer.tls.insecure", value: "false", effect: restart},
 	}
 }
 
@@ -66,13 +66,13 @@ const (
 
 func objectKeys() []key {
 	return []key{
-		{field: "enableExternalNameService", file: "enableExternalNameService", value: "false", use: missing, why: externalName},
-		{field: "featureFlags", file: "featureFlags", use: missing, why: "there are no feature flags"},
-		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name", use: missing, why: gateways},
-		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace", use: missing, why: gateways},
+		{field: "enableExternalNameService", file: "enableExternalNameService", value: "false", effect: ignored, reason: externalName},
+		{field: "featureFlags", file: "featureFlags", effect: ignored, reason: "there are no feature flags"},
+		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name", effect: ignored, reason: gateways},
+		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace", effect: ignored, reason: gateways},
 		{field: "httpproxy.disablePermitInsecure", file: "disablePermitInsecure", value: "false"},
-		{field: "httpproxy.fallbackCertificate.name", file: "tls.fallback-certificate.name", use: missing, why: fallback},
-		{field: "httpproxy.fallbackCertificate.namespace", file: "tls.fallback-certificate.namespace", use: missing, why: fallback},
+		{field: "httpproxy.fallbackCertificate.name", file: "tls.fallback-certificate.name", effect: ignored, reason: fallback},
+		{field: "httpproxy.fallbackCertificate.namespace", file: "tls.fallback-certificate.namespace", effect: ignored, reason: fallback},
 		{field: "httpproxy.rootNamespaces"},
 		{field: "ingress.classNames"},
 		{field: "ingress.statusAddress", file: "ingress-status-address"},
@@ -90,12 +90,12 @@ func listenerKeys() []key {
 		{field: "envoy.listener.disableMergeSlashes", file: "disableMergeSlashes", value: "false"},
 		{field: "envoy.listener.httpMaxConcurrentStreams", file: "listener.http2-max-concurrent-streams"},
 		{
-			field: "envoy.listener.maxConnectionsPerListener", file: "listener.max-connections-per-listener", use: protects,
-			why: "connections are limited by the flag --overload-downstream-max-conn of contour bootstrap, for all listeners of an Envoy",
+			field: "envoy.listener.maxConnectionsPerListener", file: "listener.max-connections-per-listener", effect: unprotected,
+			reason: "connections are limited by the flag --overload-downstream-max-conn of contour bootstrap, for all listeners of an Envoy",
 		},
 		{field: "envoy.listener.maxConnectionsToAcceptPerSocketEvent", file: "listener.max-connections-to-accept-per-socket-event"},
 		{field: "envoy.listener.maxRequestsPerConnection", file: "listener.max-requests-per-connection"},
-		{field: "envoy.listener.maxRequestsPerIOCycle", file: "listener.max-requests-per-io-cycle", use: missing, why: runtime},
+		{field: "envoy.listener.maxRequestsPerIOCycle", file: "listener.max-requests-per-io-cycle", effect: ignored, reason: runtime},
 		{field: "envoy.listener.per-connection-buffer-limit-bytes", file: "listener.per-connection-buffer-limit-bytes"},
 		{field: "envoy.listener.serverHeaderTransformation", file: "serverHeaderTransformation", value: "overwrite"},
 		{field: "envoy.listener.socketOptions.tos", file: "listener.socket-options.tos"},
@@ -107,7 +107,7 @@ func listenerKeys() []key {
 		{field: "envoy.listener.tls.maximumProtocolVersion", file: "tls.maximum-protocol-version", value: "1.3"},
 		{field: "envoy.listener.tls.minimumProtocolVersion", file: "tls.minimum-protocol-version", value: "1.2"},
 		{field: "envoy.listener.useProxyProtocol", value: "false"},
-		{field: "envoy.runtimeSettings", file: "runtime-settings", use: missing, why: runtime},
+		{field: "envoy.runtimeSettings", file: "runtime-settings", effect: ignored, reason: runtime},
 	}
 }
 
@@ -129,14 +129,14 @@ func envoyKeys() []key {
 		{field: "envoy.logging.accessLogLevel", file: "accesslog-level", value: "info"},
 		{field: "envoy.metrics.address", file: "metrics.envoy.address", value: "0.0.0.0"},
 		{field: "envoy.metrics.port", file: "metrics.envoy.port", value: "8002"},
-		{field: "envoy.metrics.tls.caFile", file: "metrics.envoy.ca-certificate-path", use: protects, why: metricsTLS},
-		{field: "envoy.metrics.tls.certFile", file: "metrics.envoy.server-certificate-path", use: protects, why: metricsTLS},
-		{field: "envoy.metrics.tls.keyFile", file: "metrics.envoy.server-key-path", use: protects, why: metricsTLS},
-		{field: "envoy.network.adminPort", file: "network.admin-port", value: "9001", use: missing, why: "the administration of Envoy has no listener"},
+		{field: "envoy.metrics.tls.caFile", file: "metrics.envoy.ca-certificate-path", effect: unprotected, reason: metricsTLS},
+		{field: "envoy.metrics.tls.certFile", file: "metrics.envoy.server-certificate-path", effect: unprotected, reason: metricsTLS},
+		{field: "envoy.metrics.tls.keyFile", file: "metrics.envoy.server-key-path", effect: unprotected, reason: metricsTLS},
+		{field: "envoy.network.adminPort", file: "network.admin-port", value: "9001", effect: ignored, reason: "the administration of Envoy has no listener"},
 		{field: "envoy.network.numTrustedHops", file: "network.num-trusted-hops", value: "0"},
 		{field: "envoy.network.stripTrailingHostDot", file: "network.strip-trailing-host-dot", value: "false"},
-		{field: "envoy.omEnforcedHealth.address", file: "omEnforcedHealthListener.address", use: missing, why: overload},
-		{field: "envoy.omEnforcedHealth.port", file: "omEnforcedHealthListener.port", use: missing, why: overload},
+		{field: "envoy.omEnforcedHealth.address", file: "omEnforcedHealthListener.address", effect: ignored, reason: overload},
+		{field: "envoy.omEnforcedHealth.port", file: "omEnforcedHealthListener.port", effect: ignored, reason: overload},
 		{field: "envoy.timeouts.connectTimeout", file: "timeouts.connect-timeout", value: "2s"},
 		{field: "envoy.timeouts.connectionIdleTimeout", file: "timeouts.connection-idle-timeout", inFile: "60s"},
 		{field: "envoy.timeouts.connectionShutdownGracePeriod", file: "timeouts.connection-shutdown-grace-period"},

@@ -6,14 +6,14 @@ func clusterKeys() []key {
 	breakers, inFile := "envoy.cluster.circuitBreakers.", "cluster.circuit-breakers."
 	tls, tlsInFile := "envoy.cluster.upstreamTLS.", "cluster.upstream-tls."
 	return []key{
-		{field: "envoy.clientCertificate.name", file: "tls.envoy-client-certificate.name", use: protects, why: certificate},
-		{field: "envoy.clientCertificate.namespace", file: "tls.envoy-client-certificate.namespace", use: protects, why: certificate},
+		{field: "envoy.clientCertificate.name", file: "tls.envoy-client-certificate.name", effect: unprotected, reason: certificate},
+		{field: "envoy.clientCertificate.namespace", file: "tls.envoy-client-certificate.namespace", effect: unprotected, reason: certificate},
 		{field: breakers + "maxConnections", file: inFile + "max-connections"},
 		{field: breakers + "maxPendingRequests", file: inFile + "max-pending-requests"},
 		{field: breakers + "maxRequests", file: inFile + "max-requests"},
 		{field: breakers + "maxRetries", file: inFile + "max-retries"},
 		{field: breakers + "perHostMaxConnections", file: inFile + "per-host-max-connections"},
-		{field: "envoy.cluster.dnsLookupFamily", file: "cluster.dns-lookup-family", value: "auto", use: missing, why: dns},
+		{field: "envoy.cluster.dnsLookupFamily", file: "cluster.dns-lookup-family", value: "auto", effect: ignored, reason: dns},
 		{field: "envoy.cluster.maxRequestsPerConnection", file: "cluster.max-requests-per-connection"},
 		{field: "envoy.cluster.per-connection-buffer-limit-bytes", file: "cluster.per-connection-buffer-limit-bytes"},
 		{field: tls + "cipherSuites", file: tlsInFile + "cipher-suites"},
@@ -41,23 +41,23 @@ func serviceKeys() []key {
 		{field: "globalExtAuth.failOpen", file: "globalExtAuth.failOpen"},
 		{field: "globalExtAuth.withRequestBody", file: "globalExtAuth.withRequestBody"},
 	}
-	out = without(out, protects, authorization)
-	out = append(out, without([]key{
+	out = withEffect(out, unprotected, authorization)
+	out = append(out, withEffect([]key{
 		{field: "rateLimitService.extensionService", file: "rateLimitService.extensionService", named: true},
 		{field: "rateLimitService.domain", file: "rateLimitService.domain"},
 		{field: "rateLimitService.failOpen", file: "rateLimitService.failOpen", value: "false"},
 		{field: "rateLimitService.enableXRateLimitHeaders", file: "rateLimitService.enableXRateLimitHeaders", value: "false"},
 		{field: "rateLimitService.enableResourceExhaustedCode", file: "rateLimitService.enableResourceExhaustedCode", value: "false"},
 		{field: "rateLimitService.defaultGlobalRateLimitPolicy", file: "rateLimitService.defaultGlobalRateLimitPolicy"},
-	}, protects, limits)...)
-	out = append(out, without([]key{
+	}, unprotected, limits)...)
+	out = append(out, withEffect([]key{
 		{field: "policy.requestHeaders.set", file: "policy.request-headers.set"},
 		{field: "policy.requestHeaders.remove", file: "policy.request-headers.remove"},
 		{field: "policy.responseHeaders.set", file: "policy.response-headers.set"},
 		{field: "policy.responseHeaders.remove", file: "policy.response-headers.remove"},
-	}, protects, headers)...)
-	out = append(out, key{field: "policy.applyToIngress", file: "policy.applyToIngress", value: "false", use: missing, why: headers})
-	return append(out, without([]key{
+	}, unprotected, headers)...)
+	out = append(out, key{field: "policy.applyToIngress", file: "policy.applyToIngress", value: "false", effect: ignored, reason: headers})
+	return append(out, withEffect([]key{
 		{field: "tracing.includePodDetail", file: "tracing.includePodDetail", value: "true"},
 		{field: "tracing.serviceName", file: "tracing.serviceName", value: "contour"},
 		{field: "tracing.overallSampling", file: "tracing.overallSampling", value: "100"},
@@ -66,13 +66,13 @@ func serviceKeys() []key {
 		{field: "tracing.maxPathTagLength", file: "tracing.maxPathTagLength", value: "256"},
 		{field: "tracing.customTags", file: "tracing.customTags"},
 		{field: "tracing.extensionService", file: "tracing.extensionService", named: true},
-	}, missing, traces)...)
+	}, ignored, traces)...)
 }
 
 // without marks keys whose feature is missing.
-func without(keys []key, u use, why string) []key {
+func withEffect(keys []key, e effect, reason string) []key {
 	for i := range keys {
-		keys[i].use, keys[i].why = u, why
+		keys[i].effect, keys[i].reason = e, reason
 	}
 	return keys
 }

@@ -36,9 +36,9 @@ func indexOf(t reflect.Type, name string) ([]int, bool) {
 	return nil, false
 }
 
-// given calls f with the path of each field of v that is set, down to those that are no structs, and of each struct that
-// is there with nothing set in it.
-func given(v reflect.Value, path string, f func(path string)) {
+// visitSet calls f with the path of each field of v that is set, down to those that are no structs, and of each struct that is
+// present and empty.
+func visitSet(v reflect.Value, path string, f func(path string)) {
 	if v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct && !v.IsNil() {
 		if v = v.Elem(); v.IsZero() {
 			f(path)
@@ -54,7 +54,7 @@ func given(v reflect.Value, path string, f func(path string)) {
 	for _, field := range reflect.VisibleFields(v.Type()) {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name != "" && name != "-" {
-			given(v.FieldByIndex(field.Index), strings.TrimPrefix(path+"."+name, "."), f)
+			visitSet(v.FieldByIndex(field.Index), strings.TrimPrefix(path+"."+name, "."), f)
 		}
 	}
 }

@@ -111,7 +111,7 @@ func TestKeysAreThoseOfTheSpecification(t *testing.T) {
 func TestDefaultsAreTheDefaults(t *testing.T) {
 	empty := Object("o", v1alpha1.ContourConfigurationSpec{})
 	for _, k := range keys() {
-		if value := k.value; k.field != "" && value != "" && k.use != protects {
+		if value := k.value; k.field != "" && value != "" && k.effect != unprotected {
 			spec := v1alpha1.ContourConfigurationSpec{}
 			v, _ := fieldAt(reflect.ValueOf(&spec).Elem(), k.field)
 			if v.Kind() == reflect.Pointer {
@@ -130,7 +130,7 @@ func TestDefaultsAreTheDefaults(t *testing.T) {
 		if k.inFile != "" {
 			value = k.inFile
 		}
-		if k.file != "" && value != "" && k.use != protects {
+		if k.file != "" && value != "" && k.effect != unprotected {
 			d, err := File("f", []byte(nested(k.file, quoted(value))))
 			if err != nil {
 				t.Errorf("%s: %v", k.file, err)
@@ -150,14 +150,14 @@ func compare(t *testing.T, name string, a, b Document) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("%s: its default changes the configuration (-without +with):\n%s", name, d)
 	}
-	if missing := b.Missing(); len(missing) > 0 {
-		t.Errorf("%s: its default is said to have no effect: %v", name, missing)
+	if missing := b.Ignored(); len(missing) > 0 {
+		t.Errorf("%s: its default is text to have no effect: %v", name, missing)
 	}
 }
 
 func build(d Document) (config.Config, error) {
-	c, err := d.Apply(d.Base(config.Default()))
-	return d.Files(c), err
+	c, err := d.Apply(d.Defaults(config.Default()))
+	return d.DefaultFiles(c), err
 }
 
 // quoted is a default as YAML.
@@ -188,9 +188,9 @@ func nested(key, value string) string {
 
 // Each setting whose feature is missing says so, and the one that protects is refused.
 func TestWhatHasNoEffectIsSaid(t *testing.T) {
-	names := Names()
+	names := IgnoredNames()
 	for _, k := range keys() {
-		if k.file == "" || k.use == applied || k.use == restart {
+		if k.file == "" || k.effect == applied || k.effect == restart {
 			continue
 		}
 		d, err := File("f", []byte(nested(k.file, sample(k))))
@@ -199,13 +199,13 @@ func TestWhatHasNoEffectIsSaid(t *testing.T) {
 			continue
 		}
 		_, err = build(d)
-		missing := d.Missing()
+		missing := d.Ignored()
 		switch {
-		case k.use == protects && (err == nil || !strings.Contains(err.Error(), k.why)):
-			t.Errorf("%s: protects, and is not refused: %v", k.file, err)
-		case k.use == protects:
-		case err != nil || len(missing) != 1 || !strings.Contains(missing[0].Message, k.why):
-			t.Errorf("%s: has no effect, and says %v, %v", k.file, missing, err)
+		case k.effect == unprotected && (err == nil || !strings.Contains(err.Error(), k.reason)):
+			t.Errorf("%s: unprotected, and is not refused: %v", k.file, err)
+		case k.effect == unprotected:
+		case err != nil || len(missing) != 1 || !strings.Contains(missing[0].Message, k.reason):
+			t.Errorf("%s: has no effect, and says %v, %v", k.file, ignored, err)
 		case !slices.Contains(names, missing[0].Key):
 			t.Errorf("%s: %s is not among the names", k.file, missing[0].Key)
 		}

@@ -1,7 +1,7 @@
-// Package class decides whether an object belongs to this controller by its ingress class.
+// Package class decides by the ingress class whether this controller serves an object.
 //
-// In go the annotations and the class field of an HTTPProxy or Ingress and the classes that
-// the operator configured; out comes yes or no. IngressClass objects are not consulted.
+// The input is the annotations and the class field of an HTTPProxy or Ingress and the
+// configured classes. IngressClass objects are not read.
 package class
 
 import "slices"
@@ -9,7 +9,7 @@ import "slices"
 // Default is the class of objects that are served without any class being configured.
 const Default = "contour"
 
-// annotations are the annotations that name a class, the strongest first.
+// annotations are the annotations that name a class, in order of precedence.
 func annotations() [2]string {
 	return [2]string{"projectcontour.io/ingress.class", "kubernetes.io/ingress.class"}
 }

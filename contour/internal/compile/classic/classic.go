@@ -1,8 +1,8 @@
-// Package classic is the listeners of the default fleet: those for HTTP and HTTPS that Ingress and HTTPProxy are served
-// on, and the one for the statistics of Envoy.
+// Package classic is the listeners of the default fleet: those for HTTP and HTTPS on which
+// Ingress and HTTPProxy are served, and those for the readiness and statistics of Envoy.
 //
-// In goes the configuration; out comes what an API object that asks for these listeners would contribute. Nothing but
-// the names sets them apart from the listeners of other APIs.
+// The input is the configuration, the output a Root as an API object with these listeners would have it. Only their
+// names distinguish them from the listeners of other APIs.
 package classic
 
 import (
@@ -11,7 +11,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// HTTP is the listener for plain-text requests.
+// HTTP is the listener for requests without TLS.
 func HTTP() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"} }
 
 // HTTPS is the listener for TLS connections.
@@ -23,7 +23,7 @@ func Stats() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name
 // Health is the listener for the readiness of Envoy, if that is not served with its statistics.
 func Health() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "health"} }
 
-// Root is what the configuration contributes. It looks at the groups Listeners, HTTP, Timeouts, TLS, AccessLog,
+// Root is what the configuration contributes. It reads the groups Listeners, HTTP, Timeouts, TLS, AccessLog,
 // RouteTables and XDS.
 func Root(c config.Config) contrib.Root {
 	http := listener(HTTP(), c.Listeners.HTTP)

@@ -1,6 +1,5 @@
-// Package contrib is what each API says about hosts: the common form in which
-// HTTPProxy, Ingress and later APIs hand their routes to compile, which merges
-// them host by host, resolves their conflicts and makes the virtual hosts.
+// Package contrib contains the contributions of root objects to hosts: the common form of the
+// routes of all APIs. Package compile merges them to virtual hosts and resolves conflicts.
 //
 // It holds data and the order of precedence, no lookups.
 package contrib
@@ -14,7 +13,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// Rank orders the APIs: where two say something about the same requests of a host, the higher rank wins.
+// Rank orders the APIs: where routes of two have equal matches, the higher rank wins.
 type Rank uint8
 
 // The ranks: HTTPProxy beats Ingress, as in Contour.
@@ -23,7 +22,7 @@ const (
 	RankHTTPProxy
 )
 
-// Root is all that one root says: a contribution for each host that it claims, the listeners that it asks for, and its
+// Root is the result for one root: a contribution to each of its hosts, its listeners, and its
 // report. A root is an object, or the configuration.
 type Root struct {
 	Contributions []Contribution
@@ -31,7 +30,7 @@ type Root struct {
 	Report        report.Report // sealed
 }
 
-// Contribution is what one root object says about one host of one listener. It says itself how it gets on with others.
+// Contribution is what one root object adds to one hostname on one listener, with the rules for merging it.
 type Contribution struct {
 	Key     ir.HostKey
 	Object  kobj.Key
@@ -39,18 +38,18 @@ type Contribution struct {
 	Rank    Rank
 	// Exclusive: no two roots of this rank may share the host; the oldest has it alone.
 	Exclusive bool
-	// Closed: something that protects the whole host cannot be served, so nothing of a weaker rank may be served there.
-	Closed bool
-	// EveryListener extends Exclusive, Closed and Policies to the hostname on every listener of the fleet.
+	// BlocksLowerRanks: the host has a protection that cannot be served, so contributions of lower ranks are not served.
+	BlocksLowerRanks bool
+	// EveryListener extends Exclusive, BlocksLowerRanks and Policies to the hostname on every listener of the fleet.
 	EveryListener bool
-	// JoinsTLS: the contribution is served only where another of its rank brings TLS settings for the host. Nobody gets
-	// onto a TLS host of another API by writing a rule.
+	// JoinsTLS: the contribution is served only where one of its rank has TLS settings for the host, so that a rule of
+	// one API adds no routes to a TLS host of another API.
 	JoinsTLS bool
 
-	// Policies are those of the whole host, for weaker ranks too; nil: none.
+	// Policies are those of the whole host, for lower ranks too; nil: none.
 	Policies *ir.Policies
 
-	// Routes in the order written. Of two with equal matches the later one counts.
+	// Routes in the order written. Of two with equal matches the later one is served.
 	Routes []ir.Route
 	TLS    *ir.TLS      // only on a TLS listener
 	TCP    *ir.TCPProxy // only on a TLS listener, instead of Routes

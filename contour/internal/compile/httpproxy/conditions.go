@@ -79,7 +79,7 @@ func (p *proxy) conditions(list []contourv1.MatchCondition, at path, t report.Ty
 
 // pathCondition reads the one path condition that a list may have.
 func (p *proxy) pathCondition(own *conditions, list []contourv1.MatchCondition, at path, t report.Type) bool {
-	f := fault{t, report.PathMatchConditionsNotValid}
+	f := subCondition{t, report.PathMatchConditionsNotValid}
 	ok := true
 	for i := range list {
 		for _, c := range pathsOf(&list[i]) {
@@ -145,7 +145,7 @@ func (p *proxy) checkPath(m ir.PathMatch, at path, t report.Type) bool {
 	if problem == "" {
 		return true
 	}
-	p.errorf(fault{t, report.PathMatchConditionsNotValid}, at, "The path %s, with what the inclusions say, %s.", quoted(m.Value), problem)
+	p.errorf(subCondition{t, report.PathMatchConditionsNotValid}, at, "The path %s, with what the inclusions say, %s.", quoted(m.Value), problem)
 	return false
 }
 

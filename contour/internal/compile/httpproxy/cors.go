@@ -34,7 +34,7 @@ func (p *proxy) cors(spec *contourv1.CORSPolicy, at path) *ir.CORS {
 }
 
 func (p *proxy) corsErrorf(at path, format string, args ...any) {
-	p.errorf(fault{report.TypeCORS, report.PolicyDidNotParse}, at, format, args...)
+	p.errorf(subCondition{report.TypeCORS, report.PolicyDidNotParse}, at, format, args...)
 }
 
 // bounded reports whether a list of the policy is short enough.

@@ -16,23 +16,23 @@ func (f path) dot(name string) path { return f + "." + path(name) }
 // at is the path of an element of the list at f.
 func (f path) at(i int) path { return f + "[" + path(strconv.Itoa(i)) + "]" }
 
-// fault is what kind of mistake it is.
-type fault struct {
+// subCondition is the type and reason of a diagnostic, as in the sub-conditions of a status.
+type subCondition struct {
 	Type   report.Type
 	Reason report.Reason
 }
 
-// errorf tells the author of the proxy about something that is not served as asked.
-func (p *proxy) errorf(f fault, at path, format string, args ...any) {
+// errorf reports on the proxy a field that is not served as specified.
+func (p *proxy) errorf(f subCondition, at path, format string, args ...any) {
 	p.diagnose(report.Error, f, at, fmt.Sprintf(format, args...))
 }
 
-// warnf tells the author of the proxy about something that is served, but not entirely as written.
-func (p *proxy) warnf(f fault, at path, format string, args ...any) {
+// warnf reports on the proxy a field that is served, but not entirely as specified.
+func (p *proxy) warnf(f subCondition, at path, format string, args ...any) {
 	p.diagnose(report.Warning, f, at, fmt.Sprintf(format, args...))
 }
 
-func (p *proxy) diagnose(s report.Severity, f fault, at path, message string) {
+func (p *proxy) diagnose(s report.Severity, f subCondition, at path, message string) {
 	p.report.Add(report.Diagnostic{
 		Object: p.key, Severity: s, Type: f.Type, Reason: f.Reason, Field: string(at), Message: message,
 	})

@@ -14,7 +14,7 @@ import (
 type headerPolicy struct {
 	spec        *contourv1.HeadersPolicy // may be nil
 	at          path
-	fault       fault
+	condition   subCondition
 	request     bool // of requests, where Host can be set
 	literalHost bool // Host can be set only to a fixed value
 	known       variables
@@ -35,7 +35,7 @@ func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 		problem := validate.HeaderValue(v.Value, value)
 		switch {
 		case problem != "":
-			b.reject(h.fault, at.dot("value"), "The value %s of header %s %s.", quoted(v.Value), quoted(v.Name), problem)
+			b.reject(h.condition, at.dot("value"), "The value %s of header %s %s.", quoted(v.Value), quoted(v.Name), problem)
 		case name == "Host":
 			host = b.hostRewrite(h, v.Value, at)
 		default:
@@ -51,7 +51,7 @@ func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 // checkNames rejects names that are no names of headers, occur twice or cannot be changed.
 func (b *builder) checkNames(h headerPolicy) {
 	if n := max(len(h.spec.Set), len(h.spec.Remove)); n > validate.MaxHeaderEdits {
-		b.reject(h.fault, h.at, "There are %d changes to headers, more than %d.", n, validate.MaxHeaderEdits)
+		b.reject(h.condition, h.at, "There are %d changes to headers, more than %d.", n, validate.MaxHeaderEdits)
 		return
 	}
 	set := make(map[string]bool, len(h.spec.Set))
@@ -63,7 +63,7 @@ func (b *builder) checkNames(h headerPolicy) {
 		at := h.at.dot("remove").at(i)
 		b.checkName(h, name, removed, at)
 		if strings.EqualFold(name, "Host") {
-			b.reject(h.fault, at, "The header %s cannot be removed.", quoted(name))
+			b.reject(h.condition, at, "The header %s cannot be removed.", quoted(name))
 		}
 	}
 }
@@ -72,9 +72,9 @@ func (b *builder) checkName(h headerPolicy, name string, seen map[string]bool, a
 	lower, problem := strings.ToLower(name), validate.HeaderName(name)
 	switch {
 	case problem != "":
-		b.reject(h.fault, at, "%s %s.", quoted(name), problem)
+		b.reject(h.condition, at, "%s %s.", quoted(name), problem)
 	case seen[lower]:
-		b.reject(h.fault, at, "The header %s occurs twice.", quoted(name))
+		b.reject(h.condition, at, "The header %s occurs twice.", quoted(name))
 	}
 	seen[lower] = true
 }
@@ -82,14 +82,14 @@ func (b *builder) checkName(h headerPolicy, name string, seen map[string]bool, a
 // hostRewrite is what Host is set to: a name, or the value of a header of the request.
 func (b *builder) hostRewrite(h headerPolicy, value string, at path) *ir.HostRewrite {
 	if !h.request {
-		b.reject(h.fault, at, "The header Host cannot be set on responses.")
+		b.reject(h.condition, at, "The header Host cannot be set on responses.")
 		return nil
 	}
 	if name, ok := validate.RequestHeader(value); ok && !h.literalHost {
 		return &ir.HostRewrite{Header: name}
 	}
 	if problem := validate.Authority(value); problem != "" {
-		b.reject(h.fault, at.dot("value"), "%s %s.", quoted(value), problem)
+		b.reject(h.condition, at.dot("value"), "%s %s.", quoted(value), problem)
 		return nil
 	}
 	return &ir.HostRewrite{Literal: value}

@@ -11,7 +11,7 @@ import (
 
 // headerCondition reads a condition on a header. Each operator that is given has to hold.
 func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchCondition, at path) bool {
-	f := fault{report.TypeRoute, report.HeaderMatchConditionsNotValid}
+	f := subCondition{report.TypeRoute, report.HeaderMatchConditionsNotValid}
 	if problem := validate.HeaderMatchName(h.Name); problem != "" {
 		p.errorf(f, at.dot("name"), "%s %s.", quoted(h.Name), problem)
 		return false
@@ -67,7 +67,7 @@ func headerOperators(h *contourv1.HeaderMatchCondition) []headerOperator {
 
 // checkHeaders finds conditions on headers that no request can meet together.
 func (p *proxy) checkHeaders(matches []ir.HeaderMatch, at path) bool {
-	f := fault{report.TypeRoute, report.HeaderMatchConditionsNotValid}
+	f := subCondition{report.TypeRoute, report.HeaderMatchConditionsNotValid}
 	if len(matches) > maxMatches {
 		p.errorf(f, at, "There are more than %d conditions on headers.", maxMatches)
 		return false

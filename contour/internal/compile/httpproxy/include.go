@@ -38,8 +38,8 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
 	spec, at := &p.spec.Includes[i], path("spec.includes").at(i)
 	merged, usable := p.includeConditions(i, above, seen)
 	child, found := p.target(spec.Namespace, spec.Name, at, report.TypeInclude)
-	if found && (!p.charge(child.spec) || !p.copies(child.spec, merged)) {
-		p.errorf(fault{report.TypeInclude, report.TooMany}, at,
+	if found && (!p.addParts(child.spec) || !p.addCopied(child.spec, merged)) {
+		p.errorf(subCondition{report.TypeInclude, report.TooMany}, at,
 			"The host has more than %d routes and includes, or %d MiB of them, with those of %s.",
 			maxParts, maxCopied>>20, quoted(child.key.Name.String()))
 		found = false
@@ -51,7 +51,7 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
 		child.routes(above)
 	case usable && !merged.empty():
 		rt := p.failing(merged.match(), 502)
-		rt.stopgap = true
+		rt.placeholder = true
 		return []route{rt}
 	}
 	return nil
@@ -67,7 +67,7 @@ func (p *proxy) includeConditions(i int, above conditions, seen map[string]int) 
 	if !own.trivial() {
 		k := own.key()
 		if first, twice := seen[k]; twice {
-			p.errorf(fault{report.TypeInclude, report.DuplicateMatchConditions}, at,
+			p.errorf(subCondition{report.TypeInclude, report.DuplicateMatchConditions}, at,
 				"The conditions are those of spec.includes[%d], which gets all their requests.", first)
 			return conditions{}, false
 		}
@@ -81,11 +81,11 @@ func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, 
 	n := kobj.Name{Namespace: cmp.Or(namespace, p.key.Namespace), Name: name}
 	obj, ok := p.lookup(n)
 	if !ok {
-		p.errorf(fault{t, report.IncludeNotFound}, at, "HTTPProxy %s does not exist, or is of an ingress class that is not served.", quoted(n.String()))
+		p.errorf(subCondition{t, report.IncludeNotFound}, at, "HTTPProxy %s does not exist, or is of an ingress class that is not served.", quoted(n.String()))
 		return nil, false
 	}
 	if obj.Spec.VirtualHost != nil {
-		p.errorf(fault{t, report.RootIncludesRoot}, at, "HTTPProxy %s has a virtual host of its own.", quoted(n.String()))
+		p.errorf(subCondition{t, report.RootIncludesRoot}, at, "HTTPProxy %s has a virtual host of its own.", quoted(n.String()))
 		return nil, false
 	}
 	if !p.acyclic(n, at, t) {
@@ -99,13 +99,13 @@ func (p *proxy) acyclic(n kobj.Name, at path, t report.Type) bool {
 	depth := 0
 	for q := p; q != nil; q = q.above {
 		if q.key.Name == n {
-			p.errorf(fault{t, report.IncludeCreatesCycle}, at, "The inclusion closes a cycle: %s.", shorten(p.chain(q, n)))
+			p.errorf(subCondition{t, report.IncludeCreatesCycle}, at, "The inclusion closes a cycle: %s.", shorten(p.chain(q, n)))
 			return false
 		}
 		depth++
 	}
 	if depth >= maxDepth {
-		p.errorf(fault{t, report.TooMany}, at, "More than %d inclusions follow each other.", maxDepth)
+		p.errorf(subCondition{t, report.TooMany}, at, "More than %d inclusions follow each other.", maxDepth)
 		return false
 	}
 	return true

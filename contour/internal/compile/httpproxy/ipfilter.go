@@ -21,7 +21,7 @@ func (p *proxy) ipFilter(from ipPolicies) (*ir.IPFilter, bool) {
 	rules, at, deny := from.allow, from.at.dot("ipAllowPolicy"), false
 	switch {
 	case len(from.allow) > 0 && len(from.deny) > 0:
-		p.errorf(fault{report.TypeIPFilter, report.IncompatibleIPAddressFilters}, from.at, "There are both ipAllowPolicy and ipDenyPolicy.")
+		p.errorf(subCondition{report.TypeIPFilter, report.IncompatibleIPAddressFilters}, from.at, "There are both ipAllowPolicy and ipDenyPolicy.")
 		return nil, false
 	case len(from.deny) > 0:
 		rules, at, deny = from.deny, from.at.dot("ipDenyPolicy"), true
@@ -29,7 +29,7 @@ func (p *proxy) ipFilter(from ipPolicies) (*ir.IPFilter, bool) {
 		return nil, true
 	}
 	if len(rules) > maxIPSources {
-		p.errorf(fault{report.TypeIPFilter, report.IPFilterPolicyNotValid}, at, "There are %d ranges of addresses, more than %d.", len(rules), maxIPSources)
+		p.errorf(subCondition{report.TypeIPFilter, report.IPFilterPolicyNotValid}, at, "There are %d ranges of addresses, more than %d.", len(rules), maxIPSources)
 		return nil, false
 	}
 	out, ok := &ir.IPFilter{Deny: deny, Sources: make([]ir.IPSource, 0, len(rules))}, true
@@ -46,11 +46,11 @@ func (p *proxy) ipFilter(from ipPolicies) (*ir.IPFilter, bool) {
 func (p *proxy) ipSource(rule contourv1.IPFilterPolicy, at path) (ir.IPSource, bool) {
 	prefix, problem := validate.AddressRange(rule.CIDR)
 	if problem != "" {
-		p.errorf(fault{report.TypeIPFilter, report.InvalidCIDR}, at.dot("cidr"), "%s %s.", quoted(rule.CIDR), problem)
+		p.errorf(subCondition{report.TypeIPFilter, report.InvalidCIDR}, at.dot("cidr"), "%s %s.", quoted(rule.CIDR), problem)
 	}
 	ok := problem == ""
 	if rule.Source != contourv1.IPFilterSourcePeer && rule.Source != contourv1.IPFilterSourceRemote {
-		p.errorf(fault{report.TypeIPFilter, report.IPFilterPolicyNotValid}, at.dot("source"), "The source %s is not one of Peer and Remote.", quoted(string(rule.Source)))
+		p.errorf(subCondition{report.TypeIPFilter, report.IPFilterPolicyNotValid}, at.dot("source"), "The source %s is not one of Peer and Remote.", quoted(string(rule.Source)))
 		ok = false
 	}
 	return ir.IPSource{Prefix: prefix, Peer: rule.Source == contourv1.IPFilterSourcePeer}, ok

@@ -32,7 +32,7 @@ func (p *proxy) hostPolicies() *ir.Policies {
 func (b *builder) policies() *ir.Policies {
 	filter, ok := b.ipFilter(ipPolicies{allow: b.spec.IPAllowFilterPolicy, deny: b.spec.IPDenyFilterPolicy, at: b.at})
 	limit, valid := b.localRateLimit(b.spec.RateLimitPolicy, b.at.dot("rateLimitPolicy"), report.TypeRoute)
-	b.broken = b.broken || !ok || !valid
+	b.invalid = b.invalid || !ok || !valid
 	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit})
 }
 
@@ -52,9 +52,9 @@ func requestsOnly(h *contourv1.VirtualHost) []field {
 	}
 }
 
-// admitsConnections reports whether the connections of a tcpproxy may be served: not on a host with a policy that
+// servesConnections reports whether the connections of a tcpproxy may be served: not on a host with a policy that
 // holds for requests only.
-func (p *proxy) admitsConnections() bool {
+func (p *proxy) servesConnections() bool {
 	ok := true
 	for _, f := range requestsOnly(p.host) {
 		if f.set {
@@ -64,7 +64,7 @@ func (p *proxy) admitsConnections() bool {
 		}
 	}
 	if p.host.CORSPolicy != nil && len(p.spec.Routes)+len(p.spec.Includes) == 0 {
-		p.warnf(fault{report.TypeTCPProxy, report.IgnoredField}, "spec.virtualhost.corsPolicy", "In a tcpproxy corsPolicy has no effect.")
+		p.warnf(subCondition{report.TypeTCPProxy, report.IgnoredField}, "spec.virtualhost.corsPolicy", "In a tcpproxy corsPolicy has no effect.")
 	}
 	return ok
 }

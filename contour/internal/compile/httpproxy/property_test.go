@@ -168,7 +168,7 @@ func routeProblem(rt ir.Route) string {
 		return fmt.Sprintf("%d actions", actions)
 	case !strings.HasPrefix(rt.Match.Path.Value, "/"):
 		return "no path"
-	case rt.Forward != nil && len(weighty(rt.Forward.Backends)) == 0:
+	case rt.Forward != nil && len(withWeight(rt.Forward.Backends)) == 0:
 		return "no backend with a weight"
 	case rt.Redirect != nil && rt.Redirect.Path != "" && rt.Redirect.Prefix != "":
 		return "a redirect with both path and prefix"

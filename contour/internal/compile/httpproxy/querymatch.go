@@ -9,7 +9,7 @@ import (
 
 // queryCondition reads a condition on a query parameter, which has exactly one operator.
 func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatchCondition, at path) bool {
-	f := fault{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
+	f := subCondition{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
 	if problem := validate.QueryName(q.Name); problem != "" {
 		p.errorf(f, at.dot("name"), "%s %s.", quoted(q.Name), problem)
 		return false
@@ -60,7 +60,7 @@ func queryOperators(q *contourv1.QueryParameterMatchCondition) []queryOperator {
 
 // checkQuery finds conditions on query parameters that no request can meet together.
 func (p *proxy) checkQuery(matches []ir.QueryMatch, at path) bool {
-	f := fault{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
+	f := subCondition{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
 	if len(matches) > maxMatches {
 		p.errorf(f, at, "There are more than %d conditions on query parameters.", maxMatches)
 		return false

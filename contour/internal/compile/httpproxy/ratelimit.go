@@ -20,7 +20,7 @@ func (p *proxy) localRateLimit(policy *contourv1.RateLimitPolicy, at path, t rep
 	if policy == nil || policy.Local == nil {
 		return nil, true
 	}
-	l := limitReader{proxy: p, spec: policy.Local, at: at.dot("local"), fault: fault{t, report.RateLimitPolicyNotValid}, ok: true}
+	l := limitReader{proxy: p, spec: policy.Local, at: at.dot("local"), condition: subCondition{t, report.RateLimitPolicyNotValid}, ok: true}
 	out := &ir.LocalRateLimit{
 		Requests: l.spec.Requests, Burst: l.spec.Burst, Interval: l.interval(), Code: l.code(), Headers: l.headers(),
 	}
@@ -35,15 +35,15 @@ func (p *proxy) localRateLimit(policy *contourv1.RateLimitPolicy, at path, t rep
 
 // limitReader is the work on one local rate limit.
 type limitReader struct {
-	proxy *proxy
-	spec  *contourv1.LocalRateLimitPolicy
-	at    path
-	fault fault
-	ok    bool
+	proxy     *proxy
+	spec      *contourv1.LocalRateLimitPolicy
+	at        path
+	condition subCondition
+	ok        bool
 }
 
 func (l *limitReader) errorf(at path, format string, args ...any) {
-	l.proxy.errorf(l.fault, at, format, args...)
+	l.proxy.errorf(l.condition, at, format, args...)
 	l.ok = false
 }
 

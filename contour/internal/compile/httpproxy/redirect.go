@@ -9,7 +9,7 @@ import (
 
 // redirect is the redirection that the route answers with, for requests that match m.
 func (b *builder) redirect(r *contourv1.HTTPRequestRedirectPolicy, m ir.PathMatch) *ir.Redirect {
-	f, at := fault{report.TypeRoute, report.RequestRedirectPolicy}, b.at.dot("requestRedirectPolicy")
+	f, at := subCondition{report.TypeRoute, report.RequestRedirectPolicy}, b.at.dot("requestRedirectPolicy")
 	out := &ir.Redirect{Code: 302}
 	if r.StatusCode != nil {
 		out.Code = uint32(*r.StatusCode)
@@ -39,7 +39,7 @@ func (b *builder) redirect(r *contourv1.HTTPRequestRedirectPolicy, m ir.PathMatc
 
 // redirectPath fills in the path of the redirection: a new one, or a new prefix.
 func (b *builder) redirectPath(r *contourv1.HTTPRequestRedirectPolicy, m ir.PathMatch, out *ir.Redirect) {
-	f, at := fault{report.TypeRoute, report.RequestRedirectPolicy}, b.at.dot("requestRedirectPolicy")
+	f, at := subCondition{report.TypeRoute, report.RequestRedirectPolicy}, b.at.dot("requestRedirectPolicy")
 	if r.Path != nil && r.Prefix != nil {
 		b.reject(f, at, "The redirect has both path %s and prefix %s.", quoted(*r.Path), quoted(*r.Prefix))
 		return

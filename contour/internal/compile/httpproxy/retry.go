@@ -15,7 +15,7 @@ func (b *builder) retry() *ir.Retry {
 	if spec == nil {
 		return nil
 	}
-	f, at := fault{report.TypeRoute, report.RetryPolicyNotValid}, b.at.dot("retryPolicy")
+	f, at := subCondition{report.TypeRoute, report.RetryPolicyNotValid}, b.at.dot("retryPolicy")
 	out := &ir.Retry{On: b.retryOn(spec.RetryOn, at)}
 	switch {
 	case spec.NumRetries < -1 || spec.NumRetries > math.MaxUint32:
@@ -49,7 +49,7 @@ func (b *builder) retryOn(names []contourv1.RetryOn, at path) []string {
 	out := make([]string, 0, len(names))
 	for i, n := range names {
 		if problem := validate.RetryOn(string(n)); problem != "" {
-			b.reject(fault{report.TypeRoute, report.RetryPolicyNotValid}, at.dot("retryOn").at(i), "%s %s.", quoted(string(n)), problem)
+			b.reject(subCondition{report.TypeRoute, report.RetryPolicyNotValid}, at.dot("retryOn").at(i), "%s %s.", quoted(string(n)), problem)
 		}
 		out = append(out, string(n))
 	}

@@ -17,7 +17,7 @@ func (b *builder) rewrite(m ir.PathMatch) *ir.PathRewrite {
 	}
 	entries, at := b.spec.PathRewritePolicy.ReplacePrefix, b.at.dot("pathRewritePolicy").dot("replacePrefix")
 	if m.Kind != ir.PathPrefix {
-		b.reject(fault{report.TypePrefixReplace, report.MustHavePrefix}, at, "The route has no prefix that could be replaced.")
+		b.reject(subCondition{report.TypePrefixReplace, report.MustHavePrefix}, at, "The route has no prefix that could be replaced.")
 		return nil
 	}
 	if !b.checkReplacements(entries, at) {
@@ -40,16 +40,16 @@ func (b *builder) checkReplacements(entries []contourv1.ReplacePrefix, at path) 
 	seen := make(map[string]bool, len(entries))
 	for i, e := range entries {
 		if problem := pathText(e.Replacement); problem != "" {
-			b.reject(fault{report.TypePrefixReplace, report.ReplacementNotValid}, at.at(i).dot("replacement"),
+			b.reject(subCondition{report.TypePrefixReplace, report.ReplacementNotValid}, at.at(i).dot("replacement"),
 				"The replacement %s %s.", quoted(e.Replacement), problem)
 			return false
 		}
 		switch {
 		case seen[e.Prefix] && e.Prefix == "":
-			b.reject(fault{report.TypePrefixReplace, report.AmbiguousReplacement}, at.at(i), "Two replacements are for no prefix in particular.")
+			b.reject(subCondition{report.TypePrefixReplace, report.AmbiguousReplacement}, at.at(i), "Two replacements are for no prefix in particular.")
 			return false
 		case seen[e.Prefix]:
-			b.reject(fault{report.TypePrefixReplace, report.DuplicateReplacement}, at.at(i), "Two replacements are for the prefix %s.", quoted(e.Prefix))
+			b.reject(subCondition{report.TypePrefixReplace, report.DuplicateReplacement}, at.at(i), "Two replacements are for the prefix %s.", quoted(e.Prefix))
 			return false
 		}
 		seen[e.Prefix] = true

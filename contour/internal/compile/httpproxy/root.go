@@ -1,8 +1,8 @@
 // Package httpproxy compiles HTTPProxies: a root with everything that it includes becomes
-// the contributions of that root to its host, on the plain listener and on the TLS listener.
+// the contributions of that root to its host, on the HTTP and on the HTTPS listener.
 //
-// In go the objects that the store and the resolver know, read through a memo Reader; out
-// come routes, TLS settings and a report for each proxy that was reached. What the author of
+// The input is objects of the store and the resolver, read through a memo Reader; the output
+// is routes, TLS settings and a report for each proxy that was reached. What the author of
 // a proxy did wrong is a diagnostic, and the smallest thing around it fails: a route that
 // cannot be built keeps its match and answers with an error, so that its requests never
 // reach a broader route by accident. Features that are not built yet stand in unsupported.go.
@@ -85,8 +85,8 @@ func (c *compiler) visit(obj *contourv1.HTTPProxy, name kobj.Name, above *proxy)
 	return &proxy{compiler: c, key: key, spec: &obj.Spec, above: above}
 }
 
-// charge counts the parts of a proxy before they are compiled and reports whether they can be afforded.
-func (c *compiler) charge(spec *contourv1.HTTPProxySpec) bool {
+// addParts counts the parts of a proxy before they are compiled and reports whether they can be afforded.
+func (c *compiler) addParts(spec *contourv1.HTTPProxySpec) bool {
 	parts := len(spec.Routes) + len(spec.Includes)
 	if c.parts+parts > maxParts {
 		return false
@@ -95,9 +95,9 @@ func (c *compiler) charge(spec *contourv1.HTTPProxySpec) bool {
 	return true
 }
 
-// copies counts the bytes that an inclusion repeats before it is compiled, and reports whether they can be afforded:
+// copies counts the bytes that an inclusion repeats before it is compiled, and reports whether they are within maxCopied:
 // the text of the included proxy, and for each of its parts the conditions that it is included under.
-func (c *compiler) copies(spec *contourv1.HTTPProxySpec, above conditions) bool {
+func (c *compiler) addCopied(spec *contourv1.HTTPProxySpec, above conditions) bool {
 	text, err := json.Marshal(spec)
 	size := len(text) + (len(spec.Routes)+len(spec.Includes))*above.size()
 	if err != nil || c.copied+size > maxCopied {
@@ -115,7 +115,7 @@ type proxy struct {
 	above *proxy // the one that includes it; nil for a root
 }
 
-// contributions is what a root says about its host.
+// contributions is the contributions of a root to its host.
 func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	hostname, ok := p.hostname()
 	if !ok || !p.inRootNamespace() || !p.definesSomething() {
@@ -129,13 +129,13 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	add := func(l ir.ListenerKey, c contrib.Contribution) {
 		c.Key = ir.HostKey{Listener: l, Hostname: hostname}
 		c.Object, c.Created, c.Rank = p.key, created, contrib.RankHTTPProxy
-		// Who loses the plain-text host does not get the TLS host either.
-		c.Exclusive, c.Closed, c.Policies, c.EveryListener = true, p.guarded(), policies, true
+		// A root that loses the HTTP host does not get the HTTPS host either.
+		c.Exclusive, c.BlocksLowerRanks, c.Policies, c.EveryListener = true, p.unsupportedProtection(), policies, true
 		out = append(out, c)
 	}
 	routes := p.rootRoutes()
 	if len(p.spec.Routes)+len(p.spec.Includes) > 0 {
-		add(classic.HTTP(), contrib.Contribution{Routes: p.plain(routes)})
+		add(classic.HTTP(), contrib.Contribution{Routes: p.httpRoutes(routes)})
 	}
 	switch {
 	case tls != nil && p.spec.TCPProxy == nil:
@@ -143,7 +143,7 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	case tls != nil && tcp != nil:
 		add(classic.HTTPS(), contrib.Contribution{TLS: tls, TCP: tcp})
 	case p.host.TLS != nil || p.spec.TCPProxy != nil: // the host is claimed all the same: neither a younger root nor a wildcard gets it
-		add(classic.HTTPS(), contrib.Contribution{TLS: &ir.TLS{Refused: true}})
+		add(classic.HTTPS(), contrib.Contribution{TLS: &ir.TLS{CloseConnections: true}})
 	}
 	return out
 }
@@ -154,10 +154,10 @@ func (p *proxy) hostname() (string, bool) {
 	name, problem := validate.Hostname(p.host.Fqdn)
 	switch {
 	case strings.TrimSpace(p.host.Fqdn) == "":
-		p.errorf(fault{report.TypeVirtualHost, report.FQDNNotSpecified}, at, "The host has no name.")
+		p.errorf(subCondition{report.TypeVirtualHost, report.FQDNNotSpecified}, at, "The host has no name.")
 		return "", false
 	case problem != "":
-		p.errorf(fault{report.TypeVirtualHost, report.HostNotValid}, at, "%s %s.", quoted(p.host.Fqdn), problem)
+		p.errorf(subCondition{report.TypeVirtualHost, report.HostNotValid}, at, "%s %s.", quoted(p.host.Fqdn), problem)
 		return "", false
 	}
 	return name, true
@@ -168,7 +168,7 @@ func (p *proxy) inRootNamespace() bool {
 	if len(allowed) == 0 || slices.Contains(allowed, p.key.Namespace) {
 		return true
 	}
-	p.errorf(fault{report.TypeRootNamespace, report.RootProxyNotAllowedInNamespace}, "spec.virtualhost",
+	p.errorf(subCondition{report.TypeRootNamespace, report.RootProxyNotAllowedInNamespace}, "spec.virtualhost",
 		"Namespace %s is not one of those that may hold a proxy with a virtual host.", quoted(p.key.Namespace))
 	return false
 }
@@ -177,24 +177,24 @@ func (p *proxy) definesSomething() bool {
 	if len(p.spec.Routes) > 0 || len(p.spec.Includes) > 0 || p.spec.TCPProxy != nil {
 		return true
 	}
-	p.errorf(fault{report.TypeSpec, report.NothingDefined}, "spec", "There are no routes, no includes and no tcpproxy.")
+	p.errorf(subCondition{report.TypeSpec, report.NothingDefined}, "spec", "There are no routes, no includes and no tcpproxy.")
 	return false
 }
 
 // rootRoutes is the routes of the host as on the TLS listener.
 func (p *proxy) rootRoutes() []route {
-	if !p.charge(p.spec) {
-		p.errorf(fault{report.TypeSpec, report.TooMany}, "spec", "There are more than %d routes and includes.", maxParts)
+	if !p.addParts(p.spec) {
+		p.errorf(subCondition{report.TypeSpec, report.TooMany}, "spec", "There are more than %d routes and includes.", maxParts)
 		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
 	}
 	routes := p.routes(conditions{})
-	slices.SortStableFunc(routes, func(a, b route) int { return compareBools(b.stopgap, a.stopgap) })
+	slices.SortStableFunc(routes, func(a, b route) int { return compareBools(b.placeholder, a.placeholder) })
 	return expand(routes)
 }
 
-// plain is the routes as on the listener without TLS: on a host with TLS they lead there, unless they permit otherwise.
+// plain is the routes as on the listener without TLS: on a host with TLS they redirect to HTTPS, unless they permit insecure requests.
 // Their policies hold for that too.
-func (p *proxy) plain(routes []route) []ir.Route {
+func (p *proxy) httpRoutes(routes []route) []ir.Route {
 	out := unwrap(routes)
 	if p.host.TLS == nil {
 		return out

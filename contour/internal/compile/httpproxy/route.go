@@ -13,22 +13,22 @@ const maxBody = 4096
 // route is a route of the host as on a listener with TLS.
 type route struct {
 	ir.Route
-	insecure bool // it may be served without TLS as well
-	stopgap  bool // it answers in the place of what cannot be served: any other route with an equal match counts instead
+	insecure    bool // it may be served without TLS as well
+	placeholder bool // it answers in the place of what cannot be served: any other route with an equal match counts instead
 }
 
 // builder is the work on one route.
 type builder struct {
 	*proxy
-	at     path
-	spec   *contourv1.Route
-	broken bool // something in the route cannot be served as asked
+	at      path
+	spec    *contourv1.Route
+	invalid bool // something in the route cannot be served as asked
 }
 
 // reject notes an error that makes the route answer 500.
-func (b *builder) reject(f fault, at path, format string, args ...any) {
+func (b *builder) reject(f subCondition, at path, format string, args ...any) {
 	b.errorf(f, at, format, args...)
-	b.broken = true
+	b.invalid = true
 }
 
 // route is the i-th route of the proxy, under the conditions of the inclusions above. There is none if no request can meet
@@ -46,7 +46,7 @@ func (p *proxy) route(i int, above conditions) (route, bool) {
 	}
 	rt := route{Route: ir.Route{Match: all.match(), Origin: p.key}, insecure: b.spec.PermitInsecure}
 	b.answer(&rt.Route)
-	if b.broken {
+	if b.invalid {
 		rt.Route = p.failing(rt.Match, 500).Route
 	}
 	return rt, true
@@ -59,28 +59,28 @@ func (p *proxy) unmatched(above conditions) (route, bool) {
 		return route{}, false
 	}
 	rt := p.failing(above.match(), 500)
-	rt.stopgap = true
+	rt.placeholder = true
 	return rt, true
 }
 
 // answer fills in what the route does with its requests.
 func (b *builder) answer(rt *ir.Route) {
-	b.protect()
-	b.reportHarmless()
+	b.checkProtections()
+	b.reportUnsupported()
 	rt.Policies = b.policies()
 	request, host := b.headers(headerPolicy{
 		spec: b.spec.RequestHeadersPolicy, at: b.at.dot("requestHeadersPolicy"), request: true,
-		fault: fault{report.TypeRoute, report.RequestHeadersPolicyInvalid},
-		known: variables{namespace: b.key.Namespace},
+		condition: subCondition{report.TypeRoute, report.RequestHeadersPolicyInvalid},
+		known:     variables{namespace: b.key.Namespace},
 	})
 	rt.ResponseHeaders, _ = b.headers(headerPolicy{
 		spec: b.spec.ResponseHeadersPolicy, at: b.at.dot("responseHeadersPolicy"),
-		fault: fault{report.TypeRoute, report.ResponseHeaderPolicyInvalid},
-		known: variables{namespace: b.key.Namespace},
+		condition: subCondition{report.TypeRoute, report.ResponseHeaderPolicyInvalid},
+		known:     variables{namespace: b.key.Namespace},
 	})
 	switch redirect, direct := b.spec.RequestRedirectPolicy, b.spec.DirectResponsePolicy; {
 	case b.actions() != 1:
-		b.reject(fault{report.TypeRoute, report.RouteActionCountNotValid}, b.at,
+		b.reject(subCondition{report.TypeRoute, report.RouteActionCountNotValid}, b.at,
 			"The route has %d of services, requestRedirectPolicy and directResponsePolicy instead of one.", b.actions())
 	case redirect != nil:
 		rt.Redirect = b.redirect(redirect, rt.Match.Path)
@@ -119,7 +119,7 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 }
 
 func (b *builder) direct(d *contourv1.HTTPDirectResponsePolicy) *ir.Direct {
-	f := fault{report.TypeRoute, report.DirectResponsePolicyNotValid}
+	f := subCondition{report.TypeRoute, report.DirectResponsePolicyNotValid}
 	at := b.at.dot("directResponsePolicy")
 	if problem := validate.DirectCode(d.StatusCode); problem != "" {
 		b.reject(f, at.dot("statusCode"), "The status code %d %s.", d.StatusCode, problem)

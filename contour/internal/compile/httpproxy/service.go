@@ -11,31 +11,31 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// verdict is what came of a service.
-type verdict uint8
+// availability is whether a service can be used.
+type availability uint8
 
 const (
-	usable verdict = iota
-	absent         // what it refers to is not there: the other services do its share
-	wrong          // its own settings cannot be used: nothing is served
+	usable  availability = iota
+	missing              // an object that it refers to does not exist: the other services receive its share
+	invalid              // its own settings cannot be used: nothing is served
 )
 
 // backends is where the requests of the route go; none if no service with a share of them can be had.
 func (b *builder) backends(idle ir.Timeout, host *ir.HostRewrite) []ir.Backend {
 	at := b.at.dot("services")
-	weights, ok := b.weights(weighed(b.spec.Services), at)
+	weights, ok := b.weights(zeroMirrorWeights(b.spec.Services), at)
 	if !ok {
-		b.broken = true
+		b.invalid = true
 		return nil
 	}
 	if !slices.ContainsFunc(b.spec.Services, func(s contourv1.Service) bool { return !s.Mirror }) {
-		b.reject(fault{report.TypeRoute, report.RouteActionCountNotValid}, at, "All services are mirrors, which answer no requests.")
+		b.reject(subCondition{report.TypeRoute, report.RouteActionCountNotValid}, at, "All services are mirrors, which answer no requests.")
 		return nil
 	}
 	var out []ir.Backend
 	for i := range b.spec.Services {
 		spec := &b.spec.Services[i]
-		b.reportHarmlessService(spec, at.at(i))
+		b.reportUnsupportedService(spec, at.at(i))
 		if spec.Mirror {
 			continue
 		}
@@ -45,16 +45,16 @@ func (b *builder) backends(idle ir.Timeout, host *ir.HostRewrite) []ir.Backend {
 			backend.Weight = weights[i]
 			backend.Cluster.Idle = idle
 			out = append(out, backend)
-		case wrong:
-			b.broken = true
-		case absent:
+		case invalid:
+			b.invalid = true
+		case missing:
 		}
 	}
-	return weighty(out)
+	return withWeight(out)
 }
 
-// weighty is the backends if at least one of them has a weight, else none.
-func weighty(backends []ir.Backend) []ir.Backend {
+// withWeight is the backends if at least one of them has a weight, else none.
+func withWeight(backends []ir.Backend) []ir.Backend {
 	if slices.ContainsFunc(backends, func(b ir.Backend) bool { return b.Weight > 0 }) {
 		return backends
 	}
@@ -62,15 +62,15 @@ func weighty(backends []ir.Backend) []ir.Backend {
 }
 
 // backend is one service of the route, with the changes to headers that are for it alone.
-func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite) (ir.Backend, verdict) {
+func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite) (ir.Backend, availability) {
 	known := variables{namespace: b.key.Namespace, service: spec.Name, port: spec.Port}
 	request, own := b.headers(headerPolicy{
 		spec: spec.RequestHeadersPolicy, at: at.dot("requestHeadersPolicy"), request: true, literalHost: true,
-		fault: fault{report.TypeService, report.RequestHeadersPolicyInvalid}, known: known,
+		condition: subCondition{report.TypeService, report.RequestHeadersPolicyInvalid}, known: known,
 	})
 	response, _ := b.headers(headerPolicy{
 		spec: spec.ResponseHeadersPolicy, at: at.dot("responseHeadersPolicy"),
-		fault: fault{report.TypeService, report.ResponseHeadersPolicyInvalid}, known: known,
+		condition: subCondition{report.TypeService, report.ResponseHeadersPolicyInvalid}, known: known,
 	})
 	out := ir.Backend{RequestHeaders: request, ResponseHeaders: response}
 	if own != nil {
@@ -84,8 +84,8 @@ func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite
 	return out, v
 }
 
-// weighed is the services with the weights that are shares: that of a mirror is something else.
-func weighed(services []contourv1.Service) []contourv1.Service {
+// zeroMirrorWeights is the services with the weights that are shares: that of a mirror is something else.
+func zeroMirrorWeights(services []contourv1.Service) []contourv1.Service {
 	out := slices.Clone(services)
 	for i := range out {
 		if out[i].Mirror {
@@ -97,7 +97,7 @@ func weighed(services []contourv1.Service) []contourv1.Service {
 
 // weights is the share of each service; where no weight is given all shares are equal.
 func (p *proxy) weights(services []contourv1.Service, at path) ([]uint32, bool) {
-	f := fault{report.TypeService, report.ServiceWeightInvalid}
+	f := subCondition{report.TypeService, report.ServiceWeightInvalid}
 	written := make([]int64, len(services))
 	for i, s := range services {
 		written[i] = s.Weight
@@ -118,23 +118,23 @@ func (p *proxy) weights(services []contourv1.Service, at path) ([]uint32, bool) 
 	return shares, true
 }
 
-// cluster is the port of a Service that is named, and how it is spoken to. A Service that is not there is reported as of type t.
-func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Cluster, verdict) {
+// cluster is the port of a Service that is named, and its protocol. A Service that does not exist is reported as of type t.
+func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Cluster, availability) {
 	if problem := validate.Port(spec.Port); problem != "" {
-		p.errorf(fault{report.TypeService, report.ServicePortInvalid}, at.dot("port"), "The port %d %s.", spec.Port, problem)
-		return ir.Cluster{}, absent
+		p.errorf(subCondition{report.TypeService, report.ServicePortInvalid}, at.dot("port"), "The port %d %s.", spec.Port, problem)
+		return ir.Cluster{}, missing
 	}
 	name := kobj.Name{Namespace: p.key.Namespace, Name: spec.Name}
 	port, failure := p.env.Ref.Service(p.reader, name, int32(spec.Port))
 	if failure != nil {
-		p.errorf(fault{t, report.ServiceUnresolvedReference}, at, "%s", failure.Message)
+		p.errorf(subCondition{t, report.ServiceUnresolvedReference}, at, "%s", failure.Message)
 	}
 	protocol, ok := p.protocol(spec, at, port.Protocol)
 	if !ok {
-		return ir.Cluster{}, wrong
+		return ir.Cluster{}, invalid
 	}
 	if failure != nil {
-		return ir.Cluster{}, absent
+		return ir.Cluster{}, missing
 	}
 	c := port.Cluster()
 	tls, v := p.upstreamTLS(spec.UpstreamValidation, at.dot("validation"), protocol)
@@ -142,10 +142,10 @@ func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Clu
 	return c, v
 }
 
-// protocol is what the proxy says is spoken to the service, else what the Service says.
-func (p *proxy) protocol(spec *contourv1.Service, at path, said ir.Protocol) (ir.Protocol, bool) {
+// protocol is the protocol field of the proxy, else the protocol of the Service.
+func (p *proxy) protocol(spec *contourv1.Service, at path, ofService ir.Protocol) (ir.Protocol, bool) {
 	if spec.Protocol == nil {
-		return said, true
+		return ofService, true
 	}
 	switch *spec.Protocol {
 	case "h2":
@@ -155,7 +155,7 @@ func (p *proxy) protocol(spec *contourv1.Service, at path, said ir.Protocol) (ir
 	case "tls":
 		return ir.ProtocolTLS, true
 	}
-	p.errorf(fault{report.TypeService, report.UnsupportedProtocol}, at.dot("protocol"),
+	p.errorf(subCondition{report.TypeService, report.UnsupportedProtocol}, at.dot("protocol"),
 		"The protocol %s is not one of h2, h2c and tls.", quoted(*spec.Protocol))
 	return 0, false
 }
@@ -163,34 +163,34 @@ func (p *proxy) protocol(spec *contourv1.Service, at path, said ir.Protocol) (ir
 func speaksTLS(p ir.Protocol) bool { return p == ir.ProtocolTLS || p == ir.ProtocolH2 }
 
 // upstreamTLS is how the certificate of the service is verified; zero if it is not.
-func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol ir.Protocol) (ir.UpstreamTLS, verdict) {
+func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol ir.Protocol) (ir.UpstreamTLS, availability) {
 	if v == nil {
 		return ir.UpstreamTLS{}, usable
 	}
 	if !speaksTLS(protocol) {
-		p.warnf(fault{report.TypeService, report.IgnoredField}, at, "Nothing is verified, because the service is not spoken to by TLS.")
+		p.warnf(subCondition{report.TypeService, report.IgnoredField}, at, "Nothing is verified, because the service is not spoken to by TLS.")
 		return ir.UpstreamTLS{}, usable
 	}
 	names, ok := p.subjectNames(v, at)
 	if !ok {
-		return ir.UpstreamTLS{}, wrong
+		return ir.UpstreamTLS{}, invalid
 	}
 	ca := ref.SecretName(p.key.Namespace, v.CACertificate)
 	switch failure := p.env.Ref.CASecret(p.reader, p.key.Namespace, ca); {
 	case failure == nil:
 		return ir.UpstreamTLS{CA: ca, Names: ir.NewList(names...)}, usable
 	case failure.Problem == ref.NotPermitted:
-		p.errorf(fault{report.TypeTLS, report.CACertificateNotDelegated}, at.dot("caSecret"), "%s", failure.Message)
+		p.errorf(subCondition{report.TypeTLS, report.CACertificateNotDelegated}, at.dot("caSecret"), "%s", failure.Message)
 	default:
-		p.errorf(fault{report.TypeService, report.TLSUpstreamValidation}, at.dot("caSecret"), "%s", failure.Message)
+		p.errorf(subCondition{report.TypeService, report.TLSUpstreamValidation}, at.dot("caSecret"), "%s", failure.Message)
 	}
-	return ir.UpstreamTLS{}, absent
+	return ir.UpstreamTLS{}, missing
 }
 
 // subjectNames is the names of which the certificate has to be for one.
 func (p *proxy) subjectNames(v *contourv1.UpstreamValidation, at path) ([]string, bool) {
 	const most, longest = 8, 250
-	f := fault{report.TypeService, report.TLSUpstreamValidation}
+	f := subCondition{report.TypeService, report.TLSUpstreamValidation}
 	names := slices.Clone(v.SubjectNames)
 	if len(names) == 0 {
 		names = []string{v.SubjectName}

@@ -15,10 +15,10 @@ func (p *proxy) tcpOfRoot() *ir.TCPProxy {
 	}
 	out := p.tcp()
 	if p.host.TLS == nil {
-		p.errorf(fault{report.TypeTCPProxy, report.TLSMustBeConfigured}, "spec.tcpproxy", "A tcpproxy needs a host with TLS.")
+		p.errorf(subCondition{report.TypeTCPProxy, report.TLSMustBeConfigured}, "spec.tcpproxy", "A tcpproxy needs a host with TLS.")
 		return nil
 	}
-	if admitted := p.admitsConnections(); !admitted || p.guarded() { // a connection cannot be answered with an error
+	if admitted := p.servesConnections(); !admitted || p.unsupportedProtection() { // a connection cannot be answered with an error
 		return nil
 	}
 	return out
@@ -28,16 +28,16 @@ func (p *proxy) tcpOfRoot() *ir.TCPProxy {
 func (p *proxy) tcp() *ir.TCPProxy {
 	spec, at := p.spec.TCPProxy, path("spec.tcpproxy")
 	include, field := tcpTarget(spec)
-	p.reportHarmlessTCP(spec, at)
+	p.reportUnsupportedTCP(spec, at)
 	switch {
 	case include != nil && len(spec.Services) > 0:
-		p.errorf(fault{report.TypeTCPProxy, report.NoServicesAndInclude}, at, "The tcpproxy has both services and an include.")
+		p.errorf(subCondition{report.TypeTCPProxy, report.NoServicesAndInclude}, at, "The tcpproxy has both services and an include.")
 	case include != nil:
 		return p.includedTCP(include, at.dot(field))
 	case len(spec.Services) > 0:
 		return p.tcpServices(spec.Services, at.dot("services"))
 	default:
-		p.errorf(fault{report.TypeTCPProxy, report.NothingDefined}, at, "The tcpproxy has neither services nor an include.")
+		p.errorf(subCondition{report.TypeTCPProxy, report.NothingDefined}, at, "The tcpproxy has neither services nor an include.")
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (p *proxy) includedTCP(include *contourv1.TCPProxyInclude, at path) *ir.TCP
 		return nil
 	}
 	if child.spec.TCPProxy == nil {
-		p.errorf(fault{report.TypeTCPProxyInclude, report.NothingDefined}, at, "HTTPProxy %s has no tcpproxy.", quoted(child.key.Name.String()))
+		p.errorf(subCondition{report.TypeTCPProxyInclude, report.NothingDefined}, at, "HTTPProxy %s has no tcpproxy.", quoted(child.key.Name.String()))
 		return nil
 	}
 	return child.tcp()
@@ -64,7 +64,7 @@ func (p *proxy) tcpServices(services []contourv1.Service, at path) *ir.TCPProxy 
 	for i := range services {
 		p.reportIgnoredTCP(&services[i], at.at(i))
 		cluster, v := p.cluster(&services[i], at.at(i), report.TypeTCPProxy)
-		if v == wrong {
+		if v == invalid {
 			ok = false
 		}
 		if v == usable && weights[i] > 0 {

@@ -19,7 +19,7 @@ func (b *builder) timeouts() timeouts {
 	read := func(field, text string) ir.Timeout {
 		limit, problem := validate.Timeout(text)
 		if problem != "" {
-			b.reject(fault{report.TypeRoute, report.TimeoutPolicyNotValid}, b.at.dot("timeoutPolicy").dot(field), "%s %s.", quoted(text), problem)
+			b.reject(subCondition{report.TypeRoute, report.TimeoutPolicyNotValid}, b.at.dot("timeoutPolicy").dot(field), "%s %s.", quoted(text), problem)
 		}
 		return limit
 	}

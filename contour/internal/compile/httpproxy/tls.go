@@ -32,8 +32,8 @@ func (p *proxy) tls() *ir.TLS {
 // checkTLS finds settings that exclude each other.
 func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	at := path("spec.virtualhost.tls")
-	exclusive := fault{report.TypeTLS, report.TLSIncompatibleFeatures}
-	settings := fault{report.TypeTLS, report.TLSConfigNotValid}
+	exclusive := subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}
+	settings := subCondition{report.TypeTLS, report.TLSConfigNotValid}
 	before := len(p.report.Diagnostics)
 	switch {
 	case spec.Passthrough && spec.SecretName != "":
@@ -66,7 +66,7 @@ func (p *proxy) checkFallback(spec *contourv1.TLS, at path) {
 		{len(p.host.JWTProviders) > 0, "jwtProviders"},
 	} {
 		if c.on {
-			p.errorf(fault{report.TypeTLS, report.TLSIncompatibleFeatures}, at.dot("enableFallbackCertificate"),
+			p.errorf(subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}, at.dot("enableFallbackCertificate"),
 				"The fallback certificate cannot be used together with %s.", c.what)
 		}
 	}
@@ -79,12 +79,12 @@ func (p *proxy) servingSecret(spec *contourv1.TLS, out *ir.TLS) bool {
 	expired, failure := p.env.Ref.ServingSecret(p.reader, p.key.Namespace, out.Certificate)
 	switch {
 	case failure == nil && expired:
-		p.warnf(fault{report.TypeTLS, report.SecretExpired}, at, "The certificate in Secret %s has expired.", quoted(out.Certificate.String()))
+		p.warnf(subCondition{report.TypeTLS, report.SecretExpired}, at, "The certificate in Secret %s has expired.", quoted(out.Certificate.String()))
 	case failure == nil:
 	case failure.Problem == ref.NotPermitted:
-		p.errorf(fault{report.TypeTLS, report.DelegationNotPermitted}, at, "%s", failure.Message)
+		p.errorf(subCondition{report.TypeTLS, report.DelegationNotPermitted}, at, "%s", failure.Message)
 	default:
-		p.errorf(fault{report.TypeTLS, report.SecretNotValid}, at, "%s", failure.Message)
+		p.errorf(subCondition{report.TypeTLS, report.SecretNotValid}, at, "%s", failure.Message)
 	}
 	return failure == nil
 }
@@ -102,7 +102,7 @@ func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
 	lowest, highest := cmp.Or(allowed.Min, ir.TLS12), cmp.Or(allowed.Max, ir.TLS13)
 	from, to := max(low, lowest), min(cmp.Or(high, highest), highest)
 	if from > to {
-		p.errorf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The minimum TLS version %s is above the maximum %s.", versionName(from), versionName(to))
+		p.errorf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The minimum TLS version %s is above the maximum %s.", versionName(from), versionName(to))
 		return nil, false
 	}
 	out := &ir.TLS{}
@@ -118,7 +118,7 @@ func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
 // minimum reads the minimum version. One below 1.2 leaves the default, which is stricter.
 func (p *proxy) minimum(s string, at path) (ir.TLSVersion, bool) {
 	if s == "1.0" || s == "1.1" {
-		p.warnf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not served; the least is 1.2.", s)
+		p.warnf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not served; the least is 1.2.", s)
 		return ir.TLSDefault, true
 	}
 	return p.version(s, at)
@@ -128,7 +128,7 @@ func (p *proxy) minimum(s string, at path) (ir.TLSVersion, bool) {
 func (p *proxy) version(s string, at path) (ir.TLSVersion, bool) {
 	v, problem := validate.TLSVersion(s)
 	if problem != "" {
-		p.errorf(fault{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s %s.", quoted(s), problem)
+		p.errorf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s %s.", quoted(s), problem)
 	}
 	return v, problem == ""
 }

@@ -7,10 +7,10 @@ import (
 
 // This file is about the fields of HTTPProxy that are not served yet. A field that protects something makes what it
 // protects answer 500, on every listener; where no answer can be given, for a tcpproxy, the host is not served.
-// Any other field is left out. Both are reported. What gets built is taken out of here.
+// Any other field is left out. Both are reported. A field that becomes supported is removed here.
 
-// unsupported says that a field is not served.
-func unsupported(t report.Type) fault { return fault{t, report.FeatureNotSupported} }
+// unsupported is the sub-condition of a field that is not served.
+func unsupported(t report.Type) subCondition { return subCondition{t, report.FeatureNotSupported} }
 
 // field is a field that a user may have set.
 type field struct {
@@ -18,8 +18,8 @@ type field struct {
 	set  bool
 }
 
-// guards is the fields of a virtual host that protect its routes.
-func guards(h *contourv1.VirtualHost) []field {
+// protections is the fields of a virtual host that protect its routes.
+func protections(h *contourv1.VirtualHost) []field {
 	return []field{
 		{"authorization", h.Authorization != nil},
 		{"jwtProviders", len(h.JWTProviders) > 0},
@@ -37,9 +37,9 @@ func limitsGlobally(r *contourv1.RateLimitPolicy) bool {
 	return r != nil && r.Global != nil && !r.Global.Disabled
 }
 
-// guarded reports whether the host has a protection that is not served.
-func (c *compiler) guarded() bool {
-	for _, g := range guards(c.host) {
+// unsupportedProtection reports whether the host has a protection that is not served.
+func (c *compiler) unsupportedProtection() bool {
+	for _, g := range protections(c.host) {
 		if g.set {
 			return true
 		}
@@ -50,7 +50,7 @@ func (c *compiler) guarded() bool {
 // reportHost reports the fields of the virtual host.
 func (p *proxy) reportHost() {
 	at := path("spec.virtualhost")
-	for _, g := range guards(p.host) {
+	for _, g := range protections(p.host) {
 		if g.set {
 			p.errorf(unsupported(report.TypeVirtualHost), at.dot(g.name),
 				"This version cannot serve %s; what it protects is not served.", g.name)
@@ -66,8 +66,8 @@ func (p *proxy) warnUnsupported(f field, at path, t report.Type) {
 	}
 }
 
-// protect rejects the route if a protection of it, or of the virtual host for it, is not served.
-func (b *builder) protect() {
+// checkProtections rejects the route if a protection of it, or of the virtual host for it, is not served.
+func (b *builder) checkProtections() {
 	r := b.spec
 	for _, g := range []field{
 		{"authPolicy", r.AuthPolicy != nil && !disabled(r.AuthPolicy)},
@@ -80,7 +80,7 @@ func (b *builder) protect() {
 		}
 	}
 	if b.protectedByHost() {
-		b.broken = true
+		b.invalid = true
 	}
 }
 
@@ -118,8 +118,8 @@ func verifiesTokens(providers []contourv1.JWTProvider, p *contourv1.JWTVerificat
 	return false
 }
 
-// reportHarmless reports the fields of the route that are left out.
-func (b *builder) reportHarmless() {
+// reportUnsupported reports the fields of the route that are left out.
+func (b *builder) reportUnsupported() {
 	r := b.spec
 	for _, f := range []field{
 		{"healthCheckPolicy", r.HealthCheckPolicy != nil},
@@ -136,8 +136,8 @@ func notRoundRobin(l *contourv1.LoadBalancerPolicy) bool {
 	return l.Strategy != "" && l.Strategy != "RoundRobin"
 }
 
-// reportHarmlessService reports the fields of a service of a route that are left out.
-func (p *proxy) reportHarmlessService(s *contourv1.Service, at path) {
+// reportUnsupportedService reports the fields of a service of a route that are left out.
+func (p *proxy) reportUnsupportedService(s *contourv1.Service, at path) {
 	for _, f := range []field{
 		{"mirror", s.Mirror},
 		{"slowStartPolicy", s.SlowStartPolicy != nil},
@@ -147,15 +147,15 @@ func (p *proxy) reportHarmlessService(s *contourv1.Service, at path) {
 	}
 }
 
-// reportHarmlessTCP reports the fields of a tcpproxy that are left out.
-func (p *proxy) reportHarmlessTCP(t *contourv1.TCPProxy, at path) {
+// reportUnsupportedTCP reports the fields of a tcpproxy that are left out.
+func (p *proxy) reportUnsupportedTCP(t *contourv1.TCPProxy, at path) {
 	p.warnUnsupported(field{"healthCheckPolicy", t.HealthCheckPolicy != nil}, at, report.TypeTCPProxy)
 	if t.LoadBalancerPolicy == nil || !notRoundRobin(t.LoadBalancerPolicy) {
 		return
 	}
 	switch s := t.LoadBalancerPolicy.Strategy; s {
 	case "Cookie", "RequestHash":
-		p.warnf(fault{report.TypeTCPProxy, report.IgnoredField}, at.dot("loadBalancerPolicy").dot("strategy"),
+		p.warnf(subCondition{report.TypeTCPProxy, report.IgnoredField}, at.dot("loadBalancerPolicy").dot("strategy"),
 			"The strategy %s is for requests, of which a tcpproxy knows nothing.", s)
 	default:
 		p.warnUnsupported(field{"loadBalancerPolicy", true}, at, report.TypeTCPProxy)
@@ -172,7 +172,7 @@ func (p *proxy) reportIgnoredTCP(s *contourv1.Service, at path) {
 		{"slowStartPolicy", s.SlowStartPolicy != nil},
 	} {
 		if f.set {
-			p.warnf(fault{report.TypeTCPProxy, report.IgnoredField}, at.dot(f.name), "In a tcpproxy %s has no effect.", f.name)
+			p.warnf(subCondition{report.TypeTCPProxy, report.IgnoredField}, at.dot(f.name), "In a tcpproxy %s has no effect.", f.name)
 		}
 	}
 }

@@ -36,10 +36,10 @@ const (
 	websocketRoutes  = prefix + "websocket-routes"
 )
 
-// settings are what the annotations say; one that cannot be used counts as unset.
+// settings are those of the annotations; one that cannot be used counts as unset.
 type settings struct {
-	plain           bool // serve in plain text
-	redirect        bool // redirect plain text to HTTPS; plain text is served for that in any case
+	http            bool // serve without TLS
+	redirect        bool // redirect HTTP requests to HTTPS; HTTP is served for that in any case
 	timeout         ir.Timeout
 	retry           *ir.Retry
 	minTLS, maxTLS  ir.TLSVersion
@@ -49,7 +49,7 @@ type settings struct {
 
 func (b *builder) readAnnotations() {
 	b.settings = settings{
-		plain:           b.readBool(allowHTTP, true),
+		http:            b.readBool(allowHTTP, true),
 		redirect:        b.readBool(forceSSLRedirect, false),
 		timeout:         b.readResponseTimeout(),
 		retry:           b.readRetry(),

@@ -10,12 +10,12 @@ import (
 // maxMessage is the most characters that a diagnostic has.
 const maxMessage = 512
 
-// fail notes that something asked for is not served as asked.
+// fail reports a field that is not served as specified.
 func (b *builder) fail(reason report.Reason, field, format string, args ...any) {
 	b.diagnose(report.Error, reason, field, fmt.Sprintf(format, args...))
 }
 
-// warn notes that something is served, but not entirely as written.
+// warn reports a field that is served, but not entirely as specified.
 func (b *builder) warn(reason report.Reason, field, format string, args ...any) {
 	b.diagnose(report.Warning, reason, field, fmt.Sprintf(format, args...))
 }

@@ -18,14 +18,14 @@ func pathOf(p *networkingv1.HTTPIngressPath) string {
 	return p.Path
 }
 
-// match says how the path is compared; without a match the path is left out.
+// match reads the path and its type; false means that the path cannot be served.
 func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathMatch, bool) {
 	path, kind := pathOf(p), networkingv1.PathTypeImplementationSpecific
 	if p.PathType != nil {
 		kind = *p.PathType
 	}
 	isRegex := kind == networkingv1.PathTypeImplementationSpecific && strings.ContainsAny(path, "^+*[]%")
-	if why := unusable(path, isRegex); why != "" {
+	if why := pathProblem(path, isRegex); why != "" {
 		b.fail(report.PathNotValid, field+".path", "Path %s %s.", quote(path), why)
 		return ir.PathMatch{}, false
 	}
@@ -44,7 +44,7 @@ func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathM
 	return ir.PathMatch{}, false
 }
 
-// segments compares whole path segments; trailing slashes say nothing, and "/" is everything.
+// segments compares whole path segments; trailing slashes have no effect, and "/" is everything.
 func segments(path string) ir.PathMatch {
 	path = strings.TrimRight(path, "/")
 	if path == "" {
@@ -53,8 +53,8 @@ func segments(path string) ir.PathMatch {
 	return ir.PathMatch{Kind: ir.PathSegment, Value: path}
 }
 
-// unusable says what is wrong with a path, "" if nothing is.
-func unusable(path string, isRegex bool) validate.Problem {
+// pathProblem says what is wrong with a path, "" if nothing is.
+func pathProblem(path string, isRegex bool) validate.Problem {
 	if problem := validate.Path(path); problem != "" {
 		return problem
 	}

@@ -1,8 +1,8 @@
-// Package ingress says what networking.k8s.io/v1 Ingresses contribute to hosts.
+// Package ingress compiles networking.k8s.io/v1 Ingresses to contributions to hosts.
 //
-// In: one Ingress, and through the Reader the Services and Secrets that it names and
-// the configuration. Out: for each host of its rules the routes on the plain-text and
-// the TLS listener, the certificate for hosts under spec.tls, and diagnostics on the
+// The input is one Ingress, and through the Reader the Services and Secrets that it names and
+// the configuration. The output is for each host of its rules the routes on the HTTP and
+// the HTTPS listener, the certificate for hosts under spec.tls, and diagnostics on the
 // Ingress. What is wrong with a rule, path, annotation or Secret harms only itself.
 //
 // An Ingress contributes to the TLS listener for every host of its rules, with TLS nil
@@ -72,12 +72,12 @@ type builder struct {
 	report   report.Report
 }
 
-// host is a hostname with what the Ingress says about it.
+// host is a hostname with its routes and TLS settings.
 type host struct {
-	name   string
-	ruled  bool // a rule or the default backend names it, not only spec.tls
-	routes []ir.Route
-	tls    *ir.TLS
+	name    string
+	hasRule bool // a rule or the default backend names it, not only spec.tls
+	routes  []ir.Route
+	tls     *ir.TLS
 }
 
 func (b *builder) root() contrib.Root {
@@ -105,11 +105,11 @@ func (b *builder) host(name string) *host {
 	return h
 }
 
-// contributions are what is said about a host, listener by listener. The host "*" is served in plain text only.
+// contributions are those to a host, listener by listener. The host "*" is served without TLS only.
 func (b *builder) contributions(h *host) []contrib.Contribution {
 	var out []contrib.Contribution
-	if h.ruled && (b.settings.plain || b.settings.redirect) {
-		out = append(out, b.contribution(classic.HTTP(), h, b.plainRoutes(h.routes)))
+	if h.hasRule && (b.settings.http || b.settings.redirect) {
+		out = append(out, b.contribution(classic.HTTP(), h, b.httpRoutes(h.routes)))
 	}
 	if h.name != anyHost {
 		c := b.contribution(classic.HTTPS(), h, h.routes)
@@ -132,8 +132,8 @@ func (b *builder) contribution(l ir.ListenerKey, h *host, routes []ir.Route) con
 // created is the age of the Ingress, in UTC so that equal instants are equal values.
 func (b *builder) created() time.Time { return b.ingress.CreationTimestamp.UTC() }
 
-// plainRoutes are the routes as the plain-text listener has them: redirects to HTTPS if that is forced.
-func (b *builder) plainRoutes(routes []ir.Route) []ir.Route {
+// httpRoutes are the routes as on the HTTP listener: redirects to HTTPS if that is forced.
+func (b *builder) httpRoutes(routes []ir.Route) []ir.Route {
 	if !b.settings.redirect {
 		return routes
 	}

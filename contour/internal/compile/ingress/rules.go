@@ -20,7 +20,7 @@ const anyHost = "*"
 func (b *builder) readRules() {
 	spec := &b.ingress.Spec
 	if spec.DefaultBackend != nil {
-		b.addCatchAll(b.ruled(anyHost))
+		b.addCatchAll(b.hasRule(anyHost))
 	}
 	seen := map[string]bool{}
 	if spec.DefaultBackend != nil {
@@ -32,10 +32,10 @@ func (b *builder) readRules() {
 	b.checkWebsocketRoutes(seen)
 }
 
-// ruled is the host of a rule.
-func (b *builder) ruled(name string) *host {
+// hasRule is the host of a rule.
+func (b *builder) hasRule(name string) *host {
 	h := b.host(name)
-	h.ruled = true
+	h.hasRule = true
 	return h
 }
 
@@ -46,7 +46,7 @@ func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen ma
 	if !ok {
 		return
 	}
-	h := b.ruled(name)
+	h := b.hasRule(name)
 	switch {
 	case rule.HTTP != nil && len(rule.HTTP.Paths) > 0:
 		for i := range rule.HTTP.Paths {

@@ -24,14 +24,14 @@ func (b *builder) readTLS() {
 		if len(b.ingress.Spec.TLS[i].Hosts) == 0 {
 			hosts = b.otherHosts(field, named)
 		}
-		tls := b.serve(field, &b.ingress.Spec.TLS[i])
+		tls := b.entryTLS(field, &b.ingress.Spec.TLS[i])
 		if tls == nil || !compatible {
-			tls = &ir.TLS{Refused: true}
+			tls = &ir.TLS{CloseConnections: true}
 		} else {
 			tls.Min, tls.Max = lowest, highest
 		}
 		for _, name := range hosts {
-			if h := b.host(name); h.tls == nil || !tls.Refused {
+			if h := b.host(name); h.tls == nil || !tls.CloseConnections {
 				h.tls = tls
 			}
 		}
@@ -60,7 +60,7 @@ func (b *builder) tlsHost(field, written string) (string, bool) {
 	case name == anyHost:
 		b.fail(report.HostNotValid, field, "Host %s cannot be served over TLS: a certificate is for named hosts.", quote(written))
 		return "", false
-	case b.byName[name] == nil || !b.byName[name].ruled:
+	case b.byName[name] == nil || !b.byName[name].hasRule:
 		b.warn(report.IgnoredField, field, "Host %s has no rule in this Ingress; its certificate is for the rules of others.", quote(written))
 	}
 	return name, true
@@ -76,7 +76,7 @@ func (b *builder) otherHosts(field string, named [][]string) []string {
 	}
 	var out []string
 	for _, h := range b.hosts {
-		if h.ruled && !taken[h.name] {
+		if h.hasRule && !taken[h.name] {
 			out = append(out, h.name)
 		}
 	}
@@ -88,7 +88,7 @@ func (b *builder) otherHosts(field string, named [][]string) []string {
 
 // serve is the TLS of an entry, nil if its certificate cannot be served. The Secret is in the namespace
 // of the Ingress unless the annotation, or the name itself, says another one, which must have delegated it.
-func (b *builder) serve(field string, entry *networkingv1.IngressTLS) *ir.TLS {
+func (b *builder) entryTLS(field string, entry *networkingv1.IngressTLS) *ir.TLS {
 	field += ".secretName"
 	if entry.SecretName == "" {
 		b.fail(report.SecretNotValid, field, "No Secret is named; the hosts are not served over TLS.")

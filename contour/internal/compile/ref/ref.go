@@ -2,9 +2,9 @@
 // CA bundle in a Secret, with the delegation that another namespace may have to give.
 //
 // Lookups read the store through the Reader and return a value or a typed Failure;
-// which reason and sub-condition a Failure becomes is for the caller to say, since
-// each API words it in its own way. Certificates are parsed once per Secret, and who
-// asks only whether one can be used is not disturbed when it is rotated.
+// the caller chooses the reason and sub-condition of a Failure, which differ between
+// APIs. Certificates are parsed once per Secret. A derivation that reads only whether a
+// Secret can be used is not repeated when the certificate is rotated.
 package ref
 
 import (
@@ -29,7 +29,7 @@ const (
 	Invalid                     // it exists, but its contents cannot be used
 )
 
-// Failure says why a reference cannot be followed.
+// Failure is why a reference cannot be followed.
 type Failure struct {
 	Problem Problem
 	Message string // one sentence for the author of the reference

@@ -267,7 +267,7 @@ func TestServicePort(t *testing.T) {
 	}
 	for name, want := range map[string]ir.CircuitBreakers{"s": {MaxRequests: 7}, "absent": {}} {
 		got := ask(w, func(r *memo.Reader) ir.CircuitBreakers {
-			return w.ref.Limits(r, kobj.Name{Namespace: "ns", Name: name})
+			return w.ref.CircuitBreakers(r, kobj.Name{Namespace: "ns", Name: name})
 		})
 		if got != want {
 			t.Errorf("circuit breakers of Service %s: %+v, want %+v", name, got, want)

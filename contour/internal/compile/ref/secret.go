@@ -95,9 +95,9 @@ func (x *Resolver) Expiries() map[kobj.Name]time.Time {
 	return ends
 }
 
-// Renewed are the end dates of the certificates that changed since the last call. A certificate that went
-// or became unusable has the last date there is, so that nobody takes it for expired.
-func (x *Resolver) Renewed() map[kobj.Name]time.Time {
+// ChangedExpiries are the end dates of the certificates that changed since the last call. A certificate that was
+// deleted or became invalid has a date in the far future, so that it does not count as expired.
+func (x *Resolver) ChangedExpiries() map[kobj.Name]time.Time {
 	ends := map[kobj.Name]time.Time{}
 	for _, c := range x.certificates.Changes() {
 		if c.New != nil && c.New.failure == nil {

@@ -18,7 +18,7 @@ type ServicePort struct {
 	Service  kobj.Name
 	Number   int32
 	Name     string      // the port's name in the Service; "" if it has none
-	Protocol ir.Protocol // as the Service says by appProtocol or annotation
+	Protocol ir.Protocol // by appProtocol or annotation of the Service
 }
 
 // Cluster is the cluster of the port with the settings of the Service.
@@ -56,8 +56,8 @@ func (x *Resolver) servicePort(r *memo.Reader, n kobj.Name, asked string, is fun
 
 func tcp(p *corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
 
-// protocol is what the Service says is spoken on the port: appProtocol first, then the annotations.
-// An appProtocol that is not known says nothing.
+// protocol is the protocol of the port: appProtocol first, then the annotations.
+// An unknown appProtocol is ignored.
 func protocol(svc *corev1.Service, p *corev1.ServicePort) ir.Protocol {
 	if p.AppProtocol != nil {
 		switch *p.AppProtocol {
@@ -91,8 +91,8 @@ func lists(list string, p *corev1.ServicePort) bool {
 	return false
 }
 
-// Limits is the circuit breakers that the annotations of a Service ask for; zero if there is no such Service.
-func (x *Resolver) Limits(r *memo.Reader, n kobj.Name) ir.CircuitBreakers {
+// CircuitBreakers is the circuit breakers of the annotations of a Service; zero if there is no such Service.
+func (x *Resolver) CircuitBreakers(r *memo.Reader, n kobj.Name) ir.CircuitBreakers {
 	svc, ok := x.store.Services.Get(r, n)
 	if !ok {
 		return ir.CircuitBreakers{}

@@ -16,7 +16,7 @@ const (
 	maxName = 1024
 )
 
-// HeaderName says whether s is a token of RFC 9110, as names of headers are.
+// HeaderName checks that s is a token of RFC 9110, as names of headers are.
 func HeaderName(s string) Problem {
 	foreign := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r) }
 	if s == "" || len(s) > maxName || strings.ContainsFunc(s, foreign) {
@@ -25,10 +25,10 @@ func HeaderName(s string) Problem {
 	return ""
 }
 
-// HeaderMatchName says whether s is the name of a header or of a pseudo-header such as :authority.
+// HeaderMatchName checks that s is the name of a header or of a pseudo-header such as :authority.
 func HeaderMatchName(s string) Problem { return HeaderName(strings.TrimPrefix(s, ":")) }
 
-// QueryName says whether s is a name that a query parameter can have.
+// QueryName checks that s is a name that a query parameter can have.
 func QueryName(s string) Problem {
 	if s == "" || len(s) > maxName || !IsText(s) {
 		return "is not the name of a query parameter"
@@ -36,7 +36,7 @@ func QueryName(s string) Problem {
 	return ""
 }
 
-// HeaderValue says whether a value can be given to a header: as it is written, and as Expand or Escape makes it for Envoy.
+// HeaderValue checks that a value can be given to a header: as it is written, and as Expand or Escape makes it for Envoy.
 func HeaderValue(written, formatted string) Problem {
 	if written == "" || len(formatted) > maxHeaderValue || !IsText(written) {
 		return "is empty, too long or has control characters"
@@ -44,7 +44,7 @@ func HeaderValue(written, formatted string) Problem {
 	return ""
 }
 
-// MatchValue says whether headers and query parameters can be compared with the value.
+// MatchValue checks that headers and query parameters can be compared with the value.
 func MatchValue(k ir.StringKind, value string) Problem {
 	switch {
 	case !IsText(value):

@@ -37,7 +37,7 @@ func IsAddress(s string) bool {
 	return err == nil
 }
 
-// Authority says whether s has only characters of a hostname or address, with or without a port, as in a Host header.
+// Authority checks that s has only characters of a hostname or address, with or without a port, as in a Host header.
 func Authority(s string) Problem {
 	foreign := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("-._:[]", r) }
 	if s == "" || len(s) > maxAuthority || strings.ContainsFunc(s, foreign) {

@@ -2,7 +2,7 @@ package validate
 
 import "contour.example/contour/internal/ir"
 
-// RetryOn says whether it is the name of a failure after which Envoy can retry (the list is Contour's).
+// RetryOn checks that it is the name of a failure after which Envoy can retry (the list is Contour's).
 func RetryOn(name string) Problem {
 	switch name {
 	case "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited", "retriable-4xx",

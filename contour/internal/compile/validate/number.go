@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Port says whether it is a port of TCP or UDP.
+// Port checks that it is a port of TCP or UDP.
 func Port[N int | int32](port N) Problem {
 	if port < 1 || port > math.MaxUint16 {
 		return "is not between 1 and 65535"
@@ -31,7 +31,7 @@ func Weights(weights []int64) (shares []uint32, bad int, p Problem) {
 	return shares, 0, ""
 }
 
-// RedirectCode says whether it is the status code of a redirection that Envoy can answer with.
+// RedirectCode checks that it is the status code of a redirection that Envoy can answer with.
 func RedirectCode(code uint32) Problem {
 	switch code {
 	case 301, 302, 303, 307, 308:
@@ -40,7 +40,7 @@ func RedirectCode(code uint32) Problem {
 	return "is not one of 301, 302, 303, 307 and 308"
 }
 
-// RetryCode says whether a response with the status code can be a reason to retry.
+// RetryCode checks that a response with the status code can be a reason to retry.
 func RetryCode(code uint32) Problem {
 	if code < 100 || code > 599 {
 		return "is not between 100 and 599"
@@ -48,7 +48,7 @@ func RetryCode(code uint32) Problem {
 	return ""
 }
 
-// DirectCode says whether it is a status code that Envoy can answer with by itself.
+// DirectCode checks that it is a status code that Envoy can answer with by itself.
 func DirectCode[N int | uint32](code N) Problem {
 	if code < 200 || code > 599 {
 		return "is not between 200 and 599"
@@ -56,7 +56,7 @@ func DirectCode[N int | uint32](code N) Problem {
 	return ""
 }
 
-// LimitCode says whether it is the status code of an error that a rate limit of Envoy can answer with.
+// LimitCode checks that it is the status code of an error that a rate limit of Envoy can answer with.
 func LimitCode(code uint32) Problem {
 	switch code {
 	case 418, 419, 420, 425, 427, 430, 509: // not among those that Envoy names

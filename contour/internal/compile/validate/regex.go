@@ -24,7 +24,7 @@ const maxRegex = 16 << 10
 // memory limit allows about twice as many.
 const maxProgram = 40_000
 
-// Regex says whether Envoy can use a regular expression.
+// Regex checks that Envoy can use a regular expression.
 func Regex(expr string) Problem {
 	if len(expr) > maxRegex {
 		return Problem(fmt.Sprintf("is longer than %d bytes", maxRegex))

@@ -1,7 +1,7 @@
 // Package irtext is the text form of the routing model, as the debug pages show it and the goldens keep it.
 //
-// In go values of package ir, out comes YAML: fields in lower camel case, names in the place of numbers, a match or a
-// header on one line, nothing that is zero. It is for people and for comparing, not for reading back.
+// The input is values of package ir, the output YAML: fields in lower camel case, names in the place of numbers, a match or a
+// header on one line, nothing that is zero. It is for people and comparisons, and is not parsed.
 package irtext
 
 import (
@@ -17,7 +17,7 @@ import (
 )
 
 // Marshal is the text form of a value of the model.
-func Marshal(v any) ([]byte, error) { return yaml.Marshal(plain(reflect.ValueOf(v))) }
+func Marshal(v any) ([]byte, error) { return yaml.Marshal(toYAML(reflect.ValueOf(v))) }
 
 // Hosts is the text form of virtual hosts, ordered by listener and hostname. A host that is not served is null.
 func Hosts(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
@@ -26,7 +26,7 @@ func Hosts(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
 		name := listenerName(k.Listener) + " " + k.Hostname
 		out[name] = nil
 		if v != nil {
-			fields := plain(reflect.ValueOf(*v)).(map[string]any)
+			fields := toYAML(reflect.ValueOf(*v)).(map[string]any)
 			delete(fields, "key")
 			out[name] = fields
 		}
@@ -42,8 +42,8 @@ func listenerName(k ir.ListenerKey) string {
 	return string(k.Fleet) + "/" + k.Name
 }
 
-// plain turns a value of the model into what YAML can hold: names for numbers, nothing that is zero.
-func plain(v reflect.Value) any {
+// toYAML converts a value of the model to a value that YAML can represent: names for numbers, nothing that is zero.
+func toYAML(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case fmt.Stringer:
 		if v.Kind() != reflect.Pointer {
@@ -72,25 +72,25 @@ func plain(v reflect.Value) any {
 	case ir.List:
 		return x.Items()
 	}
-	return plainKind(v)
+	return kindToYAML(v)
 }
 
-func plainKind(v reflect.Value) any {
+func kindToYAML(v reflect.Value) any {
 	switch v.Kind() {
 	case reflect.Pointer:
-		return plain(v.Elem())
+		return toYAML(v.Elem())
 	case reflect.Struct:
 		fields := map[string]any{}
 		for i := range v.NumField() {
 			if f := v.Field(i); !f.IsZero() {
-				fields[lowerFirst(v.Type().Field(i).Name)] = plain(f)
+				fields[lowerFirst(v.Type().Field(i).Name)] = toYAML(f)
 			}
 		}
 		return fields
 	case reflect.Slice:
 		out := make([]any, 0, v.Len())
 		for i := range v.Len() {
-			out = append(out, plain(v.Index(i)))
+			out = append(out, toYAML(v.Index(i)))
 		}
 		return out
 	default:

@@ -63,7 +63,7 @@ func compressor(e *encoder, algorithm ir.Compression) *compressorv3.Compressor {
 		library.Name, library.TypedConfig = "brotli", e.pack(&brotliv3.Brotli{})
 	case ir.CompressZstd:
 		library.Name, library.TypedConfig = "zstd", e.pack(&zstdv3.Zstd{})
-	case ir.CompressNot:
+	case ir.CompressNone:
 	}
 	return &compressorv3.Compressor{CompressorLibrary: library}
 }

@@ -29,7 +29,7 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
 		PerConnectionBufferLimitBytes: number(s.BufferLimitBytes),
-		CircuitBreakers:               circuitBreakers(limits.Or(s.CircuitBreakers)),
+		CircuitBreakers:               circuitBreakers(limits.WithDefaults(s.CircuitBreakers)),
 		TypedExtensionProtocolOptions: protocolOptions(e, c, s.MaxRequestsPerConnection),
 		TransportSocket:               upstreamTLS(e, c, s.TLS),
 	}

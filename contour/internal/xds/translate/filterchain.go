@@ -48,7 +48,7 @@ func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 	switch {
 	case v.TLS == nil:
 		e.addInvalid("a host of a TLS listener has no TLS settings")
-	case v.TLS.Refused: // no filters: Envoy closes the connection
+	case v.TLS.CloseConnections: // no filters: Envoy closes the connection
 	case v.TLS.Passthrough && v.TCP == nil:
 		e.addInvalid("connections are to be passed through, but to no backend")
 	case v.TCP != nil:
@@ -64,7 +64,7 @@ func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 }
 
 // terminates reports whether the listener decrypts the connections.
-func terminates(t *ir.TLS) bool { return t != nil && !t.Passthrough && !t.Refused }
+func terminates(t *ir.TLS) bool { return t != nil && !t.Passthrough && !t.CloseConnections }
 
 // serverName matches connections that ask for hostname; "*" matches any TLS connection.
 func serverName(hostname string) *listenerv3.FilterChainMatch {

@@ -60,7 +60,7 @@ func httpFilters() []filter {
 			return misdirectedFilter(e)
 		}},
 		{name: compressorName, place: placeCompress, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
-			if h.listener.Client.HTTP.Compression == ir.CompressNot {
+			if h.listener.Client.HTTP.Compression == ir.CompressNone {
 				return nil
 			}
 			return httpFilter(e, compressorName, compressor(e, h.listener.Client.HTTP.Compression))

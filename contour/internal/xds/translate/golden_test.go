@@ -115,7 +115,7 @@ func withSettings() listeners {
 			AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Text: "%REQ_WITHOUT_QUERY(:PATH)%\n", MinStatus: 300}},
 			HTTP: ir.HTTPSettings{
 				Versions: ir.OnlyHTTP1, RejectChunkedLength: true, KeepSlashes: true, StripTrailingHostDot: true, ServerHeader: ir.PassServerHeader,
-				Compression: ir.CompressNot, TrustedHops: 5, MaxRequestsPerConnection: 6, MaxConcurrentStreams: 7,
+				Compression: ir.CompressNone, TrustedHops: 5, MaxRequestsPerConnection: 6, MaxConcurrentStreams: 7,
 			},
 			Timeouts: ir.ClientTimeouts{
 				Request: seconds(1), ConnectionIdle: seconds(2), StreamIdle: ir.Timeout{Disabled: true}, ConnectionMax: seconds(4), DelayedClose: seconds(5), ShutdownGrace: seconds(6),

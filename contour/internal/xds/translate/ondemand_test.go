@@ -65,7 +65,7 @@ func TestWhatNeedsAFilterChainOfItsOwnOnDemand(t *testing.T) {
 	strict := tlsHost("strict.example.com")
 	strict.TLS.Min = ir.TLS13
 	refused := tlsHost("refused.example.com")
-	refused.TLS = &ir.TLS{Refused: true}
+	refused.TLS = &ir.TLS{CloseConnections: true}
 	for name, v := range map[string]*ir.VirtualHost{
 		"strict.example.com":  strict,
 		"refused.example.com": refused,

@@ -79,7 +79,7 @@ func (p *hostPolicies) atRoute(e *encoder, r *ir.Route) map[string]*anypb.Any {
 		return nil
 	}
 	after := false // a filter that the route has of its own
-	return p.configure(e, r.Policies.Over(p.host.Policies), func(f *filter) bool {
+	return p.configure(e, r.Policies.WithDefaults(p.host.Policies), func(f *filter) bool {
 		own := f.policy(&encoder{}, *r.Policies) != nil
 		after = after || own && f.carried()
 		return own || after && f.carried() && !f.shared
@@ -117,7 +117,7 @@ func (p *hostPolicies) filtered() bool { return p != nil && len(p.filters) > 0 }
 // mayShareVirtualHost reports whether one virtual host may answer for this host and for others with equal routes and
 // policies. One that counts requests counts those of its own host only.
 func mayShareVirtualHost(v *ir.VirtualHost) bool {
-	return !v.Policies.Limited() && !slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Policies.Limited() })
+	return !v.Policies.RateLimited() && !slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Policies.RateLimited() })
 }
 
 // mayShareFilterChain reports whether the connections for this host may go to a filter chain that is for other hosts as

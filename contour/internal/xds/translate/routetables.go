@@ -48,7 +48,7 @@ func (t *Tables) addRoutes() {
 	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
 	rt.hosts = hostTable(t, "translate/virtual hosts", equalHostRoutes, t.hostRoutes)
 	memo.DemandFrom(t.from.Hosts, owned(t, "translate/TLS routes", hostFleet, rt.tlsTable), func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
-		if v == nil || v.TLS == nil || v.TLS.Refused || v.TCP != nil {
+		if v == nil || v.TLS == nil || v.TLS.CloseConnections || v.TCP != nil {
 			return nil
 		}
 		return []ir.HostKey{k}

@@ -19,7 +19,7 @@ func TestEnvoyAcceptsAllSettings(t *testing.T) {
 	}
 	host, secure := httpsHost("tls.example.com"), service("secure")
 	secure.Protocol = ir.ProtocolTLS
-	for _, algorithm := range []ir.Compression{ir.CompressGzip, ir.CompressBrotli, ir.CompressZstd, ir.CompressNot} {
+	for _, algorithm := range []ir.Compression{ir.CompressGzip, ir.CompressBrotli, ir.CompressZstd, ir.CompressNone} {
 		at, set := local(t), withSettings()
 		for _, l := range []struct{ to, from *ir.Listener }{{&at.http, &set.http}, {&at.https, &set.https}} {
 			l.to.Connections, l.to.Client, l.to.TLS = l.from.Connections, l.from.Client, l.from.TLS
