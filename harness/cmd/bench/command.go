@@ -151,7 +151,7 @@ func (c *command) check() error {
 		return errors.New("-render and -compare need -html")
 	}
 	o := c.options
-	if o.Samples < 1 || o.Writers < 1 || o.ChurnRate <= 0 || o.Rate <= 0 || o.Rounds < 1 || o.Requests < bench.Connections || c.runs < 1 {
+	if min(o.Samples, o.Writers, o.Rounds, c.runs) < 1 || min(o.ChurnRate, o.Rate) <= 0 || o.Requests < bench.Connections {
 		return fmt.Errorf("-samples, -writers, -churn-rate, -rate, -rounds and -runs must be above 0, -requests at least %d", bench.Connections)
 	}
 	return nil
