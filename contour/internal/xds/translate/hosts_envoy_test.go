@@ -29,6 +29,7 @@ func measureHosts(b *testing.B, n int) {
 	for i := range n {
 		g.set(forwarding(i, "/"))
 	}
+	g.engine.Run()
 	g.reshard()
 	g.publish()
 	b.ReportMetric((g.busy()-idle).Seconds()*1000, "load-ms")
@@ -65,4 +66,32 @@ func (g *rig) timed(change func(i int), times int) (median float64, bytes int64)
 func forwarding(i int, path string) *ir.VirtualHost {
 	service := fmt.Sprint("s", i%10)
 	return httpHost(hostname(i), ir.Route{Match: prefix(path), Forward: to(service)}, ir.Route{Match: prefix("/api"), Forward: to(service)})
+}
+
+// BenchmarkEnvoyReshard is what twice as many shards cost Envoy: main-thread CPU and bytes.
+func BenchmarkEnvoyReshard(b *testing.B) {
+	for _, shards := range []int{16, 128} {
+		b.Run(fmt.Sprint(shards), func(b *testing.B) {
+			for b.Loop() { // once: what is measured is in the metrics
+			}
+			g := newRig(b, newWorld(), envoybootstrap.StatsDefault)
+			g.endpoints(10, backendOf(b))
+			hosts := shards * hostsPerShard
+			for i := range hosts {
+				g.set(forwarding(i, "/"))
+			}
+			g.engine.Run()
+			g.reshard()
+			g.publish()
+			_, before := g.bytes()
+			start := g.busy()
+			g.set(forwarding(hosts, "/"))
+			g.engine.Run()
+			g.reshard()
+			g.publish()
+			_, after := g.bytes()
+			b.ReportMetric((g.busy()-start).Seconds()*1000, "reshard-ms")
+			b.ReportMetric(float64(after-before)/1000, "reshard-kB")
+		})
+	}
 }
