@@ -24,6 +24,9 @@ import (
 type Streams struct {
 	Out, Err io.Writer
 	Env      func(string) string
+	// RedirectClientLog redirects the log of the Kubernetes client, which is global to the process, to the handler; nil
+	// leaves it as it is. Verbosity is 0 to 9.
+	RedirectClientLog func(h slog.Handler, verbosity int)
 }
 
 // exitCode is an error that carries the exit code of a command that has already printed its error.

@@ -10,11 +10,9 @@ import (
 	"os"
 	"sync"
 
-	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 
 	"contour.example/contour/internal/certs/tlsfile"
 	"contour.example/contour/internal/config"
@@ -41,7 +39,11 @@ func serveCommand(s Streams, logging *logFlags) *cobra.Command {
 				return err
 			}
 			limitGarbage(s.Env)
-			return f.run(c.Context(), logger(s.Err, logging))
+			log := logger(s.Err, logging)
+			if s.RedirectClientLog != nil {
+				s.RedirectClientLog(log.Handler(), f.kubernetesDebug)
+			}
+			return f.run(c.Context(), log)
 		},
 	}
 	f.add(c.Flags(), s.Env)
@@ -81,7 +83,6 @@ func (f *serveFlags) run(ctx context.Context, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	quietClientGo(log, f.kubernetesDebug)
 	if f.configName == "" {
 		return f.serve(ctx, log, start{config: cfg, document: document, text: text})
 	}
@@ -272,11 +273,4 @@ func identity() string {
 		host = "contour"
 	}
 	return host + "_" + string(uuid.NewUUID())
-}
-
-// quietClientGo redirects the log of the Kubernetes client to the controller's.
-func quietClientGo(log *slog.Logger, verbosity int) {
-	klog.SetLogger(logr.FromSlogHandler(log.Handler()))
-	var level klog.Level
-	_ = level.Set(fmt.Sprint(verbosity)) // a number always parses
 }
