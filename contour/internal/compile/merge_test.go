@@ -34,7 +34,7 @@ func claim(kind kobj.Kind, name string, age int, key ir.HostKey, routes ...ir.Ro
 	return c
 }
 
-// told is the objects and reasons of a report.
+// reasons returns the objects and reasons of a report.
 func reasons(r report.Report) []string {
 	var out []string
 	for _, d := range r.Diagnostics {
@@ -203,6 +203,22 @@ func TestClosedHostHasNoRoutesOfAWeakerAPI(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, reasons(h.Report)); diff != "" {
 			t.Error(diff)
+		}
+	}
+}
+
+func TestPoliciesReachOtherListenersInTheirNamespaceOnly(t *testing.T) {
+	policies := &ir.Policies{CORS: &ir.CORS{}}
+	for namespace, want := range map[string]*ir.Policies{"ns": policies, "other": nil} {
+		proxy := claim(kobj.HTTPProxy, "proxy", 1, httpKey, route(ir.PathPrefix, "/a", 200))
+		proxy.Object.Namespace, proxy.Policies = namespace, policies
+		ingress := claim(kobj.Ingress, "ingress", 2, httpsKey, route(ir.PathPrefix, "/", 200))
+		ingress.TLS = &ir.TLS{}
+		if h := merge(httpsKey, []*contrib.Contribution{proxy, ingress}); h.VirtualHost == nil || h.VirtualHost.Policies != want {
+			t.Errorf("HTTPS, proxy in %s: %+v, want %v", namespace, h.VirtualHost, want)
+		}
+		if h := merge(httpKey, []*contrib.Contribution{proxy, ingress}); h.VirtualHost == nil || h.VirtualHost.Policies != policies {
+			t.Errorf("HTTP, proxy in %s: no policies", namespace)
 		}
 	}
 }

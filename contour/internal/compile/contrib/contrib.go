@@ -40,7 +40,8 @@ type Contribution struct {
 	Exclusive bool
 	// BlocksLowerRanks: the host has a protection that cannot be served, so contributions of lower ranks are not served.
 	BlocksLowerRanks bool
-	// EveryListener extends Exclusive, BlocksLowerRanks and Policies to the hostname on every listener of the fleet.
+	// EveryListener extends Exclusive and BlocksLowerRanks to the hostname on every listener of the fleet, and Policies where
+	// all objects of the host are of the same namespace.
 	EveryListener bool
 	// JoinsTLS: the contribution is served only where one of its rank has TLS settings for the host, so that a rule of
 	// one API adds no routes to a TLS host of another API.

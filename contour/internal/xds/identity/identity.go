@@ -4,8 +4,9 @@
 //
 //	spiffe://<trust domain>/fleet/<name>
 //
-// The trust domain is ignored: the CA of the certificate is trusted for all fleets or for none. A certificate without such
-// a URI belongs to the default fleet, as do all certificates of Contour's certgen.
+// The trust domain is ignored: the CA of the certificate is trusted for all fleets or for none. A certificate without any
+// SPIFFE ID belongs to the default fleet, as do all certificates of Contour's certgen; one with SPIFFE IDs that name no
+// fleet identifies another workload, and is rejected.
 package identity
 
 import (
@@ -27,13 +28,19 @@ func URI(trustDomain string, f ir.Fleet) *url.URL {
 	return &url.URL{Scheme: scheme, Host: trustDomain, Path: path + string(f)}
 }
 
-// Fleet returns the fleet of the certificate. It returns an error if the name is empty, or if there are several names.
+// Fleet returns the fleet of the certificate. It returns an error if the name is empty, if there are several names, or if
+// there are SPIFFE IDs and none names a fleet.
 func Fleet(cert *x509.Certificate) (ir.Fleet, error) {
 	found := ir.DefaultFleet
 	named := false
+	var other *url.URL
 	for _, u := range cert.URIs {
+		if u.Scheme != scheme {
+			continue
+		}
 		name, ok := strings.CutPrefix(u.Path, path)
-		if u.Scheme != scheme || !ok {
+		if !ok {
+			other = u
 			continue
 		}
 		switch {
@@ -43,6 +50,9 @@ func Fleet(cert *x509.Certificate) (ir.Fleet, error) {
 			return "", fmt.Errorf("the certificate names the fleets %q and %q", found, name)
 		}
 		found, named = ir.Fleet(name), true
+	}
+	if other != nil && !named {
+		return "", fmt.Errorf("the certificate is that of %s, not of an Envoy of a fleet", other)
 	}
 	return found, nil
 }

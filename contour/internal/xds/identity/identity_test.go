@@ -17,7 +17,9 @@ func TestFleet(t *testing.T) {
 		fails bool
 	}{
 		"no URI":                     {nil, ir.DefaultFleet, false},
-		"a URI of something else":    {[]string{"spiffe://cluster.local/ns/a/sa/b", "https://example.com/fleet/a"}, ir.DefaultFleet, false},
+		"a URI of something else":    {[]string{"https://example.com/fleet/a"}, ir.DefaultFleet, false},
+		"another workload":           {[]string{"spiffe://cluster.local/ns/a/sa/b"}, "", true},
+		"a misspelled path":          {[]string{"spiffe://projectcontour/fleets/a"}, "", true},
 		"a fleet":                    {[]string{"spiffe://projectcontour/fleet/a"}, "a", false},
 		"a fleet with a slash":       {[]string{"spiffe://projectcontour/fleet/team/gateway"}, "team/gateway", false},
 		"a fleet and something else": {[]string{"spiffe://x/y", "spiffe://projectcontour/fleet/a"}, "a", false},

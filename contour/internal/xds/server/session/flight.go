@@ -1,8 +1,10 @@
 package session
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
@@ -58,12 +60,23 @@ func (s *State) handleAnswer(t table.Type, f *flight, req *discoveryv3.DeltaDisc
 	if req.GetErrorDetail() == nil {
 		return s.ack(f)
 	}
-	verdict := s.nack(f, req.GetErrorDetail().GetMessage())
-	verdict.ErrorDetail = req.GetErrorDetail().GetMessage()
-	if verdict.ErrorDetail == "" {
-		verdict.ErrorDetail = "rejected without an error detail"
-	}
+	detail := errorDetail(req)
+	verdict := s.nack(f, detail)
+	verdict.ErrorDetail = detail
 	return verdict
+}
+
+// maxErrorDetail bounds in bytes what is kept of an error detail: Envoy may quote a whole resource, and a client that
+// lies may send as much as a request may have.
+const maxErrorDetail = 64 << 10
+
+// errorDetail is the reason of a NACK, never empty. It does not keep the rest of a longer text in memory.
+func errorDetail(req *discoveryv3.DeltaDiscoveryRequest) string {
+	detail := req.GetErrorDetail().GetMessage()
+	if len(detail) > maxErrorDetail {
+		return strings.Clone(detail[:maxErrorDetail])
+	}
+	return cmp.Or(detail, "rejected without an error detail")
 }
 
 func (s *State) ack(f *flight) Verdict {
