@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/go-logr/logr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -60,7 +61,8 @@ func New(c *rest.Config, name kobj.Name, log *slog.Logger) (*Source, error) {
 // Run calls f with the object, or nil if there is none, at first and whenever that changes, until the context ends. What
 // f is given is not modified by anybody. While the API server is away, it is asked again and again.
 func (s *Source) Run(ctx context.Context, f func(*v1alpha1.ContourConfiguration)) {
-	log := klog.FromContext(ctx)
+	log := logr.FromSlogHandler(s.log.Handler())
+	ctx = klog.NewContext(ctx, log)
 	pauses := wait.Backoff{Duration: shortestPause, Cap: longestPause, Factor: 2, Steps: 10, Jitter: 1}
 	one := cache.NewListWatchFromClient(s.client, resource, s.name.Namespace, fields.OneTermEqualSelector("metadata.name", s.name.Name))
 	reflector := cache.NewReflectorWithOptions(one, &v1alpha1.ContourConfiguration{}, &last{report: f}, cache.ReflectorOptions{
