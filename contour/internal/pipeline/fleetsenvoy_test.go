@@ -253,7 +253,7 @@ func TestThreeFleetsOnThreeEnvoys(t *testing.T) {
 	f.connected(ir.DefaultFleet, "blue", "green")
 	served("next")
 
-	if !eventually(func() bool { return strings.Contains(f.log.String(), `its certificate is one of fleet \"blue\"`) }) {
+	if !eventually(func() bool { return strings.Contains(f.log.String(), `the certificate is of fleet \"blue\"`) }) {
 		t.Errorf("the Envoy with the certificate of another fleet is not refused:\n%s", &f.log)
 	}
 	f.Step(gone(g.object("green")))
