@@ -171,6 +171,7 @@ func (c *command) parameters() map[string]string {
 		"runs": strconv.Itoa(c.runs), "samples": strconv.Itoa(o.Samples), "writers": strconv.Itoa(o.Writers),
 		"idle": o.Idle.String(), "churn": fmt.Sprintf("%g edits a second for %s", o.ChurnRate, o.Churn),
 		"switch": fmt.Sprintf("%d switches at %g requests a second", o.Switches, o.Rate), "tls": tls,
+		"requests": fmt.Sprintf("%d rounds of %d requests", o.Rounds, o.Requests),
 	}
 }
 

@@ -45,6 +45,7 @@ func TestParseRejects(t *testing.T) {
 		"-kubeconfig f -backend-ip 1.2.3.4": "needs -envoy-address",
 		"-compare other.json":               "need -html",
 		"-runs 0":                           "above 0",
+		"-requests 3":                       "at least 16",
 		"-kubeconfig f -backend-ip 1.2.3.4 -envoy-address 1.2.3.4:1 -xds-relay-listen :1": "need each other",
 	} {
 		var usage bytes.Buffer
