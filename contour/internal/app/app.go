@@ -62,7 +62,7 @@ func command(s Streams, misused *bool) *cobra.Command {
 	*misused = true // until a command runs
 	root := &cobra.Command{
 		Use:           "contour",
-		Short:         "An Ingress and Gateway controller that configures Envoy.",
+		Short:         "An Ingress controller that configures Envoy.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRun: func(*cobra.Command, []string) {

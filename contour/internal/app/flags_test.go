@@ -96,7 +96,29 @@ func TestLayers(t *testing.T) {
 			[]string{"--http-port=1", "--stats-port=2"},
 			file("metrics: {contour: {port: 3}, envoy: {port: 4}}"),
 			func(c *config.Config) {
-				c.Process.Metrics.Port, c.Listeners.Health, c.Listeners.Stats.Port = 3, c.Listeners.Stats, 4
+				c.Process.Metrics.Port, c.Listeners.Stats.Port = 3, 4
+				c.Listeners.Health = config.Address{Host: c.Listeners.Stats.Host, Port: 2}
+			},
+		},
+		"the readiness of Envoy is where the flags say, whatever the file says of its metrics": {
+			[]string{"--stats-port=2"},
+			file("metrics: {envoy: {port: 4}}"),
+			func(c *config.Config) {
+				c.Listeners.Health = config.Address{Host: c.Listeners.Stats.Host, Port: 2}
+				c.Listeners.Stats.Port = 4
+			},
+		},
+		"an access log that the file disables": {
+			[]string{"--envoy-http-access-log=/dev/stderr"},
+			file("accesslog-level: disabled"),
+			func(c *config.Config) { c.AccessLog.HTTP, c.AccessLog.Disabled = "/dev/stderr", true },
+		},
+		"a socket that only the file without its flag shares": {
+			[]string{"--envoy-service-http-port=8081"},
+			file("metrics: {envoy: {port: 8080}}"),
+			func(c *config.Config) {
+				c.Listeners.Health, c.Listeners.HTTP.Port = c.Listeners.Stats, 8081
+				c.Listeners.Stats.Port = 8080
 			},
 		},
 		"an object": {nil, object, func(c *config.Config) {
@@ -137,7 +159,7 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 	}{
 		"file and object":    {[]string{"-c", path, "--contour-config-name=a"}, 1, "choose one"},
 		"no file":            {[]string{"-c", path + ".not"}, 1, "no such file"},
-		"unprotected":        {[]string{"-c", path}, 1, path + ":2: globalExtAuth.extensionService: This setting has no effect in this version"},
+		"unprotected":        {[]string{"-c", path}, 1, path + ":2: globalExtAuth.extensionService: This version does not support this setting"},
 		"no such feature":    {[]string{"--disable-feature=gateways"}, 1, "--disable-feature"},
 		"no such format":     {[]string{"--accesslog-format=text"}, 2, `"text" is not one of envoy, json`},
 		"no address":         {[]string{"--health-address=localhost"}, 2, `"localhost" is not an IP address`},
@@ -146,6 +168,7 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 		"insecure and open":  {[]string{"--insecure", "--xds-address=0.0.0.0"}, 1, "for loopback only"},
 		"insecure and files": {[]string{"--insecure", "--contour-cafile=a"}, 1, "choose one"},
 		"no drain time":      {[]string{"--envoy-drain-time=0s"}, 1, "--envoy-drain-time"},
+		"one socket twice":   {[]string{"--stats-port=8080"}, 1, "Envoy's listeners for metrics and for HTTP have the same address and port, 0.0.0.0:8080."},
 		"negative hosts":     {[]string{"--route-table-hosts=-1"}, 1, "is negative"},
 	} {
 		var out, errs strings.Builder

@@ -60,16 +60,16 @@ func (f *serveFlags) add(fs *pflag.FlagSet, env func(string) string) {
 func (f *leaseFlags) add(fs *pflag.FlagSet, env func(string) string) {
 	fs.StringVar(&f.name, "leader-election-resource-name", "leader-elect", "Name of the Lease.")
 	fs.StringVar(&f.namespace, "leader-election-resource-namespace", namespace(env), "Namespace of the Lease.")
-	fs.DurationVar(&f.duration, "leader-election-lease-duration", 15*time.Second, "Time after which others may take over.")
-	fs.DurationVar(&f.renewDeadline, "leader-election-renew-deadline", 10*time.Second, "Time after which the leader gives up renewing.")
-	fs.DurationVar(&f.retryPeriod, "leader-election-retry-period", 2*time.Second, "Time between attempts.")
+	fs.DurationVar(&f.duration, "leader-election-lease-duration", 15*time.Second, "Duration after which other replicas may acquire a Lease that is not renewed.")
+	fs.DurationVar(&f.renewDeadline, "leader-election-renew-deadline", 10*time.Second, "Duration after which the leader stops trying to renew the Lease.")
+	fs.DurationVar(&f.retryPeriod, "leader-election-retry-period", 2*time.Second, "Duration between attempts to acquire or renew the Lease.")
 }
 
 // addServing adds the flags for what Envoy does, which serve and standalone share.
 func addServing(o *overlay) {
 	fs := o.flags
 	addFlag(o, func(c *config.Config) *string { return &c.AccessLog.Format }, o.addChoice("envoy", "json"), "accesslog-format", "Format of Envoy's access logs: envoy or json.")
-	addFlag(o, func(c *config.Config) *time.Duration { return &c.XDS.DrainTime }, fs.DurationVar, "envoy-drain-time", "Drain time that Envoys run with (--drain-time-s); for so long they keep former listeners in memory, and large ones are sent less often.")
+	addFlag(o, func(c *config.Config) *time.Duration { return &c.XDS.DrainTime }, fs.DurationVar, "envoy-drain-time", "Set this to the --drain-time-s of Envoy, during which it keeps replaced listeners in memory: the controller sends large listeners less often.")
 	addFlag(o, func(c *config.Config) *string { return &c.AccessLog.HTTP }, fs.StringVar, "envoy-http-access-log", "Envoy's access log of the HTTP listener.")
 	addFlag(o, func(c *config.Config) *string { return &c.AccessLog.HTTPS }, fs.StringVar, "envoy-https-access-log", "Envoy's access log of the HTTPS listener.")
 	addFlag(o, func(c *config.Config) *[]string { return &c.Objects.IngressClassNames }, o.addList, "ingress-class-name", "Ingress classes to serve, comma-separated; empty serves objects without a class and of class contour.")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/metrics"
@@ -27,13 +26,14 @@ type follower struct {
 type outcome struct {
 	err     error              // the document is wrong, and the last good one stays in force
 	missing []settings.Problem // settings without effect
+	flags   []string           // flags that replace settings of the document
 	restart []string           // settings that wait for the next start
 }
 
 // begin reports what is noteworthy about the configuration that the controller starts with.
 func (f *follower) begin(c config.Config, d settings.Document) outcome {
 	f.started = c
-	o := outcome{missing: d.Ignored()}
+	o := outcome{missing: d.Ignored(), flags: f.overriding(d)}
 	f.report(o)
 	return o
 }
@@ -55,20 +55,23 @@ func (f *follower) take(ctx context.Context, d settings.Document, err error) out
 	}
 	f.metrics.Reloaded(true)
 	f.log.Info("configuration has changed")
-	o.missing, o.restart = d.Ignored(), settings.RestartRequired(f.started, c)
+	o.missing, o.flags, o.restart = d.Ignored(), f.overriding(d), settings.RestartRequired(f.started, c)
 	f.report(o)
 	return o
 }
 
 // report names what has no effect, and what has none yet.
 func (f *follower) report(o outcome) {
-	var names []string
+	var names, texts []string
 	for _, p := range o.missing {
-		names = append(names, p.Key)
+		names, texts = append(names, p.Key), append(texts, p.Error())
 	}
-	f.metrics.WithoutEffect(slices.Clone(names))
-	if len(names) > 0 {
-		f.log.Warn("settings have no effect in this version", "settings", names)
+	f.metrics.WithoutEffect(names)
+	if len(texts) > 0 {
+		f.log.Warn("settings have no effect in this version", "settings", texts)
+	}
+	if len(o.flags) > 0 {
+		f.log.Warn("flags override settings; remove them from the command line to use the settings", "flags", o.flags)
 	}
 	if len(o.restart) > 0 {
 		f.log.Warn("settings are read at start-up only; restart the controller to apply them", "settings", o.restart)

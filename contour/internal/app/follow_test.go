@@ -11,12 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"github.com/spf13/pflag"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/settings"
 	"contour.example/contour/internal/store"
@@ -164,6 +168,46 @@ func (f *followed) says(text string) {
 			f.t.Fatalf("%q is not in the log: %s", text, f.log)
 		case <-time.After(time.Millisecond):
 		}
+	}
+}
+
+// A flag that overrides what the file sets is named, and one that agrees with it is not.
+func TestOverridingFlags(t *testing.T) {
+	t.Parallel()
+	d, err := settings.File("f", []byte("accesslog-format: json\ningress-status-address: 192.0.2.1\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := serving(t, "--accesslog-format=envoy", "--ingress-status-address=192.0.2.1", "--root-namespaces=a")
+	if diff := cmp.Diff([]string{"--accesslog-format"}, f.overriding(d)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// An object that is deleted and created again is applied, although its generation is 1 again.
+func TestCreatedAgain(t *testing.T) {
+	t.Parallel()
+	f := follow(t, "")
+	o := newOperatorObject(nil, kobj.Name{Namespace: "projectcontour", Name: "contour"})
+	object := func(uid types.UID, format v1alpha1.AccessLogType) *v1alpha1.ContourConfiguration {
+		c := &v1alpha1.ContourConfiguration{ObjectMeta: metav1.ObjectMeta{UID: uid, Generation: 1}}
+		c.Spec.Envoy = &v1alpha1.EnvoyConfig{Logging: &v1alpha1.EnvoyLogging{AccessLogFormat: format}}
+		return c
+	}
+	first := object("a", "json")
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = o.follow(ctx, f.follow, specVersionOf(first)) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	o.changes <- first // as the controller started with it
+	o.changes <- nil
+	o.changes <- object("b", "json")
+	if c := f.next(); c.AccessLog.Format != "json" {
+		t.Errorf("%+v, want the format of the object that was created again", c.AccessLog)
+	}
+	o.changes <- object("c", "envoy") // without the deletion having been seen
+	if c := f.next(); c.AccessLog.Format != "envoy" {
+		t.Errorf("%+v, want the format of the third object", c.AccessLog)
 	}
 }
 

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/api/projectcontour/v1alpha1"
@@ -63,12 +65,30 @@ func (o *operatorObject) first(ctx context.Context) (*v1alpha1.ContourConfigurat
 	}
 }
 
+// reject writes to the status of an object that the controller cannot start with why that is so.
+func (o *operatorObject) reject(ctx context.Context, c *v1alpha1.ContourConfiguration, why error) error {
+	wanted := conditions(c.Generation, outcome{err: why})
+	wanted[0].Message = "The configuration is not valid; a controller cannot start with it."
+	o.status.want(wanted)
+	o.status.seen(c)
+	due, ok := o.status.due()
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, rejectTimeout)
+	defer cancel()
+	return o.source.SetConditions(ctx, due)
+}
+
+// rejectTimeout bounds the last write of a controller that cannot start.
+const rejectTimeout = 10 * time.Second
+
 func (o *operatorObject) document(c *v1alpha1.ContourConfiguration) settings.Document {
 	return settings.Object("ContourConfiguration "+o.name.String(), c.Spec)
 }
 
-// follow applies changes of the object, of which generation was the last.
-func (o *operatorObject) follow(ctx context.Context, f *follower, generation int64) error {
+// follow applies changes of the object; last is what the controller started with.
+func (o *operatorObject) follow(ctx context.Context, f *follower, last specVersion) error {
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,17 +96,27 @@ func (o *operatorObject) follow(ctx context.Context, f *follower, generation int
 		case c := <-o.changes:
 			switch {
 			case c == nil:
+				last = specVersion{}
 				f.metrics.Reloaded(false)
-				f.log.Error("ContourConfiguration is gone; what it said stays in force", "name", o.name)
-			case c.Generation != generation:
-				generation = c.Generation
+				f.log.Error("ContourConfiguration is deleted; the last good configuration stays in force", "name", o.name)
+				continue
+			case specVersionOf(c) != last:
+				last = specVersionOf(c)
 				o.status.want(conditions(c.Generation, f.take(ctx, o.document(c), nil)))
-				o.status.seen(c)
-			default:
-				o.status.seen(c)
 			}
+			o.status.seen(c)
 		}
 	}
+}
+
+// specVersion identifies the spec of an object: another object of the same name begins with generation 1 again.
+type specVersion struct {
+	uid        types.UID
+	generation int64
+}
+
+func specVersionOf(c *v1alpha1.ContourConfiguration) specVersion {
+	return specVersion{c.UID, c.Generation}
 }
 
 // conditions is the status of the object.
@@ -96,18 +126,21 @@ func conditions(generation int64, o outcome) []contourv1.DetailedCondition {
 		ObservedGeneration: generation,
 	}}
 	warn := func(reason, message string) {
-		valid.Warnings = append(valid.Warnings, contourv1.SubCondition{Type: "Setting", Status: metav1.ConditionTrue, Reason: reason, Message: message})
+		valid.Warnings = append(valid.Warnings, contourv1.SubCondition{Type: "SettingWarning", Status: metav1.ConditionTrue, Reason: reason, Message: message})
 	}
 	for _, p := range o.missing {
 		warn("NoEffect", p.Key+": "+p.Message)
+	}
+	if len(o.flags) > 0 {
+		warn("OverriddenByFlag", "Flags of the controller override settings: "+strings.Join(o.flags, ", ")+".")
 	}
 	if len(o.restart) > 0 {
 		warn("RestartNeeded", "These settings are read at start-up only: "+strings.Join(o.restart, ", ")+".")
 	}
 	if o.err != nil {
-		valid.Status, valid.Reason, valid.Message = metav1.ConditionFalse, "Invalid", "The configuration is not valid; the last good one stays in force."
+		valid.Status, valid.Reason, valid.Message = metav1.ConditionFalse, "ErrorPresent", "The configuration is not valid; the last good one stays in force."
 		for text := range strings.SplitSeq(o.err.Error(), "\n") {
-			valid.Errors = append(valid.Errors, contourv1.SubCondition{Type: "Setting", Status: metav1.ConditionTrue, Reason: "Invalid", Message: text})
+			valid.Errors = append(valid.Errors, contourv1.SubCondition{Type: "SettingError", Status: metav1.ConditionTrue, Reason: "SettingNotValid", Message: text})
 		}
 	}
 	return []contourv1.DetailedCondition{valid}
@@ -159,15 +192,21 @@ func (s *operatorStatus) due() ([]contourv1.DetailedCondition, bool) {
 // lead writes the status while this replica is the leader.
 func (o *operatorObject) lead(ctx context.Context, f *follower) {
 	for {
+		var retry <-chan time.Time
 		if due, ok := o.status.due(); ok {
 			if err := o.source.SetConditions(ctx, due); err != nil && ctx.Err() == nil {
-				f.log.Warn("status of ContourConfiguration cannot be written", "name", o.name, "error", err)
+				f.log.Warn("status of ContourConfiguration cannot be written", "name", o.name, "retry-after", retryStatus, "error", err)
+				retry = time.After(retryStatus)
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-o.status.changed:
+		case <-retry:
 		}
 	}
 }
+
+// retryStatus is the pause after a status that could not be written.
+const retryStatus = 5 * time.Second

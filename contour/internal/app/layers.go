@@ -32,9 +32,20 @@ func (l *layers) build(d settings.Document) (config.Config, error) {
 	c = d.DefaultFiles(l.overlay.apply(c, d))
 	return c, errors.Join(
 		err,
+		d.CheckListeners(c),
 		positive("envoy-drain-time", c.XDS.DrainTime),
 		notNegative("route-table-hosts", c.RouteTables.Hosts),
 	)
+}
+
+// overriding returns the flags that replace what d sets.
+func (l *layers) overriding(d settings.Document) []string {
+	base := d.Defaults(l.base)
+	c, err := d.Apply(base)
+	if err != nil {
+		return nil
+	}
+	return l.overlay.overriding(base, c, d)
 }
 
 // read is what the configuration file says now, and its text.

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -24,6 +26,8 @@ type overlay struct {
 type copied struct {
 	flag string
 	copy func(into, from *config.Config)
+	// equal reports whether the value that the flag replaces is the same in two configurations.
+	equal func(a, b *config.Config) bool
 	// unless names the field that wins over the flag if it is set in a file, as in Contour.
 	unless string
 }
@@ -33,7 +37,11 @@ type copied struct {
 func addFlag[T any](o *overlay, field func(*config.Config) *T, add func(p *T, name string, value T, usage string), name, usage string) {
 	p := field(&o.values)
 	add(p, name, *p, usage)
-	o.copies = append(o.copies, copied{flag: name, copy: func(into, from *config.Config) { *field(into) = *field(from) }})
+	o.copies = append(o.copies, copied{
+		flag:  name,
+		copy:  func(into, from *config.Config) { *field(into) = *field(from) },
+		equal: func(a, b *config.Config) bool { return reflect.DeepEqual(field(a), field(b)) },
+	})
 }
 
 // addAddress adds the flags for the address and the port of a socket.
@@ -48,12 +56,49 @@ func (o *overlay) addAddress(field func(*config.Config) *config.Address, prefix,
 
 // apply is the configuration with the flags that are on the command line.
 func (o *overlay) apply(c config.Config, d settings.Document) config.Config {
+	stats, health := c.Listeners.Stats, c.Listeners.Health
 	for _, f := range o.copies {
-		if o.flags.Changed(f.flag) && (f.unless == "" || !d.IsFile() || !d.Sets(f.unless)) {
+		if o.replaces(f, d) {
 			f.copy(&c, &o.values)
 		}
 	}
+	c.Listeners.Health = o.health(cmp.Or(health, stats), d.IsFile() || health == config.Address{})
+	if c.Listeners.Health == c.Listeners.Stats {
+		c.Listeners.Health = config.Address{}
+	}
 	return c
+}
+
+// replaces reports whether a flag replaces the value in d.
+func (o *overlay) replaces(f copied, d settings.Document) bool {
+	return o.flags.Changed(f.flag) && (f.unless == "" || !d.IsFile() || !d.Sets(f.unless))
+}
+
+// health is the address for the readiness of Envoy. The flags for statistics set it too, unless an object sets it: a file can
+// only move the statistics away from it, as in Contour.
+func (o *overlay) health(at config.Address, byFlags bool) config.Address {
+	for _, f := range o.copies {
+		if !byFlags || !o.flags.Changed(f.flag) {
+			continue
+		}
+		switch f.flag {
+		case "stats-address":
+			at.Host = o.values.Listeners.Stats.Host
+		case "stats-port":
+			at.Port = o.values.Listeners.Stats.Port
+		}
+	}
+	return at
+}
+
+// overriding returns the flags that replace a value which d sets. base is the configuration without d, c the one with it.
+func (o *overlay) overriding(base, c config.Config, d settings.Document) (flags []string) {
+	for _, f := range o.copies {
+		if o.replaces(f, d) && !f.equal(&base, &c) && !f.equal(&c, &o.values) {
+			flags = append(flags, "--"+f.flag)
+		}
+	}
+	return flags
 }
 
 func (o *overlay) addPort(p *uint32, name string, value uint32, usage string) {

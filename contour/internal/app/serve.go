@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 
+	"contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/certs/tlsfile"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
@@ -66,11 +67,11 @@ type controller struct {
 
 // start is the configuration that serve begins with.
 type start struct {
-	config     config.Config
-	document   settings.Document
-	text       []byte          // of the file
-	object     *operatorObject // nil without one
-	generation int64           // of the object
+	config   config.Config
+	document settings.Document
+	text     []byte          // of the file
+	object   *operatorObject // nil without one
+	version  specVersion     // of the object
 }
 
 // run serves with the configuration file, or waits for the ContourConfiguration first.
@@ -93,20 +94,38 @@ func (f *serveFlags) run(ctx context.Context, log *slog.Logger) error {
 	return all(
 		ctx,
 		func(ctx context.Context) error { object.run(ctx); return ctx.Err() },
-		func(ctx context.Context) error {
-			first, err := object.first(ctx)
-			if err != nil {
-				return err
-			}
-			document := object.document(first)
-			cfg, err := f.build(document)
-			if err != nil {
-				return err
-			}
-			object.status.seen(first)
-			return f.serve(ctx, log, start{config: cfg, document: document, object: object, generation: first.Generation})
-		},
+		func(ctx context.Context) error { return f.serveObject(ctx, log, object, cfg.Process.Health) },
 	)
+}
+
+// serveObject waits for the ContourConfiguration and serves with it. While it waits, the liveness probe is answered at health.
+func (f *serveFlags) serveObject(ctx context.Context, log *slog.Logger, object *operatorObject, health config.Address) error {
+	var first *v1alpha1.ContourConfiguration
+	err := aliveAt(ctx, health, log, func(ctx context.Context) (err error) {
+		first, err = object.first(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	document := object.document(first)
+	cfg, err := f.build(document)
+	if err != nil {
+		return errors.Join(err, object.reject(ctx, first, err))
+	}
+	object.status.seen(first)
+	return f.serve(ctx, log, start{config: cfg, document: document, object: object, version: specVersionOf(first)})
+}
+
+// aliveAt answers the liveness probe while wait runs.
+func aliveAt(ctx context.Context, at config.Address, log *slog.Logger, wait func(context.Context) error) error {
+	h := handlers{}
+	addHealth(h.on(socketOf(at)))
+	serve, err := h.listen(ctx, log)
+	if err != nil {
+		return err
+	}
+	return all(ctx, serve, wait)
 }
 
 // object is what follows the ContourConfiguration.
@@ -154,8 +173,8 @@ func (c *controller) follow(ctx context.Context, s start, begun outcome) error {
 	if s.object == nil {
 		return c.follower.followFile(ctx, s.text)
 	}
-	s.object.status.want(conditions(s.generation, begun))
-	return s.object.follow(ctx, c.follower, s.generation)
+	s.object.status.want(conditions(s.version.generation, begun))
+	return s.object.follow(ctx, c.follower, s.version)
 }
 
 // reconfigure hands a configuration to the pipeline.

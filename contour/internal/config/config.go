@@ -62,6 +62,8 @@ type TLS = ir.TLSSettings
 // AccessLog is where and how Envoy logs requests.
 type AccessLog struct {
 	HTTP, HTTPS string // paths; "" turns the log off
+	// Disabled turns both logs off, whatever their paths are.
+	Disabled bool
 	ir.LogFormat
 }
 

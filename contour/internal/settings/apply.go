@@ -3,6 +3,7 @@ package settings
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -45,7 +46,6 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 		a.timeouts(e.Timeouts)
 		a.cluster(e.Cluster)
 	}
-	a.checkListeners()
 	for _, p := range d.Unprotected() {
 		a.problems = append(a.problems, p)
 	}
@@ -75,6 +75,14 @@ func setText[T ~string](into *T, from T) {
 	if from != "" {
 		*into = from
 	}
+}
+
+// positive copies a limit that is set. Zero is an error, as in Contour.
+func (a *applier) positive(into, from *uint32, field string) {
+	if from != nil && *from == 0 {
+		a.errorf(field, "0 is less than 1.")
+	}
+	setField(into, from)
 }
 
 func (a *applier) address(into *config.Address, field, host string, port int) {
@@ -190,8 +198,8 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 	}
 	if s := e.Listener; s != nil {
 		setField(&l.UseProxyProtocol, s.UseProxyProto)
-		setField(&l.Connections.BufferLimitBytes, s.PerConnectionBufferLimitBytes)
-		setField(&l.Connections.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent)
+		a.positive(&l.Connections.BufferLimitBytes, s.PerConnectionBufferLimitBytes, "envoy.listener.per-connection-buffer-limit-bytes")
+		a.positive(&l.Connections.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent, "envoy.listener.maxConnectionsToAcceptPerSocketEvent")
 		if s.ConnectionBalancer != "" && a.oneOf("envoy.listener.connectionBalancer", s.ConnectionBalancer, "exact") {
 			l.Connections.ExactBalance = true
 		}
@@ -219,21 +227,34 @@ func (a *applier) socketOptions(o *v1alpha1.SocketOptions) {
 	}
 }
 
-// together checks that no two listeners have the same socket.
-func (a *applier) checkListeners() {
-	l := a.cfg.Listeners
+// CheckListeners returns an error if two listeners of c, which is d with flags, have the same socket. It joins Problems: with the
+// field of d if that sets one of the two, and without a place otherwise.
+func (d Document) CheckListeners(c config.Config) error {
+	l := c.Listeners
+	var problems []error
 	for _, pair := range []struct {
 		a, b         config.Address
-		field, other string
+		field        string
+		name, second string
 	}{
-		{l.HTTPS, l.HTTP, "envoy.https.port", "HTTP"},
-		{l.Stats, l.HTTP, "envoy.metrics.port", "HTTP"},
-		{l.Stats, l.HTTPS, "envoy.metrics.port", "HTTPS"},
-		{l.Health, l.HTTP, "envoy.health.port", "HTTP"},
-		{l.Health, l.HTTPS, "envoy.health.port", "HTTPS"},
+		{l.HTTPS, l.HTTP, "envoy.https", "HTTPS", "HTTP"},
+		{l.Stats, l.HTTP, "envoy.metrics", "metrics", "HTTP"},
+		{l.Stats, l.HTTPS, "envoy.metrics", "metrics", "HTTPS"},
+		{l.Health, l.HTTP, "envoy.health", "health", "HTTP"},
+		{l.Health, l.HTTPS, "envoy.health", "health", "HTTPS"},
 	} {
-		if pair.a == pair.b {
-			a.errorf(pair.field, "The listener for %s has the same address and port.", pair.other)
+		if pair.a != pair.b || pair.a.Port == 0 {
+			continue
 		}
+		message := fmt.Sprintf("Envoy's listeners for %s and for %s have the same address and port, %s:%d.", pair.name, pair.second, pair.a.Host, pair.a.Port)
+		p := Problem{Message: message}
+		for _, field := range []string{pair.field + ".port", pair.field + ".address"} {
+			if d.Sets(field) {
+				p = d.problem(field, "%s", message)
+				break
+			}
+		}
+		problems = append(problems, p)
 	}
+	return errors.Join(problems...)
 }

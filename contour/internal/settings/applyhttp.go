@@ -22,8 +22,8 @@ func (a *applier) http(e v1alpha1.EnvoyConfig) {
 	}
 	setField(&h.RejectChunkedLength, s.DisableAllowChunkedLength)
 	setField(&h.KeepSlashes, s.DisableMergeSlashes)
-	setField(&h.MaxRequestsPerConnection, s.MaxRequestsPerConnection)
-	setField(&h.MaxConcurrentStreams, s.HTTP2MaxConcurrentStreams)
+	a.positive(&h.MaxRequestsPerConnection, s.MaxRequestsPerConnection, "envoy.listener.maxRequestsPerConnection")
+	a.positive(&h.MaxConcurrentStreams, s.HTTP2MaxConcurrentStreams, "envoy.listener.httpMaxConcurrentStreams")
 	a.serverHeader(s.ServerHeaderTransformation)
 	if s.Compression != nil {
 		a.compression(s.Compression.Algorithm)
@@ -126,8 +126,8 @@ func (a *applier) cluster(p *v1alpha1.ClusterParameters) {
 		return
 	}
 	c := &a.cfg.Cluster
-	setField(&c.MaxRequestsPerConnection, p.MaxRequestsPerConnection)
-	setField(&c.BufferLimitBytes, p.PerConnectionBufferLimitBytes)
+	a.positive(&c.MaxRequestsPerConnection, p.MaxRequestsPerConnection, "envoy.cluster.maxRequestsPerConnection")
+	a.positive(&c.BufferLimitBytes, p.PerConnectionBufferLimitBytes, "envoy.cluster.per-connection-buffer-limit-bytes")
 	if p.DNSLookupFamily != "" {
 		a.oneOf("envoy.cluster.dnsLookupFamily", string(p.DNSLookupFamily), "auto", "v4", "v6", "all")
 	}

@@ -41,15 +41,23 @@ func (a *applier) level(level string) {
 	case "critical":
 		into.MinStatus = 500
 	case "disabled":
-		into.HTTP, into.HTTPS = "", ""
+		into.Disabled = true
 	default:
 		a.oneOf("envoy.logging.accessLogLevel", level, "info", "error", "critical", "disabled")
 	}
 }
 
+// jsonFields is the setting that lists the fields of a line in JSON.
+const jsonFields = "envoy.logging.accessLogJSONFields"
+
+// objectField begins the names of the fields for the object of a route.
+const objectField = "contour_config_"
+
+func namesObject(field string) bool { return strings.HasPrefix(field, objectField) }
+
 // fields reads the fields of a line in JSON: the name of a known one, or name=value. The default list is nil.
 func (a *applier) fields(from []string) []ir.LogField {
-	const field = "envoy.logging.accessLogJSONFields"
+	const field = jsonFields
 	if slices.Equal(from, defaultFields()) {
 		return nil
 	}

@@ -31,13 +31,16 @@ type ownKeys struct {
 
 // Problem is an error in a Document.
 type Problem struct {
-	Where   string // file:line, or the name of the object
+	Where   string // file:line, or the name of the object; "" for an error that is in no Document
 	Key     string // of the file, or field of the object; may be ""
 	Message string // a sentence
 }
 
 // Error is "where: key: message".
 func (p Problem) Error() string {
+	if p.Where == "" {
+		return p.Message
+	}
 	if p.Key == "" {
 		return p.Where + ": " + p.Message
 	}
@@ -54,7 +57,7 @@ func Object(name string, spec v1alpha1.ContourConfigurationSpec) Document {
 // Empty is a Document in which nothing is set, in place of a file that is not given.
 func Empty() Document { return Document{file: true} }
 
-// IsFile reports whether it is a file that was read.
+// IsFile reports whether it is a file, or Empty, and not an object.
 func (d Document) IsFile() bool { return d.file }
 
 // Sets reports whether a field is set.
@@ -87,18 +90,36 @@ func lookup(field string) (key, bool) {
 	return best, best.field != ""
 }
 
+// lookupFile is the key of the file for a field.
+func lookupFile(field string) string {
+	k, _ := lookup(field)
+	return k.file
+}
+
 // Ignored is the settings that have no effect, as the Document names them.
-func (d Document) Ignored() []Problem { return d.settingsWith(ignored) }
+func (d Document) Ignored() []Problem {
+	out := d.settingsWith(ignored, func(k key) string {
+		return fmt.Sprintf("This setting has no effect in this version: %s.", k.reason)
+	})
+	if e := d.spec.Envoy; e != nil && e.Logging != nil && slices.ContainsFunc(e.Logging.AccessLogJSONFields, namesObject) {
+		out = append(out, d.problem(jsonFields, "The fields %s* are empty in this version: routes do not name their object.", objectField))
+	}
+	return out
+}
 
 // Unprotected is the settings without whose effect something is unprotected.
-func (d Document) Unprotected() []Problem { return d.settingsWith(unprotected) }
+func (d Document) Unprotected() []Problem {
+	return d.settingsWith(unprotected, func(k key) string {
+		return fmt.Sprintf("This version does not support this setting: %s. Remove it to start without that protection.", k.reason)
+	})
+}
 
-func (d Document) settingsWith(e effect) []Problem {
+func (d Document) settingsWith(e effect, message func(key) string) []Problem {
 	var out []Problem
 	for field := range d.set {
 		k, ok := lookup(field)
-		if ok && k.effect == e && !d.isDefault(field, k) {
-			out = append(out, d.problem(field, "This setting has no effect in this version: %s.", k.reason))
+		if ok && k.effect == e && !d.isDefault(field, k) && (k.with == "" || d.Sets(k.with)) {
+			out = append(out, d.problem(field, "%s", message(k)))
 		}
 	}
 	slices.SortFunc(out, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
@@ -116,7 +137,7 @@ func (d Document) isDefault(field string, k key) bool {
 
 // IgnoredNames is the name of every setting that Ignored may return: in the file, or in the object.
 func IgnoredNames() []string {
-	var names []string
+	names := []string{lookupFile(jsonFields), "spec." + jsonFields}
 	for _, k := range keys() {
 		if k.effect == ignored {
 			names = append(names, k.file, "spec."+k.field)

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -106,11 +108,36 @@ func (r *reader) entry(at string, name, value *yaml.Node) {
 	case !known && r.sections[at]:
 		r.section(at, value)
 	case !known:
-		r.errorf(name, at, "There is no such key.")
+		r.errorf(name, at, "There is no such key.%s", r.similar(at))
 	case target(value).ShortTag() == "!!null": // as if it were not there
 	default:
 		r.value(k, value)
 	}
+}
+
+// similar is a sentence about the keys that could be meant by an unknown one: the one with the same letters, or else those of
+// its section; "" if there are none, or at the top of the file.
+func (r *reader) similar(at string) string {
+	section := at[:strings.LastIndexByte(at, '.')+1]
+	var inSection []string
+	for _, k := range slices.Sorted(maps.Keys(r.keys)) {
+		if letters(k) == letters(at) {
+			return fmt.Sprintf(" Did you mean %s?", k)
+		}
+		if section != "" && strings.HasPrefix(k, section) {
+			name, _, _ := strings.Cut(k[len(section):], ".")
+			inSection = append(inSection, name)
+		}
+	}
+	if len(inSection) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" The keys of %s are %s.", strings.TrimSuffix(section, "."), strings.Join(slices.Compact(inSection), ", "))
+}
+
+// letters is a key without what is often wrong in one: case, hyphens and underscores.
+func letters(key string) string {
+	return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(key))
 }
 
 // value stores the value of a key.
@@ -132,7 +159,19 @@ func (r *reader) value(k key, n *yaml.Node) {
 		r.errorf(n, k.file, "%s", message)
 		return
 	}
-	r.doc.set[path] = n.Line
+	if !isEmpty(k, reflect.Indirect(v)) {
+		r.doc.set[path] = n.Line
+	}
+}
+
+// isEmpty reports whether a value sets nothing, as in Contour: an empty text, list, map or name of an object.
+func isEmpty(k key, v reflect.Value) bool {
+	switch v.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map:
+		return v.Len() == 0
+	default:
+		return k.named && v.IsZero()
+	}
 }
 
 // decode reads a value strictly. message is a sentence about an error, "" if there is none.
@@ -164,6 +203,9 @@ func decode(k key, n *yaml.Node, into reflect.Value) (message string) {
 // decodeName reads namespace/name into fields of these names.
 func decodeName(n *yaml.Node, into reflect.Value) (message string) {
 	namespace, name, ok := strings.Cut(n.Value, "/")
+	if n.Kind == yaml.ScalarNode && n.Value == "" {
+		return ""
+	}
 	if n.Kind != yaml.ScalarNode || !ok || namespace == "" || name == "" || strings.Contains(name, "/") {
 		return "The value is not a namespace and a name with a slash between."
 	}

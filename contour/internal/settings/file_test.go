@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,9 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown key":            {"debug: true\nno-such: 1\n", "f:2: no-such: There is no such key."},
 		"unknown key below":      {"tls:\n  minimum-version: 1.2\n", "f:2: tls.minimum-version: There is no such key."},
+		"other letters":          {"tls:\n  minimumProtocolVersion: 1.2\n", "f:2: tls.minimumProtocolVersion: There is no such key. Did you mean tls.minimum-protocol-version?"},
+		"keys of the section":    {"network:\n  hops: 1\n", "f:2: network.hops: There is no such key. The keys of network are admin-port, num-trusted-hops, strip-trailing-host-dot."},
+		"zero for a limit":       {"listener:\n  max-requests-per-connection: 0\n", "f:2: listener.max-requests-per-connection: 0 is less than 1."},
 		"former key":             {"server:\n  xds-server-type: contour\n", "f:2: server: The value is not understood: unknown field \"xds-server-type\"."},
 		"key of another case":    {"Debug: true\n", "f:1: Debug: There is no such key."},
 		"two at once":            {"a: 1\nb: 2\n", "f:1: a: There is no such key.\nf:2: b: There is no such key."},
@@ -48,17 +52,19 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"type of service":        {"listener:\n  socket-options:\n    tos: 256\n", "f:3: listener.socket-options.tos: 256 is not between 0 and 255."},
 		"address":                {"metrics:\n  envoy:\n    address: localhost\n", "f:3: metrics.envoy.address: \"localhost\" is not an IP address."},
 		"port":                   {"metrics:\n  envoy:\n    port: 70000\n", "f:3: metrics.envoy.port: 70000 is not between 1 and 65535."},
-		"the port of another":    {"metrics:\n  envoy:\n    port: 8080\n", "f:3: metrics.envoy.port: The listener for HTTP has the same address and port."},
+		"the port of another":    {"metrics:\n  envoy:\n    port: 8080\n", "f:3: metrics.envoy.port: Envoy's listeners for metrics and for HTTP have the same address and port, 0.0.0.0:8080."},
 		"server header":          {"serverHeaderTransformation: drop\n", "f:1: serverHeaderTransformation: \"drop\" is not one of overwrite, append_if_absent, pass_through."},
 		"compression":            {"compression:\n  algorithm: lz4\n", "f:2: compression.algorithm: \"lz4\" is not one of gzip, brotli, zstd, disabled."},
 		"balancer":               {"listener:\n  connection-balancer: even\n", "f:2: listener.connection-balancer: \"even\" is not one of exact."},
 		"DNS family":             {"cluster:\n  dns-lookup-family: v5\n", "f:2: cluster.dns-lookup-family: \"v5\" is not one of auto, v4, v6, all."},
-		"global authorization":   {"globalExtAuth:\n  extensionService: a/b\n", "f:2: globalExtAuth.extensionService: This setting has no effect in this version: requests are not authorized by an external service."},
-		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a, namespace: b}\n", "f:2: tls.envoy-client-certificate.name: This setting has no effect"},
+		"global authorization":   {"globalExtAuth:\n  extensionService: a/b\n", "f:2: globalExtAuth.extensionService: This version does not support this setting: requests are not authorized by an external service. Remove it to start without that protection."},
+		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a, namespace: b}\n", "f:2: tls.envoy-client-certificate.name: This version does not support this setting"},
 	} {
 		d, err := File("f", []byte(c.text))
 		if err == nil {
-			_, err = d.Apply(config.Default())
+			var cfg config.Config
+			cfg, err = d.Apply(config.Default())
+			err = errors.Join(err, d.CheckListeners(cfg))
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
@@ -127,10 +133,16 @@ metrics:
 	}
 }
 
-// An empty file sets nothing.
+// An empty file sets nothing, and an empty value neither.
 func TestEmptyFile(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"", "# nothing\n", "---\n", "tls:\n  fingerprint:\n"} {
+	for _, text := range []string{
+		"", "# nothing\n", "---\n", "tls:\n  fingerprint:\n",
+		"tls:\n  envoy-client-certificate: {name: \"\", namespace: \"\"}\n",
+		"metrics:\n  envoy: {ca-certificate-path: \"\"}\n",
+		"policy:\n  request-headers: {set: {}, remove: []}\n",
+		"rateLimitService: {extensionService: \"\", domain: contour, failOpen: true}\n",
+	} {
 		d, err := File("f", []byte(text))
 		if err != nil {
 			t.Errorf("%q: %v", text, err)

@@ -14,6 +14,7 @@ type key struct {
 	effect        effect
 	reason        string // why the setting has no effect, as the end of a sentence
 	named         bool   // the file writes namespace/name for what is an object with these fields
+	with          string // the field without which this one has no meaning
 }
 
 // effect is the effect of a setting.

@@ -1,5 +1,7 @@
 package settings
 
+import "strings"
+
 func clusterKeys() []key {
 	const certificate = "Envoy shows no certificate to backends"
 	const dns = "no cluster is resolved by DNS"
@@ -50,6 +52,11 @@ func serviceKeys() []key {
 		{field: "rateLimitService.enableResourceExhaustedCode", file: "rateLimitService.enableResourceExhaustedCode", value: "false"},
 		{field: "rateLimitService.defaultGlobalRateLimitPolicy", file: "rateLimitService.defaultGlobalRateLimitPolicy"},
 	}, unprotected, limits)...)
+	for i := range out {
+		if strings.HasPrefix(out[i].field, "rateLimitService.") {
+			out[i].with = "rateLimitService.extensionService"
+		}
+	}
 	out = append(out, withEffect([]key{
 		{field: "policy.requestHeaders.set", file: "policy.request-headers.set"},
 		{field: "policy.requestHeaders.remove", file: "policy.request-headers.remove"},
@@ -69,7 +76,7 @@ func serviceKeys() []key {
 	}, ignored, traces)...)
 }
 
-// without marks keys whose feature is missing.
+// withEffect marks keys whose feature is missing.
 func withEffect(keys []key, e effect, reason string) []key {
 	for i := range keys {
 		keys[i].effect, keys[i].reason = e, reason

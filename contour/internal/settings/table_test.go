@@ -198,6 +198,9 @@ func TestWhatHasNoEffectIsSaid(t *testing.T) {
 			t.Errorf("%s: %v", k.file, err)
 			continue
 		}
+		if k.with != "" {
+			d.set[k.with] = 1
+		}
 		_, err = build(d)
 		missing := d.Ignored()
 		switch {
@@ -210,6 +213,60 @@ func TestWhatHasNoEffectIsSaid(t *testing.T) {
 			t.Errorf("%s: %s is not among the names", k.file, missing[0].Key)
 		}
 	}
+}
+
+// What is read at start-up only is reported when it changes at run time.
+func TestSettingsThatNeedARestartAreReported(t *testing.T) {
+	t.Parallel()
+	for _, k := range keys() {
+		if k.effect != restart {
+			continue
+		}
+		var running, wanted Document
+		if k.file != "" {
+			running = Empty()
+			value := "7"
+			switch {
+			case strings.HasSuffix(k.file, ".address"):
+				value = "192.0.2.9"
+			case k.file == "incluster":
+				value = "true"
+			case k.file == "kubeconfig":
+				value = "/changed"
+			}
+			var err error
+			if wanted, err = File("f", []byte(nested(k.file, value))); err != nil {
+				t.Errorf("%s: %v", k.file, err)
+			}
+		} else {
+			running, wanted = Object("o", v1alpha1.ContourConfigurationSpec{}), Object("o", changed(k.field))
+		}
+		before, _ := build(running)
+		after, err := build(wanted)
+		if names := RestartRequired(before, after); err != nil || len(names) != 1 {
+			t.Errorf("%s %s: RestartRequired returns %v, %v; want one setting", k.file, k.field, names, err)
+		}
+	}
+}
+
+// changed is a spec in which one field has another value than its default.
+func changed(field string) (spec v1alpha1.ContourConfigurationSpec) {
+	v, _ := fieldAt(reflect.ValueOf(&spec).Elem(), field)
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		v = v.Elem()
+	}
+	switch {
+	case strings.HasSuffix(field, ".address"):
+		v.SetString("192.0.2.9")
+	case v.Kind() == reflect.String:
+		v.SetString("/changed")
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	default:
+		v.SetInt(7)
+	}
+	return spec
 }
 
 // sample is a value that is not the default.

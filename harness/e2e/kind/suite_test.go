@@ -11,7 +11,7 @@ import (
 )
 
 // TestCluster runs the features in an order in which each finds a working cluster. Features that run side by
-// side disturb different things: a second installation, Envoys, and Envoy's configuration and upstreams.
+// side disturb different things: a second installation, and the controllers and upstreams of the first one.
 func TestCluster(t *testing.T) {
 	s, f := &second{}, &fixture{}
 	besides, last := []func(){inTurn(t, anotherClass(s))}, []types.Feature{atRest(f), uninstall()}
@@ -29,13 +29,12 @@ func TestCluster(t *testing.T) {
 			inTurn(t, append(killed, secondIsRemoved(s))...)()
 		},
 		func() {
-			inTurn(t, startInAnyOrder())()
-			sideBySide(
-				inTurn(t, envoyIsDeleted(), envoysRoll()),
-				inTurn(t, routing(), controllersRoll(), leaderIsKilled(), backendRolls(), certificateRotates(), routeSwitches()),
-			)
+			inTurn(t, startInAnyOrder(), routing(), controllersRoll(), leaderIsKilled(), backendRolls(), certificateRotates(), routeSwitches())()
 		},
 	)
+	// Alone: while one of the two Envoys is away, a health check of the other one that waits for a processor for longer
+	// than its timeout leaves the load balancer without a node, whatever the Envoys do.
+	inTurn(t, envoyIsDeleted(), envoysRoll())()
 	inTurn(t, last...)()
 }
 

@@ -52,6 +52,9 @@ func listener(k ir.ListenerKey, at config.Address) ir.Listener {
 }
 
 func client(c config.Config, log string) ir.ClientSettings {
+	if c.AccessLog.Disabled {
+		log = ""
+	}
 	return ir.ClientSettings{
 		ProxyProtocol: c.Listeners.UseProxyProtocol, AccessLog: ir.AccessLog{Path: log, LogFormat: c.AccessLog.LogFormat},
 		HTTP: c.HTTP, Timeouts: c.Timeouts,
