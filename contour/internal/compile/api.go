@@ -21,19 +21,19 @@ type Env struct {
 	Ref   *ref.Resolver
 }
 
-// API is one kind of root objects, and what they contribute to hosts and listeners.
+// API is a kind of root objects and the derivation of their contributions.
 type API struct {
 	Kind kobj.Kind // of the objects
-	// Root is what the object of that name contributes; it is a derivation.
+	// Root derives the contributions of the object with that name.
 	Root func(r *memo.Reader, env Env, n kobj.Name) contrib.Root
-	// References lists what an object refers to and cannot be served without, in any order, some of it twice; nil lists nothing.
-	// Edits wait for these objects. They include every object that the derivation of a root looks up.
+	// References returns the references of an object to the objects that it needs, in any order, possibly with duplicates;
+	// nil stands for none. Edits wait for these objects. They include every object that the derivation of a root reads.
 	References func(metav1.Object) []kind.Reference
 	// DemandRoots demands the key of each object that may be a root.
 	DemandRoots func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root])
 }
 
-// References lists what an object of that kind refers to and cannot be served without.
+// References returns the references of an object of that kind to the objects that it needs.
 func (c *Compile) References(k kobj.Kind, o metav1.Object) []kind.Reference {
 	if api, ok := c.apis[k]; ok && api.References != nil && o != nil {
 		return api.References(o)
@@ -41,7 +41,7 @@ func (c *Compile) References(k kobj.Kind, o metav1.Object) []kind.Reference {
 	return nil
 }
 
-// references makes a function on one type of object one on any object.
+// references converts a function on one type of objects to a function on any object.
 func references[T metav1.Object](of func(T) []kind.Reference) func(metav1.Object) []kind.Reference {
 	return func(o metav1.Object) []kind.Reference {
 		if t, ok := o.(T); ok {
@@ -51,12 +51,12 @@ func references[T metav1.Object](of func(T) []kind.Reference) func(metav1.Object
 	}
 }
 
-// roots makes the store hold the objects of the kind that claim hosts.
+// roots returns a function that demands the objects of the kind that claim hosts.
 func roots(k kobj.Kind) func(*store.Store, *memo.Table[kobj.Key, contrib.Root]) {
 	return func(s *store.Store, t *memo.Table[kobj.Key, contrib.Root]) { store.DemandRoots(s, t, k) }
 }
 
-// builtin is the APIs of every Compile.
+// builtin returns the APIs of every Compile.
 func builtin() []API {
 	return []API{
 		{

@@ -5,7 +5,7 @@
 //
 // A host is derived again only when a contribution of its roots changes, and a root only
 // when an input of its derivation changes. The package contains the tables and the merge;
-// the packages below it implement the APIs.
+// its subpackages implement the APIs.
 package compile
 
 import (
@@ -23,22 +23,22 @@ import (
 
 // Host is the result of the merge for one hostname on one listener.
 type Host struct {
-	VirtualHost *ir.VirtualHost // nil: nothing can be served
+	VirtualHost *ir.VirtualHost // nil if nothing can be served
 	Report      report.Report   // conflicts between roots, sealed
 }
 
 // Object is the diagnostics of one object.
 type Object struct {
-	Visited     bool // some root considered it
+	Visited     bool // a root considered the object
 	Diagnostics []report.Diagnostic
 }
 
 // Compile is the tables from objects to virtual hosts and reports.
 type Compile struct {
 	Ref *ref.Resolver
-	// Listeners has an entry for every listener of a root; nil where it cannot be served.
+	// Listeners has an entry for every listener of a root; nil if it cannot be served.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
-	// VirtualHosts has an entry for every hostname claimed; nil where nothing can be served.
+	// VirtualHosts has an entry for every claimed hostname; nil if nothing can be served.
 	VirtualHosts *memo.Table[ir.HostKey, *ir.VirtualHost]
 	// Objects has an entry for every HTTPProxy and Ingress.
 	Objects *memo.Table[kobj.Key, Object]
@@ -50,12 +50,12 @@ type Compile struct {
 	roots         *memo.Table[kobj.Key, contrib.Root]
 	hosts         *memo.Table[ir.HostKey, Host]
 	listenerRoots *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that define it
-	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, the name of the listener left empty: the roots that claim it
-	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that considered it, without itself
+	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, without the name of the listener: the roots that claim it
+	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it
 	diagnosed     *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with diagnostics about it
 }
 
-// New adds the tables to the engine of the store. The APIs come beside Ingress and HTTPProxy.
+// New adds the tables to the engine of the store. The APIs are added to Ingress and HTTPProxy.
 func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c := &Compile{store: s, Ref: ref.New(e, s), apis: map[kobj.Kind]API{}}
 	c.env = Env{Store: s, Ref: c.Ref}
@@ -75,14 +75,14 @@ func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 		c.apis[api.Kind] = api
 		api.DemandRoots(c.store, c.roots)
 	}
-	c.claims = memo.NewIndex(c.roots, "claims", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
+	c.claims = memo.NewIndex(c.roots, "compile/roots by host", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []ir.HostKey {
 		keys := make([]ir.HostKey, 0, len(r.Contributions))
 		for _, k := range r.Contributions {
 			keys = append(keys, hostname(k.Key))
 		}
 		return keys
 	})
-	c.visits = memo.NewIndex(c.roots, "visits", kobj.Key.Compare, func(k kobj.Key, r contrib.Root) []kobj.Key {
+	c.visits = memo.NewIndex(c.roots, "compile/roots by visited object", kobj.Key.Compare, func(k kobj.Key, r contrib.Root) []kobj.Key {
 		return slices.DeleteFunc(slices.Clone(r.Report.Visited), func(v kobj.Key) bool { return v == k })
 	})
 }
@@ -91,7 +91,7 @@ func (c *Compile) addHosts(e *memo.Engine) {
 	c.hosts = memo.NewTable(e, memo.Options[ir.HostKey, Host]{
 		Name: "compile/host", Derive: c.deriveHost, Equal: equalValue[Host],
 	})
-	c.diagnosed = memo.NewIndex(c.hosts, "blames", ir.HostKey.Compare, func(_ ir.HostKey, h Host) []kobj.Key {
+	c.diagnosed = memo.NewIndex(c.hosts, "compile/hosts by diagnosed object", ir.HostKey.Compare, func(_ ir.HostKey, h Host) []kobj.Key {
 		var keys []kobj.Key
 		for _, d := range h.Report.Diagnostics {
 			keys = append(keys, d.Object)
@@ -106,7 +106,7 @@ func (c *Compile) addHosts(e *memo.Engine) {
 	memo.DemandFrom(c.roots, c.VirtualHosts, claimed)
 }
 
-// claimed is the hosts that a root contributes to.
+// claimed returns the hosts that a root contributes to.
 func claimed(_ kobj.Key, r contrib.Root) []ir.HostKey {
 	keys := make([]ir.HostKey, 0, len(r.Contributions))
 	for _, k := range r.Contributions {
@@ -124,7 +124,7 @@ func (c *Compile) addObjects(e *memo.Engine) {
 	store.DemandReported(c.store, c.Objects)
 }
 
-// deriveRoot is the result for a root. Contributions are sorted by host, for binary search: one Ingress may have
+// deriveRoot returns the result for a root. Contributions are sorted by host, for binary search: one Ingress may have
 // thousands. Routes are ordered once, so that a host with a single contribution shares them.
 func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	root := c.apis[k.Kind].Root(r, c.env, k.Name)
@@ -139,8 +139,8 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	return root
 }
 
-// keepLastRoot keeps the last contributions of a root when its derivation panics, and reports it on the object.
-func keepLastRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Root {
+// keepLastRoot returns the last contributions of a root whose derivation panics, and reports the panic on the object.
+func keepLastRoot(k kobj.Key, last contrib.Root, _ bool, reason string) contrib.Root {
 	t := report.TypeEnvoy
 	if k.Kind == kobj.Ingress {
 		t = report.TypeIngress
@@ -150,7 +150,7 @@ func keepLastRoot(k kobj.Key, last contrib.Root, _ bool, text string) contrib.Ro
 	rep.Visit(k)
 	rep.Add(report.Diagnostic{
 		Object: k, Type: t, Reason: report.InternalError,
-		Message: "The controller could not process the object (" + text + "); what it said before is still served.",
+		Message: "The controller could not process the object (" + reason + "); its last valid configuration is still served.",
 	})
 	rep.Seal()
 	return contrib.Root{Contributions: last.Contributions, Listeners: last.Listeners, Report: rep}
@@ -165,14 +165,14 @@ func (c *Compile) addListeners(e *memo.Engine) {
 		}
 		return keys
 	}
-	c.listenerRoots = memo.NewIndex(c.roots, "askers", kobj.Key.Compare, keys)
+	c.listenerRoots = memo.NewIndex(c.roots, "compile/roots by listener", kobj.Key.Compare, keys)
 	c.Listeners = memo.NewTable(e, memo.Options[ir.ListenerKey, *ir.Listener]{
 		Name: "compile/listener", Derive: c.deriveListener, Equal: equalValue[*ir.Listener],
 	})
 	memo.DemandFrom(c.roots, c.Listeners, keys)
 }
 
-// deriveListener is the listener of the first root that defines it: the configuration, else the first object by name.
+// deriveListener returns the listener of the first root that defines it: the configuration, else the first object by name.
 func (c *Compile) deriveListener(r *memo.Reader, k ir.ListenerKey) *ir.Listener {
 	for _, root := range c.listenerRoots.Get(r, k) {
 		for _, l := range c.roots.Get(r, root).Listeners {
@@ -188,15 +188,15 @@ func (c *Compile) deriveListener(r *memo.Reader, k ir.ListenerKey) *ir.Listener 
 func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 	var claims []*contrib.Contribution
 	for _, root := range c.claims.Get(r, hostname(k)) {
-		of := contributionsTo(c.roots.Get(r, root).Contributions, hostname(k))
-		for i := range of {
-			claims = append(claims, &of[i])
+		own := contributionsTo(c.roots.Get(r, root).Contributions, hostname(k))
+		for i := range own {
+			claims = append(claims, &own[i])
 		}
 	}
 	return merge(k, claims)
 }
 
-// contributionsTo selects from sorted contributions those to the hostname, on any listener.
+// contributionsTo returns those of the sorted contributions that are to the hostname, on any listener.
 func contributionsTo(all []contrib.Contribution, host ir.HostKey) []contrib.Contribution {
 	from, _ := slices.BinarySearchFunc(all, host, func(c contrib.Contribution, host ir.HostKey) int {
 		return hostname(c.Key).Compare(host)
@@ -228,7 +228,7 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 	return Object{Visited: visited, Diagnostics: all.Diagnostics}
 }
 
-// hostname is the key of a hostname on any listener of the fleet. A key without hostname is unchanged.
+// hostname returns the key of a hostname on any listener of the fleet. A key without hostname is unchanged.
 func hostname(k ir.HostKey) ir.HostKey {
 	if k.Hostname != "" {
 		k.Listener.Name = ""

@@ -14,8 +14,8 @@ type servicePort struct {
 	number  int32
 }
 
-// addForwards adds the table of shared Forward values: one for each port of a Service, without any further setting, as
-// most routes have it. Memory holds each once.
+// addForwards adds the table of shared Forward values, one for each port of a Service: most routes forward to a port
+// without further settings, and share the value.
 func (c *Compile) addForwards(e *memo.Engine) {
 	c.forwards = memo.NewTable(e, memo.Options[servicePort, *ir.Forward]{
 		Name: "compile/forward", Derive: c.deriveForward, Equal: equalValue[*ir.Forward],
@@ -30,7 +30,7 @@ func (c *Compile) deriveForward(r *memo.Reader, k servicePort) *ir.Forward {
 	return &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}}
 }
 
-// share replaces each Forward that is equal to the shared one of its port by that one.
+// share replaces each Forward that equals the shared value of its port by that value.
 func (c *Compile) share(r *memo.Reader, routes []ir.Route) {
 	for i := range routes {
 		f := routes[i].Forward

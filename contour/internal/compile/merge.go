@@ -10,7 +10,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// merge makes the virtual host k of the contributions to its hostname on the listeners of its fleet.
+// merge combines the contributions to the hostname of k, on the listeners of its fleet, to the virtual host k.
 func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	claims = slices.DeleteFunc(claims, func(c *contrib.Contribution) bool { return c.Key != k && !c.EveryListener })
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
@@ -33,12 +33,12 @@ type merger struct {
 	host    ir.VirtualHost
 	tlsBy   kobj.Key
 	tlsRank contrib.Rank
-	served  []*contrib.Contribution // those whose routes are served
+	served  []*contrib.Contribution // whose routes are served
 	origins []kobj.Key
 	report  report.Report
 }
 
-// admit removes the exclusive contributions of all objects but the first of each rank.
+// admit removes the exclusive contributions of every object except the first one of each rank.
 func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 	owner := map[contrib.Rank]kobj.Key{}
 	var admitted []*contrib.Contribution
@@ -66,7 +66,7 @@ func hasRequiredTLS(c *contrib.Contribution, all []*contrib.Contribution) bool {
 	})
 }
 
-// mayServe reports whether c may be served: not where a higher rank has a protection of the host that cannot be served.
+// mayServe reports whether c may be served: not if a contribution of a higher rank blocks lower ranks.
 func (m *merger) mayServe(c *contrib.Contribution, all []*contrib.Contribution) bool {
 	i := slices.IndexFunc(all, func(o *contrib.Contribution) bool { return o.BlocksLowerRanks && o.Rank > c.Rank })
 	if i < 0 {
@@ -74,7 +74,7 @@ func (m *merger) mayServe(c *contrib.Contribution, all []*contrib.Contribution) 
 	}
 	m.report.Add(report.Diagnostic{
 		Object: c.Object, Type: typeOf(c.Object), Reason: report.FeatureNotSupported, Field: "spec",
-		Message: fmt.Sprintf("Nothing is served for host %q, which %s protects by what this version cannot serve.", m.key.Hostname, all[i].Object),
+		Message: fmt.Sprintf("The routes of host %q are not served: %s protects the host with a feature that this version does not support.", m.key.Hostname, all[i].Object),
 	})
 	return false
 }
@@ -106,19 +106,19 @@ func (m *merger) add(c *contrib.Contribution) {
 	}
 }
 
-// chooseTLS selects the TLS settings of the first contribution in order of precedence that has any; within a rank those
-// that can be served precede those that close connections. It reports whether routes of c can be added, which a host
-// with a TCP proxy has none of.
+// chooseTLS selects the TLS settings of the first contribution in order of precedence that has any; within a rank,
+// settings that can be served precede settings that close connections. It reports whether the routes of c can be added:
+// a host with a TCP proxy has no routes.
 func (m *merger) chooseTLS(c *contrib.Contribution) bool {
 	switch {
 	case m.host.TLS == nil || m.host.TLS.CloseConnections && c.Rank == m.tlsRank && c.TLS != nil:
 		m.host.TLS, m.host.TCP, m.tlsBy, m.tlsRank = c.TLS, c.TCP, c.Object, c.Rank
 	case c.TLS != nil && c.TLS.CloseConnections: // the API has reported the reason
 	case c.TLS != nil && *c.TLS != *m.host.TLS:
-		m.warnConflict(c.Object, "spec.tls", fmt.Sprintf("The TLS settings of host %q are those of the older %s.", m.key.Hostname, m.tlsBy))
+		m.warnConflict(c.Object, "spec.tls", fmt.Sprintf("The TLS settings of host %q are those of %s, which takes precedence.", m.key.Hostname, m.tlsBy))
 	}
 	if m.host.TCP != nil && c.TCP == nil {
-		m.warnConflict(c.Object, "spec", fmt.Sprintf("The TLS connections of host %q go to the TCP proxy of %s.", m.key.Hostname, m.tlsBy))
+		m.warnConflict(c.Object, "spec", fmt.Sprintf("The tcpproxy of %s receives the TLS connections of host %q; the routes are not served over TLS.", m.tlsBy, m.key.Hostname))
 	}
 	return m.host.TCP == nil
 }
@@ -129,8 +129,8 @@ type ownedRoute struct {
 	by kobj.Key
 }
 
-// routes is the routes of the host in order of precedence. Of two with equal matches that of the first contribution is
-// served. The routes of a single contribution are not copied.
+// routes returns the routes of the host in order of precedence. Of two routes with equal matches, the route of the first
+// contribution is served. The routes of a single contribution are not copied.
 func (m *merger) routes() []ir.Route {
 	if len(m.served) == 1 {
 		return ordered(m.served[0].Routes)
@@ -156,7 +156,7 @@ func (m *merger) routes() []ir.Route {
 	return slices.Clip(out)
 }
 
-// reportRouteConflict warns on the loser, unless it is of another API than the winner: precedence between APIs is documented.
+// reportRouteConflict adds a warning about the loser, if it is of the API of the winner: precedence between APIs is documented.
 func (m *merger) reportRouteConflict(loser ownedRoute, winner kobj.Key) {
 	if winner.Kind == loser.by.Kind {
 		m.warnConflict(loser.by, "spec", fmt.Sprintf("Requests for %s%s are already served by the older %s.", m.key.Hostname, loser.Match.Path.Value, winner))
@@ -176,7 +176,7 @@ func typeOf(k kobj.Key) report.Type {
 	return report.TypeRoute
 }
 
-// result is the virtual host, nil if nothing was admitted.
+// result returns the virtual host; nil if nothing was admitted.
 func (m *merger) result() *ir.VirtualHost {
 	if len(m.origins) == 0 {
 		return nil

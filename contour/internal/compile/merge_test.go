@@ -51,7 +51,7 @@ func codes(h *ir.VirtualHost) []uint32 {
 	return out
 }
 
-func TestOldestProxyHasTheHost(t *testing.T) {
+func TestOldestProxyOwnsTheHost(t *testing.T) {
 	young := claim(kobj.HTTPProxy, "young", 1, httpKey, route(ir.PathPrefix, "/", 201))
 	old := claim(kobj.HTTPProxy, "old", 2, httpKey, route(ir.PathPrefix, "/", 200))
 	h := merge(httpKey, []*contrib.Contribution{young, old})
@@ -63,8 +63,8 @@ func TestOldestProxyHasTheHost(t *testing.T) {
 	}
 }
 
-// Who loses the plain-text host may not get the TLS host because the winner asks for no TLS.
-func TestLoserGetsNoOtherListenerEither(t *testing.T) {
+// A root that loses the HTTP host does not get the HTTPS host, even if the winner has no TLS.
+func TestLoserDoesNotGetTheHTTPSHost(t *testing.T) {
 	old := claim(kobj.HTTPProxy, "old", 2, httpKey, route(ir.PathPrefix, "/", 200))
 	young := claim(kobj.HTTPProxy, "young", 1, httpKey, route(ir.PathPrefix, "/", 201))
 	youngTLS := claim(kobj.HTTPProxy, "young", 1, httpsKey, route(ir.PathPrefix, "/", 201))
@@ -78,7 +78,7 @@ func TestLoserGetsNoOtherListenerEither(t *testing.T) {
 	}
 }
 
-func TestProxyBeatsIngressRouteByRoute(t *testing.T) {
+func TestProxyRoutesPrecedeIngressRoutes(t *testing.T) {
 	ing := claim(kobj.Ingress, "ing", 9, httpKey, route(ir.PathPrefix, "/", 201), route(ir.PathExact, "/x", 202))
 	proxy := claim(kobj.HTTPProxy, "proxy", 1, httpKey, route(ir.PathPrefix, "/", 200))
 	h := merge(httpKey, []*contrib.Contribution{ing, proxy})
@@ -86,11 +86,11 @@ func TestProxyBeatsIngressRouteByRoute(t *testing.T) {
 		t.Errorf("routes %v", got)
 	}
 	if len(h.Report.Diagnostics) != 0 {
-		t.Errorf("a weaker API gives way silently, but: %v", reasons(h.Report))
+		t.Errorf("a conflict between APIs is reported: %v", reasons(h.Report))
 	}
 }
 
-func TestOlderIngressHasThePath(t *testing.T) {
+func TestOlderIngressOwnsThePath(t *testing.T) {
 	a := claim(kobj.Ingress, "a", 1, httpKey, route(ir.PathExact, "/x", 201))
 	b := claim(kobj.Ingress, "b", 2, httpKey, route(ir.PathExact, "/x", 202))
 	h := merge(httpKey, []*contrib.Contribution{a, b})
@@ -102,17 +102,17 @@ func TestOlderIngressHasThePath(t *testing.T) {
 	}
 }
 
-func TestLaterOfTwoEqualRoutesOfOneObjectCounts(t *testing.T) {
+func TestLastOfEqualRoutesOfAnObjectIsServed(t *testing.T) {
 	first, second := route(ir.PathPrefix, "/", 201), route(ir.PathPrefix, "/", 202)
 	first.Match.Headers = []ir.HeaderMatch{{Name: "a", Kind: ir.StringPresent}, {Name: "b", Kind: ir.StringPresent}}
 	second.Match.Headers = []ir.HeaderMatch{{Name: "b", Kind: ir.StringPresent}, {Name: "a", Kind: ir.StringPresent}}
 	h := merge(httpKey, []*contrib.Contribution{claim(kobj.HTTPProxy, "p", 1, httpKey, first, second)})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202}) {
-		t.Errorf("routes %v; the order of conditions says nothing", got)
+		t.Errorf("routes %v: the order of conditions has an effect", got)
 	}
 }
 
-func TestTCPProxyHasTheTLSHost(t *testing.T) {
+func TestTCPProxyReplacesRoutesOfTheTLSHost(t *testing.T) {
 	tcp := claim(kobj.HTTPProxy, "tcp", 1, httpsKey)
 	tcp.TLS, tcp.TCP = &ir.TLS{Passthrough: true}, &ir.TCPProxy{}
 	ing := claim(kobj.Ingress, "ing", 2, httpsKey, route(ir.PathPrefix, "/", 200))
@@ -122,28 +122,28 @@ func TestTCPProxyHasTheTLSHost(t *testing.T) {
 		t.Errorf("%+v", h.VirtualHost)
 	}
 	if len(h.Report.Diagnostics) != 2 {
-		t.Errorf("the Ingress is told of its TLS settings and of its routes: %v", reasons(h.Report))
+		t.Errorf("want a diagnostic about the TLS settings and one about the routes of the Ingress: %v", reasons(h.Report))
 	}
 }
 
-func TestTLSHostIsJoinedOnlyWithinAnAPI(t *testing.T) {
+func TestRoutesJoinTLSHostsOfTheirAPIOnly(t *testing.T) {
 	proxy := claim(kobj.HTTPProxy, "proxy", 1, httpsKey, route(ir.PathPrefix, "/", 200))
 	proxy.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
 	plain := claim(kobj.Ingress, "plain", 2, httpsKey, route(ir.PathExact, "/x", 201))
 	h := merge(httpsKey, []*contrib.Contribution{proxy, plain})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{200}) {
-		t.Errorf("an Ingress without TLS got onto the TLS host of an HTTPProxy: routes %v", got)
+		t.Errorf("an Ingress without TLS adds routes to the TLS host of an HTTPProxy: routes %v", got)
 	}
 	secure := claim(kobj.Ingress, "secure", 1, httpsKey)
 	secure.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "other"}}
 	h = merge(httpsKey, []*contrib.Contribution{secure, plain})
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{201}) {
-		t.Errorf("one Ingress has the certificate, another the routes: routes %v", got)
+		t.Errorf("the routes of an Ingress are not served with the certificate of another one: routes %v", got)
 	}
 }
 
-// Ingresses contribute to the TLS listener in case another brings a certificate.
-func TestHostWithoutCertificateIsNoTLSHost(t *testing.T) {
+// Ingresses contribute to the TLS listener because another Ingress may have a certificate for the host.
+func TestHostWithoutCertificateIsNotServedOverTLS(t *testing.T) {
 	ing := claim(kobj.Ingress, "ing", 1, httpsKey, route(ir.PathPrefix, "/", 200))
 	if h := merge(httpsKey, []*contrib.Contribution{ing}); h.VirtualHost != nil {
 		t.Errorf("the TLS host is served: %+v", h.VirtualHost)
@@ -151,7 +151,7 @@ func TestHostWithoutCertificateIsNoTLSHost(t *testing.T) {
 	other := claim(kobj.Ingress, "other", 2, httpsKey)
 	other.TLS = &ir.TLS{Certificate: kobj.Name{Namespace: "ns", Name: "cert"}}
 	if h := merge(httpsKey, []*contrib.Contribution{ing, other}); h.VirtualHost == nil || len(h.VirtualHost.Routes) != 1 {
-		t.Errorf("the certificate of one is not for the routes of the other: %+v", h.VirtualHost)
+		t.Errorf("the routes of an Ingress are not served with the certificate of another one: %+v", h.VirtualHost)
 	}
 }
 
@@ -191,15 +191,15 @@ func TestContributionsToAHostname(t *testing.T) {
 	}
 }
 
-// A protection of the host that cannot be served holds for the routes of a weaker API on every listener.
-func TestClosedHostHasNoRoutesOfAWeakerAPI(t *testing.T) {
-	for _, closedAt := range []ir.HostKey{httpKey, httpsKey} {
-		proxy := claim(kobj.HTTPProxy, "proxy", 1, closedAt, route(ir.PathPrefix, "/p", 500))
+// A protection of the host that cannot be served applies to the routes of lower ranks on every listener.
+func TestBlockedHostHasNoRoutesOfLowerRanks(t *testing.T) {
+	for _, blockedAt := range []ir.HostKey{httpKey, httpsKey} {
+		proxy := claim(kobj.HTTPProxy, "proxy", 1, blockedAt, route(ir.PathPrefix, "/p", 500))
 		proxy.BlocksLowerRanks = true
 		ing := claim(kobj.Ingress, "ing", 9, httpKey, route(ir.PathPrefix, "/", 201))
 		h := merge(httpKey, []*contrib.Contribution{ing, proxy})
 		if h.VirtualHost != nil && slices.Contains(codes(h.VirtualHost), 201) {
-			t.Errorf("closed at %v: %v", closedAt, codes(h.VirtualHost))
+			t.Errorf("blocked at %v: %v", blockedAt, codes(h.VirtualHost))
 		}
 		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, reasons(h.Report)); diff != "" {
 			t.Error(diff)
@@ -207,7 +207,7 @@ func TestClosedHostHasNoRoutesOfAWeakerAPI(t *testing.T) {
 	}
 }
 
-func TestPoliciesReachOtherListenersInTheirNamespaceOnly(t *testing.T) {
+func TestPoliciesApplyToOtherListenersInTheirNamespaceOnly(t *testing.T) {
 	policies := &ir.Policies{CORS: &ir.CORS{}}
 	for namespace, want := range map[string]*ir.Policies{"ns": policies, "other": nil} {
 		proxy := claim(kobj.HTTPProxy, "proxy", 1, httpKey, route(ir.PathPrefix, "/a", 200))

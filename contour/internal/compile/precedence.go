@@ -10,7 +10,7 @@ import (
 
 // comparePrecedence orders routes by precedence. The order is that of HTTPProxy: exact paths,
 // then regular expressions, then prefixes; longer before shorter; more conditions before fewer; then a
-// fixed order, so that the result does not depend on the order of objects.
+// fixed order, so that the order of objects has no effect.
 func comparePrecedence(a, b *ir.Match) int {
 	return cmp.Or(
 		comparePath(a.Path, b.Path),
@@ -22,7 +22,7 @@ func comparePrecedence(a, b *ir.Match) int {
 	)
 }
 
-// ordered is the routes in order of precedence, one for each match: of several with equal matches the last one. The
+// ordered returns the routes in order of precedence, one for each match: of routes with equal matches, the last one. The
 // conditions of each match are in canonical order. Ordered routes are returned unchanged.
 func ordered(routes []ir.Route) []ir.Route {
 	if isOrdered(routes) {
@@ -65,7 +65,7 @@ func canonical(m ir.Match) ir.Match {
 	return m
 }
 
-// pathRank orders the kinds of path: both kinds of prefix rank the same, their lengths decide.
+// pathRank orders the kinds of path. Both kinds of prefix have the same rank: their lengths determine the order.
 func pathRank(k ir.PathKind) int {
 	switch k {
 	case ir.PathExact:
@@ -102,7 +102,7 @@ func matchesMethod(m *ir.Match) bool {
 	return slices.ContainsFunc(m.Headers, func(h ir.HeaderMatch) bool { return h.Name == ":method" })
 }
 
-// valueRank puts the narrower way of comparing first.
+// valueRank orders the kinds of comparison, the most specific one first.
 func valueRank(k ir.StringKind) int {
 	return slices.Index([]ir.StringKind{
 		ir.StringExact, ir.StringRegex, ir.StringPrefix, ir.StringSuffix, ir.StringContains, ir.StringPresent,

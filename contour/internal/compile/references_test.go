@@ -17,11 +17,11 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-var seed = flag.Uint64("seed", 0, "seed of the random objects; 0 takes another one each time")
+var seed = flag.Uint64("seed", 0, "seed of the random objects; 0 selects a different one in each run")
 
-// Whatever the derivation of a root looked up and did not find is among the references of the objects that it visited, and
-// so is whatever it was not permitted to use. Edits wait for what is among the references, and for nothing else.
-func TestReferencesCoverWhatDerivationsMiss(t *testing.T) {
+// The references of the objects that the derivation of a root visited include each object that it read and did not find,
+// and each object that it was not permitted to use. Edits wait only for references.
+func TestReferencesIncludeMissingObjects(t *testing.T) {
 	t.Parallel()
 	s := *seed
 	if s == 0 {
@@ -32,13 +32,13 @@ func TestReferencesCoverWhatDerivationsMiss(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	world := stagetest.NewRandom(rand.NewPCG(s, 1), pairs)
+	random := stagetest.NewRandom(rand.NewPCG(s, 1), pairs)
 	engine := memo.New(func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s", f.Table, f.Key, f.Reason) })
 	objects := store.New(engine, config.Default())
 	c := compile.New(engine, objects)
-	found := map[string]int{} // how often something was missing, by kind, so that the test tests something
+	found := map[string]int{} // the number of missing objects by kind
 	for range 500 {
-		objects.Apply(world.Batch(5))
+		objects.Apply(random.Batch(5))
 		engine.Run()
 		for _, root := range c.Roots() {
 			checkMissing(t, objects, c, root, found)
@@ -50,7 +50,7 @@ func TestReferencesCoverWhatDerivationsMiss(t *testing.T) {
 	t.Logf("missing: %v", found)
 	for _, what := range []string{"service", "secret", "httpproxy", "permission"} {
 		if found[what] == 0 {
-			t.Errorf("no derivation ever missed a %s", what)
+			t.Errorf("no derivation read a missing %s", what)
 		}
 	}
 }
@@ -58,11 +58,11 @@ func TestReferencesCoverWhatDerivationsMiss(t *testing.T) {
 func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root kobj.Key, found map[string]int) {
 	t.Helper()
 	rep := c.Root(root).Report
-	named := map[kobj.Key]bool{root: true} // a root that was deleted derives nothing
+	referenced := map[kobj.Key]bool{root: true} // a root that was deleted derives nothing
 	denied := map[kobj.Key]bool{}
 	for _, v := range rep.Visited {
 		for _, r := range c.References(v.Kind, objects.Peek(v)) {
-			named[r.To] = true
+			referenced[r.To] = true
 			denied[v] = denied[v] || r.Permission != "" && !objects.Permitted(r)
 		}
 	}
@@ -70,18 +70,18 @@ func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root k
 		table, ofKind := strings.CutPrefix(input, "store/")
 		d := kindNamed(table)
 		if !ofKind || d == nil {
-			return // an input that holds no objects
+			return // an input without objects
 		}
 		found[table]++
-		if k := (kobj.Key{Kind: d.Kind, Name: key.(kobj.Name)}); !named[k] {
-			t.Errorf("%s looked up %s, which is not among the references of %v", root, k, rep.Visited)
+		if k := (kobj.Key{Kind: d.Kind, Name: key.(kobj.Name)}); !referenced[k] {
+			t.Errorf("%s read %s, which is not among the references of %v", root, k, rep.Visited)
 		}
 	})
 	for _, d := range rep.Diagnostics {
 		if d.Reason == report.DelegationNotPermitted || d.Reason == report.CACertificateNotDelegated {
 			found["permission"]++
 			if !denied[d.Object] {
-				t.Errorf("%s is denied the use of a Secret (%s), but its references are all permitted", d.Object, d.Message)
+				t.Errorf("%s may not use a Secret (%s), but all its references are permitted", d.Object, d.Message)
 			}
 		}
 	}

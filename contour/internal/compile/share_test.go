@@ -16,7 +16,7 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// stages is a store with what is compiled from it.
+// stages is a store and the tables that are compiled from it.
 type stages struct {
 	engine *memo.Engine
 	store  *store.Store
@@ -71,7 +71,7 @@ func serviceOf(name string, annotations map[string]string) *corev1.Service {
 	}
 }
 
-// Routes that only forward to the same port of a Service are one value in memory; others have their own.
+// Routes that forward to the same port of a Service without further settings share one value.
 func TestEqualForwardsAreShared(t *testing.T) {
 	s := newStages(t)
 	slow := proxyTo("slow", "x", "x")
@@ -79,10 +79,10 @@ func TestEqualForwardsAreShared(t *testing.T) {
 	s.apply(serviceOf("x", nil), serviceOf("y", nil), proxyTo("a", "x", "y"), proxyTo("b", "x", "x"), slow)
 	a, b, c := s.host(t, "a.example"), s.host(t, "b.example"), s.host(t, "slow.example")
 	if a.Routes[1].Forward != b.Routes[0].Forward || b.Routes[0].Forward != b.Routes[1].Forward {
-		t.Error("the same is in memory several times")
+		t.Error("equal values are not shared")
 	}
 	if a.Routes[0].Forward == a.Routes[1].Forward || c.Routes[0].Forward == c.Routes[1].Forward {
-		t.Error("two Services, or two timeouts, are taken for one")
+		t.Error("routes to different Services, or with different timeouts, share a value")
 	}
 	s.apply(serviceOf("x", map[string]string{"projectcontour.io/upstream-protocol.h2c": "80"}))
 	if got := s.host(t, "b.example").Routes[1].Forward.Backends[0].Cluster.Protocol; got != ir.ProtocolH2C {
@@ -90,17 +90,17 @@ func TestEqualForwardsAreShared(t *testing.T) {
 	}
 }
 
-// The routes of a host that one root has to itself are in memory once, with the root's.
-func TestRoutesOfAHostAreThoseOfItsRoot(t *testing.T) {
+// A host of a single root shares the routes of the root.
+func TestHostOfOneRootSharesItsRoutes(t *testing.T) {
 	s := newStages(t)
 	s.apply(serviceOf("x", nil), proxyTo("a", "x", "x"))
 	root, _ := s.roots.Peek(kobj.Of(kobj.HTTPProxy, "ns", "a"))
 	if h := s.host(t, "a.example"); &root.Contributions[0].Routes[0] != &h.Routes[0] {
-		t.Error("the host has a copy")
+		t.Error("the routes of the host are a copy")
 	}
 }
 
-// BenchmarkEdit is an edit of one of many roots, to the virtual host and the report that it changes.
+// BenchmarkEdit edits one of many roots and derives the virtual host and the report that change.
 func BenchmarkEdit(b *testing.B) {
 	for _, n := range []int{100, 25_000} {
 		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) {

@@ -1,8 +1,8 @@
-// Package classic is the listeners of the default fleet: those for HTTP and HTTPS on which
-// Ingress and HTTPProxy are served, and those for the readiness and statistics of Envoy.
+// Package classic contains the listeners of the default fleet: the HTTP and HTTPS listeners for
+// Ingress and HTTPProxy, and the listeners for the readiness and statistics of Envoy.
 //
-// The input is the configuration, the output a Root as an API object with these listeners would have it. Only their
-// names distinguish them from the listeners of other APIs.
+// The input is the configuration, the output a Root, as for an API object. Only their names distinguish these listeners
+// from the listeners of other APIs.
 package classic
 
 import (
@@ -11,19 +11,19 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// HTTP is the listener for requests without TLS.
+// HTTP returns the key of the listener for requests without TLS.
 func HTTP() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"} }
 
-// HTTPS is the listener for TLS connections.
+// HTTPS returns the key of the listener for TLS connections.
 func HTTPS() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_https"} }
 
-// Stats is the listener for the readiness and the statistics of Envoy.
+// Stats returns the key of the listener for the readiness and the statistics of Envoy.
 func Stats() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "stats-health"} }
 
-// Health is the listener for the readiness of Envoy, if that is not served with its statistics.
+// Health returns the key of the listener for the readiness of Envoy, if the listener for statistics does not serve it.
 func Health() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "health"} }
 
-// Root is what the configuration contributes. It reads the groups Listeners, HTTP, Timeouts, TLS, AccessLog,
+// Root returns the listeners of the configuration. It uses the groups Listeners, HTTP, Timeouts, TLS, AccessLog,
 // RouteTables and XDS.
 func Root(c config.Config) contrib.Root {
 	http := listener(HTTP(), c.Listeners.HTTP)

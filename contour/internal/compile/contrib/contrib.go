@@ -1,7 +1,7 @@
 // Package contrib contains the contributions of root objects to hosts: the common form of the
 // routes of all APIs. Package compile merges them to virtual hosts and resolves conflicts.
 //
-// It holds data and the order of precedence, no lookups.
+// It defines data and the order of precedence; it reads no objects.
 package contrib
 
 import (
@@ -13,10 +13,10 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// Rank orders the APIs: where routes of two have equal matches, the higher rank wins.
+// Rank orders the APIs: of routes with equal matches, the route of the API with the higher rank is served.
 type Rank uint8
 
-// The ranks: HTTPProxy beats Ingress, as in Contour.
+// The ranks. HTTPProxy precedes Ingress, as in Contour.
 const (
 	RankIngress Rank = iota
 	RankHTTPProxy
@@ -30,27 +30,27 @@ type Root struct {
 	Report        report.Report // sealed
 }
 
-// Contribution is what one root object adds to one hostname on one listener, with the rules for merging it.
+// Contribution contains what one root object adds to one hostname on one listener, with the rules for merging it.
 type Contribution struct {
 	Key     ir.HostKey
 	Object  kobj.Key
-	Created time.Time // age decides conflicts within a rank; the zero time is the oldest
+	Created time.Time // the oldest contribution wins conflicts within a rank; the zero time is the oldest
 	Rank    Rank
-	// Exclusive: no two roots of this rank may share the host; the oldest has it alone.
+	// Exclusive: the host belongs to the oldest root of this rank, and to no other root of this rank.
 	Exclusive bool
 	// BlocksLowerRanks: the host has a protection that cannot be served, so contributions of lower ranks are not served.
 	BlocksLowerRanks bool
-	// EveryListener extends Exclusive and BlocksLowerRanks to the hostname on every listener of the fleet, and Policies where
-	// all objects of the host are of the same namespace.
+	// EveryListener extends Exclusive and BlocksLowerRanks to the hostname on every listener of the fleet, and Policies to
+	// the listeners on which all objects of the host are of the same namespace.
 	EveryListener bool
-	// JoinsTLS: the contribution is served only where one of its rank has TLS settings for the host, so that a rule of
+	// JoinsTLS: the contribution is served only if one of its rank has TLS settings for the host, so that a rule of
 	// one API adds no routes to a TLS host of another API.
 	JoinsTLS bool
 
-	// Policies are those of the whole host, for lower ranks too; nil: none.
+	// Policies apply to the whole host, including the routes of lower ranks; nil for none.
 	Policies *ir.Policies
 
-	// Routes in the order written. Of two with equal matches the later one is served.
+	// Routes are in the order of the object. Of routes with equal matches, the last one is served.
 	Routes []ir.Route
 	TLS    *ir.TLS      // only on a TLS listener
 	TCP    *ir.TCPProxy // only on a TLS listener, instead of Routes

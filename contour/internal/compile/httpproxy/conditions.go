@@ -16,24 +16,24 @@ import (
 // maxMatches bounds the conditions on headers, and those on query parameters, of one route.
 const maxMatches = 64
 
-// conditions is what a request has to meet. A path with the Value "" asks for nothing.
+// conditions are the match conditions of a route or inclusion. A path with the Value "" matches every request.
 type conditions struct {
 	path    ir.PathMatch
 	headers []ir.HeaderMatch
 	query   []ir.QueryMatch
 }
 
-// empty reports whether every request meets the conditions.
+// empty reports whether the conditions match every request.
 func (c conditions) empty() bool {
 	return c.path.Value == "" && len(c.headers) == 0 && len(c.query) == 0
 }
 
-// trivial reports whether the conditions say no more than that a path starts with a slash.
+// trivial reports whether the conditions match every path that starts with a slash.
 func (c conditions) trivial() bool {
 	return len(c.headers) == 0 && len(c.query) == 0 && strings.Trim(c.path.Value, "/") == ""
 }
 
-// size is about how many bytes the conditions take.
+// size returns the approximate size of the conditions in bytes.
 func (c conditions) size() int {
 	n := len(c.path.Value)
 	for _, h := range c.headers {
@@ -45,7 +45,7 @@ func (c conditions) size() int {
 	return n
 }
 
-// match is the conditions as those of a route.
+// match returns the conditions as the match of a route.
 func (c conditions) match() ir.Match {
 	m := ir.Match{Path: c.path, Headers: c.headers, Query: c.query}
 	if m.Path.Value == "" {
@@ -54,14 +54,14 @@ func (c conditions) match() ir.Match {
 	return m
 }
 
-// key is equal for equal conditions and different for different ones.
+// key returns a string that is equal for equal conditions, and only for these.
 func (c conditions) key() string {
 	m := c.match()
 	m.Path.Value = collapse(m.Path.Value)
 	return fmt.Sprintf("%#v", m)
 }
 
-// conditions reads a list of conditions by itself, without what stands above it. t is the type of problems with its path.
+// conditions converts a list of conditions, without those of the inclusions above it. t is the type of diagnostics about its path.
 func (p *proxy) conditions(list []contourv1.MatchCondition, at path, t report.Type) (conditions, bool) {
 	own := conditions{}
 	ok := p.pathCondition(&own, list, at, t)
@@ -77,7 +77,7 @@ func (p *proxy) conditions(list []contourv1.MatchCondition, at path, t report.Ty
 	return own, ok
 }
 
-// pathCondition reads the one path condition that a list may have.
+// pathCondition converts the path condition of a list, which may have one.
 func (p *proxy) pathCondition(own *conditions, list []contourv1.MatchCondition, at path, t report.Type) bool {
 	f := subCondition{t, report.PathMatchConditionsNotValid}
 	ok := true
@@ -87,9 +87,9 @@ func (p *proxy) pathCondition(own *conditions, list []contourv1.MatchCondition, 
 			problem := validate.PathMatch(ir.PathMatch{Kind: c.kind, Value: c.value})
 			switch {
 			case t == report.TypeInclude && c.kind != ir.PathPrefix:
-				problem = "is not possible on an inclusion, only prefix"
+				problem = "is not allowed on an inclusion, which allows only prefix"
 			case own.path.Value != "":
-				problem = "is one condition on the path too many"
+				problem = "is an additional condition on the path; at most one is allowed"
 			}
 			if problem != "" {
 				p.errorf(f, field, "The condition %s %s %s.", c.field, quoted(c.value), problem)
@@ -102,16 +102,16 @@ func (p *proxy) pathCondition(own *conditions, list []contourv1.MatchCondition, 
 	return ok
 }
 
-// writtenPath is a path condition as written.
-type writtenPath struct {
+// specifiedPath is a path condition as specified.
+type specifiedPath struct {
 	field string
 	kind  ir.PathKind
 	value string
 }
 
-func pathsOf(c *contourv1.MatchCondition) []writtenPath {
-	var out []writtenPath
-	for _, w := range [...]writtenPath{
+func pathsOf(c *contourv1.MatchCondition) []specifiedPath {
+	var out []specifiedPath
+	for _, w := range [...]specifiedPath{
 		{"prefix", ir.PathPrefix, c.Prefix},
 		{"exact", ir.PathExact, c.Exact},
 		{"regex", ir.PathRegex, c.Regex},
@@ -123,7 +123,7 @@ func pathsOf(c *contourv1.MatchCondition) []writtenPath {
 	return out
 }
 
-// join puts the conditions of a list below those of the inclusions above it.
+// join combines the conditions of a list with those of the inclusions above it.
 func (p *proxy) join(above, own conditions, at path, t report.Type) (conditions, bool) {
 	c := conditions{
 		path:    joinPaths(above.path, own.path),
@@ -145,7 +145,7 @@ func (p *proxy) checkPath(m ir.PathMatch, at path, t report.Type) bool {
 	if problem == "" {
 		return true
 	}
-	p.errorf(subCondition{t, report.PathMatchConditionsNotValid}, at, "The path %s, with what the inclusions say, %s.", quoted(m.Value), problem)
+	p.errorf(subCondition{t, report.PathMatchConditionsNotValid}, at, "The path %s, which includes the prefixes of the inclusions, %s.", quoted(m.Value), problem)
 	return false
 }
 
@@ -160,7 +160,7 @@ func joinPaths(above, own ir.PathMatch) ir.PathMatch {
 	return ir.PathMatch{Kind: own.Kind, Value: collapse(above.Value + own.Value)}
 }
 
-// joinRegex is an expression for the literal prefix followed by what expr matches.
+// joinRegex returns an expression that matches the literal prefix followed by a match of expr.
 func joinRegex(prefix, expr string) string {
 	if prefix != "" && strings.Contains(expr, "|") {
 		expr = "(?:" + expr + ")"
@@ -168,7 +168,7 @@ func joinRegex(prefix, expr string) string {
 	return regexp.QuoteMeta(prefix) + expr
 }
 
-// collapse makes one slash of each run of slashes.
+// collapse replaces each run of slashes by one slash.
 func collapse(s string) string {
 	if !strings.Contains(s, "//") {
 		return s
@@ -182,7 +182,7 @@ func collapse(s string) string {
 	return b.String()
 }
 
-// sort gives equal sets of conditions the same form.
+// sort brings the conditions into canonical order, without duplicates.
 func (c *conditions) sort() {
 	slices.SortFunc(c.headers, compareHeaders)
 	c.headers = slices.Compact(c.headers)

@@ -13,7 +13,7 @@ import (
 // maxCORSValues bounds each list of a CORS policy.
 const maxCORSValues = 256
 
-// cors reads a CORS policy; nil if something in it cannot be used.
+// cors converts a CORS policy; nil if a field of it is invalid.
 func (p *proxy) cors(spec *contourv1.CORSPolicy, at path) *ir.CORS {
 	before := len(p.report.Diagnostics)
 	out := &ir.CORS{
@@ -25,7 +25,7 @@ func (p *proxy) cors(spec *contourv1.CORSPolicy, at path) *ir.CORS {
 		Credentials: spec.AllowCredentials, PrivateNetwork: spec.AllowPrivateNetwork,
 	}
 	if len(out.Methods) == 0 {
-		p.corsErrorf(at.dot("allowMethods"), "The CORS policy permits no method.")
+		p.corsErrorf(at.dot("allowMethods"), "The CORS policy allows no method; at least one is required.")
 	}
 	if len(p.report.Diagnostics) > before {
 		return nil
@@ -37,18 +37,18 @@ func (p *proxy) corsErrorf(at path, format string, args ...any) {
 	p.errorf(subCondition{report.TypeCORS, report.PolicyDidNotParse}, at, format, args...)
 }
 
-// bounded reports whether a list of the policy is short enough.
+// bounded reports whether the length of a list of the policy is within maxCORSValues.
 func (p *proxy) bounded(n int, at path) bool {
 	if n > maxCORSValues {
-		p.corsErrorf(at, "The list has %d values, more than %d.", n, maxCORSValues)
+		p.corsErrorf(at, "The list has %d values; at most %d are allowed.", n, maxCORSValues)
 	}
 	return n <= maxCORSValues
 }
 
-// origins reads the permitted origins: any, exact ones and regular expressions.
+// origins converts the allowed origins: "*", exact origins and regular expressions.
 func (p *proxy) origins(values []string, at path) []ir.StringMatch {
 	if len(values) == 0 {
-		p.corsErrorf(at, "The CORS policy permits no origin.")
+		p.corsErrorf(at, "The CORS policy allows no origin; at least one is required.")
 	}
 	if !p.bounded(len(values), at) {
 		return nil
@@ -62,7 +62,7 @@ func (p *proxy) origins(values []string, at path) []ir.StringMatch {
 			case v == "" || !validate.IsText(v):
 				p.corsErrorf(at.at(i), "The origin %s is empty or has control characters.", quoted(v))
 			case problem != "":
-				p.corsErrorf(at.at(i), "The origin %s is no URL with scheme and host, and as an expression it %s.", quoted(v), problem)
+				p.corsErrorf(at.at(i), "The origin %s is not a URL of scheme and host, and as a regular expression it %s.", quoted(v), problem)
 			}
 		}
 		out = append(out, m)
@@ -76,7 +76,7 @@ func isOrigin(s string) bool {
 	return err == nil && u.Scheme != "" && u.Host != "" && u.Scheme+"://"+u.Host == s && validate.Authority(u.Host) == ""
 }
 
-// corsNames reads names of methods or headers.
+// corsNames converts names of methods or headers.
 func (p *proxy) corsNames(values []contourv1.CORSHeaderValue, at path) []string {
 	if !p.bounded(len(values), at) {
 		return nil
@@ -91,7 +91,7 @@ func (p *proxy) corsNames(values []contourv1.CORSHeaderValue, at path) []string 
 	return out
 }
 
-// maxAge reads for how long a browser may remember a preflight; 0 is not at all, no text leaves it to the browser.
+// maxAge converts the time for which a browser may cache a preflight: 0 disables the cache, "" leaves the default of the browser.
 func (p *proxy) maxAge(s string, at path) ir.Timeout {
 	limit, problem := validate.Timeout(s)
 	switch {

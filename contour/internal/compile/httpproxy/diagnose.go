@@ -10,10 +10,10 @@ import (
 // path is the path of a field, such as spec.routes[2].services.
 type path string
 
-// dot is the path of a field of the object at f.
+// dot returns the path of a field of the object at f.
 func (f path) dot(name string) path { return f + "." + path(name) }
 
-// at is the path of an element of the list at f.
+// at returns the path of an element of the list at f.
 func (f path) at(i int) path { return f + "[" + path(strconv.Itoa(i)) + "]" }
 
 // subCondition is the type and reason of a diagnostic, as in the sub-conditions of a status.
@@ -22,12 +22,12 @@ type subCondition struct {
 	Reason report.Reason
 }
 
-// errorf reports on the proxy a field that is not served as specified.
+// errorf reports an error about a field of the proxy, which is not served as specified.
 func (p *proxy) errorf(f subCondition, at path, format string, args ...any) {
 	p.diagnose(report.Error, f, at, fmt.Sprintf(format, args...))
 }
 
-// warnf reports on the proxy a field that is served, but not entirely as specified.
+// warnf reports a warning about a field of the proxy, which is served, but not entirely as specified.
 func (p *proxy) warnf(f subCondition, at path, format string, args ...any) {
 	p.diagnose(report.Warning, f, at, fmt.Sprintf(format, args...))
 }
@@ -38,5 +38,5 @@ func (p *proxy) diagnose(s report.Severity, f subCondition, at path, message str
 	})
 }
 
-// quoted is a value of the user for a message.
+// quoted returns a value of a user as messages contain it.
 func quoted(s string) string { return report.Quote(s) }

@@ -10,17 +10,17 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// headerPolicy is a list of changes to headers and what is needed to read it.
+// headerPolicy is a list of changes to headers, with the context in which they are converted.
 type headerPolicy struct {
 	spec        *contourv1.HeadersPolicy // may be nil
 	at          path
 	condition   subCondition
-	request     bool // of requests, where Host can be set
-	literalHost bool // Host can be set only to a fixed value
-	known       variables
+	request     bool // the changes are to requests, in which Host can be set
+	literalHost bool // Host can be set to a fixed value only
+	variables   variables
 }
 
-// headers reads a header policy; Host is set apart from the other headers. Mistakes reject the route.
+// headers converts a header policy; the rewrite of Host is separate from the other headers. Errors reject the route.
 func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 	if h.spec == nil {
 		return ir.HeaderEdits{}, nil
@@ -31,7 +31,7 @@ func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 	for i, v := range h.spec.Set {
 		at := h.at.dot("set").at(i)
 		name := textproto.CanonicalMIMEHeaderKey(v.Name)
-		value := h.known.expand(v.Value)
+		value := h.variables.expand(v.Value)
 		problem := validate.HeaderValue(v.Value, value)
 		switch {
 		case problem != "":
@@ -48,10 +48,10 @@ func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 	return edits, host
 }
 
-// checkNames rejects names that are no names of headers, occur twice or cannot be changed.
+// checkNames rejects the route if a name is not a header name, occurs twice or cannot be changed.
 func (b *builder) checkNames(h headerPolicy) {
 	if n := max(len(h.spec.Set), len(h.spec.Remove)); n > validate.MaxHeaderEdits {
-		b.reject(h.condition, h.at, "There are %d changes to headers, more than %d.", n, validate.MaxHeaderEdits)
+		b.reject(h.condition, h.at, "There are %d changes to headers; at most %d are allowed.", n, validate.MaxHeaderEdits)
 		return
 	}
 	set := make(map[string]bool, len(h.spec.Set))
@@ -79,7 +79,7 @@ func (b *builder) checkName(h headerPolicy, name string, seen map[string]bool, a
 	seen[lower] = true
 }
 
-// hostRewrite is what Host is set to: a name, or the value of a header of the request.
+// hostRewrite returns the value of Host: a name, or the value of a header of the request.
 func (b *builder) hostRewrite(h headerPolicy, value string, at path) *ir.HostRewrite {
 	if !h.request {
 		b.reject(h.condition, at, "The header Host cannot be set on responses.")
@@ -95,17 +95,17 @@ func (b *builder) hostRewrite(h headerPolicy, value string, at path) *ir.HostRew
 	return &ir.HostRewrite{Literal: value}
 }
 
-// variables is what the variables of ours stand for.
+// variables contains the values of the variables CONTOUR_*.
 type variables struct {
 	namespace string
 	service   string // "" outside a service
 	port      int
 }
 
-// expand is the format for a value: with the variables of ours put in, and those of Envoy left.
+// expand returns the format for a value: the variables CONTOUR_* are replaced, the variables of Envoy remain.
 func (v variables) expand(value string) string { return validate.Expand(value, v.value) }
 
-// value is the format for a variable of ours, and whether it is one.
+// value returns the format for the value of a variable CONTOUR_*; false if there is no such variable.
 func (v variables) value(name string) (string, bool) {
 	switch name {
 	case "CONTOUR_NAMESPACE":

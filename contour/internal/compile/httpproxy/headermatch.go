@@ -9,7 +9,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// headerCondition reads a condition on a header. Each operator that is given has to hold.
+// headerCondition converts a condition on a header. All its operators must match.
 func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchCondition, at path) bool {
 	f := subCondition{report.TypeRoute, report.HeaderMatchConditionsNotValid}
 	if problem := validate.HeaderMatchName(h.Name); problem != "" {
@@ -18,7 +18,7 @@ func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchConditi
 	}
 	operators := headerOperators(h)
 	if len(operators) == 0 {
-		p.errorf(f, at, "The condition on header %s says nothing about its value.", quoted(h.Name))
+		p.errorf(f, at, "The condition on header %s has no operator, such as present or exact; at least one is required.", quoted(h.Name))
 		return false
 	}
 	ok := true
@@ -33,14 +33,14 @@ func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchConditi
 	return ok
 }
 
-// headerOperator is an operator of a header condition as written.
+// headerOperator is an operator of a header condition as specified.
 type headerOperator struct {
 	field string
-	given bool
+	set   bool
 	match ir.HeaderMatch
 }
 
-// headerOperators is the operators that are given. Names of headers have no case.
+// headerOperators returns the operators that are set. Header names are case-insensitive.
 func headerOperators(h *contourv1.HeaderMatchCondition) []headerOperator {
 	all := [...]headerOperator{
 		{"present", h.Present, ir.HeaderMatch{Kind: ir.StringPresent}},
@@ -55,17 +55,17 @@ func headerOperators(h *contourv1.HeaderMatchCondition) []headerOperator {
 		}},
 		{"regex", h.Regex != "", ir.HeaderMatch{Kind: ir.StringRegex, Value: h.Regex}},
 	}
-	var given []headerOperator
+	var out []headerOperator
 	for _, o := range all {
-		if o.given {
+		if o.set {
 			o.match.Name = strings.ToLower(h.Name)
-			given = append(given, o)
+			out = append(out, o)
 		}
 	}
-	return given
+	return out
 }
 
-// checkHeaders finds conditions on headers that no request can meet together.
+// checkHeaders reports conditions on headers that no request can match together.
 func (p *proxy) checkHeaders(matches []ir.HeaderMatch, at path) bool {
 	f := subCondition{report.TypeRoute, report.HeaderMatchConditionsNotValid}
 	if len(matches) > maxMatches {
@@ -83,7 +83,7 @@ func (p *proxy) checkHeaders(matches []ir.HeaderMatch, at path) bool {
 	return true
 }
 
-// contradict reports whether two conditions on a header exclude each other, or are two for its one value.
+// contradict reports whether two conditions on a header exclude each other, or both require an exact value.
 func contradict(a, b ir.HeaderMatch) bool {
 	switch {
 	case a.Name != b.Name || a.Kind != b.Kind:

@@ -11,11 +11,11 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// maxDepth bounds how many inclusions may follow each other.
+// maxDepth bounds the depth of nested inclusions.
 const maxDepth = 256
 
-// routes is the routes of the proxy and of what it includes, under the conditions of the inclusions above:
-// the included ones first, so that of two with equal matches the proxy's own is the later one.
+// routes returns the routes of the proxy and of the proxies that it includes, with the conditions of the inclusions above.
+// The included routes come first, so that of routes with equal matches the proxy's own is the last one.
 func (p *proxy) routes(above conditions) []route {
 	var out []route
 	seen := make(map[string]int, len(p.spec.Includes))
@@ -30,18 +30,18 @@ func (p *proxy) routes(above conditions) []route {
 	return out
 }
 
-// include is the routes of one inclusion. seen holds the conditions of the inclusions before it, by their place.
+// include returns the routes of one inclusion. seen maps the conditions of the inclusions before it to their index.
 //
-// An inclusion that leads nowhere answers 502 under its conditions. One whose conditions cannot be used, or were
-// used before, has no requests of its own: its proxies are compiled for their reports only.
+// An inclusion whose target cannot be served answers with 502 for requests that match its conditions. An inclusion whose
+// conditions are invalid or not unique receives no requests: its proxies are compiled for their reports only.
 func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
 	spec, at := &p.spec.Includes[i], path("spec.includes").at(i)
 	merged, usable := p.includeConditions(i, above, seen)
 	child, found := p.target(spec.Namespace, spec.Name, at, report.TypeInclude)
 	if found && (!p.addParts(child.spec) || !p.addCopied(child.spec, merged)) {
 		p.errorf(subCondition{report.TypeInclude, report.TooMany}, at,
-			"The host has more than %d routes and includes, or %d MiB of them, with those of %s.",
-			maxParts, maxCopied>>20, quoted(child.key.Name.String()))
+			"The inclusion of %s exceeds a limit of the host: %d routes and includes, and %d MiB of included specifications.",
+			quoted(child.key.Name.String()), maxParts, maxCopied>>20)
 		found = false
 	}
 	switch {
@@ -57,7 +57,7 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
 	return nil
 }
 
-// includeConditions is the conditions of the i-th inclusion joined with those above, and whether they can be used.
+// includeConditions returns the conditions of the i-th inclusion joined with those above; false if they are invalid.
 func (p *proxy) includeConditions(i int, above conditions, seen map[string]int) (conditions, bool) {
 	at := path("spec.includes").at(i).dot("conditions")
 	own, ok := p.conditions(p.spec.Includes[i].Conditions, at, report.TypeInclude)
@@ -68,7 +68,7 @@ func (p *proxy) includeConditions(i int, above conditions, seen map[string]int) 
 		k := own.key()
 		if first, twice := seen[k]; twice {
 			p.errorf(subCondition{report.TypeInclude, report.DuplicateMatchConditions}, at,
-				"The conditions are those of spec.includes[%d], which gets all their requests.", first)
+				"The conditions are equal to those of spec.includes[%d], which receives the requests; conditions must be unique.", first)
 			return conditions{}, false
 		}
 		seen[k] = i
@@ -76,7 +76,7 @@ func (p *proxy) includeConditions(i int, above conditions, seen map[string]int) 
 	return p.join(above, own, at, report.TypeInclude)
 }
 
-// target finds the proxy that an inclusion names; namespace "" stands for the proxy's own.
+// target returns the proxy that an inclusion refers to; namespace "" stands for the namespace of p.
 func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, bool) {
 	n := kobj.Name{Namespace: cmp.Or(namespace, p.key.Namespace), Name: name}
 	obj, ok := p.lookup(n)
@@ -85,7 +85,7 @@ func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, 
 		return nil, false
 	}
 	if obj.Spec.VirtualHost != nil {
-		p.errorf(subCondition{t, report.RootIncludesRoot}, at, "HTTPProxy %s has a virtual host of its own.", quoted(n.String()))
+		p.errorf(subCondition{t, report.RootIncludesRoot}, at, "HTTPProxy %s has a virtualhost; only an HTTPProxy without a virtualhost can be included.", quoted(n.String()))
 		return nil, false
 	}
 	if !p.acyclic(n, at, t) {
@@ -94,24 +94,24 @@ func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, 
 	return p.visit(obj, n, p), true
 }
 
-// acyclic reports whether the proxy may include n: n is none of those that it was reached through, which are not too many.
+// acyclic reports whether the proxy may include n: n is not above it, and its depth is below maxDepth.
 func (p *proxy) acyclic(n kobj.Name, at path, t report.Type) bool {
 	depth := 0
 	for q := p; q != nil; q = q.above {
 		if q.key.Name == n {
-			p.errorf(subCondition{t, report.IncludeCreatesCycle}, at, "The inclusion closes a cycle: %s.", shorten(p.chain(q, n)))
+			p.errorf(subCondition{t, report.IncludeCreatesCycle}, at, "The inclusion creates a cycle: %s.", shorten(p.chain(q, n)))
 			return false
 		}
 		depth++
 	}
 	if depth >= maxDepth {
-		p.errorf(subCondition{t, report.TooMany}, at, "More than %d inclusions follow each other.", maxDepth)
+		p.errorf(subCondition{t, report.TooMany}, at, "The inclusions are nested more than %d levels deep.", maxDepth)
 		return false
 	}
 	return true
 }
 
-// chain is the inclusions from the proxy top, which p was reached through, down to p and on to n.
+// chain returns the inclusions from the proxy top, which is above p, through p to n.
 func (p *proxy) chain(top *proxy, n kobj.Name) []string {
 	links := []string{n.String()}
 	for q := p; q != top; q = q.above {
@@ -122,7 +122,7 @@ func (p *proxy) chain(top *proxy, n kobj.Name) []string {
 	return links
 }
 
-// shorten leaves out the middle of a long chain of inclusions.
+// shorten omits the middle of a long chain of inclusions.
 func shorten(links []string) string {
 	const ends = 4
 	if n := len(links); n > 2*ends {
@@ -131,12 +131,12 @@ func shorten(links []string) string {
 	return strings.Join(links, " -> ")
 }
 
-// failing is a route that answers with an error.
+// failing returns a route that answers with an error.
 func (p *proxy) failing(m ir.Match, code uint32) route {
 	return route{Route: ir.Route{Match: m, Origin: p.key, Direct: &ir.Direct{Code: code}}}
 }
 
-// tcpTarget is the inclusion of a tcpproxy, by its name of today or the former one.
+// tcpTarget returns the inclusion of a tcpproxy, from its field or the deprecated one.
 func tcpTarget(t *contourv1.TCPProxy) (include *contourv1.TCPProxyInclude, field string) {
 	if t.Include != nil {
 		return t.Include, "include"

@@ -7,21 +7,21 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// maxIPSources bounds the ranges of an IP filter.
+// maxIPSources bounds the address ranges of an IP filter.
 const maxIPSources = 1000
 
-// ipPolicies is the two lists of a virtual host or route, and the field that has them.
+// ipPolicies contains the two lists of a virtual host or route, and the field that contains them.
 type ipPolicies struct {
 	allow, deny []contourv1.IPFilterPolicy
 	at          path
 }
 
-// ipFilter reads the IP filter of a virtual host or route; nil if it has none, false if it cannot be built.
+// ipFilter converts the IP filter of a virtual host or route; nil if there is none, false if it is invalid.
 func (p *proxy) ipFilter(from ipPolicies) (*ir.IPFilter, bool) {
 	rules, at, deny := from.allow, from.at.dot("ipAllowPolicy"), false
 	switch {
 	case len(from.allow) > 0 && len(from.deny) > 0:
-		p.errorf(subCondition{report.TypeIPFilter, report.IncompatibleIPAddressFilters}, from.at, "There are both ipAllowPolicy and ipDenyPolicy.")
+		p.errorf(subCondition{report.TypeIPFilter, report.IncompatibleIPAddressFilters}, from.at, "Both ipAllowPolicy and ipDenyPolicy are set; at most one is allowed.")
 		return nil, false
 	case len(from.deny) > 0:
 		rules, at, deny = from.deny, from.at.dot("ipDenyPolicy"), true
@@ -29,7 +29,7 @@ func (p *proxy) ipFilter(from ipPolicies) (*ir.IPFilter, bool) {
 		return nil, true
 	}
 	if len(rules) > maxIPSources {
-		p.errorf(subCondition{report.TypeIPFilter, report.IPFilterPolicyNotValid}, at, "There are %d ranges of addresses, more than %d.", len(rules), maxIPSources)
+		p.errorf(subCondition{report.TypeIPFilter, report.IPFilterPolicyNotValid}, at, "There are %d address ranges; at most %d are allowed.", len(rules), maxIPSources)
 		return nil, false
 	}
 	out, ok := &ir.IPFilter{Deny: deny, Sources: make([]ir.IPSource, 0, len(rules))}, true

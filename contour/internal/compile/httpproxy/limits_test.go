@@ -51,23 +51,23 @@ func reasons(c compiled) []report.Reason {
 
 func TestTenThousandRoutes(t *testing.T) {
 	t.Parallel()
-	got := newWorld(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: manyRoutes(10_000)})})
+	got := newFixture(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: manyRoutes(10_000)})})
 	if n := len(got[0].Contributions[0].Routes); n != 10_000 || len(got[0].Diagnostics) > 0 {
 		t.Errorf("%d routes and diagnostics %v, want 10000 and none", n, got[0].Diagnostics)
 	}
 }
 
-func TestTooManyRoutesFailTheHost(t *testing.T) {
+func TestTooManyRoutesAnswerWithAnError(t *testing.T) {
 	t.Parallel()
-	got := newWorld(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: manyRoutes(maxParts + 1)})})
+	got := newFixture(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: manyRoutes(maxParts + 1)})})
 	routes := got[0].Contributions[0].Routes
 	if len(routes) != 1 || routes[0].Direct == nil || routes[0].Direct.Code != 500 || !slices.Equal(reasons(got[0]), []report.Reason{report.TooMany}) {
 		t.Errorf("%d routes and reasons %v, want one route that answers 500 and TooMany", len(routes), reasons(got[0]))
 	}
 }
 
-// TestBomb includes 2^40 routes: what is too much answers 502, the rest is served.
-func TestBomb(t *testing.T) {
+// 2^40 routes are included: inclusions above the limit answer with 502, the others are served.
+func TestExponentialInclusion(t *testing.T) {
 	t.Parallel()
 	const levels = 40
 	includes := func(i int) []contourv1.Include {
@@ -82,23 +82,23 @@ func TestBomb(t *testing.T) {
 		batch = append(batch, change(fmt.Sprintf("p%d", i), contourv1.HTTPProxySpec{Includes: includes(i + 1)}))
 	}
 	batch = append(batch, change(fmt.Sprintf("p%d", levels), contourv1.HTTPProxySpec{Routes: []contourv1.Route{direct("/")}}))
-	got := newWorld(t, config.Default()).compile(t, batch)
+	got := newFixture(t, config.Default()).compile(t, batch)
 	if n := len(got[0].Contributions[0].Routes); n > maxParts || !slices.Contains(reasons(got[0]), report.TooMany) {
 		t.Errorf("%d routes and reasons %v", n, reasons(got[0]))
 	}
 }
 
-// TestHeavyBomb includes 100 KB of headers a thousand times, then routes a thousand times under 100 KB of conditions:
-// what is too much answers 502, the rest is served.
-func TestHeavyBomb(t *testing.T) {
+// 100 KB of headers are included a thousand times, then a thousand routes with 100 KB of conditions:
+// inclusions above the limit answer with 502, the others are served.
+func TestInclusionOfLargeSpecifications(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 10_000)
-	heavy := direct("/")
-	heavy.ResponseHeadersPolicy = &contourv1.HeadersPolicy{}
+	large := direct("/")
+	large.ResponseHeadersPolicy = &contourv1.HeadersPolicy{}
 	var above []contourv1.MatchCondition
 	for i := range 10 {
 		name := fmt.Sprintf("x-%d", i)
-		heavy.ResponseHeadersPolicy.Set = append(heavy.ResponseHeadersPolicy.Set, contourv1.HeaderValue{Name: name, Value: long})
+		large.ResponseHeadersPolicy.Set = append(large.ResponseHeadersPolicy.Set, contourv1.HeaderValue{Name: name, Value: long})
 		above = append(above, contourv1.MatchCondition{Header: &contourv1.HeaderMatchCondition{Name: name, Exact: long}})
 	}
 	var many []contourv1.Include
@@ -109,10 +109,10 @@ func TestHeavyBomb(t *testing.T) {
 		includes []contourv1.Include
 		routes   []contourv1.Route
 	}{
-		"text":       {many, []contourv1.Route{heavy}},
+		"text":       {many, []contourv1.Route{large}},
 		"conditions": {[]contourv1.Include{{Name: "part", Conditions: above}}, manyRoutes(1000)},
 	} {
-		got := newWorld(t, config.Default()).compile(t, []store.Change{
+		got := newFixture(t, config.Default()).compile(t, []store.Change{
 			change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Includes: c.includes}),
 			change("part", contourv1.HTTPProxySpec{Routes: c.routes}),
 		})
@@ -143,7 +143,7 @@ func TestDepth(t *testing.T) {
 			Routes: []contourv1.Route{direct(fmt.Sprintf("/%d", i))}, Includes: []contourv1.Include{{Name: fmt.Sprintf("p%d", i+1)}},
 		}))
 	}
-	got := newWorld(t, config.Default()).compile(t, batch)
+	got := newFixture(t, config.Default()).compile(t, batch)
 	if n := len(got[0].Contributions[0].Routes); n != maxDepth-1 || !slices.Equal(reasons(got[0]), []report.Reason{report.TooMany}) {
 		t.Errorf("%d routes and reasons %v, want %d and TooMany", n, reasons(got[0]), maxDepth-1)
 	}
@@ -159,7 +159,7 @@ func TestManyConditions(t *testing.T) {
 		})
 	}
 	route := contourv1.Route{Conditions: list, DirectResponsePolicy: &contourv1.HTTPDirectResponsePolicy{StatusCode: 200}}
-	got := newWorld(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: []contourv1.Route{route, direct("/")}})})
+	got := newFixture(t, config.Default()).compile(t, []store.Change{change("root", contourv1.HTTPProxySpec{VirtualHost: host(), Routes: []contourv1.Route{route, direct("/")}})})
 	want := []report.Reason{report.HeaderMatchConditionsNotValid, report.QueryParameterMatchConditionsNotValid}
 	if n := len(got[0].Contributions[0].Routes); n != 1 || !slices.Equal(reasons(got[0]), want) {
 		t.Errorf("%d routes and reasons %v, want 1 and %v", n, reasons(got[0]), want)

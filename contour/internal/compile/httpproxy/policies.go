@@ -6,8 +6,8 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// hostPolicies is the policies of the virtual host; nil if there are none. A section that cannot be built is Invalid,
-// except CORS, which protects no backend: without it browsers keep other origins out.
+// hostPolicies returns the policies of the virtual host; nil if there are none. An invalid section is marked Invalid,
+// except CORS, which protects no backend: without it browsers block other origins.
 func (p *proxy) hostPolicies() *ir.Policies {
 	at := path("spec.virtualhost")
 	out := ir.Policies{}
@@ -28,7 +28,7 @@ func (p *proxy) hostPolicies() *ir.Policies {
 	return orNil(out)
 }
 
-// policies is the policies of the route; nil if there are none. What cannot be built rejects the route.
+// policies returns the policies of the route; nil if there are none. An invalid policy rejects the route.
 func (b *builder) policies() *ir.Policies {
 	filter, ok := b.ipFilter(ipPolicies{allow: b.spec.IPAllowFilterPolicy, deny: b.spec.IPDenyFilterPolicy, at: b.at})
 	limit, valid := b.localRateLimit(b.spec.RateLimitPolicy, b.at.dot("rateLimitPolicy"), report.TypeRoute)
@@ -43,7 +43,7 @@ func orNil(p ir.Policies) *ir.Policies {
 	return &p
 }
 
-// requestsOnly lists the policies of a virtual host that can be served for requests and not for connections.
+// requestsOnly returns the policies of a virtual host that can be served for requests and not for connections.
 func requestsOnly(h *contourv1.VirtualHost) []field {
 	return []field{
 		{"ipAllowPolicy", len(h.IPAllowFilterPolicy) > 0},
@@ -53,13 +53,13 @@ func requestsOnly(h *contourv1.VirtualHost) []field {
 }
 
 // servesConnections reports whether the connections of a tcpproxy may be served: not on a host with a policy that
-// holds for requests only.
+// applies to requests only.
 func (p *proxy) servesConnections() bool {
 	ok := true
 	for _, f := range requestsOnly(p.host) {
 		if f.set {
 			p.errorf(unsupported(report.TypeTCPProxy), path("spec.virtualhost").dot(f.name),
-				"This version cannot serve %s for a tcpproxy, whose connections are not served.", f.name)
+				"This version does not support %s with a tcpproxy; the connections are not served.", f.name)
 			ok = false
 		}
 	}

@@ -22,17 +22,17 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// filler fills values with what users might write, sound or not.
+// filler sets fields to random values, valid or not.
 type filler struct{ *rand.Rand }
 
-// words are good and bad values for any string field; most fields find something fitting.
-func (f filler) word() string {
-	words := []string{
+// text returns a random string. The list contains valid and invalid values for most fields.
+func (f filler) text() string {
+	texts := []string{
 		"", "", "a", "b", "c", "root", "other", "web", "web", "web", "a.example.com", "*.example.com", "A.B", "/", "/a", "/a/", "/a/b", "//", "a/b",
 		"/[", "/(x|y)", "/.*", "h2", "h2c", "tls", "1.2", "1.3", "5s", "1ns", "-1s", "infinity", "Host", "x-a", "X-A", "%", "%REQ(x-a)%", "%HOSTNAME%",
 		"%CONTOUR_NAMESPACE%", "\r\n", "\x00", "\xff", "5xx", "Cookie", "contour", "nginx", "https", "ftp", "default", strings.Repeat("é", 300),
 	}
-	return words[f.IntN(len(words))]
+	return texts[f.IntN(len(texts))]
 }
 
 func (f filler) number() int64 {
@@ -40,11 +40,11 @@ func (f filler) number() int64 {
 	return numbers[f.IntN(len(numbers))]
 }
 
-// fill sets the fields of v at random, fewer the deeper they are.
+// fill sets the fields of v to random values, with a probability that decreases with the depth.
 func (f filler) fill(v reflect.Value, depth int) {
 	switch v.Kind() {
 	case reflect.String:
-		v.SetString(f.word())
+		v.SetString(f.text())
 	case reflect.Bool:
 		v.SetBool(f.IntN(4) == 0)
 	case reflect.Int, reflect.Int32, reflect.Int64:
@@ -67,12 +67,12 @@ func (f filler) fill(v reflect.Value, depth int) {
 		for i := range v.NumField() {
 			f.fill(v.Field(i), depth)
 		}
-	default: // maps say nothing here
+	default: // maps have no effect on routes
 	}
 }
 
-// sound gives a proxy what makes most of it reach the routes.
-func (f filler) sound(p *contourv1.HTTPProxy) {
+// repair sets fields to valid values, so that most proxies have valid routes.
+func (f filler) repair(p *contourv1.HTTPProxy) {
 	names := []string{"a", "b", "c", "missing"}
 	for i := range p.Spec.Includes {
 		p.Spec.Includes[i].Name, p.Spec.Includes[i].Namespace = names[f.IntN(len(names))], ""
@@ -96,14 +96,14 @@ func (f filler) sound(p *contourv1.HTTPProxy) {
 	}
 }
 
-// batch is a root, proxies that it may include and a Service, at random.
+// batch returns a random root, proxies that it may include and a Service.
 func (f filler) batch() []store.Change {
 	svc := &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Name: "http", Port: 80}}}}
 	out := []store.Change{{Key: kobj.Of(kobj.Service, "default", "web"), Object: svc}}
 	for _, name := range []string{"root", "a", "b", "c"} {
 		p := &contourv1.HTTPProxy{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
 		f.fill(reflect.ValueOf(&p.Spec).Elem(), 0)
-		f.sound(p)
+		f.repair(p)
 		p.Spec.VirtualHost = nil
 		if name == "root" {
 			p.Spec.VirtualHost = &contourv1.VirtualHost{}
@@ -124,10 +124,10 @@ func FuzzRoot(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		random := filler{rand.New(rand.NewPCG(seed, 1))}
 		batch := random.batch()
-		got := newWorld(t, config.Default()).compile(t, batch)
+		got := newFixture(t, config.Default()).compile(t, batch)
 		shuffled := slices.Clone(batch)
 		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		if d := cmp.Diff(got, newWorld(t, config.Default()).compile(t, shuffled)); d != "" {
+		if d := cmp.Diff(got, newFixture(t, config.Default()).compile(t, shuffled)); d != "" {
 			t.Errorf("the order of objects changes the result:\n%s", d)
 		}
 		for _, c := range got {
@@ -137,7 +137,7 @@ func FuzzRoot(f *testing.F) {
 	})
 }
 
-// checkRoutes holds every route against the promises of package ir.
+// checkRoutes checks every route against the invariants of package ir.
 func checkRoutes(t *testing.T, c compiled) {
 	t.Helper()
 	failed := slices.ContainsFunc(c.Diagnostics, func(d report.Diagnostic) bool { return d.Severity == report.Error })
@@ -147,11 +147,11 @@ func checkRoutes(t *testing.T, c compiled) {
 				t.Errorf("%s: %s: %+v", k.Key, problem, rt)
 			}
 			if rt.Direct != nil && rt.Direct.Code >= 500 && rt.Direct.Body == "" && !failed {
-				t.Errorf("%s: a route fails but no diagnostic says why: %+v", k.Key, rt)
+				t.Errorf("%s: a route answers with an error, without a diagnostic: %+v", k.Key, rt)
 			}
 		}
 		if k.TCP != nil && (len(k.TCP.Backends) == 0 || len(k.Routes) > 0) {
-			t.Errorf("%s: a tcpproxy without backends or beside routes", k.Key)
+			t.Errorf("%s: a tcpproxy without backends or with routes", k.Key)
 		}
 	}
 }
@@ -183,7 +183,7 @@ func routeProblem(rt ir.Route) string {
 	return ""
 }
 
-// checkAnswered finds routes of the root that are not served although their conditions are sound.
+// checkAnswered checks that every route of the root with valid conditions is served.
 func checkAnswered(t *testing.T, c compiled, batch []store.Change) {
 	t.Helper()
 	i := slices.IndexFunc(c.Contributions, func(k contrib.Contribution) bool { return k.Key.Listener == classic.HTTP() })
@@ -191,7 +191,7 @@ func checkAnswered(t *testing.T, c compiled, batch []store.Change) {
 		return
 	}
 	key := kobj.Key{Kind: kobj.HTTPProxy, Name: c.Root}
-	served, sound := 0, 0
+	served, valid := 0, 0
 	for _, rt := range c.Contributions[i].Routes {
 		if rt.Origin == key {
 			served++
@@ -205,11 +205,11 @@ func checkAnswered(t *testing.T, c compiled, batch []store.Change) {
 			if !slices.ContainsFunc(c.Diagnostics, func(d report.Diagnostic) bool {
 				return d.Object == key && d.Severity == report.Error && strings.HasPrefix(d.Field, fmt.Sprintf("spec.routes[%d].conditions", n))
 			}) {
-				sound++
+				valid++
 			}
 		}
 	}
-	if served < sound {
-		t.Errorf("%d routes are served, but the conditions of %d are sound", served, sound)
+	if served < valid {
+		t.Errorf("%d routes are served, but the conditions of %d are valid", served, valid)
 	}
 }

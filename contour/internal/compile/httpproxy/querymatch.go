@@ -7,7 +7,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// queryCondition reads a condition on a query parameter, which has exactly one operator.
+// queryCondition converts a condition on a query parameter, which has exactly one operator.
 func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatchCondition, at path) bool {
 	f := subCondition{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
 	if problem := validate.QueryName(q.Name); problem != "" {
@@ -16,7 +16,7 @@ func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatch
 	}
 	operators := queryOperators(q)
 	if len(operators) != 1 {
-		p.errorf(f, at, "The condition on query parameter %s has %d operators instead of one.", quoted(q.Name), len(operators))
+		p.errorf(f, at, "The condition on query parameter %s has %d operators; exactly one is required.", quoted(q.Name), len(operators))
 		return false
 	}
 	o := operators[0]
@@ -28,14 +28,14 @@ func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatch
 	return true
 }
 
-// queryOperator is an operator of a condition on a query parameter as written.
+// queryOperator is an operator of a condition on a query parameter as specified.
 type queryOperator struct {
 	field string
-	given bool
+	set   bool
 	match ir.QueryMatch
 }
 
-// queryOperators is the operators that are given. Case is not ignored in expressions and where no value is compared.
+// queryOperators returns the operators that are set. IgnoreCase has no effect on expressions and on present.
 func queryOperators(q *contourv1.QueryParameterMatchCondition) []queryOperator {
 	text := func(k ir.StringKind, value string) ir.QueryMatch {
 		return ir.QueryMatch{Kind: k, Value: value, IgnoreCase: q.IgnoreCase}
@@ -48,17 +48,17 @@ func queryOperators(q *contourv1.QueryParameterMatchCondition) []queryOperator {
 		{"regex", q.Regex != "", ir.QueryMatch{Kind: ir.StringRegex, Value: q.Regex}},
 		{"present", q.Present, ir.QueryMatch{Kind: ir.StringPresent}},
 	}
-	var given []queryOperator
+	var out []queryOperator
 	for _, o := range all {
-		if o.given {
+		if o.set {
 			o.match.Name = q.Name
-			given = append(given, o)
+			out = append(out, o)
 		}
 	}
-	return given
+	return out
 }
 
-// checkQuery finds conditions on query parameters that no request can meet together.
+// checkQuery reports conditions on query parameters that no request can match together.
 func (p *proxy) checkQuery(matches []ir.QueryMatch, at path) bool {
 	f := subCondition{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
 	if len(matches) > maxMatches {

@@ -12,10 +12,10 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// maxLimitHeaders is how many headers Envoy can add to the answers of a local rate limit.
+// maxLimitHeaders is the maximum number of headers that a local rate limit of Envoy adds to its responses.
 const maxLimitHeaders = 10
 
-// localRateLimit reads the local part of a rate limit policy; nil if there is none, false if it cannot be built.
+// localRateLimit converts the local part of a rate limit policy; nil if there is none, false if it is invalid.
 func (p *proxy) localRateLimit(policy *contourv1.RateLimitPolicy, at path, t report.Type) (*ir.LocalRateLimit, bool) {
 	if policy == nil || policy.Local == nil {
 		return nil, true
@@ -25,7 +25,7 @@ func (p *proxy) localRateLimit(policy *contourv1.RateLimitPolicy, at path, t rep
 		Requests: l.spec.Requests, Burst: l.spec.Burst, Interval: l.interval(), Code: l.code(), Headers: l.headers(),
 	}
 	if out.Requests == 0 || uint64(out.Requests)+uint64(out.Burst) > math.MaxUint32 {
-		l.errorf(l.at.dot("requests"), "The number of requests %d is zero, or more than 32 bits hold together with the burst %d.", out.Requests, out.Burst)
+		l.errorf(l.at.dot("requests"), "The number of requests %d must be at least 1, and its sum with the burst %d at most %d.", out.Requests, out.Burst, uint32(math.MaxUint32))
 	}
 	if !l.ok {
 		return nil, false
@@ -33,7 +33,7 @@ func (p *proxy) localRateLimit(policy *contourv1.RateLimitPolicy, at path, t rep
 	return out, true
 }
 
-// limitReader is the work on one local rate limit.
+// limitReader converts one local rate limit.
 type limitReader struct {
 	proxy     *proxy
 	spec      *contourv1.LocalRateLimitPolicy
@@ -60,36 +60,36 @@ func (l *limitReader) interval() time.Duration {
 	return 0
 }
 
-// code is the status code of the answers, 429 unless said otherwise.
+// code returns the status code of the responses, 429 if it is not set.
 func (l *limitReader) code() uint32 {
 	code := cmp.Or(l.spec.ResponseStatusCode, 429)
-	if problem := validate.LimitCode(code); problem != "" {
+	if problem := validate.RateLimitCode(code); problem != "" {
 		l.errorf(l.at.dot("responseStatusCode"), "The status code %d %s.", code, problem)
 	}
 	return code
 }
 
-// headers are those of the answers. Their values are literal.
+// headers returns the headers of the responses. Their values are literal.
 func (l *limitReader) headers() []ir.Header {
 	at := l.at.dot("responseHeadersToAdd")
 	if n := len(l.spec.ResponseHeadersToAdd); n > maxLimitHeaders {
-		l.errorf(at, "There are %d headers, more than %d.", n, maxLimitHeaders)
+		l.errorf(at, "There are %d headers; at most %d are allowed.", n, maxLimitHeaders)
 		return nil
 	}
 	var out []ir.Header
 	seen := map[string]bool{}
 	for i, h := range l.spec.ResponseHeadersToAdd {
 		name, value := textproto.CanonicalMIMEHeaderKey(h.Name), validate.Escape(h.Value)
-		wrongName, wrongValue := validate.HeaderName(h.Name), validate.HeaderValue(h.Value, value)
+		nameProblem, valueProblem := validate.HeaderName(h.Name), validate.HeaderValue(h.Value, value)
 		switch {
-		case wrongName != "":
-			l.errorf(at.at(i).dot("name"), "%s %s.", quoted(h.Name), wrongName)
+		case nameProblem != "":
+			l.errorf(at.at(i).dot("name"), "%s %s.", quoted(h.Name), nameProblem)
 		case name == "Host":
 			l.errorf(at.at(i).dot("name"), "The header Host cannot be set on responses.")
 		case seen[name]:
 			l.errorf(at.at(i).dot("name"), "The header %s occurs twice.", quoted(h.Name))
-		case wrongValue != "":
-			l.errorf(at.at(i).dot("value"), "The value %s of header %s %s.", quoted(h.Value), quoted(h.Name), wrongValue)
+		case valueProblem != "":
+			l.errorf(at.at(i).dot("value"), "The value %s of header %s %s.", quoted(h.Value), quoted(h.Name), valueProblem)
 		}
 		seen[name] = true
 		out = append(out, ir.Header{Name: name, Value: value})

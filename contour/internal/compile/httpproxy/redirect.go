@@ -7,7 +7,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// redirect is the redirection that the route answers with, for requests that match m.
+// redirect converts the redirect of the route, for requests that match m.
 func (b *builder) redirect(r *contourv1.HTTPRequestRedirectPolicy, m ir.PathMatch) *ir.Redirect {
 	f, at := subCondition{report.TypeRoute, report.RequestRedirectPolicy}, b.at.dot("requestRedirectPolicy")
 	out := &ir.Redirect{Code: 302}
@@ -37,11 +37,11 @@ func (b *builder) redirect(r *contourv1.HTTPRequestRedirectPolicy, m ir.PathMatc
 	return out
 }
 
-// redirectPath fills in the path of the redirection: a new one, or a new prefix.
+// redirectPath sets the path of the redirect: a new path, or a new prefix.
 func (b *builder) redirectPath(r *contourv1.HTTPRequestRedirectPolicy, m ir.PathMatch, out *ir.Redirect) {
 	f, at := subCondition{report.TypeRoute, report.RequestRedirectPolicy}, b.at.dot("requestRedirectPolicy")
 	if r.Path != nil && r.Prefix != nil {
-		b.reject(f, at, "The redirect has both path %s and prefix %s.", quoted(*r.Path), quoted(*r.Prefix))
+		b.reject(f, at, "The redirect has both path %s and prefix %s; at most one is allowed.", quoted(*r.Path), quoted(*r.Prefix))
 		return
 	}
 	if r.Path != nil {
@@ -61,7 +61,7 @@ func (b *builder) redirectPath(r *contourv1.HTTPRequestRedirectPolicy, m ir.Path
 	}
 }
 
-// value is what s points to, "" if nothing.
+// value returns the string that s points to, "" if s is nil.
 func value(s *string) string {
 	if s == nil {
 		return ""

@@ -9,8 +9,8 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// References lists what an HTTPProxy cannot be served without: Services, Secrets and included HTTPProxies, in any order,
-// some of them twice. What a derivation of it looks up and does not find is among them.
+// References returns the references of an HTTPProxy to the Services, Secrets and HTTPProxies that it needs, in any order,
+// possibly with duplicates. They include every object that its derivation reads and does not find.
 func References(p *contourv1.HTTPProxy) []kind.Reference {
 	refs := references{from: kobj.Of(kobj.HTTPProxy, p.Namespace, p.Name)}
 	if v := p.Spec.VirtualHost; v != nil && v.TLS != nil {
@@ -34,7 +34,7 @@ func References(p *contourv1.HTTPProxy) []kind.Reference {
 	return refs.list
 }
 
-// references gathers the references of one proxy.
+// references collects the references of one proxy.
 type references struct {
 	from kobj.Key
 	list []kind.Reference

@@ -9,7 +9,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// retry is when failed requests of the route are sent again; nil if nothing is said about it.
+// retry converts the retry policy of the route; nil if there is none.
 func (b *builder) retry() *ir.Retry {
 	spec := b.spec.RetryPolicy
 	if spec == nil {
@@ -29,7 +29,7 @@ func (b *builder) retry() *ir.Retry {
 	if problem != "" {
 		b.reject(f, at.dot("perTryTimeout"), "%s %s.", quoted(spec.PerTryTimeout), problem)
 	}
-	if !limit.Disabled { // without a limit for each attempt, the one for all of them counts
+	if !limit.Disabled { // without a timeout of each attempt, the timeout of the request applies
 		out.PerTry = limit
 	}
 	for i, code := range spec.RetriableStatusCodes {
@@ -41,7 +41,7 @@ func (b *builder) retry() *ir.Retry {
 	return out
 }
 
-// retryOn is the failures after which a request is sent again.
+// retryOn returns the retry conditions.
 func (b *builder) retryOn(names []contourv1.RetryOn, at path) []string {
 	if len(names) == 0 {
 		return []string{"5xx"}

@@ -10,14 +10,14 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// rewrite is the path rewriting of the route for the prefix that it has after inclusion; nil if no entry is for it.
+// rewrite returns the path rewrite of the route for the prefix that it has after inclusion; nil if no entry applies to it.
 func (b *builder) rewrite(m ir.PathMatch) *ir.PathRewrite {
 	if b.spec.PathRewritePolicy == nil || len(b.spec.PathRewritePolicy.ReplacePrefix) == 0 {
 		return nil
 	}
 	entries, at := b.spec.PathRewritePolicy.ReplacePrefix, b.at.dot("pathRewritePolicy").dot("replacePrefix")
 	if m.Kind != ir.PathPrefix {
-		b.reject(subCondition{report.TypePrefixReplace, report.MustHavePrefix}, at, "The route has no prefix that could be replaced.")
+		b.reject(subCondition{report.TypePrefixReplace, report.MustHavePrefix}, at, "The route has no prefix condition; replacePrefix requires one.")
 		return nil
 	}
 	if !b.checkReplacements(entries, at) {
@@ -46,10 +46,10 @@ func (b *builder) checkReplacements(entries []contourv1.ReplacePrefix, at path) 
 		}
 		switch {
 		case seen[e.Prefix] && e.Prefix == "":
-			b.reject(subCondition{report.TypePrefixReplace, report.AmbiguousReplacement}, at.at(i), "Two replacements are for no prefix in particular.")
+			b.reject(subCondition{report.TypePrefixReplace, report.AmbiguousReplacement}, at.at(i), "Two replacements have no prefix; at most one is allowed.")
 			return false
 		case seen[e.Prefix]:
-			b.reject(subCondition{report.TypePrefixReplace, report.DuplicateReplacement}, at.at(i), "Two replacements are for the prefix %s.", quoted(e.Prefix))
+			b.reject(subCondition{report.TypePrefixReplace, report.DuplicateReplacement}, at.at(i), "Two replacements have the prefix %s; prefixes must be unique.", quoted(e.Prefix))
 			return false
 		}
 		seen[e.Prefix] = true
@@ -57,26 +57,26 @@ func (b *builder) checkReplacements(entries []contourv1.ReplacePrefix, at path) 
 	return true
 }
 
-// pathText says whether a text can be put in the place of a path.
+// pathText checks that a string can replace a path or its prefix.
 func pathText(s string) validate.Problem {
 	return cmp.Or(validate.Path(s), validate.PathLength(s))
 }
 
-// replacement is what to put in the place of the matched prefix so that where the two parts of a path
-// meet there is one slash, if the prefix ended there: /a -> /b/ puts /b, /a/ -> /b puts /b/.
-func replacement(matched, written string) string {
-	trimmed := strings.TrimRight(collapse(written), "/")
+// replacement returns the string that replaces the matched prefix, so that a path has one slash between it and the rest:
+// /a -> /b/ becomes /b, /a/ -> /b becomes /b/.
+func replacement(matched, specified string) string {
+	trimmed := strings.TrimRight(collapse(specified), "/")
 	if trimmed == "" || strings.HasSuffix(matched, "/") {
 		return trimmed + "/"
 	}
 	return trimmed
 }
 
-// expand adds the routes without which a replacement would put slashes amiss.
+// expand adds the routes without which a replacement would produce too many or too few slashes.
 //
-// One slash in the place of /a is right for /a itself and for /ab, but makes //b of /a/b: every route for the prefix /a
-// is repeated for /a/, so that the order among them stays, unless the host has routes for /a/ of its own.
-// A replacement of /a/ is meant for /a as well: a route for it is added unless the host has one for /a.
+// The replacement of /a by / is correct for /a and /ab, but changes /a/b to //b. Every route for the prefix /a is
+// therefore repeated for /a/, in the same order, unless the host has routes for /a/ of its own.
+// A replacement of /a/ applies to /a as well: a route for /a is added unless the host has one.
 func expand(routes []route) []route {
 	e := newExpansion(routes)
 	if e == nil {
@@ -92,14 +92,14 @@ func expand(routes []route) []route {
 	return out
 }
 
-// expansion is what expand has to know of all routes of a host.
+// expansion contains the paths of all routes of a host that expand depends on.
 type expansion struct {
-	prefixes map[string]bool // prefixes that routes are for
-	exact    map[string]bool // paths that routes are for
-	split    map[string]bool // prefixes without a slash at the end, of which one is replaced by a slash
+	prefixes map[string]bool // prefixes of routes
+	exact    map[string]bool // exact paths of routes
+	split    map[string]bool // prefixes without a trailing slash that a route replaces by a slash
 }
 
-// newExpansion is nil if no route has its path replaced.
+// newExpansion returns nil if no route replaces its prefix.
 func newExpansion(routes []route) *expansion {
 	e := &expansion{prefixes: map[string]bool{}, exact: map[string]bool{}, split: map[string]bool{}}
 	replaces := false
@@ -111,7 +111,7 @@ func newExpansion(routes []route) *expansion {
 			e.exact[rt.Match.Path.Value] = true
 		case ir.PathSegment, ir.PathRegex:
 		}
-		r := replaced(rt)
+		r := replacementOf(rt)
 		replaces = replaces || r != ""
 		if r == "/" && !strings.HasSuffix(rt.Match.Path.Value, "/") {
 			e.split[rt.Match.Path.Value] = true
@@ -123,7 +123,7 @@ func newExpansion(routes []route) *expansion {
 	return e
 }
 
-// variant is the route to add for rt, if one is needed.
+// variant returns the route to add for rt, if one is needed.
 func (e *expansion) variant(rt route) (route, bool) {
 	prefix := rt.Match.Path.Value
 	if rt.Match.Path.Kind != ir.PathPrefix {
@@ -132,16 +132,16 @@ func (e *expansion) variant(rt route) (route, bool) {
 	bare, slashed := strings.CutSuffix(prefix, "/")
 	switch {
 	case e.split[prefix] && !e.prefixes[prefix+"/"]:
-		return moved(rt, ir.PathMatch{Kind: ir.PathPrefix, Value: prefix + "/"}), true
+		return withPath(rt, ir.PathMatch{Kind: ir.PathPrefix, Value: prefix + "/"}), true
 	case slashed && bare != "" && rt.Forward != nil && rt.Forward.Rewrite != nil &&
 		!e.prefixes[bare] && !e.exact[bare] && !strings.ContainsAny(bare, "?#"):
-		return moved(rt, ir.PathMatch{Kind: ir.PathSegment, Value: bare}), true
+		return withPath(rt, ir.PathMatch{Kind: ir.PathSegment, Value: bare}), true
 	}
 	return route{}, false
 }
 
-// replaced is what the route puts in the place of its prefix, "" if it leaves it.
-func replaced(rt route) string {
+// replacementOf returns the string by which the route replaces its prefix, "" if it does not.
+func replacementOf(rt route) string {
 	switch {
 	case rt.Match.Path.Kind != ir.PathPrefix:
 		return ""
@@ -153,8 +153,8 @@ func replaced(rt route) string {
 	return ""
 }
 
-// moved is the route for another prefix, with what it puts in the place of it adapted.
-func moved(rt route, to ir.PathMatch) route {
+// withPath returns the route for another path, with its replacement adapted.
+func withPath(rt route, to ir.PathMatch) route {
 	rt.Match.Path = to
 	if rt.Forward != nil && rt.Forward.Rewrite != nil {
 		f := *rt.Forward

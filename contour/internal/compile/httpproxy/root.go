@@ -1,14 +1,14 @@
-// Package httpproxy compiles HTTPProxies: a root with everything that it includes becomes
-// the contributions of that root to its host, on the HTTP and on the HTTPS listener.
+// Package httpproxy compiles HTTPProxies: from a root and the proxies that it includes it derives
+// the contributions of the root to its host, on the HTTP and the HTTPS listener.
 //
 // The input is objects of the store and the resolver, read through a memo Reader; the output
-// is routes, TLS settings and a report for each proxy that was reached. What the author of
-// a proxy did wrong is a diagnostic, and the smallest thing around it fails: a route that
-// cannot be built keeps its match and answers with an error, so that its requests never
-// reach a broader route by accident. Features that are not built yet stand in unsupported.go.
+// is routes, TLS settings and a report for each proxy that was reached. An error in a
+// proxy is a diagnostic, and affects the smallest possible part: an invalid route keeps its
+// match and answers with an error, so that its requests never reach a broader route.
+// Unsupported features are listed in unsupported.go.
 //
-// The package decides nothing between roots: conflicts, orphans and the order of routes are
-// for package compile.
+// The package does not compare roots: package compile resolves conflicts, finds orphans and
+// orders routes.
 package httpproxy
 
 import (
@@ -34,17 +34,17 @@ import (
 // maxParts bounds the routes and includes under one root, counted each time they are reached.
 const maxParts = 50_000
 
-// maxCopied bounds the bytes that inclusion repeats under one root: without it a megabyte that is included ten
-// thousand times would be ten gigabytes.
+// maxCopied bounds the bytes that inclusion repeats under one root: without it, a megabyte that is included ten
+// thousand times would become ten gigabytes.
 const maxCopied = 16 << 20
 
-// Env is what derivations of this package read from.
+// Env contains the inputs of the derivations of this package.
 type Env struct {
 	Store *store.Store
 	Ref   *ref.Resolver
 }
 
-// Root compiles the HTTPProxy of that name, if it is a root of a class that is served; otherwise the result is empty.
+// Root compiles the HTTPProxy with that name, if it is a root of a class that is served; otherwise the result is empty.
 func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	c := &compiler{reader: r, env: env, objects: env.Store.Settings.Objects.Get(r)}
 	obj, ok := c.lookup(name)
@@ -58,7 +58,7 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	return contrib.Root{Contributions: contributions, Report: c.report}
 }
 
-// compiler is the work on one root.
+// compiler compiles one root.
 type compiler struct {
 	reader  *memo.Reader
 	env     Env
@@ -69,7 +69,7 @@ type compiler struct {
 	copied  int // bytes repeated by inclusion so far, up to maxCopied
 }
 
-// lookup finds an HTTPProxy of a class that is served.
+// lookup returns an HTTPProxy of a class that is served.
 func (c *compiler) lookup(name kobj.Name) (*contourv1.HTTPProxy, bool) {
 	obj, ok := c.env.Store.HTTPProxies.Get(c.reader, name)
 	if !ok || !class.Matches(obj.Annotations, obj.Spec.IngressClassName, c.objects.IngressClassNames) {
@@ -78,14 +78,14 @@ func (c *compiler) lookup(name kobj.Name) (*contourv1.HTTPProxy, bool) {
 	return obj, true
 }
 
-// visit notes that the object was reached, by inclusion from above unless that is nil.
+// visit records that the object was reached, by inclusion from above; above is nil for a root.
 func (c *compiler) visit(obj *contourv1.HTTPProxy, name kobj.Name, above *proxy) *proxy {
 	key := kobj.Key{Kind: kobj.HTTPProxy, Name: name}
 	c.report.Visit(key)
 	return &proxy{compiler: c, key: key, spec: &obj.Spec, above: above}
 }
 
-// addParts counts the parts of a proxy before they are compiled and reports whether they can be afforded.
+// addParts counts the parts of a proxy before they are compiled, and reports whether they are within maxParts.
 func (c *compiler) addParts(spec *contourv1.HTTPProxySpec) bool {
 	parts := len(spec.Routes) + len(spec.Includes)
 	if c.parts+parts > maxParts {
@@ -95,8 +95,8 @@ func (c *compiler) addParts(spec *contourv1.HTTPProxySpec) bool {
 	return true
 }
 
-// copies counts the bytes that an inclusion repeats before it is compiled, and reports whether they are within maxCopied:
-// the text of the included proxy, and for each of its parts the conditions that it is included under.
+// addCopied counts the bytes that an inclusion repeats, before it is compiled, and reports whether they are within
+// maxCopied: the size of the included proxy, and for each of its parts the size of the conditions above it.
 func (c *compiler) addCopied(spec *contourv1.HTTPProxySpec, above conditions) bool {
 	text, err := json.Marshal(spec)
 	size := len(text) + (len(spec.Routes)+len(spec.Includes))*above.size()
@@ -107,22 +107,22 @@ func (c *compiler) addCopied(spec *contourv1.HTTPProxySpec, above conditions) bo
 	return true
 }
 
-// proxy is one HTTPProxy as reached along one way of inclusion.
+// proxy is one HTTPProxy as reached along one chain of inclusions.
 type proxy struct {
 	*compiler
 	key   kobj.Key
 	spec  *contourv1.HTTPProxySpec
-	above *proxy // the one that includes it; nil for a root
+	above *proxy // the proxy that includes it; nil for a root
 }
 
-// contributions is the contributions of a root to its host.
+// contributions returns the contributions of a root to its host.
 func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	hostname, ok := p.hostname()
-	if !ok || !p.inRootNamespace() || !p.definesSomething() {
+	if !ok || !p.inRootNamespace() || !p.hasContent() {
 		return nil
 	}
 	p.reportHost()
-	tls, tcp := p.tls(), p.tcpOfRoot()
+	tls, tcp := p.tls(), p.rootTCP()
 	policies := p.hostPolicies()
 
 	var out []contrib.Contribution
@@ -142,19 +142,19 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 		add(classic.HTTPS(), contrib.Contribution{TLS: tls, Routes: unwrap(routes)})
 	case tls != nil && tcp != nil:
 		add(classic.HTTPS(), contrib.Contribution{TLS: tls, TCP: tcp})
-	case p.host.TLS != nil || p.spec.TCPProxy != nil: // the host is claimed all the same: neither a younger root nor a wildcard gets it
+	case p.host.TLS != nil || p.spec.TCPProxy != nil: // the root claims the host nevertheless, so that neither a younger root nor a wildcard host serves it
 		add(classic.HTTPS(), contrib.Contribution{TLS: &ir.TLS{CloseConnections: true}})
 	}
 	return out
 }
 
-// hostname is the host of a root in lower case, if it is one.
+// hostname returns the hostname of a root in lower case, if it is valid.
 func (p *proxy) hostname() (string, bool) {
 	at := path("spec.virtualhost.fqdn")
 	name, problem := validate.Hostname(p.host.Fqdn)
 	switch {
 	case strings.TrimSpace(p.host.Fqdn) == "":
-		p.errorf(subCondition{report.TypeVirtualHost, report.FQDNNotSpecified}, at, "The host has no name.")
+		p.errorf(subCondition{report.TypeVirtualHost, report.FQDNNotSpecified}, at, "The fqdn is empty; a hostname is required.")
 		return "", false
 	case problem != "":
 		p.errorf(subCondition{report.TypeVirtualHost, report.HostNotValid}, at, "%s %s.", quoted(p.host.Fqdn), problem)
@@ -169,22 +169,22 @@ func (p *proxy) inRootNamespace() bool {
 		return true
 	}
 	p.errorf(subCondition{report.TypeRootNamespace, report.RootProxyNotAllowedInNamespace}, "spec.virtualhost",
-		"Namespace %s is not one of those that may hold a proxy with a virtual host.", quoted(p.key.Namespace))
+		"Namespace %s is not a root namespace, in which an HTTPProxy may have a virtualhost.", quoted(p.key.Namespace))
 	return false
 }
 
-func (p *proxy) definesSomething() bool {
+func (p *proxy) hasContent() bool {
 	if len(p.spec.Routes) > 0 || len(p.spec.Includes) > 0 || p.spec.TCPProxy != nil {
 		return true
 	}
-	p.errorf(subCondition{report.TypeSpec, report.NothingDefined}, "spec", "There are no routes, no includes and no tcpproxy.")
+	p.errorf(subCondition{report.TypeSpec, report.NothingDefined}, "spec", "The HTTPProxy has no routes, includes or tcpproxy; at least one is required.")
 	return false
 }
 
-// rootRoutes is the routes of the host as on the TLS listener.
+// rootRoutes returns the routes of the host for the HTTPS listener.
 func (p *proxy) rootRoutes() []route {
 	if !p.addParts(p.spec) {
-		p.errorf(subCondition{report.TypeSpec, report.TooMany}, "spec", "There are more than %d routes and includes.", maxParts)
+		p.errorf(subCondition{report.TypeSpec, report.TooMany}, "spec", "The HTTPProxy has more than %d routes and includes.", maxParts)
 		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
 	}
 	routes := p.routes(conditions{})
@@ -192,8 +192,8 @@ func (p *proxy) rootRoutes() []route {
 	return expand(routes)
 }
 
-// plain is the routes as on the listener without TLS: on a host with TLS they redirect to HTTPS, unless they permit insecure requests.
-// Their policies hold for that too.
+// httpRoutes returns the routes for the HTTP listener: on a host with TLS they redirect to HTTPS, unless they permit
+// insecure requests. Their policies apply to the redirects too.
 func (p *proxy) httpRoutes(routes []route) []ir.Route {
 	out := unwrap(routes)
 	if p.host.TLS == nil {

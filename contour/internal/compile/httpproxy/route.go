@@ -10,29 +10,29 @@ import (
 // maxBody bounds the body of a direct response in bytes: what Envoy accepts by default.
 const maxBody = 4096
 
-// route is a route of the host as on a listener with TLS.
+// route is a route of the host for a listener with TLS.
 type route struct {
 	ir.Route
-	insecure    bool // it may be served without TLS as well
-	placeholder bool // it answers in the place of what cannot be served: any other route with an equal match counts instead
+	insecure    bool // may be served without TLS as well
+	placeholder bool // answers with an error for what cannot be served; any other route with an equal match replaces it
 }
 
-// builder is the work on one route.
+// builder converts one route.
 type builder struct {
 	*proxy
 	at      path
 	spec    *contourv1.Route
-	invalid bool // something in the route cannot be served as asked
+	invalid bool // the route cannot be served as specified
 }
 
-// reject notes an error that makes the route answer 500.
+// reject reports an error because of which the route answers with 500.
 func (b *builder) reject(f subCondition, at path, format string, args ...any) {
 	b.errorf(f, at, format, args...)
 	b.invalid = true
 }
 
-// route is the i-th route of the proxy, under the conditions of the inclusions above. There is none if no request can meet
-// both, or if its own conditions cannot be read: it is not known then which requests should get an error.
+// route returns the i-th route of the proxy, with the conditions of the inclusions above. There is none if no request can
+// match both, or if its own conditions are invalid: the requests that it is for are unknown then.
 func (p *proxy) route(i int, above conditions) (route, bool) {
 	b := &builder{proxy: p, at: path("spec.routes").at(i), spec: &p.spec.Routes[i]}
 	at := b.at.dot("conditions")
@@ -52,8 +52,8 @@ func (p *proxy) route(i int, above conditions) (route, bool) {
 	return rt, true
 }
 
-// unmatched stands for a route whose own conditions cannot be read, if it was included under some: the requests that were
-// delegated to it, as far as no other route is for them, must not fall through to those of the proxy that delegated them.
+// unmatched returns the route in place of one whose own conditions are invalid, if its proxy is included with conditions:
+// requests that match these and no other route of the proxy must not reach a route of the proxy above.
 func (p *proxy) unmatched(above conditions) (route, bool) {
 	if above.trivial() {
 		return route{}, false
@@ -63,7 +63,7 @@ func (p *proxy) unmatched(above conditions) (route, bool) {
 	return rt, true
 }
 
-// answer fills in what the route does with its requests.
+// answer sets the action of the route.
 func (b *builder) answer(rt *ir.Route) {
 	b.checkProtections()
 	b.reportUnsupported()
@@ -71,17 +71,17 @@ func (b *builder) answer(rt *ir.Route) {
 	request, host := b.headers(headerPolicy{
 		spec: b.spec.RequestHeadersPolicy, at: b.at.dot("requestHeadersPolicy"), request: true,
 		condition: subCondition{report.TypeRoute, report.RequestHeadersPolicyInvalid},
-		known:     variables{namespace: b.key.Namespace},
+		variables: variables{namespace: b.key.Namespace},
 	})
 	rt.ResponseHeaders, _ = b.headers(headerPolicy{
 		spec: b.spec.ResponseHeadersPolicy, at: b.at.dot("responseHeadersPolicy"),
 		condition: subCondition{report.TypeRoute, report.ResponseHeaderPolicyInvalid},
-		known:     variables{namespace: b.key.Namespace},
+		variables: variables{namespace: b.key.Namespace},
 	})
 	switch redirect, direct := b.spec.RequestRedirectPolicy, b.spec.DirectResponsePolicy; {
 	case b.actions() != 1:
 		b.reject(subCondition{report.TypeRoute, report.RouteActionCountNotValid}, b.at,
-			"The route has %d of services, requestRedirectPolicy and directResponsePolicy instead of one.", b.actions())
+			"The route has %d of services, requestRedirectPolicy and directResponsePolicy; exactly one is required.", b.actions())
 	case redirect != nil:
 		rt.Redirect = b.redirect(redirect, rt.Match.Path)
 	case direct != nil:
@@ -103,7 +103,7 @@ func (b *builder) actions() int {
 	return n
 }
 
-// forward makes the route send its requests to its services, or answer 503 if none of them can be had.
+// forward makes the route forward requests to its services, or answer with 503 if none of them is usable.
 func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 	f := &ir.Forward{Host: host, Websocket: b.spec.EnableWebsockets, Rewrite: b.rewrite(rt.Match.Path), Retry: b.retry()}
 	limits := b.timeouts()

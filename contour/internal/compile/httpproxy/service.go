@@ -11,16 +11,16 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// availability is whether a service can be used.
+// availability is the result of resolving a service.
 type availability uint8
 
 const (
 	usable  availability = iota
-	missing              // an object that it refers to does not exist: the other services receive its share
-	invalid              // its own settings cannot be used: nothing is served
+	missing              // an object that it refers to cannot be used: the other services receive its share
+	invalid              // its own settings are invalid: the route is not served
 )
 
-// backends is where the requests of the route go; none if no service with a share of them can be had.
+// backends returns the backends of the route; none if no service with a weight is usable.
 func (b *builder) backends(idle ir.Timeout, host *ir.HostRewrite) []ir.Backend {
 	at := b.at.dot("services")
 	weights, ok := b.weights(zeroMirrorWeights(b.spec.Services), at)
@@ -29,7 +29,7 @@ func (b *builder) backends(idle ir.Timeout, host *ir.HostRewrite) []ir.Backend {
 		return nil
 	}
 	if !slices.ContainsFunc(b.spec.Services, func(s contourv1.Service) bool { return !s.Mirror }) {
-		b.reject(subCondition{report.TypeRoute, report.RouteActionCountNotValid}, at, "All services are mirrors, which answer no requests.")
+		b.reject(subCondition{report.TypeRoute, report.RouteActionCountNotValid}, at, "All services are mirrors; at least one service without mirror is required.")
 		return nil
 	}
 	var out []ir.Backend
@@ -53,7 +53,7 @@ func (b *builder) backends(idle ir.Timeout, host *ir.HostRewrite) []ir.Backend {
 	return withWeight(out)
 }
 
-// withWeight is the backends if at least one of them has a weight, else none.
+// withWeight returns the backends if at least one of them has a weight, else none.
 func withWeight(backends []ir.Backend) []ir.Backend {
 	if slices.ContainsFunc(backends, func(b ir.Backend) bool { return b.Weight > 0 }) {
 		return backends
@@ -61,30 +61,30 @@ func withWeight(backends []ir.Backend) []ir.Backend {
 	return nil
 }
 
-// backend is one service of the route, with the changes to headers that are for it alone.
+// backend converts one service of the route, with its own changes to headers.
 func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite) (ir.Backend, availability) {
-	known := variables{namespace: b.key.Namespace, service: spec.Name, port: spec.Port}
+	values := variables{namespace: b.key.Namespace, service: spec.Name, port: spec.Port}
 	request, own := b.headers(headerPolicy{
 		spec: spec.RequestHeadersPolicy, at: at.dot("requestHeadersPolicy"), request: true, literalHost: true,
-		condition: subCondition{report.TypeService, report.RequestHeadersPolicyInvalid}, known: known,
+		condition: subCondition{report.TypeService, report.RequestHeadersPolicyInvalid}, variables: values,
 	})
 	response, _ := b.headers(headerPolicy{
 		spec: spec.ResponseHeadersPolicy, at: at.dot("responseHeadersPolicy"),
-		condition: subCondition{report.TypeService, report.ResponseHeadersPolicyInvalid}, known: known,
+		condition: subCondition{report.TypeService, report.ResponseHeadersPolicyInvalid}, variables: values,
 	})
 	out := ir.Backend{RequestHeaders: request, ResponseHeaders: response}
 	if own != nil {
 		out.Host, host = own.Literal, own
 	}
 	cluster, v := b.cluster(spec, at, report.TypeService)
-	if host != nil && speaksTLS(cluster.Protocol) {
+	if host != nil && usesTLS(cluster.Protocol) {
 		cluster.SNI = validate.ServerName(host.Literal)
 	}
 	out.Cluster = cluster
 	return out, v
 }
 
-// zeroMirrorWeights is the services with the weights that are shares: that of a mirror is something else.
+// zeroMirrorWeights returns the services with weight 0 for mirrors, whose weight is not a share of the requests.
 func zeroMirrorWeights(services []contourv1.Service) []contourv1.Service {
 	out := slices.Clone(services)
 	for i := range out {
@@ -95,20 +95,20 @@ func zeroMirrorWeights(services []contourv1.Service) []contourv1.Service {
 	return out
 }
 
-// weights is the share of each service; where no weight is given all shares are equal.
+// weights returns the share of each service; if no service has a weight, all shares are equal.
 func (p *proxy) weights(services []contourv1.Service, at path) ([]uint32, bool) {
 	f := subCondition{report.TypeService, report.ServiceWeightInvalid}
-	written := make([]int64, len(services))
+	weights := make([]int64, len(services))
 	for i, s := range services {
-		written[i] = s.Weight
+		weights[i] = s.Weight
 	}
-	shares, bad, problem := validate.Weights(written)
+	shares, index, problem := validate.Weights(weights)
 	switch {
-	case problem != "" && bad < 0:
+	case problem != "" && index < 0:
 		p.errorf(f, at, "The weights %s.", problem)
 		return nil, false
 	case problem != "":
-		p.errorf(f, at.at(bad).dot("weight"), "The weight %d %s.", written[bad], problem)
+		p.errorf(f, at.at(index).dot("weight"), "The weight %d %s.", weights[index], problem)
 		return nil, false
 	case !slices.ContainsFunc(shares, func(n uint32) bool { return n > 0 }):
 		for i := range shares {
@@ -118,7 +118,7 @@ func (p *proxy) weights(services []contourv1.Service, at path) ([]uint32, bool) 
 	return shares, true
 }
 
-// cluster is the port of a Service that is named, and its protocol. A Service that does not exist is reported as of type t.
+// cluster resolves the port of a Service and its protocol. t is the type of the diagnostic if the Service cannot be resolved.
 func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Cluster, availability) {
 	if problem := validate.Port(spec.Port); problem != "" {
 		p.errorf(subCondition{report.TypeService, report.ServicePortInvalid}, at.dot("port"), "The port %d %s.", spec.Port, problem)
@@ -142,7 +142,7 @@ func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Clu
 	return c, v
 }
 
-// protocol is the protocol field of the proxy, else the protocol of the Service.
+// protocol returns the protocol of the proxy, if it is set, else the protocol of the Service.
 func (p *proxy) protocol(spec *contourv1.Service, at path, ofService ir.Protocol) (ir.Protocol, bool) {
 	if spec.Protocol == nil {
 		return ofService, true
@@ -160,15 +160,15 @@ func (p *proxy) protocol(spec *contourv1.Service, at path, ofService ir.Protocol
 	return 0, false
 }
 
-func speaksTLS(p ir.Protocol) bool { return p == ir.ProtocolTLS || p == ir.ProtocolH2 }
+func usesTLS(p ir.Protocol) bool { return p == ir.ProtocolTLS || p == ir.ProtocolH2 }
 
-// upstreamTLS is how the certificate of the service is verified; zero if it is not.
+// upstreamTLS returns the verification of the certificate of the service; zero if there is none.
 func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol ir.Protocol) (ir.UpstreamTLS, availability) {
 	if v == nil {
 		return ir.UpstreamTLS{}, usable
 	}
-	if !speaksTLS(protocol) {
-		p.warnf(subCondition{report.TypeService, report.IgnoredField}, at, "Nothing is verified, because the service is not spoken to by TLS.")
+	if !usesTLS(protocol) {
+		p.warnf(subCondition{report.TypeService, report.IgnoredField}, at, "The validation has no effect, because the protocol of the service is not tls or h2.")
 		return ir.UpstreamTLS{}, usable
 	}
 	names, ok := p.subjectNames(v, at)
@@ -187,9 +187,9 @@ func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol i
 	return ir.UpstreamTLS{}, missing
 }
 
-// subjectNames is the names of which the certificate has to be for one.
+// subjectNames returns the names of which the certificate must contain one.
 func (p *proxy) subjectNames(v *contourv1.UpstreamValidation, at path) ([]string, bool) {
-	const most, longest = 8, 250
+	const maxNames, maxLength = 8, 250
 	f := subCondition{report.TypeService, report.TLSUpstreamValidation}
 	names := slices.Clone(v.SubjectNames)
 	if len(names) == 0 {
@@ -197,15 +197,15 @@ func (p *proxy) subjectNames(v *contourv1.UpstreamValidation, at path) ([]string
 	}
 	switch {
 	case v.SubjectName == "":
-		p.errorf(f, at.dot("subjectName"), "The name that the certificate has to be for is empty.")
-	case len(names) > most:
-		p.errorf(f, at.dot("subjectNames"), "There are %d subject names, more than %d.", len(names), most)
+		p.errorf(f, at.dot("subjectName"), "The subjectName is empty; a name is required.")
+	case len(names) > maxNames:
+		p.errorf(f, at.dot("subjectNames"), "There are %d subject names; at most %d are allowed.", len(names), maxNames)
 	case names[0] != v.SubjectName:
-		p.errorf(f, at.dot("subjectNames").at(0), "The first name %s is not subjectName %s.", quoted(names[0]), quoted(v.SubjectName))
+		p.errorf(f, at.dot("subjectNames").at(0), "The first name %s must be equal to subjectName %s.", quoted(names[0]), quoted(v.SubjectName))
 	default:
 		for i, n := range names {
-			if n == "" || len(n) > longest || !validate.IsText(n) {
-				p.errorf(f, at.dot("subjectNames").at(i), "%s is not the name of a subject.", quoted(n))
+			if n == "" || len(n) > maxLength || !validate.IsText(n) {
+				p.errorf(f, at.dot("subjectNames").at(i), "%s is not a subject name of 1 to %d bytes without control characters.", quoted(n), maxLength)
 				return nil, false
 			}
 		}

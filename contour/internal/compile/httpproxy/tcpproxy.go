@@ -8,14 +8,14 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// tcpOfRoot is where the connections of the host go instead of its requests; nil if nowhere, wanted or not.
-func (p *proxy) tcpOfRoot() *ir.TCPProxy {
+// rootTCP returns the TCP proxy of the host; nil if there is none or it cannot be served.
+func (p *proxy) rootTCP() *ir.TCPProxy {
 	if p.spec.TCPProxy == nil {
 		return nil
 	}
 	out := p.tcp()
 	if p.host.TLS == nil {
-		p.errorf(subCondition{report.TypeTCPProxy, report.TLSMustBeConfigured}, "spec.tcpproxy", "A tcpproxy needs a host with TLS.")
+		p.errorf(subCondition{report.TypeTCPProxy, report.TLSMustBeConfigured}, "spec.tcpproxy", "A tcpproxy requires spec.virtualhost.tls.")
 		return nil
 	}
 	if admitted := p.servesConnections(); !admitted || p.unsupportedProtection() { // a connection cannot be answered with an error
@@ -24,20 +24,20 @@ func (p *proxy) tcpOfRoot() *ir.TCPProxy {
 	return out
 }
 
-// tcp is the tcpproxy of the proxy, its own or an included one.
+// tcp converts the tcpproxy of the proxy, or the one that it includes.
 func (p *proxy) tcp() *ir.TCPProxy {
 	spec, at := p.spec.TCPProxy, path("spec.tcpproxy")
 	include, field := tcpTarget(spec)
 	p.reportUnsupportedTCP(spec, at)
 	switch {
 	case include != nil && len(spec.Services) > 0:
-		p.errorf(subCondition{report.TypeTCPProxy, report.NoServicesAndInclude}, at, "The tcpproxy has both services and an include.")
+		p.errorf(subCondition{report.TypeTCPProxy, report.NoServicesAndInclude}, at, "The tcpproxy has both services and an include; exactly one is required.")
 	case include != nil:
 		return p.includedTCP(include, at.dot(field))
 	case len(spec.Services) > 0:
 		return p.tcpServices(spec.Services, at.dot("services"))
 	default:
-		p.errorf(subCondition{report.TypeTCPProxy, report.NothingDefined}, at, "The tcpproxy has neither services nor an include.")
+		p.errorf(subCondition{report.TypeTCPProxy, report.NothingDefined}, at, "The tcpproxy has neither services nor an include; exactly one is required.")
 	}
 	return nil
 }
@@ -48,13 +48,13 @@ func (p *proxy) includedTCP(include *contourv1.TCPProxyInclude, at path) *ir.TCP
 		return nil
 	}
 	if child.spec.TCPProxy == nil {
-		p.errorf(subCondition{report.TypeTCPProxyInclude, report.NothingDefined}, at, "HTTPProxy %s has no tcpproxy.", quoted(child.key.Name.String()))
+		p.errorf(subCondition{report.TypeTCPProxyInclude, report.NothingDefined}, at, "The included HTTPProxy %s has no tcpproxy.", quoted(child.key.Name.String()))
 		return nil
 	}
 	return child.tcp()
 }
 
-// tcpServices is the services that connections go to; nil if a setting is wrong or none of them can be had.
+// tcpServices converts the services of a tcpproxy; nil if a setting is invalid or no service with a weight is usable.
 func (p *proxy) tcpServices(services []contourv1.Service, at path) *ir.TCPProxy {
 	weights, ok := p.weights(services, at)
 	if !ok {

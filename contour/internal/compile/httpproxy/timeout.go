@@ -6,7 +6,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// timeouts is the limits in time of a route.
+// timeouts contains the timeouts of a route.
 type timeouts struct {
 	response, idle, connection ir.Timeout
 }

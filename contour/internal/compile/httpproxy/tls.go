@@ -10,7 +10,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// tls is how the TLS listener treats the host; nil if it does not serve it, for want of settings or of usable ones.
+// tls returns the TLS settings of the host on the HTTPS listener; nil if there are none or they are invalid.
 func (p *proxy) tls() *ir.TLS {
 	spec := p.host.TLS
 	if spec == nil {
@@ -29,7 +29,7 @@ func (p *proxy) tls() *ir.TLS {
 	return out
 }
 
-// checkTLS finds settings that exclude each other.
+// checkTLS reports settings that exclude each other.
 func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	at := path("spec.virtualhost.tls")
 	exclusive := subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}
@@ -37,17 +37,17 @@ func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	before := len(p.report.Diagnostics)
 	switch {
 	case spec.Passthrough && spec.SecretName != "":
-		p.errorf(settings, at, "The host has both a secretName and passthrough.")
+		p.errorf(settings, at, "The host has both a secretName and passthrough; exactly one is required.")
 	case !spec.Passthrough && spec.SecretName == "":
-		p.errorf(settings, at, "The host has neither a secretName nor passthrough.")
+		p.errorf(settings, at, "The host has neither a secretName nor passthrough; exactly one is required.")
 	case spec.Passthrough && p.spec.TCPProxy == nil:
-		p.errorf(settings, at.dot("passthrough"), "The host has passthrough but no tcpproxy.")
+		p.errorf(settings, at.dot("passthrough"), "TLS passthrough requires spec.tcpproxy.")
 	}
 	if spec.Passthrough && spec.EnableFallbackCertificate {
 		p.errorf(exclusive, at.dot("enableFallbackCertificate"), "The fallback certificate has no effect with passthrough.")
 	}
 	if spec.Passthrough && spec.ClientValidation != nil {
-		p.errorf(exclusive, at.dot("clientValidation"), "Clients cannot be validated with passthrough.")
+		p.errorf(exclusive, at.dot("clientValidation"), "The field clientValidation cannot be used together with passthrough.")
 	}
 	if spec.EnableFallbackCertificate {
 		p.checkFallback(spec, at)
@@ -55,7 +55,7 @@ func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	return len(p.report.Diagnostics) == before
 }
 
-// checkFallback finds what would not hold for clients that get the fallback certificate.
+// checkFallback reports the settings that would not apply to clients that receive the fallback certificate.
 func (p *proxy) checkFallback(spec *contourv1.TLS, at path) {
 	for _, c := range []struct {
 		on   bool
@@ -72,7 +72,7 @@ func (p *proxy) checkFallback(spec *contourv1.TLS, at path) {
 	}
 }
 
-// servingSecret finds the certificate of the host.
+// servingSecret sets the certificate of the host, and reports whether it can be served.
 func (p *proxy) servingSecret(spec *contourv1.TLS, out *ir.TLS) bool {
 	at := path("spec.virtualhost.tls.secretName")
 	out.Certificate = ref.SecretName(p.key.Namespace, spec.SecretName)
@@ -89,8 +89,8 @@ func (p *proxy) servingSecret(spec *contourv1.TLS, out *ir.TLS) bool {
 	return failure == nil
 }
 
-// versions is the TLS versions of the host, within those of the configuration. What the host does not ask for
-// stays the default.
+// versions returns the TLS versions of the host, within those of the configuration. Versions that the host does not
+// specify are the default.
 func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
 	at := path("spec.virtualhost.tls")
 	low, okMin := p.minimum(spec.MinimumProtocolVersion, at.dot("minimumProtocolVersion"))
@@ -115,16 +115,16 @@ func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
 	return out, true
 }
 
-// minimum reads the minimum version. One below 1.2 leaves the default, which is stricter.
+// minimum converts the minimum version. A version below 1.2 stands for the default, which is stricter.
 func (p *proxy) minimum(s string, at path) (ir.TLSVersion, bool) {
 	if s == "1.0" || s == "1.1" {
-		p.warnf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not served; the least is 1.2.", s)
+		p.warnf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not supported; the minimum is 1.2.", s)
 		return ir.TLSDefault, true
 	}
 	return p.version(s, at)
 }
 
-// version reads a TLS version. One that is not known is refused: what is served may not be weaker than what was asked.
+// version converts a TLS version. An unknown version is an error: the host must not be served with less than it specifies.
 func (p *proxy) version(s string, at path) (ir.TLSVersion, bool) {
 	v, problem := validate.TLSVersion(s)
 	if problem != "" {

@@ -5,20 +5,20 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// This file is about the fields of HTTPProxy that are not served yet. A field that protects something makes what it
-// protects answer 500, on every listener; where no answer can be given, for a tcpproxy, the host is not served.
-// Any other field is left out. Both are reported. A field that becomes supported is removed here.
+// This file contains the fields of HTTPProxy that are not supported. The routes that such a field protects answer with
+// 500, on every listener; a tcpproxy cannot answer, and is not served. A field that protects nothing is ignored. Both are
+// reported. A field that becomes supported is removed from this file.
 
-// unsupported is the sub-condition of a field that is not served.
+// unsupported returns the sub-condition of a field that is not supported.
 func unsupported(t report.Type) subCondition { return subCondition{t, report.FeatureNotSupported} }
 
-// field is a field that a user may have set.
+// field is a field of an object.
 type field struct {
 	name string
 	set  bool
 }
 
-// protections is the fields of a virtual host that protect its routes.
+// protections returns the fields of a virtual host that protect its routes and are not supported.
 func protections(h *contourv1.VirtualHost) []field {
 	return []field{
 		{"authorization", h.Authorization != nil},
@@ -32,12 +32,12 @@ func validatesClients(h *contourv1.VirtualHost) bool {
 	return h.TLS != nil && h.TLS.ClientValidation != nil
 }
 
-// limitsGlobally reports whether the policy has a global limit: one that only turns the global limits off does not.
+// limitsGlobally reports whether the policy has a global limit; a policy that disables the global limits has none.
 func limitsGlobally(r *contourv1.RateLimitPolicy) bool {
 	return r != nil && r.Global != nil && !r.Global.Disabled
 }
 
-// unsupportedProtection reports whether the host has a protection that is not served.
+// unsupportedProtection reports whether the host has a protection that is not supported.
 func (c *compiler) unsupportedProtection() bool {
 	for _, g := range protections(c.host) {
 		if g.set {
@@ -47,13 +47,13 @@ func (c *compiler) unsupportedProtection() bool {
 	return false
 }
 
-// reportHost reports the fields of the virtual host.
+// reportHost reports the unsupported fields of the virtual host.
 func (p *proxy) reportHost() {
 	at := path("spec.virtualhost")
 	for _, g := range protections(p.host) {
 		if g.set {
 			p.errorf(unsupported(report.TypeVirtualHost), at.dot(g.name),
-				"This version cannot serve %s; what it protects is not served.", g.name)
+				"This version does not support %s; the routes that it protects are not served.", g.name)
 		}
 	}
 	fallback := p.host.TLS != nil && p.host.TLS.EnableFallbackCertificate
@@ -62,11 +62,11 @@ func (p *proxy) reportHost() {
 
 func (p *proxy) warnUnsupported(f field, at path, t report.Type) {
 	if f.set {
-		p.warnf(unsupported(t), at.dot(f.name), "This version cannot serve %s; it is left out.", f.name)
+		p.warnf(unsupported(t), at.dot(f.name), "This version does not support %s; the field is ignored.", f.name)
 	}
 }
 
-// checkProtections rejects the route if a protection of it, or of the virtual host for it, is not served.
+// checkProtections rejects the route if a protection of the route, or of the virtual host for the route, is not supported.
 func (b *builder) checkProtections() {
 	r := b.spec
 	for _, g := range []field{
@@ -76,7 +76,7 @@ func (b *builder) checkProtections() {
 	} {
 		if g.set {
 			b.reject(unsupported(report.TypeRoute), b.at.dot(g.name),
-				"This version cannot serve %s; the route is not served.", g.name)
+				"This version does not support %s; the route is not served.", g.name)
 		}
 	}
 	if b.protectedByHost() {
@@ -84,7 +84,7 @@ func (b *builder) checkProtections() {
 	}
 }
 
-// protectedByHost reports whether a protection of the virtual host, all of which are not served, holds for the route.
+// protectedByHost reports whether an unsupported protection of the virtual host applies to the route.
 func (b *builder) protectedByHost() bool {
 	h, r := b.host, b.spec
 	return limitsGlobally(h.RateLimitPolicy) || validatesClients(h) ||
@@ -92,7 +92,7 @@ func (b *builder) protectedByHost() bool {
 		verifiesTokens(h.JWTProviders, r.JWTVerificationPolicy)
 }
 
-// authorizes reports whether requests of a route with the policy, which may be nil, are authorized.
+// authorizes reports whether requests of a route with the policy, which may be nil, need authorization.
 func authorizes(a *contourv1.AuthorizationServer, p *contourv1.AuthorizationPolicy) bool {
 	if p != nil && p.Disabled != nil {
 		return !*p.Disabled
@@ -102,7 +102,7 @@ func authorizes(a *contourv1.AuthorizationServer, p *contourv1.AuthorizationPoli
 
 func disabled(p *contourv1.AuthorizationPolicy) bool { return p.Disabled != nil && *p.Disabled }
 
-// requiresToken takes a policy that contradicts itself for one that requires a token.
+// requiresToken reports whether the policy requires a token. A policy that contradicts itself does.
 func requiresToken(p *contourv1.JWTVerificationPolicy) bool { return p.Require != "" || !p.Disabled }
 
 // verifiesTokens reports whether requests of a route with the policy, which may be nil, need a token of a provider.
@@ -118,7 +118,7 @@ func verifiesTokens(providers []contourv1.JWTProvider, p *contourv1.JWTVerificat
 	return false
 }
 
-// reportUnsupported reports the fields of the route that are left out.
+// reportUnsupported reports the fields of the route that are ignored.
 func (b *builder) reportUnsupported() {
 	r := b.spec
 	for _, f := range []field{
@@ -131,12 +131,12 @@ func (b *builder) reportUnsupported() {
 	}
 }
 
-// notRoundRobin reports whether the policy asks for anything but the strategy that is served.
+// notRoundRobin reports whether the policy has a strategy other than the supported one.
 func notRoundRobin(l *contourv1.LoadBalancerPolicy) bool {
 	return l.Strategy != "" && l.Strategy != "RoundRobin"
 }
 
-// reportUnsupportedService reports the fields of a service of a route that are left out.
+// reportUnsupportedService reports the fields of a service of a route that are ignored.
 func (p *proxy) reportUnsupportedService(s *contourv1.Service, at path) {
 	for _, f := range []field{
 		{"mirror", s.Mirror},
@@ -147,7 +147,7 @@ func (p *proxy) reportUnsupportedService(s *contourv1.Service, at path) {
 	}
 }
 
-// reportUnsupportedTCP reports the fields of a tcpproxy that are left out.
+// reportUnsupportedTCP reports the fields of a tcpproxy that are ignored.
 func (p *proxy) reportUnsupportedTCP(t *contourv1.TCPProxy, at path) {
 	p.warnUnsupported(field{"healthCheckPolicy", t.HealthCheckPolicy != nil}, at, report.TypeTCPProxy)
 	if t.LoadBalancerPolicy == nil || !notRoundRobin(t.LoadBalancerPolicy) {
@@ -156,13 +156,13 @@ func (p *proxy) reportUnsupportedTCP(t *contourv1.TCPProxy, at path) {
 	switch s := t.LoadBalancerPolicy.Strategy; s {
 	case "Cookie", "RequestHash":
 		p.warnf(subCondition{report.TypeTCPProxy, report.IgnoredField}, at.dot("loadBalancerPolicy").dot("strategy"),
-			"The strategy %s is for requests, of which a tcpproxy knows nothing.", s)
+			"The strategy %s has no effect in a tcpproxy, because it applies to requests.", s)
 	default:
 		p.warnUnsupported(field{"loadBalancerPolicy", true}, at, report.TypeTCPProxy)
 	}
 }
 
-// reportIgnoredTCP reports the fields of a service of a tcpproxy that make sense for requests only.
+// reportIgnoredTCP reports the fields of a service of a tcpproxy that apply to requests only.
 func (p *proxy) reportIgnoredTCP(s *contourv1.Service, at path) {
 	for _, f := range []field{
 		{"mirror", s.Mirror},

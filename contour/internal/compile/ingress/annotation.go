@@ -15,14 +15,14 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// annotations is the field that holds them.
+// annotations is the field of the annotations.
 const annotations = "metadata.annotations"
 
 // The annotations of an Ingress.
 const (
 	prefix = "projectcontour.io/"
 
-	certNamespace    = prefix + "tls-cert-namespace" // in which the Secrets of spec.tls are
+	certNamespace    = prefix + "tls-cert-namespace" // the namespace of the Secrets of spec.tls
 	forceSSLRedirect = "ingress.kubernetes.io/force-ssl-redirect"
 	allowHTTP        = "kubernetes.io/ingress.allow-http"
 	ingressClass     = prefix + "ingress.class"
@@ -36,15 +36,15 @@ const (
 	websocketRoutes  = prefix + "websocket-routes"
 )
 
-// settings are those of the annotations; one that cannot be used counts as unset.
+// settings are the values of the annotations; an invalid value counts as unset.
 type settings struct {
-	http            bool // serve without TLS
-	redirect        bool // redirect HTTP requests to HTTPS; HTTP is served for that in any case
+	http            bool // serve on the HTTP listener
+	redirect        bool // redirect HTTP requests to HTTPS; the HTTP listener serves the redirects regardless of http
 	timeout         ir.Timeout
 	retry           *ir.Retry
 	minTLS, maxTLS  ir.TLSVersion
 	secretNamespace string
-	websockets      map[string]bool // by path as written
+	websockets      map[string]bool // by path as specified
 }
 
 func (b *builder) readAnnotations() {
@@ -66,16 +66,16 @@ func (b *builder) readAnnotations() {
 
 func (b *builder) value(name string) string { return strings.TrimSpace(b.ingress.Annotations[name]) }
 
-// invalid notes that the value of an annotation cannot be used.
-func (b *builder) invalid(name, value, must string) {
-	b.fail(report.AnnotationNotValid, annotationField(name), "Value %s %s.", quote(value), must)
+// invalid reports an invalid value of an annotation.
+func (b *builder) invalid(name, value, problem string) {
+	b.fail(report.AnnotationNotValid, annotationField(name), "Value %s %s.", quote(value), problem)
 }
 
 func annotationField(name string) string {
 	return fmt.Sprintf("%s[%s]", annotations, report.Shorten(name, maxMessage))
 }
 
-// list is the items of a comma-separated list that are not blank.
+// list returns the items of a comma-separated list that are not blank.
 func list(text string) []string {
 	var items []string
 	for item := range strings.SplitSeq(text, ",") {
@@ -114,7 +114,7 @@ func (b *builder) readTimeout(name string) ir.Timeout {
 	return t
 }
 
-// readRetry is the retry policy, nil without retry-on.
+// readRetry returns the retry policy; nil without retry-on.
 func (b *builder) readRetry() *ir.Retry {
 	retry := &ir.Retry{On: b.readRetryOn(), Count: b.readRetryCount(), PerTry: b.readTimeout(perTryTimeout)}
 	if len(retry.On) > 0 {
@@ -139,12 +139,12 @@ func (b *builder) readRetryOn() []string {
 		}
 	}
 	if len(unknown) > 0 {
-		b.invalid(retryOn, strings.Join(unknown, ","), "is nothing that Envoy can retry on")
+		b.invalid(retryOn, strings.Join(unknown, ","), "is not a list of supported retry conditions, such as 5xx,reset")
 	}
 	return on
 }
 
-// readRetryCount is the number of retries: none for -1, one for everything else that is not positive.
+// readRetryCount returns the number of retries: none for -1, one for any other value that is not positive.
 func (b *builder) readRetryCount() uint32 {
 	v := b.value(numRetries)
 	if v == "" {
@@ -153,7 +153,7 @@ func (b *builder) readRetryCount() uint32 {
 	n, err := strconv.ParseInt(v, 10, 32)
 	switch {
 	case err != nil:
-		b.invalid(numRetries, v, "is not a number")
+		b.invalid(numRetries, v, "is not an integer")
 		return 1
 	case n == -1:
 		return 0
@@ -177,13 +177,13 @@ func (b *builder) readNamespace(name string) string {
 	if v == "" || isNamespace(v) {
 		return v
 	}
-	b.invalid(name, v, "is not the name of a namespace")
+	b.invalid(name, v, "is not a valid namespace name")
 	return ""
 }
 
 func isNamespace(name string) bool { return len(validation.IsDNS1123Label(name)) == 0 }
 
-// secretNamespace is the namespace of the Secrets that spec.tls names, unless the name itself has one.
+// secretNamespace returns the namespace of the Secrets of spec.tls whose name has no namespace.
 func secretNamespace(i *networkingv1.Ingress) string {
 	if v := strings.TrimSpace(i.Annotations[certNamespace]); isNamespace(v) {
 		return v
@@ -191,7 +191,7 @@ func secretNamespace(i *networkingv1.Ingress) string {
 	return i.Namespace
 }
 
-// checkWebsocketRoutes notes the first of the websocket routes that is no path of the Ingress.
+// checkWebsocketRoutes reports the first of the websocket routes that is not a path of the Ingress.
 func (b *builder) checkWebsocketRoutes(paths map[string]bool) {
 	for _, p := range slices.Sorted(maps.Keys(b.settings.websockets)) {
 		if !paths[p] {
@@ -201,7 +201,7 @@ func (b *builder) checkWebsocketRoutes(paths map[string]bool) {
 	}
 }
 
-// checkKnown notes annotations that look like ours but have no effect on an Ingress.
+// checkKnown reports annotations of Contour that have no effect on an Ingress.
 func (b *builder) checkKnown() {
 	for _, name := range slices.Sorted(maps.Keys(b.ingress.Annotations)) {
 		if strings.HasPrefix(name, prefix) && !known(name) {

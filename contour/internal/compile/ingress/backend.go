@@ -10,8 +10,8 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// route is a route without its match. One whose backend cannot be used answers with an error:
-// 500 if the backend is of a kind that is never served, 503 if the Service or its port is missing.
+// route returns a route without its match. A route whose backend is invalid answers with an error:
+// 500 if the kind of the backend is not supported, 503 if the Service or its port does not exist.
 func (b *builder) route(field, path string, be *networkingv1.IngressBackend) ir.Route {
 	r := ir.Route{Origin: b.key}
 	if be.Resource != nil || be.Service == nil {

@@ -7,7 +7,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// maxMessage is the most characters that a diagnostic has.
+// maxMessage is the maximum number of characters of a message.
 const maxMessage = 512
 
 // fail reports a field that is not served as specified.
@@ -26,7 +26,7 @@ func (b *builder) diagnose(s report.Severity, reason report.Reason, field, messa
 	})
 }
 
-// secretReason is the reason for a Secret that cannot be served.
+// secretReason returns the reason for a Secret that cannot be served.
 func secretReason(f *ref.Failure) report.Reason {
 	if f.Problem == ref.NotPermitted {
 		return report.DelegationNotPermitted
@@ -34,5 +34,5 @@ func secretReason(f *ref.Failure) report.Reason {
 	return report.SecretNotValid
 }
 
-// quote is a value of the user for a message.
+// quote returns a value of a user as messages contain it.
 func quote(value string) string { return report.Quote(value) }

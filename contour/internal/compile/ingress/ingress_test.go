@@ -20,7 +20,7 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// root is what an Ingress contributes in a store without anything else.
+// root returns the result for an Ingress in a store without other objects.
 func root(ing *networkingv1.Ingress, c config.Config) contrib.Root {
 	key := kobj.Of(kobj.Ingress, "default", "it")
 	return compile([]store.Change{{Key: key, Object: ing}}, c)[key.Name]
@@ -35,26 +35,26 @@ func toService(name string, port int32) *networkingv1.IngressBackend {
 func TestConfiguredClasses(t *testing.T) {
 	c := config.Default()
 	c.Objects.IngressClassNames = []string{"blue", "green"}
-	for class, ours := range map[string]bool{"blue": true, "green": true, "contour": false, "": false} {
+	for class, served := range map[string]bool{"blue": true, "green": true, "contour": false, "": false} {
 		ing := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{IngressClassName: &class, DefaultBackend: toService("web", 80)}}
 		got := root(ing, c)
-		if (len(got.Contributions) > 0) != ours || (len(got.Report.Visited) > 0) != ours {
-			t.Errorf("class %q: contributes and is visited: want %t, got %+v", class, ours, got)
+		if (len(got.Contributions) > 0) != served || (len(got.Report.Visited) > 0) != served {
+			t.Errorf("class %q: contributes and is visited: want %t, got %+v", class, served, got)
 		}
 	}
 }
 
-func TestConfigurationNarrowsTLSVersions(t *testing.T) {
+func TestConfigurationLimitsTLSVersions(t *testing.T) {
 	for _, row := range []struct {
-		name             string
-		lowest, highest  ir.TLSVersion
-		annotation       string
-		value            string
-		reason           report.Reason
-		diagnosticsWants int
+		name            string
+		lowest, highest ir.TLSVersion
+		annotation      string
+		value           string
+		reason          report.Reason
+		diagnostics     int
 	}{
 		{"configuration above the annotation", ir.TLS13, ir.TLS13, "projectcontour.io/tls-maximum-protocol-version", "1.2", report.TLSConfigNotValid, 1},
-		{"no upper end configured", ir.TLS12, ir.TLSDefault, "projectcontour.io/tls-maximum-protocol-version", "1.2", "", 0},
+		{"no maximum configured", ir.TLS12, ir.TLSDefault, "projectcontour.io/tls-maximum-protocol-version", "1.2", "", 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			c := config.Default()
@@ -69,14 +69,14 @@ func TestConfigurationNarrowsTLSVersions(t *testing.T) {
 					found++
 				}
 			}
-			if found != row.diagnosticsWants {
-				t.Errorf("diagnostics with reason %q: want %d, got %d", row.reason, row.diagnosticsWants, found)
+			if found != row.diagnostics {
+				t.Errorf("diagnostics with reason %q: want %d, got %d", row.reason, row.diagnostics, found)
 			}
 		})
 	}
 }
 
-func TestLargeValuesAreNotRepeated(t *testing.T) {
+func TestMessagesShortenLargeValues(t *testing.T) {
 	large := strings.Repeat("é<", 500_000)
 	ing := &networkingv1.Ingress{
 		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{
@@ -117,7 +117,7 @@ func TestSubMillisecondTimeoutIsNotUnlimited(t *testing.T) {
 	}
 }
 
-// FuzzRoot checks that whatever an Ingress says, it is served or told about, and that Envoy can take what is served.
+// FuzzRoot checks that every Ingress is served or has a diagnostic, and that Envoy accepts the paths that are served.
 func FuzzRoot(f *testing.F) {
 	f.Add("example.com", "/", "Prefix", "web", "", int32(80), "projectcontour.io/retry-on", "5xx", "cert")
 	f.Add("*.Example.com", "/v[0-9]+/(a|b)*", "ImplementationSpecific", "gone", "http", int32(0), "projectcontour.io/response-timeout", "9223372036s", "vault/cert")
@@ -138,10 +138,10 @@ func FuzzRoot(f *testing.F) {
 			},
 		}, config.Default())
 		if len(got.Report.Visited) == 0 {
-			return // the class of others
+			return // the class of another controller
 		}
 		if len(got.Report.Diagnostics) == 0 {
-			t.Error("neither Service nor Secret exists, and nobody is told")
+			t.Error("neither the Service nor the Secret exists, but there is no diagnostic")
 		}
 		for _, c := range got.Contributions {
 			for _, r := range c.Routes {
@@ -163,11 +163,11 @@ func checkRoute(t *testing.T, r *ir.Route) {
 		}
 	case ir.PathSegment:
 		if !regexp.MustCompile(`^[^?#]+[^?#/]$`).MatchString(p.Value) {
-			t.Errorf("Envoy refuses the path %q", p.Value)
+			t.Errorf("Envoy rejects the path %q", p.Value)
 		}
 	case ir.PathPrefix, ir.PathExact:
 		if !strings.HasPrefix(p.Value, "/") {
-			t.Errorf("no path: %q", p.Value)
+			t.Errorf("the path %q does not start with /", p.Value)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// pathOf is the path as written, "/" if there is none.
+// pathOf returns the path as specified, "/" if there is none.
 func pathOf(p *networkingv1.HTTPIngressPath) string {
 	if p.Path == "" {
 		return "/"
@@ -18,15 +18,15 @@ func pathOf(p *networkingv1.HTTPIngressPath) string {
 	return p.Path
 }
 
-// match reads the path and its type; false means that the path cannot be served.
+// match converts the path and its type; false if the path cannot be served.
 func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathMatch, bool) {
 	path, kind := pathOf(p), networkingv1.PathTypeImplementationSpecific
 	if p.PathType != nil {
 		kind = *p.PathType
 	}
 	isRegex := kind == networkingv1.PathTypeImplementationSpecific && strings.ContainsAny(path, "^+*[]%")
-	if why := pathProblem(path, isRegex); why != "" {
-		b.fail(report.PathNotValid, field+".path", "Path %s %s.", quote(path), why)
+	if problem := pathProblem(path, isRegex); problem != "" {
+		b.fail(report.PathNotValid, field+".path", "Path %s %s.", quote(path), problem)
 		return ir.PathMatch{}, false
 	}
 	switch kind {
@@ -44,7 +44,7 @@ func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathM
 	return ir.PathMatch{}, false
 }
 
-// segments compares whole path segments; trailing slashes have no effect, and "/" is everything.
+// segments returns a match of whole path segments; trailing slashes have no effect, and "/" matches every path.
 func segments(path string) ir.PathMatch {
 	path = strings.TrimRight(path, "/")
 	if path == "" {
@@ -53,13 +53,13 @@ func segments(path string) ir.PathMatch {
 	return ir.PathMatch{Kind: ir.PathSegment, Value: path}
 }
 
-// pathProblem says what is wrong with a path, "" if nothing is.
+// pathProblem returns the problem of a path; "" if it is valid.
 func pathProblem(path string, isRegex bool) validate.Problem {
 	if problem := validate.Path(path); problem != "" {
 		return problem
 	}
 	if !isRegex && strings.ContainsAny(path, "?#") {
-		return "has a ? or #, which is never part of a path"
+		return "contains ? or #, which are not part of a path"
 	}
 	if !isRegex {
 		return ""

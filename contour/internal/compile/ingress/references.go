@@ -8,8 +8,8 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// References lists what an Ingress cannot be served without: Services and Secrets, in any order, some of them twice.
-// What a derivation of it looks up and does not find is among them.
+// References returns the references of an Ingress to the Services and Secrets that it needs, in any order, possibly with
+// duplicates. They include every object that its derivation reads and does not find.
 func References(i *networkingv1.Ingress) []kind.Reference {
 	from := kobj.Of(kobj.Ingress, i.Namespace, i.Name)
 	var refs []kind.Reference

@@ -1,15 +1,15 @@
 // Package ingress compiles networking.k8s.io/v1 Ingresses to contributions to hosts.
 //
-// The input is one Ingress, and through the Reader the Services and Secrets that it names and
-// the configuration. The output is for each host of its rules the routes on the HTTP and
-// the HTTPS listener, the certificate for hosts under spec.tls, and diagnostics on the
-// Ingress. What is wrong with a rule, path, annotation or Secret harms only itself.
+// The input is one Ingress and, through the Reader, the Services and Secrets that it refers to
+// and the configuration. The output is, for each host of its rules, the routes on the HTTP and
+// the HTTPS listener, the certificate of hosts in spec.tls, and diagnostics about the
+// Ingress. An error in a rule, path, annotation or Secret affects nothing else.
 //
-// An Ingress contributes to the TLS listener for every host of its rules, with TLS nil
-// where it has no certificate: Ingresses share hosts, and the certificate that one of
-// them brings is for the routes of all. A host without any certificate is compile's to drop.
+// An Ingress contributes to the HTTPS listener for every host of its rules, with TLS nil
+// if it has no certificate: Ingresses share hosts, and the certificate of one applies to the
+// routes of all. Package compile drops hosts without a certificate.
 //
-// It must not resolve conflicts between Ingresses and must not order routes.
+// The package must not resolve conflicts between Ingresses and must not order routes.
 package ingress
 
 import (
@@ -28,14 +28,14 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Env is what an Ingress is read with.
+// Env contains the inputs of the derivations of this package.
 type Env struct {
 	Store *store.Store
 	Ref   *ref.Resolver
 }
 
-// Root is what the Ingress contributes. It is empty, without even a visit, if the Ingress
-// does not exist or is of a class that is not ours.
+// Root compiles the Ingress with that name. The result is empty, without a visit, if the Ingress
+// does not exist or is of a class that is not served.
 func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	ing, ok := env.Store.Ingresses.Get(r, name)
 	if !ok {
@@ -59,7 +59,7 @@ func className(ing *networkingv1.Ingress) string {
 	return *ing.Spec.IngressClassName
 }
 
-// builder reads one Ingress.
+// builder compiles one Ingress.
 type builder struct {
 	reader  *memo.Reader
 	env     Env
@@ -67,7 +67,7 @@ type builder struct {
 	key     kobj.Key
 
 	settings settings
-	hosts    []*host // in the order they first appear
+	hosts    []*host // in order of first appearance
 	byName   map[string]*host
 	report   report.Report
 }
@@ -75,7 +75,7 @@ type builder struct {
 // host is a hostname with its routes and TLS settings.
 type host struct {
 	name    string
-	hasRule bool // a rule or the default backend names it, not only spec.tls
+	hasRule bool // of a rule or the default backend, not only of spec.tls
 	routes  []ir.Route
 	tls     *ir.TLS
 }
@@ -94,7 +94,7 @@ func (b *builder) root() contrib.Root {
 	return root
 }
 
-// host finds or adds a host by its valid name.
+// host returns the host with the valid name, and adds it if needed.
 func (b *builder) host(name string) *host {
 	h, ok := b.byName[name]
 	if !ok {
@@ -105,7 +105,7 @@ func (b *builder) host(name string) *host {
 	return h
 }
 
-// contributions are those to a host, listener by listener. The host "*" is served without TLS only.
+// contributions returns the contributions to a host, by listener. The host "*" is served without TLS only.
 func (b *builder) contributions(h *host) []contrib.Contribution {
 	var out []contrib.Contribution
 	if h.hasRule && (b.settings.http || b.settings.redirect) {
@@ -129,10 +129,10 @@ func (b *builder) contribution(l ir.ListenerKey, h *host, routes []ir.Route) con
 	}
 }
 
-// created is the age of the Ingress, in UTC so that equal instants are equal values.
+// created returns the creation time of the Ingress, in UTC so that equal instants are equal values.
 func (b *builder) created() time.Time { return b.ingress.CreationTimestamp.UTC() }
 
-// httpRoutes are the routes as on the HTTP listener: redirects to HTTPS if that is forced.
+// httpRoutes returns the routes for the HTTP listener: redirects to HTTPS if the annotation requires them.
 func (b *builder) httpRoutes(routes []ir.Route) []ir.Route {
 	if !b.settings.redirect {
 		return routes

@@ -11,12 +11,12 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// anyHost stands for the hosts that no Ingress or HTTPProxy names.
+// anyHost stands for the hosts that are in no Ingress or HTTPProxy.
 const anyHost = "*"
 
-// readRules reads the default backend and the rules. The default backend comes first, because of two
-// equal matches the later one counts. It answers for hosts that nobody names; on a host that
-// has rules, a path that none of them matches is not found.
+// readRules converts the default backend and the rules. The default backend comes first, because of equal
+// matches the last one is served. It serves the hosts that are in no object; on a host that
+// has rules, a path that none of them matches is answered with 404.
 func (b *builder) readRules() {
 	spec := &b.ingress.Spec
 	if spec.DefaultBackend != nil {
@@ -32,15 +32,15 @@ func (b *builder) readRules() {
 	b.checkWebsocketRoutes(seen)
 }
 
-// hasRule is the host of a rule.
+// hasRule returns the host and records that it has a rule.
 func (b *builder) hasRule(name string) *host {
 	h := b.host(name)
 	h.hasRule = true
 	return h
 }
 
-// readRule adds the routes of a rule and notes its paths in seen. A rule without paths sends all of its host
-// to the default backend. A host with a rule is claimed even if no path can be served.
+// readRule adds the routes of a rule and records its paths in seen. A rule without paths forwards all requests of
+// its host to the default backend. A host with a rule is claimed even if no path can be served.
 func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen map[string]bool) {
 	name, ok := b.hostname(field+".host", rule.Host)
 	if !ok {
@@ -57,7 +57,7 @@ func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen ma
 	case b.ingress.Spec.DefaultBackend != nil:
 		b.addCatchAll(h)
 	default:
-		b.warn(report.IgnoredField, field, "The rule has no paths and there is no default backend, so that no request is served.")
+		b.warn(report.IgnoredField, field, "The rule has no effect: it has no paths, and the Ingress has no defaultBackend.")
 	}
 }
 
@@ -71,14 +71,14 @@ func (b *builder) readPath(field string, h *host, p *networkingv1.HTTPIngressPat
 	h.routes = append(h.routes, r)
 }
 
-// addCatchAll sends to the default backend what no other route of the host matches.
+// addCatchAll adds a route that forwards all requests that no other route of the host matches to the default backend.
 func (b *builder) addCatchAll(h *host) {
 	r := b.route("spec.defaultBackend", "/", b.ingress.Spec.DefaultBackend)
 	r.Match.Path = ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}
 	h.routes = append(h.routes, r)
 }
 
-// hostname is the valid form of a host: lower case, a DNS name with at most a leading "*." ("*" if empty).
+// hostname returns the valid form of a host: lower case, a DNS name with at most a leading "*." ("*" if empty).
 func (b *builder) hostname(field, name string) (string, bool) {
 	if name == "" || name == anyHost {
 		return anyHost, true

@@ -10,8 +10,8 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// readTLS gives hosts their certificates. Where two entries name a host, the last one that can be served counts.
-// An entry without hosts is for the hosts of the rules that no other entry names.
+// readTLS sets the certificates of hosts. If several entries contain a host, the last one that can be served applies.
+// An entry without hosts applies to the hosts of the rules that are in no other entry.
 func (b *builder) readTLS() {
 	if len(b.ingress.Spec.TLS) == 0 {
 		return
@@ -38,13 +38,13 @@ func (b *builder) readTLS() {
 	}
 }
 
-// namedHosts are the valid hosts of each entry of spec.tls.
+// namedHosts returns the valid hosts of each entry of spec.tls.
 func (b *builder) namedHosts() [][]string {
 	named := make([][]string, len(b.ingress.Spec.TLS))
 	for i := range b.ingress.Spec.TLS {
-		for j, written := range b.ingress.Spec.TLS[i].Hosts {
+		for j, host := range b.ingress.Spec.TLS[i].Hosts {
 			field := fmt.Sprintf("spec.tls[%d].hosts[%d]", i, j)
-			if name, ok := b.tlsHost(field, written); ok {
+			if name, ok := b.tlsHost(field, host); ok {
 				named[i] = append(named[i], name)
 			}
 		}
@@ -52,21 +52,21 @@ func (b *builder) namedHosts() [][]string {
 	return named
 }
 
-func (b *builder) tlsHost(field, written string) (string, bool) {
-	name, ok := b.hostname(field, written)
+func (b *builder) tlsHost(field, host string) (string, bool) {
+	name, ok := b.hostname(field, host)
 	switch {
 	case !ok:
 		return "", false
 	case name == anyHost:
-		b.fail(report.HostNotValid, field, "Host %s cannot be served over TLS: a certificate is for named hosts.", quote(written))
+		b.fail(report.HostNotValid, field, "Host %s cannot be served over TLS; a hostname is required.", quote(host))
 		return "", false
 	case b.byName[name] == nil || !b.byName[name].hasRule:
-		b.warn(report.IgnoredField, field, "Host %s has no rule in this Ingress; its certificate is for the rules of others.", quote(written))
+		b.warn(report.IgnoredField, field, "Host %s has no rule in this Ingress; the certificate applies to the rules of other Ingresses.", quote(host))
 	}
 	return name, true
 }
 
-// otherHosts are the hosts of rules that no entry names.
+// otherHosts returns the hosts of rules that are in no entry.
 func (b *builder) otherHosts(field string, named [][]string) []string {
 	taken := map[string]bool{anyHost: true}
 	for _, names := range named {
@@ -81,17 +81,17 @@ func (b *builder) otherHosts(field string, named [][]string) []string {
 		}
 	}
 	if len(out) == 0 {
-		b.warn(report.IgnoredField, field, "The entry names no hosts, and no rule has a host that it could be for.")
+		b.warn(report.IgnoredField, field, "The entry has no effect: it has no hosts, and every host of the rules is in another entry.")
 	}
 	return out
 }
 
-// serve is the TLS of an entry, nil if its certificate cannot be served. The Secret is in the namespace
-// of the Ingress unless the annotation, or the name itself, says another one, which must have delegated it.
+// entryTLS returns the TLS settings of an entry; nil if its certificate cannot be served. The Secret is in the namespace
+// of the Ingress unless the name or the annotation specifies another namespace, which must delegate it.
 func (b *builder) entryTLS(field string, entry *networkingv1.IngressTLS) *ir.TLS {
 	field += ".secretName"
 	if entry.SecretName == "" {
-		b.fail(report.SecretNotValid, field, "No Secret is named; the hosts are not served over TLS.")
+		b.fail(report.SecretNotValid, field, "The secretName is empty; the hosts are not served over TLS.")
 		return nil
 	}
 	namespace := b.key.Namespace
@@ -110,8 +110,8 @@ func (b *builder) entryTLS(field string, entry *networkingv1.IngressTLS) *ir.TLS
 	return &ir.TLS{Certificate: secret}
 }
 
-// versions is the range of TLS versions: the part of the configured range that the annotations allow,
-// written as the default where they change nothing. It reports whether any version is left.
+// versions returns the range of TLS versions: the part of the configured range that the annotations allow,
+// with the default for a bound that they do not change. It reports whether the range is not empty.
 func (b *builder) versions() (lowest, highest ir.TLSVersion, ok bool) {
 	allowed := b.env.Store.Settings.TLS.Get(b.reader)
 	lowest = max(b.settings.minTLS, allowed.Min)
@@ -120,7 +120,7 @@ func (b *builder) versions() (lowest, highest ir.TLSVersion, ok bool) {
 		highest = b.settings.maxTLS
 	}
 	if highest != ir.TLSDefault && lowest > highest {
-		b.fail(report.TLSConfigNotValid, annotations, "The annotations and the configuration leave no TLS version; the hosts are not served over TLS.")
+		b.fail(report.TLSConfigNotValid, annotations, "The annotations and the configuration have no TLS version in common; the hosts are not served over TLS.")
 		return 0, 0, false
 	}
 	if lowest == allowed.Min {

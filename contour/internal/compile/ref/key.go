@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// privateKeys counts the private keys in PEM data; parameter blocks beside them do not count.
+// privateKeys returns the number of private keys in PEM data, without blocks of parameters.
 func privateKeys(data []byte) int {
 	keys := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
@@ -20,7 +20,7 @@ func privateKeys(data []byte) int {
 	return keys
 }
 
-// rsaBits is the size of an RSA key, 0 for other keys.
+// rsaBits returns the size of an RSA key, 0 for other keys.
 func rsaBits(c *x509.Certificate) int {
 	if k, ok := c.PublicKey.(*rsa.PublicKey); ok {
 		return k.N.BitLen()
@@ -28,21 +28,21 @@ func rsaBits(c *x509.Certificate) int {
 	return 0
 }
 
-// ecdsaProblem says why Envoy could not use an ECDSA certificate, as the end of a sentence; "" if it can, or for other keys.
+// ecdsaProblem returns why Envoy rejects an ECDSA certificate, as the end of a sentence; "" if it does not, or for other keys.
 func ecdsaProblem(c *x509.Certificate) string {
 	k, ok := c.PublicKey.(*ecdsa.PublicKey)
 	switch {
 	case !ok:
 		return ""
 	case k.Curve == elliptic.P224():
-		return "on the curve P-224, which Envoy does not know"
+		return "on the curve P-224, which Envoy does not support"
 	case c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageDigitalSignature == 0:
 		return "whose key usage does not allow digital signatures"
 	}
 	return ""
 }
 
-// reasonOf is the text of an error of crypto/tls or crypto/x509 without the package's name.
+// reasonOf returns the text of an error of crypto/tls or crypto/x509 without the name of the package.
 func reasonOf(err error) string {
 	text := err.Error()
 	for _, prefix := range []string{"tls: ", "x509: "} {

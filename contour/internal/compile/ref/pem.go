@@ -10,9 +10,9 @@ import (
 // certificateBlock is the type of the PEM blocks that are certificates.
 const certificateBlock = "CERTIFICATE"
 
-// checkPEM says what is wrong with the PEM data of certificates, as the end of a sentence that begins with it; "" if nothing
-// is. Envoy reads it more strictly than encoding/pem: a block that does not decode, or a
-// certificate with headers, spoils everything, wherever it is.
+// checkPEM returns the problem of the PEM data of certificates, as the end of a sentence that begins with the data; "" if
+// it is valid. Envoy is stricter than encoding/pem: it rejects data that contains a block that does not decode, or a
+// certificate with headers.
 func checkPEM(data []byte) string {
 	begun, decoded := bytes.Count(data, []byte("-----BEGIN ")), 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {

@@ -1,10 +1,10 @@
-// Package ref resolves what objects refer to: a port of a Service, the certificate or
-// CA bundle in a Secret, with the delegation that another namespace may have to give.
+// Package ref resolves references of objects: to a port of a Service, and to the certificate or
+// CA bundle in a Secret, which another namespace must delegate.
 //
 // Lookups read the store through the Reader and return a value or a typed Failure;
-// the caller chooses the reason and sub-condition of a Failure, which differ between
+// the caller selects the reason and sub-condition of a Failure, which differ between
 // APIs. Certificates are parsed once per Secret. A derivation that reads only whether a
-// Secret can be used is not repeated when the certificate is rotated.
+// Secret can be used does not run again when the certificate is rotated.
 package ref
 
 import (
@@ -19,17 +19,17 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Problem is why a reference cannot be followed.
+// Problem is the kind of a Failure.
 type Problem uint8
 
 // The problems.
 const (
-	NotFound     Problem = iota // the object, or the part of it that is named, does not exist
-	NotPermitted                // it exists, but the referrer may not use it
-	Invalid                     // it exists, but its contents cannot be used
+	NotFound     Problem = iota // the object, or the part of it that the reference names, does not exist
+	NotPermitted                // the object exists, but the referrer may not use it
+	Invalid                     // the object exists, but its contents are invalid
 )
 
-// Failure is why a reference cannot be followed.
+// Failure is the reason why a reference cannot be resolved.
 type Failure struct {
 	Problem Problem
 	Message string // one sentence for the author of the reference
@@ -39,35 +39,35 @@ func failure(p Problem, format string, args ...any) *Failure {
 	return &Failure{Problem: p, Message: fmt.Sprintf(format, args...)}
 }
 
-// Resolver follows references.
+// Resolver resolves references.
 type Resolver struct {
-	store        *store.Store
-	certificates *memo.Table[kobj.Name, certificate]
-	usable       *memo.Table[kobj.Name, usability]
-	bundles      *memo.Table[kobj.Name, bundle]
-	trustable    *memo.Table[kobj.Name, usability]
+	store          *store.Store
+	certificates   *memo.Table[kobj.Name, certificate]
+	servingSecrets *memo.Table[kobj.Name, usability]
+	bundles        *memo.Table[kobj.Name, bundle]
+	caSecrets      *memo.Table[kobj.Name, usability]
 }
 
-// New is a Resolver whose tables belong to the engine of the store.
+// New returns a Resolver. It adds tables to the engine of the store.
 func New(e *memo.Engine, s *store.Store) *Resolver {
 	x := &Resolver{store: s}
 	x.certificates = memo.NewTable(e, memo.Options[kobj.Name, certificate]{
 		Name: "ref/certificate", Derive: x.deriveCertificate, Equal: certificate.equal,
 	})
 	x.certificates.Watch()
-	x.usable = memo.NewTable(e, memo.Options[kobj.Name, usability]{
-		Name: "ref/usable", Derive: x.deriveUsable, Equal: usability.equal,
+	x.servingSecrets = memo.NewTable(e, memo.Options[kobj.Name, usability]{
+		Name: "ref/servingsecret", Derive: x.deriveServingSecret, Equal: usability.equal,
 	})
 	x.bundles = memo.NewTable(e, memo.Options[kobj.Name, bundle]{
 		Name: "ref/bundle", Derive: x.deriveBundle, Equal: bundle.equal,
 	})
-	x.trustable = memo.NewTable(e, memo.Options[kobj.Name, usability]{
-		Name: "ref/trustable", Derive: x.deriveTrustable, Equal: usability.equal,
+	x.caSecrets = memo.NewTable(e, memo.Options[kobj.Name, usability]{
+		Name: "ref/casecret", Derive: x.deriveCASecret, Equal: usability.equal,
 	})
 	return x
 }
 
-// SecretName reads a reference to a Secret, "name" or "namespace/name", made by an object in the namespace.
+// SecretName returns the Secret that an object in the namespace refers to by "name" or "namespace/name".
 func SecretName(namespace, ref string) kobj.Name {
 	if ns, name, ok := strings.Cut(ref, "/"); ok {
 		return kobj.Name{Namespace: ns, Name: name}
@@ -75,7 +75,7 @@ func SecretName(namespace, ref string) kobj.Name {
 	return kobj.Name{Namespace: namespace, Name: ref}
 }
 
-// ToSecret is the reference of an object to a Secret. One in another namespace has to be delegated.
+// ToSecret returns the reference of an object to a Secret. A Secret in another namespace must be delegated.
 func ToSecret(from kobj.Key, secret kobj.Name) kind.Reference {
 	r := kind.Reference{From: from, To: kobj.Key{Kind: kobj.Secret, Name: secret}}
 	if secret.Namespace != from.Namespace {

@@ -27,27 +27,27 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// world runs lookups inside a derivation, as compile does.
-type world struct {
+// fixture runs lookups in a derivation, as compile does.
+type fixture struct {
 	engine *memo.Engine
 	store  *store.Store
 	ref    *Resolver
 }
 
-func newWorld(t *testing.T) *world {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	e := memo.New(func(f memo.Fault) { t.Errorf("fault: %+v", f) })
 	s := store.New(e, config.Default())
-	return &world{engine: e, store: s, ref: New(e, s)}
+	return &fixture{engine: e, store: s, ref: New(e, s)}
 }
 
-func ask[V any](w *world, f func(*memo.Reader) V) (out V) {
-	tab := memo.NewTable(w.engine, memo.Options[int, int]{
+func derive[V any](fx *fixture, f func(*memo.Reader) V) (out V) {
+	tab := memo.NewTable(fx.engine, memo.Options[int, int]{
 		Name: "test", Equal: func(a, b int) bool { return a == b },
 		Derive: func(r *memo.Reader, _ int) int { out = f(r); return 0 },
 	})
 	tab.Demand(0)
-	w.engine.Run()
+	fx.engine.Run()
 	tab.Release(0)
 	return out
 }
@@ -79,13 +79,13 @@ func rsaKey(t *testing.T, bits int) crypto.Signer {
 	return k
 }
 
-// pair makes a self-signed certificate for the key.
+// pair returns a self-signed certificate for the key, and the key.
 func pair(t *testing.T, name string, key crypto.Signer) (cert, keyPEM []byte) {
 	t.Helper()
 	return pairFor(t, name, key, 0)
 }
 
-// pairFor makes one for some uses of the key only.
+// pairFor is pair with a key usage.
 func pairFor(t *testing.T, name string, key crypto.Signer, usage x509.KeyUsage) (cert, keyPEM []byte) {
 	t.Helper()
 	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour), KeyUsage: usage}
@@ -100,21 +100,21 @@ func pairFor(t *testing.T, name string, key crypto.Signer, usage x509.KeyUsage) 
 	return pemOf("CERTIFICATE", der), pemOf("PRIVATE KEY", k)
 }
 
-func (w *world) secret(name string, typ corev1.SecretType, data map[string][]byte) {
-	w.store.Apply([]store.Change{{Key: kobj.Of(kobj.Secret, "ns", name), Object: &corev1.Secret{
+func (fx *fixture) secret(name string, typ corev1.SecretType, data map[string][]byte) {
+	fx.store.Apply([]store.Change{{Key: kobj.Of(kobj.Secret, "ns", name), Object: &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: name}, Type: typ, Data: data,
 	}}})
 }
 
-func (w *world) serving(from, name string) *Failure {
-	return ask(w, func(r *memo.Reader) *Failure {
-		_, f := w.ref.ServingSecret(r, from, kobj.Name{Namespace: "ns", Name: name})
+func (fx *fixture) serving(from, name string) *Failure {
+	return derive(fx, func(r *memo.Reader) *Failure {
+		_, f := fx.ref.ServingSecret(r, from, kobj.Name{Namespace: "ns", Name: name})
 		return f
 	})
 }
 
 func TestServingSecretAcceptsWhatEnvoyAccepts(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	cert, key := pair(t, "a.example", ecdsaKey(t))
 	other, _ := pair(t, "b.example", ecdsaKey(t))
 	nameless, namelessKey := pair(t, "", ecdsaKey(t))
@@ -149,22 +149,22 @@ func TestServingSecretAcceptsWhatEnvoyAccepts(t *testing.T) {
 		{"signing", corev1.SecretTypeTLS, both(signing, signingKey), "digital signatures"},
 		{"weak", corev1.SecretTypeTLS, both(weak, weakKey), "1024 bits"},
 	} {
-		w.secret(c.name, c.typ, c.data)
-		f := w.serving("ns", c.name)
+		fx.secret(c.name, c.typ, c.data)
+		f := fx.serving("ns", c.name)
 		switch {
 		case c.want == "" && f != nil:
-			t.Errorf("%s: refused: %s", c.name, f.Message)
+			t.Errorf("%s: rejected: %s", c.name, f.Message)
 		case c.want != "" && (f == nil || f.Problem != Invalid || !strings.Contains(f.Message, c.want)):
 			t.Errorf("%s: got %+v, want %q", c.name, f, c.want)
 		}
 	}
-	if f := w.serving("ns", "absent"); f == nil || f.Problem != NotFound {
+	if f := fx.serving("ns", "absent"); f == nil || f.Problem != NotFound {
 		t.Errorf("absent: %+v", f)
 	}
 }
 
 func TestCASecretAcceptsWhatEnvoyAccepts(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	ca, key := pair(t, "ca.example", ecdsaKey(t))
 	for name, c := range map[string]struct {
 		data []byte
@@ -178,11 +178,11 @@ func TestCASecretAcceptsWhatEnvoyAccepts(t *testing.T) {
 		"garbage": {slices.Concat(ca, pemOf("CERTIFICATE", []byte("x"))), "does not parse"},
 		"half":    {slices.Concat(ca, []byte("-----BEGIN CERTIFICATE-----\nMII")), "not complete"},
 	} {
-		w.secret(name, corev1.SecretTypeOpaque, map[string][]byte{"ca.crt": c.data})
-		f := ask(w, func(r *memo.Reader) *Failure { return w.ref.CASecret(r, "ns", kobj.Name{Namespace: "ns", Name: name}) })
+		fx.secret(name, corev1.SecretTypeOpaque, map[string][]byte{"ca.crt": c.data})
+		f := derive(fx, func(r *memo.Reader) *Failure { return fx.ref.CASecret(r, "ns", kobj.Name{Namespace: "ns", Name: name}) })
 		switch {
 		case c.want == "" && f != nil:
-			t.Errorf("%s: refused: %s", name, f.Message)
+			t.Errorf("%s: rejected: %s", name, f.Message)
 		case c.want != "" && (f == nil || f.Problem != Invalid || !strings.Contains(f.Message, c.want)):
 			t.Errorf("%s: got %+v, want %q", name, f, c.want)
 		}
@@ -190,10 +190,10 @@ func TestCASecretAcceptsWhatEnvoyAccepts(t *testing.T) {
 }
 
 func TestDelegationIsNeededAcrossNamespaces(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	cert, key := pair(t, "a.example", ecdsaKey(t))
-	w.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
-	if f := w.serving("other", "s"); f == nil || f.Problem != NotPermitted {
+	fx.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
+	if f := fx.serving("other", "s"); f == nil || f.Problem != NotPermitted {
 		t.Fatalf("without a delegation: %+v", f)
 	}
 	for _, c := range []struct {
@@ -204,43 +204,43 @@ func TestDelegationIsNeededAcrossNamespaces(t *testing.T) {
 	} {
 		d := &contourv1.TLSCertificateDelegation{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "d"}}
 		d.Spec.Delegations = []contourv1.CertificateDelegation{{SecretName: "s", TargetNamespaces: c.targets}}
-		w.store.Apply([]store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "ns", "d"), Object: d}})
-		if f := w.serving("other", "s"); (f == nil) != c.allowed {
+		fx.store.Apply([]store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "ns", "d"), Object: d}})
+		if f := fx.serving("other", "s"); (f == nil) != c.allowed {
 			t.Errorf("targets %q: %+v", c.targets, f)
 		}
 	}
 }
 
-func TestRotationDisturbsNobodyWhoOnlyUsesTheSecret(t *testing.T) {
-	w := newWorld(t)
+func TestRotationDoesNotRunDerivationsThatUseTheSecret(t *testing.T) {
+	fx := newFixture(t)
 	cert, key := pair(t, "a.example", ecdsaKey(t))
-	w.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
+	fx.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
 	runs := 0
-	user := memo.NewTable(w.engine, memo.Options[int, bool]{
+	user := memo.NewTable(fx.engine, memo.Options[int, bool]{
 		Name: "user", Equal: func(a, b bool) bool { return a == b },
 		Derive: func(r *memo.Reader, _ int) bool {
 			runs++
-			_, f := w.ref.ServingSecret(r, "ns", kobj.Name{Namespace: "ns", Name: "s"})
+			_, f := fx.ref.ServingSecret(r, "ns", kobj.Name{Namespace: "ns", Name: "s"})
 			return f == nil
 		},
 	})
 	user.Demand(0)
-	w.engine.Run()
+	fx.engine.Run()
 	cert, key = pair(t, "a.example", ecdsaKey(t))
-	w.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
-	w.engine.Run()
+	fx.secret("s", corev1.SecretTypeTLS, map[string][]byte{"tls.crt": cert, "tls.key": key})
+	fx.engine.Run()
 	if runs != 1 {
-		t.Errorf("a rotation ran the user of the Secret %d times", runs-1)
+		t.Errorf("a rotation ran the derivation that uses the Secret %d times", runs-1)
 	}
-	w.secret("s", corev1.SecretTypeTLS, nil)
-	w.engine.Run()
+	fx.secret("s", corev1.SecretTypeTLS, nil)
+	fx.engine.Run()
 	if ok, _ := user.Peek(0); runs != 2 || ok {
-		t.Errorf("a Secret that became unusable: %d runs, usable %t", runs, ok)
+		t.Errorf("a Secret that became invalid: %d runs, usable %t", runs, ok)
 	}
 }
 
 func TestServicePort(t *testing.T) {
-	w := newWorld(t)
+	fx := newFixture(t)
 	h2c, odd := "kubernetes.io/h2c", "example.com/odd"
 	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", Annotations: map[string]string{
 		"projectcontour.io/upstream-protocol.tls": "8443, secure", "projectcontour.io/max-requests": "7", "projectcontour.io/max-retries": "many",
@@ -252,10 +252,10 @@ func TestServicePort(t *testing.T) {
 		{Name: "odd", Port: 8443, AppProtocol: &odd},
 		{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
 	}
-	w.store.Apply([]store.Change{{Key: kobj.Of(kobj.Service, "ns", "s"), Object: svc}})
+	fx.store.Apply([]store.Change{{Key: kobj.Of(kobj.Service, "ns", "s"), Object: svc}})
 	for port, want := range map[int32]ir.Protocol{80: ir.ProtocolHTTP1, 81: ir.ProtocolH2C, 444: ir.ProtocolTLS, 8443: ir.ProtocolTLS} {
-		got := ask(w, func(r *memo.Reader) ServicePort {
-			p, f := w.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
+		got := derive(fx, func(r *memo.Reader) ServicePort {
+			p, f := fx.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
 			if f != nil {
 				t.Errorf("port %d: %s", port, f.Message)
 			}
@@ -266,16 +266,16 @@ func TestServicePort(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]ir.CircuitBreakers{"s": {MaxRequests: 7}, "absent": {}} {
-		got := ask(w, func(r *memo.Reader) ir.CircuitBreakers {
-			return w.ref.CircuitBreakers(r, kobj.Name{Namespace: "ns", Name: name})
+		got := derive(fx, func(r *memo.Reader) ir.CircuitBreakers {
+			return fx.ref.CircuitBreakers(r, kobj.Name{Namespace: "ns", Name: name})
 		})
 		if got != want {
 			t.Errorf("circuit breakers of Service %s: %+v, want %+v", name, got, want)
 		}
 	}
 	for _, port := range []int32{53, 99, 0} {
-		f := ask(w, func(r *memo.Reader) *Failure {
-			_, f := w.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
+		f := derive(fx, func(r *memo.Reader) *Failure {
+			_, f := fx.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
 			return f
 		})
 		if f == nil || f.Problem != NotFound {

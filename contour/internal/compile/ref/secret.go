@@ -15,7 +15,7 @@ import (
 // CAKey is the key of a CA bundle in a Secret.
 const CAKey = "ca.crt"
 
-// certificate is what a Secret of type kubernetes.io/tls, or a like one, holds.
+// certificate is the content of a Secret of type kubernetes.io/tls or Opaque.
 type certificate struct {
 	chain, key []byte
 	notAfter   time.Time
@@ -26,7 +26,7 @@ func (c certificate) equal(o certificate) bool {
 	return bytes.Equal(c.chain, o.chain) && bytes.Equal(c.key, o.key) && equalFailure(c.failure, o.failure)
 }
 
-// bundle is the CA certificates that a Secret holds.
+// bundle is the CA bundle of a Secret.
 type bundle struct {
 	pem     []byte
 	failure *Failure
@@ -36,7 +36,7 @@ func (b bundle) equal(o bundle) bool {
 	return bytes.Equal(b.pem, o.pem) && equalFailure(b.failure, o.failure)
 }
 
-// usability is all of a Secret that its users' routes depend on.
+// usability is the part of a Secret on which routes depend.
 type usability struct {
 	failure *Failure
 	expired bool
@@ -53,37 +53,37 @@ func equalFailure(a, b *Failure) bool {
 	return *a == *b
 }
 
-// ServingSecret finds the Secret that a listener is to serve, for an object in the namespace.
-// It reports whether the certificate is past its end date, which is no failure.
+// ServingSecret checks a Secret that a listener serves, for an object in the namespace.
+// It reports whether the certificate has expired, which is not a Failure.
 func (x *Resolver) ServingSecret(r *memo.Reader, namespace string, secret kobj.Name) (expired bool, f *Failure) {
 	if !x.delegated(r, secret, namespace) {
 		return false, failure(NotPermitted, "Secret %q is not delegated to namespace %q.", secret, namespace)
 	}
-	u := x.usable.Get(r, secret)
+	u := x.servingSecrets.Get(r, secret)
 	return u.expired, u.failure
 }
 
-// CASecret finds the Secret with the CA bundle that a backend is verified by, for an object in the namespace.
+// CASecret checks a Secret with the CA bundle by which a backend is verified, for an object in the namespace.
 func (x *Resolver) CASecret(r *memo.Reader, namespace string, secret kobj.Name) *Failure {
 	if !x.delegated(r, secret, namespace) {
 		return failure(NotPermitted, "Secret %q is not delegated to namespace %q.", secret, namespace)
 	}
-	return x.trustable.Get(r, secret).failure
+	return x.caSecrets.Get(r, secret).failure
 }
 
-// Certificate is the certificate chain and the key of a serving Secret, in PEM.
+// Certificate returns the certificate chain and the key of a serving Secret, in PEM.
 func (x *Resolver) Certificate(r *memo.Reader, secret kobj.Name) (chain, key []byte, ok bool) {
 	c := x.certificates.Get(r, secret)
 	return c.chain, c.key, c.failure == nil
 }
 
-// CA is the CA bundle of a Secret, in PEM.
+// CA returns the CA bundle of a Secret, in PEM.
 func (x *Resolver) CA(r *memo.Reader, secret kobj.Name) (bundle []byte, ok bool) {
 	b := x.bundles.Get(r, secret)
 	return b.pem, b.failure == nil
 }
 
-// Expiries are the end dates of all certificates in use.
+// Expiries returns the end dates of all certificates in use.
 func (x *Resolver) Expiries() map[kobj.Name]time.Time {
 	ends := map[kobj.Name]time.Time{}
 	x.certificates.Keys(func(n kobj.Name) bool {
@@ -95,7 +95,7 @@ func (x *Resolver) Expiries() map[kobj.Name]time.Time {
 	return ends
 }
 
-// ChangedExpiries are the end dates of the certificates that changed since the last call. A certificate that was
+// ChangedExpiries returns the end dates of the certificates that changed since the last call. A certificate that was
 // deleted or became invalid has a date in the far future, so that it does not count as expired.
 func (x *Resolver) ChangedExpiries() map[kobj.Name]time.Time {
 	ends := map[kobj.Name]time.Time{}
@@ -109,13 +109,13 @@ func (x *Resolver) ChangedExpiries() map[kobj.Name]time.Time {
 	return ends
 }
 
-func (x *Resolver) deriveUsable(r *memo.Reader, n kobj.Name) usability {
+func (x *Resolver) deriveServingSecret(r *memo.Reader, n kobj.Name) usability {
 	c := x.certificates.Get(r, n)
 	_, expired := x.store.Expired.Get(r, n)
 	return usability{failure: c.failure, expired: expired && c.failure == nil}
 }
 
-func (x *Resolver) deriveTrustable(r *memo.Reader, n kobj.Name) usability {
+func (x *Resolver) deriveCASecret(r *memo.Reader, n kobj.Name) usability {
 	return usability{failure: x.bundles.Get(r, n).failure}
 }
 
@@ -139,10 +139,10 @@ func (x *Resolver) deriveCertificate(r *memo.Reader, n kobj.Name) certificate {
 	return parseCertificate(n, chain, key)
 }
 
-// parseCertificate accepts what Envoy accepts: a leaf with a name, and exactly one key, which is the leaf's.
+// parseCertificate accepts what Envoy accepts: a leaf with a name, and exactly one key, which matches the leaf.
 func parseCertificate(n kobj.Name, chain, key []byte) certificate {
 	if keys := privateKeys(key); keys != 1 {
-		return certificate{failure: failure(Invalid, "Secret %q has %d private keys in tls.key, not one.", n, keys)}
+		return certificate{failure: failure(Invalid, "Secret %q has %d private keys in tls.key; exactly one is required.", n, keys)}
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
@@ -156,7 +156,7 @@ func parseCertificate(n kobj.Name, chain, key []byte) certificate {
 		return certificate{failure: failure(Invalid, "Secret %q has a certificate without a common name or subject alternative name.", n)}
 	}
 	if bits := rsaBits(leaf); bits > 0 && bits < 2048 {
-		return certificate{failure: failure(Invalid, "Secret %q has an RSA key of %d bits, fewer than the 2048 that Envoy accepts.", n, bits)}
+		return certificate{failure: failure(Invalid, "Secret %q has an RSA key of %d bits; Envoy requires at least 2048.", n, bits)}
 	}
 	if problem := ecdsaProblem(leaf); problem != "" {
 		return certificate{failure: failure(Invalid, "Secret %q has an ECDSA certificate %s.", n, problem)}

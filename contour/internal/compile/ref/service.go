@@ -21,24 +21,24 @@ type ServicePort struct {
 	Protocol ir.Protocol // by appProtocol or annotation of the Service
 }
 
-// Cluster is the cluster of the port with the settings of the Service.
+// Cluster returns the cluster of the port with the settings of the Service.
 func (p ServicePort) Cluster() ir.Cluster {
 	return ir.Cluster{
 		Endpoints: ir.EndpointKey{Service: p.Service, Port: p.Name}, Port: p.Number, Protocol: p.Protocol,
 	}
 }
 
-// Service finds a port of a Service by number.
+// Service returns a port of a Service by its number.
 func (x *Resolver) Service(r *memo.Reader, n kobj.Name, port int32) (ServicePort, *Failure) {
 	return x.servicePort(r, n, strconv.Itoa(int(port)), func(p *corev1.ServicePort) bool { return p.Port == port })
 }
 
-// ServiceNamed finds a port of a Service by its name.
+// ServiceNamed returns a port of a Service by its name.
 func (x *Resolver) ServiceNamed(r *memo.Reader, n kobj.Name, port string) (ServicePort, *Failure) {
 	return x.servicePort(r, n, port, func(p *corev1.ServicePort) bool { return p.Name == port })
 }
 
-func (x *Resolver) servicePort(r *memo.Reader, n kobj.Name, asked string, is func(*corev1.ServicePort) bool) (ServicePort, *Failure) {
+func (x *Resolver) servicePort(r *memo.Reader, n kobj.Name, port string, matches func(*corev1.ServicePort) bool) (ServicePort, *Failure) {
 	svc, ok := x.store.Services.Get(r, n)
 	if !ok {
 		return ServicePort{}, failure(NotFound, "Service %q does not exist.", n)
@@ -46,9 +46,9 @@ func (x *Resolver) servicePort(r *memo.Reader, n kobj.Name, asked string, is fun
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return ServicePort{}, failure(NotPermitted, "Service %q is of type ExternalName, which is not enabled.", n)
 	}
-	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return tcp(&p) && is(&p) })
+	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return tcp(&p) && matches(&p) })
 	if i < 0 {
-		return ServicePort{}, failure(NotFound, "Service %q has no TCP port %q.", n, asked)
+		return ServicePort{}, failure(NotFound, "Service %q has no TCP port %q.", n, port)
 	}
 	p := &svc.Spec.Ports[i]
 	return ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(svc, p)}, nil
@@ -56,7 +56,7 @@ func (x *Resolver) servicePort(r *memo.Reader, n kobj.Name, asked string, is fun
 
 func tcp(p *corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
 
-// protocol is the protocol of the port: appProtocol first, then the annotations.
+// protocol returns the protocol of the port: by appProtocol, else by the annotations.
 // An unknown appProtocol is ignored.
 func protocol(svc *corev1.Service, p *corev1.ServicePort) ir.Protocol {
 	if p.AppProtocol != nil {
@@ -70,11 +70,11 @@ func protocol(svc *corev1.Service, p *corev1.ServicePort) ir.Protocol {
 		}
 	}
 	for _, a := range []struct {
-		name string
-		is   ir.Protocol
+		name     string
+		protocol ir.Protocol
 	}{{"h2", ir.ProtocolH2}, {"h2c", ir.ProtocolH2C}, {"tls", ir.ProtocolTLS}} {
 		if lists(svc.Annotations["projectcontour.io/upstream-protocol."+a.name], p) {
-			return a.is
+			return a.protocol
 		}
 	}
 	return ir.ProtocolHTTP1
@@ -91,7 +91,7 @@ func lists(list string, p *corev1.ServicePort) bool {
 	return false
 }
 
-// CircuitBreakers is the circuit breakers of the annotations of a Service; zero if there is no such Service.
+// CircuitBreakers returns the circuit breakers of the annotations of a Service; zero if the Service does not exist.
 func (x *Resolver) CircuitBreakers(r *memo.Reader, n kobj.Name) ir.CircuitBreakers {
 	svc, ok := x.store.Services.Get(r, n)
 	if !ok {
@@ -106,7 +106,7 @@ func (x *Resolver) CircuitBreakers(r *memo.Reader, n kobj.Name) ir.CircuitBreake
 	}
 }
 
-// count reads a number from an annotation of the Service; what is no number counts as unset.
+// count returns the number in an annotation of the Service, 0 if it is not a number.
 func count(svc *corev1.Service, name string) uint32 {
 	n, err := strconv.ParseUint(strings.TrimSpace(svc.Annotations[fmt.Sprintf("projectcontour.io/%s", name)]), 10, 32)
 	if err != nil {

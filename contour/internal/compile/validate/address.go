@@ -2,11 +2,11 @@ package validate
 
 import "net/netip"
 
-// mappedBits is how many bits stand before the IPv4 address in the IPv6 form of it.
+// mappedBits is the number of bits before the IPv4 address in an IPv4-mapped IPv6 address.
 const mappedBits = 96
 
-// AddressRange reads an IP address, which stands for itself, or a range of them in CIDR notation. Envoy sees clients that
-// use IPv4 by their IPv4 address on every socket, so the IPv6 form of IPv4 addresses is taken for these.
+// AddressRange converts an IP address or a range in CIDR notation; an address is a range of one. Envoy compares the IPv4
+// address of IPv4 clients on every socket, so IPv4-mapped IPv6 addresses are converted to IPv4.
 func AddressRange(s string) (netip.Prefix, Problem) {
 	if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
 		a = a.Unmap()
@@ -14,7 +14,7 @@ func AddressRange(s string) (netip.Prefix, Problem) {
 	}
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return netip.Prefix{}, "is neither an IP address nor a range of them"
+		return netip.Prefix{}, "is not an IP address or a CIDR range, such as 10.0.0.0/8"
 	}
 	if a := p.Addr(); a.Is4In6() && p.Bits() >= mappedBits {
 		p = netip.PrefixFrom(a.Unmap(), p.Bits()-mappedBits)

@@ -19,10 +19,10 @@ func TestAddressRange(t *testing.T) {
 	}
 }
 
-func TestLimitCode(t *testing.T) {
-	for code, good := range map[uint32]bool{0: false, 200: false, 399: false, 400: true, 418: false, 429: true, 431: true, 451: false, 500: true, 509: false, 511: true, 599: false} {
-		if got := LimitCode(code) == ""; got != good {
-			t.Errorf("%d can be used: %t", code, got)
+func TestRateLimitCode(t *testing.T) {
+	for code, valid := range map[uint32]bool{0: false, 200: false, 399: false, 400: true, 418: false, 429: true, 431: true, 451: false, 500: true, 509: false, 511: true, 599: false} {
+		if got := RateLimitCode(code) == ""; got != valid {
+			t.Errorf("%d is valid: %t, want %t", code, got, valid)
 		}
 	}
 }

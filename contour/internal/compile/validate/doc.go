@@ -1,16 +1,16 @@
-// Package validate checks the values that all APIs have in common: hostnames, names and values of headers, paths, regular
-// expressions, timeouts, weights, ports, TLS versions and what can be retried.
+// Package validate validates the values that all APIs have in common: hostnames, names and values of headers, paths,
+// regular expressions, timeouts, weights, ports, TLS versions and retry conditions.
 //
-// The input is texts and numbers of an object, the output values of the routing model and a Problem. The limits
-// are those of Envoy: what passes here is never a reason for it to reject a resource. Every function is pure and costs
-// no more than a small constant times the length of its input; regular expressions are bounded before they are compiled.
+// The input is strings and numbers of an object, the output values of the routing model and a Problem. The limits
+// are those of Envoy: Envoy does not reject a resource because of a valid value. Every function is pure and takes
+// time proportional to the length of its input; the length of regular expressions is bounded before they are compiled.
 //
-// The package knows no API: callers choose the Reason and field of a Problem, and implement every rule
-// that only one API has.
+// The package does not depend on an API: callers select the Reason and field of a Problem, and implement the rules of
+// a single API.
 package validate
 
-// Problem is why a value cannot be used. It is the end of a sentence that begins with the value, without the full
-// stop, as in "does not start with /". The empty Problem is that of a value that can be used.
+// Problem is the reason why a value is invalid: the end of a sentence that begins with the value, without the full
+// stop, as in "does not start with /". It is empty for a valid value.
 type Problem string
 
 // isAlphanumeric reports whether r is an ASCII letter or digit.

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// Envoy reads the values of headers that it adds, and other texts, as formats: %COMMAND% stands for something of the
-// request, and a percent sign that is meant has to be doubled. A text that is not well-formed makes Envoy reject the
-// resource, so that every text of a user goes through Escape or Expand.
+// The values of headers that Envoy adds, and other strings, are format strings: %COMMAND% is a command operator, and a
+// literal percent sign is doubled. Envoy rejects a resource with a format string that is not well-formed, so every string
+// of a user is converted by Escape or Expand.
 
-// Escape is the format that stands for the text itself.
+// Escape returns the format string of a literal text.
 func Escape(text string) string { return strings.ReplaceAll(text, "%", "%%") }
 
-// Expand is the format for a text with variables: those that own knows are replaced by what it returns, those of Envoy
-// that a user may use are left, and every other percent sign is doubled. What own returns is taken as it is.
-func Expand(text string, own func(name string) (format string, known bool)) string {
+// Expand returns the format string of a text with variables: the variables that lookup knows are replaced by the format
+// strings that it returns, the command operators that users may use remain, and every other percent sign is doubled.
+func Expand(text string, lookup func(name string) (format string, known bool)) string {
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(text, "%")
@@ -23,12 +23,12 @@ func Expand(text string, own func(name string) (format string, known bool)) stri
 			return b.String()
 		}
 		name, rest, closed := strings.Cut(after, "%")
-		value, known := own(name)
+		value, known := lookup(name)
 		switch {
 		case closed && known:
 			b.WriteString(value)
 			text = rest
-		case closed && isEnvoyVariable(name):
+		case closed && isOperator(name):
 			b.WriteString("%" + name + "%")
 			text = rest
 		default:
@@ -38,7 +38,7 @@ func Expand(text string, own func(name string) (format string, known bool)) stri
 	}
 }
 
-// RequestHeader is the name of the header whose value the whole of the text stands for, as in %REQ(name)%.
+// RequestHeader returns the name of the header in a text that consists of one operator %REQ(name)%.
 func RequestHeader(text string) (name string, ok bool) {
 	name, ok = strings.CutPrefix(text, "%REQ(")
 	if !ok {
@@ -48,8 +48,8 @@ func RequestHeader(text string) (name string, ok bool) {
 	return name, ok && HeaderName(name) == ""
 }
 
-// isEnvoyVariable reports whether Envoy may fill in the variable (the list is Contour's).
-func isEnvoyVariable(name string) bool {
+// isOperator reports whether users may use the command operator of Envoy (the list is Contour's).
+func isOperator(name string) bool {
 	switch name {
 	case "DOWNSTREAM_REMOTE_ADDRESS", "DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT",
 		"DOWNSTREAM_LOCAL_ADDRESS", "DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT", "DOWNSTREAM_LOCAL_PORT",
@@ -62,11 +62,11 @@ func isEnvoyVariable(name string) bool {
 		"TLS_JA3_FINGERPRINT", "TLS_JA4_FINGERPRINT":
 		return true
 	}
-	return isRequestVariable(name)
+	return isRequestOperator(name)
 }
 
-// isRequestVariable reports whether it is REQ(header), REQ(header?other) or REQ(header):length.
-func isRequestVariable(name string) bool {
+// isRequestOperator reports whether the operator is REQ(header), REQ(header?other) or REQ(header):length.
+func isRequestOperator(name string) bool {
 	inner, ok := strings.CutPrefix(name, "REQ(")
 	if !ok {
 		return false

@@ -20,22 +20,22 @@ func TestExpand(t *testing.T) {
 		"%REQ()%":                      "%%REQ()%%",
 		"%REQ(x):%":                    "%%REQ(x):%%",
 		"%REQ(x y)%":                   "%%REQ(x y)%%",
-		"%OURS%/x":                     "ns/x",
-		"%OURS%%OURS":                  "ns%%OURS",
+		"%NAMESPACE%/x":                "ns/x",
+		"%NAMESPACE%%NAMESPACE":        "ns%%NAMESPACE",
 		"%START_TIME%":                 "%%START_TIME%%",
 		"%DOWNSTREAM_REMOTE_ADDRESS%%": "%DOWNSTREAM_REMOTE_ADDRESS%%%",
 	} {
-		if got := Expand(text, ours); got != want {
+		if got := Expand(text, lookup); got != want {
 			t.Errorf("Expand(%q) = %q, want %q", text, got, want)
 		}
 	}
-	if got, want := Escape("50% of %OURS%"), "50%% of %%OURS%%"; got != want {
+	if got, want := Escape("50% of %NAMESPACE%"), "50%% of %%NAMESPACE%%"; got != want {
 		t.Errorf("Escape: %q, want %q", got, want)
 	}
 }
 
-// ours knows one variable.
-func ours(name string) (string, bool) { return "ns", name == "OURS" }
+// lookup knows one variable.
+func lookup(name string) (string, bool) { return "ns", name == "NAMESPACE" }
 
 func TestRequestHeader(t *testing.T) {
 	t.Parallel()
@@ -49,13 +49,13 @@ func TestRequestHeader(t *testing.T) {
 	}
 }
 
-// FuzzExpand checks that what Expand and Escape make is well-formed for Envoy, and that Escape keeps the text.
+// FuzzExpand checks that Expand and Escape return well-formed format strings, and that Escape preserves the text.
 func FuzzExpand(f *testing.F) {
-	for _, s := range []string{"100%", "%HOSTNAME%", "%REQ(a?:b):3%", "%OURS%", "%%", "%REQ(%)%", "%REQ(a"} {
+	for _, s := range []string{"100%", "%HOSTNAME%", "%REQ(a?:b):3%", "%NAMESPACE%", "%%", "%REQ(%)%", "%REQ(a"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, format := range []string{Expand(text, ours), Escape(text)} {
+		for _, format := range []string{Expand(text, lookup), Escape(text)} {
 			if _, ok := literals(format); !ok {
 				t.Errorf("%q becomes %q, which is not well-formed", text, format)
 			}
@@ -66,7 +66,7 @@ func FuzzExpand(f *testing.F) {
 	})
 }
 
-// literals is the text of a format without its variables, and whether Envoy knows each of those.
+// literals returns the text of a format string without its operators; false if Envoy rejects the format string.
 func literals(format string) (string, bool) {
 	var out strings.Builder
 	for {
@@ -77,7 +77,7 @@ func literals(format string) (string, bool) {
 		}
 		name, rest, closed := strings.Cut(after, "%")
 		switch {
-		case !closed || name != "" && !isEnvoyVariable(name):
+		case !closed || name != "" && !isOperator(name):
 			return "", false
 		case name == "":
 			out.WriteByte('%')

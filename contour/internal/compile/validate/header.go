@@ -1,6 +1,7 @@
 package validate
 
 import (
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -8,19 +9,19 @@ import (
 )
 
 const (
-	// MaxHeaderEdits is how many headers one list of changes may name in Envoy.
+	// MaxHeaderEdits is the maximum number of headers in one list of changes of Envoy.
 	MaxHeaderEdits = 1000
-	// maxHeaderValue is how many bytes a value that is added may have in Envoy, as formatted.
+	// maxHeaderValue is the maximum length in bytes of the format string of a value that Envoy adds.
 	maxHeaderValue = 16384
-	// maxName is how many bytes the name of a header or query parameter may have in Envoy.
+	// maxName is the maximum length in bytes of the name of a header or query parameter in Envoy.
 	maxName = 1024
 )
 
-// HeaderName checks that s is a token of RFC 9110, as names of headers are.
+// HeaderName checks that s is a header name: a token of RFC 9110.
 func HeaderName(s string) Problem {
-	foreign := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r) }
-	if s == "" || len(s) > maxName || strings.ContainsFunc(s, foreign) {
-		return "is not the name of a header"
+	invalid := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("!#$%&'*+-.^_`|~", r) }
+	if s == "" || len(s) > maxName || strings.ContainsFunc(s, invalid) {
+		return "is not a valid header name, such as X-Request-Id"
 	}
 	return ""
 }
@@ -28,23 +29,28 @@ func HeaderName(s string) Problem {
 // HeaderMatchName checks that s is the name of a header or of a pseudo-header such as :authority.
 func HeaderMatchName(s string) Problem { return HeaderName(strings.TrimPrefix(s, ":")) }
 
-// QueryName checks that s is a name that a query parameter can have.
+// QueryName checks that s is the name of a query parameter.
 func QueryName(s string) Problem {
 	if s == "" || len(s) > maxName || !IsText(s) {
-		return "is not the name of a query parameter"
+		return Problem(fmt.Sprintf("is not a query parameter name of 1 to %d bytes without control characters", maxName))
 	}
 	return ""
 }
 
-// HeaderValue checks that a value can be given to a header: as it is written, and as Expand or Escape makes it for Envoy.
-func HeaderValue(written, formatted string) Problem {
-	if written == "" || len(formatted) > maxHeaderValue || !IsText(written) {
-		return "is empty, too long or has control characters"
+// HeaderValue checks the value of a header, and the format string that Expand or Escape returns for it.
+func HeaderValue(value, format string) Problem {
+	switch {
+	case value == "":
+		return "is empty"
+	case !IsText(value):
+		return controlCharacters
+	case len(format) > maxHeaderValue:
+		return Problem(fmt.Sprintf("is longer than %d bytes", maxHeaderValue))
 	}
 	return ""
 }
 
-// MatchValue checks that headers and query parameters can be compared with the value.
+// MatchValue checks a value with which headers and query parameters are compared.
 func MatchValue(k ir.StringKind, value string) Problem {
 	switch {
 	case !IsText(value):
@@ -57,7 +63,7 @@ func MatchValue(k ir.StringKind, value string) Problem {
 
 const controlCharacters Problem = "has control characters"
 
-// IsText reports whether s is UTF-8 without control characters of ASCII.
+// IsText reports whether s is UTF-8 without ASCII control characters.
 func IsText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f })
 }

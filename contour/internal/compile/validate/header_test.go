@@ -34,7 +34,7 @@ func TestHeaderNames(t *testing.T) {
 			"QueryName":       (QueryName(tc.text) == "") == tc.query,
 		} {
 			if !got {
-				t.Errorf("%s(%.20q) is wrong", what, tc.text)
+				t.Errorf("%s(%.20q): the result is not as expected", what, tc.text)
 			}
 		}
 	}
@@ -68,7 +68,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// FuzzHeaderName compares with the grammar of RFC 9110.
+// FuzzHeaderName compares HeaderName with the grammar of RFC 9110.
 func FuzzHeaderName(f *testing.F) {
 	for _, s := range []string{"X-A", ":authority", "", "a b", "a\n"} {
 		f.Add(s)

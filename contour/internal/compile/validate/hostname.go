@@ -6,23 +6,23 @@ import (
 )
 
 const (
-	// maxHostname is how long a hostname may be, without the "*." of a wildcard (RFC 1123).
+	// maxHostname is the maximum length of a hostname, without the "*." of a wildcard (RFC 1123).
 	maxHostname = 253
-	// maxAuthority bounds a hostname with a port that a request is sent on with.
+	// maxAuthority bounds the Host header of forwarded requests.
 	maxAuthority = 512
 )
 
-// Hostname is the lower-case form of a DNS name, of which the first label may be "*". It may look like an IP address:
-// see IsAddress.
+// Hostname returns the lower-case form of a DNS name, of which the first label may be "*". IP addresses are valid: see
+// IsAddress.
 func Hostname(s string) (string, Problem) {
 	s = strings.ToLower(s)
 	if !isDNSName(strings.TrimPrefix(s, "*.")) {
-		return "", `is not a DNS name, of which only the first label may be a single "*"`
+		return "", `is not a DNS name, with at most a leading "*."`
 	}
 	return s, ""
 }
 
-// PreciseHostname is the lower-case form of a DNS name without a wildcard.
+// PreciseHostname returns the lower-case form of a DNS name without a wildcard.
 func PreciseHostname(s string) (string, Problem) {
 	s = strings.ToLower(s)
 	if !isDNSName(s) {
@@ -31,22 +31,22 @@ func PreciseHostname(s string) (string, Problem) {
 	return s, ""
 }
 
-// IsAddress reports whether s is an IP address, which Ingress and Gateway API do not take for a hostname.
+// IsAddress reports whether s is an IP address, which is not a hostname in Ingress and the Gateway API.
 func IsAddress(s string) bool {
 	_, err := netip.ParseAddr(s)
 	return err == nil
 }
 
-// Authority checks that s has only characters of a hostname or address, with or without a port, as in a Host header.
+// Authority checks that s has only characters of a hostname or IP address with an optional port, as in a Host header.
 func Authority(s string) Problem {
-	foreign := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("-._:[]", r) }
-	if s == "" || len(s) > maxAuthority || strings.ContainsFunc(s, foreign) {
-		return "is not a host name"
+	invalid := func(r rune) bool { return !isAlphanumeric(r) && !strings.ContainsRune("-._:[]", r) }
+	if s == "" || len(s) > maxAuthority || strings.ContainsFunc(s, invalid) {
+		return "is not a hostname or IP address with an optional port"
 	}
 	return ""
 }
 
-// ServerName is the hostname of an authority as TLS names servers; "" if it has none, because addresses are no names.
+// ServerName returns the server name (SNI) for an authority; "" if it is an IP address, for which TLS has no server name.
 func ServerName(authority string) string {
 	name, _, _ := strings.Cut(authority, ":")
 	if _, p := PreciseHostname(name); p != "" || IsAddress(name) {

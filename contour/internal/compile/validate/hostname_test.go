@@ -71,7 +71,7 @@ func TestAuthority(t *testing.T) {
 	}
 }
 
-// FuzzHostname compares with what Kubernetes takes for a DNS name.
+// FuzzHostname compares Hostname with the validation of Kubernetes.
 func FuzzHostname(f *testing.F) {
 	for _, s := range []string{"a.example.com", "*.Example.com", "10.0.0.1", "*", "a..b", "K.example.com", "ſ.example.com"} {
 		f.Add(s)

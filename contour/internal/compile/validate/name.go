@@ -2,7 +2,7 @@ package validate
 
 import "contour.example/contour/internal/ir"
 
-// RetryOn checks that it is the name of a failure after which Envoy can retry (the list is Contour's).
+// RetryOn checks that name is a retry condition of Envoy (the list is Contour's).
 func RetryOn(name string) Problem {
 	switch name {
 	case "5xx", "gateway-error", "reset", "reset-before-request", "connect-failure", "envoy-ratelimited", "retriable-4xx",
@@ -10,10 +10,10 @@ func RetryOn(name string) Problem {
 		"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable":
 		return ""
 	}
-	return "is not a failure that can be retried"
+	return "is not a supported retry condition, such as 5xx"
 }
 
-// TLSVersion reads a version of TLS that is served; "" stands for the default.
+// TLSVersion converts a supported version of TLS; "" stands for the default.
 func TLSVersion(s string) (ir.TLSVersion, Problem) {
 	switch s {
 	case "":

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Port checks that it is a port of TCP or UDP.
+// Port checks that the number is a port of TCP or UDP.
 func Port[N int | int32](port N) Problem {
 	if port < 1 || port > math.MaxUint16 {
 		return "is not between 1 and 65535"
@@ -13,9 +13,9 @@ func Port[N int | int32](port N) Problem {
 	return ""
 }
 
-// Weights is the shares of requests that a list of weights stands for, which Envoy takes if they and their sum are
-// 32-bit numbers. bad is the index of the weight that has the Problem, or -1 if it is their sum that has it.
-func Weights(weights []int64) (shares []uint32, bad int, p Problem) {
+// Weights converts a list of weights. Envoy accepts weights if they and their sum are 32-bit numbers. index is the index of
+// the weight with the Problem, or -1 if their sum is invalid.
+func Weights(weights []int64) (shares []uint32, index int, p Problem) {
 	shares = make([]uint32, len(weights))
 	sum := uint64(0)
 	for i, w := range weights {
@@ -31,7 +31,7 @@ func Weights(weights []int64) (shares []uint32, bad int, p Problem) {
 	return shares, 0, ""
 }
 
-// RedirectCode checks that it is the status code of a redirection that Envoy can answer with.
+// RedirectCode checks that Envoy can send a redirect with the status code.
 func RedirectCode(code uint32) Problem {
 	switch code {
 	case 301, 302, 303, 307, 308:
@@ -40,7 +40,7 @@ func RedirectCode(code uint32) Problem {
 	return "is not one of 301, 302, 303, 307 and 308"
 }
 
-// RetryCode checks that a response with the status code can be a reason to retry.
+// RetryCode checks that a response with the status code can be retried.
 func RetryCode(code uint32) Problem {
 	if code < 100 || code > 599 {
 		return "is not between 100 and 599"
@@ -48,7 +48,7 @@ func RetryCode(code uint32) Problem {
 	return ""
 }
 
-// DirectCode checks that it is a status code that Envoy can answer with by itself.
+// DirectCode checks that Envoy can send a direct response with the status code.
 func DirectCode[N int | uint32](code N) Problem {
 	if code < 200 || code > 599 {
 		return "is not between 200 and 599"
@@ -56,14 +56,14 @@ func DirectCode[N int | uint32](code N) Problem {
 	return ""
 }
 
-// LimitCode checks that it is the status code of an error that a rate limit of Envoy can answer with.
-func LimitCode(code uint32) Problem {
+// RateLimitCode checks that a rate limit of Envoy can answer with the status code.
+func RateLimitCode(code uint32) Problem {
 	switch code {
-	case 418, 419, 420, 425, 427, 430, 509: // not among those that Envoy names
+	case 418, 419, 420, 425, 427, 430, 509: // not among the constants of Envoy
 	default:
 		if code >= 400 && code <= 431 || code >= 500 && code <= 511 {
 			return ""
 		}
 	}
-	return "is not one of an error that Envoy knows"
+	return "is not a 4xx or 5xx status code that Envoy supports"
 }

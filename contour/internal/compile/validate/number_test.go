@@ -15,7 +15,7 @@ func TestWeights(t *testing.T) {
 	for _, tc := range []struct {
 		weights []int64
 		want    []uint32
-		bad     int
+		index   int
 		problem Problem
 	}{
 		{nil, []uint32{}, 0, ""},
@@ -25,9 +25,9 @@ func TestWeights(t *testing.T) {
 		{[]int64{most + 1}, nil, 0, "is not between 0 and 4294967295"},
 		{[]int64{1, most}, nil, -1, "add up to 4294967296, more than 4294967295"},
 	} {
-		got, bad, p := Weights(tc.weights)
-		if !slices.Equal(got, tc.want) || p != tc.problem || p != "" && bad != tc.bad {
-			t.Errorf("Weights(%v) = %v, %d, %q, want %v, %d, %q", tc.weights, got, bad, p, tc.want, tc.bad, tc.problem)
+		got, index, p := Weights(tc.weights)
+		if !slices.Equal(got, tc.want) || p != tc.problem || p != "" && index != tc.index {
+			t.Errorf("Weights(%v) = %v, %d, %q, want %v, %d, %q", tc.weights, got, index, p, tc.want, tc.index, tc.problem)
 		}
 	}
 }
@@ -65,14 +65,14 @@ func TestTLSVersion(t *testing.T) {
 func TestRetryOn(t *testing.T) {
 	t.Parallel()
 	if RetryOn("5xx") != "" || RetryOn("cancelled") != "" {
-		t.Error("a failure that can be retried is refused")
+		t.Error("a retry condition is rejected")
 	}
 	if RetryOn("") == "" || RetryOn("5XX") == "" {
-		t.Error("a failure that Envoy does not know is accepted")
+		t.Error("an unknown retry condition is accepted")
 	}
 }
 
-// FuzzWeights checks that shares are the weights, and that their sum is one that Envoy takes.
+// FuzzWeights checks that shares are the weights, and that Envoy accepts their sum.
 func FuzzWeights(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff})
 	f.Add([]byte{0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
@@ -81,10 +81,10 @@ func FuzzWeights(f *testing.F) {
 		for chunk := range slices.Chunk(data, 8) {
 			weights = append(weights, int64(binary.BigEndian.Uint64(append(make([]byte, 8-len(chunk)), chunk...))))
 		}
-		shares, bad, p := Weights(weights)
+		shares, index, p := Weights(weights)
 		if p != "" {
-			if bad >= 0 && weights[bad] >= 0 && weights[bad] <= math.MaxUint32 {
-				t.Errorf("weight %d of %v is refused", bad, weights)
+			if index >= 0 && weights[index] >= 0 && weights[index] <= math.MaxUint32 {
+				t.Errorf("weight %d of %v is rejected", index, weights)
 			}
 			return
 		}

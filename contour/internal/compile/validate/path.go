@@ -7,10 +7,10 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// maxPath bounds what the path of a request is compared with, or replaced by, in bytes.
+// maxPath bounds the length of paths and of expressions for paths, in bytes.
 const maxPath = 16 << 10
 
-// Path checks that s is an absolute path. How long it may be is for PathLength.
+// Path checks that s is an absolute path. PathLength checks its length.
 func Path(s string) Problem {
 	switch {
 	case !strings.HasPrefix(s, "/"):
@@ -21,7 +21,7 @@ func Path(s string) Problem {
 	return ""
 }
 
-// PathMatch checks that paths can be compared so. How long the value may be is for PathLength.
+// PathMatch checks the match of a path. PathLength checks the length of its value.
 func PathMatch(m ir.PathMatch) Problem {
 	p := Path(m.Value)
 	if p == "" && m.Kind == ir.PathRegex {
@@ -30,7 +30,7 @@ func PathMatch(m ir.PathMatch) Problem {
 	return p
 }
 
-// PathLength checks that a path, or an expression for paths, is not too long.
+// PathLength checks the length of a path, or of an expression for paths.
 func PathLength(s string) Problem {
 	if len(s) > maxPath {
 		return Problem(fmt.Sprintf("is longer than %d bytes", maxPath))

@@ -36,14 +36,14 @@ func TestPath(t *testing.T) {
 		}
 	}
 	if p := PathLength(strings.Repeat("x", maxPath)); p != "" {
-		t.Errorf("the longest path %s", p)
+		t.Errorf("a path of the maximum length %s", p)
 	}
 	if p := PathLength(strings.Repeat("x", maxPath+1)); p != "is longer than 16384 bytes" {
-		t.Errorf("a longer path %q", p)
+		t.Errorf("a path above the maximum length: %q", p)
 	}
 }
 
-// FuzzPath checks that a path begins with a slash and can be put into a message of Envoy's, whatever kind it is of.
+// FuzzPath checks that valid paths of every kind start with a slash and are text that Envoy accepts.
 func FuzzPath(f *testing.F) {
 	for _, s := range []string{"/", "/a*", "a", "/\x00", "/\xc3\x28"} {
 		f.Add(s)

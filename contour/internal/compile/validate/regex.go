@@ -13,9 +13,9 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// Users write RE2 and Envoy compiles RE2, but this program has only Go's dialect of it. The difference is the size of
-// programs, the names of Unicode classes, and that Envoy's characters are bytes. Regex refuses rather too much than too
-// little, since Envoy would reject the whole host.
+// Envoy compiles expressions with RE2, this package with Go's dialect of RE2. They differ in the size of programs, in the
+// names of Unicode classes, and in that Envoy matches bytes instead of characters. Regex rejects expressions in case of
+// doubt, because Envoy rejects the whole host of an expression that it does not accept.
 
 // maxRegex bounds an expression, in bytes, before it is compiled.
 const maxRegex = 16 << 10
@@ -24,7 +24,7 @@ const maxRegex = 16 << 10
 // memory limit allows about twice as many.
 const maxProgram = 40_000
 
-// Regex checks that Envoy can use a regular expression.
+// Regex checks that Envoy accepts a regular expression.
 func Regex(expr string) Problem {
 	if len(expr) > maxRegex {
 		return Problem(fmt.Sprintf("is longer than %d bytes", maxRegex))
@@ -36,21 +36,21 @@ func Regex(expr string) Problem {
 		return "does not compile"
 	}
 	if wideEscape(expr) {
-		return "has an escape sequence for a character above \\xFF, which Envoy does not know"
+		return "has an escape sequence for a character above \\xFF, which Envoy does not support"
 	}
 	if _, err := regexp.Compile(bytewise(expr)); err != nil {
-		return "does not compile with bytes for characters, as it is in Envoy"
+		return "does not compile in Envoy, which matches bytes instead of characters"
 	}
-	if name, ok := foreignClass(expr); ok {
-		return Problem(fmt.Sprintf("uses the character class %s, which Envoy does not know", report.Quote(name)))
+	if name, ok := unsupportedClass(expr); ok {
+		return Problem(fmt.Sprintf("uses the character class %s, which Envoy does not support", report.Quote(name)))
 	}
 	if tree, err := syntax.Parse(expr, syntax.Perl); err != nil || programSize(tree) > maxProgram {
-		return "compiles to too large a program"
+		return "exceeds the maximum size of a compiled expression"
 	}
 	return ""
 }
 
-// wideEscape reports whether the expression has an escape sequence for a character that is no byte, as in \x{100} and \777.
+// wideEscape reports whether the expression has an escape sequence for a character above 0xFF, as in \x{100} and \777.
 func wideEscape(expr string) bool {
 	for i := 0; i < len(expr)-1; i++ {
 		if expr[i] != '\\' {
@@ -64,18 +64,18 @@ func wideEscape(expr string) bool {
 	return false
 }
 
-// escaped is the number of the character that s, which follows a backslash, begins with; 0 if it begins with no number.
+// escaped returns the number of the character at the start of s, which follows a backslash; 0 if s starts with no number.
 func escaped(s string) uint64 {
 	if rest, ok := strings.CutPrefix(s, "x{"); ok {
 		digits, _, _ := strings.Cut(rest, "}")
-		n, _ := strconv.ParseUint(digits, 16, 32) // what is no number does not compile either
+		n, _ := strconv.ParseUint(digits, 16, 32) // an invalid number does not compile either
 		return n
 	}
 	n, _ := strconv.ParseUint(s[:min(len(s), 3)], 8, 32)
 	return n
 }
 
-// bytewise is the expression with each of its bytes as a character.
+// bytewise returns the expression with each of its bytes as a character.
 func bytewise(expr string) string {
 	runes := make([]rune, len(expr))
 	for i := range len(expr) {
@@ -84,8 +84,8 @@ func bytewise(expr string) string {
 	return string(runes)
 }
 
-// foreignClass finds the name of a Unicode class, as in \pN or \p{Greek}, that only Go knows.
-func foreignClass(expr string) (string, bool) {
+// unsupportedClass returns the first name of a Unicode class, as in \pN or \p{Greek}, that RE2 does not support.
+func unsupportedClass(expr string) (string, bool) {
 	for i := 0; i < len(expr)-1; i++ {
 		if expr[i] != '\\' {
 			continue
@@ -101,7 +101,7 @@ func foreignClass(expr string) (string, bool) {
 	return "", false
 }
 
-// className is the name at the start of s, a letter or in braces, without the ^ that negates it.
+// className returns the name at the start of s, a letter or in braces, without the ^ that negates it.
 func className(s string) string {
 	if rest, ok := strings.CutPrefix(s, "{"); ok {
 		name, _, _ := strings.Cut(rest, "}")
@@ -111,7 +111,7 @@ func className(s string) string {
 	return s[:size]
 }
 
-// unicodeClass reports whether it is the name of a category or script that RE2 knows too.
+// unicodeClass reports whether name is a category or script that RE2 supports.
 func unicodeClass(name string) bool {
 	if name == "Cn" || name == "LC" {
 		return false
@@ -123,7 +123,7 @@ func unicodeClass(name string) bool {
 	return ok
 }
 
-// programSize estimates from above how many instructions RE2 makes of the expression, up to about maxProgram.
+// programSize returns an upper bound of the number of instructions of the expression in RE2, up to about maxProgram.
 func programSize(re *syntax.Regexp) int {
 	size := 2
 	switch re.Op {
@@ -153,7 +153,7 @@ func runeSize(r rune, flags syntax.Flags) int {
 	return max(utf8.RuneLen(r), 1)
 }
 
-// classSize counts one instruction for a range of ASCII and a few for one of longer encodings, which share their ends.
+// classSize counts one instruction for a range of ASCII and a few for a range of longer encodings, which share suffixes.
 func classSize(ranges []rune) int {
 	ascii, longer := 0, 0
 	for i := 1; i < len(ranges); i += 2 {

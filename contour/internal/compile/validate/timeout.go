@@ -7,8 +7,8 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// Timeout reads a limit in time: a Duration, or infinity, or infinite. Nothing and zero stand for Envoy's default.
-// Fractions of a millisecond, which Envoy would cut off, are rounded up.
+// Timeout converts a timeout: a Duration, infinity or infinite. The empty string and zero stand for Envoy's default.
+// Fractions of a millisecond, which Envoy would truncate, are rounded up.
 func Timeout(s string) (ir.Timeout, Problem) {
 	switch s {
 	case "":
@@ -26,7 +26,7 @@ func Timeout(s string) (ir.Timeout, Problem) {
 	return ir.Timeout{Duration: d}, ""
 }
 
-// Duration reads a span of time: a Go duration without a sign.
+// Duration converts a Go duration without a sign.
 func Duration(s string) (time.Duration, Problem) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d < 0 || strings.ContainsAny(s[:1], "+-") {

@@ -38,12 +38,12 @@ func TestDuration(t *testing.T) {
 	t.Parallel()
 	for text, ok := range map[string]bool{"1.5h": true, "0s": true, "1ns": true, "": false, "infinity": false, "-1s": false, "+1s": false, "1": false} {
 		if _, p := Duration(text); (p == "") != ok {
-			t.Errorf("Duration(%q): %q, want it to be read: %t", text, p, ok)
+			t.Errorf("Duration(%q): %q, want it accepted: %t", text, p, ok)
 		}
 	}
 }
 
-// FuzzTimeout checks that a timeout is a whole number of milliseconds, not below what was written, and reads back as itself.
+// FuzzTimeout checks that a timeout is a whole number of milliseconds, not below the input, and that its text is equal to it.
 func FuzzTimeout(f *testing.F) {
 	for _, s := range []string{"", "1m30s", "infinity", "1ns", "-1s", "9223372036854775807ns", "2562047h47m16.854775807s"} {
 		f.Add(s)
@@ -52,7 +52,7 @@ func FuzzTimeout(f *testing.F) {
 		got, p := Timeout(text)
 		if p != "" {
 			if got != (ir.Timeout{}) {
-				t.Errorf("%q is refused, and %v", text, got)
+				t.Errorf("%q is rejected, with the result %v", text, got)
 			}
 			return
 		}

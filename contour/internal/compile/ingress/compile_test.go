@@ -12,7 +12,7 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// compile is what each Ingress among the objects contributes.
+// compile returns the result for each Ingress of the objects.
 func compile(objects []store.Change, c config.Config) map[kobj.Name]contrib.Root {
 	e := memo.New(func(f memo.Fault) { panic(f.Reason + "\n" + string(f.Stack)) })
 	s := store.New(e, c)

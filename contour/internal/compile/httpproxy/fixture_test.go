@@ -15,41 +15,41 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// world is a store with the table of roots on top.
-type world struct {
+// fixture is a store with a table of roots.
+type fixture struct {
 	engine *memo.Engine
 	store  *store.Store
 	roots  *memo.Table[kobj.Name, contrib.Root]
 }
 
-func newWorld(t testing.TB, c config.Config) *world {
+func newFixture(t testing.TB, c config.Config) *fixture {
 	t.Helper()
-	w := &world{engine: memo.New(func(f memo.Fault) { t.Errorf("%s of %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) })}
-	w.store = store.New(w.engine, c)
-	env := Env{Store: w.store, Ref: ref.New(w.engine, w.store)}
-	w.roots = memo.NewTable(w.engine, memo.Options[kobj.Name, contrib.Root]{
+	f := &fixture{engine: memo.New(func(f memo.Fault) { t.Errorf("%s of %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) })}
+	f.store = store.New(f.engine, c)
+	env := Env{Store: f.store, Ref: ref.New(f.engine, f.store)}
+	f.roots = memo.NewTable(f.engine, memo.Options[kobj.Name, contrib.Root]{
 		Name:   "root",
 		Derive: func(r *memo.Reader, n kobj.Name) contrib.Root { return Root(r, env, n) },
 		Equal:  func(a, b contrib.Root) bool { return cmp.Equal(a, b) },
 	})
-	return w
+	return f
 }
 
-// compile is what is said by every root of the batch, in its order.
-func (w *world) compile(t testing.TB, batch []store.Change) []compiled {
+// compile returns the result for every root of the batch, in its order.
+func (f *fixture) compile(t testing.TB, batch []store.Change) []compiled {
 	t.Helper()
-	w.store.Apply(batch)
+	f.store.Apply(batch)
 	var names []kobj.Name
 	for _, c := range batch {
 		if p, ok := c.Object.(*contourv1.HTTPProxy); ok && p.Spec.VirtualHost != nil {
 			names = append(names, c.Key.Name)
-			w.roots.Demand(c.Key.Name)
+			f.roots.Demand(c.Key.Name)
 		}
 	}
-	w.engine.Run()
+	f.engine.Run()
 	out := make([]compiled, 0, len(names))
 	for _, n := range names {
-		r, ok := w.roots.Peek(n)
+		r, ok := f.roots.Peek(n)
 		if !ok {
 			t.Fatalf("no result for %s", n)
 		}
@@ -58,7 +58,7 @@ func (w *world) compile(t testing.TB, batch []store.Change) []compiled {
 	return out
 }
 
-// compiled is what came of a root.
+// compiled is the result for a root.
 type compiled struct {
 	Root          kobj.Name
 	Contributions []contrib.Contribution
