@@ -3,7 +3,7 @@ package ir
 // TLSSettings contains the parameters of TLS connections.
 type TLSSettings struct {
 	Min, Max     TLSVersion // zero values stand for 1.2 and 1.3
-	CipherSuites []string   // of TLS 1.2, by BoringSSL's names; empty is the list that is considered safe
+	CipherSuites []string   // of TLS 1.2, with the names of BoringSSL; empty is the default list
 	Curves       []string   // of the key exchange, in order of preference; empty is Envoy's default
 }
 

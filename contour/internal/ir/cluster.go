@@ -23,9 +23,9 @@ const (
 // part of it and change in place.
 type Cluster struct {
 	Endpoints EndpointKey
-	Port      int32 // the Service's port number, for names that people read
+	Port      int32 // the Service's port number, for readable names
 	Protocol  Protocol
-	TLS       UpstreamTLS // zero: no TLS, or TLS without verification when Protocol says TLS
+	TLS       UpstreamTLS // zero: no TLS, or TLS without verification if Protocol uses TLS
 	SNI       string      // server name sent with TLS; "" sends none
 	Idle      Timeout     // of pooled connections
 }

@@ -1,7 +1,7 @@
 // Package ir is the routing model between the Kubernetes APIs and Envoy: the
 // virtual hosts, routes, listeners and clusters, in terms of HTTP and TLS.
 //
-// Compile makes it, translate reads it. Values are data, compared by value,
+// Compile derives it, translate reads it. Values are data, compared by value,
 // immutable, and without pointers into Kubernetes objects. The package imports neither
 // Kubernetes nor Envoy: values describe requests and connections, not xDS resources.
 package ir
@@ -69,8 +69,8 @@ type PathKind uint8
 
 // The ways to compare a path.
 const (
-	PathPrefix  PathKind = iota // the characters the path begins with
-	PathSegment                 // whole segments the path begins with: /a matches /a and /a/b, not /ab
+	PathPrefix  PathKind = iota // the path starts with the characters
+	PathSegment                 // the path starts with the whole segments: /a matches /a and /a/b, not /ab
 	PathExact
 	PathRegex // RE2, anchored at both ends
 )
@@ -151,7 +151,7 @@ type Forward struct {
 type Backend struct {
 	Cluster         Cluster
 	Weight          uint32
-	Host            string // literal Host header for this backend; "" leaves it
+	Host            string // literal Host header for this backend; "" for no change
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
 }
@@ -164,13 +164,13 @@ type HostRewrite struct{ Literal, Header string }
 
 // Retry configures retries of requests.
 type Retry struct {
-	On         []string // Envoy's retry-on names
+	On         []string // retry conditions of Envoy
 	Count      uint32
 	PerTry     Timeout
 	StatusCode []uint32
 }
 
-// Redirect answers with a redirection. Empty fields keep that part of the request's URL.
+// Redirect answers with a redirect. Empty fields keep that part of the request's URL.
 type Redirect struct {
 	Scheme   string
 	Hostname string
@@ -181,7 +181,7 @@ type Redirect struct {
 	HTTPS    bool   // to https on the standard port, regardless of the port of the request
 }
 
-// Direct answers without a backend.
+// Direct answers with a direct response, without a backend.
 type Direct struct {
 	Code uint32
 	Body string

@@ -2,10 +2,10 @@ package ir
 
 import "strconv"
 
-// List is a list of strings as one comparable value: the strings in Go syntax, quoted, one after the other.
+// List is a list of strings as one comparable value: the concatenation of the quoted strings in Go syntax.
 type List string
 
-// NewList is the list of items, in that order.
+// NewList returns the list of the items, in that order.
 func NewList(items ...string) List {
 	var b []byte
 	for _, item := range items {
@@ -14,7 +14,7 @@ func NewList(items ...string) List {
 	return List(b)
 }
 
-// Items is what the list was made of. Bytes that are not UTF-8 are kept.
+// Items returns the items of the list. Bytes that are not UTF-8 are preserved.
 func (l List) Items() []string {
 	var items []string
 	for rest := string(l); rest != ""; {

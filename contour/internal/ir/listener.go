@@ -44,8 +44,8 @@ const (
 	ListenHTTP  ListenerProtocol = iota // by the Host header
 	ListenHTTPS                         // by the server name of TLS, and then the Host header
 	ListenTLS                           // by the server name of TLS; each host has a TCP proxy
-	ListenTCP                           // not at all: the listener has one host, "", with a TCP proxy
-	ListenUDP                           // not at all, and connections are flows of datagrams
+	ListenTCP                           // the listener has one host, "", with a TCP proxy
+	ListenUDP                           // like ListenTCP, with flows of datagrams as connections
 )
 
 // Secure reports whether hosts of the listener have TLS settings.
@@ -55,7 +55,7 @@ func (p ListenerProtocol) Secure() bool { return p == ListenHTTPS || p == Listen
 // hosts are not part of it.
 type Listener struct {
 	Key ListenerKey
-	// Socket names Envoy's listener, which is Key.Name if the listener has its socket to itself. Listeners for HTTPS and
+	// Socket is the name of Envoy's listener, which is Key.Name if the socket is not shared. Listeners for HTTPS and
 	// TLS of a fleet may share one: each has its own hosts, TLS defaults and client settings, but of one hostname only the
 	// host of the listener that comes first is served, and addresses, port and PROXY protocol are those of the first.
 	Socket    string

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Policies contains the filters of requests: a section for each feature, nil where there is none.
-// A section that cannot be built is Invalid: its requests are answered with an error, never served without it.
+// Policies contains the filters of requests: a section for each feature, nil if there is none.
+// Requests to which an Invalid section applies are answered with an error, never served without the section.
 type Policies struct {
 	CORS           *CORS
 	IPFilter       *IPFilter
@@ -35,7 +35,7 @@ func (p *Policies) WithDefaults(host *Policies) Policies {
 	return out
 }
 
-// Invalid reports whether a section cannot be built.
+// Invalid reports whether a section is invalid.
 func (p *Policies) Invalid() bool {
 	return p != nil && (p.IPFilter != nil && p.IPFilter.Invalid || p.LocalRateLimit != nil && p.LocalRateLimit.Invalid)
 }
@@ -49,7 +49,7 @@ type CORS struct {
 	Methods        []string
 	Headers        []string // request headers
 	Expose         []string // response headers
-	MaxAge         Timeout  // Disabled: do not remember; the zero value: the browser decides
+	MaxAge         Timeout  // of the cache of preflights; Disabled turns it off, zero is the default of the browser
 	Credentials    bool
 	PrivateNetwork bool
 }
@@ -63,7 +63,7 @@ type StringMatch struct {
 
 // IPFilter admits requests by the address of the client. The others are answered with 403.
 type IPFilter struct {
-	Deny    bool // Sources are refused, all others admitted; otherwise Sources are admitted, all others refused
+	Deny    bool // Sources are denied and all others admitted; otherwise Sources are admitted and all others denied
 	Sources []IPSource
 	Invalid bool // the rest is empty then
 }
@@ -71,13 +71,13 @@ type IPFilter struct {
 // IPSource is a range of addresses.
 type IPSource struct {
 	Prefix netip.Prefix // masked; never a range of IPv4 addresses in IPv6 form
-	Peer   bool         // compares the peer of the connection, whatever forwarding headers say
+	Peer   bool         // compares the peer of the connection, regardless of forwarding headers
 }
 
 // LocalRateLimit bounds the requests that each Envoy admits. The others are answered with an error.
 type LocalRateLimit struct {
 	Requests uint32        // in each Interval
-	Burst    uint32        // on top of Requests, after a time with fewer; the sum fits 32 bits
+	Burst    uint32        // in addition to Requests, after an interval with fewer; the sum fits 32 bits
 	Interval time.Duration // 1 s, 1 min or 1 h
 	Code     uint32        // of the error, 400 to 599
 	Headers  []Header      // of the error; Envoy's formatter syntax; at most 10

@@ -1,7 +1,7 @@
-// Package irtext is the text form of the routing model, as the debug pages show it and the goldens keep it.
+// Package irtext converts the routing model to text, for the debug pages and the goldens.
 //
-// The input is values of package ir, the output YAML: fields in lower camel case, names in the place of numbers, a match or a
-// header on one line, nothing that is zero. It is for people and comparisons, and is not parsed.
+// The input is values of package ir, the output YAML: fields in lower camel case, names instead of numbers, a match or a
+// header on one line, no zero values. The text is for reading and comparison, and is not parsed.
 package irtext
 
 import (
@@ -16,10 +16,10 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// Marshal is the text form of a value of the model.
+// Marshal returns the text form of a value of the model.
 func Marshal(v any) ([]byte, error) { return yaml.Marshal(toYAML(reflect.ValueOf(v))) }
 
-// Hosts is the text form of virtual hosts, ordered by listener and hostname. A host that is not served is null.
+// Hosts returns the text form of virtual hosts, ordered by listener and hostname. A host that is not served is null.
 func Hosts(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
 	out := map[string]any{}
 	for k, v := range hosts {
@@ -34,7 +34,7 @@ func Hosts(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
 	return yaml.Marshal(out)
 }
 
-// listenerName is the name of a listener, with its fleet unless that is the default one.
+// listenerName returns the name of a listener, with its fleet unless that is the default one.
 func listenerName(k ir.ListenerKey) string {
 	if k.Fleet == ir.DefaultFleet {
 		return k.Name
@@ -42,7 +42,7 @@ func listenerName(k ir.ListenerKey) string {
 	return string(k.Fleet) + "/" + k.Name
 }
 
-// toYAML converts a value of the model to a value that YAML can represent: names for numbers, nothing that is zero.
+// toYAML converts a value of the model to a value that YAML can represent: names instead of numbers, no zero values.
 func toYAML(v reflect.Value) any {
 	switch x := v.Interface().(type) {
 	case fmt.Stringer:
@@ -98,7 +98,7 @@ func kindToYAML(v reflect.Value) any {
 	}
 }
 
-// lowerFirst is a field's name in lower camel case; a leading abbreviation is lower case as a whole.
+// lowerFirst returns the name of a field in lower camel case; a leading abbreviation is lower case as a whole.
 func lowerFirst(name string) string {
 	r := []rune(name)
 	for i := range r {
@@ -113,7 +113,7 @@ func lowerFirst(name string) string {
 	return string(r)
 }
 
-// named is the name of an enumerated value, or its number if it has none.
+// named returns the name of an enumerated value, or its number if it has none.
 func named[N ~uint8](value N, names ...string) string {
 	if int(value) < len(names) {
 		return names[value]
