@@ -13,17 +13,17 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// location is the target of a redirect.
+// location returns the target of a redirect.
 func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (string, error) {
-	if err := only(r, `host_redirect port_redirect response_code https_redirect scheme_redirect path_redirect
+	if err := checkFields(r, `host_redirect port_redirect response_code https_redirect scheme_redirect path_redirect
 		prefix_rewrite regex_rewrite`); err != nil {
 		return "", err
 	}
-	was := "http"
+	received := "http"
 	if x.TLS {
-		was = "https"
+		received = "https"
 	}
-	scheme := was
+	scheme := received
 	switch {
 	case r.GetHttpsRedirect():
 		scheme = "https"
@@ -32,7 +32,7 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 	}
 	host := r.GetHostRedirect()
 	if host == "" {
-		host = x.redirectHost(was, scheme, r.GetPortRedirect() != 0)
+		host = x.redirectHost(received, scheme, r.GetPortRedirect() != 0)
 	}
 	if p := r.GetPortRedirect(); p != 0 {
 		host = fmt.Sprintf("%s:%d", host, p)
@@ -41,15 +41,15 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 	return scheme + "://" + host + path, err
 }
 
-// redirectHost is the :authority of the request. Its port is removed if another is set, or if it was the standard
-// port of a scheme that changes.
-func (x *exchange) redirectHost(was, scheme string, newPort bool) string {
+// redirectHost returns the :authority of the request. Its port is removed if the redirect sets a port, or if it is the
+// standard port of the received scheme and the scheme changes.
+func (x *exchange) redirectHost(received, scheme string, newPort bool) string {
 	host, port, err := net.SplitHostPort(x.authority)
 	if err != nil {
 		return x.authority
 	}
-	standard := map[string]string{"http": "80", "https": "443"}[was] == port
-	if newPort || was != scheme && standard {
+	standard := map[string]string{"http": "80", "https": "443"}[received] == port
+	if newPort || received != scheme && standard {
 		return host
 	}
 	return x.authority
@@ -72,7 +72,7 @@ func (x *exchange) redirectPath(r *routev3.RedirectAction, m *routev3.RouteMatch
 	return x.path + x.query, nil
 }
 
-// rewritePrefix replaces what the route matched: its prefix, or the whole path.
+// rewritePrefix replaces the part of the path that the route matched: its prefix, or the whole path.
 func (x *exchange) rewritePrefix(m *routev3.RouteMatch, to string) (string, error) {
 	switch p := m.GetPathSpecifier().(type) {
 	case *routev3.RouteMatch_Prefix:
@@ -82,7 +82,7 @@ func (x *exchange) rewritePrefix(m *routev3.RouteMatch, to string) (string, erro
 	case *routev3.RouteMatch_Path, *routev3.RouteMatch_SafeRegex:
 		return to, nil
 	}
-	return "", errors.New("the model does not know which part of the path is rewritten")
+	return "", errors.New("the model does not support the rewrite of this path match")
 }
 
 func substitute(r *matcherv3.RegexMatchAndSubstitute, path string) (string, error) {
@@ -91,14 +91,14 @@ func substitute(r *matcherv3.RegexMatchAndSubstitute, path string) (string, erro
 		return "", fmt.Errorf("expression: %w", err)
 	}
 	if strings.ContainsAny(r.GetSubstitution(), `\`) {
-		return "", errors.New("the model does not know references to groups")
+		return "", errors.New("the model does not support references to groups")
 	}
 	return re.ReplaceAllLiteralString(path, r.GetSubstitution()), nil
 }
 
 // forward sends the request to a cluster, or to one of several.
 func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction) (Answer, error) {
-	if err := only(f, `cluster weighted_clusters timeout idle_timeout retry_policy upgrade_configs host_rewrite_literal
+	if err := checkFields(f, `cluster weighted_clusters timeout idle_timeout retry_policy upgrade_configs host_rewrite_literal
 		host_rewrite_header prefix_rewrite regex_rewrite`); err != nil {
 		return a, err
 	}
@@ -143,11 +143,11 @@ func upgradable(f *routev3.RouteAction, to string) bool {
 	return false
 }
 
-// sendTo is what one of the clusters receives; false if it has no endpoint.
+// sendTo returns the request that one of the clusters receives; false if it has no endpoint.
 func (x *exchange) sendTo(
 	rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight,
 ) (Upstream, bool, error) {
-	if err := only(w, `name weight request_headers_to_add request_headers_to_remove response_headers_to_add
+	if err := checkFields(w, `name weight request_headers_to_add request_headers_to_remove response_headers_to_add
 		response_headers_to_remove host_rewrite_literal`); err != nil {
 		return Upstream{}, false, err
 	}
@@ -164,7 +164,7 @@ func (x *exchange) sendTo(
 	err = errors.Join(
 		request.edit(w.GetRequestHeadersToRemove(), w.GetRequestHeadersToAdd()),
 		request.edit(r.GetRequestHeadersToRemove(), r.GetRequestHeadersToAdd()),
-		request.edit(x.strip(rc.GetRequestHeadersToRemove()), rc.GetRequestHeadersToAdd()),
+		request.edit(x.removeInternal(rc.GetRequestHeadersToRemove()), rc.GetRequestHeadersToAdd()),
 		response.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()),
 		response.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
 	)
@@ -185,7 +185,7 @@ func (x *exchange) upstreamPath(f *routev3.RouteAction, m *routev3.RouteMatch) (
 	return path + x.query, err
 }
 
-// upstreamHost is the Host header that the backend receives: the route's own rewrite takes precedence over that of the cluster.
+// upstreamHost returns the Host header that the backend receives: the rewrite of the route precedes that of the cluster.
 func (x *exchange) upstreamHost(f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight, headers map[string]string) string {
 	switch h := f.GetHostRewriteSpecifier().(type) {
 	case *routev3.RouteAction_HostRewriteLiteral:

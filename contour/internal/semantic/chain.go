@@ -15,9 +15,9 @@ import (
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
-// connect finds the filter chain of the connection, does the handshake and continues with its filter.
+// connect selects the filter chain of the connection, performs the handshake and continues with the network filter.
 func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
-	if err := only(l, "name address filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes"); err != nil {
+	if err := checkFields(l, "name address filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes"); err != nil {
 		return Answer{}, err
 	}
 	chain, err := x.chain(l.GetFilterChains())
@@ -38,15 +38,15 @@ func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
 	if n := len(chain.GetFilters()); n != 1 {
 		return a, fmt.Errorf("filter chain %q has %d filters", chain.GetName(), n)
 	}
-	return x.filter(a, chain.GetFilters()[0])
+	return x.networkFilter(a, chain.GetFilters()[0])
 }
 
-// chain is the filter chain for the server name: exact, otherwise the longest wildcard, otherwise the one for any name.
+// chain returns the filter chain for the server name: the exact one, else that of the longest wildcard, else that of any name.
 func (x *exchange) chain(chains []*listenerv3.FilterChain) (*listenerv3.FilterChain, error) {
 	var best *listenerv3.FilterChain
 	bestRank := -1
 	for _, c := range chains {
-		if err := only(c, "name filter_chain_match filters transport_socket"); err != nil {
+		if err := checkFields(c, "name filter_chain_match filters transport_socket"); err != nil {
 			return nil, err
 		}
 		rank, err := x.rank(c.GetFilterChainMatch())
@@ -60,12 +60,12 @@ func (x *exchange) chain(chains []*listenerv3.FilterChain) (*listenerv3.FilterCh
 	return best, nil
 }
 
-// rank is how specifically a filter chain matches, -1 if not at all.
+// rank returns the specificity of a match of filter chains, -1 if it does not match.
 func (x *exchange) rank(m *listenerv3.FilterChainMatch) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
-	if err := only(m, "server_names transport_protocol"); err != nil {
+	if err := checkFields(m, "server_names transport_protocol"); err != nil {
 		return -1, err
 	}
 	if p := m.GetTransportProtocol(); p != "" && (p == "tls") != x.TLS {
@@ -86,7 +86,7 @@ func (x *exchange) rank(m *listenerv3.FilterChainMatch) (int, error) {
 	return best, nil
 }
 
-// handshake is the first DNS name of the certificate served; false if there is no agreement.
+// handshake returns the first DNS name of the served certificate; false if the handshake fails.
 func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok bool, err error) {
 	context, err := unpack(s.GetTypedConfig(), &tlsv3.DownstreamTlsContext{})
 	if err != nil {
@@ -94,16 +94,16 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 	}
 	common := context.GetCommonTlsContext()
 	if err := errors.Join(
-		only(context, "common_tls_context"),
-		only(common, "tls_params tls_certificate_sds_secret_configs alpn_protocols"),
-		only(common.GetTlsParams(), "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites"),
+		checkFields(context, "common_tls_context"),
+		checkFields(common, "tls_params tls_certificate_sds_secret_configs alpn_protocols"),
+		checkFields(common.GetTlsParams(), "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites"),
 	); err != nil {
 		return "", false, err
 	}
 	if len(common.GetTlsCertificateSdsSecretConfigs()) != 1 {
 		return "", false, errors.New("not exactly one certificate by SDS")
 	}
-	if agreed, err := x.agree(common.GetTlsParams()); err != nil || !agreed {
+	if ok, err := x.sharesVersion(common.GetTlsParams()); err != nil || !ok {
 		return "", false, err
 	}
 	secret := x.envoy.secrets[common.GetTlsCertificateSdsSecretConfigs()[0].GetName()]
@@ -114,21 +114,21 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 	return name, true, err
 }
 
-// agree reports whether client and server have a TLS version in common.
-func (x *exchange) agree(p *tlsv3.TlsParameters) (bool, error) {
-	speaks := map[string]tlsv3.TlsParameters_TlsProtocol{"1.2": tlsv3.TlsParameters_TLSv1_2, "1.3": tlsv3.TlsParameters_TLSv1_3}
+// sharesVersion reports whether client and server have a TLS version in common.
+func (x *exchange) sharesVersion(p *tlsv3.TlsParameters) (bool, error) {
+	versions := map[string]tlsv3.TlsParameters_TlsProtocol{"1.2": tlsv3.TlsParameters_TLSv1_2, "1.3": tlsv3.TlsParameters_TLSv1_3}
 	lowest, highest := serverVersions(p)
 	if x.Version == "" {
 		return lowest <= highest, nil
 	}
-	v, ok := speaks[x.Version]
+	v, ok := versions[x.Version]
 	if !ok {
 		return false, fmt.Errorf("unknown TLS version %q", x.Version)
 	}
 	return lowest <= v && v <= highest, nil
 }
 
-// serverVersions is the TLS versions that Envoy serves, with Envoy's default where none is configured.
+// serverVersions returns the TLS versions of the server; Envoy's default if they are not configured.
 func serverVersions(p *tlsv3.TlsParameters) (lowest, highest tlsv3.TlsParameters_TlsProtocol) {
 	lowest, highest = p.GetTlsMinimumProtocolVersion(), p.GetTlsMaximumProtocolVersion()
 	if lowest == tlsv3.TlsParameters_TLS_AUTO {
@@ -143,7 +143,7 @@ func serverVersions(p *tlsv3.TlsParameters) (lowest, highest tlsv3.TlsParameters
 func firstName(chain []byte) (string, error) {
 	block, _ := pem.Decode(chain)
 	if block == nil {
-		return "", errors.New("a certificate chain without PEM")
+		return "", errors.New("the certificate chain is not PEM")
 	}
 	certificate, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
@@ -155,8 +155,8 @@ func firstName(chain []byte) (string, error) {
 	return certificate.Subject.CommonName, nil
 }
 
-// filter continues with the network filter of the chain.
-func (x *exchange) filter(a Answer, f *listenerv3.Filter) (Answer, error) {
+// networkFilter continues with the network filter of the chain.
+func (x *exchange) networkFilter(a Answer, f *listenerv3.Filter) (Answer, error) {
 	packed := f.GetTypedConfig()
 	switch {
 	case packed.MessageIs((*hcmv3.HttpConnectionManager)(nil)):
@@ -164,31 +164,31 @@ func (x *exchange) filter(a Answer, f *listenerv3.Filter) (Answer, error) {
 		if err != nil {
 			return a, err
 		}
-		return x.manage(a, m)
+		return x.handleHTTP(a, m)
 	case packed.MessageIs((*tcpproxyv3.TcpProxy)(nil)):
 		p, err := unpack(packed, &tcpproxyv3.TcpProxy{})
 		if err != nil {
 			return a, err
 		}
-		return x.proxyBytes(a, p)
+		return x.handleTCP(a, p)
 	}
-	return a, unknownMessage("network filter", packed)
+	return a, unsupportedMessage("network filter", packed)
 }
 
-// manage is the HTTP connection manager.
-func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
-	if err := only(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
+// handleHTTP implements the HTTP connection manager.
+func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
+	if err := checkFields(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
 		merge_slashes preserve_external_request_id common_http_protocol_options scoped_routes early_header_mutation_extensions upgrade_configs`); err != nil {
 		return a, err
 	}
 	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
-		return a, errors.New("the model expects paths to be normalized")
+		return a, errors.New("the model does not support paths that are not normalized")
 	}
 	x.filters = m.GetHttpFilters()
 	for _, f := range x.filters {
-		answered, err := x.httpFilter(f)
-		if err != nil || answered != 0 {
-			a.Status = answered
+		status, err := x.httpFilter(f)
+		if err != nil || status != 0 {
+			a.Status = status
 			return a, err
 		}
 	}
@@ -198,7 +198,7 @@ func (x *exchange) manage(a Answer, m *hcmv3.HttpConnectionManager) (Answer, err
 	return x.route(a, x.envoy.routes[m.GetRds().GetRouteConfigName()])
 }
 
-// httpFilter is the status with which a filter answers, 0 if it passes the request on.
+// httpFilter returns the status with which a filter answers, 0 if it does not answer.
 func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 	packed := f.GetTypedConfig()
 	if f.GetDisabled() {
@@ -209,7 +209,7 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 		return 0, nil
 	case "Cors", "FilterChainConfig", "Composite":
 		if len(packed.GetValue()) > 0 {
-			return 0, errors.New("the model expects the filter to be configured by routes only")
+			return 0, errors.New("the model supports the filter only with configuration of routes")
 		}
 		return 0, nil
 	case "Lua":
@@ -222,19 +222,19 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 		case dispatchFilter: // see routeScoped
 			return 0, nil
 		default:
-			return 0, errors.New("the model does not know the script")
+			return 0, errors.New("the model does not support the script")
 		}
 		if hostname(x.authority) != x.SNI {
 			return 421, nil
 		}
 		return 0, nil
 	}
-	return 0, unknownMessage("HTTP filter", packed)
+	return 0, unsupportedMessage("HTTP filter", packed)
 }
 
-// proxyBytes is the TCP proxy: any answer is that of the backend.
-func (x *exchange) proxyBytes(a Answer, p *tcpproxyv3.TcpProxy) (Answer, error) {
-	if err := only(p, "stat_prefix idle_timeout access_log cluster weighted_clusters"); err != nil {
+// handleTCP implements the TCP proxy: the backend answers.
+func (x *exchange) handleTCP(a Answer, p *tcpproxyv3.TcpProxy) (Answer, error) {
+	if err := checkFields(p, "stat_prefix idle_timeout access_log cluster weighted_clusters"); err != nil {
 		return a, err
 	}
 	weights := map[string]uint32{}
@@ -243,7 +243,7 @@ func (x *exchange) proxyBytes(a Answer, p *tcpproxyv3.TcpProxy) (Answer, error) 
 		order = []string{c}
 	}
 	for _, w := range p.GetWeightedClusters().GetClusters() {
-		if err := only(w, "name weight"); err != nil {
+		if err := checkFields(w, "name weight"); err != nil {
 			return a, err
 		}
 		order = append(order, w.GetName())

@@ -10,13 +10,13 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// cors answers preflights, and lets scripts of permitted origins read the answers to other requests.
-func (x *exchange) cors(p *passed, packed *anypb.Any) error {
+// cors answers preflights, and adds headers to the answers to other requests of allowed origins.
+func (x *exchange) cors(p *filterResult, packed *anypb.Any) error {
 	c, err := unpack(packed, &corsv3.CorsPolicy{})
 	if err != nil {
 		return err
 	}
-	if err := only(c, `allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials
+	if err := checkFields(c, `allow_origin_string_match allow_methods allow_headers expose_headers max_age allow_credentials
 		allow_private_network_access forward_not_matching_preflights`); err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (x *exchange) cors(p *passed, packed *anypb.Any) error {
 		return nil
 	}
 	preflight := x.Method == http.MethodOptions && x.headers["access-control-request-method"] != ""
-	allowed, err := permits(c.GetAllowOriginStringMatch(), origin)
+	allowed, err := allows(c.GetAllowOriginStringMatch(), origin)
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (x *exchange) cors(p *passed, packed *anypb.Any) error {
 	return nil
 }
 
-func permits(origins []*matcherv3.StringMatcher, origin string) (bool, error) {
+func allows(origins []*matcherv3.StringMatcher, origin string) (bool, error) {
 	for _, m := range origins {
 		switch exact := m.GetExact(); {
 		case exact == "*", exact == origin, exact != "" && m.GetIgnoreCase() && strings.EqualFold(exact, origin):

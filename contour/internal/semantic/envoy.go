@@ -1,10 +1,10 @@
-// Package semantic answers requests the way an Envoy with given xDS resources would: a small
-// model of Envoy with which tests send requests to a configuration instead of comparing it to a text.
+// Package semantic is a model of Envoy: it answers requests as an Envoy with given xDS resources does,
+// so that tests send requests to a configuration instead of comparing its text.
 //
-// It takes the encoded resources of a fleet, as a session would send them, and one Request, and returns
-// an Answer: which backend receives what, or what Envoy answers itself. It implements exactly the
-// messages and fields that translate emits. Any other field that is set and could matter is an error,
-// never a guess; the same requests are sent to a real Envoy, which verifies the model.
+// The input is the encoded resources of a fleet, as a session sends them, and one Request; the output is
+// an Answer: the request that each backend receives, or the local reply of Envoy. The package implements
+// the messages and fields that translate emits. Any other field that is set is an error. Tests send the
+// same requests to a real Envoy, which verifies the model.
 //
 // The package is for tests. It does no I/O and does not depend on Kubernetes.
 package semantic
@@ -22,7 +22,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Envoy is an Envoy with these resources.
+// Envoy is the model of an Envoy with a set of resources.
 type Envoy struct {
 	listeners map[string]*listenerv3.Listener
 	scopes    map[string]*routev3.ScopedRouteConfiguration
@@ -38,7 +38,7 @@ type Resource struct {
 	Body []byte
 }
 
-// Effective is the resources that sessions send from a table.
+// Effective returns the resources that sessions send from a table.
 func Effective(t *table.Table) []Resource {
 	var out []Resource
 	for _, v := range t.All() {
@@ -47,7 +47,7 @@ func Effective(t *table.Table) []Resource {
 	return out
 }
 
-// New returns an Envoy with the resources. It fails on one that does not decode or has another name.
+// New returns an Envoy with the resources. It fails if a resource does not decode or its message has another name.
 func New(resources []Resource) (*Envoy, error) {
 	e := &Envoy{
 		listeners: map[string]*listenerv3.Listener{},
@@ -88,7 +88,7 @@ func decode[M proto.Message](into map[string]M, r Resource, m M, name func(M) st
 		return fmt.Errorf("decode: %w", err)
 	}
 	if name(m) != r.Ref.Name {
-		return fmt.Errorf("the message calls itself %q", name(m))
+		return fmt.Errorf("the name of the message is %q", name(m))
 	}
 	into[r.Ref.Name] = m
 	return nil

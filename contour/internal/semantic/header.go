@@ -9,7 +9,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
-// editor applies changes to headers, one level after the other.
+// editor applies changes to headers, level by level, and records them.
 type editor struct {
 	headers map[string]string
 	changes Changes
@@ -19,7 +19,7 @@ func newEditor(headers map[string]string) *editor {
 	return &editor{headers: maps.Clone(headers), changes: Changes{Set: map[string]string{}}}
 }
 
-// edit removes, then sets, as Envoy does on each level.
+// edit applies the changes of one level: like Envoy, it removes headers before it sets them.
 func (e *editor) edit(remove []string, set []*corev3.HeaderValueOption) error {
 	for _, name := range remove {
 		name = strings.ToLower(name)
@@ -30,11 +30,11 @@ func (e *editor) edit(remove []string, set []*corev3.HeaderValueOption) error {
 		}
 	}
 	for _, o := range set {
-		if err := only(o, "header append_action"); err != nil {
+		if err := checkFields(o, "header append_action"); err != nil {
 			return err
 		}
 		if o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
-			return fmt.Errorf("the model does not know how header %s is added", o.GetHeader().GetKey())
+			return fmt.Errorf("the model does not support the append action of header %s", o.GetHeader().GetKey())
 		}
 		value, err := e.format(o.GetHeader().GetValue())
 		if err != nil {
@@ -53,8 +53,8 @@ func (e *editor) set(name, value string) {
 	e.changes.Removed = slices.DeleteFunc(e.changes.Removed, func(n string) bool { return n == name })
 }
 
-// format evaluates Envoy's formatter syntax: %% and %REQ(name)%. Other commands depend on the connection
-// and stay as they are written.
+// format evaluates a format string of Envoy: %% and %REQ(name)%. Other command operators depend on the connection
+// and remain unchanged.
 func (e *editor) format(value string) (string, error) {
 	var out strings.Builder
 	for {
@@ -70,15 +70,15 @@ func (e *editor) format(value string) (string, error) {
 		}
 		length := commandLength(rest)
 		if length < 0 {
-			return "", fmt.Errorf("%q has a %% that nothing ends", value)
+			return "", fmt.Errorf("%q has a command operator without end", value)
 		}
 		out.WriteString(e.command(rest[:length]))
 		value = rest[length+1:]
 	}
 }
 
-// commandLength is the length of the command at the start of text, up to the % that ends it; -1 if none does.
-// Parentheses may contain percent signs.
+// commandLength returns the length of the command operator at the start of text, up to the % that ends it; -1 if it has
+// no end. Parentheses may contain percent signs.
 func commandLength(text string) int {
 	depth := 0
 	for i, c := range text {

@@ -10,9 +10,9 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 )
 
-// matches reports whether the request meets all conditions of a route.
+// matches reports whether the request matches a route.
 func (x *exchange) matches(m *routev3.RouteMatch) (bool, error) {
-	if err := only(m, "prefix path safe_regex path_separated_prefix headers query_parameters"); err != nil {
+	if err := checkFields(m, "prefix path safe_regex path_separated_prefix headers query_parameters"); err != nil {
 		return false, err
 	}
 	ok, err := x.matchesPath(m)
@@ -43,48 +43,48 @@ func (x *exchange) matchesPath(m *routev3.RouteMatch) (bool, error) {
 	case *routev3.RouteMatch_SafeRegex:
 		return matchesFully(p.SafeRegex, x.path)
 	}
-	return false, errors.New("the model does not know how the path is compared")
+	return false, errors.New("the model does not support the path match")
 }
 
-// matchesHeader compares a header. One that is missing meets no condition on its value, not even an inverted one,
-// unless it counts as empty.
+// matchesHeader compares a header. A missing header matches no condition on its value, not even an inverted one,
+// unless the condition treats it as empty.
 func (x *exchange) matchesHeader(h *routev3.HeaderMatcher) (bool, error) {
-	if err := only(h, "name string_match present_match invert_match treat_missing_header_as_empty"); err != nil {
+	if err := checkFields(h, "name string_match present_match invert_match treat_missing_header_as_empty"); err != nil {
 		return false, err
 	}
-	value, there := x.headers[strings.ToLower(h.GetName())]
+	value, present := x.headers[strings.ToLower(h.GetName())]
 	switch s := h.GetHeaderMatchSpecifier().(type) {
 	case *routev3.HeaderMatcher_PresentMatch:
-		return (there == s.PresentMatch) != h.GetInvertMatch(), nil
+		return (present == s.PresentMatch) != h.GetInvertMatch(), nil
 	case *routev3.HeaderMatcher_StringMatch:
-		if !there && !h.GetTreatMissingHeaderAsEmpty() {
+		if !present && !h.GetTreatMissingHeaderAsEmpty() {
 			return false, nil
 		}
 		ok, err := matchesString(s.StringMatch, value)
 		return ok != h.GetInvertMatch(), err
 	}
-	return false, fmt.Errorf("the model does not know how header %s is compared", h.GetName())
+	return false, fmt.Errorf("the model does not support the match of header %s", h.GetName())
 }
 
-// matchesQuery compares the first value of a query parameter, as it was sent.
+// matchesQuery compares the first value of a query parameter, as sent.
 func (x *exchange) matchesQuery(q *routev3.QueryParameterMatcher) (bool, error) {
-	if err := only(q, "name string_match present_match"); err != nil {
+	if err := checkFields(q, "name string_match present_match"); err != nil {
 		return false, err
 	}
-	value, there := x.parameter(q.GetName())
+	value, present := x.parameter(q.GetName())
 	switch s := q.GetQueryParameterMatchSpecifier().(type) {
 	case *routev3.QueryParameterMatcher_PresentMatch:
-		return there == s.PresentMatch, nil
+		return present == s.PresentMatch, nil
 	case *routev3.QueryParameterMatcher_StringMatch:
-		if !there {
+		if !present {
 			return false, nil
 		}
 		return matchesString(s.StringMatch, value)
 	}
-	return false, fmt.Errorf("the model does not know how query parameter %s is compared", q.GetName())
+	return false, fmt.Errorf("the model does not support the match of query parameter %s", q.GetName())
 }
 
-func (x *exchange) parameter(name string) (value string, there bool) {
+func (x *exchange) parameter(name string) (value string, present bool) {
 	for pair := range strings.SplitSeq(strings.TrimPrefix(x.query, "?"), "&") {
 		if n, v, _ := strings.Cut(pair, "="); n == name && pair != "" {
 			return v, true
@@ -94,7 +94,7 @@ func (x *exchange) parameter(name string) (value string, there bool) {
 }
 
 func matchesString(m *matcherv3.StringMatcher, value string) (bool, error) {
-	if err := only(m, "exact prefix suffix contains safe_regex ignore_case"); err != nil {
+	if err := checkFields(m, "exact prefix suffix contains safe_regex ignore_case"); err != nil {
 		return false, err
 	}
 	fold := func(s string) string { return s }
@@ -113,16 +113,16 @@ func matchesString(m *matcherv3.StringMatcher, value string) (bool, error) {
 		return strings.Contains(value, fold(p.Contains)), nil
 	case *matcherv3.StringMatcher_SafeRegex:
 		if m.GetIgnoreCase() {
-			return false, errors.New("Envoy does not ignore case in expressions")
+			return false, errors.New("ignore_case has no effect on expressions")
 		}
 		return matchesFully(p.SafeRegex, value)
 	}
-	return false, errors.New("the model does not know how the text is compared")
+	return false, errors.New("the model does not support the string match")
 }
 
-// matchesFully reports whether the expression matches all of the text, as RE2's full match does.
+// matchesFully reports whether the expression matches the whole text, like a full match of RE2.
 func matchesFully(m *matcherv3.RegexMatcher, text string) (bool, error) {
-	if err := only(m, "regex"); err != nil {
+	if err := checkFields(m, "regex"); err != nil {
 		return false, err
 	}
 	re, err := regexp.Compile(`\A(?:` + m.GetRegex() + `)\z`)

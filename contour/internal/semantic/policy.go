@@ -19,24 +19,24 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// client is the address of every client of the model.
+// client returns the address of all clients.
 func client() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
 
-// levels is the per-filter configuration of a virtual host and of its route.
+// levels contains the per-filter configuration of a virtual host and of its route.
 type levels []map[string]*anypb.Any
 
-// passed is what the filters of the listener did about a request.
-type passed struct {
-	answered bool
+// filterResult is the effect of the filters of the listener on a request.
+type filterResult struct {
+	answered bool // a filter has answered the request
 	answer   Answer
-	response Changes // to the answer of whoever answers
+	response Changes // to the response, of a backend or of Envoy
 }
 
 // policies runs the filters of the listener that the virtual host or the route configures.
-func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (passed, error) {
-	var p passed
+func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (filterResult, error) {
+	var p filterResult
 	all := levels{vh.GetTypedPerFilterConfig(), r.GetTypedPerFilterConfig()}
-	if err := x.knows(all); err != nil {
+	if err := x.checkFilters(all); err != nil {
 		return p, err
 	}
 	for _, f := range x.filters {
@@ -50,8 +50,8 @@ func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (passed, 
 	return p, nil
 }
 
-// knows finds configuration for filters that the listener does not have: Envoy would ignore it.
-func (x *exchange) knows(all levels) error {
+// checkFilters returns an error if there is configuration of a filter that the listener does not have: Envoy ignores it.
+func (x *exchange) checkFilters(all levels) error {
 	for _, level := range all {
 		for name := range level {
 			if !slices.ContainsFunc(x.filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == name && !f.GetDisabled() }) {
@@ -62,8 +62,8 @@ func (x *exchange) knows(all levels) error {
 	return nil
 }
 
-// of is the configurations for the filter, the most specific one last.
-func (l levels) of(name string) []*anypb.Any {
+// configs returns the configurations of the filter, the most specific one last.
+func (l levels) configs(name string) []*anypb.Any {
 	var out []*anypb.Any
 	for _, level := range l {
 		if c := level[name]; c != nil {
@@ -73,8 +73,8 @@ func (l levels) of(name string) []*anypb.Any {
 	return out
 }
 
-func (x *exchange) policy(p *passed, f *hcmv3.HttpFilter, all levels, r *routev3.Route) error {
-	configs := all.of(f.GetName())
+func (x *exchange) policy(p *filterResult, f *hcmv3.HttpFilter, all levels, r *routev3.Route) error {
+	configs := all.configs(f.GetName())
 	if len(configs) == 0 {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (x *exchange) policy(p *passed, f *hcmv3.HttpFilter, all levels, r *routev3
 		chain, err := mergeChains(configs)
 		for _, extension := range chain {
 			if err == nil && !p.answered {
-				err = x.run(p, extension)
+				err = x.runFilter(p, extension)
 			}
 		}
 		return err
@@ -98,12 +98,12 @@ func (x *exchange) policy(p *passed, f *hcmv3.HttpFilter, all levels, r *routev3
 		if err != nil {
 			return err
 		}
-		return x.run(p, extension)
+		return x.runFilter(p, extension)
 	}
-	return errors.New("the model does not know its configuration by routes")
+	return errors.New("the model does not support configuration of this filter by routes")
 }
 
-// mergeChains is the filters of all chains; one that a later chain has as well runs there.
+// mergeChains returns the filters of all chains; a filter of several chains runs in the last one.
 func mergeChains(configs []*anypb.Any) ([]*corev3.TypedExtensionConfig, error) {
 	var out []*corev3.TypedExtensionConfig
 	for _, c := range configs {
@@ -119,51 +119,51 @@ func mergeChains(configs []*anypb.Any) ([]*corev3.TypedExtensionConfig, error) {
 	return out, nil
 }
 
-// slotFilter is the filter that a composite runs for every request.
+// slotFilter returns the filter that a composite filter runs for every request.
 func slotFilter(packed *anypb.Any) (*corev3.TypedExtensionConfig, error) {
 	c, err := unpack(packed, &compositev3.CompositePerRoute{})
 	if err != nil {
 		return nil, err
 	}
-	if err := only(c.GetMatcher(), "on_no_match"); err != nil {
+	if err := checkFields(c.GetMatcher(), "on_no_match"); err != nil {
 		return nil, err
 	}
 	on, ok := c.GetMatcher().GetOnNoMatch().GetOnMatch().(*xdsmatcherv3.Matcher_OnMatch_Action)
 	if !ok {
-		return nil, errors.New("the composite does nothing")
+		return nil, errors.New("the composite filter has no action")
 	}
 	action, err := unpack(on.Action.GetTypedConfig(), &compositev3.ExecuteFilterAction{})
 	if err != nil {
 		return nil, err
 	}
-	return action.GetTypedConfig(), only(action, "typed_config")
+	return action.GetTypedConfig(), checkFields(action, "typed_config")
 }
 
-// run is a filter that a policy brings.
-func (x *exchange) run(p *passed, f *corev3.TypedExtensionConfig) error {
+// runFilter runs a filter of a policy.
+func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig) error {
 	switch packed := f.GetTypedConfig(); packed.MessageName().Name() {
 	case "RBAC":
 		return x.rbac(p, packed)
 	case "LocalRateLimit":
 		return x.localRateLimit(p, packed)
 	default:
-		return unknownMessage("HTTP filter", packed)
+		return unsupportedMessage("HTTP filter", packed)
 	}
 }
 
 // rbac admits requests by the address of the client.
-func (x *exchange) rbac(p *passed, packed *anypb.Any) error {
+func (x *exchange) rbac(p *filterResult, packed *anypb.Any) error {
 	m, err := unpack(packed, &rbacv3.RBAC{})
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(only(m, "rules"), only(m.GetRules(), "action policies")); err != nil {
+	if err := errors.Join(checkFields(m, "rules"), checkFields(m.GetRules(), "action policies")); err != nil {
 		return err
 	}
 	matched := false
 	for _, policy := range m.GetRules().GetPolicies() {
 		if n := policy.GetPermissions(); len(n) != 1 || !n[0].GetAny() {
-			return errors.New("the model knows rules for any request only")
+			return errors.New("the model supports only rules for any request")
 		}
 		for _, principal := range policy.GetPrincipals() {
 			is, err := isClient(principal)
@@ -185,19 +185,19 @@ func isClient(p *rbacconfigv3.Principal) (bool, error) {
 		r = p.GetDirectRemoteIp()
 	}
 	if r == nil {
-		return false, errors.New("the model knows clients by their address only")
+		return false, errors.New("the model supports only principals with an address")
 	}
 	prefix, err := netip.ParsePrefix(fmt.Sprintf("%s/%d", r.GetAddressPrefix(), r.GetPrefixLen().GetValue()))
 	return err == nil && prefix.Contains(client()), err
 }
 
-// localRateLimit admits as many requests at once as the bucket holds tokens.
-func (x *exchange) localRateLimit(p *passed, packed *anypb.Any) error {
+// localRateLimit admits as many requests at once as the bucket has tokens.
+func (x *exchange) localRateLimit(p *filterResult, packed *anypb.Any) error {
 	m, err := unpack(packed, &localratelimitv3.LocalRateLimit{})
 	if err != nil {
 		return err
 	}
-	if err := only(m, "stat_prefix status token_bucket filter_enabled filter_enforced response_headers_to_add"); err != nil {
+	if err := checkFields(m, "stat_prefix status token_bucket filter_enabled filter_enforced response_headers_to_add"); err != nil {
 		return err
 	}
 	if m.GetFilterEnabled().GetDefaultValue().GetNumerator() != 100 || m.GetFilterEnforced().GetDefaultValue().GetNumerator() != 100 {
@@ -212,20 +212,20 @@ func (x *exchange) localRateLimit(p *passed, packed *anypb.Any) error {
 	return err
 }
 
-// add puts the changes of the filters to the answer, whoever gave it.
-func (p *passed) add(a Answer) Answer {
+// add adds the changes of the filters to the answer, of a backend or of Envoy.
+func (p *filterResult) add(a Answer) Answer {
 	if len(p.response.Set) == 0 {
 		return a
 	}
-	a.Changes = p.response.over(a.Changes)
+	a.Changes = p.response.after(a.Changes)
 	for i := range a.From {
-		a.From[i].Response = p.response.over(a.From[i].Response)
+		a.From[i].Response = p.response.after(a.From[i].Response)
 	}
 	return a
 }
 
-// over is the changes to headers as changed before.
-func (c Changes) over(before Changes) Changes {
+// after returns the changes before and the changes c, applied in that order.
+func (c Changes) after(before Changes) Changes {
 	set := map[string]string{}
 	for name, value := range before.Set {
 		set[name] = value

@@ -19,29 +19,29 @@ const (
 type Request struct {
 	TLS     bool              `json:"tls,omitempty"`        // over TLS
 	SNI     string            `json:"sni,omitempty"`        // the server name of the TLS handshake; Host without its port if empty
-	Version string            `json:"tlsVersion,omitempty"` // the only TLS version that the client speaks; any if empty
-	Host    string            `json:"host"`                 // as sent: any case, perhaps with a port
+	Version string            `json:"tlsVersion,omitempty"` // the only TLS version of the client; any if empty
+	Host    string            `json:"host"`                 // as sent: in any case, with an optional port
 	Path    string            `json:"path,omitempty"`       // with the query; "/" if empty
 	Method  string            `json:"method,omitempty"`     // GET if empty
 	Headers map[string]string `json:"headers,omitempty"`
 	Upgrade string            `json:"upgrade,omitempty"` // the requested protocol, such as websocket
-	// Nth is how many equal requests there are with this one, within the time that a rate limit counts them in.
+	// Nth is the number of equal requests up to this one within the interval of a rate limit.
 	Nth int `json:"nth,omitempty"`
 }
 
 // Answer is the outcome of a request.
 type Answer struct {
-	Refused     bool   `json:"refused,omitempty"`     // there is no connection: no such TLS host, or no common TLS version
+	Refused     bool   `json:"refused,omitempty"`     // there is no connection: no TLS host for the SNI, or no common TLS version
 	Certificate string `json:"certificate,omitempty"` // the first DNS name of the certificate that Envoy serves
-	// Status is what the client receives; 200 (101 for an upgrade) if a backend answers.
+	// Status is the status code that the client receives; 200 (101 for an upgrade) if a backend answers.
 	Status   int    `json:"status,omitempty"`
 	Location string `json:"location,omitempty"`
 	Body     string `json:"body,omitempty"`
-	// Changes are those to the headers of an answer of Envoy's own.
+	// Changes are the changes to the headers of a local reply.
 	Changes Changes `json:"changes,omitzero"`
-	// From is the backends that may answer. None if Envoy answers itself.
+	// From are the backends that may answer. It is empty for a local reply.
 	From []Upstream `json:"from,omitempty"`
-	// Lost is the weight of backends without endpoints, whose share of the requests gets 503 while From answers the others.
+	// Lost is the weight of backends without endpoints: their share of the requests is answered with 503.
 	Lost uint32 `json:"lost,omitempty"`
 }
 
@@ -52,7 +52,7 @@ type Upstream struct {
 	// Protocol is http1, h2c, tls, h2, or tcp where bytes are forwarded unchanged.
 	Protocol string `json:"protocol,omitempty"`
 	SNI      string `json:"sni,omitempty"`
-	// Verified are the names of which the backend must present one; empty if it is not verified.
+	// Verified are the names of which the certificate of the backend must contain one; empty if it is not verified.
 	Verified []string `json:"verified,omitempty"`
 
 	Path     string  `json:"path,omitempty"`
@@ -71,7 +71,7 @@ type Changes struct {
 	Removed []string          `json:"removed,omitempty"`
 }
 
-// exchange is a request on its way through Envoy, in Envoy's terms.
+// exchange is the processing of one request by Envoy.
 type exchange struct {
 	Request
 	envoy     *Envoy
@@ -82,10 +82,10 @@ type exchange struct {
 	headers   map[string]string
 	filters   []*hcmv3.HttpFilter  // of the listener
 	matched   *routev3.VirtualHost // of the route found last
-	inner     string               // a header that Envoy uses inside, and that no backend sees
+	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 }
 
-// Send returns the answer of the Envoy. An error means that the model does not cover the request or the configuration.
+// Send returns the answer to a request. An error means that the model does not support the request or the configuration.
 func (e *Envoy) Send(r Request) (Answer, error) {
 	x, err := e.receive(r)
 	if err != nil {
@@ -140,7 +140,7 @@ func (x *exchange) readPath() error {
 		x.query = "?" + query
 	}
 	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "%\\#") {
-		return fmt.Errorf("path %q: the model does not normalize escapes", path)
+		return fmt.Errorf("path %q: the model does not support escapes", path)
 	}
 	x.path = mergeSlashes(resolveDots(path))
 	return nil
@@ -173,7 +173,7 @@ func mergeSlashes(path string) string {
 	return path
 }
 
-// hostname is an :authority in lower case and without port.
+// hostname returns an :authority in lower case and without port.
 func hostname(authority string) string {
 	if host, _, err := net.SplitHostPort(authority); err == nil {
 		authority = host

@@ -9,25 +9,25 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 )
 
-// route finds the virtual host and the route, and continues with its action. Without either the answer is 404.
+// route selects the virtual host and the route, and continues with its action. Without a route the answer is 404.
 func (x *exchange) route(a Answer, rc *routev3.RouteConfiguration) (Answer, error) {
 	a.Status = 404
 	r, err := x.find(rc)
 	if r == nil || err != nil {
 		return a, err
 	}
-	if a, err = x.admit(a, rc, x.matched, r); err != nil {
+	if a, err = x.runRoute(a, rc, x.matched, r); err != nil {
 		return a, fmt.Errorf("route table %s: %w", rc.GetName(), err)
 	}
 	return a, nil
 }
 
-// find is the route that matches the request, nil if there is none.
+// find returns the route that matches the request, nil if there is none.
 func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) {
 	if rc == nil {
 		return nil, nil
 	}
-	if err := only(rc, `name virtual_hosts ignore_port_in_host_matching max_direct_response_body_size_bytes request_headers_to_add
+	if err := checkFields(rc, `name virtual_hosts ignore_port_in_host_matching max_direct_response_body_size_bytes request_headers_to_add
 		request_headers_to_remove typed_per_filter_config`); err != nil {
 		return nil, err
 	}
@@ -36,9 +36,9 @@ func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) 
 		return nil, nil
 	}
 	if !rc.GetIgnorePortInHostMatching() && !slices.Equal(vh.GetDomains(), []string{"*"}) {
-		return nil, errors.New("the model expects ports of hosts to be ignored")
+		return nil, errors.New("the model does not support ports in domains")
 	}
-	if err := only(vh, "name domains routes typed_per_filter_config"); err != nil {
+	if err := checkFields(vh, "name domains routes typed_per_filter_config"); err != nil {
 		return nil, err
 	}
 	for i, r := range vh.GetRoutes() {
@@ -54,7 +54,7 @@ func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) 
 	return nil, nil
 }
 
-// virtualHost is the one whose domain matches best: exactly, by the longest suffix, by the longest prefix, or "*".
+// virtualHost returns the one with the best matching domain: exact, the longest suffix, the longest prefix, or "*".
 func (x *exchange) virtualHost(hosts []*routev3.VirtualHost) *routev3.VirtualHost {
 	var best *routev3.VirtualHost
 	bestRank := 0
@@ -68,7 +68,7 @@ func (x *exchange) virtualHost(hosts []*routev3.VirtualHost) *routev3.VirtualHos
 	return best
 }
 
-// domainRank is how well a domain matches the host, 0 if it does not.
+// domainRank returns the precedence of a domain for the host, 0 if it does not match.
 func (x *exchange) domainRank(domain string) int {
 	const exact, suffix, prefix = 3 << 20, 2 << 20, 1 << 20
 	longer := len(x.host) >= len(domain)
@@ -85,8 +85,8 @@ func (x *exchange) domainRank(domain string) int {
 	return 0
 }
 
-// admit has the request pass the filters that the virtual host and the route configure, and then the route's action.
-func (x *exchange) admit(a Answer, rc *routev3.RouteConfiguration, vh *routev3.VirtualHost, r *routev3.Route) (Answer, error) {
+// runRoute runs the filters that the virtual host and the route configure, and then the action of the route.
+func (x *exchange) runRoute(a Answer, rc *routev3.RouteConfiguration, vh *routev3.VirtualHost, r *routev3.Route) (Answer, error) {
 	p, err := x.policies(vh, r)
 	if err != nil {
 		return a, err
@@ -95,13 +95,13 @@ func (x *exchange) admit(a Answer, rc *routev3.RouteConfiguration, vh *routev3.V
 		p.answer.Certificate = a.Certificate
 		return p.add(p.answer), nil
 	}
-	a, err = x.act(a, rc, r)
+	a, err = x.runAction(a, rc, r)
 	return p.add(a), err
 }
 
-// act is the action of the route that matched.
-func (x *exchange) act(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route) (Answer, error) {
-	if err := only(r, `name match metadata route redirect direct_response request_headers_to_add request_headers_to_remove
+// runAction runs the action of the route that matched.
+func (x *exchange) runAction(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route) (Answer, error) {
+	if err := checkFields(r, `name match metadata route redirect direct_response request_headers_to_add request_headers_to_remove
 		response_headers_to_add response_headers_to_remove typed_per_filter_config`); err != nil {
 		return a, err
 	}
@@ -109,20 +109,20 @@ func (x *exchange) act(a Answer, rc *routev3.RouteConfiguration, r *routev3.Rout
 	case *routev3.Route_DirectResponse:
 		a.Status = int(action.DirectResponse.GetStatus())
 		a.Body = action.DirectResponse.GetBody().GetInlineString()
-		return a, x.own(&a, r)
+		return a, x.localReply(&a, r)
 	case *routev3.Route_Redirect:
 		var err error
 		a.Status = redirectStatus(action.Redirect.GetResponseCode())
 		a.Location, err = x.location(action.Redirect, r.GetMatch())
-		return a, errors.Join(err, x.own(&a, r))
+		return a, errors.Join(err, x.localReply(&a, r))
 	case *routev3.Route_Route:
 		return x.forward(a, rc, r, action.Route)
 	}
-	return a, errors.New("the model does not know the action of the route")
+	return a, errors.New("the model does not support the action of the route")
 }
 
-// own records the changes to the headers of an answer of Envoy's own.
-func (x *exchange) own(a *Answer, r *routev3.Route) error {
+// localReply records the changes to the headers of a local reply.
+func (x *exchange) localReply(a *Answer, r *routev3.Route) error {
 	c := newEditor(x.headers)
 	err := c.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd())
 	a.Changes = c.changes

@@ -14,30 +14,30 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The filters that run scripts: one for requests that no scope is for, one for upgrades.
+// The filters that run scripts: one for requests without a scope of their host, one for upgrades.
 const (
 	dispatchFilter = "dispatch"
 	upgradeFilter  = "upgrade"
 )
 
-// routeScoped is the routing by a scope, whose key is a header that Envoy sets before. Unless the route that is found
-// turns the script off, that changes the header, and routing starts over.
+// routeScoped routes by a scope, whose key is a header that Envoy sets before. Unless the route table that is found
+// disables the script, the script changes the header, and routing starts again.
 func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
 	header, separator, err := scopeHeader(m.GetScopedRoutes())
 	if err != nil {
 		return a, err
 	}
-	x.inner = header
+	x.internal = header
 	if err := x.mutateEarly(m.GetEarlyHeaderMutationExtensions()); err != nil {
 		return a, err
 	}
-	scoped := func() *routev3.RouteConfiguration { return x.envoy.scoped(before(x.headers[header], separator)) }
+	scoped := func() *routev3.RouteConfiguration { return x.envoy.scoped(cutAt(x.headers[header], separator)) }
 	rc := scoped()
 	r, err := x.find(rc)
 	if err != nil {
 		return a, err
 	}
-	if script, err := dispatches(m, rc, r); err != nil {
+	if script, err := dispatchScript(m, rc, r); err != nil {
 		return a, err
 	} else if script != nil {
 		if x.Upgrade != "" && !strings.EqualFold(x.Upgrade, "websocket") {
@@ -52,15 +52,15 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 	return x.routeUpgrade(a, m, rc)
 }
 
-// before is the text before the first separator, if there is one.
-func before(text, separator string) string {
+// cutAt returns the text before the first separator; the whole text if there is none.
+func cutAt(text, separator string) string {
 	if separator != "" {
 		text, _, _ = strings.Cut(text, separator)
 	}
 	return text
 }
 
-// scoped is the route table of the scope with that key, nil if there is none.
+// scoped returns the route table of the scope with that key, nil if there is none.
 func (e *Envoy) scoped(key string) *routev3.RouteConfiguration {
 	for _, s := range e.scopes {
 		if f := s.GetKey().GetFragments(); len(f) == 1 && f[0].GetStringKey() == key {
@@ -70,20 +70,20 @@ func (e *Envoy) scoped(key string) *routev3.RouteConfiguration {
 	return nil
 }
 
-// scopeHeader is the header whose value, as far as the separator, is the key of the scope.
+// scopeHeader returns the header whose value, up to the separator, is the key of the scope.
 func scopeHeader(s *hcmv3.ScopedRoutes) (name, separator string, err error) {
-	if err := only(s, "name scope_key_builder rds_config_source scoped_rds"); err != nil {
+	if err := checkFields(s, "name scope_key_builder rds_config_source scoped_rds"); err != nil {
 		return "", "", err
 	}
 	fragments := s.GetScopeKeyBuilder().GetFragments()
 	if len(fragments) != 1 {
-		return "", "", fmt.Errorf("a scope's key has %d fragments", len(fragments))
+		return "", "", fmt.Errorf("the key of a scope has %d fragments", len(fragments))
 	}
 	extractor := fragments[0].GetHeaderValueExtractor()
 	if extractor.GetIndex() != 0 {
 		return "", "", errors.New("the key of a scope is not the first element")
 	}
-	return strings.ToLower(extractor.GetName()), extractor.GetElementSeparator(), only(extractor, "name index element_separator")
+	return strings.ToLower(extractor.GetName()), extractor.GetElementSeparator(), checkFields(extractor, "name index element_separator")
 }
 
 // mutateEarly sets headers before the request is routed.
@@ -96,7 +96,7 @@ func (x *exchange) mutateEarly(extensions []*corev3.TypedExtensionConfig) error 
 		for _, mutation := range mutations.GetMutations() {
 			o := mutation.GetAppend()
 			if o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
-				return errors.New("the model does not know the early mutation of headers")
+				return errors.New("the model does not support the early mutation of headers")
 			}
 			value, err := newEditor(x.headers).format(o.GetHeader().GetValue())
 			if err != nil {
@@ -108,33 +108,33 @@ func (x *exchange) mutateEarly(extensions []*corev3.TypedExtensionConfig) error 
 	return nil
 }
 
-// dispatches is the script that runs for a request with that route, nil if none does. It is the first filter of all.
-func dispatches(m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration, r *routev3.Route) (*luav3.Lua, error) {
+// dispatchScript returns the script that runs for a request with that route, nil if there is none. It is the first filter.
+func dispatchScript(m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration, r *routev3.Route) (*luav3.Lua, error) {
 	filters := m.GetHttpFilters()
 	at := slices.IndexFunc(filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == dispatchFilter })
 	if at < 0 {
 		return nil, nil
 	}
 	if at > 0 || filters[0].GetDisabled() {
-		return nil, errors.New("the script is not the first filter, or is turned off")
+		return nil, errors.New("the script is not the first filter, or is disabled")
 	}
 	if packed := rc.GetTypedPerFilterConfig()[dispatchFilter]; r != nil && packed != nil {
 		config, err := unpack(packed, &routev3.FilterConfig{})
 		if err != nil || !config.GetDisabled() {
-			return nil, errors.Join(err, errors.New("the model does not know what a route table has the script do"))
+			return nil, errors.Join(err, errors.New("the model does not support this configuration of the script by a route table"))
 		}
 		return nil, nil
 	}
 	return unpack(filters[0].GetTypedConfig(), &luav3.Lua{})
 }
 
-// dispatch sets the header to the key of the entry table, and if its route says so, to that of the shard.
+// dispatch sets the header to the key of the entry table, or to the key of the shard if the route in that table has shards.
 func (x *exchange) dispatch(script *luav3.Lua, header string, scoped func() *routev3.RouteConfiguration) error {
 	var entry, written string
 	var length, factor uint64
 	text := script.GetDefaultSourceCode().GetInlineString()
 	if _, err := fmt.Sscanf(text, "local entry, header = %q, %q\nlocal length, factor, range = %d, %d, 2^32", &entry, &written, &length, &factor); err != nil {
-		return fmt.Errorf("the model does not know the script: %w", err)
+		return fmt.Errorf("the model does not support the script: %w", err)
 	}
 	if written != header {
 		return fmt.Errorf("the script writes the header %s", written)
@@ -157,8 +157,8 @@ func (x *exchange) dispatch(script *luav3.Lua, header string, scoped func() *rou
 	return nil
 }
 
-// routeUpgrade routes the request. If it is for an upgrade that has a filter chain of its own, the script there refuses
-// what goes by a route that does not have the right name.
+// routeUpgrade routes the request. If the request is for an upgrade with HTTP filters of its own, their script answers
+// with 403 unless the route has the name of the upgrade.
 func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration) (Answer, error) {
 	own := slices.IndexFunc(m.GetUpgradeConfigs(), func(u *hcmv3.HttpConnectionManager_UpgradeConfig) bool {
 		return strings.EqualFold(u.GetUpgradeType(), x.Upgrade)
@@ -186,7 +186,7 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 	return x.route(a, rc)
 }
 
-// upgradeFilters reports an upgrade whose filters are not those of all requests and the script after the first.
+// upgradeFilters returns an error unless the filters of the upgrade are those of all requests, with the script as the second.
 func upgradeFilters(m *hcmv3.HttpConnectionManager, u *hcmv3.HttpConnectionManager_UpgradeConfig) error {
 	filters := u.GetFilters()
 	same := func(a, b *hcmv3.HttpFilter) bool { return proto.Equal(a, b) }
@@ -197,10 +197,10 @@ func upgradeFilters(m *hcmv3.HttpConnectionManager, u *hcmv3.HttpConnectionManag
 	return nil
 }
 
-// strip removes the inner header, and is what else the route table has removed.
-func (x *exchange) strip(remove []string) []string {
+// removeInternal removes the internal header, and returns the other headers that the route table removes.
+func (x *exchange) removeInternal(remove []string) []string {
 	return slices.DeleteFunc(slices.Clone(remove), func(name string) bool {
-		if name != x.inner {
+		if name != x.internal {
 			return false
 		}
 		delete(x.headers, name)

@@ -12,10 +12,10 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// The answers of the model for whole configurations are compared with a real Envoy in package pipeline; here is what no
-// case there can show, because translate does not emit it.
+// The tests of package pipeline compare the answers of the model with those of a real Envoy. The tests here cover what
+// translate does not emit.
 
-func TestVirtualHostSearchOrder(t *testing.T) {
+func TestVirtualHostPrecedence(t *testing.T) {
 	domains := []string{"*", "www.*", "*.example.com", "*.b.example.com", "www.example.com"}
 	for host, want := range map[string]string{
 		"www.example.com": "www.example.com", "WWW.Example.Com:8080": "www.example.com", "x.example.com": "*.example.com",
@@ -51,18 +51,18 @@ func TestFilterChainByServerName(t *testing.T) {
 		}
 	}
 	if got, err := (&exchange{}).chain(chains); err != nil || got != nil {
-		t.Errorf("a connection without TLS gets %v (%v)", got, err)
+		t.Errorf("a connection without TLS: %v (%v), want no filter chain", got, err)
 	}
 }
 
-func TestWhatIsNotModelledIsAnError(t *testing.T) {
+func TestUnsupportedFieldIsAnError(t *testing.T) {
 	x := &exchange{path: "/", headers: map[string]string{}}
 	for name, m := range map[string]*routev3.RouteMatch{
 		"a field":   {PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}, Grpc: &routev3.RouteMatch_GrpcRouteMatchOptions{}},
 		"a path":    {PathSpecifier: &routev3.RouteMatch_ConnectMatcher_{}},
 		"a matcher": {PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}, Headers: []*routev3.HeaderMatcher{{Name: "x"}}},
 	} {
-		if _, err := x.matches(m); err == nil || !strings.Contains(err.Error(), "the model does not know") {
+		if _, err := x.matches(m); err == nil || !strings.Contains(err.Error(), "the model does not support") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -74,7 +74,7 @@ func TestNewRejectsAMessageOfAnotherName(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := New([]Resource{{Ref: table.Ref{Type: table.Route, Name: "b"}, Body: body}}); err == nil {
-		t.Error("it is accepted")
+		t.Error("a message with another name is accepted")
 	}
 }
 
@@ -107,6 +107,6 @@ func TestFormatter(t *testing.T) {
 		}
 	}
 	if _, err := e.format("50% off"); err == nil {
-		t.Error("a lone percent sign is accepted, which Envoy rejects")
+		t.Error("a single percent sign is accepted, which Envoy rejects")
 	}
 }

@@ -10,26 +10,26 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// only reports a field of m that is set and not among the known ones (their proto names, separated by spaces):
-// the model does not implement it.
-func only(m proto.Message, known string) error {
-	names := strings.Fields(known)
-	var unknown []string
+// checkFields returns an error if a field of m is set that is not in the list of supported fields (proto names, separated
+// by spaces).
+func checkFields(m proto.Message, supported string) error {
+	names := strings.Fields(supported)
+	var unsupported []string
 	r := m.ProtoReflect()
 	r.Range(func(f protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
 		if !slices.Contains(names, string(f.Name())) {
-			unknown = append(unknown, string(f.Name()))
+			unsupported = append(unsupported, string(f.Name()))
 		}
 		return true
 	})
 	if len(r.GetUnknown()) > 0 {
-		unknown = append(unknown, "(a field that the generated code does not know)")
+		unsupported = append(unsupported, "(an unknown field)")
 	}
-	if len(unknown) == 0 {
+	if len(unsupported) == 0 {
 		return nil
 	}
-	slices.Sort(unknown)
-	return fmt.Errorf("the model does not know what %s of %s does", strings.Join(unknown, ", "), r.Descriptor().FullName())
+	slices.Sort(unsupported)
+	return fmt.Errorf("the model does not support %s of %s", strings.Join(unsupported, ", "), r.Descriptor().FullName())
 }
 
 // unpack decodes a packed message, which must be of m's type.
@@ -40,7 +40,7 @@ func unpack[M proto.Message](packed *anypb.Any, m M) (M, error) {
 	return m, nil
 }
 
-// unknownMessage is the error about an extension that the model does not implement.
-func unknownMessage(what string, packed *anypb.Any) error {
-	return fmt.Errorf("the model does not know the %s %s", what, packed.GetTypeUrl())
+// unsupportedMessage returns the error for an extension that the model does not support.
+func unsupportedMessage(extension string, packed *anypb.Any) error {
+	return fmt.Errorf("the model does not support the %s %s", extension, packed.GetTypeUrl())
 }

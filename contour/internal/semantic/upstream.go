@@ -11,21 +11,21 @@ import (
 
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-// upstream is the backend behind a cluster; false if it does not exist or has no endpoints.
+// upstream returns the backend of a cluster; false if it does not exist or has no endpoints.
 func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
 	c := e.clusters[cluster]
 	if c == nil {
 		return Upstream{}, false, nil
 	}
-	if err := only(c, `name alt_stat_name type eds_cluster_config connect_timeout lb_policy common_lb_config
+	if err := checkFields(c, `name alt_stat_name type eds_cluster_config connect_timeout lb_policy common_lb_config
 		ignore_health_on_host_removal circuit_breakers typed_extension_protocol_options transport_socket`); err != nil {
 		return Upstream{}, false, err
 	}
 	if c.GetType() != clusterv3.Cluster_EDS {
-		return Upstream{}, false, fmt.Errorf("cluster %s: the model knows EDS only", cluster)
+		return Upstream{}, false, fmt.Errorf("cluster %s: the model supports only EDS", cluster)
 	}
 	u := Upstream{Service: c.GetEdsClusterConfig().GetServiceName()}
-	http2, err := speaksHTTP2(c)
+	http2, err := usesHTTP2(c)
 	if err != nil {
 		return u, false, fmt.Errorf("cluster %s: %w", cluster, err)
 	}
@@ -34,7 +34,7 @@ func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
 		return u, false, fmt.Errorf("cluster %s: %w", cluster, err)
 	}
 	u.Protocol = protocol(bytes, http2, encrypted)
-	return u, e.populated(u.Service), nil
+	return u, e.hasEndpoints(u.Service), nil
 }
 
 func protocol(bytes, http2, encrypted bool) string {
@@ -51,7 +51,7 @@ func protocol(bytes, http2, encrypted bool) string {
 	return "http1"
 }
 
-func speaksHTTP2(c *clusterv3.Cluster) (bool, error) {
+func usesHTTP2(c *clusterv3.Cluster) (bool, error) {
 	packed := c.GetTypedExtensionProtocolOptions()[httpOptions]
 	if packed == nil {
 		return false, nil
@@ -60,13 +60,13 @@ func speaksHTTP2(c *clusterv3.Cluster) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := only(options, "common_http_protocol_options explicit_http_config"); err != nil {
+	if err := checkFields(options, "common_http_protocol_options explicit_http_config"); err != nil {
 		return false, err
 	}
 	return options.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil, nil
 }
 
-// encryption records how the backend is verified, and reports whether connections to it are encrypted.
+// encryption records the verification of the backend, and reports whether connections to it use TLS.
 func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 	if c.GetTransportSocket() == nil {
 		return false, nil
@@ -77,8 +77,8 @@ func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 	}
 	common := context.GetCommonTlsContext()
 	if err := errors.Join(
-		only(context, "common_tls_context sni"),
-		only(common, "tls_params alpn_protocols combined_validation_context"),
+		checkFields(context, "common_tls_context sni"),
+		checkFields(common, "tls_params alpn_protocols combined_validation_context"),
 	); err != nil {
 		return false, err
 	}
@@ -96,8 +96,8 @@ func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 	return true, nil
 }
 
-// populated reports whether there are endpoints of that name.
-func (e *Envoy) populated(service string) bool {
+// hasEndpoints reports whether the service has endpoints.
+func (e *Envoy) hasEndpoints(service string) bool {
 	for _, l := range e.endpoints[service].GetEndpoints() {
 		if len(l.GetLbEndpoints()) > 0 {
 			return true
