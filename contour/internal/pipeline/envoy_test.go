@@ -54,7 +54,7 @@ func TestDividedCasesOnEnvoy(t *testing.T) {
 
 func (f *fleet) runCase(t *testing.T, c stagetest.Case) {
 	f.replace(t, c)
-	for _, q := range c.Questions {
+	for _, q := range c.Checks {
 		f.ask(t, q)
 	}
 }
@@ -236,7 +236,7 @@ func eventually(condition func() bool) bool {
 }
 
 // ask sends a request until the answer is as expected: workers take over a configuration a moment after it was accepted.
-func (f *fleet) ask(t *testing.T, q stagetest.Question) {
+func (f *fleet) ask(t *testing.T, q stagetest.Check) {
 	t.Helper()
 	var wrong []string
 	if !eventually(func() bool {
@@ -247,7 +247,7 @@ func (f *fleet) ask(t *testing.T, q stagetest.Question) {
 	}
 }
 
-func (f *fleet) send(q stagetest.Question) seen {
+func (f *fleet) send(q stagetest.Check) seen {
 	at := f.config.Listeners.HTTP
 	if q.TLS {
 		at = f.config.Listeners.HTTPS

@@ -101,7 +101,7 @@ func text(r semantic.Request, responseHeaders []string) []byte {
 }
 
 // compareSeen lists what is wrong with what was seen.
-func compareSeen(q stagetest.Question, s seen) []string {
+func compareSeen(q stagetest.Check, s seen) []string {
 	want := q.Answer
 	if s.refused != nil || want.Refused {
 		if s.refused == nil || !want.Refused {
@@ -123,14 +123,14 @@ func compareSeen(q stagetest.Question, s seen) []string {
 	return append(wrong, compareBackend(want.From, s.backend)...)
 }
 
-func compareBackend(from []stagetest.Source, got *received) []string {
+func compareBackend(from []stagetest.Backend, got *received) []string {
 	if got == nil || len(from) == 0 {
 		if got != nil || len(from) > 0 {
 			return []string{fmt.Sprintf("backend: want one of %v, got %+v", from, got)}
 		}
 		return nil
 	}
-	i := slices.IndexFunc(from, func(s stagetest.Source) bool { return s.Service == got.Service })
+	i := slices.IndexFunc(from, func(s stagetest.Backend) bool { return s.Service == got.Service })
 	if i < 0 {
 		return []string{fmt.Sprintf("backend: want one of %v, got %+v", from, got)}
 	}

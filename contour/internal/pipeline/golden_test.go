@@ -56,7 +56,7 @@ func runCase(t *testing.T, c stagetest.Case) {
 	goldens.Compare(t, filepath.Join(c.Dir, irFile), must(irtext.Hosts(s.Hosts))(t))
 	goldens.Compare(t, filepath.Join(c.Dir, reportFile), must(stagetest.Report(s.Statuses))(t))
 	goldens.Compare(t, filepath.Join(c.Dir, xdsFile), must(stagetest.XDS(semantic.Effective(sys.table)))(t))
-	goldens.CompareIfThere(t, filepath.Join(c.Dir, statusFile), must(status.YAML(slices.Collect(maps.Values(s.Statuses))))(t))
+	goldens.CompareIfExists(t, filepath.Join(c.Dir, statusFile), must(status.YAML(slices.Collect(maps.Values(s.Statuses))))(t))
 	checkPublished(t, sys)
 	oneByOne := newSystem(t, c.Config)
 	for _, o := range slices.Backward(c.Objects) {
@@ -79,7 +79,7 @@ func dividing(c config.Config) config.Config {
 func ask(t *testing.T, c stagetest.Case, sys *system) {
 	t.Helper()
 	model := sys.model(t)
-	for _, q := range c.Questions {
+	for _, q := range c.Checks {
 		answer, err := model.Send(q.Request)
 		if err != nil {
 			t.Errorf("%+v: %v", q.Request, err)

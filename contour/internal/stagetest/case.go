@@ -24,26 +24,26 @@ const (
 	expectFile = "expect.yaml"
 )
 
-// fuzzDir is where the go command keeps what made a fuzz test fail.
+// fuzzDir is the directory of the inputs of fuzz tests.
 const fuzzDir = "fuzz"
 
 // Case is one case.
 type Case struct {
-	Name      string // area/case
-	Dir       string
-	Proves    string // the sentence at the top of in.yaml
-	Config    config.Config
-	Objects   []store.Change
-	Questions []Question
+	Name    string // area/case
+	Dir     string
+	Proves  string // the sentence at the top of in.yaml
+	Config  config.Config
+	Objects []store.Change
+	Checks  []Check
 }
 
-// Question is a request, and what is to become of it.
-type Question struct {
+// Check is a request and the expected answer.
+type Check struct {
 	semantic.Request
 	Answer Expectation `json:"answer"`
 }
 
-// settings is what config.yaml may set.
+// settings is the content of config.yaml.
 type settings struct {
 	IngressClassNames     []string `json:"ingressClassNames,omitempty"`
 	RootNamespaces        []string `json:"rootNamespaces,omitempty"`
@@ -53,8 +53,8 @@ type settings struct {
 	StatusAddresses       []string `json:"statusAddresses,omitempty"`
 }
 
-// Load reads all cases under a directory, ordered by name. goldens are the names of the files
-// that a case has besides those written by hand; any other file is an error.
+// Load reads all cases under a directory, ordered by name. goldens are the names of the generated files
+// of a case; any file that is neither generated nor an input of the case is an error.
 func Load(root string, goldens ...string) ([]Case, error) {
 	dirs, err := filepath.Glob(filepath.Join(root, "*", "*"))
 	if err != nil {
@@ -80,10 +80,10 @@ func load(root, dir string, goldens []string) (Case, error) {
 		return Case{}, err
 	}
 	c := Case{Name: filepath.ToSlash(name), Dir: dir}
-	return c, errors.Join(checkFiles(dir, goldens), c.readObjects(), c.readConfig(), c.readQuestions())
+	return c, errors.Join(checkFiles(dir, goldens), c.readObjects(), c.readConfig(), c.readChecks())
 }
 
-// checkFiles finds files that belong to no case.
+// checkFiles returns an error for a file that is not a file of a case.
 func checkFiles(dir string, goldens []string) error {
 	known := append([]string{inFile, configFile, expectFile}, goldens...)
 	files, err := os.ReadDir(dir)
@@ -92,7 +92,7 @@ func checkFiles(dir string, goldens []string) error {
 	}
 	for _, f := range files {
 		if !slices.Contains(known, f.Name()) {
-			return fmt.Errorf("%s is no file of a case", f.Name())
+			return fmt.Errorf("%s is not a file of a case", f.Name())
 		}
 	}
 	return nil
@@ -106,7 +106,7 @@ func (c *Case) readObjects() error {
 	first, _, _ := bytes.Cut(in, []byte("\n"))
 	sentence, ok := bytes.CutPrefix(first, []byte("# "))
 	if !ok || !bytes.HasSuffix(sentence, []byte(".")) {
-		return errors.New("in.yaml does not begin with a comment that says in a sentence what it proves")
+		return errors.New("in.yaml does not start with a comment of one sentence that describes what the case proves")
 	}
 	c.Proves = string(sentence)
 	if c.Objects, err = Decode(in); err != nil {
@@ -141,16 +141,16 @@ func (c *Case) readConfig() error {
 	return nil
 }
 
-func (c *Case) readQuestions() error {
+func (c *Case) readChecks() error {
 	in, err := os.ReadFile(filepath.Join(c.Dir, expectFile))
 	if err != nil {
 		return err
 	}
-	if err := yaml.UnmarshalStrict(in, &c.Questions); err != nil {
+	if err := yaml.UnmarshalStrict(in, &c.Checks); err != nil {
 		return fmt.Errorf("%s: %w", expectFile, err)
 	}
-	if len(c.Questions) == 0 {
-		return fmt.Errorf("%s asks nothing", expectFile)
+	if len(c.Checks) == 0 {
+		return fmt.Errorf("%s contains no requests", expectFile)
 	}
 	return nil
 }

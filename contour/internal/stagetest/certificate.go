@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// Now is the time at which the test bed lives.
+// Now returns the time of the controller in tests.
 func Now() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// Pair is a self-signed certificate with its key, both PEM.
+// Pair is a self-signed certificate with its key, both in PEM.
 type Pair struct{ Certificate, Key []byte }
 
-// NewPair makes a certificate for the DNS name, valid until the given time.
+// NewPair returns a certificate for the DNS name, valid until the time.
 func NewPair(name string, until time.Time) (Pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

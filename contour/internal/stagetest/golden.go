@@ -13,10 +13,10 @@ import (
 
 // Goldens compares texts with files, or rewrites the files.
 type Goldens struct {
-	Update bool // rewrite them
+	Update bool // rewrites the files
 }
 
-// Compare fails the test if the file has another text, or is not there.
+// Compare fails the test if the file does not exist or its text differs.
 func (g Goldens) Compare(t testing.TB, file string, got []byte) {
 	t.Helper()
 	if g.Update {
@@ -33,16 +33,16 @@ func (g Goldens) Compare(t testing.TB, file string, got []byte) {
 	}
 }
 
-// CompareIfThere is Compare for a file that not every case has: an empty one asks for it.
-func (g Goldens) CompareIfThere(t testing.TB, file string, got []byte) {
+// CompareIfExists compares the file if it exists: an optional golden is enabled by creating an empty file.
+func (g Goldens) CompareIfExists(t testing.TB, file string, got []byte) {
 	t.Helper()
 	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
 		g.Compare(t, file, got)
 	}
 }
 
-// NoOthers fails the test if the directory has files that are none of those named.
-func NoOthers(t testing.TB, dir string, files []string) {
+// NoOtherFiles fails the test if the directory contains other files than those in the list.
+func NoOtherFiles(t testing.TB, dir string, files []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {

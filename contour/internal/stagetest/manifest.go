@@ -9,8 +9,8 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Decode reads manifests as they are given to kubectl, by the decoder of directories. Whatever that reports is an
-// error, and so is an object that is there twice.
+// Decode decodes manifests with the decoder of directories. A problem that it reports is an error, and so is an object
+// that occurs twice.
 func Decode(manifests []byte) ([]store.Change, error) {
 	objects, problems := dir.Decode(manifests)
 	var errs []error
@@ -20,7 +20,7 @@ func Decode(manifests []byte) ([]store.Change, error) {
 	seen := map[kobj.Key]bool{}
 	for _, o := range objects {
 		if seen[o.Key] {
-			errs = append(errs, fmt.Errorf("%s is there twice", o.Key))
+			errs = append(errs, fmt.Errorf("%s occurs twice", o.Key))
 		}
 		seen[o.Key] = true
 	}

@@ -6,22 +6,22 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 )
 
-// ipFilters is mostly one list of addresses or none, and now and then two.
-func (w *Random) ipFilters() (allow, deny []contourv1.IPFilterPolicy) {
-	if !w.one(6) {
+// ipFilters returns one list of addresses or none, rarely two.
+func (g *Random) ipFilters() (allow, deny []contourv1.IPFilterPolicy) {
+	if !g.oneIn(6) {
 		return nil, nil
 	}
 	list := func() []contourv1.IPFilterPolicy {
 		var out []contourv1.IPFilterPolicy
-		for range 1 + w.rand.IntN(3) {
+		for range 1 + g.rand.IntN(3) {
 			out = append(out, contourv1.IPFilterPolicy{
-				CIDR:   mostly(w, texts{"10.0.0.0/8", "10.1.2.3/16", "127.0.0.1", "0.0.0.0/0", "::/0", "fd00::1", "::ffff:10.0.0.0/104"}, "", "10.0.0.0/33", "fe80::1%eth0", "host"),
-				Source: mostly(w, []contourv1.IPFilterSource{contourv1.IPFilterSourcePeer, contourv1.IPFilterSourceRemote}, "", "Other"),
+				CIDR:   mostly(g, texts{"10.0.0.0/8", "10.1.2.3/16", "127.0.0.1", "0.0.0.0/0", "::/0", "fd00::1", "::ffff:10.0.0.0/104"}, "", "10.0.0.0/33", "fe80::1%eth0", "host"),
+				Source: mostly(g, []contourv1.IPFilterSource{contourv1.IPFilterSourcePeer, contourv1.IPFilterSourceRemote}, "", "Other"),
 			})
 		}
 		return out
 	}
-	switch w.rand.IntN(20) {
+	switch g.rand.IntN(20) {
 	case 0:
 		return list(), list()
 	case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10:
@@ -30,40 +30,40 @@ func (w *Random) ipFilters() (allow, deny []contourv1.IPFilterPolicy) {
 	return nil, list()
 }
 
-func (w *Random) rateLimit() *contourv1.RateLimitPolicy {
-	if !w.one(6) {
+func (g *Random) rateLimit() *contourv1.RateLimitPolicy {
+	if !g.oneIn(6) {
 		return nil
 	}
 	p := &contourv1.RateLimitPolicy{}
-	if !w.one(6) {
+	if !g.oneIn(6) {
 		p.Local = &contourv1.LocalRateLimitPolicy{
-			Requests: mostly(w, []uint32{1, 7, 1 << 31}, 0), Unit: mostly(w, texts{"second", "minute", "hour"}, "", "day"),
-			Burst: mostly(w, []uint32{0, 3}, 1<<32-1), ResponseStatusCode: mostly(w, []uint32{0, 400, 429, 503}, 200, 418, 599, 600),
+			Requests: mostly(g, []uint32{1, 7, 1 << 31}, 0), Unit: mostly(g, texts{"second", "minute", "hour"}, "", "day"),
+			Burst: mostly(g, []uint32{0, 3}, 1<<32-1), ResponseStatusCode: mostly(g, []uint32{0, 400, 429, 503}, 200, 418, 599, 600),
 		}
-		w.some(3, func() {
+		g.repeat(3, func() {
 			p.Local.ResponseHeadersToAdd = append(p.Local.ResponseHeadersToAdd, contourv1.HeaderValue{
-				Name: mostly(w, texts{"X-Limit", "Retry-After", "X-More"}, "x-limit", "bad name", "Host", ":status"), Value: mostly(w, texts{"v", "100%", "%REQ(X-A)%"}, "", "a\r\nb"),
+				Name: mostly(g, texts{"X-Limit", "Retry-After", "X-More"}, "x-limit", "bad name", "Host", ":status"), Value: mostly(g, texts{"v", "100%", "%REQ(X-A)%"}, "", "a\r\nb"),
 			})
 		})
-		if w.one(20) {
+		if g.oneIn(20) {
 			p.Local.ResponseHeadersToAdd = slices.Repeat([]contourv1.HeaderValue{{Name: "X-Limit", Value: "v"}}, 11)
 		}
 	}
-	if w.one(8) {
-		p.Global = &contourv1.GlobalRateLimitPolicy{Disabled: w.one(2)}
+	if g.oneIn(8) {
+		p.Global = &contourv1.GlobalRateLimitPolicy{Disabled: g.oneIn(2)}
 	}
 	return p
 }
 
-func (w *Random) cors() *contourv1.CORSPolicy {
-	if !w.one(6) {
+func (g *Random) cors() *contourv1.CORSPolicy {
+	if !g.oneIn(6) {
 		return nil
 	}
 	names := func() []contourv1.CORSHeaderValue {
-		return mostly(w, [][]contourv1.CORSHeaderValue{{"GET"}, {"GET", "PUT"}, {"*"}, {"X-A"}}, nil, []contourv1.CORSHeaderValue{"a b"}, []contourv1.CORSHeaderValue{"a\r\nb"})
+		return mostly(g, [][]contourv1.CORSHeaderValue{{"GET"}, {"GET", "PUT"}, {"*"}, {"X-A"}}, nil, []contourv1.CORSHeaderValue{"a b"}, []contourv1.CORSHeaderValue{"a\r\nb"})
 	}
 	return &contourv1.CORSPolicy{
-		AllowOrigin:  mostly(w, [][]string{{"*"}, {"https://example.org"}, {"http://example.org:8080", "https://.*[.]example[.]org"}, {"HTTPS://Example.org"}, {"null"}}, nil, []string{""}, []string{"*.example.org"}, []string{"https://[a"}, []string{"(?=a)"}),
-		AllowMethods: names(), AllowHeaders: names(), ExposeHeaders: names(), MaxAge: w.duration(), AllowCredentials: w.one(2), AllowPrivateNetwork: w.one(2),
+		AllowOrigin:  mostly(g, [][]string{{"*"}, {"https://example.org"}, {"http://example.org:8080", "https://.*[.]example[.]org"}, {"HTTPS://Example.org"}, {"null"}}, nil, []string{""}, []string{"*.example.org"}, []string{"https://[a"}, []string{"(?=a)"}),
+		AllowMethods: names(), AllowHeaders: names(), ExposeHeaders: names(), MaxAge: g.duration(), AllowCredentials: g.oneIn(2), AllowPrivateNetwork: g.oneIn(2),
 	}
 }

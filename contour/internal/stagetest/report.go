@@ -11,8 +11,8 @@ import (
 	"contour.example/contour/internal/status"
 )
 
-// Line is the text form of a diagnostic.
-type Line struct {
+// Diagnostic is the text form of a diagnostic.
+type Diagnostic struct {
 	Severity string        `json:"severity"`
 	Type     report.Type   `json:"type"`
 	Reason   report.Reason `json:"reason"`
@@ -20,50 +20,50 @@ type Line struct {
 	Message  string        `json:"message"`
 }
 
-// Said is the text form of what is told about an object.
-type Said struct {
-	Status      string `json:"status,omitempty"` // of an HTTPProxy
-	Diagnostics []Line `json:"diagnostics,omitempty"`
+// ObjectReport is the text form of the diagnostics of an object.
+type ObjectReport struct {
+	Status      string       `json:"status,omitempty"` // of an HTTPProxy
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 }
 
-// Report is the text form of what is said about objects; objects of other controllers are null.
+// Report returns the text form of the reports of objects; the report of an object of another controller is null.
 func Report(statuses map[kobj.Key]*status.Desired) ([]byte, error) {
-	out := map[string]*Said{}
+	out := map[string]*ObjectReport{}
 	for k, d := range statuses {
-		out[k.String()] = said(d)
+		out[k.String()] = objectReport(d)
 	}
 	return yaml.Marshal(out)
 }
 
-func said(d *status.Desired) *Said {
+func objectReport(d *status.Desired) *ObjectReport {
 	if d == nil {
 		return nil
 	}
-	s := &Said{}
+	r := &ObjectReport{}
 	if d.HTTPProxy() != nil {
-		s.Status = d.HTTPProxy().CurrentStatus
+		r.Status = d.HTTPProxy().CurrentStatus
 	}
 	for _, x := range d.Diagnostics {
-		s.Diagnostics = append(s.Diagnostics, Line{
+		r.Diagnostics = append(r.Diagnostics, Diagnostic{
 			Severity: x.Severity.String(), Type: x.Type, Reason: x.Reason, Field: x.Field, Message: x.Message,
 		})
 	}
-	return s
+	return r
 }
 
-// Reasons are the distinct reasons in the text form of a report.
+// Reasons returns the distinct reasons in the text form of a report.
 func Reasons(text []byte) ([]report.Reason, error) {
-	var objects map[string]*Said
+	var objects map[string]*ObjectReport
 	if err := yaml.Unmarshal(text, &objects); err != nil {
 		return nil, err
 	}
 	var out []report.Reason
-	for _, s := range objects {
-		if s == nil {
+	for _, r := range objects {
+		if r == nil {
 			continue
 		}
-		for _, l := range s.Diagnostics {
-			out = append(out, l.Reason)
+		for _, d := range r.Diagnostics {
+			out = append(out, d.Reason)
 		}
 	}
 	slices.SortFunc(out, cmp.Compare[report.Reason])

@@ -22,9 +22,9 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// XDS is the text form of resources, reduced to what differs from case to case: virtual hosts instead of route
-// tables, filter chains instead of listeners, without what all clusters and connection managers share (translate's
-// own goldens show that) and with keys and certificates by their size.
+// XDS returns the text form of resources, without what is equal in all cases: it has virtual hosts instead of route
+// tables, filter chains instead of listeners, no settings that all clusters and connection managers share (the goldens of
+// translate contain these), and the size of keys and certificates instead of their content.
 func XDS(resources []semantic.Resource) ([]byte, error) {
 	x := xdsText{}
 	for _, r := range resources {
@@ -35,7 +35,7 @@ func XDS(resources []semantic.Resource) ([]byte, error) {
 	return yaml.Marshal(x)
 }
 
-// xdsText is a section for each kind of thing, each by name.
+// xdsText maps sections, such as clusters, to values by name.
 type xdsText map[string]map[string]any
 
 func (x xdsText) put(section, name string, value any) {
@@ -57,7 +57,7 @@ func (x xdsText) add(r semantic.Resource) error {
 		return x.addListener(r.Body)
 	case table.Route:
 		return x.addRoutes(r.Body)
-	case table.Scope: // the same in all cases
+	case table.Scope: // equal in all cases
 		return nil
 	}
 	return errors.New("unknown type")
@@ -109,7 +109,7 @@ func (x xdsText) addSecret(body []byte) error {
 	return nil
 }
 
-// addListener leaves out the listeners that are the same in all cases.
+// addListener omits the filter chains without a name, which are equal in all cases.
 func (x xdsText) addListener(body []byte) error {
 	var l listenerv3.Listener
 	if err := proto.Unmarshal(body, &l); err != nil {
@@ -140,7 +140,7 @@ func chainText(c *listenerv3.FilterChain) (map[string]any, error) {
 		}
 		common := t.GetCommonTlsContext()
 		text["certificate"] = common.GetTlsCertificateSdsSecretConfigs()[0].GetName()
-		text["tls"] = "TLSv1_2-TLSv1_3" // Envoy's own choice
+		text["tls"] = "TLSv1_2-TLSv1_3" // the default of Envoy
 		if p := common.GetTlsParams(); p != nil {
 			text["tls"] = fmt.Sprintf("%s-%s", p.GetTlsMinimumProtocolVersion(), p.GetTlsMaximumProtocolVersion())
 		}

@@ -276,7 +276,7 @@ func TestGolden(t *testing.T) {
 			stagetest.Goldens{Update: *update}.Compare(t, filepath.Join("testdata", name+".yaml"), yamlOf(t, resources))
 		})
 	}
-	stagetest.NoOthers(t, "testdata", files)
+	stagetest.NoOtherFiles(t, "testdata", files)
 }
 
 // yamlOf is resources as people read them: a document each, with what the table is told about it first.
