@@ -32,7 +32,7 @@ func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
 			{"TLS", func() { cfg.TLS.Min = ir.TLS13 }, with(https, "compile/root", 1+tlsProxies), 1},
 			{"route tables", func() { cfg.RouteTables.Hosts++ }, http, 0},
 			{"status", func() { cfg.Status.Addresses = []string{"192.0.2.1"} }, map[string]uint64{
-				"status/addresses": 1, "status/faultless": 1, "status/desired": objects,
+				"status/addresses": 1, "status/valid": 1, "status/desired": objects,
 			}, 0},
 			{"nothing", func() {}, map[string]uint64{}, 0},
 		} {

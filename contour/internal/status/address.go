@@ -11,7 +11,7 @@ import (
 	"contour.example/contour/internal/memo"
 )
 
-// deriveAddresses is where Envoy can be reached: as configured, else as the status of the Envoy Service says.
+// deriveAddresses returns the addresses of Envoy: the configured ones, otherwise those in the status of the Envoy Service.
 func (t *Status) deriveAddresses(r *memo.Reader, _ struct{}) []corev1.LoadBalancerIngress {
 	c := t.store.Settings.Status.Get(r)
 	if len(c.Addresses) > 0 {
@@ -24,7 +24,7 @@ func (t *Status) deriveAddresses(r *memo.Reader, _ struct{}) []corev1.LoadBalanc
 	return svc.Status.LoadBalancer.Ingress
 }
 
-// parseAddresses tells IP addresses from hostnames.
+// parseAddresses distinguishes IP addresses from hostnames.
 func parseAddresses(addresses []string) []corev1.LoadBalancerIngress {
 	var out []corev1.LoadBalancerIngress
 	for _, a := range addresses {
@@ -39,8 +39,8 @@ func parseAddresses(addresses []string) []corev1.LoadBalancerIngress {
 	return out
 }
 
-// forIngress is the same addresses in the types of networking.k8s.io.
-func forIngress(addresses []corev1.LoadBalancerIngress) networkingv1.IngressLoadBalancerStatus {
+// ingressAddresses converts addresses to the types of networking.k8s.io.
+func ingressAddresses(addresses []corev1.LoadBalancerIngress) networkingv1.IngressLoadBalancerStatus {
 	var s networkingv1.IngressLoadBalancerStatus
 	for _, a := range addresses {
 		s.Ingress = append(s.Ingress, networkingv1.IngressLoadBalancerIngress{IP: a.IP, Hostname: a.Hostname, Ports: portStatuses(a.Ports)})

@@ -25,16 +25,16 @@ const (
 	reasonErrorPresent = "ErrorPresent"
 )
 
-// Limits of what a status holds, far below those of the API server: an object with thousands of mistakes
-// still gets a status that can be read and stored.
+// Limits of the contents of a status. They are far below the limits of the API server, so that the status of an object
+// with thousands of errors can be stored and read.
 const (
-	maxSaid = 16   // diagnostics of one severity
-	maxText = 1024 // bytes of one diagnostic
+	maxDiagnostics = 16   // of one severity
+	maxText        = 1024 // bytes of one diagnostic
 )
 
-// proxyStatus is the status of an HTTPProxy about which all this is said, sorted.
-func proxyStatus(generation int64, said []report.Diagnostic, addresses []corev1.LoadBalancerIngress) *contourv1.HTTPProxyStatus {
-	valid := validCondition(generation, said)
+// proxyStatus returns the status of an HTTPProxy with these diagnostics, which are sorted.
+func proxyStatus(generation int64, diagnostics []report.Diagnostic, addresses []corev1.LoadBalancerIngress) *contourv1.HTTPProxyStatus {
+	valid := validCondition(generation, diagnostics)
 	s := &contourv1.HTTPProxyStatus{
 		CurrentStatus: Valid,
 		Description:   valid.Message,
@@ -45,14 +45,14 @@ func proxyStatus(generation int64, said []report.Diagnostic, addresses []corev1.
 		return s
 	}
 	s.CurrentStatus = Invalid
-	if i := slices.IndexFunc(said, func(d report.Diagnostic) bool { return d.Type == report.TypeOrphaned }); i >= 0 {
-		s.CurrentStatus, s.Description = Orphaned, said[i].Message
+	if i := slices.IndexFunc(diagnostics, func(d report.Diagnostic) bool { return d.Type == report.TypeOrphaned }); i >= 0 {
+		s.CurrentStatus, s.Description = Orphaned, diagnostics[i].Message
 	}
 	return s
 }
 
-func validCondition(generation int64, said []report.Diagnostic) contourv1.DetailedCondition {
-	errors, warnings := bySeverity(said)
+func validCondition(generation int64, diagnostics []report.Diagnostic) contourv1.DetailedCondition {
+	errors, warnings := bySeverity(diagnostics)
 	c := contourv1.DetailedCondition{Errors: subConditions(errors), Warnings: subConditions(warnings)}
 	c.Type = contourv1.ValidConditionType
 	c.ObservedGeneration = generation
@@ -70,8 +70,8 @@ func countErrors(n int) string {
 	return fmt.Sprintf("There are %d errors, see the errors of condition Valid.", n)
 }
 
-func bySeverity(said []report.Diagnostic) (errors, warnings []report.Diagnostic) {
-	for _, d := range said {
+func bySeverity(diagnostics []report.Diagnostic) (errors, warnings []report.Diagnostic) {
+	for _, d := range diagnostics {
 		if d.Severity == report.Warning {
 			warnings = append(warnings, d)
 		} else {
@@ -81,68 +81,69 @@ func bySeverity(said []report.Diagnostic) (errors, warnings []report.Diagnostic)
 	return errors, warnings
 }
 
-// kind is what the diagnostics of one sub-condition have in common.
-type kind struct {
+// group identifies the diagnostics of one sub-condition.
+type group struct {
 	Type   report.Type
 	Reason report.Reason
 }
 
-// subConditions makes one sub-condition for each type and reason, in the order they first occur. At most
-// maxSaid diagnostics are told, of every type and reason at least one where there is room; the rest are counted.
-func subConditions(said []report.Diagnostic) []contourv1.SubCondition {
-	var order []kind
-	texts := map[kind][]string{}
-	hidden := map[kind]int{}
-	told := choose(said)
-	for i, d := range said {
-		k := kind{d.Type, d.Reason}
-		if told[i] {
-			if texts[k] == nil {
-				order = append(order, k)
+// subConditions returns one sub-condition for each type and reason, in the order they first occur. They contain at most
+// maxDiagnostics diagnostics, if possible one of every type and reason, and the number of the others.
+func subConditions(diagnostics []report.Diagnostic) []contourv1.SubCondition {
+	var order []group
+	texts := map[group][]string{}
+	omitted := map[group]int{}
+	included := selectDiagnostics(diagnostics)
+	for i, d := range diagnostics {
+		g := group{d.Type, d.Reason}
+		if included[i] {
+			if texts[g] == nil {
+				order = append(order, g)
 			}
-			texts[k] = append(texts[k], text(d))
+			texts[g] = append(texts[g], text(d))
 		} else {
-			hidden[k]++
+			omitted[g]++
 		}
 	}
 	var subs []contourv1.SubCondition
-	for _, k := range order {
+	for _, g := range order {
 		subs = append(subs, contourv1.SubCondition{
-			Type: string(k.Type), Status: contourv1.ConditionTrue, Reason: string(k.Reason),
-			Message: join(texts[k], hidden[k]),
+			Type: string(g.Type), Status: contourv1.ConditionTrue, Reason: string(g.Reason),
+			Message: join(texts[g], omitted[g]),
 		})
 	}
 	return subs
 }
 
-// choose says for each diagnostic whether it is told: first one of each type and reason, then the others.
-func choose(said []report.Diagnostic) []bool {
-	told, room := make([]bool, len(said)), maxSaid
-	seen := map[kind]bool{}
-	for i, d := range said {
-		if k := (kind{d.Type, d.Reason}); !seen[k] && room > 0 {
-			seen[k], told[i] = true, true
+// selectDiagnostics reports for each diagnostic whether the status includes it: first one of each type and reason, then
+// the others.
+func selectDiagnostics(diagnostics []report.Diagnostic) []bool {
+	included, room := make([]bool, len(diagnostics)), maxDiagnostics
+	seen := map[group]bool{}
+	for i, d := range diagnostics {
+		if g := (group{d.Type, d.Reason}); !seen[g] && room > 0 {
+			seen[g], included[i] = true, true
 			room--
 		}
 	}
-	for i := range said {
-		if !told[i] && room > 0 {
-			told[i] = true
+	for i := range diagnostics {
+		if !included[i] && room > 0 {
+			included[i] = true
 			room--
 		}
 	}
-	return told
+	return included
 }
 
-func join(texts []string, hidden int) string {
-	if hidden > 0 {
-		texts = append(texts, fmt.Sprintf("And %d more.", hidden))
+func join(texts []string, omitted int) string {
+	if omitted > 0 {
+		texts = append(texts, fmt.Sprintf("And %d more.", omitted))
 	}
 	return strings.Join(texts, " ")
 }
 
-// text is a diagnostic as a status tells it: the field, if there is one, and the sentence. It is valid UTF-8:
-// what the API server would have to change to store it would look different for ever.
+// text returns the text of a diagnostic: the field, if there is one, and the message. It is valid UTF-8: a text that the
+// API server changes to store it would differ from the stored one forever.
 func text(d report.Diagnostic) string {
 	s := d.Message
 	if d.Field != "" {

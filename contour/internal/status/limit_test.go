@@ -31,41 +31,41 @@ func envoyService(ip string) store.Change {
 	return store.Change{Key: kobj.Of(kobj.Service, "projectcontour", "envoy"), Object: s}
 }
 
-// only is the status of the sole object about which this is said.
-func only(t *testing.T, said []report.Diagnostic) *status.Desired {
+// desired returns the status of an HTTPProxy with these diagnostics.
+func desired(t *testing.T, diagnostics []report.Diagnostic) *status.Desired {
 	t.Helper()
-	w := newWorld(config.Default())
+	f := newFixture(config.Default())
 	k, c := proxy("a")
-	for i := range said {
-		said[i].Object = k
+	for i := range diagnostics {
+		diagnostics[i].Object = k
 	}
-	w.store.Apply([]store.Change{c})
-	w.said.Set(k, compile.Object{Visited: true, Diagnostics: said})
-	w.engine.Run()
-	d, _ := w.status.Desired.Peek(k)
+	f.store.Apply([]store.Change{c})
+	f.compiled.Set(k, compile.Object{Visited: true, Diagnostics: diagnostics})
+	f.engine.Run()
+	d, _ := f.status.Desired.Peek(k)
 	return d
 }
 
-func TestManyErrorsAreCountedAndNoReasonIsHidden(t *testing.T) {
+func TestStatusIsLimitedAndContainsEveryReason(t *testing.T) {
 	t.Parallel()
-	var said []report.Diagnostic
+	var diagnostics []report.Diagnostic
 	for i := range 10_000 {
-		said = append(said, report.Diagnostic{
+		diagnostics = append(diagnostics, report.Diagnostic{
 			Type: report.TypeService, Reason: report.ServiceUnresolvedReference,
 			Field: fmt.Sprintf("spec.routes[%d].services[0]", i), Message: `Service "default/x" does not exist.`,
 		})
 	}
-	said = append(said, report.Diagnostic{
+	diagnostics = append(diagnostics, report.Diagnostic{
 		Type: report.TypeTLS, Reason: report.SecretNotValid, Field: "spec.virtualhost.tls.secretName", Message: "No Secret.",
 	})
-	d := only(t, said)
+	d := desired(t, diagnostics)
 	valid := d.HTTPProxy().Conditions[0]
 	if len(valid.Errors) != 2 || valid.Errors[1].Type != string(report.TypeTLS) {
 		t.Fatalf("errors = %+v, want one sub-condition for each type", valid.Errors)
 	}
 	services := valid.Errors[0].Message
 	if n := strings.Count(services, "does not exist."); n != 15 {
-		t.Errorf("%d errors told of the Service, want 15 beside the one of TLS", n)
+		t.Errorf("%d errors of the Service, want 15 and one of TLS", n)
 	}
 	if !strings.HasSuffix(services, " And 9985 more.") {
 		t.Errorf("message ends with %q", services[len(services)-40:])
@@ -75,9 +75,9 @@ func TestManyErrorsAreCountedAndNoReasonIsHidden(t *testing.T) {
 	}
 }
 
-func TestMessagesAreBoundedAndValidText(t *testing.T) {
+func TestMessagesAreLimitedAndValidUTF8(t *testing.T) {
 	t.Parallel()
-	d := only(t, []report.Diagnostic{
+	d := desired(t, []report.Diagnostic{
 		{Type: report.TypeRoute, Reason: report.RequestHeadersPolicyInvalid, Field: "f", Message: strings.Repeat("ü", 1<<20)},
 		{Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy, Message: "bad \xff byte."},
 	})
@@ -88,38 +88,38 @@ func TestMessagesAreBoundedAndValidText(t *testing.T) {
 	}
 }
 
-func TestOnlyTheStatusOfWhatChangedIsDerivedAgain(t *testing.T) {
+func TestOnlyStatusesOfChangedObjectsAreDerived(t *testing.T) {
 	t.Parallel()
-	w := newWorld(config.Default())
+	f := newFixture(config.Default())
 	batch := []store.Change{envoyService("192.0.2.1")}
 	for i := range 100 {
 		k, c := proxy(fmt.Sprint("p", i))
 		batch = append(batch, c)
-		w.said.Set(k, compile.Object{Visited: true})
+		f.compiled.Set(k, compile.Object{Visited: true})
 	}
-	w.store.Apply(batch)
-	w.engine.Run()
-	if n := len(w.status.Desired.Changes()); n != 100 {
+	f.store.Apply(batch)
+	f.engine.Run()
+	if n := len(f.status.Desired.Changes()); n != 100 {
 		t.Fatalf("%d statuses, want 100", n)
 	}
 
 	k, _ := proxy("p7")
-	w.said.Set(k, compile.Object{Visited: true, Diagnostics: []report.Diagnostic{{Object: k, Type: report.TypeRoute, Message: "Bad."}}})
-	before := w.engine.Runs()
-	w.engine.Run()
-	if runs, changes := w.engine.Runs()-before, w.status.Desired.Changes(); runs != 2 || len(changes) != 1 || changes[0].Key != k {
+	f.compiled.Set(k, compile.Object{Visited: true, Diagnostics: []report.Diagnostic{{Object: k, Type: report.TypeRoute, Message: "Bad."}}})
+	before := f.engine.Runs()
+	f.engine.Run()
+	if runs, changes := f.engine.Runs()-before, f.status.Desired.Changes(); runs != 2 || len(changes) != 1 || changes[0].Key != k {
 		t.Errorf("one object: %d derivations, %d changes", runs, len(changes))
 	}
 
-	w.store.Apply([]store.Change{envoyService("192.0.2.2")})
-	w.engine.Run()
-	if n := len(w.status.Desired.Changes()); n != 100 {
+	f.store.Apply([]store.Change{envoyService("192.0.2.2")})
+	f.engine.Run()
+	if n := len(f.status.Desired.Changes()); n != 100 {
 		t.Errorf("another address: %d changes, want all", n)
 	}
 
-	w.store.Apply([]store.Change{{Key: k}})
-	w.engine.Run()
-	if c := w.status.Desired.Changes(); len(c) != 1 || c[0].New != nil {
+	f.store.Apply([]store.Change{{Key: k}})
+	f.engine.Run()
+	if c := f.status.Desired.Changes(); len(c) != 1 || c[0].New != nil {
 		t.Errorf("deleted: %+v", c)
 	}
 }

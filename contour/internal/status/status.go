@@ -1,11 +1,9 @@
-// Package status says which status every object of ours ought to have: for an
-// HTTPProxy the condition Valid with its errors and warnings, for both kinds the
-// addresses at which Envoy can be reached.
+// Package status derives the desired status of every HTTPProxy and Ingress of the controller's classes: for an
+// HTTPProxy the condition Valid with its errors and warnings, for both kinds the addresses of Envoy.
 //
-// In go what compile says about each object, what Envoys have refused, the
-// configuration and the Envoy Service; out comes one Desired per object, compared by
-// value, so that only a change of it is worth a look at the API server. The package
-// has no client and no clock: times of transition are the writer's business.
+// Its input is the diagnostics of compile, the rejections of Envoys, the configuration and the Envoy Service; its
+// output is one Desired for each object. Desired values are compared by value, so that the status writer handles only
+// changes. The package has no client and no clock: the status writer sets transition times.
 package status
 
 import (
@@ -24,40 +22,40 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Desired is the status that an object ought to have. It is never changed once made, and shares memory with others.
+// Desired is the status that an object should have. It is immutable and shares memory with others.
 type Desired struct {
 	Key        kobj.Key
-	Generation int64 // of the object that was looked at
+	Generation int64 // of the object from which it is derived
 
-	// Status is a pointer to the status type of the kind (kind.Status). Times of transition are zero.
+	// Status is a pointer to the status type of the kind (kind.Status). Transition times are zero.
 	Status any
 
-	// Diagnostics is all there is to say about the object, sorted; more than its status has room for.
+	// Diagnostics contains all diagnostics of the object, sorted; Status contains a limited number of them.
 	Diagnostics []report.Diagnostic
 }
 
-// HTTPProxy is the status of an HTTPProxy; nil for another kind.
+// HTTPProxy returns the status of an HTTPProxy; nil for another kind.
 func (d *Desired) HTTPProxy() *contourv1.HTTPProxyStatus {
 	s, _ := d.Status.(*contourv1.HTTPProxyStatus)
 	return s
 }
 
-// Status is the tables from reports to statuses.
+// Status contains the tables from reports to statuses.
 type Status struct {
-	// Desired has an entry for every HTTPProxy and Ingress; nil if the object is another controller's.
+	// Desired has an entry for every HTTPProxy and Ingress; nil if the object belongs to another controller.
 	Desired *memo.Table[kobj.Key, *Desired]
-	// Rejected is what Envoys have refused, by the object that it was made of.
+	// Rejected contains the diagnostics of rejections by Envoys, by the object that reports them.
 	Rejected *memo.Input[kobj.Key, []report.Diagnostic]
 
 	store     *store.Store
 	kinds     map[kobj.Kind]func(*memo.Reader, kobj.Key) *Desired
 	objects   *memo.Table[kobj.Key, compile.Object]
 	addresses *memo.Table[struct{}, []corev1.LoadBalancerIngress]
-	// faultless is the status of an HTTPProxy of that generation about which nothing is said: that of most.
-	faultless *memo.Table[int64, *contourv1.HTTPProxyStatus]
+	// valid contains the status of an HTTPProxy without diagnostics, by generation. Most HTTPProxies share it.
+	valid *memo.Table[int64, *contourv1.HTTPProxyStatus]
 }
 
-// New adds the tables to the engine of the store; objects is what compile says about each object.
+// New adds the tables to the engine of the store; objects are the diagnostics of compile, by object.
 func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.Object]) *Status {
 	t := &Status{store: s, objects: objects}
 	t.kinds = map[kobj.Kind]func(*memo.Reader, kobj.Key) *Desired{kobj.HTTPProxy: t.deriveProxy, kobj.Ingress: t.deriveIngress}
@@ -65,8 +63,8 @@ func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.O
 	t.addresses = memo.NewTable(e, memo.Options[struct{}, []corev1.LoadBalancerIngress]{
 		Name: "status/addresses", Derive: t.deriveAddresses, Equal: equalValue[[]corev1.LoadBalancerIngress],
 	})
-	t.faultless = memo.NewTable(e, memo.Options[int64, *contourv1.HTTPProxyStatus]{
-		Name: "status/faultless", Equal: equalValue[*contourv1.HTTPProxyStatus],
+	t.valid = memo.NewTable(e, memo.Options[int64, *contourv1.HTTPProxyStatus]{
+		Name: "status/valid", Equal: equalValue[*contourv1.HTTPProxyStatus],
 		Derive: func(r *memo.Reader, generation int64) *contourv1.HTTPProxyStatus {
 			return proxyStatus(generation, nil, t.addresses.Get(r, struct{}{}))
 		},
@@ -93,7 +91,7 @@ func (t *Status) deriveProxy(r *memo.Reader, k kobj.Key) *Desired {
 	}
 	d := &Desired{Key: k, Generation: p.Generation, Diagnostics: t.diagnostics(r, k)}
 	if len(d.Diagnostics) == 0 {
-		d.Status = t.faultless.Get(r, p.Generation)
+		d.Status = t.valid.Get(r, p.Generation)
 	} else {
 		d.Status = proxyStatus(p.Generation, d.Diagnostics, t.addresses.Get(r, struct{}{}))
 	}
@@ -107,7 +105,7 @@ func (t *Status) deriveIngress(r *memo.Reader, k kobj.Key) *Desired {
 	}
 	return &Desired{
 		Key: k, Generation: i.Generation, Diagnostics: t.diagnostics(r, k),
-		Status: &networkingv1.IngressStatus{LoadBalancer: forIngress(t.addresses.Get(r, struct{}{}))},
+		Status: &networkingv1.IngressStatus{LoadBalancer: ingressAddresses(t.addresses.Get(r, struct{}{}))},
 	}
 }
 
@@ -118,14 +116,14 @@ func ingressClass(i *networkingv1.Ingress) string {
 	return *i.Spec.IngressClassName
 }
 
-// diagnostics is what compile and Envoy have to say about an object of ours.
+// diagnostics returns the diagnostics of an object from compile and from Envoy.
 func (t *Status) diagnostics(r *memo.Reader, k kobj.Key) []report.Diagnostic {
-	said := t.objects.Get(r, k)
-	all := report.Report{Diagnostics: slices.Clone(said.Diagnostics)}
+	compiled := t.objects.Get(r, k)
+	all := report.Report{Diagnostics: slices.Clone(compiled.Diagnostics)}
 	if rejected, ok := t.Rejected.Get(r, k); ok {
 		all.Add(rejected...)
 	}
-	if !said.Visited && k.Kind == kobj.HTTPProxy {
+	if !compiled.Visited && k.Kind == kobj.HTTPProxy {
 		all.Add(orphaned(k))
 	}
 	all.Seal()

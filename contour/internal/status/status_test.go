@@ -14,43 +14,43 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// world is a Status fed by hand instead of by compile.
-type world struct {
-	engine *memo.Engine
-	store  *store.Store
-	said   *memo.Input[kobj.Key, compile.Object]
-	status *status.Status
+// fixture is a Status whose input the test sets instead of compile.
+type fixture struct {
+	engine   *memo.Engine
+	store    *store.Store
+	compiled *memo.Input[kobj.Key, compile.Object]
+	status   *status.Status
 }
 
-func newWorld(c config.Config) *world {
-	w := &world{}
-	w.engine = memo.New(func(f memo.Fault) { panic(f) })
-	w.store = store.New(w.engine, c)
-	w.said = memo.NewInput[kobj.Key](w.engine, "said", func(a, b compile.Object) bool { return cmp.Equal(a, b) })
-	objects := memo.NewTable(w.engine, memo.Options[kobj.Key, compile.Object]{
+func newFixture(c config.Config) *fixture {
+	f := &fixture{}
+	f.engine = memo.New(func(fault memo.Fault) { panic(fault) })
+	f.store = store.New(f.engine, c)
+	f.compiled = memo.NewInput[kobj.Key](f.engine, "compiled", func(a, b compile.Object) bool { return cmp.Equal(a, b) })
+	objects := memo.NewTable(f.engine, memo.Options[kobj.Key, compile.Object]{
 		Name:  "objects",
 		Equal: func(a, b compile.Object) bool { return cmp.Equal(a, b) },
 		Derive: func(r *memo.Reader, k kobj.Key) compile.Object {
-			o, _ := w.said.Get(r, k)
+			o, _ := f.compiled.Get(r, k)
 			return o
 		},
 	})
-	w.status = status.New(w.engine, w.store, objects)
-	w.status.Desired.Watch()
-	return w
+	f.status = status.New(f.engine, f.store, objects)
+	f.status.Desired.Watch()
+	return f
 }
 
-// What Envoy rejects makes a proxy invalid, in the words of Envoy.
+// A rejection by Envoy makes an HTTPProxy invalid; the condition contains the error detail.
 func TestRejected(t *testing.T) {
 	t.Parallel()
-	w := newWorld(config.Default())
+	f := newFixture(config.Default())
 	k, c := proxy("a")
-	w.store.Apply([]store.Change{c})
-	w.said.Set(k, compile.Object{Visited: true})
-	const message = "Envoy refused route resource ingress_http: unknown field."
-	w.status.Rejected.Set(k, []report.Diagnostic{{Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy, Message: message}})
-	w.engine.Run()
-	d, _ := w.status.Desired.Peek(k)
+	f.store.Apply([]store.Change{c})
+	f.compiled.Set(k, compile.Object{Visited: true})
+	const message = "Envoy rejected route resource ingress_http: unknown field."
+	f.status.Rejected.Set(k, []report.Diagnostic{{Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy, Message: message}})
+	f.engine.Run()
+	d, _ := f.status.Desired.Peek(k)
 	if d.HTTPProxy().CurrentStatus != "invalid" {
 		t.Errorf("current status is %q, want invalid", d.HTTPProxy().CurrentStatus)
 	}

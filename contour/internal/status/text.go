@@ -27,7 +27,7 @@ type line struct {
 	Message  string `json:"message"`
 }
 
-// YAML is the text form of statuses, one document each, ordered by object; nil ones are left out.
+// YAML returns the text form of statuses, one document each, ordered by object, without those that are nil.
 func YAML(statuses []*Desired) ([]byte, error) {
 	statuses = slices.DeleteFunc(slices.Clone(statuses), func(d *Desired) bool { return d == nil })
 	slices.SortFunc(statuses, func(a, b *Desired) int { return a.Key.Compare(b.Key) })
@@ -55,7 +55,7 @@ func (d *Desired) yaml() ([]byte, error) {
 	})
 }
 
-// fields is the status as the API has it, without the times that are not ours to say.
+// fields returns the fields of the status as in the API, without transition times, which the status writer sets.
 func (d *Desired) fields() (map[string]any, error) {
 	data, err := json.Marshal(d.Status)
 	if err != nil {
@@ -72,9 +72,9 @@ func (d *Desired) fields() (map[string]any, error) {
 	return fields, nil
 }
 
-func lines(said []report.Diagnostic) []line {
+func lines(diagnostics []report.Diagnostic) []line {
 	var out []line
-	for _, d := range said {
+	for _, d := range diagnostics {
 		out = append(out, line{
 			Severity: d.Severity.String(), Type: string(d.Type), Reason: string(d.Reason), Field: d.Field, Message: d.Message,
 		})
