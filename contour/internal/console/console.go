@@ -103,7 +103,7 @@ func (c *Console) apply(u update) {
 	c.println(c.lines.replace(kobj.Key{Kind: "file"}, problemLines(u.problems)))
 	c.println(c.lines.replace(kobj.Key{Kind: "Envoy"}, c.rejectionLines(u.rejections)))
 	for _, k := range sortedKeys(u.diagnostics, kobj.Key.Compare) {
-		c.println(c.lines.replace(k, diagnosticLines(u.diagnostics[k], u.where)))
+		c.println(c.lines.replace(k, diagnosticLines(u.diagnostics[k], u.positions)))
 	}
 }
 

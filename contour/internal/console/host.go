@@ -96,7 +96,7 @@ func (c *Console) origins(v *ir.VirtualHost) string {
 	var from []string
 	for _, o := range v.Origins {
 		text := o.String()
-		if at, ok := c.latest.where.Position(o, ""); ok {
+		if at, ok := c.latest.positions.Position(o, ""); ok {
 			text += " in " + position(at)
 		}
 		from = append(from, text)

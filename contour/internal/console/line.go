@@ -91,11 +91,11 @@ func (p printed) replace(about kobj.Key, now []line) (text []string) {
 	return text
 }
 
-func diagnosticLines(diagnostics []report.Diagnostic, where dir.Where) []line {
+func diagnosticLines(diagnostics []report.Diagnostic, positions dir.Positions) []line {
 	var lines []line
 	for i, d := range diagnostics {
 		l := line{object: d.Object.String(), field: d.Field, reason: d.Reason, severity: d.Severity, message: d.Message}
-		l.at, _ = where.Position(d.Object, d.Field)
+		l.at, _ = positions.Position(d.Object, d.Field)
 		if i == maxLines {
 			l.field, l.reason, l.more = "", "", true
 			l.message = fmt.Sprintf("There are %d more diagnostics.", len(diagnostics)-i)

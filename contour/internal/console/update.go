@@ -18,12 +18,12 @@ type update struct {
 	published   bool                             // there was a publish
 	problems    []dir.Problem                    // all
 	rejections  []table.Rejection                // all
-	where       dir.Where
+	positions   dir.Positions
 }
 
-// SetFiles records what is wrong in the files of the directory, and where objects are written.
+// SetFiles records the problems of the files of the directory, and the positions of objects.
 func (c *Console) SetFiles(b dir.Batch) {
-	c.merge(func(u *update) { u.problems, u.where = b.Problems, b.Where })
+	c.merge(func(u *update) { u.problems, u.positions = b.Problems, b.Positions })
 }
 
 // SetResult records what a turn of the pipeline has changed, the table's sequence number after it and everything that

@@ -10,8 +10,8 @@ import (
 
 // +kubebuilder:rbac:roleName=contour-gateway-api,groups="",resources=configmaps,verbs=list;watch
 
-// configMap is watched for Gateway API only, where CA bundles are in ConfigMaps. ConfigMaps are many and large, and what is
-// in them is nobody's business: the rules of an installation without Gateway API do not allow to read them.
+// configMap is watched only for the Gateway API, where CA bundles are in ConfigMaps. Clusters have many large ConfigMaps,
+// and their contents may be confidential: without the Gateway API the controller has no permission to read them.
 func configMap() Descriptor {
 	return Descriptor{
 		Kind: kobj.ConfigMap, GroupVersion: corev1.SchemeGroupVersion, Resource: "configmaps", Need: GatewayAPI,
@@ -26,12 +26,12 @@ func configMap() Descriptor {
 func trimConfigMap(c *corev1.ConfigMap) {
 	trimMeta(&c.ObjectMeta)
 	c.Annotations, c.BinaryData, c.Immutable = nil, nil, nil
-	maps.DeleteFunc(c.Data, func(key, _ string) bool { return !configMapDataOfUse(key) })
+	maps.DeleteFunc(c.Data, func(key, _ string) bool { return !usesConfigMapKey(key) })
 	if len(c.Data) == 0 {
 		c.Data = nil
 	}
 }
 
-// configMapDataOfUse reports whether a derivation reads the data under that key of ConfigMaps. The code that comes to read a
-// key adds it here, such as ca.crt; until then only the name of a ConfigMap is kept.
-func configMapDataOfUse(string) bool { return false }
+// usesConfigMapKey reports whether a derivation reads the data under that key of a ConfigMap. No derivation does yet; one
+// that reads a key, such as ca.crt, must add it here.
+func usesConfigMapKey(string) bool { return false }

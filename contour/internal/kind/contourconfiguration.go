@@ -5,8 +5,8 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// contourConfiguration is a kind that manifests may hold, and that the store does not hold: the one object of it that
-// counts becomes part of the configuration.
+// contourConfiguration is read only from manifests and not stored: the object that is selected becomes part of the
+// configuration.
 func contourConfiguration() Descriptor {
 	return Descriptor{
 		Kind: kobj.ContourConfiguration, GroupVersion: contourv1alpha1.GroupVersion, Need: Never,

@@ -22,7 +22,7 @@ type Object interface {
 type Descriptor struct {
 	Kind         kobj.Kind
 	GroupVersion schema.GroupVersion
-	// OlderVersions are further versions of the group that a manifest may have. New can decode them.
+	// OlderVersions are further versions of the group that a manifest may use. New can decode them.
 	OlderVersions []string
 	Resource      string // plural, as in the path of the API; "" if the kind is not watched
 	ClusterScoped bool
@@ -34,16 +34,15 @@ type Descriptor struct {
 	AddToScheme func(*runtime.Scheme) error
 	New         func() Object
 
-	// Trim removes from an object what no stage reads. It runs before anything else sees the object, and a second run
-	// changes nothing.
+	// Trim removes the fields that no stage reads. It runs before any other component reads the object, and is idempotent.
 	Trim func(metav1.Object)
-	// NewShare returns a function that replaces parts of objects by equal parts of objects seen before, so that
-	// they are in memory once. Each watch has its own.
+	// NewShare returns a function that replaces parts of objects by equal parts of earlier objects, so that they are in
+	// memory once. Each watch has its own function.
 	NewShare func() func(metav1.Object)
-	// Equal reports whether two states of an object lead to the same results. It is never nil for a kind that is stored.
+	// Equal reports whether two states of an object lead to the same results. It is not nil for a stored kind.
 	Equal func(a, b metav1.Object) bool
 
-	// DeletionWaits delays the deletion of an object, because objects of other kinds name it
+	// DeletionWaits delays the deletion of an object, because objects of other kinds refer to it
 	// (docs/design/0002-deletions-wait.md).
 	DeletionWaits bool
 	// Owner is the object that an object is a part of.
@@ -54,22 +53,22 @@ type Descriptor struct {
 	// Permits reports whether an object permits a reference to its namespace from another one.
 	Permits func(o metav1.Object, r Reference) bool
 
-	// Claims says which objects claim hosts.
+	// Claims defines which objects claim hosts.
 	Claims Claims
-	// Status is how the status is compared and written; nil if the controller writes none. Objects with a status are those
-	// that are reported on.
+	// Status defines how the status is compared and written; nil if the controller writes none. The controller reports
+	// diagnostics only on objects with a status.
 	Status *Status
-	// Manifest is how an object is read from a manifest; nil if a directory cannot hold the kind.
+	// Manifest defines how an object is read from a manifest; nil if a directory cannot contain the kind.
 	Manifest *Manifest
 }
 
-// Stored reports whether the store holds objects of the kind.
+// Stored reports whether the store contains objects of the kind.
 func (d *Descriptor) Stored() bool { return d.Equal != nil }
 
-// Claims says which objects of a kind claim hosts, that is, are roots.
+// Claims defines which objects of a kind claim hosts, that is, are roots.
 type Claims struct {
-	All bool                     // each of them
-	If  func(metav1.Object) bool // those of which it is true
+	All bool                     // all objects
+	If  func(metav1.Object) bool // the objects for which it returns true
 }
 
 // None reports whether no object of the kind claims hosts.
@@ -78,8 +77,8 @@ func (c Claims) None() bool { return !c.All && c.If == nil }
 // Of reports whether the object claims hosts.
 func (c Claims) Of(o metav1.Object) bool { return c.All || c.If != nil && c.If(o) }
 
-// Need is what has to be in use for a kind to be watched in a cluster: list and watch are privileges, and objects
-// of some kinds are many.
+// Need is the feature for which a kind is watched in a cluster: list and watch are privileges, and some kinds have many
+// objects.
 type Need string
 
 // The needs.
@@ -88,22 +87,22 @@ const (
 	Never  Need = "never" // the kind is only read from manifests
 )
 
-// Reference is that one object refers to another one and cannot be served without it.
+// Reference is a reference of an object to another one, without which it cannot be served.
 type Reference struct {
 	From kobj.Key
 	To   kobj.Key
-	// Permission is the kind of the objects, in the namespace of To, one of which has to permit the reference;
-	// "" if none has to. Descriptor.Permits of that kind decides.
+	// Permission is a kind; an object of the kind in the namespace of To must permit the reference (Descriptor.Permits).
+	// "" if no permission is required.
 	Permission kobj.Kind
 }
 
-// OtherNamespace reports whether the reference leads out of the namespace of the object that has it.
+// OtherNamespace reports whether the target is in another namespace.
 func (r Reference) OtherNamespace() bool { return r.From.Namespace != r.To.Namespace }
 
-// List is descriptors, one for each kind.
+// List contains descriptors, one for each kind.
 type List []Descriptor
 
-// Get finds the descriptor of a kind; nil if there is none.
+// Get returns the descriptor of a kind; nil if there is none.
 func (l List) Get(k kobj.Kind) *Descriptor {
 	for i := range l {
 		if l[i].Kind == k {
@@ -113,7 +112,7 @@ func (l List) Get(k kobj.Kind) *Descriptor {
 	return nil
 }
 
-// Watched lists the kinds to watch in a cluster: those that are always watched, and those for which there is a need.
+// Watched returns the kinds to watch in a cluster: those that are always watched, and those with one of the needs.
 func (l List) Watched(needs ...Need) List {
 	var out List
 	for i := range l {
@@ -124,7 +123,7 @@ func (l List) Watched(needs ...Need) List {
 	return out
 }
 
-// Scheme has the types of all kinds of the list.
+// Scheme returns a scheme with the types of all kinds of the list.
 func (l List) Scheme() (*runtime.Scheme, error) {
 	s := runtime.NewScheme()
 	metav1.AddToGroupVersion(s, schema.GroupVersion{Version: "v1"})

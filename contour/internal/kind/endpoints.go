@@ -12,10 +12,10 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// endpointsKind is the kind of handwritten endpoints, which the controller knows only as EndpointSlices.
+// endpointsKind is the kind of handwritten endpoints, which are converted to EndpointSlices.
 const endpointsKind kobj.Kind = "Endpoints"
 
-// endpoints is a kind that only manifests hold: deprecated in favour of EndpointSlice, and still what people write by hand.
+// endpoints is read only from manifests: it is deprecated in favour of EndpointSlice, but still common in handwritten files.
 func endpoints() Descriptor {
 	return Descriptor{
 		Kind: endpointsKind, GroupVersion: corev1.SchemeGroupVersion, Need: Never,
@@ -30,7 +30,7 @@ func endpoints() Descriptor {
 	}
 }
 
-// slicesOf turns Endpoints into the EndpointSlices that say the same: one for each subset and address family.
+// slicesOf converts Endpoints to EndpointSlices, one for each subset and address family.
 func slicesOf(e *corev1.Endpoints) []Expanded { //nolint:staticcheck // see endpoints
 	out := []Expanded{}
 	for i := range e.Subsets {

@@ -25,7 +25,7 @@ func endpointSlice() Descriptor {
 	}
 }
 
-// serviceOf is the Service of an EndpointSlice.
+// serviceOf returns the Service of an EndpointSlice.
 func serviceOf(o metav1.Object) (kobj.Name, bool) {
 	e, ok := o.(*discoveryv1.EndpointSlice)
 	if !ok {
@@ -51,9 +51,9 @@ func equalEndpointSlice(a, b *discoveryv1.EndpointSlice) bool {
 		reflect.DeepEqual(a.Ports, b.Ports) && reflect.DeepEqual(a.Endpoints, b.Endpoints)
 }
 
-func completeSlice(s *discoveryv1.EndpointSlice) ([]Fault, bool) {
+func completeSlice(s *discoveryv1.EndpointSlice) ([]Problem, bool) {
 	if s.AddressType == "" {
-		return []Fault{{"addressType", "The field is missing; the object is not taken."}}, false
+		return []Problem{{"addressType", "The field is required; the object is not loaded."}}, false
 	}
 	for i := range s.Ports {
 		p := &s.Ports[i]

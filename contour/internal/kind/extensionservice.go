@@ -5,7 +5,7 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// extensionService is a kind that manifests may hold, and that nothing reads yet.
+// extensionService may be in manifests; no derivation reads it yet.
 func extensionService() Descriptor {
 	return Descriptor{
 		Kind: kobj.ExtensionService, GroupVersion: contourv1alpha1.GroupVersion, Need: Never,

@@ -23,8 +23,7 @@ func gateway() Descriptor {
 	}
 }
 
-// gatewayDefaults are the defaults of the spec in the CRD (standard channel) that decoding does not fill in, the outer ones
-// first.
+// gatewayDefaults returns the defaults of the spec in the CRD (standard channel), outer fields first.
 func gatewayDefaults() []Default {
 	same, none := map[string]any{"from": "Same"}, map[string]any{"from": "None"}
 	return []Default{

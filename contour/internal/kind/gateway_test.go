@@ -29,7 +29,7 @@ func TestGatewayDefaults(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("filled in (-want +got):\n%s", diff)
+		t.Errorf("defaulted (-want +got):\n%s", diff)
 	}
 }
 

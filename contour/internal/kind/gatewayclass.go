@@ -9,7 +9,7 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// GatewayAPI is the need of the kinds of Gateway API, and of those that only Gateway API refers to.
+// GatewayAPI is the need of the kinds of the Gateway API, and of kinds to which only the Gateway API refers.
 const GatewayAPI Need = "gateway-api"
 
 // +kubebuilder:rbac:roleName=contour-gateway-api,groups=gateway.networking.k8s.io,resources=gatewayclasses,verbs=list;watch

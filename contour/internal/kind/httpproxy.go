@@ -26,13 +26,13 @@ func httpProxy() Descriptor {
 		Equal: equals(func(a, b *contourv1.HTTPProxy) bool {
 			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && reflect.DeepEqual(a.Spec, b.Spec)
 		}),
-		Claims:   Claims{If: holds(func(p *contourv1.HTTPProxy) bool { return p.Spec.VirtualHost != nil })},
+		Claims:   Claims{If: predicate(func(p *contourv1.HTTPProxy) bool { return p.Spec.VirtualHost != nil })},
 		Status:   statusCodec[*contourv1.HTTPProxy, contourv1.HTTPProxyStatus]{next: nextProxyStatus, fields: proxyFields, object: proxyWith}.status(),
 		Manifest: &Manifest{Defaults: proxyDefaults()},
 	}
 }
 
-// proxyDefaults are the defaults of the spec in the CRD that decoding does not fill in.
+// proxyDefaults returns the defaults of the spec in the CRD.
 func proxyDefaults() []Default {
 	const matches = "rateLimitPolicy.global.descriptors[].entries[].requestHeaderValueMatch"
 	return []Default{
@@ -55,7 +55,7 @@ func proxyWith(meta metav1.ObjectMeta, s *contourv1.HTTPProxyStatus) *contourv1.
 }
 
 func nextProxyStatus(want *contourv1.HTTPProxyStatus, o *contourv1.HTTPProxy, now time.Time) *contourv1.HTTPProxyStatus {
-	if proxyHas(want, &o.Status) {
+	if hasProxyStatus(&o.Status, want) {
 		return nil
 	}
 	s := *want
@@ -63,8 +63,8 @@ func nextProxyStatus(want *contourv1.HTTPProxyStatus, o *contourv1.HTTPProxy, no
 	return &s
 }
 
-// proxyHas reports whether a status has all that is wanted; it may have more conditions.
-func proxyHas(want, has *contourv1.HTTPProxyStatus) bool {
+// hasProxyStatus reports whether a status contains the wanted one; it may have further conditions.
+func hasProxyStatus(has, want *contourv1.HTTPProxyStatus) bool {
 	return want.CurrentStatus == has.CurrentStatus && want.Description == has.Description &&
 		!slices.ContainsFunc(want.Conditions, func(c contourv1.DetailedCondition) bool { return !hasCondition(has.Conditions, &c) }) &&
 		apiequality.Semantic.DeepEqual(want.LoadBalancer.Ingress, has.LoadBalancer.Ingress)
@@ -90,8 +90,8 @@ func indexOf(conditions []contourv1.DetailedCondition, conditionType string) int
 	return -1
 }
 
-// mergeConditions puts the conditions wanted among those present, in place of those of the same type, and keeps
-// all others. The time of transition is kept while the status of the condition stays the same.
+// mergeConditions adds the wanted conditions to those present, in place of those of the same type. A condition whose
+// status does not change keeps its transition time.
 func mergeConditions(want, present []contourv1.DetailedCondition, now time.Time) []contourv1.DetailedCondition {
 	merged := slices.Clone(present)
 	for _, c := range want {

@@ -28,7 +28,7 @@ func ingress() Descriptor {
 		Status: statusCodec[*networkingv1.Ingress, networkingv1.IngressStatus]{
 			next: nextIngressStatus, fields: ingressFields, object: ingressWith, events: true,
 		}.status(),
-		Manifest: &Manifest{Complete: completes(func(i *networkingv1.Ingress) ([]Fault, bool) { return missingPathTypes(i), true })},
+		Manifest: &Manifest{Complete: completes(func(i *networkingv1.Ingress) ([]Problem, bool) { return missingPathTypes(i), true })},
 	}
 }
 
@@ -49,9 +49,9 @@ func ingressFields(s *networkingv1.IngressStatus) any {
 	}{addresses[networkingv1.IngressLoadBalancerIngress]{s.LoadBalancer.Ingress}}
 }
 
-// missingPathTypes finds paths without the type that an API server requires.
-func missingPathTypes(ing *networkingv1.Ingress) []Fault {
-	var faults []Fault
+// missingPathTypes reports paths without the type that an API server requires.
+func missingPathTypes(ing *networkingv1.Ingress) []Problem {
+	var problems []Problem
 	for i, r := range ing.Spec.Rules {
 		if r.HTTP == nil {
 			continue
@@ -59,9 +59,9 @@ func missingPathTypes(ing *networkingv1.Ingress) []Fault {
 		for j := range r.HTTP.Paths {
 			if r.HTTP.Paths[j].PathType == nil {
 				field := fmt.Sprintf("spec.rules[%d].http.paths[%d].pathType", i, j)
-				faults = append(faults, Fault{field, "The field is missing; ImplementationSpecific is taken."})
+				problems = append(problems, Problem{field, "The field is required; ImplementationSpecific is assumed."})
 			}
 		}
 	}
-	return faults
+	return problems
 }

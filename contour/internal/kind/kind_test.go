@@ -23,14 +23,14 @@ func TestDescriptorsAreComplete(t *testing.T) {
 	seen := map[kobj.Kind]bool{}
 	for _, d := range All() {
 		if seen[d.Kind] {
-			t.Errorf("%s is there twice", d.Kind)
+			t.Errorf("%s is listed twice", d.Kind)
 		}
 		seen[d.Kind] = true
 		gvk := d.GroupVersion.WithKind(string(d.Kind))
 		if made, err := scheme.New(gvk); err != nil {
 			t.Errorf("%s: %v", d.Kind, err)
 		} else if got := d.New(); cmp.Diff(made, got) != "" {
-			t.Errorf("New of %s makes a %T", d.Kind, got)
+			t.Errorf("New of %s returns a %T", d.Kind, got)
 		}
 		if d.Need == Never {
 			continue
@@ -54,7 +54,7 @@ func TestEqualAndTrim(t *testing.T) {
 		a.SetAnnotations(map[string]string{"example.com/x": "1"})
 		a.SetResourceVersion("2")
 		if !d.Equal(a, b) {
-			t.Errorf("%s: a foreign annotation and a resource version are a change", d.Kind)
+			t.Errorf("%s: an irrelevant annotation and a resource version are a change", d.Kind)
 		}
 		for _, other := range All() {
 			if o := other.New(); other.Kind != d.Kind && d.Equal(a, o) {
@@ -70,8 +70,8 @@ func TestEqualAndTrim(t *testing.T) {
 	}
 }
 
-// The kinds that refer to each other by name in descriptors exist.
-func TestNamedKindsExist(t *testing.T) {
+// The kinds to which descriptors refer exist.
+func TestReferencedKindsExist(t *testing.T) {
 	t.Parallel()
 	all := All()
 	for _, d := range all {
@@ -84,9 +84,9 @@ func TestNamedKindsExist(t *testing.T) {
 	}
 }
 
-// The markers beside each descriptor are exactly what the descriptor needs: list and watch of the resource, and patch of
-// its status. make fix-generate makes manifests/base/role.yaml of them.
-func TestMarkersAreWhatDescriptorsNeed(t *testing.T) {
+// The markers beside each descriptor declare exactly the access that it needs: list and watch of the resource, and patch
+// of its status. make fix-generate generates manifests/base/role.yaml from them.
+func TestMarkersDeclareTheAccessOfDescriptors(t *testing.T) {
 	t.Parallel()
 	var want []string
 	for _, d := range All() {
@@ -109,8 +109,7 @@ func access(r schema.GroupVersionResource, verbs string, need Need) string {
 	return strings.Join([]string{r.Group, r.Resource, verbs, string(need)}, " ")
 }
 
-// markers are the markers of this package. One for a kind that is not always watched belongs to a ClusterRole of its own,
-// named after the need.
+// markers returns the markers of this package. The marker of a kind with a need names the ClusterRole of that need.
 func markers(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")
@@ -133,7 +132,7 @@ func markers(t *testing.T) []string {
 		}
 	}
 	if lines != len(found) {
-		t.Errorf("%d markers, of which %d can be read", lines, len(found))
+		t.Errorf("%d markers, of which %d can be parsed", lines, len(found))
 	}
 	return found
 }

@@ -10,34 +10,34 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// Manifest says how an object is read from a manifest, where no API server checks it and fills in defaults.
+// Manifest defines how an object is read from a manifest, which no API server has validated and defaulted.
 type Manifest struct {
-	// Defaults are filled into the JSON before it is decoded.
+	// Defaults are set in the JSON before it is decoded.
 	Defaults []Default
-	// Check finds mistakes in the JSON that decoding does not name. An object with one is refused.
-	Check func(data []byte) []Fault
-	// Complete fills into the decoded object what the API server would. ok is false if the object is refused.
-	Complete func(metav1.Object) (faults []Fault, ok bool)
-	// Expand returns the objects that an object of the kind stands for, in its place; nil: it stands for itself.
+	// Check returns errors in the JSON that the decoder does not locate. An object with such an error is invalid.
+	Check func(data []byte) []Problem
+	// Complete sets fields of the decoded object as the API server does. ok is false if the object is invalid.
+	Complete func(metav1.Object) (problems []Problem, ok bool)
+	// Expand returns the objects that replace an object of the kind; nil: the object itself.
 	Expand func(metav1.Object) []Expanded
 }
 
-// Expanded is an object that another one stands for.
+// Expanded is an object that replaces another one.
 type Expanded struct {
 	Kind   kobj.Kind
 	Object metav1.Object
 }
 
-// Fault is something wrong with a manifest.
-type Fault struct{ Field, Message string }
+// Problem is an error in a manifest.
+type Problem struct{ Field, Message string }
 
-// Default is a default of a field of the objects at a path. [] stands for all items of a list.
+// Default is the default of a field of the objects at a path. [] denotes all items of a list.
 type Default struct {
 	At, Field string
 	Value     any
 }
 
-// Fill fills the defaults into JSON. What is not an object is returned as it is.
+// Fill sets the defaults in JSON. It returns a value that is not an object unchanged.
 func (m *Manifest) Fill(data []byte) []byte {
 	if len(m.Defaults) == 0 {
 		return data
@@ -64,7 +64,7 @@ func fill(at any, path []string, d Default) {
 		return
 	}
 	if len(path) == 0 {
-		if _, there := object[d.Field]; !there {
+		if _, ok := object[d.Field]; !ok {
 			object[d.Field] = d.Value
 		}
 		return
@@ -80,8 +80,8 @@ func fill(at any, path []string, d Default) {
 	}
 }
 
-func completes[T metav1.Object](complete func(T) ([]Fault, bool)) func(metav1.Object) ([]Fault, bool) {
-	return func(o metav1.Object) ([]Fault, bool) {
+func completes[T metav1.Object](complete func(T) ([]Problem, bool)) func(metav1.Object) ([]Problem, bool) {
+	return func(o metav1.Object) ([]Problem, bool) {
 		if t, ok := o.(T); ok {
 			return complete(t)
 		}

@@ -11,14 +11,14 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// crdSchema is the part of an OpenAPI schema that matters here.
+// crdSchema is the part of an OpenAPI schema with defaults.
 type crdSchema struct {
 	Default    any                  `json:"default"`
 	Properties map[string]crdSchema `json:"properties"`
 	Items      *crdSchema           `json:"items"`
 }
 
-// defaults adds "path.field=value" for every default below a schema.
+// defaults appends "path.field=value" for every default below a schema.
 func (s crdSchema) defaults(at string, out *[]string) {
 	for name, p := range s.Properties {
 		if p.Default != nil {
@@ -39,7 +39,7 @@ func line(at, field string, value any) string {
 	return at + "." + field + "=" + string(text)
 }
 
-func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
+func TestDefaultsEqualThoseOfTheCRD(t *testing.T) {
 	text, err := os.ReadFile("../../../manifests/crds/projectcontour.io_httpproxies.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +64,6 @@ func TestDefaultsAreThoseOfTheCRD(t *testing.T) {
 	slices.Sort(want)
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("defaults (-CRD +ours):\n%s", diff)
+		t.Errorf("defaults (-CRD +descriptor):\n%s", diff)
 	}
 }

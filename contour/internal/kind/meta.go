@@ -9,15 +9,14 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 )
 
-// Relevant reports whether an annotation with that key is one of those that the controller may read. Trim removes the
-// others.
+// Relevant reports whether the controller may read an annotation with that key. Trim removes the others.
 func Relevant(key string) bool {
 	prefix, _, _ := strings.Cut(key, "/")
 	return prefix == contourv1.GroupName || prefix == "kubernetes.io" || prefix == "ingress.kubernetes.io"
 }
 
-// trimMeta removes what no kind needs. At tens of thousands of objects managed fields, copies of manifests in
-// annotations and data of unrelated Secrets are most of the memory.
+// trimMeta removes the metadata that no kind needs. With tens of thousands of objects, managed fields and copies of
+// manifests in annotations use most of the memory.
 func trimMeta(m *metav1.ObjectMeta) {
 	m.ManagedFields, m.OwnerReferences, m.Finalizers, m.Labels = nil, nil, nil, nil
 	m.GenerateName = ""
@@ -27,8 +26,8 @@ func trimMeta(m *metav1.ObjectMeta) {
 	}
 }
 
-// equalMeta compares what of the metadata can lead to another result: status, labels, managed fields, resource
-// versions and foreign annotations cannot.
+// equalMeta compares the metadata that derivations read. It ignores labels, managed fields, resource versions and
+// irrelevant annotations.
 func equalMeta(a, b *metav1.ObjectMeta) bool {
 	return a.UID == b.UID && a.Generation == b.Generation && a.CreationTimestamp.Equal(&b.CreationTimestamp) &&
 		equalAnnotations(a.Annotations, b.Annotations)
@@ -46,7 +45,7 @@ func subset(a, b map[string]string) bool {
 	return true
 }
 
-// The functions below turn functions on one type of object into functions on any object.
+// The functions below convert functions of one type of object to functions of any object.
 
 func trims[T metav1.Object](trim func(T)) func(metav1.Object) {
 	return func(o metav1.Object) {
@@ -64,7 +63,7 @@ func equals[T metav1.Object](equal func(a, b T) bool) func(a, b metav1.Object) b
 	}
 }
 
-func holds[T metav1.Object](is func(T) bool) func(metav1.Object) bool {
+func predicate[T metav1.Object](is func(T) bool) func(metav1.Object) bool {
 	return func(o metav1.Object) bool {
 		t, ok := o.(T)
 		return ok && is(t)

@@ -10,7 +10,7 @@ import (
 
 // +kubebuilder:rbac:roleName=contour-gateway-api,groups="",resources=namespaces,verbs=list;watch
 
-// namespace is watched for its labels, by which a listener of a Gateway selects from where routes may attach.
+// namespace is watched for its labels, with which a listener of a Gateway selects the namespaces of its routes.
 func namespace() Descriptor {
 	return Descriptor{
 		Kind: kobj.Namespace, GroupVersion: corev1.SchemeGroupVersion, Resource: "namespaces", ClusterScoped: true, Need: GatewayAPI,
@@ -23,7 +23,7 @@ func namespace() Descriptor {
 			n.Spec, n.Status = corev1.NamespaceSpec{}, corev1.NamespaceStatus{}
 		}),
 		Equal: equals(func(a, b *corev1.Namespace) bool { return maps.Equal(a.Labels, b.Labels) }),
-		Manifest: &Manifest{Complete: completes(func(n *corev1.Namespace) ([]Fault, bool) {
+		Manifest: &Manifest{Complete: completes(func(n *corev1.Namespace) ([]Problem, bool) {
 			labels := maps.Clone(n.Labels)
 			if labels == nil {
 				labels = map[string]string{}

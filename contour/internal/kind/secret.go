@@ -18,8 +18,8 @@ import (
 func secret() Descriptor {
 	return Descriptor{
 		Kind: kobj.Secret, GroupVersion: corev1.SchemeGroupVersion, Resource: "secrets",
-		// Without the Secrets that a cluster has in masses and that cannot be meant. Those of other types are known,
-		// without their data, so that a reference to one by mistake is reported as such.
+		// Excludes types with many Secrets that no object can use. Other unusable types are stored without their data, so
+		// that a reference to one is reported as an error of its type.
 		Selector: fields.AndSelectors(
 			fields.OneTermNotEqualSelector("type", string(corev1.SecretTypeServiceAccountToken)),
 			fields.OneTermNotEqualSelector("type", "helm.sh/release.v1"),
@@ -38,11 +38,11 @@ func secret() Descriptor {
 func trimSecret(s *corev1.Secret) {
 	trimMeta(&s.ObjectMeta)
 	s.Annotations, s.StringData = nil, nil
-	maps.DeleteFunc(s.Data, func(key string, _ []byte) bool { return !secretDataOfUse(s.Type, key) })
+	maps.DeleteFunc(s.Data, func(key string, _ []byte) bool { return !usesSecretKey(s.Type, key) })
 }
 
-// secretDataOfUse reports whether a value in a Secret of that type can be part of what a listener or cluster is given.
-func secretDataOfUse(t corev1.SecretType, key string) bool {
+// usesSecretKey reports whether a listener or cluster can use the data under that key in a Secret of that type.
+func usesSecretKey(t corev1.SecretType, key string) bool {
 	if t != corev1.SecretTypeTLS && t != corev1.SecretTypeOpaque && t != "" {
 		return false
 	}
@@ -54,7 +54,7 @@ func secretDataOfUse(t corev1.SecretType, key string) bool {
 	}
 }
 
-func completeSecret(s *corev1.Secret) ([]Fault, bool) {
+func completeSecret(s *corev1.Secret) ([]Problem, bool) {
 	if s.Type == "" {
 		s.Type = corev1.SecretTypeOpaque
 	}
@@ -72,20 +72,20 @@ func completeSecret(s *corev1.Secret) ([]Fault, bool) {
 	return nil, true
 }
 
-// badBase64 finds the data of a Secret that are not base64: the decoder does not say which they are.
-func badBase64(data []byte) []Fault {
+// badBase64 reports data of a Secret that is not base64: the decoder does not return its key.
+func badBase64(data []byte) []Problem {
 	var secret struct {
 		Data map[string]any `json:"data"`
 	}
 	if kjson.UnmarshalCaseSensitivePreserveInts(data, &secret) != nil {
 		return nil // decoding reports it
 	}
-	var faults []Fault
+	var problems []Problem
 	for _, name := range slices.Sorted(maps.Keys(secret.Data)) {
 		s, ok := secret.Data[name].(string)
 		if _, err := base64.StdEncoding.DecodeString(s); ok && err != nil {
-			faults = append(faults, Fault{"data[" + name + "]", "The value is not base64; the object is not taken. (Plain text belongs under stringData.)"})
+			problems = append(problems, Problem{"data[" + name + "]", "The value is not base64; the object is not loaded. Use stringData for plain text."})
 		}
 	}
-	return faults
+	return problems
 }

@@ -35,7 +35,7 @@ func equalService(a, b *corev1.Service) bool {
 		reflect.DeepEqual(a.Status.LoadBalancer, b.Status.LoadBalancer)
 }
 
-func completeService(s *corev1.Service) ([]Fault, bool) {
+func completeService(s *corev1.Service) ([]Problem, bool) {
 	if s.Spec.Type == "" {
 		s.Spec.Type = corev1.ServiceTypeClusterIP
 	}

@@ -10,12 +10,11 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 )
 
-// shared finds what is equal in many HTTPProxies, so that it is in memory once: the namespace, conditions that are
-// nothing but a prefix, services that are nothing but a name and a port, and the status that one controller writes to
-// object after object.
+// shared contains values that are equal in many HTTPProxies, so that they are in memory once: the namespace, conditions
+// with only a prefix, services with only a name and a port, and statuses, which one controller writes.
 type shared struct {
 	mu       sync.Mutex
-	last     contourv1.HTTPProxyStatus // of the object seen before
+	last     contourv1.HTTPProxyStatus // of the previous object
 	prefixes map[string][]contourv1.MatchCondition
 	services map[nameAndPort][]contourv1.Service
 }
@@ -25,10 +24,10 @@ type nameAndPort struct {
 	port int
 }
 
-// maxShared bounds how many values of one sort are remembered; when there are more, remembering starts anew.
+// maxShared is the maximum size of each map; a map that exceeds it is replaced by an empty one.
 const maxShared = 8192
 
-// replace puts shared copies into an object that nobody else has seen.
+// replace replaces parts of an object by shared copies. No other goroutine may use the object.
 func (s *shared) replace(o metav1.Object) {
 	p, ok := o.(*contourv1.HTTPProxy)
 	if !ok {
@@ -36,7 +35,7 @@ func (s *shared) replace(o metav1.Object) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p.Namespace = once(p.Namespace)
+	p.Namespace = intern(p.Namespace)
 	for i := range p.Spec.Routes {
 		s.replaceRoute(&p.Spec.Routes[i])
 	}
@@ -45,18 +44,18 @@ func (s *shared) replace(o metav1.Object) {
 
 func (s *shared) replaceRoute(r *contourv1.Route) {
 	if c := r.Conditions; len(c) == 1 && c[0] == (contourv1.MatchCondition{Prefix: c[0].Prefix}) {
-		r.Conditions = remembered(&s.prefixes, c[0].Prefix, c)
+		r.Conditions = first(&s.prefixes, c[0].Prefix, c)
 	}
 	if to := r.Services; len(to) == 1 && reflect.DeepEqual(to[0], contourv1.Service{Name: to[0].Name, Port: to[0].Port}) {
-		r.Services = remembered(&s.services, nameAndPort{to[0].Name, to[0].Port}, to)
+		r.Services = first(&s.services, nameAndPort{to[0].Name, to[0].Port}, to)
 	}
 }
 
 func (s *shared) replaceStatus(st *contourv1.HTTPProxyStatus) {
-	st.CurrentStatus, st.Description = once(st.CurrentStatus), once(st.Description)
+	st.CurrentStatus, st.Description = intern(st.CurrentStatus), intern(st.Description)
 	for i := range st.Conditions {
 		c := &st.Conditions[i]
-		c.Type, c.Status, c.Reason, c.Message = once(c.Type), once(c.Status), once(c.Reason), once(c.Message)
+		c.Type, c.Status, c.Reason, c.Message = intern(c.Type), intern(c.Status), intern(c.Reason), intern(c.Message)
 	}
 	if reflect.DeepEqual(st.LoadBalancer, s.last.LoadBalancer) {
 		st.LoadBalancer = s.last.LoadBalancer
@@ -67,17 +66,17 @@ func (s *shared) replaceStatus(st *contourv1.HTTPProxyStatus) {
 	s.last = *st
 }
 
-// remembered is the value that was first seen for k.
-func remembered[K comparable, V any](known *map[K]V, k K, v V) V {
-	if first, ok := (*known)[k]; ok {
-		return first
+// first returns the first value that was passed for k.
+func first[K comparable, V any](values *map[K]V, k K, v V) V {
+	if known, ok := (*values)[k]; ok {
+		return known
 	}
-	if *known == nil || len(*known) >= maxShared {
-		*known = map[K]V{}
+	if *values == nil || len(*values) >= maxShared {
+		*values = map[K]V{}
 	}
-	(*known)[k] = v
+	(*values)[k] = v
 	return v
 }
 
-// once is the same text, in memory once for all who have it.
-func once[S ~string](text S) S { return unique.Make(text).Value() }
+// intern returns an equal string that is in memory once.
+func intern[S ~string](text S) S { return unique.Make(text).Value() }

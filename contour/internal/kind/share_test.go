@@ -12,7 +12,7 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 )
 
-// decoded is a proxy of which nothing is shared with another one, as a decoder makes it.
+// decoded returns a proxy that shares no memory with another one, as a decoder returns it.
 func decoded(name string) *contourv1.HTTPProxy {
 	text := func(s string) string { return string([]byte(s)) }
 	condition := contourv1.DetailedCondition{}
@@ -61,8 +61,8 @@ func TestEqualPartsAreInMemoryOnce(t *testing.T) {
 	}
 }
 
-// What is remembered is bounded, however many different values there are.
-func TestLittleIsRemembered(t *testing.T) {
+// The maps are bounded for any number of different values.
+func TestSharedValuesAreBounded(t *testing.T) {
 	t.Parallel()
 	var s shared
 	for i := range 3 * maxShared {
@@ -75,6 +75,6 @@ func TestLittleIsRemembered(t *testing.T) {
 		}
 	}
 	if len(s.prefixes) > maxShared || len(s.services) > maxShared {
-		t.Errorf("%d prefixes and %d services remembered", len(s.prefixes), len(s.services))
+		t.Errorf("%d prefixes and %d services are stored", len(s.prefixes), len(s.services))
 	}
 }

@@ -6,17 +6,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Status says how the status of a kind is compared with what is wanted, and written. A status is passed as a pointer to
-// the status type of the API, such as *contourv1.HTTPProxyStatus, and is never modified.
+// Status defines how the status of a kind is compared with the desired one, and written. A status is passed as a pointer
+// to the status type of the API, such as *contourv1.HTTPProxyStatus, and is never modified.
 type Status struct {
-	// Next returns the status to write for an object that is to have the wanted one; nil if it has it already. Now is the
-	// time of transitions.
+	// Next returns the status to write to an object that should have the status want; nil if it has that status. now is the
+	// transition time.
 	Next func(want any, o metav1.Object, now time.Time) any
-	// Fields returns the part of a JSON merge patch under "status". An empty list is null, which removes the field.
+	// Fields returns the value of "status" in a JSON merge patch. An empty list is null, which removes the field.
 	Fields func(status any) any
-	// Object returns an object that has only this metadata and status.
+	// Object returns an object with only this metadata and status.
 	Object func(meta metav1.ObjectMeta, status any) metav1.Object
-	// Events: diagnostics become Events of the object, because the status has no room for them.
+	// Events: diagnostics are reported as Events of the object, because the status has no conditions.
 	Events bool
 }
 

@@ -31,7 +31,7 @@ func tlsCertificateDelegation() Descriptor {
 }
 
 // Delegates reports whether a delegation permits objects in a namespace to use the Secret of that name in its own namespace.
-// A "*" counts only as the sole target (spec 1.4).
+// A "*" must be the only target (spec 1.4).
 func Delegates(d *contourv1.TLSCertificateDelegation, secret, namespace string) bool {
 	return slices.ContainsFunc(d.Spec.Delegations, func(c contourv1.CertificateDelegation) bool {
 		all := len(c.TargetNamespaces) == 1 && c.TargetNamespaces[0] == "*"

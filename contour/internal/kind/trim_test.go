@@ -12,7 +12,7 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 )
 
-// full is the metadata of an object that has everything.
+// full returns metadata in which every field is set.
 func full() metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Namespace: "default", Name: "a", UID: "u", ResourceVersion: "7", Generation: 2,
@@ -29,7 +29,7 @@ func full() metav1.ObjectMeta {
 	}
 }
 
-func TestTrimKeepsIdentityAndTheAnnotationsOfUse(t *testing.T) {
+func TestTrimKeepsIdentityAndRelevantAnnotations(t *testing.T) {
 	t.Parallel()
 	p := &contourv1.HTTPProxy{ObjectMeta: full(), Status: contourv1.HTTPProxyStatus{CurrentStatus: "valid"}}
 	want := &contourv1.HTTPProxy{
@@ -39,7 +39,7 @@ func TestTrimKeepsIdentityAndTheAnnotationsOfUse(t *testing.T) {
 		},
 		Status: contourv1.HTTPProxyStatus{CurrentStatus: "valid"},
 	}
-	for range 2 { // trimming what is trimmed changes nothing
+	for range 2 { // the second run changes nothing
 		httpProxy().Trim(p)
 		if diff := cmp.Diff(want, p); diff != "" {
 			t.Fatal(diff)

@@ -17,33 +17,33 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// decode makes the objects that a manifest stands for; none if it is refused, and then there is a fault.
-// An unknown field is a fault, and the object is taken without it.
-func decode(d *kind.Descriptor, key kobj.Key, data []byte) ([]store.Change, []kind.Fault) {
+// decode returns the objects of a manifest, nil and a problem if the manifest is invalid. An unknown field is a problem,
+// but does not make the manifest invalid.
+func decode(d *kind.Descriptor, key kobj.Key, data []byte) ([]store.Change, []kind.Problem) {
 	data = d.Manifest.Fill(data)
 	if d.Manifest.Check != nil {
-		if faults := d.Manifest.Check(data); len(faults) > 0 {
-			return nil, faults
+		if problems := d.Manifest.Check(data); len(problems) > 0 {
+			return nil, problems
 		}
 	}
 	o := d.New()
 	strict, err := kjson.UnmarshalStrict(data, o)
 	if err != nil {
-		return nil, []kind.Fault{typeFault(data, err)}
+		return nil, []kind.Problem{typeProblem(data, err)}
 	}
-	faults := strictFaults(strict)
+	problems := strictProblems(strict)
 	o.SetNamespace(key.Namespace)
 	if d.Manifest.Complete != nil {
 		more, ok := d.Manifest.Complete(o)
-		faults = append(faults, more...)
+		problems = append(problems, more...)
 		if !ok {
-			return nil, faults
+			return nil, problems
 		}
 	}
-	return changes(d, o), faults
+	return changes(d, o), problems
 }
 
-// changes are the objects that one stands for, never nil.
+// changes returns the object, or the objects that replace it; never nil.
 func changes(d *kind.Descriptor, o kind.Object) []store.Change {
 	if d.Manifest.Expand == nil {
 		return []store.Change{change(d.Kind, o)}
@@ -55,49 +55,50 @@ func changes(d *kind.Descriptor, o kind.Object) []store.Change {
 	return out
 }
 
-func strictFaults(errs []error) []kind.Fault {
-	var faults []kind.Fault
+func strictProblems(errs []error) []kind.Problem {
+	var problems []kind.Problem
 	for _, err := range errs {
-		f := kind.Fault{Message: "The object is not as its kind has it: " + oneLine(err) + "."}
+		p := kind.Problem{Message: "The object does not match its kind: " + oneLine(err) + "."}
 		if at, ok := errors.AsType[kjson.FieldError](err); ok {
-			f.Field, f.Message = at.FieldPath(), "There is no such field; it is ignored."
+			p.Field, p.Message = at.FieldPath(), "The field is unknown and ignored."
 			if strings.HasPrefix(err.Error(), "duplicate") {
-				f.Message = "The field is there twice; the last one counts."
+				p.Message = "The field is duplicated; the last value is used."
 			}
 		}
-		faults = append(faults, f)
+		problems = append(problems, p)
 	}
-	return faults
+	return problems
 }
 
-// typeFault says which field has the wrong type.
-func typeFault(data []byte, err error) kind.Fault {
+// typeProblem returns the problem of a field with the wrong type.
+func typeProblem(data []byte, err error) kind.Problem {
 	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	if !ok {
-		return kind.Fault{Message: "The object cannot be read: " + oneLine(err) + "."}
+		return kind.Problem{Message: "The object cannot be decoded: " + oneLine(err) + "."}
 	}
-	return kind.Fault{
+	return kind.Problem{
 		Field:   fieldAt(data, wrong.Offset),
-		Message: fmt.Sprintf("Found %s where %s belongs; the object is not taken.", article(wrong.Value), wanted(wrong.Type)),
+		Message: fmt.Sprintf("Expected %s, found %s; the object is not loaded.", expected(wrong.Type), found(wrong.Value)),
 	}
 }
 
-func article(value string) string {
-	switch value = cut(value); {
+// found describes the value of a decoding error.
+func found(value string) string {
+	switch value = shorten(value); {
 	case value == "array":
 		return "a list"
 	case value == "object":
 		return "an object"
 	case value == "bool":
-		return "true or false" // which YAML takes y, n, yes, no, on and off for
+		return "true or false" // in YAML also y, n, yes, no, on and off
 	case strings.HasPrefix(value, "number "):
 		return "the " + value
 	}
 	return "a " + value
 }
 
-// wanted is a type in the words of manifests.
-func wanted(t reflect.Type) string {
+// expected describes the values of a type.
+func expected(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Bool:
 		return "true or false"
@@ -114,7 +115,7 @@ func wanted(t reflect.Type) string {
 	}
 }
 
-// fieldAt is the path of the JSON value that ends at an offset, or begins there if it is a list or object.
+// fieldAt returns the path of the JSON value that ends at an offset, or begins there if it is a list or object.
 func fieldAt(data []byte, offset int64) string {
 	tokens := json.NewDecoder(bytes.NewReader(data))
 	var path []level
@@ -137,15 +138,15 @@ func fieldAt(data []byte, offset int64) string {
 	}
 }
 
-// level is an open list or object, and where in it we are.
+// level is an open list or object, and the position in it.
 type level struct {
 	list  bool
 	index int
 	name  string
-	value bool // the name has been read, its value comes next
+	value bool // the name has been read, its value is next
 }
 
-// enter moves on to the next token and reports whether it is the name of a field.
+// enter processes the next token and reports whether it is the name of a field.
 func (l *level) enter(t json.Token) bool {
 	if l.list {
 		l.index++

@@ -1,14 +1,14 @@
-// Package dir reads a directory of Kubernetes manifests and turns it into batches of object changes.
+// Package dir reads a directory of Kubernetes manifests and converts it to batches of object changes.
 //
-// In: a directory with files of YAML and JSON, in any number of documents, Lists included. Out: Batches, first one
-// with everything and then one after each change, with what is wrong in the files and where each field is written.
+// Its input is a directory with YAML and JSON files of any number of documents, including Lists. Its output is Batches: a
+// first one with all objects and one after each change, with the problems of the files and the positions of fields.
 //
-// A mistake stays where it is. A file that cannot be parsed, and an object of which something has the wrong type,
-// keep what they last said; a field that does not exist is told and ignored. Objects get the defaults that an
-// API server would give them, and the namespace "default". Of two objects with the same name the one in the
-// first file, by path, counts. Endpoints become EndpointSlices. Kinds that the controller does not read are skipped.
+// An error affects only its own file or object: the last valid version of a file that cannot be parsed, and of an object
+// with a value of the wrong type, remains in use; an unknown field is reported and ignored. Objects get the defaults of
+// the API server, and the namespace "default". Of two objects with the same name, the one in the first file by path takes
+// precedence. Endpoints are converted to EndpointSlices. Kinds that the controller does not read are ignored.
 //
-// It must not judge what objects mean.
+// The package does not interpret objects.
 package dir
 
 import (
@@ -19,12 +19,12 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Problem is something wrong with a file.
+// Problem is an error in a file.
 type Problem struct {
 	File    string
 	Line    int      // 0 for the file as a whole
 	Object  kobj.Key // zero if unknown
-	Field   string   // path of a field, such as spec.routes[2].conditions; "" if it is not about one
+	Field   string   // path of a field, such as spec.routes[2].conditions; "" for the object as a whole
 	Message string   // one sentence
 }
 
@@ -39,14 +39,14 @@ func (p Problem) Compare(o Problem) int {
 	)
 }
 
-// Batch is what changed in a directory, and what is to be said about all of it.
+// Batch contains the changes of a directory, and all its problems and positions.
 type Batch struct {
-	Changes  []store.Change // one for each object that is not as in the former batch, by key
-	Problems []Problem      // all that there are now, sorted
-	Where    Where          // of all objects
+	Changes   []store.Change // one for each object that differs from the previous batch, by key
+	Problems  []Problem      // all present problems, sorted
+	Positions Positions      // of all objects
 }
 
-// The bounds of a directory.
+// The limits of a directory.
 const (
 	maxFiles    = 10_000
 	maxFileSize = 16 << 20 // bytes
@@ -54,7 +54,7 @@ const (
 	maxProblems = 1000
 )
 
-// Load reads a directory once. The error is about the directory itself.
+// Load reads a directory once. It returns an error if the directory itself cannot be read.
 func Load(root string) (Batch, error) {
 	d := newDirectory(root)
 	if _, err := d.refresh(nil); err != nil {

@@ -55,7 +55,7 @@ func service(name string, port int) string {
 	return fmt.Sprintf("apiVersion: v1\nkind: Service\nmetadata:\n  name: %s\nspec:\n  ports:\n  - port: %d\n", name, port)
 }
 
-// summary is the changes as "Kind namespace/name", with the port of a Service, and "-" before what is gone.
+// summary returns the changes as "Kind namespace/name", with the port of a Service, and "-" before deleted objects.
 func summary(b dir.Batch) []string {
 	out := []string{}
 	for _, c := range b.Changes {
@@ -71,7 +71,7 @@ func summary(b dir.Batch) []string {
 	return out
 }
 
-// problems are the problems as "file:line object field: message" with the file relative to the root.
+// problems returns the problems as "file:line object field: message" with the file relative to the root.
 func problems(root string, b dir.Batch) []string {
 	out := []string{}
 	for _, p := range b.Problems {
@@ -142,11 +142,11 @@ func TestKinds(t *testing.T) {
 		{"v1", "Servise", `There is no kind "Servise" in v1.`},
 		{"networking.k8s.io/v1", "Ingres", `There is no kind "Ingres" in networking.k8s.io/v1.`},
 		{"projectcontour.io/v1", "HTTPProxi", `There is no kind "HTTPProxi" in projectcontour.io/v1.`},
-		{"projectcontour.io/v1beta1", "HTTPProxy", "The kind HTTPProxy is read as projectcontour.io/v1, not as projectcontour.io/v1beta1."},
-		{"contour.heptio.com/v1", "HTTPProxy", "The kind HTTPProxy is read as projectcontour.io/v1, not as contour.heptio.com/v1."},
-		{"gateway.networking.k8s.io/v1alpha2", "Gateway", "The kind Gateway is read as gateway.networking.k8s.io/v1, not as gateway.networking.k8s.io/v1alpha2."},
-		{"extensions/v1beta1", "Ingress", "The kind Ingress is read as networking.k8s.io/v1, not as extensions/v1beta1."},
-		{"a/b/c", "Ingress", `The apiVersion "a/b/c" is none.`},
+		{"projectcontour.io/v1beta1", "HTTPProxy", "The kind HTTPProxy is supported in projectcontour.io/v1, not in projectcontour.io/v1beta1."},
+		{"contour.heptio.com/v1", "HTTPProxy", "The kind HTTPProxy is supported in projectcontour.io/v1, not in contour.heptio.com/v1."},
+		{"gateway.networking.k8s.io/v1alpha2", "Gateway", "The kind Gateway is supported in gateway.networking.k8s.io/v1, not in gateway.networking.k8s.io/v1alpha2."},
+		{"extensions/v1beta1", "Ingress", "The kind Ingress is supported in networking.k8s.io/v1, not in extensions/v1beta1."},
+		{"a/b/c", "Ingress", `The apiVersion "a/b/c" is invalid.`},
 	} {
 		t.Run(row.version+" "+row.kind, func(t *testing.T) {
 			root := files(t, map[string]string{"x.yaml": head(row.version, row.kind)})
@@ -195,7 +195,7 @@ data: {ca.crt: text}
 	}
 }
 
-func TestMistakesInObjects(t *testing.T) {
+func TestErrorsInObjects(t *testing.T) {
 	ingress := "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n"
 	proxy := "apiVersion: projectcontour.io/v1\nkind: HTTPProxy\nmetadata:\n  name: web\n"
 	for _, row := range []struct {
@@ -206,52 +206,52 @@ func TestMistakesInObjects(t *testing.T) {
 		{
 			"unknown field", proxy + "spec:\n  routes:\n  - services: []\n  - services:\n    - {name: a, port: 80}\n    prefx: /x\n",
 			[]string{"HTTPProxy default/web"},
-			[]string{"x.yaml:10 [HTTPProxy default/web] spec.routes[1].prefx: There is no such field; it is ignored."},
+			[]string{"x.yaml:10 [HTTPProxy default/web] spec.routes[1].prefx: The field is unknown and ignored."},
 		},
 		{
 			"wrong type", proxy + "spec:\n  routes:\n  - services:\n    - name: a\n      port: eighty\n",
 			[]string{},
-			[]string{`x.yaml:9 [HTTPProxy default/web] spec.routes[0].services[0].port: Found a string where a number belongs; the object is not taken.`},
+			[]string{`x.yaml:9 [HTTPProxy default/web] spec.routes[0].services[0].port: Expected a number, found a string; the object is not loaded.`},
 		},
 		{
-			"list for an object", ingress + "spec:\n  rules:\n  - http:\n    - /\n",
+			"list instead of an object", ingress + "spec:\n  rules:\n  - http:\n    - /\n",
 			[]string{},
-			[]string{"x.yaml:7 [Ingress default/web] spec.rules[0].http: Found a list where an object belongs; the object is not taken."},
+			[]string{"x.yaml:7 [Ingress default/web] spec.rules[0].http: Expected an object, found a list; the object is not loaded."},
 		},
 		{
 			"too large a number", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec:\n  ports:\n  - port: 80\n  - port: 4294967296\n",
 			[]string{},
-			[]string{"x.yaml:7 [Service default/web] spec.ports[1].port: Found the number 4294967296 where a whole number of at most 32 bits belongs; the object is not taken."},
+			[]string{"x.yaml:7 [Service default/web] spec.ports[1].port: Expected a whole number of at most 32 bits, found the number 4294967296; the object is not loaded."},
 		},
 		{
 			"a number in an annotation", ingress + "  annotations:\n    projectcontour.io/num-retries: 3\n",
 			[]string{},
-			[]string{"x.yaml:6 [Ingress default/web] metadata.annotations[projectcontour.io/num-retries]: Found a number where a string belongs; the object is not taken."},
+			[]string{"x.yaml:6 [Ingress default/web] metadata.annotations[projectcontour.io/num-retries]: Expected a string, found a number; the object is not loaded."},
 		},
 		{
-			"a word that YAML takes for true", "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  labels:\n    enabled: yes\n",
+			"a YAML 1.1 boolean", "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\n  labels:\n    enabled: yes\n",
 			[]string{},
-			[]string{"x.yaml:6 [Service default/web] metadata.labels.enabled: Found true or false where a string belongs; the object is not taken."},
+			[]string{"x.yaml:6 [Service default/web] metadata.labels.enabled: Expected a string, found true or false; the object is not loaded."},
 		},
 		{
-			"field twice", ingress + "spec:\n  rules: []\n  rules: []\n---\n" + service("fine", 80),
+			"duplicate field", ingress + "spec:\n  rules: []\n  rules: []\n---\n" + service("fine", 80),
 			[]string{"Service default/fine:80"},
-			[]string{"x.yaml:7 [] spec.rules: The field is there twice; the object is not taken."},
+			[]string{"x.yaml:7 [] spec.rules: The field is duplicated; the object is not loaded."},
 		},
 		{
 			"no path type", ingress + "spec:\n  rules:\n  - http:\n      paths:\n      - path: /\n        backend: {service: {name: a, port: {number: 80}}}\n",
 			[]string{"Ingress default/web"},
-			[]string{"x.yaml:9 [Ingress default/web] spec.rules[0].http.paths[0].pathType: The field is missing; ImplementationSpecific is taken."},
+			[]string{"x.yaml:9 [Ingress default/web] spec.rules[0].http.paths[0].pathType: The field is required; ImplementationSpecific is assumed."},
 		},
 		{
-			"data that are not base64", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  ok: b2s=\n  tls.crt: '-----BEGIN'\n",
+			"data that is not base64", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ndata:\n  ok: b2s=\n  tls.crt: '-----BEGIN'\n",
 			[]string{},
-			[]string{"x.yaml:6 [Secret default/s] data[tls.crt]: The value is not base64; the object is not taken. (Plain text belongs under stringData.)"},
+			[]string{"x.yaml:6 [Secret default/s] data[tls.crt]: The value is not base64; the object is not loaded. Use stringData for plain text."},
 		},
 		{
 			"slice without address type", "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata: {name: s}\nendpoints: []\n",
 			[]string{},
-			[]string{"x.yaml:1 [EndpointSlice default/s] addressType: The field is missing; the object is not taken."},
+			[]string{"x.yaml:1 [EndpointSlice default/s] addressType: The field is required; the object is not loaded."},
 		},
 		{
 			"no kind", "apiVersion: v1\nmetadata: {name: s}\n---\n" + service("fine", 80),
@@ -266,17 +266,17 @@ func TestMistakesInObjects(t *testing.T) {
 		{
 			"bad name", "apiVersion: v1\nkind: Service\nmetadata: {name: a/b}\n",
 			[]string{},
-			[]string{`x.yaml:3 [] : The name "a/b" is not one that an object can have.`},
+			[]string{`x.yaml:3 [] : The name "a/b" is invalid.`},
 		},
 		{
 			"bad namespace", "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: A}\n",
 			[]string{},
-			[]string{`x.yaml:3 [] : The namespace "A" is not one that can exist.`},
+			[]string{`x.yaml:3 [] : The namespace "A" is invalid.`},
 		},
 		{
 			"no object", "- a\n- b\n",
 			[]string{},
-			[]string{"x.yaml:1 [] : There is no object here."},
+			[]string{"x.yaml:1 [] : The value is not an object."},
 		},
 		{
 			"one bad document", service("one", 1) + "---\na: b: c\n---\n" + service("two", 2),
@@ -284,14 +284,14 @@ func TestMistakesInObjects(t *testing.T) {
 			[]string{"x.yaml:9 [] : The document is not YAML: mapping values are not allowed in this context."},
 		},
 		{
-			"items that are no list", "apiVersion: v1\nkind: List\nitems: {}\n",
+			"items that are not a list", "apiVersion: v1\nkind: List\nitems: {}\n",
 			[]string{},
 			[]string{"x.yaml:3 [] : The items of the List are not a list."},
 		},
 		{
-			"mistake in an item", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: s\n  spec:\n    ports:\n    - {port: 80, prot: x}\n",
+			"error in an item", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: s\n  spec:\n    ports:\n    - {port: 80, prot: x}\n",
 			[]string{"Service default/s:80"},
-			[]string{"x.yaml:10 [Service default/s] spec.ports[0].prot: There is no such field; it is ignored."},
+			[]string{"x.yaml:10 [Service default/s] spec.ports[0].prot: The field is unknown and ignored."},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -301,20 +301,20 @@ func TestMistakesInObjects(t *testing.T) {
 	}
 }
 
-func TestMistakesInJSON(t *testing.T) {
+func TestErrorsInJSON(t *testing.T) {
 	root := files(t, map[string]string{
 		"twice.json": "{\"apiVersion\": \"v1\", \"kind\": \"Service\",\n \"metadata\": {\"name\": \"a\"},\n \"kind\": \"Service\"}",
 		"half.json":  "{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {\"name\": \"b\"}, \"spec\": {\"ports\": [{\"port\": 1}]}}\n{\"apiVersion\": \"v1\",\n",
 		"field.json": "{\n\t\"apiVersion\": \"v1\", \"kind\": \"Service\",\n\t\"metadata\": {\"name\": \"c\"},\n\t\"spec\": {\"ports\": [{\"port\": 1}],\n\t\t\"x\": 1}}",
 	})
 	check(t, root, load(t, root), []string{"Service default/b:1", "Service default/c:1"}, []string{
-		"field.json:5 [Service default/c] spec.x: There is no such field; it is ignored.",
+		"field.json:5 [Service default/c] spec.x: The field is unknown and ignored.",
 		"half.json:2 [] : The file is not JSON: unexpected EOF.",
-		"twice.json:3 [] kind: The field is there twice; the object is not taken.",
+		"twice.json:3 [] kind: The field is duplicated; the object is not loaded.",
 	})
 }
 
-func TestTheFirstFileWins(t *testing.T) {
+func TestFirstFileTakesPrecedence(t *testing.T) {
 	root := files(t, map[string]string{
 		"b/first.yaml":  service("web", 2),
 		"a.yaml":        service("web", 1) + "---\n" + service("web", 3),
@@ -323,10 +323,10 @@ func TestTheFirstFileWins(t *testing.T) {
 		"ep/both.yaml":  "apiVersion: v1\nkind: Endpoints\nmetadata: {name: web}\nsubsets: [{addresses: [{ip: 192.0.2.1}], ports: [{port: 80}]}]\n",
 	})
 	check(t, root, load(t, root), []string{"EndpointSlice default/web-0-ipv4", "Service default/web:1"}, []string{
-		"a.yaml:9 [Service default/web] : Service default/web is also in a.yaml:1, and that one counts.",
-		"b/first.yaml:1 [Service default/web] : Service default/web is also in a.yaml:1, and that one counts.",
-		"c.yaml:2 [Service default/web] : Service default/web is also in a.yaml:1, and that one counts.",
-		"ep/slice.yaml:1 [EndpointSlice default/web-0-ipv4] : EndpointSlice default/web-0-ipv4 is also in ep/both.yaml:1, and that one counts.",
+		"a.yaml:9 [Service default/web] : Service default/web is also in a.yaml:1, which takes precedence.",
+		"b/first.yaml:1 [Service default/web] : Service default/web is also in a.yaml:1, which takes precedence.",
+		"c.yaml:2 [Service default/web] : Service default/web is also in a.yaml:1, which takes precedence.",
+		"ep/slice.yaml:1 [EndpointSlice default/web-0-ipv4] : EndpointSlice default/web-0-ipv4 is also in ep/both.yaml:1, which takes precedence.",
 	})
 }
 
@@ -384,7 +384,7 @@ spec:
 	}
 }
 
-func TestEndpointsBecomeSlices(t *testing.T) {
+func TestEndpointsAreConvertedToSlices(t *testing.T) {
 	root := files(t, map[string]string{"x.yaml": `
 apiVersion: v1
 kind: Endpoints
@@ -413,7 +413,7 @@ subsets:
 		t.Error(diff)
 	}
 	for _, k := range []kobj.Key{key, kobj.Of("Endpoints", "shop", "web")} {
-		if at, ok := b.Where.Position(k, "subsets[0].ports"); !ok || at.Line != 8 {
+		if at, ok := b.Positions.Position(k, "subsets[0].ports"); !ok || at.Line != 8 {
 			t.Errorf("%s is at %v, %t", k, at, ok)
 		}
 	}
@@ -455,20 +455,20 @@ spec:
 		"spec.rules[0].http.paths[0].pathType[":                        23,
 		"spec.rules[99999999999999999999].http.paths[-1]..backend[][]": 18,
 	} {
-		at, ok := b.Where.Position(key, field)
+		at, ok := b.Positions.Position(key, field)
 		if !ok || at.File != filepath.Join(root, "x.yaml") || at.Line != want {
 			t.Errorf("%q: want line %d, got %v, %t", field, want, at, ok)
 		}
 	}
-	if _, ok := b.Where.Position(kobj.Of(kobj.Ingress, "default", "none"), ""); ok {
-		t.Error("an object that is not there has a position")
+	if _, ok := b.Positions.Position(kobj.Of(kobj.Ingress, "default", "none"), ""); ok {
+		t.Error("an object that does not exist has a position")
 	}
 	if o := object[*networkingv1.Ingress](t, b, key); len(o.Spec.Rules[1].HTTP.Paths) != 1 {
-		t.Error("the alias was not followed")
+		t.Error("the alias was not resolved")
 	}
 }
 
-func TestBounds(t *testing.T) {
+func TestLimits(t *testing.T) {
 	deep := strings.Repeat("d/", 20) + "deep.yaml"
 	many := "apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 1}]}\n"
 	for i := range 90 {
@@ -490,12 +490,12 @@ func TestBounds(t *testing.T) {
 	}
 	b := load(t, root)
 	if len(b.Changes) != 20 {
-		t.Errorf("want the 20 objects within the bounds, got %v", summary(b))
+		t.Errorf("want the 20 objects within the limits, got %v", summary(b))
 	}
 	all := strings.Join(problems(root, b), "\n")
-	for _, want := range []string{"The file is larger than 16 MiB.", "more than 16 levels deep", "a link to one that it is in", "its link leads nowhere", "There are 804 more problems."} {
+	for _, want := range []string{"The file is larger than 16 MiB.", "more than 16 levels deep", "a link to one of its parents", "the target of the link does not exist", "There are 804 more problems."} {
 		if !strings.Contains(all, want) {
-			t.Errorf("no problem says %q", want)
+			t.Errorf("no problem contains %q", want)
 		}
 	}
 	if len(b.Problems) != 1001 {

@@ -10,14 +10,14 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// directory is what is known of a directory.
+// directory is the state of a directory.
 type directory struct {
 	root     string
 	files    map[string]*file // by path
 	problems []Problem        // of the directory itself
-	watch    []string         // real paths of the directories whose changes matter
+	watch    []string         // real paths of the directories to watch
 
-	standing  map[kobj.Key][]store.Change // by key as written: what it last stood for
+	lastValid map[kobj.Key][]store.Change // by key as written: the objects of the last valid version
 	published map[kobj.Key]store.Change
 }
 
@@ -25,9 +25,9 @@ func newDirectory(root string) *directory {
 	return &directory{root: root, files: map[string]*file{}}
 }
 
-// refresh reads what changed: files with another stamp, and those that dirty says. It reports whether anything
-// is different now. If the directory cannot be read everything stays as it was.
-func (d *directory) refresh(dirty func(found) bool) (changed bool, err error) {
+// refresh reads the files with another stamp, and those for which dirty returns true. It reports whether the state
+// changed; it does not change if the directory cannot be read.
+func (d *directory) refresh(dirty func(stamped) bool) (changed bool, err error) {
 	l, err := scan(d.root)
 	if err != nil {
 		return false, err
@@ -46,9 +46,9 @@ func (d *directory) refresh(dirty func(found) bool) (changed bool, err error) {
 	return changed, nil
 }
 
-// batch is what changed since the last one.
+// batch returns the changes since the previous call.
 func (d *directory) batch() Batch {
-	r := resolver{standing: d.standing, kept: map[kobj.Key][]store.Change{}, objects: map[kobj.Key]owned{}, first: map[kobj.Key]*entry{}}
+	r := resolver{lastValid: d.lastValid, valid: map[kobj.Key][]store.Change{}, objects: map[kobj.Key]located{}, first: map[kobj.Key]*entry{}}
 	r.problems = slices.Clone(d.problems)
 	for _, path := range slices.Sorted(maps.Keys(d.files)) {
 		f := d.files[path]
@@ -57,43 +57,43 @@ func (d *directory) batch() Batch {
 			r.add(e)
 		}
 	}
-	d.standing = r.kept
-	return Batch{Changes: d.publish(r.objects), Problems: bounded(r.problems), Where: r.where()}
+	d.lastValid = r.valid
+	return Batch{Changes: d.publish(r.objects), Problems: limit(r.problems), Positions: r.positions()}
 }
 
-// resolver decides between entries with the same key.
+// resolver selects one of several entries with the same key.
 type resolver struct {
-	standing, kept map[kobj.Key][]store.Change
-	first          map[kobj.Key]*entry // by key as written
-	objects        map[kobj.Key]owned
-	problems       []Problem
+	lastValid, valid map[kobj.Key][]store.Change
+	first            map[kobj.Key]*entry // by key as written
+	objects          map[kobj.Key]located
+	problems         []Problem
 }
 
-// owned is an object and the entry that it comes from.
-type owned struct {
+// located is an object and its entry.
+type located struct {
 	store.Change
 	entry *entry
 }
 
 func (r *resolver) add(e *entry) {
 	if winner := r.first[e.key]; winner != nil {
-		r.lost(e, e.key, winner)
+		r.duplicate(e, e.key, winner)
 		return
 	}
 	r.first[e.key] = e
 	objects := e.objects
-	if e.refused {
-		if objects = r.standing[e.key]; len(objects) > 0 {
-			r.problem(e, "The object stays as it last was.")
+	if e.invalid {
+		if objects = r.lastValid[e.key]; len(objects) > 0 {
+			r.problem(e, "The last valid version of the object remains in use.")
 		}
 	}
-	r.kept[e.key] = objects
+	r.valid[e.key] = objects
 	for _, o := range objects {
 		if winner, ok := r.objects[o.Key]; ok {
-			r.lost(e, o.Key, winner.entry)
+			r.duplicate(e, o.Key, winner.entry)
 			continue
 		}
-		r.objects[o.Key] = owned{o, e}
+		r.objects[o.Key] = located{o, e}
 	}
 }
 
@@ -101,21 +101,21 @@ func (r *resolver) problem(e *entry, format string, args ...any) {
 	r.problems = append(r.problems, Problem{File: e.path, Line: e.line(""), Object: e.key, Message: fmt.Sprintf(format, args...)})
 }
 
-func (r *resolver) lost(e *entry, key kobj.Key, winner *entry) {
-	r.problem(e, "%s is also in %s:%d, and that one counts.", key, winner.path, winner.line(""))
+func (r *resolver) duplicate(e *entry, key kobj.Key, winner *entry) {
+	r.problem(e, "%s is also in %s:%d, which takes precedence.", key, winner.path, winner.line(""))
 }
 
-func (r *resolver) where() Where {
-	places := make(map[kobj.Key]*entry, len(r.objects))
+func (r *resolver) positions() Positions {
+	entries := make(map[kobj.Key]*entry, len(r.objects))
 	for k, o := range r.objects {
-		places[k] = o.entry
+		entries[k] = o.entry
 	}
-	maps.Copy(places, r.first)
-	return Where{entries: places}
+	maps.Copy(entries, r.first)
+	return Positions{entries: entries}
 }
 
-// publish makes the objects the present ones and tells how they differ from the former ones.
-func (d *directory) publish(objects map[kobj.Key]owned) []store.Change {
+// publish replaces the published objects and returns the differences.
+func (d *directory) publish(objects map[kobj.Key]located) []store.Change {
 	var changes []store.Change
 	next := make(map[kobj.Key]store.Change, len(objects))
 	for k, o := range objects {
@@ -137,8 +137,8 @@ func (d *directory) publish(objects map[kobj.Key]owned) []store.Change {
 	return changes
 }
 
-// bounded sorts problems and cuts the list where nobody reads on.
-func bounded(problems []Problem) []Problem {
+// limit sorts problems, removes duplicates and limits their number.
+func limit(problems []Problem) []Problem {
 	slices.SortFunc(problems, Problem.Compare)
 	problems = slices.Compact(problems)
 	if more := len(problems) - maxProblems; more > 0 {

@@ -17,14 +17,14 @@ type document struct {
 	json  bool
 
 	once sync.Once
-	node *yaml.Node // of the content, nil if it has none; made when it is first asked for
+	node *yaml.Node // of the content, nil if there is none; parsed on first use
 }
 
-// split cuts a stream at its document markers. What stands before the first one belongs to the first document.
+// split splits a stream at its document markers. The text before the first marker belongs to the first document.
 func split(text []byte) []*document {
 	var docs []*document
 	start, startLine, line := 0, 0, 0
-	content := false // the present document has begun
+	content := false // the current document has begun
 	cut := func(end int) {
 		if len(bytes.TrimSpace(text[start:end])) > 0 {
 			docs = append(docs, &document{text: text[start:end], lines: startLine})
@@ -59,14 +59,14 @@ func marker(line []byte, m string) bool {
 	return ok && (len(rest) == 0 || strings.IndexByte(" \t\r\n", rest[0]) >= 0)
 }
 
-// preamble reports whether the line may stand before the marker of the document that it belongs to.
+// preamble reports whether the line may precede the marker of its document.
 func preamble(line []byte) bool {
 	line = bytes.TrimSpace(line)
 	return len(line) == 0 || line[0] == '#' || line[0] == '%'
 }
 
-// value is the document as JSON, and the fields that are in it twice; an error if it is not YAML.
-func (d *document) value() (data []byte, twice []repeated, err error) {
+// value returns the document as JSON, and its duplicate fields; an error if it is not YAML.
+func (d *document) value() (data []byte, duplicate []fieldLine, err error) {
 	if d.json {
 		return d.text, d.duplicates(), nil
 	}
@@ -77,13 +77,13 @@ func (d *document) value() (data []byte, twice []repeated, err error) {
 	if data, err = kyaml.YAMLToJSON(d.text); err != nil {
 		return nil, nil, err
 	}
-	if twice = d.duplicates(); len(twice) == 0 { // a thing that only one of the two libraries minds
+	if duplicate = d.duplicates(); len(duplicate) == 0 { // an error that only one of the two libraries reports
 		return nil, nil, strict
 	}
-	return data, twice, nil
+	return data, duplicate, nil
 }
 
-// content is the top node of the document, nil if it has none that can be read.
+// content returns the top node of the document, nil if there is none or it cannot be parsed.
 func (d *document) content() *yaml.Node {
 	d.once.Do(func() {
 		var n yaml.Node
@@ -94,7 +94,7 @@ func (d *document) content() *yaml.Node {
 	return d.node
 }
 
-// line is the line in the file of a field, or of the nearest thing above it that is there.
+// line returns the line of a field in the file, or of its nearest parent that exists.
 func (d *document) line(field string) int {
 	n := d.content()
 	if n == nil {
@@ -111,7 +111,7 @@ func (d *document) line(field string) int {
 	return d.lines + line
 }
 
-// steps splits a field path: a.b[2][x.y/z] is a, b, 2, x.y/z.
+// steps splits a field path into its elements: a.b[2][x.y/z] is a, b, 2, x.y/z.
 func steps(field string) []string {
 	var out []string
 	for field != "" {
@@ -132,7 +132,7 @@ func steps(field string) []string {
 	return out
 }
 
-// child is what a node has under a name or index: where it is named and what it is.
+// child returns the key and the value of a node under a name or index.
 func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 	n = target(n)
 	switch n.Kind {
@@ -146,12 +146,12 @@ func child(n *yaml.Node, step string) (key, value *yaml.Node) {
 				return n.Content[i], n.Content[i+1]
 			}
 		}
-	default: // a scalar has nothing under it
+	default: // a scalar has no children
 	}
 	return nil, nil
 }
 
-// target is the node, or what it is an alias of.
+// target returns the node, or the target of an alias.
 func target(n *yaml.Node) *yaml.Node {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		return n.Alias
@@ -159,15 +159,15 @@ func target(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// repeated is a field that the same object has before.
-type repeated struct {
+// fieldLine is a field and its line.
+type fieldLine struct {
 	field string
 	line  int // in the file
 }
 
-// duplicates are the fields that are there again in the same object.
-func (d *document) duplicates() []repeated {
-	var out []repeated
+// duplicates returns the fields that repeat an earlier field of the same object.
+func (d *document) duplicates() []fieldLine {
+	var out []fieldLine
 	if n := d.content(); n != nil {
 		duplicates(n, "", &out)
 	}
@@ -177,7 +177,7 @@ func (d *document) duplicates() []repeated {
 	return out
 }
 
-func duplicates(n *yaml.Node, at string, out *[]repeated) {
+func duplicates(n *yaml.Node, at string, out *[]fieldLine) {
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for i, c := range n.Content {
@@ -192,11 +192,11 @@ func duplicates(n *yaml.Node, at string, out *[]repeated) {
 				field = at + "[" + name + "]"
 			}
 			if seen[name] {
-				*out = append(*out, repeated{field, n.Content[i].Line})
+				*out = append(*out, fieldLine{field, n.Content[i].Line})
 			}
 			seen[name] = true
 			duplicates(n.Content[i+1], field, out)
 		}
-	default: // a scalar has nothing under it
+	default: // a scalar has no children
 	}
 }

@@ -12,30 +12,30 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// file is a manifest file with what it says.
+// file is a manifest file with its contents.
 type file struct {
 	path     string
 	stamp    stamp
-	text     []byte // as last read, nil if it could not be
+	text     []byte // as last read, nil if reading failed
 	entries  []*entry
 	problems []Problem
-	// sound: the entries come from a text without broken documents, so that they are worth keeping.
-	sound bool
+	// wellFormed: the text has no malformed documents, so that the entries are complete.
+	wellFormed bool
 }
 
 // entry is an object in a file.
 type entry struct {
-	key  kobj.Key // as it is written
+	key  kobj.Key // as written
 	path string
 	doc  *document
 	at   string // path of the object within the document: "", or items[3] of a List
-	// objects is what the entry stands for: itself, or the EndpointSlices of an Endpoints.
-	// None if it is refused; what it last stood for is kept then.
+	// objects is the object itself, or the EndpointSlices of an Endpoints; none if the entry is invalid, whose last valid
+	// version remains in use.
 	objects []store.Change
-	refused bool
+	invalid bool
 }
 
-// line is the line of a field of the object, or of what there is nearest to it.
+// line returns the line of a field of the object, or of its nearest parent that exists.
 func (e *entry) line(field string) int { return e.doc.line(join(e.at, field)) }
 
 func join(at, field string) string {
@@ -45,17 +45,17 @@ func join(at, field string) string {
 	return at + "." + field
 }
 
-// reload reads a file again. Without a change of its text, or of the reason why it cannot be read, old comes back.
-func reload(f found, old *file) *file {
+// reload reads a file again. It returns old if neither its text nor the error of reading changed.
+func reload(f stamped, old *file) *file {
 	if old == nil {
 		old = &file{path: f.path}
 	}
-	text, growing, why := read(f.path)
+	text, growing, failure := read(f.path)
 	switch {
 	case growing && len(old.entries) > 0:
-		return old // the end of the writing is a change that is seen
-	case why != "":
-		return old.keep(f, nil, Problem{File: f.path, Message: why})
+		return old // the end of the writing is another change
+	case failure != "":
+		return old.keep(f, nil, Problem{File: f.path, Message: failure})
 	case old.text != nil && bytes.Equal(text, old.text):
 		old.stamp = f.stamp
 		return old
@@ -64,22 +64,22 @@ func reload(f found, old *file) *file {
 	}
 	next := parse(f.path, text)
 	next.stamp = f.stamp
-	if !next.sound && old.sound && len(old.entries) > 0 {
+	if !next.wellFormed && old.wellFormed && len(old.entries) > 0 {
 		return old.keep(f, text, next.problems...)
 	}
 	return next
 }
 
-// keep is a new state of the file with the objects that it had.
-func (old *file) keep(f found, text []byte, why ...Problem) *file {
+// keep returns a new state of the file with its former objects.
+func (old *file) keep(f stamped, text []byte, problems ...Problem) *file {
 	if len(old.entries) > 0 {
-		why = append(why, Problem{File: f.path, Message: fmt.Sprintf("The %d objects that the file last had stay as they were.", len(old.entries))})
+		problems = append(problems, Problem{File: f.path, Message: fmt.Sprintf("The %d objects of the last valid version of the file remain in use.", len(old.entries))})
 	}
-	return &file{path: f.path, stamp: f.stamp, text: text, entries: old.entries, problems: why, sound: old.sound}
+	return &file{path: f.path, stamp: f.stamp, text: text, entries: old.entries, problems: problems, wellFormed: old.wellFormed}
 }
 
-// read is the text of a file and whether it is being written to, or why there is no text, as a sentence.
-func read(path string) (text []byte, growing bool, why string) {
+// read returns the text of a file and whether it is being written, or the reason of the failure, as a sentence.
+func read(path string) (text []byte, growing bool, failure string) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, false, fmt.Sprintf("The file cannot be read: %s.", cause(err))
@@ -96,7 +96,7 @@ func read(path string) (text []byte, growing bool, why string) {
 	return text, err == nil && info.Size() != int64(len(text)), ""
 }
 
-// cause is the text of a file system error without the operation and the path, which the reader knows.
+// cause returns the text of a file system error without the operation and the path.
 func cause(err error) string {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pathErr.Err

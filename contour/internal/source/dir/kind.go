@@ -12,11 +12,11 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// ours is the group of the controller's own kinds.
-const ours = "projectcontour.io"
+// contourGroup is the group of the controller's own kinds.
+const contourGroup = "projectcontour.io"
 
-// kindOf finds a kind that is read; nil for the others, with what to say if it looks like a mistake.
-func kindOf(kinds kind.List, version, name string) (d *kind.Descriptor, why string) {
+// kindOf returns the descriptor of a kind that is read; nil for other kinds, with a problem if the kind seems to be an error.
+func kindOf(kinds kind.List, version, name string) (d *kind.Descriptor, problem string) {
 	named := ""
 	if d = kinds.Get(kobj.Kind(name)); d != nil && d.Manifest != nil {
 		named = d.GroupVersion.String()
@@ -27,24 +27,24 @@ func kindOf(kinds kind.List, version, name string) (d *kind.Descriptor, why stri
 	group, err := schema.ParseGroupVersion(version)
 	switch {
 	case err != nil:
-		return nil, fmt.Sprintf("The apiVersion %q is none.", cut(version))
-	case named != "" && (builtIn(group.Group) || strings.Contains(named, ours)):
-		return nil, fmt.Sprintf("The kind %s is read as %s, not as %s.", name, named, cut(version))
+		return nil, fmt.Sprintf("The apiVersion %q is invalid.", shorten(version))
+	case named != "" && (builtIn(group.Group) || strings.Contains(named, contourGroup)):
+		return nil, fmt.Sprintf("The kind %s is supported in %s, not in %s.", name, named, shorten(version))
 	case !exists(group, name):
-		return nil, fmt.Sprintf("There is no kind %q in %s.", cut(name), cut(version))
+		return nil, fmt.Sprintf("There is no kind %q in %s.", shorten(name), shorten(version))
 	}
 	return nil, ""
 }
 
-// builtIn reports whether the group belongs to Kubernetes itself.
+// builtIn reports whether the group is one of Kubernetes itself.
 func builtIn(group string) bool {
 	return !strings.Contains(group, ".") || strings.HasSuffix(group, ".k8s.io")
 }
 
-// exists reports whether there is such a kind, or nobody can know that.
+// exists reports whether the kind exists or may exist: the kinds of other groups are unknown.
 func exists(gv schema.GroupVersion, name string) bool {
 	switch {
-	case gv.Group == ours:
+	case gv.Group == contourGroup:
 		return name == "ContourDeployment"
 	case !strings.Contains(gv.Group, "."), scheme.Scheme.IsGroupRegistered(gv.Group):
 		return scheme.Scheme.Recognizes(gv.WithKind(name))

@@ -2,8 +2,8 @@ package dir
 
 import "contour.example/contour/internal/store"
 
-// Decode reads a text as a file of a directory is read, with the same defaults and problems. Its objects come in the
-// order in which they are written.
+// Decode parses a text like a file of a directory, with the same defaults and problems. It returns the objects in the
+// order of the text.
 func Decode(text []byte) ([]store.Change, []Problem) {
 	f := parse("manifest.yaml", text)
 	var objects []store.Change

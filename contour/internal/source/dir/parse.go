@@ -16,12 +16,12 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// maxListDepth is how far a List may be within a List.
+// maxListDepth is the number of Lists in which a List may be nested.
 const maxListDepth = 4
 
-// parse reads the text of a file.
+// parse parses the text of a file.
 func parse(path string, text []byte) *file {
-	p := parser{file: &file{path: path, text: text, sound: true}, kinds: kind.All()}
+	p := parser{file: &file{path: path, text: text, wellFormed: true}, kinds: kind.All()}
 	docs := split(text)
 	if filepath.Ext(path) == ".json" {
 		docs = p.splitJSON(text)
@@ -32,7 +32,7 @@ func parse(path string, text []byte) *file {
 	return p.file
 }
 
-// parser gathers what the documents of a file say.
+// parser collects the entries and problems of a file.
 type parser struct {
 	file  *file
 	kinds kind.List
@@ -45,13 +45,13 @@ func (p *parser) problem(x Problem) {
 	}
 }
 
-// broken notes something that makes it impossible to know which objects the file has.
-func (p *parser) broken(line int, format string, args ...any) {
-	p.file.sound = false
+// malformed adds a problem because of which the objects of the file are unknown.
+func (p *parser) malformed(line int, format string, args ...any) {
+	p.file.wellFormed = false
 	p.problem(Problem{Line: line, Message: fmt.Sprintf(format, args...)})
 }
 
-// splitJSON cuts a stream of JSON values.
+// splitJSON splits a stream of JSON values.
 func (p *parser) splitJSON(text []byte) []*document {
 	var docs []*document
 	values := json.NewDecoder(bytes.NewReader(text))
@@ -62,7 +62,7 @@ func (p *parser) splitJSON(text []byte) []*document {
 			if _, offset := kjson.SyntaxErrorOffset(err); offset > 0 {
 				at = min(offset, int64(len(text)))
 			}
-			p.broken(1+bytes.Count(text[:at], []byte("\n")), "The file is not JSON: %s.", err)
+			p.malformed(1+bytes.Count(text[:at], []byte("\n")), "The file is not JSON: %s.", err)
 			return docs
 		}
 		start := values.InputOffset() - int64(len(raw))
@@ -72,22 +72,22 @@ func (p *parser) splitJSON(text []byte) []*document {
 }
 
 func (p *parser) document(d *document) {
-	data, twice, err := d.value()
+	data, duplicates, err := d.value()
 	if err != nil {
 		p.syntax(d, err)
 		return
 	}
-	for _, r := range twice {
-		p.problem(Problem{Line: r.line, Field: r.field, Message: "The field is there twice; the object is not taken."})
+	for _, f := range duplicates {
+		p.problem(Problem{Line: f.line, Field: f.field, Message: "The field is duplicated; the object is not loaded."})
 	}
-	if len(twice) > 0 {
-		p.refuseAll(d, data)
+	if len(duplicates) > 0 {
+		p.invalidate(d, data)
 		return
 	}
 	p.value(d, "", data, 0)
 }
 
-// syntax notes that a document is not YAML, with the line that the error names.
+// syntax adds the problem that a document is not YAML, with the line of the error.
 func (p *parser) syntax(d *document, err error) {
 	line, text := d.lines+1, strings.TrimPrefix(oneLine(err), "yaml: ")
 	if m := regexp.MustCompile(`line (\d+): (.*)$`).FindStringSubmatch(text); m != nil {
@@ -95,17 +95,17 @@ func (p *parser) syntax(d *document, err error) {
 			line, text = d.lines+n, m[2]
 		}
 	}
-	p.broken(line, "The document is not YAML: %s.", text)
+	p.malformed(line, "The document is not YAML: %s.", text)
 }
 
-func oneLine(err error) string { return cut(strings.Join(strings.Fields(err.Error()), " ")) }
+func oneLine(err error) string { return shorten(strings.Join(strings.Fields(err.Error()), " ")) }
 
-// cut shortens what is repeated to users.
-func cut(text string) string {
-	const limit = 200
+// shorten limits the length of values and errors in messages.
+func shorten(text string) string {
+	const most = 200
 	runes := 0
 	for i := range text {
-		if runes == limit {
+		if runes == most {
 			return text[:i] + "…"
 		}
 		runes++
@@ -113,18 +113,18 @@ func cut(text string) string {
 	return text
 }
 
-// refuseAll refuses the objects of a document that has fields twice: one knows which they are, not what.
-func (p *parser) refuseAll(d *document, data []byte) {
-	refused := parser{file: &file{path: p.file.path, sound: true}, kinds: p.kinds}
-	refused.value(d, "", data, 0)
-	for _, e := range refused.file.entries {
-		e.objects, e.refused = nil, true
+// invalidate adds the objects of a document with duplicate fields as invalid: their keys are known, their contents are not.
+func (p *parser) invalidate(d *document, data []byte) {
+	invalid := parser{file: &file{path: p.file.path, wellFormed: true}, kinds: p.kinds}
+	invalid.value(d, "", data, 0)
+	for _, e := range invalid.file.entries {
+		e.objects, e.invalid = nil, true
 		p.file.entries = append(p.file.entries, e)
 	}
-	p.file.sound = p.file.sound && refused.file.sound
+	p.file.wellFormed = p.file.wellFormed && invalid.file.wellFormed
 }
 
-// head is what says which object a value is; of any type, so that a wrong one can be told.
+// head contains the fields that identify an object. They have any type, so that a wrong one can be reported.
 type head struct {
 	APIVersion any `json:"apiVersion"`
 	Kind       any `json:"kind"`
@@ -132,20 +132,20 @@ type head struct {
 	Items      any `json:"items"`
 }
 
-// value reads an object, or the objects of a List, that stands at a path within a document.
+// value parses an object, or the objects of a List, at a path within a document.
 func (p *parser) value(d *document, at string, data []byte, depth int) {
 	if string(data) == "null" {
 		return
 	}
 	var h head
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(data, &h); err != nil {
-		p.broken(d.line(at), "There is no object here.")
+		p.malformed(d.line(at), "The value is not an object.")
 		return
 	}
 	version, name := text(h.APIVersion), text(h.Kind)
 	switch {
 	case version == "" || name == "":
-		p.broken(d.line(at), "The object has no apiVersion or no kind.")
+		p.malformed(d.line(at), "The object has no apiVersion or no kind.")
 	case version == "v1" && name == "List":
 		p.list(d, at, data, depth)
 	default:
@@ -159,9 +159,9 @@ func (p *parser) list(d *document, at string, data []byte, depth int) {
 	}
 	switch err := kjson.UnmarshalCaseSensitivePreserveInts(data, &list); {
 	case err != nil:
-		p.broken(d.line(join(at, "items")), "The items of the List are not a list.")
+		p.malformed(d.line(join(at, "items")), "The items of the List are not a list.")
 	case depth >= maxListDepth:
-		p.broken(d.line(at), "The List is within more than %d Lists.", maxListDepth)
+		p.malformed(d.line(at), "The List is nested in more than %d Lists.", maxListDepth)
 	default:
 		for i, item := range list.Items {
 			p.value(d, join(at, fmt.Sprintf("items[%d]", i)), item, depth+1)
@@ -170,27 +170,27 @@ func (p *parser) list(d *document, at string, data []byte, depth int) {
 }
 
 func (p *parser) object(d *document, at string, data []byte, version, name string, metadata any) {
-	k, why := kindOf(p.kinds, version, name)
-	if why != "" {
-		p.problem(Problem{Line: d.line(join(at, "kind")), Field: "kind", Message: why})
+	k, problem := kindOf(p.kinds, version, name)
+	if problem != "" {
+		p.problem(Problem{Line: d.line(join(at, "kind")), Field: "kind", Message: problem})
 	}
 	if k == nil {
 		return
 	}
 	e := &entry{path: p.file.path, doc: d, at: at}
-	if e.key, why = keyOf(k, metadata); why != "" {
-		p.broken(e.line("metadata"), "%s", why)
+	if e.key, problem = keyOf(k, metadata); problem != "" {
+		p.malformed(e.line("metadata"), "%s", problem)
 		return
 	}
 	p.file.entries = append(p.file.entries, e)
-	objects, faults := decode(k, e.key, data)
-	for _, f := range faults {
-		p.problem(Problem{Line: e.line(f.Field), Object: e.key, Field: f.Field, Message: f.Message})
+	objects, problems := decode(k, e.key, data)
+	for _, x := range problems {
+		p.problem(Problem{Line: e.line(x.Field), Object: e.key, Field: x.Field, Message: x.Message})
 	}
-	e.objects, e.refused = objects, objects == nil
+	e.objects, e.invalid = objects, objects == nil
 }
 
-// keyOf is the key that an object's metadata gives it, or why it has none.
+// keyOf returns the key of an object with the metadata, or a problem if there is none.
 func keyOf(d *kind.Descriptor, metadata any) (kobj.Key, string) {
 	m, _ := metadata.(map[string]any)
 	name, namespace := text(m["name"]), text(m["namespace"])
@@ -204,9 +204,9 @@ func keyOf(d *kind.Descriptor, metadata any) (kobj.Key, string) {
 	case name == "":
 		return kobj.Key{}, "The object has no name."
 	case len(validation.IsDNS1123Subdomain(name)) > 0:
-		return kobj.Key{}, fmt.Sprintf("The name %q is not one that an object can have.", cut(name))
+		return kobj.Key{}, fmt.Sprintf("The name %q is invalid.", shorten(name))
 	case !d.ClusterScoped && len(validation.IsDNS1123Label(namespace)) > 0:
-		return kobj.Key{}, fmt.Sprintf("The namespace %q is not one that can exist.", cut(namespace))
+		return kobj.Key{}, fmt.Sprintf("The namespace %q is invalid.", shorten(namespace))
 	}
 	return kobj.Of(d.Kind, namespace, name), ""
 }

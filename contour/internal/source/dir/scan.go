@@ -10,29 +10,29 @@ import (
 	"time"
 )
 
-// listing is what a directory holds.
+// listing is the contents of a directory.
 type listing struct {
-	files    []found  // sorted by path
-	watch    []string // real paths of the directories whose changes matter, sorted
+	files    []stamped // sorted by path
+	watch    []string  // real paths of the directories to watch, sorted
 	problems []Problem
 }
 
-// found is a manifest file.
-type found struct {
-	path  string // below the root as it was given
+// stamped is the path of a manifest file with its stamp.
+type stamped struct {
+	path  string // below the root as configured
 	real  string // without symbolic links
 	stamp stamp
 }
 
-// stamp tells versions of a file apart, unless it is written twice within the resolution of its clock.
+// stamp distinguishes versions of a file, unless it is written twice within the resolution of its clock.
 type stamp struct {
 	real     string
 	size     int64
 	modified time.Time
 }
 
-// scan lists a directory and those below it. Names that start with a dot are passed over: editors keep their drafts
-// there, and Kubernetes the generations of a mounted ConfigMap. Symbolic links are followed.
+// scan lists a directory and those below it. It ignores names that start with a dot, such as drafts of editors and
+// versions of a mounted ConfigMap, and follows symbolic links.
 func scan(root string) (listing, error) {
 	s := scanner{}
 	if err := s.directory(root, nil); err != nil {
@@ -41,7 +41,7 @@ func scan(root string) (listing, error) {
 	if len(s.files) > maxFiles {
 		s.problem(root, "There are %d files; the first %d by path are read.", len(s.files), maxFiles)
 	}
-	slices.SortFunc(s.files, func(a, b found) int { return strings.Compare(a.path, b.path) })
+	slices.SortFunc(s.files, func(a, b stamped) int { return strings.Compare(a.path, b.path) })
 	s.files = s.files[:min(len(s.files), maxFiles)]
 	slices.Sort(s.watch)
 	s.watch = slices.Compact(s.watch)
@@ -54,7 +54,7 @@ func (s *scanner) problem(path, format string, args ...any) {
 	s.problems = append(s.problems, Problem{File: path, Message: fmt.Sprintf(format, args...)})
 }
 
-// directory lists one directory; above are the real paths of those that it is in.
+// directory lists one directory; above are the real paths of its parents.
 func (s *scanner) directory(path string, above []string) error {
 	actual, err := resolve(path)
 	if err != nil {
@@ -74,7 +74,7 @@ func (s *scanner) directory(path string, above []string) error {
 	return nil
 }
 
-// resolve is the absolute path without symbolic links.
+// resolve returns the absolute path without symbolic links.
 func resolve(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -85,7 +85,7 @@ func resolve(path string) (string, error) {
 
 func (s *scanner) entry(path string, above []string) {
 	actual, err := resolve(path)
-	if err != nil { // gone meanwhile, or a link to nowhere
+	if err != nil { // removed meanwhile, or a link without a target
 		s.unreadable(path)
 		return
 	}
@@ -102,14 +102,14 @@ func (s *scanner) entry(path string, above []string) {
 
 func (s *scanner) unreadable(path string) {
 	if _, err := os.Lstat(path); err == nil && manifest(path) {
-		s.problem(path, "The file cannot be read: its link leads nowhere.")
+		s.problem(path, "The file cannot be read: the target of the link does not exist.")
 	}
 }
 
 func (s *scanner) below(path, actual string, above []string) {
 	switch {
 	case slices.Contains(above, actual):
-		s.problem(path, "The directory is a link to one that it is in; it is not read.")
+		s.problem(path, "The directory is a link to one of its parents; it is not read.")
 	case len(above) >= maxDepth:
 		s.problem(path, "The directory is more than %d levels deep; it is not read.", maxDepth)
 	default:
@@ -123,7 +123,7 @@ func (s *scanner) file(path, actual string, info fs.FileInfo, above []string) {
 	if home := filepath.Dir(actual); home != above[len(above)-1] {
 		s.watch = append(s.watch, home)
 	}
-	s.files = append(s.files, found{
+	s.files = append(s.files, stamped{
 		path: path, real: actual,
 		stamp: stamp{real: actual, size: info.Size(), modified: info.ModTime()},
 	})

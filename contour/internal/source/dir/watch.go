@@ -14,16 +14,16 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// Whoever writes files does so in several steps. A burst of events is over when nothing happened for the quiet time,
-// and is cut off after the longest time.
+// Files are written in several steps. A burst of events ends when no event occurs for the quiet time, or after the
+// longest time.
 const (
 	quiet   = 50 * time.Millisecond
 	longest = time.Second
 )
 
-// Watch reads a directory and calls f with what it holds, and again after every change, until the context is done.
-// It returns an error if the directory cannot be read at first, or can no longer be watched. f is not called
-// from two goroutines at once. A directory that goes away leaves everything as it was until it is back.
+// Watch reads a directory and calls f with its contents, and again after every change, until the context ends. It
+// returns an error if the directory cannot be read at first, or can no longer be watched. Calls of f do not overlap. If
+// the directory is removed, its objects remain in use until it exists again.
 func Watch(ctx context.Context, root string, log *slog.Logger, f func(Batch)) error {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -48,7 +48,7 @@ func Watch(ctx context.Context, root string, log *slog.Logger, f func(Batch)) er
 		}
 		changed, err := w.read(d)
 		if err != nil {
-			changed = w.away(err)
+			changed = w.setUnreadable(err)
 		}
 		if changed {
 			f(w.dir.batch())
@@ -59,7 +59,7 @@ func Watch(ctx context.Context, root string, log *slog.Logger, f func(Batch)) er
 // watcher keeps a directory up to date.
 type watcher struct {
 	dir     *directory
-	root    string // as its parent tells of it
+	root    string // as in the events of its parent
 	events  *fsnotify.Watcher
 	watched map[string]fs.FileInfo // by real path
 	log     *slog.Logger
@@ -80,23 +80,23 @@ func newWatcher(root string, events *fsnotify.Watcher, log *slog.Logger) (*watch
 	}, nil
 }
 
-// dirty is what events told about.
+// dirty contains the paths of events.
 type dirty struct {
 	all   bool // events were lost
 	paths map[string]bool
 }
 
-func (d *dirty) file(f found) bool { return d.all || d.paths[f.path] || d.paths[f.real] }
+func (d *dirty) file(f stamped) bool { return d.all || d.paths[f.path] || d.paths[f.real] }
 
-// read brings the directory up to date, and watches all that belongs to it. What is not watched yet may have
-// changed while it was read, so that it is read again.
+// read updates the directory and watches it. A directory that is newly watched may have changed while it was read, so
+// that it is read again.
 func (w *watcher) read(d *dirty) (changed bool, err error) {
-	var told func(found) bool
+	var isDirty func(stamped) bool
 	if d != nil {
-		told = d.file
+		isDirty = d.file
 	}
 	for {
-		more, err := w.dir.refresh(told)
+		more, err := w.dir.refresh(isDirty)
 		changed = changed || more
 		if err != nil || !w.follow() {
 			return changed, err
@@ -104,8 +104,8 @@ func (w *watcher) read(d *dirty) (changed bool, err error) {
 	}
 }
 
-// follow watches exactly what the directory consists of, and its parent: there one sees that the root
-// is replaced. It reports whether any of it is new.
+// follow watches exactly the directories of the listing, and the parent of the root, which has the events of a replaced
+// root. It reports whether any of them is new.
 func (w *watcher) follow() bool {
 	wanted := append(slices.Clone(w.dir.watch), filepath.Dir(w.root))
 	for path := range w.watched {
@@ -121,11 +121,11 @@ func (w *watcher) follow() bool {
 	return grew
 }
 
-// watch adds a directory, or the one that has taken its place, and reports whether it is new.
+// watch watches a directory, or the one that replaced it, and reports whether it is new.
 func (w *watcher) watch(path string) bool {
 	info, err := os.Stat(path)
 	if err != nil {
-		return false // its parent tells when it is back
+		return false // its parent has an event when it is created again
 	}
 	if former := w.watched[path]; former != nil {
 		if os.SameFile(former, info) && slices.Contains(w.events.WatchList(), path) {
@@ -141,7 +141,7 @@ func (w *watcher) watch(path string) bool {
 	return true
 }
 
-// wait returns what a burst of events told about, once it is over.
+// wait returns the paths of a burst of events when it ends.
 func (w *watcher) wait(ctx context.Context) (*dirty, error) {
 	d := &dirty{paths: map[string]bool{}}
 	var over, end <-chan time.Time
@@ -174,15 +174,15 @@ func (w *watcher) wait(ctx context.Context) (*dirty, error) {
 	}
 }
 
-// foreign reports whether an event is about a neighbour of the root.
+// foreign reports whether a path is a sibling of the root.
 func (w *watcher) foreign(path string) bool {
 	home := filepath.Dir(w.root)
 	return filepath.Dir(path) == home && path != w.root && !slices.Contains(w.dir.watch, home)
 }
 
-// away notes that the directory cannot be read, and reports whether that is new.
-func (w *watcher) away(err error) bool {
-	p := []Problem{{File: w.dir.root, Message: fmt.Sprintf("The directory cannot be read: %s. Its objects stay as they were.", cause(err))}}
+// setUnreadable records that the directory cannot be read, and reports whether that is new.
+func (w *watcher) setUnreadable(err error) bool {
+	p := []Problem{{File: w.dir.root, Message: fmt.Sprintf("The directory cannot be read: %s. Its objects remain in use.", cause(err))}}
 	changed := !slices.Equal(w.dir.problems, p)
 	w.dir.problems = p
 	return changed

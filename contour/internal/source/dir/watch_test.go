@@ -15,19 +15,19 @@ import (
 	"contour.example/contour/internal/source/dir"
 )
 
-// deadline is how long a change may take to be seen: far more than it does.
+// deadline limits the wait for a change, far above the usual time.
 const deadline = 20 * time.Second
 
 // observer follows a watched directory.
 type observer struct {
 	root    string
 	batches chan dir.Batch
-	objects map[kobj.Key]string // as summary has them
+	objects map[kobj.Key]string // as in summary
 	changes []string            // since the last call of changed
 	last    dir.Batch
 }
 
-// watch starts to watch a directory until the end of the test.
+// watch watches a directory until the end of the test.
 func watch(t *testing.T, root string) *observer {
 	t.Helper()
 	o := &observer{root: root, batches: make(chan dir.Batch, 100), objects: map[kobj.Key]string{}}
@@ -44,7 +44,7 @@ func watch(t *testing.T, root string) *observer {
 	return o
 }
 
-// next takes over one batch.
+// next receives one batch.
 func (o *observer) next(t *testing.T) {
 	t.Helper()
 	select {
@@ -63,26 +63,26 @@ func (o *observer) next(t *testing.T) {
 	}
 }
 
-// until takes over batches until there are these objects and problems that contain these texts, in this order.
+// until receives batches until there are these objects, and problems that contain these texts, in this order.
 func (o *observer) until(t *testing.T, objects, texts []string) {
 	t.Helper()
-	for !o.holds(objects, texts) {
+	for !o.has(objects, texts) {
 		o.next(t)
 	}
 }
 
-func (o *observer) holds(objects, texts []string) bool {
+func (o *observer) has(objects, texts []string) bool {
 	have := []string{}
 	for _, text := range o.objects {
 		have = append(have, text)
 	}
 	slices.Sort(have)
-	told := problems(o.root, o.last)
-	return slices.Equal(have, objects) && len(told) == len(texts) &&
-		!slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(told[slices.Index(texts, text)], text) })
+	got := problems(o.root, o.last)
+	return slices.Equal(have, objects) && len(got) == len(texts) &&
+		!slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(got[slices.Index(texts, text)], text) })
 }
 
-// changed are the changes since the last call.
+// changed returns the changes since the last call.
 func (o *observer) changed() []string {
 	c := o.changes
 	o.changes = nil
@@ -116,7 +116,7 @@ func TestWatchFollowsFiles(t *testing.T) {
 	}
 }
 
-func TestWatchSeesFilesThatReplaceOthers(t *testing.T) {
+func TestWatchReportsReplacedFiles(t *testing.T) {
 	root := files(t, map[string]string{"a.yaml": service("a", 1)})
 	o := watch(t, root)
 	for i := range 5 {
@@ -125,7 +125,7 @@ func TestWatchSeesFilesThatReplaceOthers(t *testing.T) {
 	}
 }
 
-// replace writes a draft beside the file and renames it over, as editors do.
+// replace writes a draft beside the file and renames it, as editors do.
 func replace(t *testing.T, path, text string) {
 	t.Helper()
 	draft := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".draft")
@@ -139,11 +139,11 @@ func summaryOf(name string, port int) string {
 	return "Service default/" + name + ":" + string(rune('0'+port))
 }
 
-func TestWatchKeepsWhatABrokenFileLastSaid(t *testing.T) {
+func TestWatchKeepsTheLastValidFile(t *testing.T) {
 	root := files(t, map[string]string{"a.yaml": service("a", 1) + "---\n" + service("b", 1), "c.yaml": service("c", 1)})
 	all := []string{"Service default/a:1", "Service default/b:1", "Service default/c:1"}
 	file := filepath.Join(root, "a.yaml")
-	kept := "The 2 objects that the file last had stay as they were."
+	kept := "The 2 objects of the last valid version of the file remain in use."
 	o := watch(t, root)
 	o.until(t, all, nil)
 	o.changed()
@@ -164,21 +164,21 @@ func TestWatchKeepsWhatABrokenFileLastSaid(t *testing.T) {
 	write(t, file, service("a", 1)+"---\n"+service("b", 1))
 	o.until(t, all, nil)
 	if c := o.changed(); len(c) > 0 {
-		t.Errorf("nothing was to change, but %v did", c)
+		t.Errorf("unexpected changes: %v", c)
 	}
 	write(t, file, "# nothing any more\n")
 	o.until(t, []string{"Service default/c:1"}, nil)
 }
 
-func TestWatchKeepsARefusedObject(t *testing.T) {
+func TestWatchKeepsTheLastValidObject(t *testing.T) {
 	root := files(t, map[string]string{"a.yaml": service("a", 1) + "---\n" + service("b", 1)})
 	file := filepath.Join(root, "a.yaml")
 	wrong := strings.Replace(service("a", 1), "port: 1", "port: one", 1)
 	o := watch(t, root)
 	write(t, file, wrong+"---\n"+service("b", 2))
-	o.until(t, []string{"Service default/a:1", "Service default/b:2"}, []string{"stays as it last was", "Found a string"})
+	o.until(t, []string{"Service default/a:1", "Service default/b:2"}, []string{"remains in use", "found a string"})
 	write(t, file, service("a", 3)+"  ports: []\n---\n"+service("b", 2))
-	o.until(t, []string{"Service default/a:1", "Service default/b:2"}, []string{"stays as it last was", "there twice"})
+	o.until(t, []string{"Service default/a:1", "Service default/b:2"}, []string{"remains in use", "duplicated"})
 
 	if err := os.Rename(file, filepath.Join(root, "moved.yaml")); err != nil {
 		t.Fatal(err)
@@ -187,10 +187,10 @@ func TestWatchKeepsARefusedObject(t *testing.T) {
 	write(t, filepath.Join(root, "moved.yaml"), service("b", 2))
 	o.until(t, []string{"Service default/b:2"}, nil)
 	write(t, filepath.Join(root, "moved.yaml"), wrong)
-	o.until(t, []string{}, []string{"Found a string"})
+	o.until(t, []string{}, []string{"found a string"})
 }
 
-func TestWatchTakesAMoveForNoChange(t *testing.T) {
+func TestMovedObjectDoesNotChange(t *testing.T) {
 	root := files(t, map[string]string{"a.yaml": service("a", 1), "b.yaml": service("b", 1)})
 	o := watch(t, root)
 	o.changed()
@@ -200,15 +200,15 @@ func TestWatchTakesAMoveForNoChange(t *testing.T) {
 	at := dir.Position{}
 	for at.File != filepath.Join(root, "z.yaml") {
 		o.next(t)
-		at, _ = o.last.Where.Position(kobj.Of(kobj.Service, "default", "a"), "")
+		at, _ = o.last.Positions.Position(kobj.Of(kobj.Service, "default", "a"), "")
 	}
 	write(t, filepath.Join(root, "b.yaml"), "# moved\n"+service("b", 1))
 	for at.Line != 2 {
 		o.next(t)
-		at, _ = o.last.Where.Position(kobj.Of(kobj.Service, "default", "b"), "")
+		at, _ = o.last.Positions.Position(kobj.Of(kobj.Service, "default", "b"), "")
 	}
 	if c := o.changed(); len(c) > 0 {
-		t.Errorf("nothing was to change, but %v did", c)
+		t.Errorf("unexpected changes: %v", c)
 	}
 }
 
@@ -248,7 +248,7 @@ func TestWatchFollowsAMountedConfigMap(t *testing.T) {
 	o.until(t, []string{"Service default/a:3", "Service default/b:7"}, nil)
 }
 
-func TestWatchSurvivesTheLossOfItsDirectory(t *testing.T) {
+func TestWatchSurvivesTheRemovalOfItsDirectory(t *testing.T) {
 	root := files(t, map[string]string{"conf/a.yaml": service("a", 1)})
 	conf := filepath.Join(root, "conf")
 	o := watch(t, conf)
@@ -283,7 +283,7 @@ func TestWatchFollowsALinkToItsDirectory(t *testing.T) {
 
 func TestWatchOfNoDirectoryIsAnError(t *testing.T) {
 	err := dir.Watch(t.Context(), filepath.Join(t.TempDir(), "gone"), slog.New(slog.DiscardHandler), func(dir.Batch) {
-		t.Error("a batch of nothing")
+		t.Error("unexpected batch")
 	})
 	if err == nil {
 		t.Error("want an error")
