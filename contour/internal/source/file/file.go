@@ -1,7 +1,7 @@
-// Package file follows one file while somebody replaces it: an editor, or the kubelet, which swaps a link to a
-// directory when a mounted ConfigMap changes.
+// Package file watches one file, which an editor may replace, or the kubelet, which replaces a link to a directory when a
+// mounted ConfigMap changes.
 //
-// In goes a path; out comes the text of the file whenever it is another one. It must not know what is in the file.
+// Its input is a path; its output is the text of the file after each change. The package does not interpret the text.
 package file
 
 import (
@@ -17,17 +17,17 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// maxBytes is how much of a file is read.
+// maxBytes is the maximum number of bytes that Read returns.
 const maxBytes = 1<<20 + 1
 
-// Whoever writes a file does so in several steps. A burst of events is over when nothing happened for the quiet time,
-// and is cut off after the longest time.
+// A file is written in several steps. A burst of events ends when no event occurs for the quiet time, or after the longest
+// time.
 const (
 	quiet   = 50 * time.Millisecond
 	longest = time.Second
 )
 
-// Read is the text of a file, up to a megabyte and a byte.
+// Read returns the text of a file, at most one mebibyte and one byte.
 func Read(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -37,9 +37,8 @@ func Read(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(f, maxBytes))
 }
 
-// Watch calls f with the text of the file whenever it differs from the last text, the first of which is given; with an
-// error, and no text, when the file cannot be read any more. It returns when the context ends, or with an error if files
-// cannot be watched.
+// Watch calls f with the text of the file when it differs from the last text, initially last; with an error when the file
+// can no longer be read. It returns when the context ends, or with an error if files cannot be watched.
 func Watch(ctx context.Context, path string, last []byte, f func(text []byte, err error)) error {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
@@ -62,17 +61,17 @@ func Watch(ctx context.Context, path string, last []byte, f func(text []byte, er
 	}
 }
 
-// watcher follows one file.
+// watcher watches one file.
 type watcher struct {
 	path    string
 	events  *fsnotify.Watcher
 	watched map[string]os.FileInfo // directories, by path
 	last    []byte
-	failure string // that was reported last
+	failure string // the one reported last
 	report  func(text []byte, err error)
 }
 
-// directories is where one sees that the file is another one: where each link on the way to it stands.
+// directories returns the directories whose events may concern the file: those of each link to it, and of the file itself.
 func (w *watcher) directories() []string {
 	const links = 10
 	var out []string
@@ -92,7 +91,7 @@ func (w *watcher) directories() []string {
 	return out
 }
 
-// existing is a directory and where it really is; the one above it while it does not exist.
+// existing returns a directory and its path without links; the nearest existing parent if it does not exist.
 func existing(directory string) []string {
 	for {
 		resolved, err := filepath.EvalSymlinks(directory)
@@ -104,7 +103,7 @@ func existing(directory string) []string {
 	}
 }
 
-// follow watches the directories, and no others, and reports whether any of them is new.
+// follow watches exactly these directories, and reports whether any of them is new.
 func (w *watcher) follow() (grew bool, err error) {
 	wanted := map[string]os.FileInfo{}
 	for _, d := range w.directories() {
@@ -130,7 +129,7 @@ func (w *watcher) follow() (grew bool, err error) {
 	return grew, nil
 }
 
-// read reports what is new.
+// read reads the file and reports a change.
 func (w *watcher) read() {
 	text, err := Read(w.path)
 	switch {
@@ -143,11 +142,11 @@ func (w *watcher) read() {
 	}
 }
 
-// wait returns when a burst of events is over. One may be under way already: what is watched only now may have changed
-// before.
-func (w *watcher) wait(ctx context.Context, begun bool) error {
+// wait returns when a burst of events ends. started is true if a burst may have started: a directory that is newly watched
+// may have changed before.
+func (w *watcher) wait(ctx context.Context, started bool) error {
 	var over, end <-chan time.Time
-	if begun {
+	if started {
 		over, end = time.After(quiet), time.After(longest)
 	}
 	for {

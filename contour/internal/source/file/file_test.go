@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// deadline is how long a change may take to be seen: far more than it does.
+// deadline limits the wait for a change, far above the usual time.
 const deadline = 20 * time.Second
 
 // seen is one report: a text, or an error.
@@ -17,7 +17,7 @@ type seen struct {
 	err  error
 }
 
-// watch follows a file until the end of the test.
+// watch watches a file until the end of the test.
 func watch(t *testing.T, path, last string) <-chan seen {
 	t.Helper()
 	out := make(chan seen, 100)
@@ -41,7 +41,7 @@ func expect(t *testing.T, from <-chan seen, text string) {
 			t.Fatalf("got %q, %v, want %q", got.text, got.err, text)
 		}
 	case <-time.After(deadline):
-		t.Fatalf("%q was not seen", text)
+		t.Fatalf("timeout waiting for %q", text)
 	}
 }
 
@@ -53,7 +53,7 @@ func expectGone(t *testing.T, from <-chan seen) {
 			t.Fatalf("got %q, %v", got.text, got.err)
 		}
 	case <-time.After(deadline):
-		t.Fatal("the loss was not seen")
+		t.Fatal("timeout waiting for the removal")
 	}
 }
 
@@ -77,7 +77,7 @@ func rename(t *testing.T, from, to string) {
 func TestWatchFollowsAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.yaml")
 	write(t, path, "2")
-	out := watch(t, path, "1") // has changed since it was read
+	out := watch(t, path, "1") // changed since it was read
 	expect(t, out, "2")
 	write(t, path, "3")
 	expect(t, out, "3")
@@ -124,7 +124,7 @@ func TestWatchFollowsAMountedConfigMap(t *testing.T) {
 	expect(t, out, "4")
 }
 
-func TestWatchFollowsALinkAndTheLossOfItsDirectory(t *testing.T) {
+func TestWatchFollowsALinkAndTheRemovalOfItsDirectory(t *testing.T) {
 	root := t.TempDir()
 	write(t, filepath.Join(root, "elsewhere", "a.yaml"), "1")
 	path := filepath.Join(root, "etc", "deep", "a.yaml")

@@ -20,7 +20,7 @@ type object map[string]any
 
 func (o object) meta() map[string]any { return o["metadata"].(map[string]any) }
 
-// apiServer is an API server in memory that lists and watches, nothing else.
+// apiServer is an API server in memory that supports only list and watch.
 type apiServer struct {
 	mu       sync.Mutex
 	changed  *sync.Cond
@@ -29,9 +29,9 @@ type apiServer struct {
 	objects  map[string]object // by path of the resource, then namespace/name
 	log      []event
 	absent   map[string]bool          // groups not served
-	gate     map[string]chan struct{} // by resource: answers wait until it is closed
+	gate     map[string]chan struct{} // by resource: responses wait until it is closed
 	requests []string
-	oldest   int // version from which on changes are known
+	oldest   int // first version from which a watch may start
 	closed   bool
 }
 
@@ -121,22 +121,22 @@ func (s *apiServer) append(path, eventType string, o object) {
 	s.changed.Broadcast()
 }
 
-// hide takes a group away, or brings it back.
+// hide sets whether a group is absent.
 func (s *apiServer) hide(group string, absent bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.absent[group] = absent
 }
 
-// forget has watches from now on begin no earlier than now.
-func (s *apiServer) forget() {
+// compact expires all versions before the present one.
+func (s *apiServer) compact() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.oldest = s.version
 }
 
-// hold makes the answers about a resource wait until the returned function is called.
-func (s *apiServer) hold(resource string) (release func()) {
+// block delays the responses for a resource until the returned function is called.
+func (s *apiServer) block(resource string) (release func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	gate := make(chan struct{})
@@ -144,7 +144,7 @@ func (s *apiServer) hold(resource string) (release func()) {
 	return sync.OnceFunc(func() { close(gate) })
 }
 
-func (s *apiServer) asked() []string {
+func (s *apiServer) received() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
@@ -206,7 +206,7 @@ func (s *apiServer) in(path, namespace string) []object {
 	return items
 }
 
-// watch refuses to stream the initial list, as servers may: clients fall back to a list.
+// watch does not support streaming of the initial list: clients fall back to a list.
 func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, path, namespace string) {
 	if r.URL.Query().Get("sendInitialEvents") == "true" {
 		failure(w, http.StatusBadRequest, "BadRequest")

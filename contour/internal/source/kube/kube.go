@@ -1,14 +1,13 @@
-// Package kube watches a Kubernetes API server and sends what it says as batches of
-// object changes.
+// Package kube watches a Kubernetes API server and sends batches of object changes.
 //
-// The first batch is everything there is, sent once every kind has been listed; a kind
-// that the API server does not know (its CustomResourceDefinition is not installed)
-// counts as empty and is watched once it appears. A watch that fails is tried again every
-// few seconds, for as long as it takes. Every later batch is what arrived while the
-// receiver was busy, one change for each object, so that a burst costs neither a timer
-// nor memory beyond the objects concerned. Objects are trimmed of what nobody reads
-// before they are kept, and never modified afterwards. The package does not know what an
-// object means.
+// The first batch contains all objects and is sent after every kind has been listed; a
+// kind that the API server does not serve (its CustomResourceDefinition is not installed)
+// is considered empty and is watched once it is served. A failed watch is retried every
+// few seconds without limit. Every later batch contains the changes that arrived while
+// the receiver was busy, one for each object, so that a burst needs neither a timer nor
+// memory except for the changed objects. Objects are trimmed to the fields that the
+// controller reads before they are stored, and never modified afterwards. The package
+// does not interpret objects.
 package kube
 
 import (
@@ -28,21 +27,21 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Options says what a Source watches.
+// Options are the options of a Source.
 type Options struct {
-	// Config is how the API server is reached. Its rate limits are used as they are: a watch is one request.
+	// Config is the configuration of the client. Its rate limits apply; a watch is one request.
 	Config *rest.Config
-	// Kinds are the kinds watched; nil means those of kind.All that are always watched.
+	// Kinds are the kinds to watch; nil means those of kind.All that are always watched.
 	Kinds kind.List
-	// Namespaces are the namespaces watched; empty means all.
+	// Namespaces are the namespaces to watch; empty means all.
 	Namespaces []string
 	Log        *slog.Logger
-	// Observe, if not nil, is told the key of every object of a kind with a status that changed in whatever way, its
-	// status included, once Get tells the new state. It may not block.
+	// Observe, if not nil, is called with the key of every changed object of a kind with a status, after Get returns the
+	// new state. Changes of the status are included. It must not block.
 	Observe func(kobj.Key)
 }
 
-// Source is the objects of an API server. It keeps the only copy of them in memory, which batches and Get share.
+// Source contains the objects of an API server. Batches and Get share its copy of the objects.
 type Source struct {
 	log     *slog.Logger
 	observe func(kobj.Key)
@@ -50,7 +49,7 @@ type Source struct {
 	watches []*watched
 }
 
-// New is a Source that does nothing yet. The error is about the configuration of the client.
+// New returns a Source, which Run starts. It returns an error if the configuration of the client is invalid.
 func New(o Options) (*Source, error) {
 	if o.Kinds == nil {
 		o.Kinds = kind.All().Watched()
@@ -87,7 +86,7 @@ func (s *Source) Run(ctx context.Context, out chan<- []store.Change) {
 	defer running.Wait()
 	for _, w := range s.watches {
 		running.Go(func() { w.run(ctx) })
-		running.Go(func() { w.announce(ctx) })
+		running.Go(func() { w.logAppearance(ctx) })
 	}
 	for _, w := range s.watches {
 		if !w.waitListed(ctx) {
@@ -98,8 +97,8 @@ func (s *Source) Run(ctx context.Context, out chan<- []store.Change) {
 	s.queue.drain(ctx, out)
 }
 
-// Get is the present state of an object, trimmed; the second result is false if there is none, or its kind is not watched.
-// It may be called from any goroutine.
+// Get returns the present state of an object, trimmed; false if it does not exist or its kind is not watched. It is safe
+// for concurrent use.
 func (s *Source) Get(k kobj.Key) (metav1.Object, bool) {
 	for _, w := range s.watches {
 		if w.kind.Kind != k.Kind || w.namespace != metav1.NamespaceAll && w.namespace != k.Namespace {

@@ -18,8 +18,8 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// patience bounds how long a test waits for what has to come.
-const patience = 20 * time.Second
+// timeout limits the wait for an expected event.
+const timeout = 20 * time.Second
 
 func start(t *testing.T, c *rest.Config, o Options) (*Source, <-chan []store.Change) {
 	t.Helper()
@@ -41,13 +41,13 @@ func receive(t *testing.T, out <-chan []store.Change) []store.Change {
 	select {
 	case b := <-out:
 		return b
-	case <-time.After(patience):
-		t.Fatal("no batch came")
+	case <-time.After(timeout):
+		t.Fatal("timeout waiting for a batch")
 		return nil
 	}
 }
 
-// await receives until a change of the object has come, and returns it.
+// await receives batches until a change of the object, and returns it.
 func await(t *testing.T, out <-chan []store.Change, k kobj.Key) store.Change {
 	t.Helper()
 	for {
@@ -84,13 +84,13 @@ func everything() []string {
 	}
 }
 
-func TestTheFirstBatchIsEverythingOnceEveryKindIsListed(t *testing.T) {
+func TestFirstBatchContainsAllObjects(t *testing.T) {
 	t.Parallel()
 	api, config := newAPIServer(t)
 	fill(api)
-	release := api.hold("secrets")
+	release := api.block("secrets")
 	s, out := start(t, config, Options{})
-	time.AfterFunc(300*time.Millisecond, release) // long after the others; a batch before that would lack the Secret
+	time.AfterFunc(300*time.Millisecond, release) // long after the other lists; an earlier batch would lack the Secret
 	if diff := cmp.Diff(everything(), names(receive(t, out))); diff != "" {
 		t.Errorf("first batch (-want +got):\n%s", diff)
 	}
@@ -99,11 +99,11 @@ func TestTheFirstBatchIsEverythingOnceEveryKindIsListed(t *testing.T) {
 		t.Errorf("Get = %+v, %t", o, ok)
 	}
 	if _, ok := s.Get(kobj.Of(kobj.HTTPProxy, "default", "none")); ok {
-		t.Error("Get of what is not there")
+		t.Error("Get returned an object that does not exist")
 	}
 }
 
-func TestChangesAndDeletionsFollow(t *testing.T) {
+func TestChangesAndDeletions(t *testing.T) {
 	t.Parallel()
 	api, config := newAPIServer(t)
 	fill(api)
@@ -118,10 +118,10 @@ func TestChangesAndDeletionsFollow(t *testing.T) {
 	}
 	api.put("HTTPProxy", "default", "web", nil)
 	if c := await(t, out, k); c.Object != nil {
-		t.Errorf("deleted, but %+v came", c.Object)
+		t.Errorf("received %+v, want a deletion", c.Object)
 	}
 	if _, ok := s.Get(k); ok {
-		t.Error("Get of what was deleted")
+		t.Error("Get returned a deleted object")
 	}
 	for range 4 { // three states of the proxy, and the Ingress
 		select {
@@ -129,13 +129,13 @@ func TestChangesAndDeletionsFollow(t *testing.T) {
 			if k.Kind != kobj.HTTPProxy && k.Kind != kobj.Ingress {
 				t.Errorf("%s observed", k)
 			}
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			t.Fatal("a change was not observed")
 		}
 	}
 }
 
-func TestABurstIsMergedForEachObject(t *testing.T) {
+func TestBurstIsMergedForEachObject(t *testing.T) {
 	t.Parallel()
 	api, config := newAPIServer(t)
 	observed := make(chan kobj.Key, 10_000)
@@ -150,7 +150,7 @@ func TestABurstIsMergedForEachObject(t *testing.T) {
 		select {
 		case k := <-observed:
 			seen = k == last
-		case <-time.After(patience):
+		case <-time.After(timeout):
 			t.Fatal("the last change was not observed")
 		}
 	}
@@ -161,12 +161,12 @@ func TestABurstIsMergedForEachObject(t *testing.T) {
 			found = found || c.Key == last
 		}
 	}
-	if changes > 4 { // two, or some more where the receiver was faster than the merge
+	if changes > 4 { // two, or more if the receiver was faster than the merge
 		t.Errorf("%d changes of two objects", changes)
 	}
 }
 
-func TestAMissingKindBlocksNothingAndIsWatchedOnceItAppears(t *testing.T) {
+func TestAbsentKindDoesNotDelayOthers(t *testing.T) {
 	t.Parallel()
 	api, config := newAPIServer(t)
 	fill(api)
@@ -181,11 +181,11 @@ func TestAMissingKindBlocksNothingAndIsWatchedOnceItAppears(t *testing.T) {
 	}
 	api.hide("projectcontour.io", false)
 	if c := await(t, out, kobj.Of(kobj.HTTPProxy, "default", "web")); c.Object == nil {
-		t.Error("the kind appeared, but its object is told as deleted")
+		t.Error("an object of the kind that is served now is deleted")
 	}
 }
 
-func TestOnlyTheNamespacesAskedForAreWatched(t *testing.T) {
+func TestOnlyConfiguredNamespacesAreWatched(t *testing.T) {
 	t.Parallel()
 	api, config := newAPIServer(t)
 	fill(api)
@@ -196,7 +196,7 @@ func TestOnlyTheNamespacesAskedForAreWatched(t *testing.T) {
 	if _, ok := s.Get(kobj.Of(kobj.Ingress, "other", "web")); !ok {
 		t.Error("Get does not find the Ingress")
 	}
-	for _, r := range api.asked() {
+	for _, r := range api.received() {
 		if !strings.Contains(r, "/namespaces/other/") && !strings.Contains(r, "/namespaces/third/") {
 			t.Errorf("request for %s", r)
 		}
@@ -209,13 +209,13 @@ func TestSecretsAreSelectedByTheAPIServer(t *testing.T) {
 	_, out := start(t, config, Options{})
 	receive(t, out)
 	want := "/api/v1/secrets?type!=kubernetes.io/service-account-token,type!=helm.sh/release.v1"
-	if !slices.Contains(api.asked(), want) {
-		t.Errorf("requests %q, want %q among them", api.asked(), want)
+	if !slices.Contains(api.received(), want) {
+		t.Errorf("requests %q, want %q among them", api.received(), want)
 	}
 }
 
-// Kinds of custom resources that are not installed delay nothing, and are said so once; of cluster-scoped kinds there is one
-// watch whatever the namespaces.
+// Custom resources that are not installed do not delay other kinds. Cluster-scoped kinds have one watch, independent of the
+// namespaces.
 func TestKindsOfGatewayAPI(t *testing.T) {
 	t.Parallel()
 	api, config := newAPIServer(t)
@@ -241,13 +241,13 @@ func TestKindsOfGatewayAPI(t *testing.T) {
 	}
 }
 
-// Without a need nothing is asked about the kinds of Gateway API, which the rules of access would not allow.
-func TestKindsThatAreNotNeededAreNotWatched(t *testing.T) {
+// Without the need, the controller sends no requests for the kinds of the Gateway API, for which it has no permission.
+func TestKindsWithoutNeedAreNotWatched(t *testing.T) {
 	t.Parallel()
 	api, config := newAPIServer(t)
 	_, out := start(t, config, Options{})
 	receive(t, out)
-	for _, r := range api.asked() {
+	for _, r := range api.received() {
 		for _, resource := range []string{"configmaps", "namespaces", "gateways", "gatewayclasses"} {
 			if strings.Contains(r, "/"+resource+"?") {
 				t.Errorf("request for %s", r)

@@ -13,17 +13,17 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// objects is the present state of the objects of one watch, as a Reflector tells it. What is told again without being
-// different, as everything is by a list after a pause, is no change, and the object stays the one that others hold.
+// objects is the store of one Reflector: the present objects of one watch. An equal object that the Reflector stores
+// again, as in a list after an interruption, is not a change and does not replace the stored one, which others share.
 type objects struct {
 	kind      kobj.Kind
 	transform cache.TransformFunc
-	changed   func(...store.Change) // told what has changed once get tells the new state; it may not block
-	listed    chan struct{}         // closed once all of the first list has been told
+	changed   func(...store.Change) // called after get returns the new state; must not block
+	listed    chan struct{}         // closed after the first list is stored
 	once      sync.Once
 
 	mu     sync.RWMutex
-	byName map[kobj.Name]metav1.Object // only the Reflector changes it
+	byName map[kobj.Name]metav1.Object // written only by the Reflector
 }
 
 var _ cache.TransformingStore = (*objects)(nil)
@@ -39,13 +39,13 @@ func (s *objects) get(n kobj.Name) (metav1.Object, bool) {
 	return o, ok
 }
 
-// Transformer is what is done to every object before it is kept.
+// Transformer returns the function that transforms every object before it is stored.
 func (s *objects) Transformer() cache.TransformFunc { return s.transform }
 
-// Add keeps an object that is new, or that is told again.
+// Add stores a new object, or one that the Reflector adds again.
 func (s *objects) Add(o any) error { return s.Update(o) }
 
-// Update keeps the new state of an object.
+// Update stores the new state of an object.
 func (s *objects) Update(o any) error {
 	object, err := s.transformed(o)
 	if err != nil {
@@ -62,11 +62,11 @@ func (s *objects) Update(o any) error {
 	return nil
 }
 
-// Delete forgets an object.
+// Delete removes an object.
 func (s *objects) Delete(o any) error {
 	object, ok := o.(metav1.Object)
 	if !ok {
-		return fmt.Errorf("deleted %s: no object: %T", s.kind, o)
+		return fmt.Errorf("delete %s: %T is not an object", s.kind, o)
 	}
 	n := nameOf(object)
 	if _, ok := s.get(n); !ok {
@@ -79,7 +79,7 @@ func (s *objects) Delete(o any) error {
 	return nil
 }
 
-// Replace keeps the objects of a list and forgets all others; that is one change of all of them.
+// Replace stores the objects of a list and removes all others. All changes are passed on in one call.
 func (s *objects) Replace(list []any, _ string) error {
 	before := s.byName
 	now := make(map[kobj.Name]metav1.Object, len(list))
@@ -110,7 +110,7 @@ func (s *objects) Replace(list []any, _ string) error {
 	return nil
 }
 
-// Resync does nothing: who was told of a change does not have to be told again.
+// Resync does nothing: every change has been passed on.
 func (s *objects) Resync() error { return nil }
 
 func (s *objects) change(n kobj.Name, object metav1.Object) store.Change {
@@ -124,7 +124,7 @@ func (s *objects) transformed(o any) (metav1.Object, error) {
 	}
 	object, ok := o.(metav1.Object)
 	if !ok {
-		return nil, fmt.Errorf("%s: no object: %T", s.kind, o)
+		return nil, fmt.Errorf("%s: %T is not an object", s.kind, o)
 	}
 	return object, nil
 }
@@ -133,7 +133,7 @@ func nameOf(o metav1.Object) kobj.Name {
 	return kobj.Name{Namespace: o.GetNamespace(), Name: o.GetName()}
 }
 
-// sameState says whether two are the same object in the same state: a version is of one state only.
+// sameState reports whether a and b are the same object with the same resourceVersion.
 func sameState(a, b metav1.Object) bool {
 	v := a.GetResourceVersion()
 	return v != "" && v == b.GetResourceVersion() && a.GetUID() == b.GetUID()

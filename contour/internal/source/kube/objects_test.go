@@ -19,26 +19,26 @@ func service(name, uid, version string) *corev1.Service {
 	return s
 }
 
-// told is what the receiver of changes has been told, one element for each call.
-type told struct{ calls [][]string }
+// recorder records the calls of changed, one element for each.
+type recorder struct{ calls [][]string }
 
-func (c *told) changed(changes ...store.Change) {
+func (r *recorder) changed(changes ...store.Change) {
 	call := []string{}
 	for _, change := range changes {
-		text := change.Key.Name.Name + " gone"
+		text := change.Key.Name.Name + " deleted"
 		if change.Object != nil {
 			text = change.Key.Name.Name + " " + change.Object.GetResourceVersion()
 		}
 		call = append(call, text)
 	}
-	c.calls = append(c.calls, call)
+	r.calls = append(r.calls, call)
 }
 
 func same(o any) (any, error) { return o, nil }
 
-func TestOnlyWhatIsDifferentIsTold(t *testing.T) {
+func TestOnlyChangesArePassedOn(t *testing.T) {
 	t.Parallel()
-	var got told
+	var got recorder
 	s := newObjects(kobj.Service, same, got.changed)
 	select {
 	case <-s.listed:
@@ -51,9 +51,9 @@ func TestOnlyWhatIsDifferentIsTold(t *testing.T) {
 		s.Update(service("b", "2", "4")), // changed
 		s.Delete(service("c", "3", "5")),
 		s.Delete(service("c", "3", "5")), // again
-		// a again, b changed, c back, d new
+		// a unchanged, b changed, c created again, d new
 		s.Replace([]any{service("d", "4", "6"), service("a", "1", "1"), service("b", "2", "7"), service("c", "5", "8")}, "8"),
-		// c is another one of the same version, as where the data of the API server were restored
+		// c is another object with the same resourceVersion, as after the data of the API server was restored
 		s.Replace([]any{service("a", "1", "1"), service("c", "6", "8")}, "9"),
 		s.Replace(nil, "10"),
 		s.Resync(),
@@ -64,16 +64,16 @@ func TestOnlyWhatIsDifferentIsTold(t *testing.T) {
 	}
 	<-s.listed
 	want := [][]string{
-		{"a 1", "b 2", "c 3"}, {"b 4"}, {"c gone"}, {"d 6", "b 7", "c 8"}, {"c 8", "b gone", "d gone"}, {"a gone", "c gone"},
+		{"a 1", "b 2", "c 3"}, {"b 4"}, {"c deleted"}, {"d 6", "b 7", "c 8"}, {"c 8", "b deleted", "d deleted"}, {"a deleted", "c deleted"},
 	}
 	if diff := cmp.Diff(want, got.calls); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 }
 
-func TestWhatIsNoObjectIsAnError(t *testing.T) {
+func TestNonObjectIsAnError(t *testing.T) {
 	t.Parallel()
-	var got told
+	var got recorder
 	broken := errors.New("broken")
 	for name, s := range map[string]*objects{
 		"no object":     newObjects(kobj.Service, same, got.changed),
@@ -83,11 +83,11 @@ func TestWhatIsNoObjectIsAnError(t *testing.T) {
 			"Add": s.Add("x"), "Update": s.Update("x"), "Delete": s.Delete("x"), "Replace": s.Replace([]any{"x"}, "1"),
 		} {
 			if err == nil {
-				t.Errorf("%s: %s is no error", name, call)
+				t.Errorf("%s: %s returned no error", name, call)
 			}
 		}
 	}
 	if len(got.calls) > 0 {
-		t.Errorf("told %v", got.calls)
+		t.Errorf("changes %v", got.calls)
 	}
 }

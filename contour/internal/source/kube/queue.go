@@ -10,7 +10,7 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// batch is changes in the order their objects first changed, the newest for each object.
+// batch contains the newest change of each object, in the order in which the objects first changed.
 type batch struct {
 	at      map[kobj.Key]int
 	changes []store.Change
@@ -28,30 +28,30 @@ func (b *batch) put(c store.Change) {
 	b.changes = append(b.changes, c)
 }
 
-// removalDelay is how long the deletion of an object that others refer to is held back. Each kind is watched by
-// itself, so "lead the route to the new Service, then delete the old one" may arrive the other way round; without the
-// delay the route would answer with an error in between. An object that is back within it was never away.
-const removalDelay = 200 * time.Millisecond
+// deletionDelay is the delay of the deletion of an object to which others refer. Each kind has its own watch, so that
+// "change the route to the new Service, then delete the old one" may arrive in reverse order; without the delay the
+// route would respond with an error in between. If the object is created again within the delay, the deletion is dropped.
+const deletionDelay = 200 * time.Millisecond
 
-// queue takes changes from any number of goroutines without ever blocking them.
+// queue accepts changes from any number of goroutines without blocking them.
 type queue struct {
-	waits map[kobj.Kind]bool // kinds whose deletions are held back
+	delays map[kobj.Kind]bool // kinds whose deletions are delayed
 
 	mu      sync.Mutex
 	pending batch
-	held    map[kobj.Key]*time.Timer // deletions that are held back
-	arrived chan struct{}            // holds a value while pending may not be empty
+	delayed map[kobj.Key]*time.Timer // deletions
+	arrived chan struct{}            // contains a value while pending may not be empty
 }
 
 func newQueue(kinds kind.List) *queue {
-	waits := map[kobj.Kind]bool{}
+	delays := map[kobj.Kind]bool{}
 	for i := range kinds {
-		waits[kinds[i].Kind] = kinds[i].DeletionWaits
+		delays[kinds[i].Kind] = kinds[i].DeletionWaits
 	}
-	return &queue{waits: waits, held: map[kobj.Key]*time.Timer{}, arrived: make(chan struct{}, 1)}
+	return &queue{delays: delays, delayed: map[kobj.Key]*time.Timer{}, arrived: make(chan struct{}, 1)}
 }
 
-// put takes changes, which drain takes all at once.
+// put adds changes.
 func (q *queue) put(changes ...store.Change) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -60,34 +60,34 @@ func (q *queue) put(changes ...store.Change) {
 	}
 }
 
-// putOne needs the lock.
+// putOne adds a change; the caller holds the lock.
 func (q *queue) putOne(c store.Change) {
-	if t, ok := q.held[c.Key]; ok {
+	if t, ok := q.delayed[c.Key]; ok {
 		t.Stop()
-		delete(q.held, c.Key)
+		delete(q.delayed, c.Key)
 	}
-	if c.Object == nil && q.waits[c.Key.Kind] {
-		q.hold(c)
+	if c.Object == nil && q.delays[c.Key.Kind] {
+		q.delay(c)
 		return
 	}
 	q.add(c)
 }
 
-// hold adds the deletion when its delay is over, unless put has taken it back by then.
-func (q *queue) hold(c store.Change) {
+// delay adds the deletion after the delay, unless the object is created again.
+func (q *queue) delay(c store.Change) {
 	var t *time.Timer
-	t = time.AfterFunc(removalDelay, func() {
+	t = time.AfterFunc(deletionDelay, func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if q.held[c.Key] == t {
-			delete(q.held, c.Key)
+		if q.delayed[c.Key] == t {
+			delete(q.delayed, c.Key)
 			q.add(c)
 		}
 	})
-	q.held[c.Key] = t
+	q.delayed[c.Key] = t
 }
 
-// add needs the lock.
+// add adds a change to the pending ones; the caller holds the lock.
 func (q *queue) add(c store.Change) {
 	q.pending.put(c)
 	select {
@@ -110,8 +110,8 @@ func (q *queue) take() []store.Change {
 	return changes
 }
 
-// drain sends what is pending now, even if it is nothing, and from then on whatever arrives, until the context ends.
-// While out is not ready, what arrives joins the batch on offer.
+// drain sends the pending changes, a first batch even if there are none, until the context ends. Changes that arrive
+// while out is not ready are added to the batch that is offered.
 func (q *queue) drain(ctx context.Context, out chan<- []store.Change) {
 	var offered batch
 	first := true

@@ -34,7 +34,7 @@ func drained(t *testing.T, q *queue) (out chan []store.Change) {
 	return out
 }
 
-func TestTheFirstBatchComesEvenIfThereIsNothing(t *testing.T) {
+func TestFirstBatchIsSentEvenIfEmpty(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(kind.All())
 		out := drained(t, q)
@@ -54,7 +54,7 @@ func TestTheFirstBatchComesEvenIfThereIsNothing(t *testing.T) {
 	})
 }
 
-func TestWhatArrivesWhileTheReceiverIsBusyIsOneBatch(t *testing.T) {
+func TestChangesWhileTheReceiverIsBusyAreOneBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(kind.All())
 		out := drained(t, q)
@@ -63,13 +63,13 @@ func TestWhatArrivesWhileTheReceiverIsBusyIsOneBatch(t *testing.T) {
 			q.put(change("a", i))
 			q.put(change(fmt.Sprint("b", i%10), i))
 			if i%100 == 0 {
-				synctest.Wait() // the batch on offer grows while it is on offer
+				synctest.Wait() // the changes are added to the offered batch
 			}
 		}
-		gone := change("b3", 0)
-		gone.Object = nil
-		q.put(gone)
-		time.Sleep(removalDelay) // of the bubble's clock
+		deleted := change("b3", 0)
+		deleted.Object = nil
+		q.put(deleted)
+		time.Sleep(deletionDelay) // of the bubble's clock
 		synctest.Wait()
 		b := <-out
 		if len(b) != 11 || b[0].Key.Name.Name != "a" || b[0].Object.GetResourceVersion() != "999" {
@@ -81,31 +81,32 @@ func TestWhatArrivesWhileTheReceiverIsBusyIsOneBatch(t *testing.T) {
 	})
 }
 
-// A Service's deletion is held back, so that it does not overtake the change of who refers to it; one that is back meanwhile was never away.
-func TestDeletionOfWhatOthersReferToIsHeldBack(t *testing.T) {
+// The deletion of a Service is delayed, so that it does not precede the change of an object that referred to it. It is
+// dropped if the Service is created again within the delay.
+func TestDeletionOfReferencedObjectIsDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(kind.All())
 		out := drained(t, q)
 		<-out
-		gone, back := change("gone", 1), change("back", 1)
-		gone.Object, back.Object = nil, nil
+		deleted, recreated := change("deleted", 1), change("recreated", 1)
+		deleted.Object, recreated.Object = nil, nil
 		start := time.Now()
-		q.put(gone)
-		q.put(back)
+		q.put(deleted)
+		q.put(recreated)
 		q.put(change("other", 1))
 		if b := <-out; len(b) != 1 || b[0].Key.Name.Name != "other" || time.Since(start) > 0 {
 			t.Errorf("after %s: %+v, want the other change at once", time.Since(start), b)
 		}
-		q.put(change("back", 2))
+		q.put(change("recreated", 2))
 		if b := <-out; len(b) != 1 || b[0].Object == nil {
-			t.Errorf("%+v, want the object that is back", b)
+			t.Errorf("%+v, want the object that is created again", b)
 		}
-		if b := <-out; len(b) != 1 || b[0].Key != gone.Key || b[0].Object != nil || time.Since(start) != removalDelay {
+		if b := <-out; len(b) != 1 || b[0].Key != deleted.Key || b[0].Object != nil || time.Since(start) != deletionDelay {
 			t.Errorf("after %s: %+v, want the deletion", time.Since(start), b)
 		}
 		synctest.Wait()
-		if len(q.held) != 0 || q.len() != 0 {
-			t.Errorf("left over: %v, %d pending", q.held, q.len())
+		if len(q.delayed) != 0 || q.len() != 0 {
+			t.Errorf("%v delayed, %d pending, want none", q.delayed, q.len())
 		}
 	})
 }

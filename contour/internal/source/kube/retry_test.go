@@ -17,19 +17,19 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// soon is the longest time until users see a change once the API server is available again.
+// soon is the longest time until a change takes effect after the API server is available again.
 const soon = 5 * time.Second
 
-// A change that was made during an outage of any kind and duration is known soon after it.
-func TestAChangeIsKnownSoonAfterAnOutage(t *testing.T) {
+// A change during an outage of any kind and duration is received soon after the outage.
+func TestChangeIsReceivedSoonAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		answer func(*http.Request) (*http.Response, error)
 		within time.Duration
 	}{
-		"not there":    {refuse, soon},
+		"unreachable":  {refuse, soon},
 		"starting":     {fail(http.StatusServiceUnavailable, "ServiceUnavailable", nil), soon},
-		"no rights":    {fail(http.StatusForbidden, "Forbidden", nil), soon},
+		"forbidden":    {fail(http.StatusForbidden, "Forbidden", nil), soon},
 		"unknown user": {fail(http.StatusUnauthorized, "Unauthorized", nil), soon},
 		"no such kind": {fail(http.StatusNotFound, "NotFound", nil), soon},
 		"broken":       {fail(http.StatusInternalServerError, "InternalError", nil), soon},
@@ -46,11 +46,11 @@ func TestAChangeIsKnownSoonAfterAnOutage(t *testing.T) {
 				wire.replace(c.answer)
 				time.Sleep(away)
 				wire.server.put("HTTPProxy", "default", "new", object{"spec": object{}})
-				tries := wire.mend()
+				tries := wire.restore()
 				back := time.Now()
 				await(t, out, kobj.Of(kobj.HTTPProxy, "default", "new"))
 				if took := time.Since(back); took > c.within {
-					t.Errorf("the change is known %s after the return, want at most %s", took, c.within)
+					t.Errorf("the change is received %s after the outage, want at most %s", took, c.within)
 				}
 				t.Logf("%d requests", tries)
 				if most := len(kind.All().Watched()) * int(away/time.Second); tries > most {
@@ -61,7 +61,7 @@ func TestAChangeIsKnownSoonAfterAnOutage(t *testing.T) {
 	}
 }
 
-func TestAKindThatAppearsLateIsKnownSoon(t *testing.T) {
+func TestKindThatIsServedLateIsWatchedSoon(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wire, config := newWire(t)
@@ -71,20 +71,20 @@ func TestAKindThatAppearsLateIsKnownSoon(t *testing.T) {
 		began := time.Now()
 		receive(t, out)
 		if took := time.Since(began); took > 0 {
-			t.Errorf("the other kinds waited %s for one that is absent", took)
+			t.Errorf("the other kinds were delayed by %s for an absent kind", took)
 		}
 		time.Sleep(time.Hour)
 		wire.server.hide("projectcontour.io", false)
 		began = time.Now()
 		await(t, out, kobj.Of(kobj.HTTPProxy, "default", "web"))
 		if took := time.Since(began); took > soon {
-			t.Errorf("known after %s", took)
+			t.Errorf("received after %s", took)
 		}
 	})
 }
 
-// After an outage everything is listed again; only differences are passed on.
-func TestAListPassesOnOnlyDifferences(t *testing.T) {
+// After an outage all objects are listed again; only changes are passed on.
+func TestListPassesOnOnlyChanges(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wire, config := newWire(t)
@@ -97,20 +97,20 @@ func TestAListPassesOnOnlyDifferences(t *testing.T) {
 		synctest.Wait()
 		wire.server.put("HTTPProxy", "default", "web", nil)
 		wire.server.put("HTTPProxy", "default", "new", object{"spec": object{}})
-		wire.server.forget()
-		wire.mend()
+		wire.server.compact()
+		wire.restore()
 		batch := receive(t, out)
 		if got, want := strings.Join(names(batch), ", "), "HTTPProxy default/new, HTTPProxy default/web"; got != want {
-			t.Errorf("passed on %s, want %s", got, want)
+			t.Errorf("changes %s, want %s", got, want)
 		}
 		time.Sleep(time.Minute)
 		if after, ok := s.Get(kept); !ok || after != before {
-			t.Error("an object that did not change was replaced")
+			t.Error("an unchanged object was replaced")
 		}
 	})
 }
 
-func TestFailuresAreLoggedMoreAndMoreRarely(t *testing.T) {
+func TestFailuresAreLoggedLessAndLessOften(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		wire, config := newWire(t)

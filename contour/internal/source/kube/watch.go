@@ -18,14 +18,14 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Times between attempts to list and watch. They double up to the longest, and each is extended by a random factor up to 2:
-// replicas and kinds that lost the API server at the same time must not retry at the same time. Attempts are cheap, mostly
-// a refused connection, and users wait for the first that succeeds; an overloaded API server returns
-// the time after which to retry, which the client honors.
+// Backoff of attempts to list and watch. The delay doubles up to the maximum, with a random factor up to 2: replicas and
+// kinds that lost the API server at the same time must not retry at the same time. Attempts are cheap, mostly a refused
+// connection, and users wait for the first that succeeds; an overloaded API server returns the time after which to retry,
+// which the client honors.
 const (
-	shortestPause = 200 * time.Millisecond
-	longestPause  = 2 * time.Second
-	forgetPauses  = 2 * time.Minute // after which the shortest applies again
+	minBackoff   = 200 * time.Millisecond
+	maxBackoff   = 2 * time.Second
+	resetBackoff = 2 * time.Minute // after which the minimum applies again
 )
 
 // watched is one kind in one namespace, or in all.
@@ -37,7 +37,7 @@ type watched struct {
 	share      func(metav1.Object) // nil: nothing is shared
 	objects    *objects
 	failures   int           // in a row
-	absent     chan struct{} // closed once the API server has reported that it does not know the kind
+	absent     chan struct{} // closed after the API server has reported that it does not serve the kind
 	markAbsent func()
 }
 
@@ -48,7 +48,7 @@ func (s *Source) watch(k kind.Descriptor, namespace string, client rest.Interfac
 	}
 	w.objects = newObjects(k.Kind, w.transform, w.put)
 	w.markAbsent = sync.OnceFunc(func() {
-		s.log.Warn("kind is not served by the API server, taken as empty until it is", "kind", k.Kind, "groupVersion", k.GroupVersion)
+		s.log.Warn("kind is not served by the API server; considered empty until it is", "kind", k.Kind, "groupVersion", k.GroupVersion)
 		close(w.absent)
 	})
 	return w
@@ -58,12 +58,12 @@ func (s *Source) watch(k kind.Descriptor, namespace string, client rest.Interfac
 // same, but once the API server was unavailable for a minute it retries only every 30 to 60 seconds.
 func (w *watched) run(ctx context.Context) {
 	log := klog.FromContext(ctx)
-	pauses := wait.Backoff{Duration: shortestPause, Cap: longestPause, Factor: 2, Steps: 10, Jitter: 1}
+	backoff := wait.Backoff{Duration: minBackoff, Cap: maxBackoff, Factor: 2, Steps: 10, Jitter: 1}
 	reflector := cache.NewReflectorWithOptions(
 		cache.NewListWatchFromClient(w.client, w.kind.Resource, w.namespace, w.selector()), w.kind.New(), w.objects,
-		cache.ReflectorOptions{Logger: &log, Name: string(w.kind.Kind), TypeDescription: string(w.kind.Kind), Backoff: &pauses})
+		cache.ReflectorOptions{Logger: &log, Name: string(w.kind.Kind), TypeDescription: string(w.kind.Kind), Backoff: &backoff})
 	// The error means only that the context has ended.
-	_ = pauses.DelayWithReset(clock.RealClock{}, forgetPauses).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
+	_ = backoff.DelayWithReset(clock.RealClock{}, resetBackoff).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		w.ended(reflector.ListAndWatchWithContext(ctx))
 		return false, nil
 	})
@@ -76,7 +76,7 @@ func (w *watched) selector() fields.Selector {
 	return w.kind.Selector
 }
 
-// transform trims an object, before any other component reads it; it may be called twice for one object.
+// transform trims an object before any other component reads it; it may be called twice for one object.
 func (w *watched) transform(o any) (any, error) {
 	object, ok := o.(metav1.Object)
 	if !ok {
@@ -89,7 +89,7 @@ func (w *watched) transform(o any) (any, error) {
 	return o, nil
 }
 
-// put passes on what has changed.
+// put passes on changes.
 func (w *watched) put(changes ...store.Change) {
 	w.source.queue.put(changes...)
 	if w.kind.Status == nil {
@@ -126,8 +126,8 @@ func (w *watched) waitListed(ctx context.Context) bool {
 	return ctx.Err() == nil
 }
 
-// announce logs when a kind that was absent has appeared.
-func (w *watched) announce(ctx context.Context) {
+// logAppearance logs that a kind that was not served is served now.
+func (w *watched) logAppearance(ctx context.Context) {
 	select {
 	case <-w.absent:
 	case <-w.objects.listed:
@@ -137,7 +137,7 @@ func (w *watched) announce(ctx context.Context) {
 	}
 	select {
 	case <-w.objects.listed:
-		w.source.log.Info("kind has appeared", "kind", w.kind.Kind, "groupVersion", w.kind.GroupVersion)
+		w.source.log.Info("kind is now served by the API server", "kind", w.kind.Kind, "groupVersion", w.kind.GroupVersion)
 	case <-ctx.Done():
 	}
 }

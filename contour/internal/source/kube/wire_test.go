@@ -13,14 +13,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// wire leads to an API server without a network, so that tests with a clock of their own can use it, and it can be cut.
+// wire connects to an API server without a network, so that tests with a fake clock can use it, and can be interrupted.
 type wire struct {
 	server *apiServer
 
 	mu    sync.Mutex
-	cut   func(*http.Request) (*http.Response, error) // answers instead of the server, if not nil
-	tries int                                         // requests since it was cut
-	ends  map[*io.PipeWriter]context.CancelFunc       // answers under way
+	cut   func(*http.Request) (*http.Response, error) // responds instead of the server, if not nil
+	tries int                                         // requests since cut was set
+	ends  map[*io.PipeWriter]context.CancelFunc       // responses in progress
 }
 
 func newWire(t *testing.T) (*wire, *rest.Config) {
@@ -30,7 +30,7 @@ func newWire(t *testing.T) (*wire, *rest.Config) {
 	return w, &rest.Config{Host: "http://api.example", QPS: -1, Transport: w}
 }
 
-// replace ends all answers under way, and has all requests answered by f until mend is called.
+// replace ends all responses in progress; f responds to all requests until restore is called.
 func (w *wire) replace(f func(*http.Request) (*http.Response, error)) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -41,15 +41,15 @@ func (w *wire) replace(f func(*http.Request) (*http.Response, error)) {
 	}
 }
 
-// mend lets requests through again, and returns how many came since.
-func (w *wire) mend() (tries int) {
+// restore ends the interruption, and returns the number of requests since replace.
+func (w *wire) restore() (tries int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.cut = nil
 	return w.tries
 }
 
-// RoundTrip is a request.
+// RoundTrip sends a request to the server, or to cut.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	in, out := io.Pipe()
@@ -77,7 +77,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: status, Header: a.header, Body: in, Request: r}, nil
 }
 
-// answer is an answer that the server is writing.
+// answer is a response that the server writes.
 type answer struct {
 	header http.Header
 	once   sync.Once
@@ -98,7 +98,7 @@ func (a *answer) Write(b []byte) (int, error) {
 
 func refuse(*http.Request) (*http.Response, error) { return nil, syscall.ECONNREFUSED }
 
-// fail answers with a failure.
+// fail returns a function that responds with a failure.
 func fail(code int, reason string, header http.Header) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) {
 		a := httptest.NewRecorder()

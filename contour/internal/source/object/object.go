@@ -1,7 +1,7 @@
-// Package object follows one ContourConfiguration of an API server, and writes its status.
+// Package object watches one ContourConfiguration of an API server, and writes its status.
 //
-// In goes its name; out comes the object whenever it changes, and nil when it is gone. The package must not know what
-// the object means.
+// Its input is the name of the object; its output is the object after each change, and nil after its deletion. The package
+// does not interpret the object.
 package object
 
 import (
@@ -31,24 +31,24 @@ import (
 
 const resource = "contourconfigurations"
 
-// fieldManager is the name under which the API server notes what was written.
+// fieldManager is the field manager of writes.
 const fieldManager = "contour"
 
-// Times between attempts to list and watch: they double up to the longest.
+// Backoff of attempts to list and watch: the delay doubles up to the maximum.
 const (
-	shortestPause = 200 * time.Millisecond
-	longestPause  = 2 * time.Second
-	forgetPauses  = 2 * time.Minute
+	minBackoff   = 200 * time.Millisecond
+	maxBackoff   = 2 * time.Second
+	resetBackoff = 2 * time.Minute
 )
 
-// Source follows one object.
+// Source watches one object.
 type Source struct {
 	name   kobj.Name
 	client rest.Interface
 	log    *slog.Logger
 }
 
-// New is a Source for the object of that name; nothing is asked of the API server yet.
+// New returns a Source for the object with that name. It sends no request.
 func New(c *rest.Config, name kobj.Name, log *slog.Logger) (*Source, error) {
 	gv := v1alpha1.GroupVersion
 	clients, err := kubeclient.New(c, kubeclient.Options{Types: map[schema.GroupVersion]func(*runtime.Scheme) error{gv: v1alpha1.AddToScheme}})
@@ -58,19 +58,19 @@ func New(c *rest.Config, name kobj.Name, log *slog.Logger) (*Source, error) {
 	return &Source{name: name, client: clients[gv], log: log}, nil
 }
 
-// Run calls f with the object, or nil if there is none, at first and whenever that changes, until the context ends. What
-// f is given is not modified by anybody. While the API server is away, it is asked again and again.
+// Run calls f with the object, or nil if it does not exist, at first and after each change, until the context ends. The
+// object is not modified afterwards. While the API server is not available, Run retries.
 func (s *Source) Run(ctx context.Context, f func(*v1alpha1.ContourConfiguration)) {
 	log := logr.FromSlogHandler(s.log.Handler())
 	ctx = klog.NewContext(ctx, log)
-	pauses := wait.Backoff{Duration: shortestPause, Cap: longestPause, Factor: 2, Steps: 10, Jitter: 1}
+	backoff := wait.Backoff{Duration: minBackoff, Cap: maxBackoff, Factor: 2, Steps: 10, Jitter: 1}
 	one := cache.NewListWatchFromClient(s.client, resource, s.name.Namespace, fields.OneTermEqualSelector("metadata.name", s.name.Name))
-	reflector := cache.NewReflectorWithOptions(one, &v1alpha1.ContourConfiguration{}, &last{report: f}, cache.ReflectorOptions{
-		Logger: &log, Name: "ContourConfiguration", TypeDescription: "ContourConfiguration", Backoff: &pauses,
+	reflector := cache.NewReflectorWithOptions(one, &v1alpha1.ContourConfiguration{}, &reporter{report: f}, cache.ReflectorOptions{
+		Logger: &log, Name: "ContourConfiguration", TypeDescription: "ContourConfiguration", Backoff: &backoff,
 	})
 	failures := 0
-	// The error says no more than that the context has ended.
-	_ = pauses.DelayWithReset(clock.RealClock{}, forgetPauses).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
+	// The error means only that the context has ended.
+	_ = backoff.DelayWithReset(clock.RealClock{}, resetBackoff).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
 		err := reflector.ListAndWatchWithContext(ctx)
 		if err == nil || ctx.Err() != nil {
 			failures = 0
@@ -97,40 +97,40 @@ func (s *Source) SetConditions(ctx context.Context, conditions []contourv1.Detai
 	return nil
 }
 
-// last is the object as it was last reported, as a store of the reflector.
-type last struct {
+// reporter is the store of the reflector. It reports the object, and whether it exists.
+type reporter struct {
 	report  func(*v1alpha1.ContourConfiguration)
 	present bool
-	begun   bool
+	started bool
 }
 
-func (l *last) set(o any) {
+func (r *reporter) set(o any) {
 	c, _ := o.(*v1alpha1.ContourConfiguration)
-	if c == nil && l.begun && !l.present {
+	if c == nil && r.started && !r.present {
 		return
 	}
-	l.begun, l.present = true, c != nil
-	l.report(c)
+	r.started, r.present = true, c != nil
+	r.report(c)
 }
 
-// Add takes over the object.
-func (l *last) Add(o any) error { l.set(o); return nil }
+// Add reports the object.
+func (r *reporter) Add(o any) error { r.set(o); return nil }
 
-// Update takes over the object.
-func (l *last) Update(o any) error { l.set(o); return nil }
+// Update reports the object.
+func (r *reporter) Update(o any) error { r.set(o); return nil }
 
-// Delete notes that there is no object.
-func (l *last) Delete(any) error { l.set(nil); return nil }
+// Delete reports that the object does not exist.
+func (r *reporter) Delete(any) error { r.set(nil); return nil }
 
-// Replace takes over the only object, or none.
-func (l *last) Replace(list []any, _ string) error {
+// Replace reports the only object of the list, or that it does not exist.
+func (r *reporter) Replace(list []any, _ string) error {
 	if len(list) == 0 {
-		l.set(nil)
+		r.set(nil)
 		return nil
 	}
-	l.set(list[0])
+	r.set(list[0])
 	return nil
 }
 
-// Resync does nothing: what is reported stays so.
-func (l *last) Resync() error { return nil }
+// Resync does nothing: every change has been reported.
+func (r *reporter) Resync() error { return nil }
