@@ -2,13 +2,13 @@ package report
 
 import "strconv"
 
-// maxQuoted is how many characters of a value a message repeats.
+// maxQuoted is the maximum number of characters of a value in a message.
 const maxQuoted = 64
 
-// Quote is a value of a user as messages repeat it: in quotes, with what follows the first 64 characters left out.
+// Quote returns a value for use in a message: in quotes, limited to 64 characters.
 func Quote(value string) string { return strconv.Quote(Shorten(value, maxQuoted)) }
 
-// Shorten is a text of at most so many characters, with an ellipsis in the place of what follows them.
+// Shorten limits a text to a number of characters; an ellipsis replaces the rest.
 func Shorten(text string, characters int) string {
 	n := 0
 	for i := range text {

@@ -60,9 +60,9 @@ const (
 	RouteActionCountNotValid Reason = "RouteActionCountNotValid"
 	// RequestHeadersPolicyInvalid: a request header name or value cannot be sent, or is set twice.
 	RequestHeadersPolicyInvalid Reason = "RequestHeadersPolicyInvalid"
-	// ResponseHeadersPolicyInvalid: the same of the response headers of a service.
+	// ResponseHeadersPolicyInvalid: the same for the response headers of a service.
 	ResponseHeadersPolicyInvalid Reason = "ResponseHeadersPolicyInvalid"
-	// ResponseHeaderPolicyInvalid: the same of the response headers of a route (the singular is Contour's).
+	// ResponseHeaderPolicyInvalid: the same for the response headers of a route (Contour uses the singular).
 	ResponseHeaderPolicyInvalid Reason = "ResponseHeaderPolicyInvalid"
 	// TimeoutPolicyNotValid: a duration does not parse. Write it as in 1m30s, or infinity.
 	TimeoutPolicyNotValid Reason = "TimeoutPolicyNotValid"
@@ -82,7 +82,7 @@ const (
 	MustHavePrefix Reason = "MustHavePrefix"
 	// DuplicateReplacement: two prefix replacements are for the same prefix.
 	DuplicateReplacement Reason = "DuplicateReplacement"
-	// AmbiguousReplacement: two prefix replacements are for no prefix in particular.
+	// AmbiguousReplacement: two prefix replacements have no prefix.
 	AmbiguousReplacement Reason = "AmbiguousReplacement"
 	// TLSConfigNotValid: the TLS settings contradict each other.
 	TLSConfigNotValid Reason = "TLSConfigNotValid"
@@ -112,19 +112,19 @@ const (
 const (
 	// SecretExpired: the certificate is past its end date. It is served; renew it.
 	SecretExpired Reason = "SecretExpired"
-	// RetryPolicyNotValid: the retry policy has a value that Envoy does not know.
+	// RetryPolicyNotValid: the retry policy has a value that Envoy does not support.
 	RetryPolicyNotValid Reason = "RetryPolicyNotValid"
 	// DirectResponsePolicyNotValid: the direct response has a status code outside 200-599 or too long a body.
 	DirectResponsePolicyNotValid Reason = "DirectResponsePolicyNotValid"
-	// ReplacementNotValid: what a prefix is replaced by does not start with /, or has control characters.
+	// ReplacementNotValid: the replacement of a prefix does not start with /, or has control characters.
 	ReplacementNotValid Reason = "ReplacementNotValid"
 	// ServiceWeightInvalid: a weight is negative, or the sum of the weights exceeds 32 bits.
 	ServiceWeightInvalid Reason = "ServiceWeightInvalid"
 	// RouteConflict: an older object has a route with equal conditions on the host.
 	RouteConflict Reason = "RouteConflict"
-	// FeatureNotSupported: the field is one of Contour's that this version cannot serve yet; requests of the route get an error.
+	// FeatureNotSupported: this version does not support the field of Contour's API; the route responds with an error.
 	FeatureNotSupported Reason = "FeatureNotSupported"
-	// TooMany: the object has more of something than can be served.
+	// TooMany: the routes and includes of the object exceed a limit.
 	TooMany Reason = "TooMany"
 	// RejectedByEnvoy: Envoy rejects a resource made of the object; the last accepted configuration is still served.
 	RejectedByEnvoy Reason = "RejectedByEnvoy"
