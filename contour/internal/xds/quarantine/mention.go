@@ -8,12 +8,12 @@ import (
 
 // Bounds of the search for names in an error detail: Envoy may quote a whole resource.
 const (
-	maxWords       = 64
+	maxTokens      = 64
 	maxDetailBytes = 64 << 10
 )
 
-// mentioned is the index of the one suspect that the error detail mentions, -1 if it mentions none or several. It may
-// be wrong: the answer to the version without that suspect decides.
+// mentioned returns the index of the only suspect that the error detail mentions, -1 if it mentions none or several. The
+// result may be wrong: the answer to the version without that suspect decides.
 func mentioned(pieces iter.Seq[*Piece], suspects []ID, detail string) int {
 	detail = detail[:min(len(detail), maxDetailBytes)]
 	found := -1
@@ -32,16 +32,17 @@ func mentioned(pieces iter.Seq[*Piece], suspects []ID, detail string) int {
 	return quoted(pieces, suspects, detail)
 }
 
-// quoted is the index of the only suspect whose content the error detail quotes, such as a domain or the name of a
-// header. Each word of the detail that is in the content of one suspect only counts, and all must agree.
+// quoted returns the index of the only suspect whose content the error detail quotes, such as a domain or the name of a
+// header, else -1. It considers each token of the detail that is in the content of exactly one suspect; all must be in the
+// same one.
 func quoted(pieces iter.Seq[*Piece], suspects []ID, detail string) int {
 	index := make(map[ID]int, len(suspects))
 	for i, id := range suspects {
 		index[id] = i
 	}
 	found := -1
-	for _, word := range longWords(detail) {
-		only := onlyWith(pieces, index, []byte(word))
+	for _, token := range tokens(detail) {
+		only := onlyWith(pieces, index, []byte(token))
 		if only < 0 || only == found {
 			continue
 		}
@@ -53,12 +54,12 @@ func quoted(pieces iter.Seq[*Piece], suspects []ID, detail string) int {
 	return found
 }
 
-// onlyWith is the index of the only suspect whose content has the word, -1 if there is none or more than one.
-func onlyWith(pieces iter.Seq[*Piece], index map[ID]int, word []byte) int {
+// onlyWith returns the index of the only suspect whose content contains the token, -1 if there is none or more than one.
+func onlyWith(pieces iter.Seq[*Piece], index map[ID]int, token []byte) int {
 	only := -1
 	for p := range pieces {
 		i, suspect := index[p.ID]
-		if !suspect || !bytes.Contains(p.Content, word) {
+		if !suspect || !bytes.Contains(p.Content, token) {
 			continue
 		}
 		if only >= 0 {
@@ -69,21 +70,22 @@ func onlyWith(pieces iter.Seq[*Piece], index map[ID]int, word []byte) int {
 	return only
 }
 
-func longWords(text string) []string {
+// tokens returns the parts of the text that may be names, nil if there are more than maxTokens.
+func tokens(text string) []string {
 	fields := strings.FieldsFunc(text, func(r rune) bool { return !isNameByte(r) })
-	if len(fields) > maxWords {
+	if len(fields) > maxTokens {
 		return nil
 	}
-	var long []string
+	var out []string
 	for _, f := range fields {
 		if f = strings.Trim(f, ".:-"); len(f) > 2 {
-			long = append(long, f)
+			out = append(out, f)
 		}
 	}
-	return long
+	return out
 }
 
-// Mentions reports whether a text contains a name as a word of its own, not as a part of a longer name.
+// Mentions reports whether a text contains a name, not as a part of a longer name.
 func Mentions(text, name string) bool {
 	if name == "" {
 		return false
@@ -94,16 +96,16 @@ func Mentions(text, name string) bool {
 			return false
 		}
 		start, end := at+i, at+i+len(name)
-		if !joins(text[:start], true) && !joins(text[end:], false) {
+		if !continues(text[:start], true) && !continues(text[end:], false) {
 			return true
 		}
 		at = start + 1
 	}
 }
 
-// joins reports whether the text goes on with a name at its end (or its beginning). A dot,
-// colon or dash goes on only if a name follows it: it may be the end of a sentence.
-func joins(text string, atEnd bool) bool {
+// continues reports whether the end (or the beginning) of the text continues a name. A dot, colon or dash continues it only
+// if a name follows: it may be the end of a sentence.
+func continues(text string, atEnd bool) bool {
 	if atEnd {
 		return text != "" && isNameByte(rune(text[len(text)-1]))
 	}

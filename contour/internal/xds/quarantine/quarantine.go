@@ -1,4 +1,4 @@
-// Package quarantine decides which pieces of a resource are kept from Envoy.
+// Package quarantine determines which pieces of a resource are withheld from Envoy.
 //
 // Envoy accepts or rejects a resource as a whole. A resource consists of pieces: a header and, if it is composite, any
 // number of parts. In go the pieces that are wanted, the versions (lists of pieces) that Envoys accepted or rejected,
@@ -45,7 +45,7 @@ type Version struct {
 	Effective bool             // it is the effective version of the resource
 }
 
-// maxFormer bounds the verdicts about contents that are not wanted. They are kept until an effective version is
+// maxFormer limits the verdicts about contents that are not wanted. They are stored until an effective version is
 // accepted, so that an edit that is undone does not send rejected bytes again.
 const maxFormer = 64
 
@@ -53,7 +53,7 @@ const maxFormer = 64
 type State struct {
 	pieces   map[ID]verdict
 	versions map[string]string // error details by hash of rejected versions
-	search   *search           // nil: nothing to remember of one
+	search   *search           // nil: none
 }
 
 // verdict is the reason why a piece is rejected.
@@ -62,7 +62,7 @@ type verdict struct {
 	invalid bool // by RejectPiece, not by an answer of Envoy
 }
 
-// Empty reports whether nothing is rejected, nothing withheld and nothing remembered.
+// Empty reports whether the state contains no verdict and no search.
 func (s *State) Empty() bool { return len(s.pieces) == 0 && len(s.versions) == 0 && s.search == nil }
 
 // Rejected returns why a piece is rejected.
@@ -93,7 +93,7 @@ func (s *State) SetWanted(n int, wanted iter.Seq[*Piece]) {
 		s.search = nil
 	}
 	if len(s.pieces)+len(s.versions) > maxFormer+n {
-		s.forget(wanted)
+		s.dropVerdicts(wanted)
 	}
 }
 
@@ -111,15 +111,15 @@ func (s *State) RejectVersion(hash, detail string) {
 	}
 }
 
-// Accept records that an Envoy accepted a version, and reports whether that counts. It does not if the version or one
-// of its pieces was rejected before: Envoy accepts the second copy of a bad Secret without using it. After the
-// effective version was accepted and no search runs, verdicts about what is not wanted are forgotten.
+// Accept records that an Envoy accepted a version. It ignores the acceptance and returns false if the version or one of
+// its pieces was rejected before: Envoy accepts the second copy of a bad Secret without using it. After the effective
+// version was accepted and no search runs, verdicts about pieces that are not wanted are dropped.
 func (s *State) Accept(v Version, wanted iter.Seq[*Piece]) bool {
 	if _, rejected := s.versions[v.Hash]; rejected || s.hasRejected(v.Pieces) {
 		return false
 	}
 	if s.narrowAccepted(v) && v.Effective {
-		s.forget(wanted)
+		s.dropVerdicts(wanted)
 	}
 	return true
 }
@@ -155,8 +155,8 @@ func (s *State) hasRejected(pieces iter.Seq[*Piece]) bool {
 	return false
 }
 
-// forget drops the verdicts about versions, and those about pieces that are not wanted.
-func (s *State) forget(wanted iter.Seq[*Piece]) {
+// dropVerdicts drops all verdicts about versions, and those about pieces that are not wanted.
+func (s *State) dropVerdicts(wanted iter.Seq[*Piece]) {
 	s.versions = nil
 	if len(s.pieces) == 0 {
 		return

@@ -100,7 +100,7 @@ func (s *State) rejectHeader(v Version, detail string) {
 	}
 }
 
-// narrowAccepted takes the pieces of an accepted version out of the suspects. It reports whether that rejects no piece
+// narrowAccepted removes the pieces of an accepted version from the suspects. It reports whether that rejects no piece
 // and no search runs.
 func (s *State) narrowAccepted(v Version) bool {
 	b := s.search

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// piece makes a piece; Envoys reject what contains "BAD".
+// piece returns a piece. Envoys reject pieces that contain "BAD".
 func piece(name, content string) *Piece {
 	sum := sha256.Sum256([]byte(content))
 	return &Piece{ID: ID{Name: name, Hash: Hash(sum[:16])}, Content: []byte(name + ": " + content)}
@@ -21,7 +21,7 @@ func piece(name, content string) *Piece {
 
 func (p *Piece) bad() bool { return strings.Contains(string(p.Content), "BAD") }
 
-// resource composes versions of one resource as a caller does, and remembers each, for answers that come late.
+// resource composes versions of one resource as a caller does, and records each, for late answers.
 type resource struct {
 	state       State
 	want        []*Piece
@@ -47,11 +47,11 @@ func (r *resource) publish(pieces ...*Piece) {
 	r.compose()
 }
 
-// compose makes effective what is wanted, with accepted pieces in the place of those withheld.
+// compose sets the effective version: the wanted pieces, with accepted ones in the place of those withheld.
 func (r *resource) compose() {
 	r.unexplained = false
 	for {
-		pieces := r.chosen()
+		pieces := r.effectivePieces()
 		v := Version{Hash: hashOf(pieces), Pieces: slices.Values(pieces)}
 		_, rejected := r.state.RejectedVersion(v.Hash)
 		if pieces != nil && rejected && r.state.Narrow(v, r.acceptedPieces()) {
@@ -74,7 +74,7 @@ func (r *resource) acceptedPieces() iter.Seq[*Piece] {
 	return slices.Values(r.accepted)
 }
 
-func (r *resource) chosen() (pieces []*Piece) {
+func (r *resource) effectivePieces() (pieces []*Piece) {
 	for i, p := range r.want {
 		if r.state.Withheld(p.ID) {
 			at := slices.IndexFunc(r.accepted, func(a *Piece) bool { return a.Name == p.Name })
@@ -91,7 +91,7 @@ func (r *resource) chosen() (pieces []*Piece) {
 	return pieces
 }
 
-// answer has an Envoy answer sent version i.
+// answer is the answer of an Envoy to sent version i.
 func (r *resource) answer(i int, detail func(bad *Piece) string) {
 	pieces := r.sent[i]
 	v := Version{Hash: hashOf(pieces), Pieces: slices.Values(pieces), Effective: slices.Equal(pieces, r.effective)}
@@ -104,7 +104,7 @@ func (r *resource) answer(i int, detail func(bad *Piece) string) {
 	r.compose()
 }
 
-// answerUntilAccepted has an Envoy answer until it accepts the effective version, and returns the number of answers.
+// answerUntilAccepted repeats answer until the effective version is accepted, and returns the number of answers.
 func (r *resource) answerUntilAccepted(t *testing.T, detail func(*Piece) string, limit int) (answers int) {
 	t.Helper()
 	for r.effective != nil && !slices.Equal(r.effective, r.accepted) {
@@ -126,7 +126,7 @@ func (r *resource) rejected() []string {
 	return names
 }
 
-// bad lists the wanted pieces that are bad.
+// bad returns the names of the wanted pieces that are bad.
 func (r *resource) bad() []string {
 	names := []string{}
 	for _, p := range r.want {
@@ -139,7 +139,7 @@ func (r *resource) bad() []string {
 
 func noDetail(*Piece) string { return "no" }
 
-// answersFor bounds the answers until so many bad ones among n pieces are found: a bisection for each.
+// answersFor limits the answers until the given number of bad pieces among n is found: a bisection for each.
 func answersFor(n, bad int) int { return (bad + 1) * (bits.Len(uint(n)) + 3) }
 
 func TestRejectedPieceIsReplacedByTheAcceptedOne(t *testing.T) {
@@ -166,7 +166,7 @@ func TestRejectedPieceIsReplacedByTheAcceptedOne(t *testing.T) {
 	}
 	r.publish(h, piece("a", "2"), newer)
 	if r.answerUntilAccepted(t, noDetail, 1); !r.state.Empty() {
-		t.Error("verdicts about what is not wanted are kept after an effective version was accepted")
+		t.Error("verdicts about pieces that are not wanted remain after an effective version was accepted")
 	}
 }
 
@@ -182,7 +182,7 @@ func TestVersionOfAcceptedPiecesIsUnexplained(t *testing.T) {
 	}
 }
 
-func TestAcceptedAfterRejectionDoesNotCount(t *testing.T) {
+func TestAcceptAfterRejectionIsIgnored(t *testing.T) {
 	t.Parallel()
 	var s State
 	p := piece("", "BAD")
@@ -220,12 +220,12 @@ func TestVerdictsAreBounded(t *testing.T) {
 		r.publish(piece("", fmt.Sprint("BAD ", i)))
 		r.answerUntilAccepted(t, noDetail, 2)
 		if n := len(r.state.pieces) + len(r.state.versions); n > maxFormer+3 {
-			t.Fatalf("%d verdicts are kept", n)
+			t.Fatalf("%d verdicts are stored", n)
 		}
 	}
 }
 
-// script decides a scenario: each call takes a byte, zeros at its end.
+// script determines a scenario: each call consumes a byte, then returns zero at the end.
 type script []byte
 
 func (s *script) under(n int) int {
@@ -255,42 +255,42 @@ func (s *script) pieces(n, generation, badOf int) []*Piece {
 	return pieces
 }
 
-// What error details mention.
+// The contents of error details.
 const (
 	nothing = iota
 	badPiece
 	anyPiece
 )
 
-// detail is what error details say: nothing of use, the name of a bad piece or a quotation of it, or of any piece.
+// detail returns error details: without a name, with the name or the content of a bad piece, or with the name of any piece.
 func (s *script) detail(n, mentions int) func(*Piece) string {
 	return func(bad *Piece) string {
-		switch say := s.under(4); {
-		case mentions >= badPiece && say == 1:
+		switch kind := s.under(4); {
+		case mentions >= badPiece && kind == 1:
 			return "error in " + bad.Name
-		case mentions >= badPiece && say == 2:
+		case mentions >= badPiece && kind == 2:
 			return string(bad.Content)
-		case mentions == anyPiece && say == 3:
+		case mentions == anyPiece && kind == 3:
 			return fmt.Sprintf("error in p%d", s.under(n))
 		}
 		return "no"
 	}
 }
 
-// limit bounds the answers until so many bad pieces are found.
+// limit limits the answers until the given number of bad pieces is found.
 func limit(n, bad, mentions int) int {
 	bad = max(bad, headerAfter)
 	switch mentions {
-	case badPiece: // one more for each bad piece that is mentioned while others are bad, too
+	case badPiece: // one more for each bad piece that is mentioned while others are bad
 		return answersFor(n, bad) + (bad+1)*bad
-	case anyPiece: // each answer rules a single suspect out
+	case anyPiece: // each answer excludes a single suspect
 		return (bad + 1) * (n + 1)
 	}
 	return answersFor(n, bad)
 }
 
-// run searches any set of bad pieces, with answers in any order. What is found is exact if a header was accepted first,
-// or if no header is bad and fewer parts than make the header suspect.
+// run searches any set of bad pieces, with answers in any order. The result is exact if a header was accepted first, or if
+// no header and fewer than headerAfter parts are bad.
 func (s script) run(t *testing.T) {
 	var r resource
 	n := 1 + s.under(100)

@@ -7,7 +7,7 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// bigComposite has n parts of about 100 bytes, each with an origin and a need; ten parts share a need.
+// bigComposite returns a composite with n parts of about 100 bytes, each with an origin and a need; ten parts share a need.
 func bigComposite(t Type, n int) *Resource {
 	r := &Resource{Ref: Ref{t, "big"}, Body: []byte("header"), Field: 2}
 	for i := range n {
@@ -19,7 +19,7 @@ func bigComposite(t Type, n int) *Resource {
 	return r
 }
 
-// with is a copy of the resource with another part i.
+// with returns a copy of the resource with a changed part i.
 func with(r *Resource, i int, change func(*Part)) *Resource {
 	next := *r
 	next.Parts = append([]Part(nil), r.Parts...)
@@ -29,7 +29,7 @@ func with(r *Resource, i int, change func(*Part)) *Resource {
 
 var sizes = []int{100, 1_000, 25_000}
 
-// BenchmarkPublishEdit is an edit of one part, and its acknowledgement.
+// BenchmarkPublishEdit publishes an edit of one part and accepts it.
 func BenchmarkPublishEdit(b *testing.B) {
 	for _, n := range sizes {
 		first := bigComposite(Route, n)
@@ -61,7 +61,7 @@ func benchmarkEdit(b *testing.B, first, second *Resource) {
 	}
 }
 
-// BenchmarkPublishLoad is the first publish of n resources, as a share of one.
+// BenchmarkPublishLoad publishes n resources for the first time, and measures the cost of one.
 func BenchmarkPublishLoad(b *testing.B) {
 	const n = 10_000
 	var set []*Resource
@@ -75,7 +75,7 @@ func BenchmarkPublishLoad(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/resource")
 }
 
-// BenchmarkPublishRemoval is the removal of half of the parts, and their return.
+// BenchmarkPublishRemoval removes half of the parts and adds them again.
 func BenchmarkPublishRemoval(b *testing.B) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprintf("parts=%d", n), func(b *testing.B) {

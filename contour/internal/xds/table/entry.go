@@ -22,15 +22,15 @@ type entry struct {
 	lastOrder *uint64  // Table.lastOrder
 
 	quarantine  quarantine.State
-	unusable    string // why an Envoy could not use the effective version, for a reason that is not in its content
+	unusable    string // error detail of an Envoy that cannot use the effective version for a reason that is not in its content
 	unexplained string // hash of the version that is wanted but was rejected although each of its pieces was accepted
 }
 
 func (e *entry) setWant(r *Resource) {
 	e.field, e.want = r.Field, piecesOf(r, e.want)
 	for _, p := range e.want {
-		if fault := p.fault(); fault != "" {
-			e.quarantine.RejectPiece(p.ID, fault)
+		if reason := p.invalidReason(); reason != "" {
+			e.quarantine.RejectPiece(p.ID, reason)
 		}
 	}
 	if !e.quarantine.Empty() {
@@ -105,7 +105,7 @@ func (e *entry) last() *Version {
 	return e.effective
 }
 
-// chosen returns the wanted pieces, with the accepted content of those that must not be sent; nil if the
+// effectivePieces returns the wanted pieces, with the accepted content of those that must not be sent; nil if the
 // header is one of them and was never accepted.
 func (e *entry) effectivePieces() []*piece {
 	if !e.quarantine.Withholds() {

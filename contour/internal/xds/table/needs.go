@@ -149,5 +149,5 @@ func unionOfNeeds(pieces []*piece) []Ref {
 		needs = append(needs, p.needs...)
 	}
 	slices.SortFunc(needs, Ref.Compare)
-	return slices.Clone(slices.Compact(needs)) // which is as long as it needs to be: hosts share clusters
+	return slices.Clone(slices.Compact(needs)) // without unused capacity: hosts share clusters
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// TestNeedsFollowEdits edits random parts, a few or many at a time: the needs of a version, and
-// the counts of the table, equal those computed from all pieces.
+// After edits of random parts, a few or many at a time, the needs of a version and the counts of the table equal those
+// computed from all pieces.
 func TestNeedsFollowEdits(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -81,7 +81,7 @@ func countNeeds(tab *Table) map[Ref]int {
 }
 
 // An edit of one part neither hashes nor copies the other pieces.
-func TestUnchangedPiecesAreKept(t *testing.T) {
+func TestUnchangedPiecesAreReused(t *testing.T) {
 	const n = 1000
 	tab := New()
 	first := bigComposite(Route, n)
@@ -99,6 +99,6 @@ func TestUnchangedPiecesAreKept(t *testing.T) {
 		t.Errorf("%d pieces of %d are the same, want all but one", kept, n+1)
 	}
 	if now := tab.Get(first.Ref).Needs; &now[0] != &needs[0] {
-		t.Error("the same needs are in another list")
+		t.Error("equal needs are in another list")
 	}
 }

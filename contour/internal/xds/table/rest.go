@@ -6,7 +6,7 @@ import (
 )
 
 // A resource is at rest when its wanted pieces are the effective and accepted version, and it has no other state. Nearly
-// all resources are at rest nearly always, so only the version of such a resource is kept: with a scope for each host
+// all resources are at rest nearly always, so only the version of such a resource is stored: with a scope for each host
 // there are as many resources as hosts (docs/design/0010-scopes-per-host.md has the memory that it saves).
 
 // rest drops the entry of a resource that is at rest.
@@ -18,11 +18,11 @@ func (t *Table) rest(e *entry) {
 		t.resting[e.ref.Type] = map[string]*Version{}
 	}
 	t.resting[e.ref.Type][e.ref.Name] = e.effective
-	t.forget(e.ref)
+	t.drop(e.ref)
 }
 
-// forget drops an entry, and replaces the map after a peak: maps do not shrink.
-func (t *Table) forget(ref Ref) {
+// drop removes an entry, and replaces the map after a peak: maps do not shrink.
+func (t *Table) drop(ref Ref) {
 	delete(t.entries, ref)
 	if n := len(t.entries); t.peak > 1024 && n < t.peak/8 {
 		left := make(map[Ref]*entry, n)

@@ -1,4 +1,4 @@
-// Package table holds the xDS resources of one fleet: the wanted ones, and which contents Envoy accepts.
+// Package table contains the xDS resources of one fleet: the wanted ones, and which contents Envoy accepts.
 //
 // Its input is sets of resources, each published all or nothing, and the answers of Envoys to versions
 // (Accept, Reject). Its output is effective versions, each with a content hash and its needs;
@@ -175,7 +175,7 @@ func (t *Table) SetUnusable(v *Version, errorDetail string) {
 	}
 }
 
-// BindFailed reports whether the error detail says that Envoy could not bind a listener to its address.
+// BindFailed reports whether the error detail is that Envoy could not bind a listener to its address.
 func BindFailed(errorDetail string) bool { return strings.Contains(errorDetail, "cannot bind") }
 
 // Rejections lists the wanted pieces that are rejected, sorted.
@@ -343,7 +343,7 @@ func (t *Table) dropUnneeded(ref Ref) {
 	if e == nil || e.want != nil {
 		return
 	}
-	t.forget(ref)
+	t.drop(ref)
 	t.touch(ref)
 	t.updateNeedCounts(e.effective, nil)
 	t.updateNeedCounts(e.accepted, nil)

@@ -19,7 +19,7 @@ func simple(t Type, name, body string, needs ...Ref) *Resource {
 
 func cluster(name string) Ref { return Ref{Cluster, name} }
 
-// route is a composite whose parts have bodies like "host: body"; a need follows "->".
+// route returns a composite whose parts have bodies like "host: body"; a need follows "->".
 func route(header string, parts ...string) *Resource {
 	r := &Resource{Ref: Ref{Route, "rc"}, Body: protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), header), Field: 2}
 	for _, p := range parts {
@@ -33,7 +33,7 @@ func route(header string, parts ...string) *Resource {
 	return r
 }
 
-// contents is the header and the parts of a composite's bytes.
+// contents returns the header and the parts of a composite.
 func contents(v *Version) []string {
 	var out []string
 	for b := v.Body(); len(b) > 0; {
@@ -45,8 +45,8 @@ func contents(v *Version) []string {
 	return out
 }
 
-// envoy answers until it has accepted the effective version: it rejects versions that contain "BAD",
-// with the error detail that detail returns. It returns the number of answers.
+// envoy responds until it has accepted the effective version: it rejects versions that contain "BAD", with the result of
+// detail as the error detail. It returns the number of responses.
 func envoy(t *testing.T, tab *Table, ref Ref, detail func(*Version) string) int {
 	t.Helper()
 	for seen := 0; ; seen++ {
@@ -65,7 +65,7 @@ func envoy(t *testing.T, tab *Table, ref Ref, detail func(*Version) string) int 
 	}
 }
 
-func silent(*Version) string { return "no" }
+func noDetail(*Version) string { return "no" }
 
 func rejectedParts(tab *Table) []string {
 	var names []string
@@ -90,41 +90,41 @@ func TestSimpleQuarantine(t *testing.T) {
 		t.Error(diff)
 	}
 	tab.Publish([]*Resource{simple(Secret, "s", "good")}, nil)
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	good := tab.Get(ref)
 	if len(tab.Rejections()) != 0 || good == nil {
 		t.Fatal("a good version must leave quarantine by itself")
 	}
 	tab.Publish([]*Resource{simple(Secret, "s", "BAD two")}, nil)
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	if tab.Get(ref) != good || len(tab.Rejections()) != 1 {
 		t.Errorf("effective %v, want the accepted version; rejections %v", tab.Get(ref), tab.Rejections())
 	}
 	tab.Publish(nil, []Ref{ref})
 	if tab.Get(ref) != nil || len(tab.Rejections()) != 0 {
-		t.Error("a removed resource is still there")
+		t.Error("a removed resource still exists")
 	}
 	if calls != 4 {
 		t.Errorf("%d calls of OnRejections, want 4: bad, good, bad, removed", calls)
 	}
 }
 
-func TestBadContentIsNotTriedAgainBeforeSomethingElseWasAccepted(t *testing.T) {
+func TestRejectedContentIsNotSentAgainBeforeAnotherIsAccepted(t *testing.T) {
 	tab := New()
 	ref := Ref{Secret, "s"}
 	publish := func(body string) { tab.Publish([]*Resource{simple(Secret, "s", body)}, nil) }
 	publish("good")
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	publish("BAD")
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	publish("never sent")
 	publish("BAD")
-	if seen := envoy(t, tab, ref, silent); seen != 0 || string(tab.Get(ref).Body()) != "good" {
+	if seen := envoy(t, tab, ref, noDetail); seen != 0 || string(tab.Get(ref).Body()) != "good" {
 		t.Errorf("seen %d, effective %q", seen, tab.Get(ref).Body())
 	}
 }
 
-func TestLateAcceptOfRejectedDoesNotCount(t *testing.T) {
+func TestLateAcceptOfRejectedVersionIsIgnored(t *testing.T) {
 	tab := New()
 	tab.Publish([]*Resource{simple(Secret, "s", "BAD")}, nil)
 	v := tab.Get(Ref{Secret, "s"})
@@ -142,7 +142,7 @@ func TestAcceptedByOneRejectedByAnother(t *testing.T) {
 	tab.Accept([]*Version{v})
 	tab.Reject(v, "unknown field")
 	if tab.Get(v.Ref) != v || len(tab.Rejections()) != 1 {
-		t.Error("an older Envoy's rejection must be reported, and not take the resource from the others")
+		t.Error("the rejection of an older Envoy must be reported, and must not withhold the resource from others")
 	}
 }
 
@@ -166,12 +166,12 @@ func TestPartFallsBackToItsAcceptedContent(t *testing.T) {
 	ref := Ref{Route, "rc"}
 	clusters := []*Resource{simple(Cluster, "old", "1"), simple(Cluster, "new", "2")}
 	tab.Publish(append(clusters[:1:1], route("h", "a: v1->old", "b: v1")), nil)
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	tab.Publish([]*Resource{clusters[1], route("h", "a: BAD v2->new", "b: v2")}, []Ref{cluster("old")})
 	if tab.Get(cluster("old")) == nil {
 		t.Fatal("the cluster of the accepted version was removed before the next version was answered")
 	}
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	if diff := cmp.Diff([]string{"h", "a: v1->old", "b: v2"}, contents(tab.Get(ref))); diff != "" {
 		t.Error(diff)
 	}
@@ -179,30 +179,30 @@ func TestPartFallsBackToItsAcceptedContent(t *testing.T) {
 		t.Errorf("the fallback's cluster must stay needed and present: %s", diff)
 	}
 	tab.Publish([]*Resource{route("h", "a: v3->new", "b: v2")}, nil)
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	if tab.Get(cluster("old")) != nil || len(tab.Rejections()) != 0 {
 		t.Error("the removed cluster stays although nothing needs it")
 	}
 }
 
-// TestLateAcceptOfWhatLostItsNeeds accepts a version after it was replaced and its need was removed:
-// later versions must not fall back to it.
-func TestLateAcceptOfWhatLostItsNeeds(t *testing.T) {
+// TestLateAcceptWithRemovedNeeds accepts a version after it was replaced and its need was removed: later versions must not
+// fall back to it.
+func TestLateAcceptWithRemovedNeeds(t *testing.T) {
 	tab := New()
 	ref := Ref{Route, "rc"}
 	tab.Publish([]*Resource{route("h", "a: v1")}, nil)
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	tab.Publish([]*Resource{simple(Cluster, "c", "1"), route("h", "a: v2->c")}, nil)
 	late := tab.Get(ref)
 	tab.Publish([]*Resource{route("h", "a: BAD v3")}, []Ref{cluster("c")})
 	tab.Accept([]*Version{late})
-	envoy(t, tab, ref, silent)
+	envoy(t, tab, ref, noDetail)
 	if diff := cmp.Diff([]string{"h", "a: v1"}, contents(tab.Get(ref))); diff != "" {
 		t.Errorf("the fallback needs a removed cluster: %s", diff)
 	}
 }
 
-func TestTheNamedPartIsGuessedFirst(t *testing.T) {
+func TestMentionedPartIsWithheldFirst(t *testing.T) {
 	for name, detail := range map[string]string{
 		"part name":   "Duplicate entry in virtual host h70.",
 		"only quoted": "bad domain bad.example.com in route rc",
@@ -229,9 +229,9 @@ func TestBadHeader(t *testing.T) {
 	t.Run("with an accepted one", func(t *testing.T) {
 		tab := New()
 		tab.Publish([]*Resource{route("v1", parts...)}, nil)
-		envoy(t, tab, Ref{Route, "rc"}, silent)
+		envoy(t, tab, Ref{Route, "rc"}, noDetail)
 		tab.Publish([]*Resource{route("BAD", append(parts, "more: ok")...)}, nil)
-		envoy(t, tab, Ref{Route, "rc"}, silent)
+		envoy(t, tab, Ref{Route, "rc"}, noDetail)
 		got := contents(tab.Get(Ref{Route, "rc"}))
 		if diff := cmp.Diff(append([]string{"v1"}, append(parts, "more: ok")...), got); diff != "" {
 			t.Error(diff)
@@ -243,15 +243,15 @@ func TestBadHeader(t *testing.T) {
 	t.Run("never accepted", func(t *testing.T) {
 		tab := New()
 		tab.Publish([]*Resource{route("BAD", parts...)}, nil)
-		envoy(t, tab, Ref{Route, "rc"}, silent)
+		envoy(t, tab, Ref{Route, "rc"}, noDetail)
 		if diff := cmp.Diff([]string{""}, rejectedParts(tab)); diff != "" || tab.Get(Ref{Route, "rc"}) != nil {
 			t.Errorf("want only the header rejected and the resource withheld: %s", diff)
 		}
 	})
 }
 
-// Very many bad parts in a table that no Envoy has accepted yet, all of them at its beginning: the good ones
-// are served all the same, and the header is not rejected in their place.
+// With very many bad parts at the beginning of a route table that no Envoy has accepted yet, the good parts are served, and
+// the header is not rejected.
 func TestManyBadPartsBeforeAnythingWasAccepted(t *testing.T) {
 	tab := New()
 	var parts []string
@@ -264,7 +264,7 @@ func TestManyBadPartsBeforeAnythingWasAccepted(t *testing.T) {
 	}
 	r := route("head", parts...)
 	tab.Publish([]*Resource{r}, nil)
-	seen := envoy(t, tab, r.Ref, silent)
+	seen := envoy(t, tab, r.Ref, noDetail)
 	if got := len(rejectedParts(tab)); got != 60 {
 		t.Errorf("%d parts are rejected, want the 60 bad ones: %v", got, rejectedParts(tab))
 	}
@@ -276,7 +276,7 @@ func TestManyBadPartsBeforeAnythingWasAccepted(t *testing.T) {
 	}
 }
 
-// mostBad is how many bad parts are found while no header was accepted (xds/quarantine).
+// mostBad is the number of bad parts that are found while no header was accepted (xds/quarantine).
 const mostBad = 15
 
 // TestSearchFindsExactlyTheBadParts bisects random sets of bad parts, with and without an
@@ -303,7 +303,7 @@ func TestSearchFindsExactlyTheBadParts(t *testing.T) {
 		}
 		if rnd.IntN(2) == 0 {
 			publish()
-			envoy(t, tab, ref, silent)
+			envoy(t, tab, ref, noDetail)
 		}
 		for round := range 3 {
 			for range 1 + rnd.IntN(6) {
@@ -314,19 +314,19 @@ func TestSearchFindsExactlyTheBadParts(t *testing.T) {
 				parts[fmt.Sprint("p", rnd.IntN(n))] = body
 			}
 			publish()
-			for range rnd.IntN(4) { // some answers arrive before the next change
+			for range rnd.IntN(4) { // some responses arrive before the next change
 				if v := tab.Get(ref); v != nil && !v.Accepted() && strings.Contains(string(v.Body()), "BAD") {
 					tab.Reject(v, "no")
 				}
 			}
 		}
-		envoy(t, tab, ref, silent)
+		envoy(t, tab, ref, noDetail)
 		var want []string
 		for name, body := range parts {
 			if strings.Contains(body, "BAD") {
 				want = append(want, name)
 			} else if !slices.Contains(contents(tab.Get(ref)), name+": "+body) {
-				t.Errorf("the good part %s is not delivered", name)
+				t.Errorf("the good part %s is not effective", name)
 			}
 		}
 		slices.Sort(want)
@@ -388,7 +388,7 @@ func TestDependentObjects(t *testing.T) {
 	}
 }
 
-func TestWatchSeesAPublishAsOneStep(t *testing.T) {
+func TestWatchReportsAPublishAsOneChange(t *testing.T) {
 	tab := New()
 	w := tab.Watch()
 	defer w.Close()
@@ -418,7 +418,7 @@ func TestVersionsAreAFunctionOfTheBytes(t *testing.T) {
 	two.Publish([]*Resource{route("h", "a: 1", "b: 1")}, nil)
 	a, b := one.Get(Ref{Route, "rc"}), two.Get(Ref{Route, "rc"})
 	if a.Hash != b.Hash || a.Hash == "" {
-		t.Errorf("replicas disagree: %q and %q", a.Hash, b.Hash)
+		t.Errorf("two tables have the versions %q and %q", a.Hash, b.Hash)
 	}
 }
 
@@ -433,12 +433,12 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 		now := tab.Get(cluster("c"))
 		tab.Accept([]*Version{now})
 		if !now.Accepted() {
-			t.Fatal("an acknowledgement from before the removal hides the one of now")
+			t.Fatal("an acknowledgement before the removal replaces a later one")
 		}
 		tab.Publish(nil, []Ref{cluster("c")})
 	}
 	if s := tab.Stats(); len(s.Resources) != 0 || len(tab.needCounts) != 0 {
-		t.Errorf("left over: %v %v", s.Resources, tab.needCounts)
+		t.Errorf("want no resources and counts, got %v %v", s.Resources, tab.needCounts)
 	}
 }
 

@@ -32,11 +32,11 @@ type piece struct {
 
 // is reports whether the piece equals the element, except for its content.
 func (p *piece) is(e *Part) bool {
-	return p.fault() == e.Invalid && sameSlice(p.needs, e.Needs) && sameSlice(p.origins, e.Origins)
+	return p.invalidReason() == e.Invalid && sameSlice(p.needs, e.Needs) && sameSlice(p.origins, e.Origins)
 }
 
-// fault returns why the piece is invalid, "" if it is not.
-func (p *piece) fault() string {
+// invalidReason returns why the piece is invalid, "" if it is valid.
+func (p *piece) invalidReason() string {
 	if p.invalid == nil {
 		return ""
 	}

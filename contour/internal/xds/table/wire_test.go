@@ -49,7 +49,7 @@ func TestWireIsShared(t *testing.T) {
 	v := tab.Get(pem.Ref)
 	w := v.Wire()
 	if v.Wire() != w {
-		t.Error("the second session got bytes of its own")
+		t.Error("the sessions do not share the Wire")
 	}
 	if !slices.ContainsFunc(w.Chunks(), func(c []byte) bool { return &c[0] == &pem.Body[0] }) {
 		t.Error("the certificate was copied")
@@ -57,7 +57,7 @@ func TestWireIsShared(t *testing.T) {
 	runtime.KeepAlive(w)
 }
 
-// BenchmarkWire is a composite's bytes: by the first session, and by any other while the first has them.
+// BenchmarkWire encodes a composite for the first session, and for another one while the first references the Wire.
 func BenchmarkWire(b *testing.B) {
 	for _, n := range sizes {
 		tab := New()
