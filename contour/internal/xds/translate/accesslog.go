@@ -13,10 +13,10 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// fileLogger is the name of the access logger; route metadata for access logs is filed under it.
+// fileLogger is the name of the access logger and the key of route metadata for access logs.
 const fileLogger = "envoy.access_loggers.file"
 
-// accessLog is nil if the log is off.
+// accessLog returns nil if the log is disabled.
 func accessLog(e *encoder, to ir.AccessLog) []*accesslogv3.AccessLog {
 	if to.Path == "" {
 		return nil
@@ -31,7 +31,7 @@ func accessLog(e *encoder, to ir.AccessLog) []*accesslogv3.AccessLog {
 	}}
 }
 
-// lineFormat is a line of the log; nil is Envoy's own format.
+// lineFormat returns the format of a line; nil is Envoy's default format.
 func lineFormat(e *encoder, f ir.LogFormat) *corev3.SubstitutionFormatString {
 	switch {
 	case f.Format == "json":
@@ -59,7 +59,7 @@ func formatters(e *encoder, f ir.LogFormat) []*corev3.TypedExtensionConfig {
 	return []*corev3.TypedExtensionConfig{{Name: "envoy.formatter.req_without_query", TypedConfig: e.pack(&reqwithoutqueryv3.ReqWithoutQuery{})}}
 }
 
-// statusFilter logs responses with a status code from the least on; nil logs all.
+// statusFilter selects responses with at least that status code; nil selects all.
 func statusFilter(least uint32) *accesslogv3.AccessLogFilter {
 	if least == 0 {
 		return nil
@@ -67,13 +67,13 @@ func statusFilter(least uint32) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_StatusCodeFilter{
 		StatusCodeFilter: &accesslogv3.StatusCodeFilter{Comparison: &accesslogv3.ComparisonFilter{
 			Op: accesslogv3.ComparisonFilter_GE,
-			// There is a runtime key because Envoy wants one; nothing sets it.
+			// Envoy requires a runtime key; nothing sets it.
 			Value: &corev3.RuntimeUInt32{DefaultValue: least, RuntimeKey: "access_log.min_status"},
 		}},
 	}}
 }
 
-// jsonFields is the fields of a line in JSON and what Envoy puts there: the given ones, else the default set of Contour.
+// jsonFields returns the fields of a JSON line with their command operators: the given ones, else the defaults of Contour.
 func jsonFields(own []ir.LogField) *structpb.Struct {
 	fields := map[string]*structpb.Value{}
 	for _, f := range own {

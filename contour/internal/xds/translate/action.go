@@ -14,8 +14,8 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// setAction sets what r answers with. A route that says nothing, or that forwards to no backend, answers with an
-// error: leaving it out would let its requests fall through to a broader route.
+// setAction sets the action of r. A route without an action, or without a backend, responds with an error: if it were
+// omitted, its requests would match a less specific route.
 func setAction(e *encoder, r *routev3.Route, of ir.Route, hostname string) {
 	switch {
 	case of.Direct != nil:
@@ -45,7 +45,7 @@ func directResponse(e *encoder, d ir.Direct) *routev3.DirectResponseAction {
 	return action
 }
 
-// forward sends the request to one cluster, or to one of several by weight.
+// forward returns the action that sends a request to one cluster, or to one of several by weight.
 func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 	action := &routev3.RouteAction{
 		Timeout:     timeout(f.Timeout),
@@ -105,8 +105,8 @@ func weightedCluster(b ir.Backend, weight uint32) *routev3.WeightedCluster_Clust
 	return cw
 }
 
-// weights is the weight of each backend: as given, or one each if all are zero. Envoy adds them up in 32 bits,
-// so weights too large for that are scaled down, keeping their shares as well as integers allow.
+// weights returns the weight of each backend, 1 if all weights are zero. The sum must fit into 32 bits: larger weights are
+// scaled down and keep their shares as far as integers allow.
 func weights(backends []ir.Backend) []uint32 {
 	var sum uint64
 	for _, b := range backends {
@@ -124,8 +124,8 @@ func weights(backends []ir.Backend) []uint32 {
 	return out
 }
 
-// rewrite replaces what path matched by to: as Envoy's plain prefix rewrite, or as one by expression where that
-// would leave two slashes in a row.
+// rewrite replaces the matched prefix of the path: with Envoy's prefix rewrite, or with a regular expression if that would
+// result in two successive slashes.
 func rewrite(path ir.PathMatch, to string) (prefix string, regex *matcherv3.RegexMatchAndSubstitute) {
 	if path.Kind != ir.PathSegment {
 		return rooted(to), nil
@@ -140,7 +140,7 @@ func rewrite(path ir.PathMatch, to string) (prefix string, regex *matcherv3.Rege
 	return rooted(to), nil
 }
 
-// rooted is a path that Envoy takes for one; it reads an empty one as "do not rewrite".
+// rooted returns the path with a leading slash: for Envoy, an empty path means no rewrite.
 func rooted(path string) string {
 	if strings.HasPrefix(path, "/") {
 		return path

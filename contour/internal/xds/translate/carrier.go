@@ -12,26 +12,26 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// The filters that policies bring stand in the route table, so that policies never change a listener. A carrier on the
-// listener runs them. Neither carrier can do the work of the other (all of it measured, docs/design/0012):
-//   - filter_chain runs the chain of the first route that a request finds, so it cannot stand behind the script that
-//     finds the shard of the route table.
-//   - composite takes the route anew, but only one filter each: it skips the rest of a list once one filter waits. So
-//     there is a row of it, which would cost a TLS filter chain ten times the bytes.
+// Route tables configure the filters of policies, so that policies never change a listener. A carrier on the listener runs
+// them. Neither carrier can replace the other (measurements in docs/design/0012):
+//   - filter_chain runs the chain of the first selected route, so it cannot follow the script that selects the shard of the
+//     route table.
+//   - composite selects the route again, but runs only one filter: it skips the rest of a list after a filter that waits.
+//     So the listener has several, which would multiply the size of a TLS filter chain by ten.
 const (
 	chainName   = "policies"
-	policySlots = 8 // the most filters that the policies of one virtual host may bring on the listener without TLS
+	policySlots = 8 // maximum number of filters of the policies of one virtual host on an HTTP listener
 )
 
-// carrier is the way in which route tables bring filters.
+// carrier is the kind of filters that runs the filters of policies.
 type carrier uint8
 
 const (
 	carrierChain carrier = iota // one filter with a list
-	carrierSlots                // a row of filters with one each
+	carrierSlots                // several filters with one each
 )
 
-// carrierOf is the carrier of a listener, with TLS or without.
+// carrierOf returns the carrier of a listener, with TLS or without.
 func carrierOf(secure bool) carrier {
 	if secure {
 		return carrierChain
@@ -39,7 +39,7 @@ func carrierOf(secure bool) carrier {
 	return carrierSlots
 }
 
-// filters is the carrier on the listener. It does nothing for routes that bring no filter.
+// filters returns the filters of the carrier on the listener. They do nothing for routes without filters of policies.
 func (c carrier) filters(e *encoder) []*hcmv3.HttpFilter {
 	if c == carrierChain {
 		return []*hcmv3.HttpFilter{httpFilter(e, chainName, &filterchainv3.FilterChainConfig{})}
@@ -53,15 +53,15 @@ func (c carrier) filters(e *encoder) []*hcmv3.HttpFilter {
 
 func slotName(i int) string { return fmt.Sprint(chainName, "/", i) }
 
-// policyFilter is a filter as policies bring it; slot is its number among all that its virtual host brings.
+// policyFilter is a filter of a policy; slot is its number among those of its virtual host.
 type policyFilter struct {
 	name   string
 	slot   int
 	config *anypb.Any
 }
 
-// bring adds the filters, which are in order, to the configuration of a virtual host or route.
-func (c carrier) bring(e *encoder, filters []policyFilter, into map[string]*anypb.Any) {
+// add adds the filters, which are in order, to the configuration of a virtual host or route.
+func (c carrier) add(e *encoder, filters []policyFilter, into map[string]*anypb.Any) {
 	if len(filters) == 0 {
 		return
 	}
@@ -71,14 +71,14 @@ func (c carrier) bring(e *encoder, filters []policyFilter, into map[string]*anyp
 	}
 	for _, f := range filters {
 		if f.slot >= policySlots {
-			e.addInvalid(fmt.Sprintf("the policies bring more than %d filters", policySlots))
+			e.addInvalid(fmt.Sprintf("the policies configure more than %d filters", policySlots))
 			continue
 		}
 		into[slotName(f.slot)] = runAlways(e, f)
 	}
 }
 
-// filterChainOf is the filters as a list for filter_chain.
+// filterChainOf returns the filters as a list for filter_chain.
 func filterChainOf(e *encoder, filters []policyFilter) *anypb.Any {
 	chain := &filterchainv3.FilterChain{}
 	for _, f := range filters {
@@ -87,7 +87,7 @@ func filterChainOf(e *encoder, filters []policyFilter) *anypb.Any {
 	return e.pack(&filterchainv3.FilterChainConfigPerRoute{FilterChain: chain})
 }
 
-// runAlways is one filter for composite, which runs it for every request.
+// runAlways returns a configuration of composite that runs one filter for every request.
 func runAlways(e *encoder, f policyFilter) *anypb.Any {
 	run := &xdscorev3.TypedExtensionConfig{
 		Name: "run", TypedConfig: e.pack(&compositev3.ExecuteFilterAction{TypedConfig: f.extension()}),

@@ -11,13 +11,13 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// setHTTP says how requests are read, and what becomes of the header Server.
+// setHTTP sets the protocol options, and the handling of the Server header.
 func setHTTP(m *hcmv3.HttpConnectionManager, s ir.HTTPSettings) {
 	m.HttpProtocolOptions = &corev3.Http1ProtocolOptions{AcceptHttp_10: true, AllowChunkedLength: !s.RejectChunkedLength}
 	m.MergeSlashes = !s.KeepSlashes
 	m.XffNumTrustedHops = s.TrustedHops
 	switch s.Versions {
-	case ir.AllHTTP: // by what the client sends
+	case ir.AllHTTP: // as the client sends
 	case ir.OnlyHTTP1:
 		m.CodecType = hcmv3.HttpConnectionManager_HTTP1
 	case ir.OnlyHTTP2:
@@ -38,7 +38,7 @@ func setHTTP(m *hcmv3.HttpConnectionManager, s ir.HTTPSettings) {
 	}
 }
 
-// setTimeouts limits in time what clients do, and in number the requests of a connection.
+// setTimeouts sets the timeouts of clients, and the maximum number of requests of a connection.
 func setTimeouts(m *hcmv3.HttpConnectionManager, c ir.ClientSettings) {
 	t := c.Timeouts
 	m.RequestTimeout = timeout(t.Request)
@@ -53,7 +53,7 @@ func setTimeouts(m *hcmv3.HttpConnectionManager, c ir.ClientSettings) {
 	}
 }
 
-// compressor compresses responses of the types that gain by it, if the client wishes.
+// compressor returns a filter that compresses responses of compressible types if the client accepts that.
 func compressor(e *encoder, algorithm ir.Compression) *compressorv3.Compressor {
 	library := &corev3.TypedExtensionConfig{}
 	switch algorithm {
@@ -68,7 +68,7 @@ func compressor(e *encoder, algorithm ir.Compression) *compressorv3.Compressor {
 	return &compressorv3.Compressor{CompressorLibrary: library}
 }
 
-// protocols is what is offered to clients in the handshake of TLS.
+// protocols returns the ALPN protocols for clients.
 func protocols(v ir.HTTPVersions) []string {
 	switch v {
 	case ir.OnlyHTTP1:

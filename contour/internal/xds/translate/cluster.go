@@ -15,7 +15,7 @@ import (
 // httpOptions is the key of the options that all HTTP protocols of a cluster share.
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-// cluster is a Service port spoken to in one way; limits are those of the Service.
+// cluster returns the resource of a cluster; limits are those of its Service.
 func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *table.Resource {
 	e := &encoder{}
 	m := &clusterv3.Cluster{
@@ -25,7 +25,7 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads(), ServiceName: endpointName(c.Endpoints)},
 		ConnectTimeout:       positive(s.ConnectTimeout),
 		LbPolicy:             clusterv3.Cluster_ROUND_ROBIN,
-		// Below the threshold, Envoy would send requests to endpoints known to be bad.
+		// Below the threshold, Envoy would send requests to unhealthy endpoints.
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
 		PerConnectionBufferLimitBytes: number(s.BufferLimitBytes),
@@ -40,7 +40,7 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 	}
 }
 
-// needsOf is what Envoy must have before the cluster can be used.
+// needsOf returns the needs of the cluster.
 func needsOf(c ir.Cluster) []table.Ref {
 	needs := []table.Ref{{Type: table.Endpoint, Name: endpointName(c.Endpoints)}}
 	if verifies(c) {
@@ -49,7 +49,7 @@ func needsOf(c ir.Cluster) []table.Ref {
 	return needs
 }
 
-// protocolOptions is nil when Envoy's defaults are meant: HTTP/1.1, its own idle timeout, and any number of requests on a
+// protocolOptions returns nil for Envoy's defaults: HTTP/1.1, its own idle timeout, and any number of requests on a
 // connection.
 func protocolOptions(e *encoder, c ir.Cluster, requests uint32) map[string]*anypb.Any {
 	http2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
@@ -70,7 +70,7 @@ func protocolOptions(e *encoder, c ir.Cluster, requests uint32) map[string]*anyp
 	})}
 }
 
-// circuitBreakers is nil when no limit is set.
+// circuitBreakers returns nil if no limit is set.
 func circuitBreakers(l ir.CircuitBreakers) *clusterv3.CircuitBreakers {
 	if l == (ir.CircuitBreakers{}) {
 		return nil

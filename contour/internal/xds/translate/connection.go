@@ -9,7 +9,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// setConnections says how the listener takes connections.
+// setConnections sets the connection options of the listener.
 func setConnections(l *listenerv3.Listener, c ir.ConnectionSettings) {
 	l.PerConnectionBufferLimitBytes = number(c.BufferLimitBytes)
 	l.MaxConnectionsToAcceptPerSocketEvent = number(c.AcceptPerSocketEvent)
@@ -29,7 +29,7 @@ const (
 	levelIPv6, trafficClass = 41, 67
 )
 
-// socketOptions marks the packets to clients.
+// socketOptions returns the options that mark packets to clients.
 func socketOptions(c ir.ConnectionSettings) []*corev3.SocketOption {
 	var options []*corev3.SocketOption
 	add := func(description string, level, name int64, value int32) {
@@ -45,7 +45,7 @@ func socketOptions(c ir.ConnectionSettings) []*corev3.SocketOption {
 	return options
 }
 
-// tlsInspector finds the server name of a TLS connection, and fingerprints of the client where they are asked for.
+// tlsInspector reads the server name of a TLS connection, and the fingerprints of the client if they are enabled.
 func tlsInspector(c ir.ConnectionSettings) *tlsinspectorv3.TlsInspector {
 	i := &tlsinspectorv3.TlsInspector{}
 	if c.JA3 {

@@ -12,11 +12,11 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// corsName is the name of the CORS filter, under which it finds its policy in routes.
+// corsName is the name of the CORS filter, and the key of its policy in routes.
 const corsName = "cors"
 
-// corsPolicy answers preflights of permitted origins, and those of other origins without permission: they do not reach
-// the backend.
+// corsPolicy returns the policy with which Envoy responds to preflights of all origins; it permits only the allowed ones,
+// and none reaches the backend.
 func corsPolicy(_ *encoder, p ir.Policies) message {
 	c := p.CORS
 	if c == nil {
@@ -44,7 +44,7 @@ func origin(m ir.StringMatch) *matcherv3.StringMatcher {
 	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_Exact{Exact: m.Value}, IgnoreCase: m.IgnoreCase}
 }
 
-// seconds is a time in whole seconds, rounded; "" for the default.
+// seconds returns a time in whole seconds, rounded; "" for the default.
 func seconds(t ir.Timeout) string {
 	switch {
 	case t.Disabled:

@@ -17,27 +17,27 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// A request of the HTTP listener finds its route table by a scope, whose key is a header that Envoy sets before it
-// looks for routes (docs/design/0010-scopes-per-host.md).
+// A scope selects the route table of a request to the HTTP listener. Its key is a header that Envoy sets before it selects
+// a route (docs/design/0010-scopes-per-host.md).
 //
-// The header is the requested host with a prefix, and each known exact hostname has a scope that leads to the route
-// table of its shard: one look-up, whatever the number of hosts. A request that no scope is for (a wildcard, upper
-// case, an unknown host) has no route at first. Then a script, which the route tables turn off for all others, leads
-// it to the entry table, which is the only one or says how many shards there are, and from there to its shard.
+// The header is the requested host with a prefix, and each exact hostname has a scope that maps it to the route table of
+// its shard: one look-up for any number of hosts. A request without a scope (a wildcard, upper case, an unknown host) has
+// no route at first. Then a script, which the route tables disable for all other requests, directs it to the entry table,
+// which is the only one or contains the number of shards, and from there to its shard.
 //
-// The listener is the same whatever the number of shards.
+// The listener does not depend on the number of shards.
 const (
 	shardHeader    = "x-contour-route-table"
 	dispatchFilter = "dispatch"
 	upgradeFilter  = "upgrade"
-	websocketRoute = "websocket" // the name of routes that WebSockets may take
-	shardCountKey  = "shards"    // metadata of the route of an entry table that leads to shards
+	websocketRoute = "websocket" // the name of routes that allow WebSockets
+	shardCountKey  = "shards"    // metadata of the route of an entry table with shards
 	shardPrefixKey = "prefix"
-	routedKey      = "routed" // filter context of whatever has a route
+	routedKey      = "routed" // filter context of requests with a route
 )
 
-// scopedRoutes finds the route table by the header. Its value is the key of the scope, or, with separator, what is
-// before that.
+// scopedRoutes selects the route table by the header. Its value is the key of the scope, with a separator the part before
+// it.
 func scopedRoutes(separator string) *hcmv3.HttpConnectionManager_ScopedRoutes {
 	return &hcmv3.HttpConnectionManager_ScopedRoutes{ScopedRoutes: &hcmv3.ScopedRoutes{
 		Name:            scopesName,
@@ -55,7 +55,7 @@ func scopedRoutes(separator string) *hcmv3.HttpConnectionManager_ScopedRoutes {
 	}}
 }
 
-// scopeHeader sets the header, whatever the client sends. The value may have Envoy's formatter commands.
+// scopeHeader overwrites the header. The value may contain command operators of Envoy.
 func scopeHeader(e *encoder, value string) []*corev3.TypedExtensionConfig {
 	return []*corev3.TypedExtensionConfig{{
 		Name: "envoy.http.early_header_mutation.header_mutation",
@@ -68,10 +68,10 @@ func scopeHeader(e *encoder, value string) []*corev3.TypedExtensionConfig {
 	}}
 }
 
-// routeByHost has requests to the listener find the route table of their host. The dispatch filter is the first.
+// routeByHost makes the listener select the route table by the host of a request. The dispatch filter is the first.
 //
-// Envoy decides about an upgrade by the first look-up, which may find nothing. So the listener lets WebSockets pass,
-// to a filter chain of their own where a script answers 403 if the final route does not allow them.
+// Envoy decides on an upgrade with the first look-up, which may find no route. Therefore the listener allows WebSockets,
+// with an HTTP filter chain in which a script responds with 403 if the final route does not allow them.
 func routeByHost(e *encoder, m *hcmv3.HttpConnectionManager, l ir.ListenerKey) {
 	m.EarlyHeaderMutationExtensions = scopeHeader(e, hostScopeName(l, "%REQ(:AUTHORITY)%"))
 	m.RouteSpecifier = scopedRoutes(":")
@@ -81,16 +81,16 @@ func routeByHost(e *encoder, m *hcmv3.HttpConnectionManager, l ir.ListenerKey) {
 	}}
 }
 
-// script is a filter that runs a script, with one interpreter per worker.
+// script returns a filter that runs a script, with one interpreter for each worker.
 func script(e *encoder, name, source string) *hcmv3.HttpFilter {
 	return httpFilter(e, name, &luav3.Lua{
 		DefaultSourceCode: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: source}},
 		SharedVmId:        name,
-		ClearRouteCache:   wrapperspb.Bool(false), // the script does it where it must
+		ClearRouteCache:   wrapperspb.Bool(false), // the script does it when necessary
 	})
 }
 
-// routed has the route table say to the scripts that there is a route, so that there is nothing to dispatch.
+// routed disables the scripts for requests that have a route in the route table.
 func routed(e *encoder, rc *routev3.RouteConfiguration) {
 	rc.TypedPerFilterConfig = map[string]*anypb.Any{
 		dispatchFilter: e.pack(&routev3.FilterConfig{Disabled: true}),
@@ -100,8 +100,8 @@ func routed(e *encoder, rc *routev3.RouteConfiguration) {
 	}
 }
 
-// dispatchTable is the entry table where there are shards: any host and any path lead to the script, and by it to the
-// shard's table, never to the cluster of its only route.
+// dispatchTable returns the entry table with shards: for any host and path, the script selects the route table of the
+// shard; no request reaches the cluster of its only route.
 func dispatchTable(l ir.ListenerKey, shards int) *table.Resource {
 	e := &encoder{}
 	rc := &routev3.RouteConfiguration{

@@ -6,12 +6,12 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// dispatchScript does for a request that no scope is for what the scopes do for others: it leads to the entry table,
-// and if that says so, with the hash of slotOf, to the shard of the requested host (lower case, without port).
-// The number of shards is no part of it: a listener that changes drains its connections.
+// dispatchScript returns the script that selects the route table of a request without a scope: the entry table, and, if
+// that has shards, the shard of the requested host (lower case, without port), by the hash of slotOf. It does not contain
+// the number of shards: a changed listener drains its connections.
 //
-// Envoy answers 403 to an upgrade that its first route does not allow; without a first route, the script does.
-// Envoy has taken the header off whatever is no upgrade.
+// Envoy responds with 403 to an upgrade that its first route does not allow; without a first route, the script does.
+// Envoy has removed the upgrade header of requests that are not upgrades.
 func dispatchScript(l ir.ListenerKey) string {
 	return fmt.Sprintf(`local entry, header = %q, %q
 local length, factor, range = %d, %d, 2^32
@@ -41,7 +41,8 @@ end
 `, shard{listener: l}.name(), shardHeader, hashLength, hashFactor, shardCountKey, shardPrefixKey)
 }
 
-// upgradeScript answers 403 to an upgrade that the route does not allow. One without a route gets 404 from Envoy.
+// upgradeScript returns the script that responds with 403 to an upgrade that the route does not allow. Without a route, Envoy
+// responds with 404.
 func upgradeScript() string {
 	return fmt.Sprintf(`function envoy_on_request(request)
   if request:filterContext():get(%q) and request:streamInfo():routeName() ~= %q then

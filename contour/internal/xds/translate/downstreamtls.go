@@ -9,7 +9,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// downstreamTLS terminates TLS with the certificate of t; s is what t leaves open, alpn what is offered on top.
+// downstreamTLS terminates TLS with the certificate of t, the other settings of s and the ALPN protocols.
 func downstreamTLS(e *encoder, t ir.TLS, s ir.TLSSettings, alpn ...string) *corev3.TransportSocket {
 	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
 		TlsParams:                      tlsParameters(e, t, s),
@@ -18,8 +18,9 @@ func downstreamTLS(e *encoder, t ir.TLS, s ir.TLSSettings, alpn ...string) *core
 	}})
 }
 
-// tlsParameters is the versions of t with the cipher suites and curves of s; nil if they are what Envoy takes by itself
-// on this side of it, which a test with a real Envoy holds it to: Envoy looks at all filter chains whenever one is added.
+// tlsParameters returns the versions of t with the cipher suites and curves of s; nil if they equal Envoy's downstream
+// defaults, which a test with a real Envoy verifies. Envoy compares all filter chains when one is added, so that small ones
+// cost less.
 func tlsParameters(e *encoder, t ir.TLS, s ir.TLSSettings) *tlsv3.TlsParameters {
 	lowest, highest := tlsVersion(e, cmp.Or(t.Min, s.Min, ir.TLS12)), tlsVersion(e, cmp.Or(t.Max, s.Max, ir.TLS13))
 	if lowest == tlsv3.TlsParameters_TLSv1_2 && highest == tlsv3.TlsParameters_TLSv1_3 && len(s.CipherSuites)+len(s.Curves) == 0 {
@@ -46,7 +47,7 @@ func tlsVersion(e *encoder, v ir.TLSVersion) tlsv3.TlsParameters_TlsProtocol {
 	return tlsv3.TlsParameters_TLSv1_3
 }
 
-// cipherSuites is what TLS 1.2 connections may use: forward secret and authenticated, none else.
+// cipherSuites returns the cipher suites of TLS 1.2: only those with forward secrecy and authenticated encryption.
 func cipherSuites() []string {
 	return []string{
 		"[ECDHE-ECDSA-AES128-GCM-SHA256|ECDHE-ECDSA-CHACHA20-POLY1305]",

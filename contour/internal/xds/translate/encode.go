@@ -14,7 +14,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// message is a generated message that knows its constraints.
+// message is a generated message with validation.
 type message interface {
 	proto.Message
 	ValidateAll() error
@@ -22,23 +22,23 @@ type message interface {
 
 // encoder encodes messages deterministically, and collects the reasons why they are invalid.
 // One encoder serves one resource or part, together with the messages that it embeds.
-type encoder struct{ faults []string }
+type encoder struct{ reasons []string }
 
-// bytes is the encoding of m.
+// bytes returns the encoding of m.
 func (e *encoder) bytes(m message) []byte {
 	e.fail(m.ValidateAll())
 	return e.fragment(m)
 }
 
-// fragment is the encoding of a part of a message, which need not be valid by itself.
+// fragment returns the encoding of a part of a message, which need not be valid by itself.
 func (e *encoder) fragment(m proto.Message) []byte {
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	e.fail(err)
 	return body
 }
 
-// pack is m with its type, as extensions are configured. Validation does not reach into
-// packed messages, so it happens here.
+// pack returns m as an Any, as in the configuration of extensions. Validation does not include packed messages, so pack
+// validates m.
 func (e *encoder) pack(m message) *anypb.Any {
 	return &anypb.Any{TypeUrl: "type.googleapis.com/" + string(m.ProtoReflect().Descriptor().FullName()), Value: e.bytes(m)}
 }
@@ -50,12 +50,12 @@ func (e *encoder) fail(err error) {
 }
 
 // addInvalid adds a reason why the resource is invalid; an invalid resource is not sent.
-func (e *encoder) addInvalid(reason string) { e.faults = append(e.faults, reason) }
+func (e *encoder) addInvalid(reason string) { e.reasons = append(e.reasons, reason) }
 
 // invalid returns all reasons why the resource is invalid, "" if it is valid.
-func (e *encoder) invalid() string { return strings.Join(slices.Compact(e.faults), "; ") }
+func (e *encoder) invalid() string { return strings.Join(slices.Compact(e.reasons), "; ") }
 
-// ads is the one source of everything that is discovered.
+// ads returns the configuration source of all discovered resources.
 func ads() *corev3.ConfigSource {
 	return &corev3.ConfigSource{
 		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
@@ -74,7 +74,7 @@ func timeout(t ir.Timeout) *durationpb.Duration {
 	return nil
 }
 
-// positive is d, or nil, which stands for Envoy's default, if d is no positive duration.
+// positive returns d, or nil, which is Envoy's default, if d is not positive.
 func positive(d time.Duration) *durationpb.Duration {
 	if d <= 0 {
 		return nil
@@ -82,7 +82,7 @@ func positive(d time.Duration) *durationpb.Duration {
 	return durationpb.New(d)
 }
 
-// number is n as an optional field: nil if it is zero.
+// number returns n as an optional field: nil if it is zero.
 func number(n uint32) *wrapperspb.UInt32Value {
 	if n == 0 {
 		return nil

@@ -39,7 +39,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// fakeADS answers every subscription with the same resources, and records rejections.
+// fakeADS responds to every subscription with the same resources, and records rejections.
 type fakeADS struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
 	resources []*table.Resource
@@ -107,7 +107,7 @@ type envoy struct {
 	at listeners
 }
 
-// local is listeners on free ports of the loopback.
+// local returns listeners on free ports of the loopback.
 func local(t *testing.T) listeners {
 	l := classicListeners()
 	l.each(func(of *ir.Listener) {
@@ -117,7 +117,7 @@ func local(t *testing.T) listeners {
 	return l
 }
 
-// start runs an Envoy with the resources and waits until it is ready; its end is the test's.
+// start runs an Envoy with the resources until the test ends, and waits until it is ready.
 func start(t *testing.T, at listeners, resources []*table.Resource) *envoy {
 	t.Helper()
 	e := &envoy{fakeADS: newADS(t, resources), at: at}
@@ -203,7 +203,7 @@ func bootstrap(port int, admin string) []byte {
 		cluster("xds", http2, fmt.Sprintf(`{"socket_address":{"address":"127.0.0.1","port_value":%d}}`, port)), cluster(adminName, "", pipe)))
 }
 
-// issued is a certificate for the names, signed by itself.
+// issued returns a self-signed certificate for the names.
 func issued(t testing.TB, names ...string) (chain, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -226,7 +226,7 @@ func issued(t testing.TB, names ...string) (chain, key []byte) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
-// seenBy is what a backend tells about the request that reached it.
+// seenBy is the request as a backend received it.
 type seenBy struct {
 	Backend, Host, Path, Proto string
 	Header                     http.Header
@@ -238,8 +238,8 @@ func echo(name string) http.HandlerFunc {
 	}
 }
 
-// backend starts a server, plain HTTP/1.1 and HTTP/2, or TLS with the certificate, and makes it the endpoint of app/name.
-func (w *world) backend(t *testing.T, name string, cert ...[]byte) {
+// backend starts a server for HTTP/1.1 and HTTP/2, with TLS if there is a certificate, and makes it the endpoint of app/name.
+func (fx *fixture) backend(t *testing.T, name string, cert ...[]byte) {
 	t.Helper()
 	s := httptest.NewUnstartedServer(echo(name))
 	s.Config.Protocols = new(http.Protocols)
@@ -259,14 +259,14 @@ func (w *world) backend(t *testing.T, name string, cert ...[]byte) {
 	}
 	t.Cleanup(s.Close)
 	portName, port := "http", int32(s.Listener.Addr().(*net.TCPAddr).Port)
-	w.slices.Set(kobj.Name{Namespace: "app", Name: name}, []*discoveryv1.EndpointSlice{{
+	fx.slices.Set(kobj.Name{Namespace: "app", Name: name}, []*discoveryv1.EndpointSlice{{
 		Ports:     []discoveryv1.EndpointPort{{Name: &portName, Port: &port}},
 		Endpoints: []discoveryv1.Endpoint{{Addresses: []string{"127.0.0.1"}}},
 	}})
 }
 
-// ask sends one request: url as a client would write it, authority as the name it asks for.
-func (e *envoy) ask(t *testing.T, url, authority string, h2 bool) (*http.Response, seenBy) {
+// request sends one request for the URL, with the authority if it is not empty.
+func (e *envoy) request(t *testing.T, url, authority string, h2 bool) (*http.Response, seenBy) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
@@ -297,17 +297,17 @@ func (e *envoy) ask(t *testing.T, url, authority string, h2 bool) (*http.Respons
 	return resp, seen
 }
 
-// served is a world with some of everything.
-func served(t *testing.T) *world {
-	w := newWorld()
+// served returns a fixture with hosts of each kind.
+func served(t *testing.T) *fixture {
+	fx := newFixture()
 	for _, s := range []string{"web", "a", "h2c"} {
-		w.backend(t, s)
+		fx.backend(t, s)
 	}
 	chain, key := issued(t, "backend.internal")
-	w.backend(t, "secure", chain, key)
-	w.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{chain: string(chain)})
+	fx.backend(t, "secure", chain, key)
+	fx.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{chain: string(chain)})
 	chain, key = issued(t, "tls.example.com", "*.example.com")
-	w.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{string(chain), string(key)})
+	fx.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{string(chain), string(key)})
 
 	rewritten := func(path, by string) ir.Route {
 		f := to("web")
@@ -322,7 +322,7 @@ func served(t *testing.T) *world {
 	edited := to("a")
 	edited.Backends[0].RequestHeaders = ir.HeaderEdits{Set: []ir.Header{{Name: "X-Backend", Value: "100%%"}}}
 	root := ir.Route{Match: prefix("/"), Forward: to("web"), Origin: kobj.Of(kobj.HTTPProxy, "app", "root")}
-	w.set(
+	fx.set(
 		httpHost("exact.example.com",
 			ir.Route{Match: segment("/seg"), Forward: edited, RequestHeaders: ir.HeaderEdits{Set: []ir.Header{{Name: "X-Route", Value: "%PROTOCOL%"}}}},
 			ir.Route{Match: prefix("/big"), Direct: &ir.Direct{Code: 299, Body: strings.Repeat("x", 100000)}},
@@ -340,15 +340,15 @@ func served(t *testing.T) *world {
 		passthrough("raw.example.com", ir.Backend{Cluster: service("secure"), Weight: 1}),
 		terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a"), Weight: 1}),
 	)
-	return w
+	return fx
 }
 
-func TestEnvoyServesWhatTheModelSays(t *testing.T) {
-	w := served(t)
+func TestEnvoyServesTheModel(t *testing.T) {
+	fx := served(t)
 	at := local(t)
-	w.listen(at)
-	w.run()
-	e := start(t, at, w.all())
+	fx.listen(at)
+	fx.run()
+	e := start(t, at, fx.all())
 
 	for _, c := range []struct {
 		what, url, authority string
@@ -377,16 +377,16 @@ func TestEnvoyServesWhatTheModelSays(t *testing.T) {
 		{what: "to https, below a wildcard", url: "http://a.redirect.example.com:8080/x", code: 301, location: "https://a.redirect.example.com:443/x"},
 		{what: "a TLS host", url: "https://tls.example.com/", code: 200, want: seenBy{Backend: "web", Path: "/"}},
 		{what: "a TLS host over HTTP/2", url: "https://tls.example.com/", h2: true, code: 200, want: seenBy{Backend: "web", Path: "/"}},
-		{what: "a TLS host asked for another", url: "https://tls.example.com/", authority: "a.example.com", code: 421},
-		{what: "a TLS host asked for another over HTTP/2", url: "https://tls.example.com/", authority: "a.example.com", h2: true, code: 421},
+		{what: "another host on a TLS connection", url: "https://tls.example.com/", authority: "a.example.com", code: 421},
+		{what: "another host on a TLS connection over HTTP/2", url: "https://tls.example.com/", authority: "a.example.com", h2: true, code: 421},
 		{what: "a TLS host with a port", url: "https://tls.example.com/", authority: "TLS.example.com:8443", code: 200, want: seenBy{Backend: "web", Path: "/"}},
 		{what: "below a TLS wildcard", url: "https://a.example.com/", authority: "A.example.com:8443", h2: true, code: 200, want: seenBy{Backend: "web", Path: "/"}},
-		{what: "below a TLS wildcard asked for a sibling", url: "https://a.example.com/", authority: "b.example.com", h2: true, code: 421},
-		{what: "below a TLS wildcard asked for a stranger", url: "https://a.example.com/", authority: "example.org", code: 421},
+		{what: "a sibling below a TLS wildcard", url: "https://a.example.com/", authority: "b.example.com", h2: true, code: 421},
+		{what: "an unknown host on the connection of a TLS wildcard", url: "https://a.example.com/", authority: "example.org", code: 421},
 		{what: "passthrough", url: "https://raw.example.com/", h2: true, code: 200, want: seenBy{Backend: "secure", Path: "/", Proto: "HTTP/2.0"}},
 		{what: "TCP behind TLS", url: "https://tcp.example.com/", code: 200, want: seenBy{Backend: "a", Path: "/"}},
 	} {
-		resp, seen := e.ask(t, c.url, c.authority, c.h2)
+		resp, seen := e.request(t, c.url, c.authority, c.h2)
 		if resp.StatusCode != c.code || seen.Backend != c.want.Backend || seen.Path != c.want.Path || c.want.Proto != "" && seen.Proto != c.want.Proto {
 			t.Errorf("%s: %s as %q: %d %+v, want %d %+v", c.what, c.url, c.authority, resp.StatusCode, seen, c.code, c.want)
 		}
@@ -402,7 +402,7 @@ func TestEnvoyServesWhatTheModelSays(t *testing.T) {
 
 func (e *envoy) checkHeaders(t *testing.T) {
 	t.Helper()
-	_, seen := e.ask(t, "http://exact.example.com/seg", "", false)
+	_, seen := e.request(t, "http://exact.example.com/seg", "", false)
 	for name, want := range map[string]string{"X-Route": "HTTP/1.1", "X-Backend": "100%"} {
 		if got := seen.Header.Get(name); got != want {
 			t.Errorf("request header %s is %q, want %q", name, got, want)
@@ -413,7 +413,7 @@ func (e *envoy) checkHeaders(t *testing.T) {
 	}
 }
 
-// checkStats looks for what of Envoy's admin interface can be reached from outside.
+// checkStats checks which paths of Envoy's admin interface the stats listener serves.
 func (e *envoy) checkStats(t *testing.T) {
 	t.Helper()
 	for path, want := range map[string]int{
@@ -463,32 +463,32 @@ func checkLine(t *testing.T, line []byte) {
 	}
 }
 
-// TestEnvoyAcceptsWhateverIsValid gives Envoy everything that the goldens show and random values beside.
-func TestEnvoyAcceptsWhateverIsValid(t *testing.T) {
-	w := newWorld()
+// TestEnvoyAcceptsValidResources sends Envoy the resources of the goldens and of random values.
+func TestEnvoyAcceptsValidResources(t *testing.T) {
+	fx := newFixture()
 	r := newRandom(seeded(t))
 	chain, key := issued(t, "a.example.com")
 	for _, a := range append(r.texts, "app") {
 		for _, b := range append(r.texts, "cert") {
-			w.secrets.Set(kobj.Name{Namespace: a, Name: b}, pair{string(chain), string(key)})
+			fx.secrets.Set(kobj.Name{Namespace: a, Name: b}, pair{string(chain), string(key)})
 		}
 	}
-	w.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{chain: string(chain)})
+	fx.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{chain: string(chain)})
 	for range 60 {
-		w.set(r.host())
+		fx.set(r.host())
 	}
-	w.set(
+	fx.set(
 		httpHost("match.example.com", matches()...), httpHost("old.example.com", redirects()...),
 		httpHost("answer.example.com", answers()...), httpHost("forward.example.com", forwards()...),
 		httpsHost("tls.example.com", matches()...),
 	)
 	for i, c := range manyClusters() {
-		w.set(httpHost(fmt.Sprintf("c%d.example.com", i), ir.Route{Match: prefix("/"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: c}}}}))
+		fx.set(httpHost(fmt.Sprintf("c%d.example.com", i), ir.Route{Match: prefix("/"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: c}}}}))
 	}
 	at := local(t)
-	w.listen(at)
-	w.run()
-	e := start(t, at, w.all())
+	fx.listen(at)
+	fx.run()
+	e := start(t, at, fx.all())
 	seen := map[table.Type]bool{}
 	for range len(e.acks) {
 		seen[<-e.acks] = true

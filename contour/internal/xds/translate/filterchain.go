@@ -9,8 +9,8 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// filterChain is what a listener does with the connections for a host that is not served by a shared route table, as a
-// part of the listener; zero if the listener is gone or serves no such hosts. What the host's routes are does not show in it.
+// filterChain returns the filter chain of a host, as a part of the listener; zero if the listener does not exist, is an HTTP
+// listener or has no such hosts. It does not depend on the routes of the host.
 func filterChain(v *ir.VirtualHost, l *ir.Listener) table.Part {
 	switch {
 	case l == nil || l.Protocol == ir.ListenHTTP || l.Protocol.Secure() == (v.Key.Hostname == ""):
@@ -33,7 +33,7 @@ func filterChain(v *ir.VirtualHost, l *ir.Listener) table.Part {
 	return part
 }
 
-// setTCP has the chain forward the bytes of connections.
+// setTCP makes the chain forward the bytes of connections.
 func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
 	if v.TCP == nil {
 		e.addInvalid("a host of a TCP listener has no TCP proxy")
@@ -43,7 +43,7 @@ func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 	part.Needs = clusterNeeds(&ir.VirtualHost{TCP: v.TCP})
 }
 
-// setTLS has the chain do what the host says about its TLS connections.
+// setTLS sets the filters and the TLS settings of the chain.
 func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
 	switch {
 	case v.TLS == nil:
@@ -66,7 +66,7 @@ func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 // terminates reports whether the listener decrypts the connections.
 func terminates(t *ir.TLS) bool { return t != nil && !t.Passthrough && !t.CloseConnections }
 
-// serverName matches connections that ask for hostname; "*" matches any TLS connection.
+// serverName matches connections with the server name; "*" matches any TLS connection.
 func serverName(hostname string) *listenerv3.FilterChainMatch {
 	if hostname == "*" {
 		return &listenerv3.FilterChainMatch{TransportProtocol: "tls"}
@@ -78,7 +78,7 @@ func httpsManager(k ir.HostKey, l *ir.Listener) httpChain {
 	return httpChain{listener: l, routes: routeTable(k), checkSNI: strings.HasPrefix(k.Hostname, "*.")}
 }
 
-// alpn is the protocols offered on a terminated connection: none if its bytes are not ours to read.
+// alpn returns the ALPN protocols of terminated connections: none if Envoy only forwards their bytes.
 func alpn(v *ir.VirtualHost, l *ir.Listener) []string {
 	if v.TCP != nil {
 		return nil

@@ -16,35 +16,35 @@ const compressorName = "compressor"
 // place is the order in which requests pass HTTP filters; responses pass them in reverse.
 type place uint8
 
-// The places. Between placeCORS and placeGRPCWeb are those of the filters that policies bring.
+// The places. Those between placeCORS and placeGRPCWeb are of the filters of policies.
 const (
-	placeDispatch   place = iota // on the listener without TLS: finds the route table
-	placeMisdirect               // on wildcard hosts with TLS: answers 421
+	placeDispatch   place = iota // on HTTP listeners: selects the route table
+	placeMisdirect               // on wildcard TLS hosts: responds with 421
 	placeCompress                // compresses the final body
-	placeCORS                    // answers preflights, which carry no credentials
-	placeIPFilter                // answers 403 by address, before more expensive filters
-	placeLocalLimit              // protects what follows from floods
+	placeCORS                    // responds to preflights, which have no credentials
+	placeIPFilter                // responds with 403 by address, before more expensive filters
+	placeLocalLimit              // protects the following filters from floods
 	placeGRPCWeb
 	placeGRPCStats
 	placeRouter
 )
 
-// filter is an HTTP filter. One with a listener function is on the listener, for all requests, and a policy changes
-// what it does; one without is brought by a policy, through a carrier.
+// filter is an HTTP filter. One with a listener function is on the listener, for all requests, and policies configure it;
+// one without is a filter of a policy, which a carrier runs.
 type filter struct {
 	name  string
 	place place
-	// listener is the filter for the requests of a filter chain; nil: it has none.
+	// listener returns the filter for the requests of a filter chain; nil: none.
 	listener func(*encoder, httpChain) *hcmv3.HttpFilter
-	// policy is the configuration for requests with the policies; nil: they ask for none.
+	// policy returns the configuration for the policies; nil: none.
 	policy func(*encoder, ir.Policies) message
-	// shared: the filter has state, such as a count, that the routes of a virtual host share unless they bring their own.
+	// shared: the filter has state, such as a count, that the routes of a virtual host share if they do not configure the filter.
 	shared bool
 	// forwarding: the filter does nothing on routes that do not forward requests.
 	forwarding bool
 }
 
-// httpFilters is every HTTP filter, in order. Their names are ours, and short: each filter chain of a TLS host repeats them.
+// httpFilters returns all HTTP filters, in order. Their names are short, because each filter chain of a TLS host repeats them.
 func httpFilters() []filter {
 	return []filter{
 		{name: dispatchFilter, place: placeDispatch, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
@@ -77,18 +77,18 @@ func httpFilters() []filter {
 	}
 }
 
-// always is a filter that every filter chain has, whatever the policies.
+// always returns a filter of every filter chain, independent of policies.
 func always(name string, at place, config func(*encoder) message) filter {
 	return filter{name: name, place: at, listener: func(e *encoder, _ httpChain) *hcmv3.HttpFilter {
 		return httpFilter(e, name, config(e))
 	}}
 }
 
-// carried reports whether policies bring the filter.
+// carried reports whether a carrier runs the filter.
 func (f *filter) carried() bool { return f.listener == nil }
 
-// filters is the HTTP filters of the filter chain in order. The carrier stands where the filters that policies bring
-// belong; it is there whether any policy brings one or not, so that policies never change a listener.
+// filters returns the HTTP filters of the filter chain in order. The carrier has the place of the filters of policies, and
+// is always present, so that policies never change a listener.
 func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
 	carried := false

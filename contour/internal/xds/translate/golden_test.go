@@ -27,12 +27,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// service is a cluster on port 80 of a Service in namespace app.
+// service returns a cluster on port 80 of a Service in namespace app.
 func service(name string) ir.Cluster {
 	return ir.Cluster{Endpoints: ir.EndpointKey{Service: kobj.Name{Namespace: "app", Name: name}, Port: "http"}, Port: 80}
 }
 
-// to forwards to one Service.
+// to returns an action that forwards to one Service.
 func to(name string) *ir.Forward {
 	return &ir.Forward{Backends: []ir.Backend{{Cluster: service(name), Weight: 1}}}
 }
@@ -88,7 +88,7 @@ func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {
 	return tlsListener(&l.https, chains)
 }
 
-// rawListener is a listener without hostnames on two addresses.
+// rawListener returns a listener without hostnames on two addresses.
 func rawListener(p ir.ListenerProtocol) *table.Resource {
 	l := other("raw", p)
 	l.Client = ir.ClientSettings{ProxyProtocol: p == ir.ListenTCP, AccessLog: ir.AccessLog{Path: "/dev/stdout"}}
@@ -97,7 +97,7 @@ func rawListener(p ir.ListenerProtocol) *table.Resource {
 	return envoyListener(&l, []table.Part{filterChain(v, &l)})
 }
 
-// loggingJSON is listeners that differ from the default in what can be seen of it.
+// loggingJSON returns listeners with a JSON access log, the PROXY protocol and TLS 1.3.
 func loggingJSON() listeners {
 	return classicListeners(func(l *listeners) {
 		l.http.Client = ir.ClientSettings{ProxyProtocol: true, AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Format: "json"}}}
@@ -106,7 +106,7 @@ func loggingJSON() listeners {
 	})
 }
 
-// withSettings is listeners with all settings that there are.
+// withSettings returns listeners with all settings.
 func withSettings() listeners {
 	seconds := func(n int) ir.Timeout { return ir.Timeout{Duration: time.Duration(n) * time.Second} }
 	return classicListeners(func(l *listeners) {
@@ -138,9 +138,9 @@ func clusterSettings() ir.ClusterSettings {
 	}
 }
 
-// goldens is a file of testdata for each concept.
+// goldens returns the resources of each file of testdata, one file for each concept.
 func goldens() map[string][]*table.Resource {
-	plain, json, demanded := classicListeners(), loggingJSON(), classicListeners(onDemand)
+	defaults, json, demanded := classicListeners(), loggingJSON(), classicListeners(onDemand)
 	set, secure := withSettings(), service("secure")
 	secure.Protocol = ir.ProtocolTLS
 	clusters := func(of ...ir.Cluster) (out []*table.Resource) {
@@ -162,13 +162,13 @@ func goldens() map[string][]*table.Resource {
 		"routeconfiguration": {routeConfiguration("ingress_http", nil, routed), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
 		"cluster":            clusters(manyClusters()...),
 		"ondemand":           {tlsListener(&demanded.https, []table.Part{sharedChain(&demanded.https)}), hostScope(httpsHost("tls.example.com"))},
-		"listener":           {httpListener(&plain.http), httpListener(&json.http), envoyListener(&json.https, nil)},
+		"listener":           {httpListener(&defaults.http), httpListener(&json.http), envoyListener(&json.https, nil)},
 		"settings":           {httpListener(&set.http), chainsOf(set, httpsHost("tls.example.com")), statsListener(&set.stats), cluster(secure, ir.CircuitBreakers{MaxRetries: 1}, clusterSettings())},
 		"listener-raw":       {rawListener(ir.ListenTCP), rawListener(ir.ListenUDP)},
-		"filterchain":        {chainsOf(plain, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
+		"filterchain":        {chainsOf(defaults, httpsHost("tls.example.com"), httpsHost("*"), passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 3}, ir.Backend{Cluster: service("off")}))},
 		"filterchain-tcp":    {chainsOf(json, terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
 		"misdirected":        {chainsOf(json, httpsHost("*.example.com"))},
-		"stats":              {statsListener(&plain.stats)},
+		"stats":              {statsListener(&defaults.stats)},
 		"secret":             {certificate(kobj.Name{Namespace: "app", Name: "cert"}, []byte("chain"), []byte("key")), ca(kobj.Name{Namespace: "app", Name: "cert"}, []byte("bundle"))},
 	}
 }
@@ -279,7 +279,7 @@ func TestGolden(t *testing.T) {
 	stagetest.NoOtherFiles(t, "testdata", files)
 }
 
-// yamlOf is resources as people read them: a document each, with what the table is told about it first.
+// yamlOf returns the text form of resources: one document each, with the other fields of table.Resource first.
 func yamlOf(t *testing.T, resources []*table.Resource) []byte {
 	t.Helper()
 	var docs []string
@@ -322,7 +322,7 @@ func headOf(r *table.Resource) string {
 	return b.String()
 }
 
-// decode is the message that Envoy gets.
+// decode returns the message that Envoy receives.
 func decode(t testing.TB, r *table.Resource) message {
 	t.Helper()
 	body := r.Body

@@ -8,16 +8,16 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// httpChain says how the requests of a filter chain are handled.
+// httpChain defines how the requests of a filter chain are handled.
 type httpChain struct {
 	listener *ir.Listener
 	routes   string // name of the route table of a TLS host
-	// byServerName has the route table be that of the host that the TLS connection was opened for.
+	// byServerName: the server name of the TLS connection selects the route table.
 	byServerName bool
-	checkSNI     bool // requests must be for the very name that the TLS connection was opened for
+	checkSNI     bool // the host of requests must equal the server name of the TLS connection
 }
 
-// filter is the network filter that handles requests.
+// filter returns the network filter that handles requests.
 func (h httpChain) filter(e *encoder) *listenerv3.Filter {
 	return &listenerv3.Filter{
 		Name:       "envoy.filters.network.http_connection_manager",
@@ -25,8 +25,8 @@ func (h httpChain) filter(e *encoder) *listenerv3.Filter {
 	}
 }
 
-// manager is for clients at the edge: their addresses count, what they say about themselves does not, and paths
-// are normalized before they are compared.
+// manager returns the configuration for edge clients: it uses their remote addresses, does not trust their forwarding
+// headers, and normalizes paths before it compares them.
 func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	m := &hcmv3.HttpConnectionManager{
 		StatPrefix:                h.listener.Key.Name,

@@ -18,5 +18,5 @@ func setHeaders(of []ir.Header) []*corev3.HeaderValueOption {
 	return options
 }
 
-// edits reports whether there is anything to change.
+// edits reports whether any header is changed.
 func edits(e ir.HeaderEdits) bool { return len(e.Set)+len(e.Remove) > 0 }

@@ -14,7 +14,7 @@ import (
 // ipRules is the name of the policy in RBAC, which access logs show; it is Contour's.
 const ipRules = "ip-rules"
 
-// ipFilter allows or denies requests by the address of the client.
+// ipFilter returns the filter that allows or denies requests by the address of the client.
 func ipFilter(_ *encoder, p ir.Policies) message {
 	f := p.IPFilter
 	if f == nil || f.Invalid {

@@ -9,14 +9,14 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// The numbers of fields of Listener whose elements are parts.
+// The field numbers of Listener whose elements are parts.
 const (
 	filterChainsField    = 3
 	listenerFiltersField = 9
 )
 
-// envoyListener is the listener of Envoy for those that share its socket, the first of which counts; nil if there is
-// nothing to listen for. chains are the parts that hosts make of it.
+// envoyListener returns Envoy's listener for the listeners that share a socket, with the settings of the first one; nil if
+// it would have no filter chain. chains are the parts of hosts.
 func envoyListener(first *ir.Listener, chains []table.Part) *table.Resource {
 	switch {
 	case first.Admin:
@@ -33,7 +33,7 @@ func envoyListener(first *ir.Listener, chains []table.Part) *table.Resource {
 	return tlsListener(first, chains)
 }
 
-// httpListener takes HTTP requests of all hosts.
+// httpListener returns the listener for HTTP requests of all hosts.
 func httpListener(of *ir.Listener) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
@@ -42,7 +42,7 @@ func httpListener(of *ir.Listener) *table.Resource {
 	return listenerResource(e, l, table.Ref{Type: table.Scope, Name: shard{listener: of.Key}.name()})
 }
 
-// tlsListener takes TLS connections, for each host by its own filter chain.
+// tlsListener returns the listener for TLS connections, with a filter chain for each host.
 func tlsListener(of *ir.Listener, chains []table.Part) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
@@ -55,7 +55,7 @@ func tlsListener(of *ir.Listener, chains []table.Part) *table.Resource {
 	return r
 }
 
-// tcpListener takes connections by its only filter chain.
+// tcpListener returns a TCP listener with one filter chain.
 func tcpListener(of *ir.Listener, chains []table.Part) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
@@ -65,7 +65,7 @@ func tcpListener(of *ir.Listener, chains []table.Part) *table.Resource {
 	return r
 }
 
-// udpListener takes datagrams by its only listener filter.
+// udpListener returns a UDP listener with one listener filter.
 func udpListener(of *ir.Listener, filters []table.Part) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
@@ -83,7 +83,7 @@ func listenerResource(e *encoder, l *listenerv3.Listener, needs ...table.Ref) *t
 	}
 }
 
-// listener binds a socket whose dead peers are noticed, with Contour's periods.
+// listener returns a listener on the socket, with the TCP keepalive of Contour.
 func listener(of *ir.Listener) *listenerv3.Listener {
 	l := &listenerv3.Listener{
 		Name: of.Socket,
@@ -111,7 +111,7 @@ func socketAddress(of *ir.Listener, ip string) *corev3.Address {
 	return &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: at}}
 }
 
-// proxyProtocol reads the client's address from the PROXY protocol, if a load balancer in front speaks it.
+// proxyProtocol returns the filter that reads the client's address from the PROXY protocol, if it is enabled.
 func proxyProtocol(e *encoder, l *ir.Listener) []*listenerv3.ListenerFilter {
 	if !l.Client.ProxyProtocol {
 		return nil

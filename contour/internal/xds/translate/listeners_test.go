@@ -7,10 +7,10 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// listeners is the listeners that the configuration brings.
+// listeners are the listeners of the configuration.
 type listeners struct{ http, https, stats ir.Listener }
 
-// classicListeners is those of the default configuration.
+// classicListeners returns the listeners of the default configuration.
 func classicListeners(edit ...func(*listeners)) listeners {
 	of := classic.Root(config.Default()).Listeners
 	l := listeners{of[0], of[1], of[2]}
@@ -22,7 +22,7 @@ func classicListeners(edit ...func(*listeners)) listeners {
 
 func onDemand(l *listeners) { l.https.CertificatesOnDemand = true }
 
-// tables has a single route table for so many HTTP hosts.
+// tables sets the number of HTTP hosts up to which there is one route table.
 func tables(limit int) func(*listeners) {
 	return func(l *listeners) { l.http.RouteTableHosts = limit }
 }
@@ -34,18 +34,18 @@ func (l *listeners) each(f func(*ir.Listener)) {
 	}
 }
 
-// listen makes them the listeners of the world.
-func (w *world) listen(l listeners) {
-	w.at = l
-	l.each(func(of *ir.Listener) { w.listeners.Set(of.Key, of) })
+// listen sets the listeners.
+func (fx *fixture) listen(l listeners) {
+	fx.at = l
+	l.each(func(of *ir.Listener) { fx.listeners.Set(of.Key, of) })
 }
 
-// all is the resources of the default fleet.
-func (w *world) all() []*table.Resource { return w.tables.All(ir.DefaultFleet)[ir.DefaultFleet] }
+// all returns the resources of the default fleet.
+func (fx *fixture) all() []*table.Resource { return fx.tables.All(ir.DefaultFleet)[ir.DefaultFleet] }
 
-// changes is what differs for the default fleet.
-func (w *world) changes() ([]*table.Resource, []table.Ref) {
-	c := w.tables.Changes()[ir.DefaultFleet]
+// changes returns the changes of the default fleet.
+func (fx *fixture) changes() ([]*table.Resource, []table.Ref) {
+	c := fx.tables.Changes()[ir.DefaultFleet]
 	if c == nil {
 		return nil, nil
 	}

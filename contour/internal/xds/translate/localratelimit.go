@@ -10,11 +10,10 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// localLimitStats is what the statistics of local rate limits begin with: one name for all, since each name would cost
-// Envoy memory for as long as it runs.
+// localLimitStats is the prefix of the statistics of all local rate limits: Envoy never frees the memory of a name.
 const localLimitStats = "local_rate_limit"
 
-// localRateLimit is a token bucket. By default Envoy enforces it for no request, so the fractions are set.
+// localRateLimit returns a token bucket. By default Envoy enforces it for no request, so the fractions are set.
 func localRateLimit(_ *encoder, p ir.Policies) message {
 	l := p.LocalRateLimit
 	if l == nil || l.Invalid {

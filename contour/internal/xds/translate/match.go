@@ -10,7 +10,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// routeMatch is m as Envoy's matcher, on a host with that name.
+// routeMatch converts m to Envoy's matcher, on a host with that name.
 func routeMatch(m ir.Match, hostname string) *routev3.RouteMatch {
 	rm := &routev3.RouteMatch{}
 	setPath(rm, m.Path)
@@ -26,7 +26,7 @@ func routeMatch(m ir.Match, hostname string) *routev3.RouteMatch {
 	return rm
 }
 
-// setPath sets how the path is compared.
+// setPath sets the match of the path.
 func setPath(rm *routev3.RouteMatch, p ir.PathMatch) {
 	switch p.Kind {
 	case ir.PathExact:
@@ -40,8 +40,8 @@ func setPath(rm *routev3.RouteMatch, p ir.PathMatch) {
 	}
 }
 
-// setSegments compares whole segments. Envoy's matcher for that takes neither the root, which is a prefix like any
-// other, nor the characters that end a path, which as a prefix match nothing.
+// setSegments matches whole segments. Envoy's matcher for segments supports neither the root, for which a prefix is used,
+// nor characters that end a path, for which a prefix that matches nothing is used.
 func setSegments(rm *routev3.RouteMatch, value string) {
 	path := segments(value)
 	switch {
@@ -54,10 +54,10 @@ func setSegments(rm *routev3.RouteMatch, value string) {
 	}
 }
 
-// segments is a path prefix without the slash at its end, which does not count; "" is the root.
+// segments returns a path prefix without trailing slashes, which are not significant; "" is the root.
 func segments(path string) string { return strings.TrimRight(path, "/") }
 
-// oneLabel keeps a wildcard host to names with exactly one label in place of the star: Envoy's own takes any number.
+// oneLabel limits a wildcard host to names with exactly one label in place of the star: in Envoy it matches any number.
 func oneLabel(suffix string) *routev3.HeaderMatcher {
 	return &routev3.HeaderMatcher{
 		Name: ":authority",
@@ -87,7 +87,7 @@ func queryMatcher(q ir.QueryMatch) *routev3.QueryParameterMatcher {
 	return qm
 }
 
-// stringMatcher compares a value. Envoy rejects a prefix, suffix or contains match of "", which matches every value.
+// stringMatcher returns the matcher of a value. Envoy rejects a prefix, suffix or contains match of "", which matches every value.
 func stringMatcher(kind ir.StringKind, value string, ignoreCase bool) *matcherv3.StringMatcher {
 	if value == "" && (kind == ir.StringPrefix || kind == ir.StringSuffix || kind == ir.StringContains) {
 		return matching("(?s).*")
@@ -108,7 +108,7 @@ func stringMatcher(kind ir.StringKind, value string, ignoreCase bool) *matcherv3
 	return sm
 }
 
-// matchingCase compares with a regular expression, for which Envoy has no switch to ignore case.
+// matchingCase returns the matcher of a regular expression, for which Envoy has no option to ignore case.
 func matchingCase(regex string, ignoreCase bool) *matcherv3.StringMatcher {
 	if ignoreCase {
 		regex = "(?i)" + regex
@@ -120,5 +120,5 @@ func matching(regex string) *matcherv3.StringMatcher {
 	return &matcherv3.StringMatcher{MatchPattern: &matcherv3.StringMatcher_SafeRegex{SafeRegex: re2(regex)}}
 }
 
-// re2 is a regular expression that the whole value must match.
+// re2 returns a regular expression that the whole value must match.
 func re2(regex string) *matcherv3.RegexMatcher { return &matcherv3.RegexMatcher{Regex: regex} }

@@ -8,9 +8,9 @@ import (
 
 const misdirectedName = "envoy.filters.http.lua"
 
-// misdirectedFilter answers 421 to a request for another name than its TLS connection was opened for. Only wildcard
-// hosts need it: at any other TLS host the catch-all virtual host of its route table does the same for free. All
-// of them share one interpreter per worker.
+// misdirectedFilter returns the filter that responds with 421 to a request whose host is not the server name of its TLS
+// connection. Only wildcard hosts need it: for another TLS host, the catch-all virtual host of its route table does the
+// same without cost. All filters share one interpreter for each worker.
 func misdirectedFilter(e *encoder) *hcmv3.HttpFilter {
 	return httpFilter(e, misdirectedName, &luav3.Lua{
 		DefaultSourceCode: &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: misdirectedScript}},

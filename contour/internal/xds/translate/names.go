@@ -13,31 +13,31 @@ import (
 
 // Names that do not depend on user objects.
 const (
-	adminName           = "envoy-admin"     // the cluster in Envoy's bootstrap that leads to its admin interface
-	misdirectedHostName = "misdirected/421" // no hostname: those have no slash
+	adminName           = "envoy-admin"     // the cluster of the admin interface in Envoy's bootstrap
+	misdirectedHostName = "misdirected/421" // not a hostname, which has no slash
 	// anyConnection is the part of a listener without hostnames.
 	anyConnection = "connections"
 	scopesName    = "ingress_http" // of the scopes of all listeners, in the statistics of Envoy
 )
 
-// routeTable is the name of the RouteConfiguration of a TLS host; HTTP hosts share theirs, see shard.
+// routeTable returns the name of the RouteConfiguration of a TLS host; for HTTP hosts see shard.
 func routeTable(k ir.HostKey) string { return tlsTables(k.Listener) + k.Hostname }
 
-// tlsTables is what the names of the route tables of a listener's TLS hosts begin with: the name of the listener, as
-// short as it goes.
+// tlsTables returns the prefix of the names of the route tables of a listener's TLS hosts: the shortened name of the
+// listener.
 func tlsTables(l ir.ListenerKey) string { return strings.TrimPrefix(l.Name, classicPrefix) + "/" }
 
-// classicPrefix is what the names of the listeners that are always there begin with.
+// classicPrefix is the prefix of the names of the listeners that always exist.
 const classicPrefix = "ingress_"
 
-// certificateName is the name of a serving certificate in SDS. It does not depend on the content:
-// a rotated certificate is the same secret with other bytes.
+// certificateName returns the name of a serving certificate in SDS. It does not depend on the content: a rotated
+// certificate is a new version of the same secret.
 func certificateName(n kobj.Name) string { return n.String() }
 
-// caName is the name of a CA bundle in SDS.
+// caName returns the name of a CA bundle in SDS.
 func caName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name }
 
-// endpointName is the name of a set of endpoints in EDS.
+// endpointName returns the name of a set of endpoints in EDS.
 func endpointName(k ir.EndpointKey) string {
 	if k.Port == "" {
 		return k.Service.String()
@@ -45,19 +45,19 @@ func endpointName(k ir.EndpointKey) string {
 	return k.Service.String() + "/" + k.Port
 }
 
-// Sizes of cluster names, in bytes: names are sent in every subscription, and the hash alone must tell clusters apart.
+// Sizes of cluster names, in bytes: every subscription contains the names, and the hash alone must distinguish clusters.
 const (
 	clusterNameSize = 60
 	clusterHashSize = 16
 )
 
-// clusterName is the name of a cluster: the Service and port for people, and a hash of the whole value.
+// clusterName returns the name of a cluster: the Service and port for users, and a hash of the whole value.
 func clusterName(c ir.Cluster) string {
 	parts := cut(clusterNameSize-clusterHashSize-1, c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port))
 	return strings.Join(append(parts, hash(clusterHashSize, identity(c)...)), "/")
 }
 
-// identity lists what tells one cluster from another.
+// identity returns the values that distinguish clusters.
 func identity(c ir.Cluster) []string {
 	id := []string{
 		c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, c.Endpoints.Port, decimal(c.Port),
@@ -69,7 +69,7 @@ func identity(c ir.Cluster) []string {
 	return append(append(id, "tls", c.TLS.CA.Namespace, c.TLS.CA.Name), c.TLS.Names.Items()...)
 }
 
-// clusterStats is the name that a cluster's statistics go by: one for all clusters of a Service port.
+// clusterStats returns the name of a cluster in statistics: one for all clusters of a Service port.
 func clusterStats(c ir.Cluster) string {
 	return strings.Join([]string{c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port)}, "_")
 }
@@ -91,7 +91,7 @@ func cut(size int, parts ...string) []string {
 	return parts
 }
 
-// hash is the first size hexadecimal digits of a digest over parts; how they are divided matters.
+// hash returns the first size hexadecimal digits of a digest of parts and their boundaries.
 func hash(size int, parts ...string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", parts))
 	return hex.EncodeToString(sum[:])[:size]

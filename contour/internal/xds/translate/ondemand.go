@@ -16,25 +16,25 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// With certificates on demand, the TLS hosts that ask for nothing special share one filter chain, so that one more of
-// them changes no listener. Envoy asks for the certificate by the name that the client asks for, and finds the route
-// table by the same name: each host has a secret and a scope named after it. A host keeps both while it has a filter
-// chain of its own for other reasons, for the connections that it had before.
+// With certificates on demand, TLS hosts with default settings share one filter chain, so that adding such a host does not
+// change the listener. Envoy subscribes to the certificate by the server name of the connection, and selects the route table
+// by the same name: each host has a secret and a scope with its name. A host that gets a filter chain of its own keeps
+// both, for existing connections.
 const (
-	sharedChainName = "on-demand/certificates" // no hostname: those have no slash
-	noServerName    = "on-demand/none"         // what is asked for a client that names no host; there is no such secret
+	sharedChainName = "on-demand/certificates" // not a hostname, which has no slash
+	noServerName    = "on-demand/none"         // for clients without a server name; the secret does not exist
 
-	// handshakeTimeout is for how long a connection may wait for its certificate.
+	// handshakeTimeout limits the time for which a connection waits for its certificate.
 	handshakeTimeout = 5 * time.Second
 )
 
-// canShareFilterChain reports whether a host can do without a filter chain of its own.
+// canShareFilterChain reports whether a host needs no filter chain of its own.
 func canShareFilterChain(v *ir.VirtualHost) bool {
 	return mayShareFilterChain(v) && !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
 		v.TLS.Min == ir.TLSDefault && v.TLS.Max == ir.TLSDefault
 }
 
-// sharedChain takes the TLS connections that no other filter chain is for.
+// sharedChain returns the filter chain of TLS connections that no other one matches.
 func sharedChain(l *ir.Listener) table.Part {
 	e := &encoder{}
 	manager := httpChain{listener: l, byServerName: true}
@@ -48,8 +48,8 @@ func sharedChain(l *ir.Listener) table.Part {
 	return table.Part{Name: sharedChainName, Body: e.bytes(chain), Invalid: e.invalid()}
 }
 
-// onDemandTLS terminates TLS with whatever certificate the controller has for the name that the client asks for.
-// Sessions are not resumed: Envoy cannot do both.
+// onDemandTLS terminates TLS with the certificate for the server name of the connection. Sessions are not resumed: Envoy
+// does not support both.
 func onDemandTLS(e *encoder, l *ir.Listener) *corev3.TransportSocket {
 	selector := &selectorv3.Config{
 		ConfigSource: ads(),
@@ -70,7 +70,7 @@ func onDemandTLS(e *encoder, l *ir.Listener) *corev3.TransportSocket {
 	})
 }
 
-// hostScope leads to the route table of a host the requests on connections that were opened for it.
+// hostScope returns the scope that maps connections with the server name of a host to the route table of the host.
 func hostScope(v *ir.VirtualHost) *table.Resource {
 	name := routeTable(v.Key)
 	r := scope(name, name, []table.Ref{{Type: table.Secret, Name: v.Key.Hostname}, {Type: table.Route, Name: name}})
@@ -78,7 +78,7 @@ func hostScope(v *ir.VirtualHost) *table.Resource {
 	return r
 }
 
-// addOnDemand makes the scopes of the hosts that can share a filter chain.
+// addOnDemand adds the table of the scopes of hosts that can share a filter chain.
 func (t *Tables) addOnDemand() {
 	memo.DemandFrom(t.chains, owned(t, "translate/scopes of TLS hosts", hostFleet, func(r *memo.Reader, k ir.HostKey) *table.Resource {
 		v := t.from.Hosts.Get(r, k)
@@ -94,8 +94,8 @@ func (t *Tables) addOnDemand() {
 	})
 }
 
-// chainOf is the filter chain of a host. On demand it has none of its own, unless a wildcard host covers it, which has its
-// own filter chain and would take the connections.
+// chainOf derives the filter chain of a host. With certificates on demand the host has none of its own, unless a wildcard
+// host has one that would match the connections.
 func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 	l := t.from.Listeners.Get(r, v.Key.Listener)
 	if l == nil || !l.CertificatesOnDemand || !canShareFilterChain(v) {
@@ -111,7 +111,7 @@ func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 	return c
 }
 
-// coveredBy is the wildcards that match the hostname, as filter chains are matched: whatever the number of labels.
+// coveredBy returns the wildcards whose filter chains match the hostname: a wildcard matches any number of labels.
 func coveredBy(hostname string) []string {
 	wildcards := []string{"*"}
 	for rest := hostname; ; {
@@ -123,8 +123,8 @@ func coveredBy(hostname string) []string {
 	}
 }
 
-// chainsOf is the filter chains that a listener makes of a socket: those of hosts, and the shared one, unless there is a
-// host "*", which takes whatever is left.
+// chainsOf returns the filter chains of a listener: those of hosts, and the shared one, unless there is a host "*", which
+// matches all other connections.
 func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
 	var chains []table.Part
 	for _, k := range t.ownChains.Get(r, l.Key) {

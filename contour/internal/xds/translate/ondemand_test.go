@@ -14,26 +14,26 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// onDemandWorld has n TLS hosts h0 to h(n-1).example.com, with a certificate.
-func onDemandWorld(n int) *world {
-	w := newWorld(onDemand)
-	w.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"chain", "key"})
+// newOnDemandFixture returns a fixture with n TLS hosts h0 to h(n-1).example.com, with a certificate.
+func newOnDemandFixture(n int) *fixture {
+	fx := newFixture(onDemand)
+	fx.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"chain", "key"})
 	for i := range n {
-		w.set(tlsHost(fmt.Sprintf("h%d.example.com", i)))
+		fx.set(tlsHost(fmt.Sprintf("h%d.example.com", i)))
 	}
-	w.run()
-	return w
+	fx.run()
+	return fx
 }
 
 func tlsHost(name string) *ir.VirtualHost {
 	return httpsHost(name, ir.Route{Match: prefix("/"), Forward: to("web")})
 }
 
-// chainNames is the filter chains of the listener for TLS, and what each is for.
-func (w *world) chainNames(t *testing.T) []string {
+// chainNames returns the names of the filter chains of the TLS listener.
+func (fx *fixture) chainNames(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	for _, r := range w.all() {
+	for _, r := range fx.all() {
 		if r.Ref != (table.Ref{Type: table.Listener, Name: classic.HTTPS().Name}) {
 			continue
 		}
@@ -45,23 +45,23 @@ func (w *world) chainNames(t *testing.T) []string {
 	return names
 }
 
-func (w *world) expectChains(t *testing.T, names ...string) {
+func (fx *fixture) expectChains(t *testing.T, names ...string) {
 	t.Helper()
-	if diff := cmp.Diff(names, w.chainNames(t)); diff != "" {
+	if diff := cmp.Diff(names, fx.chainNames(t)); diff != "" {
 		t.Errorf("filter chains (-want +got):\n%s", diff)
 	}
 }
 
-func TestOneMoreHostOnDemandChangesNoListener(t *testing.T) {
-	w := onDemandWorld(1000)
-	w.set(tlsHost("more.example.com"))
-	w.expect(t, map[string]uint64{
-		"translate/filter chains": 1, "translate/scopes of TLS hosts": 1, "translate/secrets": 1, "translate/TLS routes": 1, "translate/virtual hosts": 1,
+func TestAddedHostOnDemandChangesNoListener(t *testing.T) {
+	fx := newOnDemandFixture(1000)
+	fx.set(tlsHost("more.example.com"))
+	fx.expect(t, map[string]uint64{
+		"translate/filter chains": 1, "translate/scopes of TLS hosts": 1, "translate/secrets": 1, "translate/TLS route tables": 1, "translate/virtual hosts": 1,
 	}, "set SDS more.example.com", "set SRDS https/more.example.com", "set RDS https/more.example.com")
-	w.expectChains(t, sharedChainName)
+	fx.expectChains(t, sharedChainName)
 }
 
-func TestWhatNeedsAFilterChainOfItsOwnOnDemand(t *testing.T) {
+func TestHostsWithAFilterChainOfTheirOwnOnDemand(t *testing.T) {
 	strict := tlsHost("strict.example.com")
 	strict.TLS.Min = ir.TLS13
 	refused := tlsHost("refused.example.com")
@@ -73,14 +73,14 @@ func TestWhatNeedsAFilterChainOfItsOwnOnDemand(t *testing.T) {
 		"raw.example.com":     passthrough("raw.example.com", to("web").Backends...),
 		"*.other.com":         tlsHost("*.other.com"),
 	} {
-		w := onDemandWorld(2)
-		w.set(v)
-		w.run()
+		fx := newOnDemandFixture(2)
+		fx.set(v)
+		fx.run()
 		t.Run(name, func(t *testing.T) {
 			want := []string{name, sharedChainName}
 			slices.Sort(want)
-			w.expectChains(t, want...)
-			for _, r := range w.all() {
+			fx.expectChains(t, want...)
+			for _, r := range fx.all() {
 				if r.Ref.Type == table.Scope && r.Ref.Name == "https/"+name || r.Ref.Type == table.Secret && r.Ref.Name == name {
 					t.Errorf("%v: the host can be reached through the shared filter chain", r.Ref)
 				}
@@ -89,22 +89,23 @@ func TestWhatNeedsAFilterChainOfItsOwnOnDemand(t *testing.T) {
 	}
 }
 
-// TestWildcardTakesNoHostOnDemand has wildcard hosts come and go: connections for an exact host would end at them.
-func TestWildcardTakesNoHostOnDemand(t *testing.T) {
-	w := onDemandWorld(1)
-	w.set(tlsHost("www.example.org"), tlsHost("*.example.com"))
-	w.run()
-	w.expectChains(t, "*.example.com", "h0.example.com", sharedChainName)
-	w.set(tlsHost("*"))
-	w.run()
-	w.expectChains(t, "*", "*.example.com", "h0.example.com", "www.example.org")
+// TestWildcardDoesNotMatchHostsOnDemand adds and removes wildcard hosts, whose filter chains would match the connections for
+// exact hosts.
+func TestWildcardDoesNotMatchHostsOnDemand(t *testing.T) {
+	fx := newOnDemandFixture(1)
+	fx.set(tlsHost("www.example.org"), tlsHost("*.example.com"))
+	fx.run()
+	fx.expectChains(t, "*.example.com", "h0.example.com", sharedChainName)
+	fx.set(tlsHost("*"))
+	fx.run()
+	fx.expectChains(t, "*", "*.example.com", "h0.example.com", "www.example.org")
 	for _, name := range []string{"*", "*.example.com"} {
-		w.hosts.Delete(hostKey(classic.HTTPS(), name))
+		fx.hosts.Delete(hostKey(classic.HTTPS(), name))
 	}
-	w.run()
-	w.expectChains(t, sharedChainName)
-	if len(w.faults) > 0 {
-		t.Errorf("faults: %v", w.faults)
+	fx.run()
+	fx.expectChains(t, sharedChainName)
+	if len(fx.faults) > 0 {
+		t.Errorf("faults: %v", fx.faults)
 	}
 }
 

@@ -9,15 +9,15 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// output is a table of resources that are published, whatever its keys are.
+// output is a table of published resources, with any type of keys.
 type output interface {
-	// changes calls add for what is other than at the last call, with the former and the present resource; nil is none.
+	// changes calls add for each resource that changed since the last call, with the former and the present one; nil is none.
 	changes(add func(f ir.Fleet, before, after *table.Resource))
 	// all calls add for each resource of the fleets.
 	all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource))
 }
 
-// own is resources each of which belongs to one fleet.
+// own is a table of resources each of which belongs to one fleet.
 type own[K comparable] struct {
 	resources *memo.Table[K, *table.Resource]
 	fleet     func(K) ir.Fleet
@@ -58,14 +58,14 @@ func deref(r **table.Resource) *table.Resource {
 	return *r
 }
 
-// Change is what differs for one fleet: resources that are new or other than before, and the names of those that are
-// gone. Both are sorted, and no resource is in both.
+// Change contains the changes of one fleet: added and changed resources, and the refs of removed ones. Both are sorted, and
+// no resource is in both.
 type Change struct {
 	Set     []*table.Resource
 	Removed []table.Ref
 }
 
-// Changes is what differs since the last call, for each fleet that something differs for.
+// Changes returns the changes since the last call, for each fleet with changes.
 func (t *Tables) Changes() map[ir.Fleet]*Change {
 	changes := map[ir.Fleet]*Change{}
 	for _, o := range t.outputs {
@@ -91,13 +91,13 @@ func (t *Tables) Changes() map[ir.Fleet]*Change {
 	return changes
 }
 
-// sets reports whether the resource is among those that are set, as one is that moves from one derivation to another.
+// sets reports whether the resource is also set, because it moved from one derivation to another.
 func (c *Change) sets(ref table.Ref) bool {
 	_, found := slices.BinarySearchFunc(c.Set, ref, func(r *table.Resource, ref table.Ref) int { return r.Ref.Compare(ref) })
 	return found
 }
 
-// All is every resource of each of the fleets as of the last run, sorted.
+// All returns all resources of each of the fleets as of the last run, sorted.
 func (t *Tables) All(fleets ...ir.Fleet) map[ir.Fleet][]*table.Resource {
 	wanted := map[ir.Fleet]bool{}
 	for _, f := range fleets {

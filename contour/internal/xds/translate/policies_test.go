@@ -27,7 +27,7 @@ func perHour(requests uint32) *ir.LocalRateLimit {
 	return &ir.LocalRateLimit{Requests: requests, Interval: time.Hour, Code: 429}
 }
 
-// policiesOfHost has 10.0.0.0/8 and 10 requests, where those of routes have 11.
+// policiesOfHost returns policies with 10.0.0.0/8 and 10 requests, where those of routes have 11.
 func policiesOfHost() *ir.Policies {
 	return &ir.Policies{IPFilter: addresses("10.0.0.0/8"), LocalRateLimit: perHour(10), CORS: &ir.CORS{
 		Origins: []ir.StringMatch{{Value: "*"}}, Methods: []string{"GET"},
@@ -42,18 +42,17 @@ func TestFiltersAreInOrder(t *testing.T) {
 			t.Errorf("filter %s comes after %s", f.name, last.name)
 		}
 		if names[f.name] {
-			t.Errorf("two filters are called %s", f.name)
+			t.Errorf("two filters have the name %s", f.name)
 		}
 		if f.carried() && f.policy == nil {
-			t.Errorf("nothing brings filter %s", f.name)
+			t.Errorf("no policy configures filter %s", f.name)
 		}
 		names[f.name], last = true, f
 	}
 }
 
-// Policies change no listener: it has its carriers whether there are policies or not, and knows every filter by name
-// that a route may configure.
-func TestListenersHaveTheirCarriers(t *testing.T) {
+// Policies do not change a listener: it always has its carrier, and every filter that a route may configure by name.
+func TestListenersHaveCarriers(t *testing.T) {
 	for l, want := range map[ir.ListenerProtocol][]string{
 		ir.ListenHTTP:  {"cors", "policies/0", "policies/1", "policies/2", "policies/3", "policies/4", "policies/5", "policies/6", "policies/7"},
 		ir.ListenHTTPS: {"cors", "policies"},
@@ -68,8 +67,8 @@ func TestListenersHaveTheirCarriers(t *testing.T) {
 	}
 }
 
-// Both carriers have the same filters in the same order, at each route, whatever is at the host and at the route.
-func TestCarriersBringTheSame(t *testing.T) {
+// Both carriers run the same filters in the same order at each route, for any policies of the host and the route.
+func TestCarriersRunTheSameFilters(t *testing.T) {
 	sections := []*ir.Policies{
 		nil, {IPFilter: addresses("11.0.0.0/8")}, {LocalRateLimit: perHour(11)}, {IPFilter: addresses("11.0.0.0/8"), LocalRateLimit: perHour(11)},
 	}
@@ -97,13 +96,13 @@ func TestCarriersBringTheSame(t *testing.T) {
 	}
 }
 
-// limitIsHosts reports whether a route with filters of its own keeps the count of its host, whose place is then the
-// first in a chain.
+// limitIsHosts reports whether a route with filters of its own uses the limit of its host, which is then the first filter
+// of a chain.
 func limitIsHosts(host, own *ir.Policies) bool {
 	return host != nil && host.LocalRateLimit != nil && own != nil && own.LocalRateLimit == nil
 }
 
-// perFilter is the per-filter configuration of the host and of its i-th route.
+// perFilter returns the per-filter configuration of the host and of its i-th route.
 func perFilter(t *testing.T, v *ir.VirtualHost, i int) []map[string]*anypb.Any {
 	t.Helper()
 	h := virtualHost(v)
@@ -117,7 +116,7 @@ func perFilter(t *testing.T, v *ir.VirtualHost, i int) []map[string]*anypb.Any {
 	return []map[string]*anypb.Any{vh.GetTypedPerFilterConfig(), vh.GetRoutes()[i].GetTypedPerFilterConfig()}
 }
 
-// slottedFilters is the filters that a route passes on the listener with slots: of each slot the most specific one.
+// slottedFilters returns the filters of a route on the listener with slots: of each slot the most specific one.
 func slottedFilters(t *testing.T, v *ir.VirtualHost, i int) []string {
 	t.Helper()
 	levels := perFilter(t, v, i)
@@ -142,8 +141,8 @@ func slottedFilters(t *testing.T, v *ir.VirtualHost, i int) []string {
 	return out
 }
 
-// chainedFilters is the filters that a route passes where Envoy merges chains: those of the host that the route does not have,
-// then those of the route.
+// chainedFilters returns the filters of a route on the listener where Envoy merges chains: those of the host that the route
+// does not have, then those of the route.
 func chainedFilters(t *testing.T, v *ir.VirtualHost, i int) []string {
 	t.Helper()
 	var names, out []string
@@ -168,17 +167,17 @@ func chainedFilters(t *testing.T, v *ir.VirtualHost, i int) []string {
 }
 
 func TestPoliciesNeedTheListener(t *testing.T) {
-	plain := httpsHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
-	host, route, redirect := *plain, *plain, *plain
+	none := httpsHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
+	host, route, redirect := *none, *none, *none
 	host.Policies = &ir.Policies{IPFilter: addresses("10.0.0.0/8")}
 	route.Routes = []ir.Route{{Match: prefix("/"), Forward: to("s"), Policies: &ir.Policies{LocalRateLimit: perHour(1)}}}
 	redirect.Policies = &ir.Policies{CORS: policiesOfHost().CORS}
 	redirect.Routes = []ir.Route{{Match: prefix("/"), Redirect: &ir.Redirect{HTTPS: true, Code: 301}}}
-	for v, want := range map[*ir.VirtualHost]bool{plain: false, &host: true, &route: true, &redirect: false} {
-		w := newWorld()
-		w.set(v)
-		w.run()
-		for _, r := range w.all() {
+	for v, want := range map[*ir.VirtualHost]bool{none: false, &host: true, &route: true, &redirect: false} {
+		fx := newFixture()
+		fx.set(v)
+		fx.run()
+		for _, r := range fx.all() {
 			if r.Ref != (table.Ref{Type: table.Route, Name: routeTable(v.Key)}) {
 				continue
 			}
@@ -189,13 +188,13 @@ func TestPoliciesNeedTheListener(t *testing.T) {
 	}
 }
 
-// Redirects are shared by hosts with equal policies, unless these count requests.
-func TestHostsShareWithEqualPoliciesOnly(t *testing.T) {
-	w := newWorld()
+// Hosts with equal redirects and policies share a virtual host, unless a policy counts requests.
+func TestHostsShareOnlyWithEqualPolicies(t *testing.T) {
+	fx := newFixture()
 	set := func(name string, p *ir.Policies) {
 		v := httpHost(name, ir.Route{Match: prefix("/"), Redirect: &ir.Redirect{Hostname: "www.example.com", Code: 301}})
 		v.Policies = p
-		w.set(v)
+		fx.set(v)
 	}
 	for i, p := range []*ir.Policies{
 		nil, {IPFilter: addresses("10.0.0.0/8")}, {IPFilter: addresses("11.0.0.0/8")}, {LocalRateLimit: perHour(1)}, {IPFilter: &ir.IPFilter{Invalid: true}},
@@ -203,9 +202,9 @@ func TestHostsShareWithEqualPoliciesOnly(t *testing.T) {
 		set(fmt.Sprintf("a%d.example.com", i), p)
 		set(fmt.Sprintf("b%d.example.com", i), p)
 	}
-	w.run()
+	fx.run()
 	shared := map[string]int{}
-	for _, r := range w.all() {
+	for _, r := range fx.all() {
 		if r.Ref != (table.Ref{Type: table.Route, Name: "ingress_http"}) {
 			continue
 		}
@@ -245,7 +244,7 @@ func TestWeight(t *testing.T) {
 	}
 }
 
-func TestPoliciesThatCannotBeBuiltAnswerWithAnError(t *testing.T) {
+func TestInvalidPoliciesRespondWithAnError(t *testing.T) {
 	broken := &ir.Policies{LocalRateLimit: &ir.LocalRateLimit{Invalid: true}}
 	for _, v := range []*ir.VirtualHost{
 		httpHost("a.example.com", ir.Route{Match: prefix("/"), Redirect: &ir.Redirect{HTTPS: true, Code: 301}, Policies: broken}),

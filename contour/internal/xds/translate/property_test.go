@@ -23,7 +23,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// seeded is a random seed, told so that a failure can be replayed.
+// seeded returns a random seed and logs it, so that a failure can be replayed.
 func seeded(t *testing.T) uint64 {
 	t.Helper()
 	seed := rand.Uint64()
@@ -31,7 +31,7 @@ func seeded(t *testing.T) uint64 {
 	return seed
 }
 
-func TestValidValuesMakeValidResources(t *testing.T) {
+func TestValidValuesGiveValidResources(t *testing.T) {
 	r := newRandom(seeded(t))
 	for range 200 {
 		v := r.host()
@@ -50,24 +50,24 @@ func TestValidValuesMakeValidResources(t *testing.T) {
 
 func checkValid(t *testing.T, r *table.Resource) {
 	t.Helper()
-	faults := r.Invalid
+	invalid := r.Invalid
 	for _, p := range r.Parts {
-		faults += p.Invalid
+		invalid += p.Invalid
 	}
-	if err := decode(t, r).ValidateAll(); err != nil || faults != "" {
-		t.Errorf("%s: %q, and as a whole: %v", r.Ref, faults, err)
+	if err := decode(t, r).ValidateAll(); err != nil || invalid != "" {
+		t.Errorf("%s: %q, and as a whole: %v", r.Ref, invalid, err)
 	}
 }
 
 func TestEverythingReferencedExists(t *testing.T) {
 	r := newRandom(seeded(t))
 	for range 50 {
-		w := newWorld()
+		fx := newFixture()
 		for range r.IntN(10) {
-			w.set(r.host())
+			fx.set(r.host())
 		}
-		w.run()
-		all := w.all()
+		fx.run()
+		all := fx.all()
 		have := map[table.Ref]bool{}
 		for _, res := range all {
 			have[res.Ref] = true
@@ -75,7 +75,7 @@ func TestEverythingReferencedExists(t *testing.T) {
 		for _, res := range all {
 			for _, n := range referenced(t, res) {
 				if !have[n] {
-					t.Errorf("%s refers to %s, which is not there", res.Ref, n)
+					t.Errorf("%s refers to %s, which does not exist", res.Ref, n)
 				}
 				if !slices.Contains(needs(res), n) {
 					t.Errorf("%s refers to %s without needing it", res.Ref, n)
@@ -83,7 +83,7 @@ func TestEverythingReferencedExists(t *testing.T) {
 			}
 			for _, n := range needs(res) {
 				if n.Type != table.Secret && !have[n] {
-					t.Errorf("%s needs %s, which is not there", res.Ref, n)
+					t.Errorf("%s needs %s, which does not exist", res.Ref, n)
 				}
 			}
 		}
@@ -98,7 +98,7 @@ func needs(r *table.Resource) []table.Ref {
 	return all
 }
 
-// referenced is the clusters and route tables that a message really names.
+// referenced returns the clusters and route tables that a message names.
 func referenced(t *testing.T, r *table.Resource) (refs []table.Ref) {
 	switch m := decode(t, r).(type) {
 	case *routev3.RouteConfiguration:
@@ -165,41 +165,41 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 
 func incrementalEqualsFromScratch(t *testing.T, limit int) {
 	r := newRandom(seeded(t))
-	w := newWorld(tables(limit))
+	fx := newFixture(tables(limit))
 	for step := range 300 {
 		if v := r.host(); r.IntN(3) == 0 {
-			w.hosts.Delete(v.Key)
+			fx.hosts.Delete(v.Key)
 		} else {
-			w.set(v)
+			fx.set(v)
 		}
 		n := r.name()
-		w.secrets.Set(n, pair{chain: r.text(), key: []string{"", "key"}[r.IntN(2)]})
-		w.slices.Set(n, slicesAt(fmt.Sprintf("10.0.0.%d", 1+r.IntN(3))))
+		fx.secrets.Set(n, pair{chain: r.text(), key: []string{"", "key"}[r.IntN(2)]})
+		fx.slices.Set(n, slicesAt(fmt.Sprintf("10.0.0.%d", 1+r.IntN(3))))
 		if step%10 != 0 {
 			continue
 		}
-		w.run()
-		scratch := newWorld(tables(limit))
-		w.hosts.Each(func(k ir.HostKey, v *ir.VirtualHost) bool { scratch.hosts.Set(k, v); return true })
-		w.secrets.Each(func(k kobj.Name, v pair) bool { scratch.secrets.Set(k, v); return true })
+		fx.run()
+		scratch := newFixture(tables(limit))
+		fx.hosts.Each(func(k ir.HostKey, v *ir.VirtualHost) bool { scratch.hosts.Set(k, v); return true })
+		fx.secrets.Each(func(k kobj.Name, v pair) bool { scratch.secrets.Set(k, v); return true })
 		for _, a := range r.texts {
 			for _, b := range r.texts {
-				if s, ok := w.slices.Peek(kobj.Name{Namespace: a, Name: b}); ok {
+				if s, ok := fx.slices.Peek(kobj.Name{Namespace: a, Name: b}); ok {
 					scratch.slices.Set(kobj.Name{Namespace: a, Name: b}, s)
 				}
 			}
 		}
 		scratch.run()
-		if want, got := scratch.all(), w.all(); !slices.EqualFunc(want, got, equalResource) {
+		if want, got := scratch.all(), fx.all(); !slices.EqualFunc(want, got, equalResource) {
 			t.Fatalf("after %d edits (-from scratch +incremental):\n%s", step, cmp.Diff(want, got))
 		}
-		if len(w.faults)+len(scratch.faults) > 0 {
-			t.Fatalf("faults: %v %v", w.faults, scratch.faults)
+		if len(fx.faults)+len(scratch.faults) > 0 {
+			t.Fatalf("faults: %v %v", fx.faults, scratch.faults)
 		}
 	}
 }
 
-func TestClusterNamesCoverTheContent(t *testing.T) {
+func TestClusterNamesDependOnTheContent(t *testing.T) {
 	seen := map[string]ir.Cluster{}
 	r := newRandom(seeded(t))
 	long := strings.Repeat("long-", 12)
@@ -262,7 +262,7 @@ func TestWeightsKeepTheirShares(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeServedIsMarked(t *testing.T) {
+func TestUnservableResourcesAreInvalid(t *testing.T) {
 	l := classicListeners()
 	bare := httpsHost("a.example.com")
 	bare.TLS = nil
@@ -270,8 +270,8 @@ func TestWhatCannotBeServedIsMarked(t *testing.T) {
 	nowhere.TCP = nil
 	unknown := httpsHost("a.example.com")
 	unknown.TLS.Min = 1
-	plainTLS := service("s")
-	plainTLS.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "a", Name: "ca"}}
+	withoutTLS := service("s")
+	withoutTLS.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "a", Name: "ca"}}
 	bad := httpHost("a.example.com", ir.Route{Match: prefix("/"), Direct: &ir.Direct{Code: 200, Body: strings.Repeat("x", maxDirectBody+1)}})
 	header := httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s"), RequestHeaders: ir.HeaderEdits{Set: []ir.Header{{Name: "a\nb"}}}})
 	for what, invalid := range map[string]string{
@@ -279,20 +279,20 @@ func TestWhatCannotBeServedIsMarked(t *testing.T) {
 		"passthrough to nowhere":               filterChain(nowhere, &l.https).Invalid,
 		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), &l.https).Invalid,
 		"a TLS version that does not exist":    filterChain(unknown, &l.https).Invalid,
-		"verification on a plain connection":   cluster(plainTLS, ir.CircuitBreakers{}, ir.ClusterSettings{}).Invalid,
-		"a body that Envoy would not take":     virtualHost(bad).part.Invalid,
+		"verification without TLS":             cluster(withoutTLS, ir.CircuitBreakers{}, ir.ClusterSettings{}).Invalid,
+		"a body that Envoy rejects":            virtualHost(bad).part.Invalid,
 		"a header name with a line break":      virtualHost(header).part.Invalid,
 		"text that is not UTF-8":               virtualHost(httpHost("\xff")).part.Invalid,
 		"a server name longer than DNS allows": cluster(ir.Cluster{Protocol: ir.ProtocolTLS, SNI: strings.Repeat("a", 300)}, ir.CircuitBreakers{}, ir.ClusterSettings{}).Invalid,
 	} {
 		if invalid == "" {
-			t.Errorf("%s is taken for valid", what)
+			t.Errorf("%s is valid", what)
 		}
 	}
 }
 
-// FuzzAnyValue checks that no value of the ir, however odd, panics, gives different bytes twice, or passes for
-// valid when the message that Envoy gets is not.
+// FuzzAnyValue checks that no value of the ir panics, gives different bytes twice, or is considered valid although the
+// message that Envoy receives is not.
 func FuzzAnyValue(f *testing.F) {
 	for seed := range uint64(200) {
 		f.Add(seed, "text")
@@ -320,6 +320,6 @@ func checkPart(t *testing.T, p, again table.Part, m message) {
 		return
 	}
 	if err := proto.Unmarshal(p.Body, m); err != nil || m.ValidateAll() != nil || !bytes.Equal(p.Body, again.Body) {
-		t.Errorf("part %q: passes for valid, but: %v, %v", p.Name, err, m.ValidateAll())
+		t.Errorf("part %q is considered valid, but: %v, %v", p.Name, err, m.ValidateAll())
 	}
 }

@@ -11,20 +11,20 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// random makes values of the ir. Its texts come from a few, so that values meet; with valid set it makes only
-// what compile may make.
+// random generates values of the ir. It selects texts from a few, so that values collide; with valid set it generates only
+// values that compile may return.
 type random struct {
 	*rand.Rand
 	texts []string
 	valid bool
 }
 
-// newRandom makes values that compile may make.
+// newRandom generates values that compile may return.
 func newRandom(seed uint64) random {
 	return random{Rand: rand.New(rand.NewPCG(seed, 0)), valid: true, texts: []string{"a", "b", "web", "x-header"}}
 }
 
-// wild makes any values at all, with the given text among their texts.
+// wild generates any values, with the given text among their texts.
 func wild(seed uint64, text string) random {
 	return random{Rand: rand.New(rand.NewPCG(seed, 0)), texts: []string{text, "", "a", "/", "/a/", "*.", "\x00", "\xff", "%", "a\nb", "?#"}}
 }
@@ -33,7 +33,7 @@ func (r random) text() string { return r.texts[r.IntN(len(r.texts))] }
 
 func (r random) flip() bool { return r.IntN(2) == 0 }
 
-// some is up to three values.
+// some returns up to three values.
 func some[T any](r random, of func() T) []T {
 	var out []T
 	for range r.IntN(4) {
@@ -50,7 +50,7 @@ func maybe[T any](r random, of func() T) *T {
 	return &v
 }
 
-// enum is one of the values up to last; a wild one may be beyond.
+// enum returns one of the values up to last; a wild one may be larger.
 func enum[T ~uint8](r random, last T) T {
 	if r.valid {
 		return T(r.IntN(int(last) + 1))
@@ -107,7 +107,7 @@ func (r random) backend() ir.Backend {
 	return b
 }
 
-// backends is at least one, unless the values are wild.
+// backends returns at least one, unless the values are wild.
 func (r random) backends() []ir.Backend {
 	b := some(r, r.backend)
 	if r.valid {
@@ -167,7 +167,7 @@ func (r random) policies() *ir.Policies {
 	}
 }
 
-// route has exactly one action, unless the values are wild.
+// route returns a route with exactly one action, unless the values are wild.
 func (r random) route() ir.Route {
 	route := ir.Route{Match: r.match(), RequestHeaders: r.edits(), ResponseHeaders: r.edits(), Origin: kobj.Key{Kind: kobj.HTTPProxy, Name: r.name()}, Policies: r.policies()}
 	redirect := func() ir.Redirect {

@@ -8,7 +8,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// redirect answers with a redirection of a request that path matched, on a host with that name.
+// redirect returns the action that redirects a request that path matched, on a host with that name.
 func redirect(r ir.Redirect, path ir.PathMatch, hostname string) *routev3.RedirectAction {
 	action := &routev3.RedirectAction{
 		HostRedirect: r.Hostname,
@@ -31,7 +31,7 @@ func redirect(r ir.Redirect, path ir.PathMatch, hostname string) *routev3.Redire
 }
 
 // toHTTPS redirects to the standard port. Envoy keeps the port of the request unless the action has a host or port: the
-// action has the hostname where it is known, else the port.
+// action has the hostname if it is exact, else the port.
 func toHTTPS(action *routev3.RedirectAction, hostname string) {
 	action.SchemeRewriteSpecifier = &routev3.RedirectAction_HttpsRedirect{HttpsRedirect: true}
 	switch {

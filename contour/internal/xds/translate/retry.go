@@ -9,7 +9,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// retryPolicy says when a request is sent again; nil stays nil.
+// retryPolicy converts a retry policy; nil remains nil.
 func retryPolicy(r *ir.Retry) *routev3.RetryPolicy {
 	if r == nil {
 		return nil

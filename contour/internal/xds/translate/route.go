@@ -6,7 +6,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// route is one route of the host, without its policies. If one of them cannot be built, it answers with an error.
+// route returns one route of the host, without its policies. If a policy is invalid, the route responds with an error.
 func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 	hostname := host.Key.Hostname
 	if of.Policies.Invalid() || host.Policies.Invalid() {

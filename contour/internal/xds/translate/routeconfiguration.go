@@ -9,10 +9,10 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// virtualHostsField is the number of RouteConfiguration.virtual_hosts.
+// virtualHostsField is the field number of RouteConfiguration.virtual_hosts.
 const virtualHostsField = 2
 
-// routeConfiguration is the route table called name, with the given virtual hosts; each option adds something.
+// routeConfiguration returns the route table with that name and virtual hosts; options modify it.
 func routeConfiguration(name string, hosts []table.Part, options ...func(*encoder, *routev3.RouteConfiguration)) *table.Resource {
 	e := &encoder{}
 	rc := &routev3.RouteConfiguration{
@@ -34,14 +34,13 @@ func routeConfiguration(name string, hosts []table.Part, options ...func(*encode
 	}
 }
 
-// addMisdirectedHost has the route table of a TLS host answer requests for other hosts.
+// addMisdirectedHost adds the virtual host for other hosts to the route table of a TLS host.
 func addMisdirectedHost(_ *encoder, rc *routev3.RouteConfiguration) {
 	rc.VirtualHosts = []*routev3.VirtualHost{misdirectedHost()}
 }
 
-// misdirectedHost is for requests of other hosts, which arrive at the route table of a TLS host over a connection that a
-// client opened for the host and uses for another: they are sent back, to be tried on a connection of their own
-// (RFC 9110, 15.5.20).
+// misdirectedHost returns the virtual host for requests to other hosts that a client sends over a connection that it opened
+// for the TLS host: it responds with 421, after which the client uses another connection (RFC 9110, 15.5.20).
 func misdirectedHost() *routev3.VirtualHost {
 	e := &encoder{}
 	return &routev3.VirtualHost{Name: misdirectedHostName, Domains: []string{"*"}, Routes: []*routev3.Route{{

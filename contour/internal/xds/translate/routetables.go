@@ -9,17 +9,17 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// routeTables is the derived tables from hosts to route tables: one for each TLS host, and for each HTTP listener one
-// for all hosts, or several that share them.
+// routeTables contains the derived tables from hosts to route tables: one for each TLS host, and for each HTTP listener one
+// for all hosts, or several shards.
 type routeTables struct {
 	hosts  *memo.Table[ir.HostKey, hostRoutes]
 	slots  *memo.Index[slot, ir.HostKey]    // HTTP hosts
-	shards *memo.Input[ir.ListenerKey, int] // how many there are, if the hosts of the listener are sharded
+	shards *memo.Input[ir.ListenerKey, int] // number of shards, if the hosts of the listener are sharded
 
 	http   *memo.Table[shard, *table.Resource]
 	scopes *memo.Table[shard, scopes]
 
-	listeners map[ir.ListenerKey]bool // those for HTTP that are there
+	listeners map[ir.ListenerKey]bool // HTTP listeners
 	sizes     map[ir.ListenerKey]size
 	shardings map[ir.ListenerKey]sharding
 }
@@ -30,7 +30,7 @@ type slot struct {
 	number   int
 }
 
-// load is what a host adds to its slot.
+// load is the weight of a host in its slot.
 type load struct {
 	slot
 	weight int
@@ -39,26 +39,26 @@ type load struct {
 // size is the total weight of the hosts of an HTTP listener; a host without policies weighs 1.
 type size struct{ exact, wildcards int }
 
-// addRoutes makes the route tables; those of HTTP listeners exist even without a host.
+// addRoutes adds the tables of route tables. That of an HTTP listener exists even without hosts.
 func (t *Tables) addRoutes() {
 	rt := &t.routes
 	rt.listeners, rt.sizes, rt.shardings = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]sharding{}
-	rt.slots = memo.NewIndex(t.from.Hosts, "translate/plain hosts by slot", ir.HostKey.Compare, slotsOf)
+	rt.slots = memo.NewIndex(t.from.Hosts, "translate/HTTP hosts by slot", ir.HostKey.Compare, slotsOf)
 	memo.Follow(t.from.Hosts, loadsOf, rt.count)
 	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
 	rt.hosts = hostTable(t, "translate/virtual hosts", equalHostRoutes, t.hostRoutes)
-	memo.DemandFrom(t.from.Hosts, owned(t, "translate/TLS routes", hostFleet, rt.tlsTable), func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
+	memo.DemandFrom(t.from.Hosts, owned(t, "translate/TLS route tables", hostFleet, rt.tlsTable), func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
 		if v == nil || v.TLS == nil || v.TLS.CloseConnections || v.TCP != nil {
 			return nil
 		}
 		return []ir.HostKey{k}
 	})
-	rt.http = owned(t, "translate/plain routes", shardFleet, rt.httpTable)
+	rt.http = owned(t, "translate/HTTP route tables", shardFleet, rt.httpTable)
 	t.addScopes()
 	memo.Follow(t.from.Listeners, httpListeners, rt.listen)
 }
 
-// slotsOf is the slot of an HTTP host.
+// slotsOf returns the slot of an HTTP host.
 func slotsOf(k ir.HostKey, v *ir.VirtualHost) []slot {
 	if v == nil || v.TLS != nil || v.TCP != nil {
 		return nil
@@ -110,7 +110,7 @@ func (rt *routeTables) listen(l ir.ListenerKey, added bool) {
 	rt.release(shard{listener: l})
 }
 
-// tlsTable is the route table of a TLS host.
+// tlsTable derives the route table of a TLS host.
 func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
 	parts := shareHosts([]hostRoutes{rt.hosts.Get(r, k)})
 	if k.Hostname == "*" {
@@ -119,7 +119,7 @@ func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
 	return routeConfiguration(routeTable(k), parts, addMisdirectedHost)
 }
 
-// httpTable is the route table of a shard; the first table leads to the others if there are any.
+// httpTable derives the route table of a shard. The entry table dispatches requests to the shards if there are any.
 func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 	if s.of == 0 {
 		if shards, _ := rt.shards.Get(r, s.listener); shards > 1 {
@@ -185,7 +185,7 @@ func (rt *routeTables) setSharding(l ir.ListenerKey, d sharding) bool {
 	return true
 }
 
-// Shards is the number of route tables that the hosts of an HTTP listener are sharded into, 1 if they are not.
+// Shards returns the number of route tables into which the hosts of an HTTP listener are sharded, 1 if they are not.
 func (t *Tables) Shards(l ir.ListenerKey) int { return max(1, t.routes.shardings[l].shards) }
 
 // each calls f for every shard of the listener.

@@ -32,9 +32,9 @@ import (
 	"contour.example/envoybootstrap"
 )
 
-// rig is a real Envoy with the controller's own bootstrap, xDS server and table, for measuring what hosts cost it.
+// rig is a real Envoy with the controller's own bootstrap, xDS server and table, for measurements of the cost of hosts.
 type rig struct {
-	*world
+	*fixture
 	t      testing.TB
 	table  *table.Table
 	server *server.Server
@@ -42,10 +42,10 @@ type rig struct {
 	pid    int
 }
 
-// newRig starts an Envoy that serves what is in the world, once it is published.
-func newRig(t testing.TB, w *world, stats string, limits ...session.Limits) *rig {
+// newRig starts an Envoy that serves the resources of the fixture after they are published.
+func newRig(t testing.TB, fx *fixture, stats string, limits ...session.Limits) *rig {
 	t.Helper()
-	g := &rig{world: w, t: t, table: table.New()}
+	g := &rig{fixture: fx, t: t, table: table.New()}
 	g.server = server.New(server.Options{
 		Limits: append(limits, session.Limits{})[0],
 		Fleet:  func(ir.Fleet) *table.Table { return g.table },
@@ -66,7 +66,7 @@ func newRig(t testing.TB, w *world, stats string, limits ...session.Limits) *rig
 	g.server.Register(api)
 	go func() { _ = api.Serve(l) }()
 	t.Cleanup(api.Stop)
-	loopback(t, w)
+	loopback(t, fx)
 	g.launch(dir)
 	return g
 }
@@ -92,17 +92,17 @@ func (g *rig) launch(dir string) {
 	})
 }
 
-// loopback moves the listeners to free ports of the loopback, without access logs.
-func loopback(t testing.TB, w *world) {
-	l := w.at
+// loopback sets free ports of the loopback on the listeners, without access logs.
+func loopback(t testing.TB, fx *fixture) {
+	l := fx.at
 	l.each(func(of *ir.Listener) {
 		of.Addresses, of.Port = []string{"127.0.0.1"}, envoytest.FreePort(t)
 		of.Client.AccessLog.Path = "/dev/null"
 	})
-	w.listen(l)
+	fx.listen(l)
 }
 
-// publish hands over what changed and waits until Envoy has it.
+// publish publishes the changes and waits until Envoy has them.
 func (g *rig) publish() {
 	g.t.Helper()
 	g.engine.Run()
@@ -113,14 +113,14 @@ func (g *rig) publish() {
 			return
 		}
 		if time.Now().After(deadline) {
-			g.t.Fatal("Envoy does not have it")
+			g.t.Fatal("timeout waiting for Envoy to have the resources")
 		}
 		<-time.After(time.Millisecond)
 	}
 }
 
-// busy is the CPU time that Envoy's main thread had so far.
-func (g *rig) busy() time.Duration {
+// mainThreadCPU returns the CPU time that Envoy's main thread has used.
+func (g *rig) mainThreadCPU() time.Duration {
 	g.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/schedstat", g.pid, g.pid))
 	if err != nil {
@@ -133,7 +133,7 @@ func (g *rig) busy() time.Duration {
 	return time.Duration(ns)
 }
 
-// memory is the resident set of Envoy in MiB.
+// memory returns the resident set of Envoy in MiB.
 func (g *rig) memory() float64 {
 	g.t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.pid))
@@ -148,7 +148,7 @@ func (g *rig) memory() float64 {
 	return kib / 1024
 }
 
-// endpoints makes at the one endpoint of the Services s0 to s(n-1).
+// endpoints sets at as the only endpoint of the Services s0 to s(n-1).
 func (g *rig) endpoints(n int, at net.Addr) {
 	name, port := "http", int32(at.(*net.TCPAddr).Port)
 	for i := range n {
@@ -167,8 +167,8 @@ func backendOf(t testing.TB) net.Addr {
 
 func hostname(i int) string { return fmt.Sprintf("h%d.example.com", i) }
 
-// BenchmarkEnvoyClusters is what N hosts with a cluster each cost Envoy, by the statistics that it keeps: memory once
-// they are loaded and once each has answered a request, main-thread CPU of loading them, and per second at rest.
+// BenchmarkEnvoyClusters measures the cost of N hosts with a cluster each in Envoy, for each level of statistics: memory
+// after loading and after a request to each, main-thread CPU of loading, and of a second at rest.
 func BenchmarkEnvoyClusters(b *testing.B) {
 	for _, n := range []int{1000, 10000} {
 		for _, stats := range []string{envoybootstrap.StatsAll, envoybootstrap.StatsDefault, envoybootstrap.StatsMinimal} {
@@ -182,23 +182,23 @@ func BenchmarkEnvoyClusters(b *testing.B) {
 }
 
 func measureClusters(b *testing.B, n int, stats string) {
-	g := newRig(b, newWorld(), stats)
+	g := newRig(b, newFixture(), stats)
 	g.publish()
-	empty, idle := g.memory(), g.busy()
+	empty, idle := g.memory(), g.mainThreadCPU()
 	g.endpoints(n, backendOf(b))
 	for i := range n {
 		g.set(httpHost(hostname(i), ir.Route{Match: prefix("/"), Forward: to(fmt.Sprint("s", i))}))
 	}
 	g.publish()
-	b.ReportMetric((g.busy()-idle).Seconds()*1000, "load-ms")
+	b.ReportMetric((g.mainThreadCPU()-idle).Seconds()*1000, "load-ms")
 	b.ReportMetric((g.memory()-empty)*1024/float64(n), "KiB/loaded")
 	g.request(n)
 	b.ReportMetric((g.memory()-empty)*1024/float64(n), "KiB/used")
 	b.ReportMetric(g.memory(), "MiB")
-	rest := g.busy()
+	rest := g.mainThreadCPU()
 	const flushes = 11 * time.Second // two flushes of statistics
 	<-time.After(flushes)
-	b.ReportMetric((g.busy()-rest).Seconds()*1000/flushes.Seconds(), "rest-ms/s")
+	b.ReportMetric((g.mainThreadCPU()-rest).Seconds()*1000/flushes.Seconds(), "rest-ms/s")
 }
 
 // request sends one request to each of n hosts.
@@ -225,8 +225,8 @@ func (g *rig) request(n int) {
 	}
 }
 
-// BenchmarkEnvoyTLSHost is what it costs Envoy when one TLS host is added to N: main-thread CPU (median), and bytes of
-// the listener and of everything.
+// BenchmarkEnvoyTLSHost measures the cost of adding one TLS host to N in Envoy: main-thread CPU (median), and bytes of the
+// listener and of all resources.
 func BenchmarkEnvoyTLSHost(b *testing.B) {
 	for _, mode := range []struct {
 		name string
@@ -239,24 +239,24 @@ func BenchmarkEnvoyTLSHost(b *testing.B) {
 }
 
 func measureTLSHost(b *testing.B, n int, edit ...func(*listeners)) {
-	g := newRig(b, newWorld(edit...), envoybootstrap.StatsDefault)
+	g := newRig(b, newFixture(edit...), envoybootstrap.StatsDefault)
 	add := g.adder()
 	g.publish()
-	empty, idle := g.memory(), g.busy()
+	empty, idle := g.memory(), g.mainThreadCPU()
 	for i := range n {
 		add(i)
 	}
 	g.publish()
-	load, host := (g.busy()-idle).Seconds()*1000, (g.memory()-empty)*1024/float64(n)
+	load, host := (g.mainThreadCPU()-idle).Seconds()*1000, (g.memory()-empty)*1024/float64(n)
 	g.handshakes(n)
 	used := (g.memory() - empty) * 1024 / float64(n)
 	listener, all := g.bytes()
 	var took []float64
 	for i := 0; b.Loop(); i++ {
-		before := g.busy()
+		before := g.mainThreadCPU()
 		add(n + i)
 		g.publish()
-		took = append(took, (g.busy()-before).Seconds()*1000)
+		took = append(took, (g.mainThreadCPU()-before).Seconds()*1000)
 	}
 	b.ReportMetric(load, "load-ms")
 	b.ReportMetric(host, "KiB/loaded")
@@ -269,7 +269,7 @@ func measureTLSHost(b *testing.B, n int, edit ...func(*listeners)) {
 	b.ReportMetric(g.memory(), "MiB")
 }
 
-// adder makes TLS hosts, by number, each with a secret of its own.
+// adder returns a function that adds a TLS host, by number, with a secret of its own.
 func (g *rig) adder() func(i int) {
 	chain, key := issued(g.t, "*.example.com")
 	return func(i int) {
@@ -280,19 +280,19 @@ func (g *rig) adder() func(i int) {
 	}
 }
 
-// BenchmarkEnvoyTLSStream is the part of Envoy's main thread that 20 more TLS hosts a second, for 20 s, take at 2,000.
+// BenchmarkEnvoyTLSStream measures the share of Envoy's main thread that 20 added TLS hosts a second use for 20 s, at 2,000.
 func BenchmarkEnvoyTLSStream(b *testing.B) {
 	const hosts, period, additions = 2000, 50 * time.Millisecond, 400
 	for name, limits := range map[string]session.Limits{"paced": {}, "unpaced": {LargeListener: math.MaxInt}} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
-				g := newRig(b, newWorld(), envoybootstrap.StatsDefault, limits)
+				g := newRig(b, newFixture(), envoybootstrap.StatsDefault, limits)
 				add := g.adder()
 				for i := range hosts {
 					add(i)
 				}
 				g.publish()
-				started, busy := time.Now(), g.busy()
+				started, busy := time.Now(), g.mainThreadCPU()
 				sent, _ := g.bytes()
 				for i := range additions {
 					add(hosts + i)
@@ -300,7 +300,7 @@ func BenchmarkEnvoyTLSStream(b *testing.B) {
 					g.table.Publish(g.changes())
 					<-time.After(period)
 				}
-				b.ReportMetric(100*float64(g.busy()-busy)/float64(time.Since(started)), "%busy")
+				b.ReportMetric(100*float64(g.mainThreadCPU()-busy)/float64(time.Since(started)), "%busy")
 				after, _ := g.bytes()
 				b.ReportMetric(float64(after-sent)/1e6, "LDS-MB")
 				g.publish()
@@ -311,7 +311,7 @@ func BenchmarkEnvoyTLSStream(b *testing.B) {
 	}
 }
 
-// bytes is what was sent so far: of listeners, and of all types.
+// bytes returns the number of bytes sent: of listeners, and of all types.
 func (g *rig) bytes() (listeners, all int64) {
 	for i := range g.sent {
 		all += g.sent[i].Load()

@@ -10,7 +10,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// scope leads from a key, which is its name, to a route table; needs is what else must be there.
+// scope returns a scope that maps a key, which is its name, to a route table.
 func scope(name, routes string, needs []table.Ref) *table.Resource {
 	e := &encoder{}
 	body := e.bytes(&routev3.ScopedRouteConfiguration{
@@ -23,37 +23,37 @@ func scope(name, routes string, needs []table.Ref) *table.Resource {
 	return &table.Resource{Ref: table.Ref{Type: table.Scope, Name: name}, Body: body, Needs: needs, Invalid: e.invalid()}
 }
 
-// shardScope leads to the shard's table from the name of the shard.
+// shardScope returns the scope that maps the name of the shard to its route table.
 func shardScope(s shard) *table.Resource {
 	return scope(s.name(), s.name(), []table.Ref{{Type: table.Route, Name: s.name()}})
 }
 
-// hostScopeName is the name and the key of a host's scope. Two slashes in a row are in no other key, so that no
-// requested host leads to any other scope than that of a host.
+// hostScopeName returns the name and key of a host's scope. No other key contains two successive slashes, so that a
+// requested host can match only the scope of a host.
 func hostScopeName(l ir.ListenerKey, hostname string) string { return l.Name + "//" + hostname }
 
-// needs is what must be there for requests to be led to the shard: its table, and the scope that keeps the table.
+// needs returns the needs of resources that direct requests to the shard: its route table, and the scope that keeps it.
 func (s shard) needs() []table.Ref {
 	return []table.Ref{{Type: table.Scope, Name: s.name()}, {Type: table.Route, Name: s.name()}}
 }
 
-// scopes is the scopes that lead to a shard: that of its own name, and one for each of its exact hosts. The hosts are
-// shared with their index, by slot, and resources are made when they are asked for: there are as many as hosts.
+// scopes is the scopes of a shard: that of its own name, and one for each of its exact hosts. The lists of hosts are those
+// of the index by slot, and resources are created on demand, because there is one for each host.
 type scopes struct {
 	shard shard
-	slots [][]ir.HostKey // each sorted; nil: hosts have other shards
+	slots [][]ir.HostKey // each sorted; nil: the hosts belong to other shards
 }
 
 func (s scopes) equal(o scopes) bool {
 	return s.shard == o.shard && slices.EqualFunc(s.slots, o.slots, sameHosts)
 }
 
-// sameHosts compares hosts; those that share their memory at once.
+// sameHosts compares lists of hosts; it does not compare the elements of those that share their memory.
 func sameHosts(a, b []ir.HostKey) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
-// scopesOf is the scopes that lead to the shard.
+// scopesOf derives the scopes of the shard.
 func (rt *routeTables) scopesOf(r *memo.Reader, s shard) scopes {
 	all := scopes{shard: s}
 	if shards, _ := rt.shards.Get(r, s.listener); s.of == 0 && shards > 1 {
@@ -65,8 +65,8 @@ func (rt *routeTables) scopesOf(r *memo.Reader, s shard) scopes {
 	return all
 }
 
-// hostsBut visits the hosts that the other scopes of the same shard do not have; nil has none.
-func (s *scopes) hostsBut(other *scopes, visit func(ir.HostKey)) {
+// hostsExcept visits the hosts that the other scopes of the same shard do not contain; nil contains none.
+func (s *scopes) hostsExcept(other *scopes, visit func(ir.HostKey)) {
 	if s == nil {
 		return
 	}
@@ -86,7 +86,7 @@ func (s *scopes) hostsBut(other *scopes, visit func(ir.HostKey)) {
 	}
 }
 
-// addScopes makes the scopes of demanded shards.
+// addScopes adds the table of scopes of demanded shards.
 func (t *Tables) addScopes() {
 	rt := &t.routes
 	rt.scopes = memo.NewTable(t.from.Engine, memo.Options[shard, scopes]{Name: "translate/scopes", Equal: scopes.equal, Derive: rt.scopesOf})
@@ -112,21 +112,20 @@ func (o scopeOutput) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Res
 	})
 }
 
-// eachChange visits the resources that differ between the scopes that led to a shard and those that lead to it now;
-// nil is none.
+// eachChange visits the resources that differ between the former and the present scopes of a shard; nil is none.
 func eachChange(before, after *scopes, visit func(before, after *table.Resource)) {
 	if after != nil {
 		needs := after.shard.needs()
 		if before == nil {
 			visit(nil, shardScope(after.shard))
 		}
-		after.hostsBut(before, func(k ir.HostKey) {
+		after.hostsExcept(before, func(k ir.HostKey) {
 			visit(nil, scope(hostScopeName(k.Listener, k.Hostname), after.shard.name(), needs))
 		})
 	}
-	gone := func(name string) { visit(&table.Resource{Ref: table.Ref{Type: table.Scope, Name: name}}, nil) }
+	remove := func(name string) { visit(&table.Resource{Ref: table.Ref{Type: table.Scope, Name: name}}, nil) }
 	if before != nil && after == nil {
-		gone(before.shard.name())
+		remove(before.shard.name())
 	}
-	before.hostsBut(after, func(k ir.HostKey) { gone(hostScopeName(k.Listener, k.Hostname)) })
+	before.hostsExcept(after, func(k ir.HostKey) { remove(hostScopeName(k.Listener, k.Hostname)) })
 }

@@ -13,11 +13,11 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// leads is the route table that each scope leads to, which must be the one that it needs, with the scope that keeps it.
-func leads(t *testing.T, w *world) map[string]string {
+// routeTablesOf returns the route table of each scope, which must be the one that it needs, with the scope that keeps it.
+func routeTablesOf(t *testing.T, fx *fixture) map[string]string {
 	t.Helper()
 	to := map[string]string{}
-	for _, r := range w.all() {
+	for _, r := range fx.all() {
 		if r.Ref.Type != table.Scope {
 			continue
 		}
@@ -38,22 +38,22 @@ func leads(t *testing.T, w *world) map[string]string {
 	return to
 }
 
-func TestAScopeOfEachExactHostLeadsToItsTable(t *testing.T) {
-	w := newWorld(tables(10))
+func TestEachExactHostHasAScope(t *testing.T) {
+	fx := newFixture(tables(10))
 	want := map[string]string{"ingress_http": "ingress_http"}
-	add := func(name string) { w.set(httpHost(name, ir.Route{Match: prefix("/"), Forward: to("s")})) }
+	add := func(name string) { fx.set(httpHost(name, ir.Route{Match: prefix("/"), Forward: to("s")})) }
 	for i := range 9 {
 		name := fmt.Sprintf("h%d.example.com", i)
 		add(name)
 		want["ingress_http//"+name] = "ingress_http"
 	}
 	add("*.example.com")
-	w.run()
-	if diff := cmp.Diff(want, leads(t, w)); diff != "" {
+	fx.run()
+	if diff := cmp.Diff(want, routeTablesOf(t, fx)); diff != "" {
 		t.Errorf("one table (-want +got):\n%s", diff)
 	}
 	add("h9.example.com")
-	w.run()
+	fx.run()
 	want["ingress_http//h9.example.com"] = ""
 	for name := range want {
 		if host := name[len("ingress_http"):]; host != "" {
@@ -64,28 +64,28 @@ func TestAScopeOfEachExactHostLeadsToItsTable(t *testing.T) {
 		name := shard{classic.HTTP(), i, fewestShards}.name()
 		want[name] = name
 	}
-	if diff := cmp.Diff(want, leads(t, w)); diff != "" {
+	if diff := cmp.Diff(want, routeTablesOf(t, fx)); diff != "" {
 		t.Errorf("sharded (-want +got):\n%s", diff)
 	}
 }
 
-func TestAHostCostsOneScopeAndAnEditNone(t *testing.T) {
-	w := newWorld(tables(0))
+func TestAddedHostChangesOneScopeAndEditNone(t *testing.T) {
+	fx := newFixture(tables(0))
 	for i := range 100 {
-		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
+		fx.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
 	}
-	w.run()
+	fx.run()
 	added := httpHost("added.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
 	routes := "set RDS " + shard{classic.HTTP(), slotOf("added.example.com") * fewestShards / slots, fewestShards}.name()
-	w.set(added)
-	w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1, "translate/scopes": 1},
+	fx.set(added)
+	fx.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/HTTP route tables": 1, "translate/scopes": 1},
 		"set SRDS ingress_http//added.example.com", routes)
 	edited := *added
 	edited.Routes = slices.Clone(added.Routes)
 	edited.Routes[0].Match = prefix("/edited")
-	w.set(&edited)
-	w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1}, routes)
-	w.hosts.Delete(added.Key)
-	w.expect(t, map[string]uint64{"translate/plain routes": 1, "translate/scopes": 1},
+	fx.set(&edited)
+	fx.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/HTTP route tables": 1}, routes)
+	fx.hosts.Delete(added.Key)
+	fx.expect(t, map[string]uint64{"translate/HTTP route tables": 1, "translate/scopes": 1},
 		routes, "removed SRDS ingress_http//added.example.com")
 }

@@ -8,12 +8,12 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// certificate is a certificate chain with its private key, both PEM, from the Secret n.
+// certificate returns a certificate chain with its private key, both PEM, from the Secret n.
 func certificate(n kobj.Name, chain, key []byte) *table.Resource {
 	return namedCertificate(certificateName(n), n, chain, key)
 }
 
-// namedCertificate is that certificate under another name.
+// namedCertificate returns the certificate with another name.
 func namedCertificate(name string, n kobj.Name, chain, key []byte) *table.Resource {
 	return secret(n, &tlsv3.Secret{
 		Name: name,
@@ -23,7 +23,7 @@ func namedCertificate(name string, n kobj.Name, chain, key []byte) *table.Resour
 	})
 }
 
-// ca is a CA bundle, PEM, from the Secret n.
+// ca returns a CA bundle, PEM, from the Secret n.
 func ca(n kobj.Name, pem []byte) *table.Resource {
 	return secret(n, &tlsv3.Secret{
 		Name: caName(n),

@@ -9,26 +9,26 @@ import (
 )
 
 // The cost of a change of a route table in Envoy is proportional to its hosts, so HTTP hosts are sharded above a limit.
-// Envoy computes the shard of a request with the same hash of its host (see dispatch); wildcard hosts are in every
-// shard. A shard consists of slots; the slot of a host never changes.
+// Envoy computes the shard of a request with the same hash of its host (see dispatch); every shard contains all wildcard
+// hosts. A shard consists of slots; the slot of a host never changes.
 const (
-	slots         = 1024 // a power of two, and the most shards there can be
+	slots         = 1024 // a power of two; the maximum number of shards
 	fewestShards  = 8
-	hostsPerShard = 64   // at most, on average, without policies
+	hostsPerShard = 64   // average, at most; without policies
 	maxCopies     = 4096 // of wildcard hosts over all shards, beyond the number of other hosts
-	wildcardSlot  = -1   // stands for the slot of a wildcard host
+	wildcardSlot  = -1   // the slot of wildcard hosts
 )
 
-// hashFactor and hashRange are the hash of hostnames: a polynomial in hashFactor modulo hashRange, with one factor
-// more than usual, so that the upper bits, which count, depend on all characters. All steps are exact in the 53 bits
-// of the numbers that scripts in Envoy have.
+// hashFactor and hashRange define the hash of hostnames: a polynomial in hashFactor modulo hashRange, with one factor
+// more than usual, so that the upper bits, which select the slot, depend on all characters. All steps are exact in the 53
+// bits of numbers in Envoy's scripts.
 const (
 	hashFactor = 69069
 	hashRange  = 1 << 32
-	hashLength = 255 // characters, which are more than a hostname has
+	hashLength = 255 // characters, more than in a hostname
 )
 
-// slotOf is the slot of a hostname, which is in lower case.
+// slotOf returns the slot of a hostname in lower case.
 func slotOf(hostname string) int {
 	if wildcard(hostname) {
 		return wildcardSlot
@@ -42,14 +42,14 @@ func slotOf(hostname string) int {
 
 func wildcard(hostname string) bool { return strings.HasPrefix(hostname, "*") }
 
-// shard is one of a number of route tables that share the hosts of an HTTP listener; with zero numbers it is the table
-// that requests come to first: the only one, or the one that leads to all others.
+// shard is one of the route tables into which the hosts of an HTTP listener are sharded. With zero numbers it is the entry
+// table: the only route table, or the one that dispatches requests to the shards.
 type shard struct {
 	listener  ir.ListenerKey
 	index, of int
 }
 
-// name is the name of the shard's scope, of the scope's key and of its route table.
+// name returns the name of the shard's scope, of the scope's key and of its route table.
 func (s shard) name() string {
 	if s.of == 0 {
 		return s.listener.Name
@@ -59,7 +59,7 @@ func (s shard) name() string {
 
 func shardPrefix(l ir.ListenerKey, of int) string { return fmt.Sprintf("%s/%d/", l.Name, of) }
 
-// slots is the range of slots that the shard is made of.
+// slots returns the range of slots of the shard.
 func (s shard) slots() (from, to int) {
 	if s.of == 0 {
 		return 0, slots
@@ -68,8 +68,8 @@ func (s shard) slots() (from, to int) {
 	return s.index * size, (s.index + 1) * size
 }
 
-// shardCount is the number of shards for exact and wildcard hosts of these weights: 1 up to a total of limit, else a power of
-// two.
+// shardCount returns the number of shards for exact and wildcard hosts of these weights: 1 up to a total of limit, else a
+// power of two.
 func shardCount(exact, wildcards, limit int) int {
 	if exact+wildcards <= limit {
 		return 1
@@ -84,19 +84,19 @@ func shardCount(exact, wildcards, limit int) int {
 	return n
 }
 
-// shrinkAfter is how long fewer shards must have been enough before there are fewer: hosts that come and go do not
-// divide the table again and again.
+// shrinkAfter is the time for which fewer shards must be enough before their number decreases, so that hosts that are added
+// and removed repeatedly do not cause repeated resharding.
 const shrinkAfter = 10 * time.Minute
 
-// sharding is the number of shards in use, and what bears on changing it.
+// sharding is the number of shards, and the state that determines the next number.
 type sharding struct {
 	shards int
 	limit  int       // RouteTableHosts of the listener at the last call of next
 	fewer  time.Time // since when fewer shards are enough; zero: they are not
 }
 
-// next is the sharding to go on with for so many hosts. It grows at once, and shrinks at once if the limit has
-// changed. Its history is forgotten soon, so that replicas agree, and agree with one that starts.
+// next returns the sharding for the present hosts. The number of shards increases at once, and decreases at once if the
+// limit has changed. It depends only on recent history, so that replicas, also restarted ones, compute the same number.
 func (d sharding) next(exact, wildcards, limit int, now time.Time) sharding {
 	n := shardCount(exact, wildcards, limit)
 	switch {

@@ -37,7 +37,7 @@ func TestShardCount(t *testing.T) {
 	}
 }
 
-func TestDivisionGrowsAtOnceAndShrinksLate(t *testing.T) {
+func TestShardsIncreaseAtOnceAndDecreaseLate(t *testing.T) {
 	start := time.Unix(1000, 0)
 	d := sharding{shards: 1, limit: 256}
 	for _, step := range []struct {
@@ -52,7 +52,7 @@ func TestDivisionGrowsAtOnceAndShrinksLate(t *testing.T) {
 		{14, 450, 256, 16}, // for 0 again
 		{24, 450, 256, 8},
 		{25, 100, 256, 8},
-		{26, 100, 50, 8}, // another limit counts at once
+		{26, 100, 50, 8}, // another limit applies at once
 		{27, 100, 200, 1},
 		{28, 100, 0, 8},
 	} {
@@ -78,10 +78,10 @@ func TestSlotsAreEven(t *testing.T) {
 	}
 }
 
-// shardsOf is the names of the parts in each route table of the HTTP listener.
-func shardsOf(w *world) map[string][]string {
+// shardsOf returns the names of the parts in each route table of the HTTP listener.
+func shardsOf(fx *fixture) map[string][]string {
 	shards := map[string][]string{}
-	for _, r := range w.all() {
+	for _, r := range fx.all() {
 		if r.Ref.Type != table.Route || !strings.HasPrefix(r.Ref.Name, classic.HTTP().Name) {
 			continue
 		}
@@ -93,17 +93,17 @@ func shardsOf(w *world) map[string][]string {
 	return shards
 }
 
-func TestEveryHostIsInItsShardAndWildcardsAreInAll(t *testing.T) {
-	w := newWorld(tables(0))
+func TestHostsAreInTheirShardAndWildcardsInAll(t *testing.T) {
+	fx := newFixture(tables(0))
 	for i := range 100 {
-		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
+		fx.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
 	}
 	everywhere := []string{"*", "*.example.com"}
 	for _, name := range everywhere {
-		w.set(httpHost(name, ir.Route{Match: prefix("/"), Forward: to("s")}))
+		fx.set(httpHost(name, ir.Route{Match: prefix("/"), Forward: to("s")}))
 	}
-	w.run()
-	shards := shardsOf(w)
+	fx.run()
+	shards := shardsOf(fx)
 	if len(shards["ingress_http"]) > 0 || len(shards) != 1+fewestShards {
 		t.Errorf("shards: %v", shards)
 	}
@@ -130,17 +130,17 @@ func TestEveryHostIsInItsShardAndWildcardsAreInAll(t *testing.T) {
 	}
 }
 
-func TestDividingAndJoining(t *testing.T) {
-	w := newWorld(tables(10))
+func TestResharding(t *testing.T) {
+	fx := newFixture(tables(10))
 	set := func(i int, path string) {
-		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix(path), Forward: to("s")}))
+		fx.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix(path), Forward: to("s")}))
 	}
 	for i := range 10 {
 		set(i, "/")
 	}
-	w.run()
+	fx.run()
 	set(10, "/")
-	_, changed := w.run()
+	_, changed := fx.run()
 	want := []string{}
 	for _, i := range []int{0, 1, 10, 2, 3, 4, 5, 6, 7, 8, 9} {
 		want = append(want, fmt.Sprintf("set SRDS ingress_http//h%d.example.com", i))
@@ -153,36 +153,36 @@ func TestDividingAndJoining(t *testing.T) {
 		want = append(want, "set RDS "+shard{classic.HTTP(), i, fewestShards}.name())
 	}
 	if diff := cmp.Diff(want, changed); diff != "" {
-		t.Errorf("divided (-want +got):\n%s", diff)
+		t.Errorf("sharded (-want +got):\n%s", diff)
 	}
 	set(3, "/other")
-	w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1},
+	fx.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/HTTP route tables": 1},
 		"set RDS "+shard{classic.HTTP(), slotOf("h3.example.com") * fewestShards / slots, fewestShards}.name())
 	for i := 5; i < 11; i++ {
-		w.hosts.Delete(httpHost(fmt.Sprintf("h%d.example.com", i)).Key)
+		fx.hosts.Delete(httpHost(fmt.Sprintf("h%d.example.com", i)).Key)
 	}
-	w.run()
-	if got := shardsOf(w); len(got) != 1 || len(got["ingress_http"]) != 5 {
-		t.Errorf("joined: %v", got)
+	fx.run()
+	if got := shardsOf(fx); len(got) != 1 || len(got["ingress_http"]) != 5 {
+		t.Errorf("shards after removal of hosts: %v, want one", got)
 	}
-	if len(w.faults) > 0 {
-		t.Errorf("faults: %v", w.faults)
+	if len(fx.faults) > 0 {
+		t.Errorf("faults: %v", fx.faults)
 	}
 }
 
-func TestHostsThatRedirectAlikeShareAVirtualHost(t *testing.T) {
-	w := newWorld()
+func TestHostsWithEqualRedirectsShareAVirtualHost(t *testing.T) {
+	fx := newFixture()
 	away := ir.Route{Match: prefix("/"), Redirect: &ir.Redirect{Hostname: "www.example.com", Code: 301}}
 	for _, name := range []string{"a.example.com", "b.example.com", "d.example.com"} {
-		w.set(httpHost(name, away))
+		fx.set(httpHost(name, away))
 	}
-	w.set(httpHost("c.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}), httpHost("e.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
-	w.run()
+	fx.set(httpHost("c.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}), httpHost("e.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
+	fx.run()
 	shared := sharedHost(virtualHost(httpHost("a.example.com", away)).common, nil).Name
-	if diff := cmp.Diff([]string{shared, "c.example.com", "e.example.com"}, shardsOf(w)["ingress_http"]); diff != "" {
+	if diff := cmp.Diff([]string{shared, "c.example.com", "e.example.com"}, shardsOf(fx)["ingress_http"]); diff != "" {
 		t.Errorf("virtual hosts (-want +got):\n%s", diff)
 	}
-	for _, r := range w.all() {
+	for _, r := range fx.all() {
 		if r.Ref == (table.Ref{Type: table.Route, Name: "ingress_http"}) {
 			domains := decode(t, r).(*routev3.RouteConfiguration).GetVirtualHosts()[0].GetDomains()
 			if diff := cmp.Diff([]string{"a.example.com", "b.example.com", "d.example.com"}, domains); diff != "" || r.Parts[0].Invalid != "" {
@@ -190,29 +190,29 @@ func TestHostsThatRedirectAlikeShareAVirtualHost(t *testing.T) {
 			}
 		}
 	}
-	w.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
-	w.hosts.Delete(httpHost("d.example.com").Key)
-	w.run()
+	fx.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
+	fx.hosts.Delete(httpHost("d.example.com").Key)
+	fx.run()
 	want := []string{"a.example.com", "b.example.com", "c.example.com", "e.example.com"}
-	if diff := cmp.Diff(want, shardsOf(w)["ingress_http"]); diff != "" {
-		t.Errorf("virtual hosts after two have left (-want +got):\n%s", diff)
+	if diff := cmp.Diff(want, shardsOf(fx)["ingress_http"]); diff != "" {
+		t.Errorf("virtual hosts after removal of two (-want +got):\n%s", diff)
 	}
 }
 
-func TestHostsCountByWhatTheirPoliciesCostEnvoy(t *testing.T) {
-	w := newWorld(tables(10))
+func TestPoliciesIncreaseTheWeightOfHosts(t *testing.T) {
+	fx := newFixture(tables(10))
 	for i := range 10 {
-		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
+		fx.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s")}))
 	}
-	w.run()
-	if n := w.tables.Shards(classic.HTTP()); n != 1 {
+	fx.run()
+	if n := fx.tables.Shards(classic.HTTP()); n != 1 {
 		t.Errorf("%d shards of 10 hosts, want 1", n)
 	}
 	limited := httpHost("h0.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
 	limited.Policies = &ir.Policies{LocalRateLimit: &ir.LocalRateLimit{}}
-	w.set(limited)
-	w.run()
-	if n := w.tables.Shards(classic.HTTP()); n != fewestShards {
+	fx.set(limited)
+	fx.run()
+	if n := fx.tables.Shards(classic.HTTP()); n != fewestShards {
 		t.Errorf("%d shards when one of them has a policy, want %d", n, fewestShards)
 	}
 }

@@ -8,22 +8,22 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// shared is resources that fleets have in common: each is derived once, without a fleet, and published to every fleet
-// that uses it. Who uses what is no part of the derivations, so that a fleet that comes or goes derives nothing again.
+// shared is a table of resources that fleets share: each is derived once, without a fleet, and published to every fleet
+// that uses it. Uses are not part of the derivations, so that adding or removing a fleet runs none.
 type shared[K comparable] struct {
 	resources *memo.Table[K, *table.Resource]
 	users     map[K][]user
-	// before says of each use that began or ended since the last call of changes whether it was there then.
+	// before contains the uses that began or ended since the last call of changes; true: it existed at that call.
 	before map[use[K]]bool
 }
 
-// use is that a fleet uses a resource.
+// use is the use of a resource by a fleet.
 type use[K comparable] struct {
 	fleet ir.Fleet
 	key   K
 }
 
-// user is a fleet that uses a resource, with the number of reasons.
+// user is a fleet that uses a resource, with the number of uses.
 type user struct {
 	fleet ir.Fleet
 	uses  int
@@ -36,7 +36,7 @@ func share[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *t
 	return s
 }
 
-// follow has fleets use what the values of a table of hosts say.
+// follow counts the uses of resources by the values of a table of hosts.
 func follow[K comparable, V any](s *shared[K], hosts *memo.Table[ir.HostKey, V], of func(V) []K) {
 	memo.Follow(hosts, func(k ir.HostKey, v V) []use[K] {
 		keys := of(v)
@@ -51,7 +51,7 @@ func follow[K comparable, V any](s *shared[K], hosts *memo.Table[ir.HostKey, V],
 	}, s.count)
 }
 
-// count adds or removes one reason for a use.
+// count counts a use that began, or one that ended.
 func (s *shared[K]) count(u use[K], more bool) {
 	users := s.users[u.key]
 	i := slices.IndexFunc(users, func(x user) bool { return x.fleet == u.fleet })
@@ -61,7 +61,7 @@ func (s *shared[K]) count(u use[K], more bool) {
 		return
 	case more:
 		users = append(users, user{u.fleet, 1})
-	case i < 0: // cannot be: a use ends once for each time it began
+	case i < 0: // impossible: each use ends once
 		return
 	case users[i].uses > 1:
 		users[i].uses--
@@ -75,7 +75,7 @@ func (s *shared[K]) count(u use[K], more bool) {
 	s.put(u.key, users)
 }
 
-// put replaces the users of a resource, of which there are more or fewer than before by one.
+// put replaces the users of a resource.
 func (s *shared[K]) put(k K, users []user) {
 	had := len(s.users[k]) > 0
 	if len(users) == 0 {
@@ -89,7 +89,7 @@ func (s *shared[K]) put(k K, users []user) {
 	}
 }
 
-// changes calls add for each use whose resource is another than at the last call, with both; nil stands for none.
+// changes calls add for each use whose resource differs from the last call, with both resources; nil is none.
 func (s *shared[K]) changes(add func(f ir.Fleet, before, after *table.Resource)) {
 	former := map[K]*table.Resource{}
 	for _, c := range s.resources.Changes() {

@@ -11,9 +11,9 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// statsListener serves Envoy's readiness and statistics, and nothing else of its admin interface: paths are
-// compared as a whole. It depends on no other resource, so it answers as soon as Envoy is connected. It is left
-// out of the limit of connections: an Envoy that is full must not look dead, or its neighbours get its clients too.
+// statsListener returns the listener for Envoy's readiness and statistics, and nothing else of its admin interface: it
+// matches exact paths. It has no needs, so that it responds as soon as Envoy is connected. The limit of connections does not
+// apply to it: if an Envoy at its limit seemed unhealthy, the other Envoys would get its clients.
 func statsListener(of *ir.Listener) *table.Resource {
 	e := &encoder{}
 	l := listener(of)

@@ -13,41 +13,41 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Secrets finds what Kubernetes Secrets hold. Bytes are PEM and may not be changed; ok is false where there is no
-// such Secret, or where it does not hold that.
+// Secrets reads Kubernetes Secrets. Bytes are PEM and must not be modified; ok is false if the Secret does not exist or
+// does not contain the value.
 type Secrets interface {
-	// Certificate is a certificate chain and its private key.
+	// Certificate returns a certificate chain and its private key.
 	Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool)
-	// CA is the certificates of authorities.
+	// CA returns the certificates of authorities.
 	CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
 }
 
-// Sources is what resources are made from. All fields are required.
+// Sources is the input of the tables. All fields are required.
 type Sources struct {
 	Engine *memo.Engine
-	// Listeners has every listener of every fleet; nil is none.
+	// Listeners contains the listeners of all fleets; nil is none.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
-	// Hosts has every host of every listener; nil is a host without a virtual host. Those with TLS settings are of
-	// listeners for TLS.
+	// Hosts contains the hosts of all listeners; nil is a host without a virtual host. Hosts with TLS settings belong to
+	// TLS listeners.
 	Hosts   *memo.Table[ir.HostKey, *ir.VirtualHost]
 	Secrets Secrets
-	// Limits is the circuit breakers of a Service.
+	// Limits returns the circuit breakers of a Service.
 	Limits func(r *memo.Reader, service kobj.Name) ir.CircuitBreakers
-	// Clusters is what all clusters have in common.
+	// Clusters returns the settings of all clusters.
 	Clusters func(*memo.Reader) ir.ClusterSettings
-	// Slices is the EndpointSlices of a Service, in any order.
+	// Slices returns the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
 }
 
-// Tables is the derived tables from hosts and listeners to xDS resources, for all fleets. They are up to date after each
-// run of the engine.
+// Tables contains the derived tables from hosts and listeners to xDS resources, for all fleets. Each run of the engine
+// updates them.
 type Tables struct {
 	from Sources
 
-	wildcards *memo.Index[ir.HostKey, ir.HostKey]         // TLS hosts, each by itself
-	ownChains *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a part in their listener
+	wildcards *memo.Index[ir.HostKey, ir.HostKey]         // TLS hosts with a wildcard
+	ownChains *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a part of their own in the listener
 	sockets   *memo.Index[ir.ListenerKey, ir.ListenerKey] // the listeners that share a socket
-	socketOf  *memo.Table[ir.ListenerKey, string]         // "" if the listener is gone
+	socketOf  *memo.Table[ir.ListenerKey, string]         // "" if the listener does not exist
 
 	routes routeTables
 	chains *memo.Table[ir.HostKey, chain]
@@ -55,10 +55,10 @@ type Tables struct {
 	outputs []output
 }
 
-// chain is how a listener matches the connections for a host.
+// chain is the filter chain of a host.
 type chain struct {
-	part        table.Part // of the listener; zero: none of its own
-	certificate *kobj.Name // non-nil: the certificate may also be asked for by the hostname
+	part        table.Part // of the listener; zero: the host has no filter chain of its own
+	certificate *kobj.Name // non-nil: Envoys may also subscribe to the certificate by the hostname
 }
 
 func equalChain(a, b chain) bool {
@@ -66,14 +66,14 @@ func equalChain(a, b chain) bool {
 	return same && equalPart(a.part, b.part)
 }
 
-// secretKey is a Secret and the use that is made of it.
+// secretKey is a Secret and its use.
 type secretKey struct {
 	ca   bool
 	name kobj.Name
-	host string // non-empty: the certificate that is asked for by that name
+	host string // non-empty: the name by which Envoys subscribe to the certificate
 }
 
-// New adds the tables to the engine of s. What they hold follows the hosts and the listeners.
+// New adds the tables to the engine of s.
 func New(s Sources) *Tables {
 	t := &Tables{from: s}
 	t.addSockets()
@@ -91,7 +91,7 @@ func hostFleet(k ir.HostKey) ir.Fleet         { return k.Listener.Fleet }
 func shardFleet(s shard) ir.Fleet             { return s.listener.Fleet }
 func listenerFleet(k ir.ListenerKey) ir.Fleet { return k.Fleet }
 
-// addChains makes the filter chains of hosts that are told apart by connections.
+// addChains adds the table of filter chains of hosts.
 func (t *Tables) addChains() {
 	t.wildcards = memo.NewIndex(t.from.Hosts, "translate/TLS wildcards", ir.HostKey.Compare, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
 		if v == nil || v.TLS == nil || !wildcard(k.Hostname) {
@@ -114,7 +114,8 @@ func (t *Tables) addChains() {
 	})
 }
 
-// addSockets makes the names of sockets, so that other changes of a listener do not concern what reads its socket.
+// addSockets adds the table of socket names, so that derivations that read only the socket of a listener do not depend on
+// its other fields.
 func (t *Tables) addSockets() {
 	t.socketOf = memo.NewTable(t.from.Engine, memo.Options[ir.ListenerKey, string]{
 		Name: "translate/sockets", Equal: func(a, b string) bool { return a == b },
@@ -127,7 +128,7 @@ func (t *Tables) addSockets() {
 	})
 }
 
-// addListeners makes the listeners of Envoy, each by its socket; those that depend on hosts exist while they have any.
+// addListeners adds the table of Envoy's listeners, by socket. A listener that consists of hosts exists while it has one.
 func (t *Tables) addListeners() {
 	socket := func(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 		if l == nil {
@@ -139,7 +140,7 @@ func (t *Tables) addListeners() {
 	memo.DemandFrom(t.from.Listeners, owned(t, "translate/listeners", listenerFleet, t.listener), socket)
 }
 
-// listener is the listener of Envoy with the socket. The first of several that are not for TLS has it alone.
+// listener derives Envoy's listener of the socket. Only TLS listeners share a socket; otherwise the first one gets it.
 func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource {
 	var first *ir.Listener
 	var chains []table.Part
@@ -152,7 +153,7 @@ func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource
 			first, chains = l, t.chainsOf(r, l)
 			continue
 		}
-		chains = joined(chains, t.chainsOf(r, l))
+		chains = union(chains, t.chainsOf(r, l))
 	}
 	if first == nil {
 		return nil
@@ -160,8 +161,8 @@ func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource
 	return envoyListener(first, chains)
 }
 
-// joined is the parts with those of more whose names are not among them.
-func joined(parts, more []table.Part) []table.Part {
+// union returns the parts and those of more with other names.
+func union(parts, more []table.Part) []table.Part {
 	names := make(map[string]bool, len(parts))
 	for _, p := range parts {
 		names[p.Name] = true
@@ -178,7 +179,7 @@ func valuesOf[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir
 	return values
 }
 
-// addClusters makes each cluster that a host uses.
+// addClusters adds the table of the clusters that hosts use.
 func (t *Tables) addClusters() {
 	follow(share(t, "translate/clusters", func(r *memo.Reader, c ir.Cluster) *table.Resource {
 		return cluster(c, t.from.Limits(r, c.Endpoints.Service), t.from.Clusters(r))
@@ -214,7 +215,7 @@ func (t *Tables) addSecrets() {
 	}, secrets.count)
 }
 
-// addEndpoints makes the endpoints of each Service port that a cluster leads to, empty if there are none.
+// addEndpoints adds the table of the endpoints of each Service port of a cluster, empty if there are none.
 func (t *Tables) addEndpoints() {
 	follow(share(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
 		e := &encoder{}
@@ -227,7 +228,7 @@ func (t *Tables) addEndpoints() {
 	}), t.from.Hosts, endpointsOf)
 }
 
-// hostTable adds a table with a value for each host; that of a host that is gone is zero, and no index leads to it.
+// hostTable adds a table with a value for each host. The value of a host that does not exist is zero and in no index.
 func hostTable[V any](t *Tables, name string, equal func(a, b V) bool, of func(*memo.Reader, *ir.VirtualHost) V) *memo.Table[ir.HostKey, V] {
 	return memo.NewTable(t.from.Engine, memo.Options[ir.HostKey, V]{
 		Name: name, Equal: equal,

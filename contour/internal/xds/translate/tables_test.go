@@ -19,8 +19,8 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// world stands for the stages before translate: everything it reads, set by hand.
-type world struct {
+// fixture contains the input of translate, which tests set instead of the earlier stages.
+type fixture struct {
 	engine    *memo.Engine
 	listeners *memo.Input[ir.ListenerKey, *ir.Listener]
 	hosts     *memo.Input[ir.HostKey, *ir.VirtualHost]
@@ -35,25 +35,25 @@ type world struct {
 
 type pair struct{ chain, key string }
 
-func newWorld(edit ...func(*listeners)) *world {
-	w := &world{}
-	w.engine = memo.New(func(f memo.Fault) { w.faults = append(w.faults, f) })
-	w.hosts = memo.NewInput[ir.HostKey](w.engine, "hosts", func(a, b *ir.VirtualHost) bool { return reflect.DeepEqual(a, b) })
-	w.secrets = memo.NewInput[kobj.Name](w.engine, "secrets", func(a, b pair) bool { return a == b })
-	w.slices = memo.NewInput[kobj.Name](w.engine, "slices", func(a, b []*discoveryv1.EndpointSlice) bool { return reflect.DeepEqual(a, b) })
-	w.limits = memo.NewInput[kobj.Name](w.engine, "limits", func(a, b ir.CircuitBreakers) bool { return a == b })
-	w.listeners = memo.NewInput[ir.ListenerKey](w.engine, "listeners", func(a, b *ir.Listener) bool { return reflect.DeepEqual(a, b) })
-	w.tables = New(Sources{
-		Engine: w.engine, Listeners: derived(w.listeners, "listeners", w.engine), Hosts: derived(w.hosts, "hosts", w.engine), Secrets: w,
-		Limits:   func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := w.limits.Get(r, n); return l },
+func newFixture(edit ...func(*listeners)) *fixture {
+	fx := &fixture{}
+	fx.engine = memo.New(func(f memo.Fault) { fx.faults = append(fx.faults, f) })
+	fx.hosts = memo.NewInput[ir.HostKey](fx.engine, "hosts", func(a, b *ir.VirtualHost) bool { return reflect.DeepEqual(a, b) })
+	fx.secrets = memo.NewInput[kobj.Name](fx.engine, "secrets", func(a, b pair) bool { return a == b })
+	fx.slices = memo.NewInput[kobj.Name](fx.engine, "slices", func(a, b []*discoveryv1.EndpointSlice) bool { return reflect.DeepEqual(a, b) })
+	fx.limits = memo.NewInput[kobj.Name](fx.engine, "limits", func(a, b ir.CircuitBreakers) bool { return a == b })
+	fx.listeners = memo.NewInput[ir.ListenerKey](fx.engine, "listeners", func(a, b *ir.Listener) bool { return reflect.DeepEqual(a, b) })
+	fx.tables = New(Sources{
+		Engine: fx.engine, Listeners: derived(fx.listeners, "listeners", fx.engine), Hosts: derived(fx.hosts, "hosts", fx.engine), Secrets: fx,
+		Limits:   func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := fx.limits.Get(r, n); return l },
 		Clusters: func(*memo.Reader) ir.ClusterSettings { return config.Default().Cluster },
-		Slices:   func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := w.slices.Get(r, n); return s },
+		Slices:   func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := fx.slices.Get(r, n); return s },
 	})
-	w.listen(classicListeners(edit...))
-	return w
+	fx.listen(classicListeners(edit...))
+	return fx
 }
 
-// derived is a table with what is in the input.
+// derived returns a table with the values of an input.
 func derived[K comparable, V any](in *memo.Input[K, V], name string, e *memo.Engine) *memo.Table[K, V] {
 	t := memo.NewTable(e, memo.Options[K, V]{
 		Name: name, Equal: func(a, b V) bool { return reflect.DeepEqual(a, b) },
@@ -66,35 +66,35 @@ func derived[K comparable, V any](in *memo.Input[K, V], name string, e *memo.Eng
 	return t
 }
 
-func (w *world) Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool) {
-	p, ok := w.secrets.Get(r, n)
+func (fx *fixture) Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool) {
+	p, ok := fx.secrets.Get(r, n)
 	return []byte(p.chain), []byte(p.key), ok && p.key != ""
 }
 
-func (w *world) CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool) {
-	p, ok := w.secrets.Get(r, n)
+func (fx *fixture) CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool) {
+	p, ok := fx.secrets.Get(r, n)
 	return []byte(p.chain), ok && p.key == ""
 }
 
-func (w *world) set(hosts ...*ir.VirtualHost) {
+func (fx *fixture) set(hosts ...*ir.VirtualHost) {
 	for _, v := range hosts {
-		w.hosts.Set(v.Key, v)
+		fx.hosts.Set(v.Key, v)
 	}
 }
 
-// run brings everything up to date and says which tables ran how often, and what changed.
-func (w *world) run() (runs map[string]uint64, changed []string) {
-	w.engine.Run()
-	w.reshard()
+// run updates all tables, and returns the number of derivations of each table and the changed resources.
+func (fx *fixture) run() (runs map[string]uint64, changed []string) {
+	fx.engine.Run()
+	fx.reshard()
 	now, runs := map[string]uint64{}, map[string]uint64{}
-	for _, s := range w.engine.Stats() {
+	for _, s := range fx.engine.Stats() {
 		now[s.Table] = s.Runs
-		if d := s.Runs - w.runs[s.Table]; d > 0 && s.Table != "hosts" && s.Table != "listeners" {
+		if d := s.Runs - fx.runs[s.Table]; d > 0 && s.Table != "hosts" && s.Table != "listeners" {
 			runs[s.Table] = d
 		}
 	}
-	w.runs = now
-	set, removed := w.changes()
+	fx.runs = now
+	set, removed := fx.changes()
 	for _, r := range set {
 		changed = append(changed, "set "+r.Ref.String())
 	}
@@ -104,27 +104,27 @@ func (w *world) run() (runs map[string]uint64, changed []string) {
 	return runs, changed
 }
 
-// reshard has as many shards as the hosts ask for, as if enough time had passed.
-func (w *world) reshard() {
+// reshard sets the number of shards for the present hosts, as after shrinkAfter.
+func (fx *fixture) reshard() {
 	for _, now := range []time.Time{{}, time.Time{}.Add(1), time.Time{}.Add(1 + shrinkAfter)} {
-		if len(w.tables.Reshard(now)) > 0 {
-			w.engine.Run()
+		if len(fx.tables.Reshard(now)) > 0 {
+			fx.engine.Run()
 		}
 	}
 }
 
-// expect checks that a change costs these derivations and changes these resources.
-func (w *world) expect(t *testing.T, runs map[string]uint64, changed ...string) {
+// expect checks that a change causes these derivations and changes these resources.
+func (fx *fixture) expect(t *testing.T, runs map[string]uint64, changed ...string) {
 	t.Helper()
-	gotRuns, gotChanged := w.run()
+	gotRuns, gotChanged := fx.run()
 	if diff := cmp.Diff(runs, gotRuns); diff != "" {
 		t.Errorf("derivations run (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(changed, gotChanged); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
-	if len(w.faults) > 0 {
-		t.Errorf("faults: %+v", w.faults)
+	if len(fx.faults) > 0 {
+		t.Errorf("faults: %+v", fx.faults)
 	}
 }
 
@@ -138,104 +138,104 @@ func slicesAt(address string) []*discoveryv1.EndpointSlice {
 
 func ref(c ir.Cluster) string { return "CDS " + clusterName(c) }
 
-func TestWhatIsAlwaysThere(t *testing.T) {
-	w := newWorld()
-	w.expect(t, map[string]uint64{"translate/listeners": 3, "translate/plain routes": 1, "translate/scopes": 1},
+func TestResourcesWithoutHosts(t *testing.T) {
+	fx := newFixture()
+	fx.expect(t, map[string]uint64{"translate/listeners": 3, "translate/HTTP route tables": 1, "translate/scopes": 1},
 		"set LDS ingress_http", "set LDS stats-health", "set SRDS ingress_http", "set RDS ingress_http")
 }
 
-func TestOneChangeCostsWhatItTouches(t *testing.T) {
-	w := newWorld()
+func TestChangeDerivesOnlyWhatDependsOnIt(t *testing.T) {
+	fx := newFixture()
 	for i := range 1000 {
-		w.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to(fmt.Sprintf("s%d", i%100))}))
+		fx.set(httpHost(fmt.Sprintf("h%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to(fmt.Sprintf("s%d", i%100))}))
 	}
-	w.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"chain", "key"})
-	w.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{"authority", ""})
+	fx.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"chain", "key"})
+	fx.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{"authority", ""})
 	for i := range 10 {
-		w.set(httpsHost(fmt.Sprintf("t%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s1")}))
+		fx.set(httpsHost(fmt.Sprintf("t%d.example.com", i), ir.Route{Match: prefix("/"), Forward: to("s1")}))
 	}
-	w.run()
+	fx.run()
 
 	t.Run("a route of a host", func(t *testing.T) {
-		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
-		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1}, "set RDS ingress_http/16/14")
+		fx.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
+		fx.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/HTTP route tables": 1}, "set RDS ingress_http/16/14")
 	})
 	t.Run("a route to another Service", func(t *testing.T) {
-		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("new")}))
-		w.expect(t, map[string]uint64{
-			"translate/virtual hosts": 1, "translate/plain routes": 1, "translate/clusters": 1, "translate/endpoints": 1,
+		fx.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("new")}))
+		fx.expect(t, map[string]uint64{
+			"translate/virtual hosts": 1, "translate/HTTP route tables": 1, "translate/clusters": 1, "translate/endpoints": 1,
 		}, "set "+ref(service("new")), "set EDS app/new/http", "set RDS ingress_http/16/14")
 	})
 	t.Run("and back", func(t *testing.T) {
-		w.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
-		w.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/plain routes": 1},
+		fx.set(httpHost("h7.example.com", ir.Route{Match: prefix("/other"), Forward: to("s7")}))
+		fx.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/HTTP route tables": 1},
 			"set RDS ingress_http/16/14", "removed "+ref(service("new")), "removed EDS app/new/http")
 	})
 	t.Run("endpoints", func(t *testing.T) {
-		w.slices.Set(kobj.Name{Namespace: "app", Name: "s1"}, slicesAt("10.0.0.1"))
-		w.expect(t, map[string]uint64{"translate/endpoints": 1}, "set EDS app/s1/http")
+		fx.slices.Set(kobj.Name{Namespace: "app", Name: "s1"}, slicesAt("10.0.0.1"))
+		fx.expect(t, map[string]uint64{"translate/endpoints": 1}, "set EDS app/s1/http")
 	})
 	t.Run("a certificate", func(t *testing.T) {
-		w.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"rotated", "key"})
-		w.expect(t, map[string]uint64{"translate/secrets": 1}, "set SDS app/cert")
+		fx.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"rotated", "key"})
+		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "set SDS app/cert")
 	})
 	t.Run("a route of a TLS host", func(t *testing.T) {
-		w.set(httpsHost("t1.example.com", ir.Route{Match: prefix("/other"), Forward: to("s1")}))
-		w.expect(t, map[string]uint64{
-			"translate/virtual hosts": 1, "translate/TLS routes": 1, "translate/filter chains": 1,
+		fx.set(httpsHost("t1.example.com", ir.Route{Match: prefix("/other"), Forward: to("s1")}))
+		fx.expect(t, map[string]uint64{
+			"translate/virtual hosts": 1, "translate/TLS route tables": 1, "translate/filter chains": 1,
 		}, "set RDS https/t1.example.com")
 	})
-	t.Run("one more TLS host", func(t *testing.T) {
-		w.set(httpsHost("more.example.com", ir.Route{Match: prefix("/"), Forward: to("s1")}))
-		w.expect(t, map[string]uint64{
-			"translate/virtual hosts": 1, "translate/TLS routes": 1, "translate/filter chains": 1, "translate/listeners": 1,
+	t.Run("an added TLS host", func(t *testing.T) {
+		fx.set(httpsHost("more.example.com", ir.Route{Match: prefix("/"), Forward: to("s1")}))
+		fx.expect(t, map[string]uint64{
+			"translate/virtual hosts": 1, "translate/TLS route tables": 1, "translate/filter chains": 1, "translate/listeners": 1,
 		}, "set LDS ingress_https", "set RDS https/more.example.com")
 	})
 	t.Run("limits of a Service change its cluster in place", func(t *testing.T) {
-		w.limits.Set(kobj.Name{Namespace: "app", Name: "s7"}, ir.CircuitBreakers{MaxRetries: 9})
-		w.expect(t, map[string]uint64{"translate/clusters": 1}, "set "+ref(service("s7")))
+		fx.limits.Set(kobj.Name{Namespace: "app", Name: "s7"}, ir.CircuitBreakers{MaxRetries: 9})
+		fx.expect(t, map[string]uint64{"translate/clusters": 1}, "set "+ref(service("s7")))
 	})
 	t.Run("the same again", func(t *testing.T) {
-		w.set(httpsHost("more.example.com", ir.Route{Match: prefix("/"), Forward: to("s1")}))
-		w.expect(t, map[string]uint64{})
+		fx.set(httpsHost("more.example.com", ir.Route{Match: prefix("/"), Forward: to("s1")}))
+		fx.expect(t, map[string]uint64{})
 	})
 }
 
-func TestSecretsComeAndGo(t *testing.T) {
-	w := newWorld()
+func TestSecretsAreAddedAndRemoved(t *testing.T) {
+	fx := newFixture()
 	c := service("s")
 	c.Protocol, c.TLS = ir.ProtocolTLS, ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("s")}
-	w.set(httpsHost("a.example.com", ir.Route{Match: prefix("/"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: c}}}}))
-	w.run()
+	fx.set(httpsHost("a.example.com", ir.Route{Match: prefix("/"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: c}}}}))
+	fx.run()
 	for _, s := range []struct {
 		name string
 		pair pair
 		ref  string
 	}{{"cert", pair{"c", "k"}, "SDS app/cert"}, {"ca", pair{"c", ""}, "SDS ca/app/ca"}} {
 		n := kobj.Name{Namespace: "app", Name: s.name}
-		w.secrets.Set(n, s.pair)
-		w.expect(t, map[string]uint64{"translate/secrets": 1}, "set "+s.ref)
-		w.secrets.Delete(n)
-		w.expect(t, map[string]uint64{"translate/secrets": 1}, "removed "+s.ref)
+		fx.secrets.Set(n, s.pair)
+		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "set "+s.ref)
+		fx.secrets.Delete(n)
+		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "removed "+s.ref)
 	}
 }
 
-func TestWhatIsGoneIsRemoved(t *testing.T) {
-	w := newWorld()
-	w.run()
-	before := w.all()
+func TestUnusedResourcesAreRemoved(t *testing.T) {
+	fx := newFixture()
+	fx.run()
+	before := fx.all()
 	hosts := []*ir.VirtualHost{
 		httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}),
 		httpsHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}),
 		passthrough("raw.example.com", ir.Backend{Cluster: service("raw"), Weight: 1}),
 	}
-	w.set(hosts...)
-	w.run()
+	fx.set(hosts...)
+	fx.run()
 	for _, v := range hosts {
-		w.hosts.Set(v.Key, nil) // claimed, but nothing to serve
+		fx.hosts.Set(v.Key, nil) // claimed, but without a virtual host
 	}
-	_, changed := w.run()
-	// In this order: what is new, then what is gone, each sorted.
+	_, changed := fx.run()
+	// Added resources precede removed ones; both are sorted.
 	want := []string{
 		"set RDS ingress_http", "removed " + ref(service("raw")), "removed " + ref(service("s")),
 		"removed EDS app/raw/http", "removed EDS app/s/http", "removed LDS ingress_https",
@@ -244,27 +244,27 @@ func TestWhatIsGoneIsRemoved(t *testing.T) {
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("resources (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(before, w.all()); diff != "" {
-		t.Errorf("removing what was added leaves something (-before +after):\n%s", diff)
+	if diff := cmp.Diff(before, fx.all()); diff != "" {
+		t.Errorf("resources after removal of the added hosts (-before +after):\n%s", diff)
 	}
 }
 
-func TestAListenerChangesAlone(t *testing.T) {
-	w := newWorld()
-	w.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
-	w.run()
-	at := w.at
+func TestChangeOfAListenerChangesNoOther(t *testing.T) {
+	fx := newFixture()
+	fx.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}))
+	fx.run()
+	at := fx.at
 	at.http.Port++
-	w.listen(at)
-	w.expect(t, map[string]uint64{"translate/listeners": 1}, "set LDS ingress_http")
+	fx.listen(at)
+	fx.expect(t, map[string]uint64{"translate/listeners": 1}, "set LDS ingress_http")
 }
 
-func TestAllIsWhatChangesAddUpTo(t *testing.T) {
-	w := newWorld()
-	w.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}), httpsHost("*.example.com"))
-	w.engine.Run()
-	set, removed := w.changes()
-	if diff := cmp.Diff(w.all(), set); diff != "" || len(removed) > 0 {
+func TestAllEqualsTheSumOfChanges(t *testing.T) {
+	fx := newFixture()
+	fx.set(httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")}), httpsHost("*.example.com"))
+	fx.engine.Run()
+	set, removed := fx.changes()
+	if diff := cmp.Diff(fx.all(), set); diff != "" || len(removed) > 0 {
 		t.Errorf("removed %v, All against Changes:\n%s", removed, diff)
 	}
 	if !slices.IsSortedFunc(set, func(a, b *table.Resource) int { return a.Ref.Compare(b.Ref) }) {
@@ -272,20 +272,20 @@ func TestAllIsWhatChangesAddUpTo(t *testing.T) {
 	}
 }
 
-func TestTheTableServesWhatWasTranslated(t *testing.T) {
-	w := newWorld()
+func TestTableServesTheTranslatedResources(t *testing.T) {
+	fx := newFixture()
 	r := newRandom(seeded(t))
 	published := table.New()
 	for range 20 {
 		for v := r.host(); r.IntN(4) > 0; v = r.host() {
-			w.set(v)
+			fx.set(v)
 		}
-		w.engine.Run()
-		published.Publish(w.changes())
-		for _, res := range w.all() {
+		fx.engine.Run()
+		published.Publish(fx.changes())
+		for _, res := range fx.all() {
 			v := published.Get(res.Ref)
 			if v == nil {
-				t.Fatalf("%s is not served", res.Ref)
+				t.Fatalf("%s is not in the table", res.Ref)
 			}
 			got := empty(res.Ref.Type)
 			if err := proto.Unmarshal(v.Body(), got); err != nil {

@@ -10,10 +10,10 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// tcpIdle is for how long a proxied connection may be silent, as in Contour.
+// tcpIdle is the idle timeout of a proxied connection, as in Contour.
 const tcpIdle = 9001 * time.Second
 
-// tcpFilter is the network filter that forwards bytes.
+// tcpFilter returns the network filter that forwards bytes.
 func tcpFilter(e *encoder, t ir.TCPProxy, l *ir.Listener) *listenerv3.Filter {
 	proxy := &tcpproxyv3.TcpProxy{
 		StatPrefix:  l.Key.Name,
@@ -27,8 +27,8 @@ func tcpFilter(e *encoder, t ir.TCPProxy, l *ir.Listener) *listenerv3.Filter {
 	}
 }
 
-// setTCPClusters leaves out backends of weight zero, which a TCP proxy may not have; without any backend the
-// message stays invalid.
+// setTCPClusters sets the clusters. It omits backends of weight zero, which a TCP proxy does not support; without a backend
+// the message remains invalid.
 func setTCPClusters(proxy *tcpproxyv3.TcpProxy, backends []ir.Backend) {
 	weighted := &tcpproxyv3.TcpProxy_WeightedCluster{}
 	for i, w := range weights(backends) {

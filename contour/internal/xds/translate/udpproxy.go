@@ -10,7 +10,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// udpFilter is the listener filter that forwards datagrams, as a part of the listener. Envoy sends all of them to one
+// udpFilter returns the listener filter that forwards datagrams, as a part of the listener. Envoy sends all of them to one
 // cluster, so a part with several is invalid.
 func udpFilter(v *ir.VirtualHost, l *ir.Listener) table.Part {
 	e := &encoder{}

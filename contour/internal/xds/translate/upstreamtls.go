@@ -17,11 +17,11 @@ func verifies(c ir.Cluster) bool { return encrypted(c) && c.TLS != (ir.UpstreamT
 
 func encrypted(c ir.Cluster) bool { return c.Protocol == ir.ProtocolTLS || c.Protocol == ir.ProtocolH2 }
 
-// upstreamTLS encrypts the connections to a cluster with versions and ciphers of s; nil if the protocol is a plain one.
+// upstreamTLS encrypts the connections to a cluster with the versions and ciphers of s; nil for a protocol without TLS.
 func upstreamTLS(e *encoder, c ir.Cluster, s ir.TLSSettings) *corev3.TransportSocket {
 	if !encrypted(c) {
 		if c.TLS != (ir.UpstreamTLS{}) {
-			e.addInvalid("a plain protocol cannot verify the backend's certificate")
+			e.addInvalid("a protocol without TLS cannot verify the backend's certificate")
 		}
 		return nil
 	}
@@ -39,7 +39,7 @@ func upstreamTLS(e *encoder, c ir.Cluster, s ir.TLSSettings) *corev3.TransportSo
 	return tlsTransport(e, &tlsv3.UpstreamTlsContext{CommonTlsContext: common, Sni: c.SNI})
 }
 
-// validation trusts the CA bundle of a secret, for the given names only; without names, for any.
+// validation returns a validation with the CA bundle of a secret, for the given names only; without names, for any.
 func validation(u ir.UpstreamTLS) *tlsv3.CommonTlsContext_CombinedValidationContext {
 	names := &tlsv3.CertificateValidationContext{}
 	for _, n := range u.Names.Items() {

@@ -6,7 +6,7 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// certificatesOf is the certificate that a virtual host serves.
+// certificatesOf returns the certificate that a virtual host serves.
 func certificatesOf(v *ir.VirtualHost) []secretKey {
 	if v == nil || !terminates(v.TLS) {
 		return nil
@@ -14,7 +14,7 @@ func certificatesOf(v *ir.VirtualHost) []secretKey {
 	return []secretKey{{name: v.TLS.Certificate}}
 }
 
-// clustersOf is each cluster that a virtual host uses, once.
+// clustersOf returns each cluster that a virtual host uses, once.
 func clustersOf(v *ir.VirtualHost) []ir.Cluster {
 	return distinct(v, func(c ir.Cluster) (ir.Cluster, bool) { return c, true })
 }
@@ -24,14 +24,14 @@ func casOf(v *ir.VirtualHost) []secretKey {
 	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{ca: true, name: c.TLS.CA}, verifies(c) })
 }
 
-// endpointsOf is each set of endpoints that the clusters of a virtual host lead to, once.
+// endpointsOf returns each set of endpoints of the clusters of a virtual host, once.
 func endpointsOf(v *ir.VirtualHost) []ir.EndpointKey {
 	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, true })
 }
 
-// distinct is what of says about the clusters that a virtual host uses, each thing once, in the order of the routes.
+// distinct returns the results of of for the clusters that a virtual host uses, each once, in the order of the routes.
 func distinct[K comparable](v *ir.VirtualHost, of func(ir.Cluster) (K, bool)) []K {
-	const few = 16 // up to which a list is searched faster than a map
+	const few = 16 // up to this length, a list is searched faster than a map
 	if v == nil {
 		return nil
 	}

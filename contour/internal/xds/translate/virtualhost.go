@@ -15,9 +15,9 @@ import (
 // hostRoutes is the virtual host of a hostname, as a part of its route table.
 type hostRoutes struct {
 	part   table.Part
-	common []byte // if not nil: what the part would say for any other hostname too
-	// filtered: the routes configure filters of the listener, which has to be there first: Envoy ignores the
-	// configuration of a filter that the listener does not have, and would serve the routes without it.
+	common []byte // if not nil: the part without its name and domains
+	// filtered: the routes configure filters of the listener, which is a need: Envoy ignores the configuration of a filter
+	// that the listener does not have, and would serve the routes without it.
 	filtered bool
 }
 
@@ -63,9 +63,9 @@ func onlyRedirects(v *ir.VirtualHost) bool {
 	return len(v.Routes) > 0 && !slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Redirect == nil || r.Direct != nil })
 }
 
-// shareHosts has hosts that only redirect, and do it alike, share one virtual host with many domains: a domain costs
-// Envoy a fraction of a virtual host. It takes the place of the first of them. Hosts that forward requests stay by
-// themselves, so that no fault of one is another's.
+// shareHosts combines hosts that only redirect, with equal routes, into one virtual host with many domains, at the position
+// of the first: a domain costs Envoy a fraction of a virtual host. Hosts that forward requests are not combined, so that a
+// rejection of one does not affect others.
 func shareHosts(hosts []hostRoutes) []table.Part {
 	alike := map[string][]table.Part{}
 	for _, h := range hosts {
@@ -85,7 +85,7 @@ func shareHosts(hosts []hostRoutes) []table.Part {
 	return parts
 }
 
-// sharedHost answers for all of the hosts; routes is an encoded virtual host without name and domains.
+// sharedHost returns the virtual host of all the hosts; routes is an encoded virtual host without name and domains.
 func sharedHost(routes []byte, hosts []table.Part) table.Part {
 	e := &encoder{}
 	vh := &routev3.VirtualHost{Name: "redirect/" + hash(clusterHashSize, string(routes))}
@@ -93,7 +93,7 @@ func sharedHost(routes []byte, hosts []table.Part) table.Part {
 	for _, h := range hosts {
 		vh.Domains = append(vh.Domains, h.Name)
 		part.Origins = append(part.Origins, h.Origins...)
-		part.Needs = h.Needs // those of equal policies, for all hosts the same
+		part.Needs = h.Needs // equal for all hosts, as their policies are
 	}
 	part.Origins = kobj.Sort(part.Origins)
 	part.Body = append(e.bytes(vh), routes...)
@@ -101,7 +101,7 @@ func sharedHost(routes []byte, hosts []table.Part) table.Part {
 	return part
 }
 
-// clusterNeeds is the clusters that a virtual host sends requests or connections to.
+// clusterNeeds returns the clusters to which a virtual host sends requests or connections.
 func clusterNeeds(v *ir.VirtualHost) []table.Ref {
 	var needs []table.Ref
 	for b := range backends(v) {
@@ -111,7 +111,7 @@ func clusterNeeds(v *ir.VirtualHost) []table.Ref {
 	return slices.Compact(needs)
 }
 
-// backends visits every backend of a virtual host; those of a route that answers by itself are none.
+// backends visits every backend of a virtual host. A route with a direct response or redirect has none.
 func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 	return func(yield func(*ir.Backend) bool) {
 		for i := range v.Routes {
