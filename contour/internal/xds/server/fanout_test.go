@@ -293,7 +293,7 @@ func (f *fanout) waiting() (responses, pending int) {
 // them is bounded however often things change.
 func TestFanOut(t *testing.T) {
 	const healthy, stuck, changes = 18, 4, 1_000
-	fleet := fleettest.Plain(2_000)
+	fleet := fleettest.HTTP(2_000)
 	ref := fleettest.Shard(7)
 	f := startFanout(t, fleet, ref, healthy, stuck)
 	f.reached(f.change(ref, 0))
@@ -335,9 +335,9 @@ func BenchmarkFanOut(b *testing.B) {
 		fleet   func(int) *fleettest.Fleet
 		watched table.Ref
 	}{
-		"plain, a route":  {fleettest.Plain, fleettest.Shard(7)},
-		"TLS, a route":    {fleettest.Secure, fleettest.Route(7)},
-		"TLS, a listener": {fleettest.Secure, fleettest.SecureListener()},
+		"HTTP, a route":   {fleettest.HTTP, fleettest.Shard(7)},
+		"TLS, a route":    {fleettest.TLS, fleettest.Route(7)},
+		"TLS, a listener": {fleettest.TLS, fleettest.TLSListener()},
 	} {
 		b.Run(name, func(b *testing.B) {
 			fleet := c.fleet(hosts)

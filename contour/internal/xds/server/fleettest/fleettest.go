@@ -1,8 +1,8 @@
-// Package fleettest makes the resources of fleets of any size, for tests and benchmarks of what
-// happens to resources on their way to many Envoys. In goes a number of hosts; out come resources
-// with the names, needs and sizes that translate gives them, and a table that holds them.
+// Package fleettest creates the resources of fleets of any size, for tests and benchmarks of the
+// xDS server with many Envoys. Its input is a number of hosts; its output is resources with the
+// names, needs and sizes of those of package translate, and a table that contains them.
 //
-// The bodies are no messages: it must not be used with a real Envoy.
+// The bodies are not valid messages: a real Envoy rejects them.
 package fleettest
 
 import (
@@ -15,10 +15,10 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Shards is how many route tables the plain hosts are spread over.
+// Shards is the number of route tables into which HTTP hosts are sharded.
 const Shards = 256
 
-// Hosts that share a Service, and sizes in bytes as translate makes them of an HTTPProxy with two routes.
+// The number of hosts for each Service, and the sizes in bytes of the resources of an HTTPProxy with two routes.
 const (
 	hostsPerService = 10
 	hostBytes       = 155
@@ -29,15 +29,15 @@ const (
 	scopeBytes      = 60
 )
 
-// Fleet is a table, and what a client has to know to ask for all of it.
+// Fleet is a table, its resources, and the names with which a client subscribes to all of them.
 type Fleet struct {
 	Table     *table.Table
 	Resources []*table.Resource
 	Names     map[table.Type][]string
 }
 
-// Plain is n hosts without TLS: one cluster for ten hosts, Shards scopes and route tables.
-func Plain(n int) *Fleet {
+// HTTP returns a fleet of n HTTP hosts: one cluster for ten hosts, Shards scopes and route tables.
+func HTTP(n int) *Fleet {
 	f := &Fleet{}
 	f.clusters(n)
 	var scopes []table.Ref
@@ -56,8 +56,8 @@ func Plain(n int) *Fleet {
 	return f.publish()
 }
 
-// Secure is n hosts with a certificate, a route table and a filter chain each.
-func Secure(n int) *Fleet {
+// TLS returns a fleet of n TLS hosts, each with a certificate, a route table and a filter chain.
+func TLS(n int) *Fleet {
 	f := &Fleet{}
 	f.clusters(n)
 	var chains []table.Part
@@ -65,39 +65,40 @@ func Secure(n int) *Fleet {
 		f.add(composite(Route(i), []table.Part{part(i, hostBytes, Cluster(i))}), simple(Secret(i), secretBytes))
 		chains = append(chains, part(i, chainBytes, Route(i), Secret(i)))
 	}
-	f.add(composite(SecureListener(), chains))
+	f.add(composite(TLSListener(), chains))
 	return f.publish()
 }
 
-// Cluster is the cluster of host i.
+// Cluster returns the cluster of host i.
 func Cluster(i int) table.Ref {
 	return table.Ref{Type: table.Cluster, Name: fmt.Sprintf("team/service-%05d/80/0123456789abcdef", i/hostsPerService)}
 }
 
-// Endpoints is the endpoints of the cluster of host i.
+// Endpoints returns the endpoints of the cluster of host i.
 func Endpoints(i int) table.Ref {
 	return table.Ref{Type: table.Endpoint, Name: fmt.Sprintf("team/service-%05d/http", i/hostsPerService)}
 }
 
-// Shard is the route table of plain host i.
+// Shard returns the route table of host i of an HTTP fleet.
 func Shard(i int) table.Ref {
 	return table.Ref{Type: table.Route, Name: fmt.Sprintf("http/%03d", i%Shards)}
 }
 
-// Route is the route table of host i of a Secure fleet.
+// Route returns the route table of host i of a TLS fleet.
 func Route(i int) table.Ref {
 	return table.Ref{Type: table.Route, Name: "https/" + hostname(i)}
 }
 
-// Secret is the certificate of host i of a Secure fleet.
+// Secret returns the certificate of host i of a TLS fleet.
 func Secret(i int) table.Ref {
 	return table.Ref{Type: table.Secret, Name: fmt.Sprintf("certificate/team-%05d/tls", i)}
 }
 
-// SecureListener is the listener of a Secure fleet.
-func SecureListener() table.Ref { return table.Ref{Type: table.Listener, Name: "https"} }
+// TLSListener returns the listener of a TLS fleet.
+func TLSListener() table.Ref { return table.Ref{Type: table.Listener, Name: "https"} }
 
-// Changed is the resource with another text in its middle part, or as its body, and more needs there.
+// Changed returns the resource with text as the body of its middle part, or of the resource if it has no parts, and with
+// additional needs there.
 func (f *Fleet) Changed(ref table.Ref, text string, needs ...table.Ref) *table.Resource {
 	next := *f.Resources[f.index(ref)]
 	if len(next.Parts) == 0 {
@@ -110,10 +111,10 @@ func (f *Fleet) Changed(ref table.Ref, text string, needs ...table.Ref) *table.R
 	return &next
 }
 
-// Original is the resource as it was at first.
+// Original returns the resource as it was published first.
 func (f *Fleet) Original(ref table.Ref) *table.Resource { return f.Resources[f.index(ref)] }
 
-// Changes is the whole table, as a session sees it first.
+// Changes returns the whole table as the first changes of a session.
 func (f *Fleet) Changes() []table.Change {
 	w := f.Table.Watch()
 	defer w.Close()
@@ -144,7 +145,7 @@ func (f *Fleet) publish() *Fleet {
 
 func hostname(i int) string { return fmt.Sprintf("host-%05d.example.com", i) }
 
-// body is so many bytes, different for each name.
+// body returns size bytes, different for each name.
 func body(name string, size int) []byte {
 	return append([]byte(name), bytes.Repeat([]byte{'x'}, max(0, size-len(name)))...)
 }

@@ -71,7 +71,7 @@ func answerAll(tb testing.TB, s *session.State, t *table.Table, now time.Time) i
 }
 
 func fleetsOf(n int) map[string]*fleettest.Fleet {
-	return map[string]*fleettest.Fleet{"plain": fleettest.Plain(n), "TLS": fleettest.Secure(n)}
+	return map[string]*fleettest.Fleet{"HTTP": fleettest.HTTP(n), "TLS": fleettest.TLS(n)}
 }
 
 // BenchmarkChange is a change in the table of 25,000 hosts until the client has acknowledged it.
@@ -82,12 +82,12 @@ func BenchmarkChange(b *testing.B) {
 		cases := map[string][2][]table.Change{
 			"endpoints": edited(f, fleettest.Endpoints(70)), "cluster": edited(f, fleettest.Cluster(70)),
 		}
-		if name == "plain" {
+		if name == "HTTP" {
 			cases["route"], cases["route, another need"] = edited(f, fleettest.Shard(70)), edited(f, fleettest.Shard(70), fleettest.Cluster(20))
 		} else {
 			cases["route"], cases["secret"] = edited(f, fleettest.Route(70)), edited(f, fleettest.Secret(70))
-			cases["listener"] = edited(f, fleettest.SecureListener())
-			cases["listener, another need"] = edited(f, fleettest.SecureListener(), fleettest.Route(20))
+			cases["listener"] = edited(f, fleettest.TLSListener())
+			cases["listener, another need"] = edited(f, fleettest.TLSListener(), fleettest.Route(20))
 		}
 		s := connected(b, f, changes, false)
 		for what, edit := range cases {
@@ -169,7 +169,7 @@ func liveHeap() int64 {
 
 // At rest a session remembers little more than a version for each resource, however the client came.
 func TestRestingSessionIsSmall(t *testing.T) {
-	f := fleettest.Plain(10_000)
+	f := fleettest.HTTP(10_000)
 	for how, back := range map[string]bool{"new": false, "back": true} {
 		if size := restingBytes(t, f, back); size > 512<<10 {
 			t.Errorf("%s: %d KiB, want at most 512", how, size>>10)

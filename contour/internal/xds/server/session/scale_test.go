@@ -24,11 +24,11 @@ func TestScale(t *testing.T) {
 		set = append(set, simple(rds(name), "1", cds(name)))
 		parts = append(parts, part(name, "1", cds(name)))
 	}
-	set = append(set, composite(rds("plain"), "header", parts...))
+	set = append(set, composite(rds("shared"), "header", parts...))
 	s.publish(nil, set...)
 	s.subscribe(table.Cluster)
 	s.subscribe(table.Endpoint, endpoints...)
-	s.subscribe(table.Route, append(hosts, "plain")...)
+	s.subscribe(table.Route, append(hosts, "shared")...)
 	if responses := s.drain(); responses > 120 {
 		t.Errorf("%d responses for the first load", responses)
 	}
@@ -41,9 +41,9 @@ func TestScale(t *testing.T) {
 	s.publish(nil, simple(rds("c00007"), "2", cds("c00007")))
 	s.ack(s.expect(table.Route, "c00007"))
 	parts[7] = part("c00007", "2", cds("c00007"))
-	s.publish(nil, composite(rds("plain"), "header", parts...))
-	s.ack(s.expect(table.Route, "plain"))
-	s.publish(nil, composite(rds("plain"), "header", parts...))
+	s.publish(nil, composite(rds("shared"), "header", parts...))
+	s.ack(s.expect(table.Route, "shared"))
+	s.publish(nil, composite(rds("shared"), "header", parts...))
 	s.expectNothing()
 }
 
