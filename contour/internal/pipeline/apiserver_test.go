@@ -13,14 +13,14 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// apiServer streams a world of HTTPProxies, Services and EndpointSlices as an API server does: every object as JSON
-// of its own, with the fields that API servers add. It keeps nothing in memory, so that what is in memory is ours.
+// apiServer streams HTTPProxies, Services and EndpointSlices like an API server: every object as its own JSON, with the
+// fields that API servers add. It stores no objects, so that all objects in memory are the controller's.
 type apiServer struct {
 	proxies int
 	served  string // the status of the HTTPProxies
 }
 
-// Objects as they come from an API server, in one line each. What a controller does not need is most of it.
+// Objects as an API server sends them, in one line each. The controller does not need most of their contents.
 const (
 	metaText = `"metadata":{"name":%q,"namespace":"bench","uid":"5a0c1d6e-%04d-4f0e-9d0c-%012d","resourceVersion":"%d","generation":1,` +
 		`"creationTimestamp":"2026-11-23T10:00:00Z","managedFields":[{"manager":"bench","operation":"Update",` +
@@ -71,7 +71,7 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	<-r.Context().Done()
 }
 
-// stream writes the objects of one kind and the word that these are all.
+// stream writes the objects of one kind and the bookmark after the last one.
 func (s *apiServer) stream(w io.Writer, resource string) {
 	version := strings.TrimPrefix(strings.TrimPrefix(path.Dir(resource), "/apis/"), "/api/")
 	kinds := map[string]string{

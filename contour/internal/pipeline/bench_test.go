@@ -8,13 +8,12 @@ import (
 	"contour.example/contour/internal/config"
 )
 
-// BenchmarkEdit is what the controller does between a watch and the table for one edit of a route, a new
-// generation each time.
+// BenchmarkEdit processes one edit of a route, from the watch to the table, with a new generation each time.
 func BenchmarkEdit(b *testing.B) {
 	for _, n := range []int{fewProxies, 1_000, manyProxies} {
 		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) {
 			sys := newSystem(b, config.Default())
-			sys.Step(bigWorld(b, n))
+			sys.Step(manyObjects(b, n))
 			e := editor{n: n}
 			sys.Step(change(e.next()))
 			b.ReportAllocs()
@@ -31,7 +30,7 @@ func BenchmarkEdit(b *testing.B) {
 // editor edits one proxy after the other.
 type editor struct{ n, edits int }
 
-// next is a proxy whose second route leads to another Service than before.
+// next returns a proxy whose second route has another Service than before.
 func (e *editor) next() *contourv1.HTTPProxy {
 	e.edits++
 	i := e.edits * 7 % e.n

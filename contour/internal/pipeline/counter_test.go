@@ -18,7 +18,7 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// The sizes of the worlds in which work is counted: the size must not show in any count.
+// The numbers of objects with which work is counted: the counts must not depend on them.
 const (
 	fewProxies   = 100
 	manyProxies  = 25_000
@@ -39,16 +39,16 @@ func TestWorkIsProportionalToTheChange(t *testing.T) {
 	}
 }
 
-// work is what a change brings about.
+// work is the work that a change causes.
 type work struct {
 	derivations                uint64
 	resources, hosts, statuses int
 }
 
-// countWork makes a change of each kind in a world with n proxies.
+// countWork makes a change of each kind with n proxies.
 func countWork(t *testing.T, n int) map[string]work {
 	sys := newSystem(t, config.Default())
-	first := sys.Step(bigWorld(t, n))
+	first := sys.Step(manyObjects(t, n))
 	t.Logf("load of %d: %d derivations, %d resources", n, first.Derivations, first.Published)
 	counts := map[string]work{}
 	note := func(name string, r pipeline.Result, most work) {
@@ -68,7 +68,7 @@ func countWork(t *testing.T, n int) map[string]work {
 	return counts
 }
 
-// countAllocations bounds what an edit of a route costs the garbage collector.
+// countAllocations limits the allocations of an edit of a route.
 func countAllocations(t *testing.T, sys *system, n int) {
 	t.Helper()
 	const most = 600
@@ -79,7 +79,7 @@ func countAllocations(t *testing.T, sys *system, n int) {
 	}
 }
 
-// noting takes note of the work of one kind of change, with what it may be at most; hosts and statuses are exact.
+// noting records the work of one kind of change, and compares it with the maximum; hosts and statuses are exact.
 type noting func(name string, r pipeline.Result, most work)
 
 // routeChanges changes, adds and removes HTTPProxies.
@@ -96,12 +96,12 @@ func routeChanges(t *testing.T, sys *system, note noting) {
 
 	p = proxy(9)
 	p.Name, p.Spec.VirtualHost.Fqdn = "added", "added.example.com"
-	note("one more host", sys.Step(change(p)), work{9, 2, 1, 1}) // its scope, its route table
-	note("one host fewer", sys.Step(gone(p)), work{5, 2, 1, 1})
-	note("one more TLS host", sys.Step(change(tlsProxy(tlsProxies))), work{17, 4, 2, 1}) // its routes, the redirects and their scope, the listener
+	note("an added host", sys.Step(change(p)), work{9, 2, 1, 1}) // its scope, its route table
+	note("a removed host", sys.Step(deletion(p)), work{5, 2, 1, 1})
+	note("an added TLS host", sys.Step(change(tlsProxy(tlsProxies))), work{17, 4, 2, 1}) // its routes, the redirects and their scope, the listener
 }
 
-// referenceChanges changes what HTTPProxies refer to.
+// referenceChanges changes objects to which HTTPProxies refer.
 func referenceChanges(t *testing.T, sys *system, note noting) {
 	t.Helper()
 	note("an endpoint", sys.Step(change(slice(3, "10.9.9.9"))), work{1, 1, 0, 0})
@@ -112,13 +112,13 @@ func referenceChanges(t *testing.T, sys *system, note noting) {
 	sys.Step(change(p))
 	s := service(0)
 	s.Name = "late"
-	note("a Service that a route waited for", sys.Step(change(s)), work{12, 3, 1, 1})
+	note("a Service that a route refers to already", sys.Step(change(s)), work{12, 3, 1, 1})
 }
 
-// A Service that several routes waited for costs the hosts of these routes, and the route tables that they are in.
-func TestServiceThatThreeRoutesWaitedFor(t *testing.T) {
+// A new Service to which several routes refer already changes the hosts of these routes and their route tables.
+func TestNewServiceOfThreeRoutes(t *testing.T) {
 	sys := newSystem(t, config.Default())
-	sys.Step(bigWorld(t, 1000))
+	sys.Step(manyObjects(t, 1000))
 	for i := range 3 {
 		p := proxy(20 + i)
 		p.Spec.Routes[0].Services[0].Name = "late"
@@ -133,34 +133,34 @@ func TestServiceThatThreeRoutesWaitedFor(t *testing.T) {
 	}
 }
 
-// unrelated is objects that differ from those known in what nobody reads.
+// unrelated returns objects with changes that no derivation reads.
 func unrelated(t *testing.T) map[string]metav1.Object {
 	t.Helper()
 	annotated := proxy(5)
 	annotated.Annotations = map[string]string{"example.com/owner": "someone else"}
 	annotated.Labels = map[string]string{"a": "b"}
 	annotated.ResourceVersion = "17"
-	told := proxy(6)
-	told.Status.CurrentStatus = "valid"
+	withStatus := proxy(6)
+	withStatus.Status.CurrentStatus = "valid"
 	labelled := service(4)
 	labelled.Labels = map[string]string{"a": "b"}
 	elsewhere := slice(3, "10.1.1.1")
 	elsewhere.Namespace = "elsewhere"
 	return map[string]metav1.Object{
-		"annotation and labels": annotated, "status": told, "labels of a Service": labelled,
+		"annotation and labels": annotated, "status": withStatus, "labels of a Service": labelled,
 		"Secret of another namespace": secret(t, "elsewhere", "cert-1"), "slice of an unknown Service": elsewhere,
 	}
 }
 
-// A controller that starts again with the same objects, in another order, makes the same versions:
-// an Envoy that has them is sent nothing.
+// A restarted controller with the same objects, in another order, creates the same versions, so that it sends nothing to an
+// Envoy that has them.
 func TestRestartChangesNothing(t *testing.T) {
-	world := bigWorld(t, 10_000)
+	objects := manyObjects(t, 10_000)
 	a, b := newSystem(t, config.Default()), newSystem(t, config.Default())
-	a.Step(world)
-	slices.Reverse(world)
-	b.Step(world[:len(world)/2])
-	b.Step(world[len(world)/2:])
+	a.Step(objects)
+	slices.Reverse(objects)
+	b.Step(objects[:len(objects)/2])
+	b.Step(objects[len(objects)/2:])
 	for _, v := range a.table.All() {
 		w := b.table.Get(v.Ref)
 		if w == nil || w.Hash != v.Hash {
@@ -187,7 +187,7 @@ func change(o metav1.Object) []store.Change {
 	return []store.Change{{Key: kobj.Of(kindOf(o), o.GetNamespace(), o.GetName()), Object: o}}
 }
 
-func gone(o metav1.Object) []store.Change {
+func deletion(o metav1.Object) []store.Change {
 	return []store.Change{{Key: kobj.Of(kindOf(o), o.GetNamespace(), o.GetName())}}
 }
 
@@ -207,21 +207,21 @@ func kindOf(o metav1.Object) kobj.Kind {
 	panic(fmt.Sprintf("kind of %T", o))
 }
 
-// bigWorld is n HTTPProxies, and some more with TLS, with their Services, endpoints and certificate.
-func bigWorld(tb testing.TB, n int) []store.Change {
+// manyObjects returns n HTTPProxies, and some with TLS, with their Services, endpoints and certificate.
+func manyObjects(tb testing.TB, n int) []store.Change {
 	tb.Helper()
-	var world []store.Change
+	var objects []store.Change
 	for i := range n {
-		world = append(world, change(proxy(i))...)
+		objects = append(objects, change(proxy(i))...)
 	}
 	for i := range min(n, manyServices) {
-		world = append(world, change(service(i))...)
-		world = append(world, change(slice(i, "10.0.0.1"))...)
+		objects = append(objects, change(service(i))...)
+		objects = append(objects, change(slice(i, "10.0.0.1"))...)
 	}
 	for i := range tlsProxies {
-		world = append(world, change(tlsProxy(i))...)
+		objects = append(objects, change(tlsProxy(i))...)
 	}
-	return append(world, change(secret(tb, "team", "cert-1"))...)
+	return append(objects, change(secret(tb, "team", "cert-1"))...)
 }
 
 func meta(name string) metav1.ObjectMeta {

@@ -31,11 +31,11 @@ import (
 	"contour.example/envoybootstrap"
 )
 
-// patience is how long Envoy may take to do what it is told, on a busy machine.
-const patience = 20 * time.Second
+// timeout limits the wait for Envoy, on a busy machine.
+const timeout = 20 * time.Second
 
-// The cases again, on a real Envoy: one process gets one case after the other from the real xDS server, refuses
-// nothing, and answers as expect.yaml says. It keeps the model of package semantic honest.
+// One real Envoy receives all cases, one after the other, from the real xDS server. It rejects nothing and responds as in
+// expect.yaml, which verifies the model of package semantic.
 func TestCasesOnEnvoy(t *testing.T) {
 	f := startFleet(t)
 	for _, c := range loadCases(t) {
@@ -43,40 +43,40 @@ func TestCasesOnEnvoy(t *testing.T) {
 	}
 }
 
-// The same with the plain hosts divided, however few they are.
-func TestDividedCasesOnEnvoy(t *testing.T) {
+// The same cases with sharded HTTP hosts.
+func TestShardedCasesOnEnvoy(t *testing.T) {
 	f := startFleet(t)
 	for _, c := range loadCases(t) {
-		c.Config = dividing(c.Config)
+		c.Config = sharded(c.Config)
 		t.Run(c.Name, func(t *testing.T) { f.runCase(t, c) })
 	}
 }
 
 func (f *fleet) runCase(t *testing.T, c stagetest.Case) {
 	f.replace(t, c)
-	for _, q := range c.Checks {
-		f.ask(t, q)
+	for _, check := range c.Checks {
+		f.checkAnswer(t, check)
 	}
 }
 
-// Whatever users write, a real Envoy refuses nothing.
+// A real Envoy rejects nothing, for any objects.
 func TestRandomEditsOnEnvoy(t *testing.T) { editAtRandom(t, startFleet(t)) }
 
 func editAtRandom(t *testing.T, f *fleet) {
-	world, source := newWorld(t)
+	random, source := newRandom(t)
 	for done := 0; done < 3000 && !t.Failed(); {
-		batch := world.Batch(batchSize)
+		batch := random.Batch(batchSize)
 		done += len(batch)
 		f.sys.Step(batch)
-		if source.IntN(10) == 0 { // the plain hosts are divided, or joined again
+		if source.IntN(10) == 0 { // HTTP hosts may be resharded
 			f.config.RouteTables.Hosts = source.IntN(30)
 			f.sys.Configure(f.config)
 		}
-		f.settle(t)
+		f.waitIdle(t)
 	}
 }
 
-// fleet is an Envoy with its xDS server, a pipeline that feeds it, and the backends that answer.
+// fleet is an Envoy with its xDS server, a pipeline and backends.
 type fleet struct {
 	sys      *system
 	server   *server.Server
@@ -84,8 +84,8 @@ type fleet struct {
 	config   config.Config // addresses of the listeners
 	objects  []store.Change
 
-	mu       sync.Mutex
-	refusals []string
+	mu         sync.Mutex
+	rejections []string
 }
 
 func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
@@ -106,19 +106,19 @@ func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
 	f.sys.Step(nil)
 	f.server = server.New(server.Options{
 		Fleet: f.sys.fleets.Get,
-		Hooks: server.Hooks{Nacked: func(typ table.Type) { f.refuse(typ.String()) }},
+		Hooks: server.Hooks{Nacked: func(typ table.Type) { f.reject(typ.String()) }},
 	})
 	dir := t.TempDir()
 	f.serve(t, filepath.Join(dir, "xds.sock"))
 	startEnvoy(t, dir)
-	f.settle(t)
+	f.waitIdle(t)
 	return f
 }
 
-func (f *fleet) refuse(what string) {
+func (f *fleet) reject(what string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.refusals = append(f.refusals, what)
+	f.rejections = append(f.rejections, what)
 }
 
 func (f *fleet) serve(t *testing.T, socket string) {
@@ -133,7 +133,7 @@ func (f *fleet) serve(t *testing.T, socket string) {
 	t.Cleanup(g.Stop)
 }
 
-// startEnvoy runs an Envoy until the test ends; it dies with the test process.
+// startEnvoy runs an Envoy until the test or its process ends.
 func startEnvoy(t *testing.T, dir string, edit ...func(*envoybootstrap.Config)) {
 	t.Helper()
 	c := envoybootstrap.Default()
@@ -157,12 +157,12 @@ func startEnvoy(t *testing.T, dir string, edit ...func(*envoybootstrap.Config)) 
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("Envoy says:\n%s", log.Bytes())
+			t.Logf("log of Envoy:\n%s", log.Bytes())
 		}
 	})
 }
 
-// replace takes the objects of the former case away and brings those of c, with backends of ours as endpoints.
+// replace replaces the objects of the former case by those of c, with the backends of the fleet as endpoints.
 func (f *fleet) replace(t *testing.T, c stagetest.Case) {
 	t.Helper()
 	var batch []store.Change
@@ -181,10 +181,10 @@ func (f *fleet) replace(t *testing.T, c stagetest.Case) {
 	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "", ""
 	f.sys.Step(append(batch, f.objects...))
 	f.sys.Configure(cfg)
-	f.settle(t)
+	f.waitIdle(t)
 }
 
-// local is the slice with the backends of its Service in place of its addresses.
+// local returns the slice with the backends of its Service in place of its addresses.
 func (f *fleet) local(t *testing.T, s *discoveryv1.EndpointSlice) *discoveryv1.EndpointSlice {
 	t.Helper()
 	s = s.DeepCopy()
@@ -201,8 +201,8 @@ func (f *fleet) local(t *testing.T, s *discoveryv1.EndpointSlice) *discoveryv1.E
 	return s
 }
 
-// settle waits until Envoy has all that is published, and fails if it refused any of it.
-func (f *fleet) settle(t *testing.T) {
+// waitIdle waits until Envoy has all published resources, and fails if it rejected any.
+func (f *fleet) waitIdle(t *testing.T) {
 	t.Helper()
 	var last []server.Session
 	done := eventually(func() bool {
@@ -210,24 +210,24 @@ func (f *fleet) settle(t *testing.T) {
 		return len(last) == 1 && last[0].Seq == f.sys.table.Seq() && last[0].Idle()
 	})
 	if !done {
-		t.Fatalf("Envoy does not come to rest at %d: %+v", f.sys.table.Seq(), last)
+		t.Fatalf("Envoy is not idle at sequence number %d: %+v", f.sys.table.Seq(), last)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, r := range f.sys.table.Rejections() {
-		t.Errorf("Envoy refuses %s, part %q, of %v: %s", r.Ref, r.Part, r.Origins, r.ErrorDetail)
+		t.Errorf("Envoy rejects %s, part %q, of %v: %s", r.Ref, r.Part, r.Origins, r.ErrorDetail)
 	}
-	if len(f.refusals) > 0 {
-		t.Errorf("refused responses: %v", f.refusals)
+	if len(f.rejections) > 0 {
+		t.Errorf("rejected responses: %v", f.rejections)
 	}
-	f.refusals = nil
+	f.rejections = nil
 }
 
-// eventually polls until the condition holds or patience is at its end.
+// eventually polls until the condition is true or the timeout expires, and reports whether it is true.
 func eventually(condition func() bool) bool {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-tick.C {
+	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); <-tick.C {
 		if condition() {
 			return true
 		}
@@ -235,22 +235,22 @@ func eventually(condition func() bool) bool {
 	return false
 }
 
-// ask sends a request until the answer is as expected: workers take over a configuration a moment after it was accepted.
-func (f *fleet) ask(t *testing.T, q stagetest.Check) {
+// checkAnswer sends a request until the answer is as expected: workers use a configuration some time after Envoy accepted it.
+func (f *fleet) checkAnswer(t *testing.T, check stagetest.Check) {
 	t.Helper()
 	var wrong []string
 	if !eventually(func() bool {
-		wrong = compareSeen(q, f.send(q))
+		wrong = compareSeen(check, f.send(check))
 		return len(wrong) == 0
 	}) {
-		t.Errorf("%+v: %v", q.Request, wrong)
+		t.Errorf("%+v: %v", check.Request, wrong)
 	}
 }
 
-func (f *fleet) send(q stagetest.Check) seen {
+func (f *fleet) send(check stagetest.Check) seen {
 	at := f.config.Listeners.HTTP
-	if q.TLS {
+	if check.TLS {
 		at = f.config.Listeners.HTTPS
 	}
-	return send(fmt.Sprintf("%s:%d", at.Host, at.Port), q.Request, q.Answer.Without)
+	return send(fmt.Sprintf("%s:%d", at.Host, at.Port), check.Request, check.Answer.Without)
 }

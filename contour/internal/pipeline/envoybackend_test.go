@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	receivedHeader = "X-Received" // of answers: what the backend received, as JSON
-	wantHeader     = "X-Want"     // of requests: a header that the answer is to have
+	receivedHeader = "X-Received" // of responses: what the backend received, as JSON
+	wantHeader     = "X-Want"     // of requests: a header that the response must have
 )
 
 // received is what a backend received.
@@ -30,8 +30,7 @@ type received struct {
 	Header   http.Header
 }
 
-// backends are HTTP servers, one for each set of endpoints. They speak whatever is spoken to them:
-// HTTP/1.1 or HTTP/2, plain or over TLS.
+// backends are HTTP servers, one for each set of endpoints. They accept HTTP/1.1 and HTTP/2, with and without TLS.
 type backends struct {
 	certificate tls.Certificate
 	ports       map[string]int
@@ -50,8 +49,8 @@ func newBackends(t *testing.T) *backends {
 	return &backends{certificate: certificate, ports: map[string]int{}}
 }
 
-// port is where the backend of that name listens; it is started on first use and lives as long as the test that
-// owns the backends.
+// port returns the port of the backend with that name. The first call starts it, until the test that created the backends
+// ends.
 func (b *backends) port(t *testing.T, name string) int {
 	t.Helper()
 	if p, ok := b.ports[name]; ok {
@@ -74,7 +73,7 @@ func (b *backends) port(t *testing.T, name string) int {
 	return b.ports[name]
 }
 
-// echo answers with what it received.
+// echo returns a handler that responds with what it received.
 func echo(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		got := received{Service: name, Protocol: protocolOf(r), Host: r.Host, Path: r.RequestURI, Header: r.Header}
@@ -116,7 +115,7 @@ func upgrade(w http.ResponseWriter, text string) {
 		receivedHeader, strings.ReplaceAll(text, "\n", " "))
 }
 
-// eitherListener accepts plain connections and TLS ones, which begin with the byte of a handshake record.
+// eitherListener accepts connections with and without TLS; those with TLS begin with the byte of a handshake record.
 type eitherListener struct {
 	net.Listener
 	config *tls.Config
@@ -162,7 +161,7 @@ func (l *eitherListener) Accept() (net.Conn, error) {
 	}
 }
 
-// peeked is a connection whose first bytes were looked at.
+// peeked is a connection whose first bytes have been read.
 type peeked struct {
 	net.Conn
 	r *bufio.Reader

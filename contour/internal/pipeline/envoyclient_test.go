@@ -18,9 +18,9 @@ import (
 	"contour.example/contour/internal/stagetest"
 )
 
-// seen is what a client saw of an answer, and the backend of the request.
+// seen is a response, and the backend of the request.
 type seen struct {
-	refused     error
+	failure     error
 	certificate string
 	status      int
 	header      http.Header
@@ -28,20 +28,20 @@ type seen struct {
 	backend     *received // nil: none answered
 }
 
-// send sends the request as it is written, over a connection of its own, and asks backends for some response headers.
+// send sends the request literally, over a connection of its own, and requests response headers from the backend.
 func send(to string, r semantic.Request, responseHeaders []string) seen {
 	conn, err := dial(to, r)
 	if err != nil {
-		return seen{refused: err}
+		return seen{failure: err}
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(patience))
+	_ = conn.SetDeadline(time.Now().Add(timeout))
 	if _, err := conn.Write(text(r, responseHeaders)); err != nil {
-		return seen{refused: err}
+		return seen{failure: err}
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: "GET"})
 	if err != nil {
-		return seen{refused: err}
+		return seen{failure: err}
 	}
 	s := seen{status: response.StatusCode, header: response.Header}
 	if secure, ok := conn.(*tls.Conn); ok {
@@ -54,7 +54,7 @@ func send(to string, r semantic.Request, responseHeaders []string) seen {
 	if text := response.Header.Get(receivedHeader); text != "" {
 		s.backend = &received{}
 		if err := json.Unmarshal([]byte(text), s.backend); err != nil {
-			return seen{refused: err}
+			return seen{failure: err}
 		}
 	}
 	return s
@@ -62,7 +62,7 @@ func send(to string, r semantic.Request, responseHeaders []string) seen {
 
 func dial(to string, r semantic.Request) (net.Conn, error) {
 	if !r.TLS {
-		return net.DialTimeout("tcp", to, patience)
+		return net.DialTimeout("tcp", to, timeout)
 	}
 	c := &tls.Config{ServerName: r.SNI, InsecureSkipVerify: true} // the certificate is compared, not trusted
 	if c.ServerName == "" {
@@ -71,7 +71,7 @@ func dial(to string, r semantic.Request) (net.Conn, error) {
 	if v, ok := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[r.Version]; ok {
 		c.MinVersion, c.MaxVersion = v, v
 	}
-	return tls.DialWithDialer(&net.Dialer{Timeout: patience}, "tcp", to, c)
+	return tls.DialWithDialer(&net.Dialer{Timeout: timeout}, "tcp", to, c)
 }
 
 func text(r semantic.Request, responseHeaders []string) []byte {
@@ -100,12 +100,12 @@ func text(r semantic.Request, responseHeaders []string) []byte {
 	return []byte(b.String())
 }
 
-// compareSeen lists what is wrong with what was seen.
-func compareSeen(q stagetest.Check, s seen) []string {
-	want := q.Answer
-	if s.refused != nil || want.Refused {
-		if s.refused == nil || !want.Refused {
-			return []string{fmt.Sprintf("refused: want %t, got %v (status %d)", want.Refused, s.refused, s.status)}
+// compareSeen returns the differences between the expected and the received response.
+func compareSeen(c stagetest.Check, s seen) []string {
+	want := c.Answer
+	if s.failure != nil || want.Refused {
+		if s.failure == nil || !want.Refused {
+			return []string{fmt.Sprintf("refused: want %t, got %v (status %d)", want.Refused, s.failure, s.status)}
 		}
 		return nil
 	}
@@ -159,7 +159,7 @@ func compareHeaders(what string, want map[string]string, without []string, got h
 	}
 	for _, name := range without {
 		if is := got.Values(name); len(is) > 0 {
-			wrong = append(wrong, fmt.Sprintf("%s header %s is still there: %q", what, name, is))
+			wrong = append(wrong, fmt.Sprintf("%s header %s is not removed: %q", what, name, is))
 		}
 	}
 	return wrong

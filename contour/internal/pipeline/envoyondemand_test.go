@@ -10,8 +10,7 @@ import (
 
 func onDemand(c *config.Config) { c.XDS.CertificatesOnDemand = true }
 
-// The cases once more, with certificates on demand: nobody can tell, and the model is that of a filter chain for each
-// host.
+// The cases with certificates on demand: the responses are those of the model, which has a filter chain for each host.
 func TestOnDemandCasesOnEnvoy(t *testing.T) {
 	f := startFleet(t, onDemand)
 	for _, c := range loadCases(t) {

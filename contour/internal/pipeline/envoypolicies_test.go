@@ -16,7 +16,7 @@ import (
 	"contour.example/contour/internal/config"
 )
 
-// policyEdit is an edit of the policies of a root and of its route for /api, and what clients get then.
+// policyEdit is an edit of the policies of a root and of its route for /api, with the expected responses.
 type policyEdit struct {
 	name      string
 	edit      func(host *contourv1.VirtualHost, route *contourv1.Route)
@@ -35,28 +35,28 @@ func policyEdits() []policyEdit {
 		{"none", func(*contourv1.VirtualHost, *contourv1.Route) {}, 200, 200},
 		{"CORS", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.CORSPolicy = cors }, 200, 200},
 		{"a filter of the host", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.IPDenyFilterPolicy = from("127.0.0.0/8") }, 403, 403},
-		{"one of the route too", func(h *contourv1.VirtualHost, r *contourv1.Route) {
+		{"a filter of the host and one of the route", func(h *contourv1.VirtualHost, r *contourv1.Route) {
 			h.IPDenyFilterPolicy, r.IPAllowFilterPolicy = from("127.0.0.0/8"), from("127.0.0.1")
 		}, 403, 200},
-		{"a limit too", func(h *contourv1.VirtualHost, r *contourv1.Route) {
+		{"filters and a limit", func(h *contourv1.VirtualHost, r *contourv1.Route) {
 			h.IPDenyFilterPolicy, r.IPAllowFilterPolicy = from("127.0.0.0/8"), from("127.0.0.1")
 			r.RateLimitPolicy = limit(1 << 20)
 		}, 403, 200},
 		{"only the limit", func(_ *contourv1.VirtualHost, r *contourv1.Route) { r.RateLimitPolicy = limit(1) }, 200, 429},
 		{"a limit of the host", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.RateLimitPolicy = limit(1) }, 429, 429},
-		{"one that cannot be built", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.RateLimitPolicy = limit(0) }, 500, 500},
-		{"none again", func(*contourv1.VirtualHost, *contourv1.Route) {}, 200, 200},
+		{"an invalid policy", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.RateLimitPolicy = limit(0) }, 500, 500},
+		{"no policies again", func(*contourv1.VirtualHost, *contourv1.Route) {}, 200, 200},
 	}
 }
 
-// keptConnection is a client with one connection, and how often it had to open it.
+// keptConnection is a client with one connection that counts how often it opened one.
 type keptConnection struct {
 	name, url string
 	http.Transport
 	opened atomic.Int64
 }
 
-// connect is a client of the host over HTTP/1.1 or HTTP/2, on the listener for TLS or the other.
+// connect returns a client of the host over HTTP/1.1 or HTTP/2, on the HTTP or the HTTPS listener.
 func (f *fleet) connect(host string, secure, http2 bool) *keptConnection {
 	k := &keptConnection{name: fmt.Sprintf("%s, TLS %t, HTTP/2 %t", host, secure, http2), url: "http://" + host}
 	at := f.config.Listeners.HTTP
@@ -67,7 +67,7 @@ func (f *fleet) connect(host string, secure, http2 bool) *keptConnection {
 		k.opened.Add(1)
 		return (&net.Dialer{}).DialContext(ctx, network, fmt.Sprintf("%s:%d", at.Host, at.Port))
 	}
-	k.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // the certificate is not what is tested
+	k.TLSClientConfig = &tls.Config{InsecureSkipVerify: true} // the certificate is not tested
 	k.MaxConnsPerHost = 1
 	k.Protocols = new(http.Protocols)
 	k.Protocols.SetHTTP1(!http2)
@@ -76,7 +76,7 @@ func (f *fleet) connect(host string, secure, http2 bool) *keptConnection {
 	return k
 }
 
-// status is the status of the answer; an error is a failure of the connection.
+// status returns the status of the response; the test fails if the connection does.
 func (k *keptConnection) status(t *testing.T, path string) int {
 	t.Helper()
 	request, err := http.NewRequest(http.MethodGet, k.url+path, http.NoBody)
@@ -98,15 +98,15 @@ func (k *keptConnection) expect(t *testing.T, what, path string, want int) {
 	t.Helper()
 	got := 0
 	if !eventually(func() bool { got = k.status(t, path); return got == want }) {
-		t.Errorf("%s: %s answers %d on %s, want %d", what, k.name, got, path, want)
+		t.Errorf("%s: %s responds with %d on %s, want %d", what, k.name, got, path, want)
 	}
 }
 
-// Policies come, change and go while connections are open: each is applied, and no connection is closed.
-func TestEditsOfPoliciesDrainNothingOnEnvoy(t *testing.T) {
+// Policies are added, changed and removed while connections are open: each is applied, and no connection is closed.
+func TestEditsOfPoliciesCloseNoConnectionsOnEnvoy(t *testing.T) {
 	for name, edit := range map[string]func(*config.Config){
-		"whole":     func(*config.Config) {},
-		"divided":   func(c *config.Config) { c.RouteTables.Hosts = 0 },
+		"one table": func(*config.Config) {},
+		"sharded":   func(c *config.Config) { c.RouteTables.Hosts = 0 },
 		"on demand": onDemand,
 	} {
 		t.Run(name, func(t *testing.T) { editPolicies(t, startFleet(t, edit)) })
@@ -124,7 +124,7 @@ func editPolicies(t *testing.T, f *fleet) {
 			e.edit(p.Spec.VirtualHost, &p.Spec.Routes[1])
 			f.sys.Step(change(p))
 		}
-		f.settle(t)
+		f.waitIdle(t)
 		if clients == nil {
 			for _, http2 := range []bool{false, true} {
 				clients = append(clients, f.connect("host-0.example.com", false, http2), f.connect("tls-1.example.com", true, http2))
@@ -159,15 +159,15 @@ func TestRoutesShareTheLimitOfTheirHostOnEnvoy(t *testing.T) {
 		p.Spec.Routes = append(p.Spec.Routes, own)
 		f.sys.Step(change(p))
 	}
-	f.settle(t)
+	f.waitIdle(t)
 	for _, k := range []*keptConnection{f.connect("host-0.example.com", false, false), f.connect("tls-1.example.com", true, true)} {
 		k.expect(t, "below the limit", "/api", 200)
 		k.expect(t, "above the limit", "/", 429)
 		if got := k.status(t, "/api"); got != 429 {
-			t.Errorf("%s: the route with a filter answers %d, want 429", k.name, got)
+			t.Errorf("%s: the route with a filter responds with %d, want 429", k.name, got)
 		}
 		if got := k.status(t, "/own"); got != 200 {
-			t.Errorf("%s: the route with its own limit answers %d, want 200", k.name, got)
+			t.Errorf("%s: the route with its own limit responds with %d, want 200", k.name, got)
 		}
 		k.CloseIdleConnections()
 	}

@@ -19,9 +19,9 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// gateway is what an object of the API of these tests asks for: listeners of a fleet, at ports that are not 0, and a host
-// on those for HTTP and HTTPS, all of which lead to a Service. The objects are Services with the gateway as JSON in an
-// annotation.
+// gateway is the specification of an object of the API of these tests: listeners of a fleet, at ports that are not 0, and a
+// host on those for HTTP and HTTPS, all with one Service as backend. The objects are Services with the gateway as JSON in
+// an annotation.
 type gateway struct {
 	Fleet                 ir.Fleet
 	HTTP, HTTPS, TCP, UDP uint32
@@ -38,7 +38,7 @@ func (g gateway) object(name string) *corev1.Service {
 	return s
 }
 
-// gatewayAPI makes fleets of gateways.
+// gatewayAPI returns an API that compiles gateways.
 func gatewayAPI() compile.API {
 	return compile.API{
 		Kind: kobj.Service,
@@ -91,7 +91,7 @@ func (g gateway) root(r *memo.Reader, env compile.Env, n kobj.Name) contrib.Root
 	return root
 }
 
-// blue and green are fleets with other listeners, ports and hosts than the default one; all lead to service-0.
+// blue and green return fleets with other listeners, ports and hosts than the default one; all have the backend service-0.
 func blue() gateway {
 	return gateway{Fleet: "blue", HTTP: 9080, TCP: 9081, Host: "blue.example.com", Service: "service-0"}
 }
@@ -100,7 +100,7 @@ func green() gateway {
 	return gateway{Fleet: "green", HTTP: 9180, HTTPS: 9181, UDP: 9182, Host: "green.example.com", Service: "service-0", Certificate: "cert-1"}
 }
 
-// refsOf is what the table of a fleet holds, nil if there is none.
+// refsOf returns the refs in the table of a fleet, nil if there is no table.
 func (s *system) refsOf(f ir.Fleet) []string {
 	t := s.fleets.Get(f)
 	if t == nil {
@@ -113,23 +113,23 @@ func (s *system) refsOf(f ir.Fleet) []string {
 	return refs
 }
 
-// entries is how many keys each derived table holds.
+// entries returns the number of entries of each derived table.
 func (s *system) entries() map[string]int {
-	held := map[string]int{}
+	entries := map[string]int{}
 	for _, stat := range s.Stats() {
-		held[stat.Table] = stat.Entries
+		entries[stat.Table] = stat.Entries
 	}
-	return held
+	return entries
 }
 
 func newFleets(t *testing.T) *system {
 	t.Helper()
 	sys := newSystem(t, config.Default(), gatewayAPI())
-	sys.Step(bigWorld(t, fewProxies))
+	sys.Step(manyObjects(t, fewProxies))
 	return sys
 }
 
-func TestEachFleetHasItsOwn(t *testing.T) {
+func TestEachFleetHasItsOwnResources(t *testing.T) {
 	sys := newFleets(t)
 	before := sys.refsOf(ir.DefaultFleet)
 	sys.Step(append(change(blue().object("blue")), change(green().object("green"))...))
@@ -148,7 +148,7 @@ func TestEachFleetHasItsOwn(t *testing.T) {
 	}
 }
 
-// clusterOf is the cluster of a Service that the default fleet has.
+// clusterOf returns the cluster of a Service in the default fleet.
 func clusterOf(t *testing.T, sys *system, service string) string {
 	t.Helper()
 	prefix := table.Ref{Type: table.Cluster, Name: "team/" + service + "/"}.String()
@@ -161,7 +161,7 @@ func clusterOf(t *testing.T, sys *system, service string) string {
 	return ""
 }
 
-// What fleets share is derived once, whatever their number, and published to each that uses it.
+// Resources that fleets share are derived once, for any number of fleets, and published to each that uses them.
 func TestSharedResourcesAreDerivedOnce(t *testing.T) {
 	const fleets = 20
 	sys := newFleets(t)
@@ -194,8 +194,8 @@ func TestSharedResourcesAreDerivedOnce(t *testing.T) {
 	}
 }
 
-// A fleet that is added and removed leaves nothing behind, and costs the others nothing.
-func TestFleetLeavesNothingBehind(t *testing.T) {
+// A removed fleet leaves no entries, and adding and removing it does not change other fleets.
+func TestRemovedFleetLeavesNoEntries(t *testing.T) {
 	sys := newFleets(t)
 	before, entries := sys.state(), sys.entries()
 	var former *table.Table
@@ -206,7 +206,7 @@ func TestFleetLeavesNothingBehind(t *testing.T) {
 		}
 		former = sys.fleets.Get("green")
 		w := former.Watch()
-		sys.Step(gone(green().object("green")))
+		sys.Step(deletion(green().object("green")))
 		if changes, _ := w.Take(); len(former.All()) > 0 || len(changes) > 0 {
 			t.Errorf("the table of the fleet has %d resources, a session sees %d", len(former.All()), len(changes))
 		}
@@ -215,13 +215,13 @@ func TestFleetLeavesNothingBehind(t *testing.T) {
 	select {
 	case <-former.Closed():
 	default:
-		t.Error("sessions of the fleet go on")
+		t.Error("the table of the fleet is not closed")
 	}
 	if got := sys.fleets.Names(); len(got) != 1 || got[0] != ir.DefaultFleet {
 		t.Errorf("fleets: %v", got)
 	}
 	if diff := cmp.Diff(entries, sys.entries()); diff != "" {
-		t.Errorf("keys held (-before +after):\n%s", diff)
+		t.Errorf("entries (-before +after):\n%s", diff)
 	}
 	sameState(t, before, sys.state())
 }
@@ -231,8 +231,8 @@ func TestShardingIsPerListener(t *testing.T) {
 	cfg := config.Default()
 	cfg.RouteTables.Hosts = 10
 	sys := newSystem(t, cfg, gatewayAPI())
-	sys.Step(bigWorld(t, fewProxies))
-	held := sys.entries()
+	sys.Step(manyObjects(t, fewProxies))
+	entries := sys.entries()
 	sys.Step(change(blue().object("blue")))
 	tables := func(f ir.Fleet) (n int) {
 		for _, v := range sys.fleets.Get(f).All() {
@@ -245,13 +245,13 @@ func TestShardingIsPerListener(t *testing.T) {
 	if blue, rest := tables("blue"), tables(ir.DefaultFleet); blue != 1 || rest < 9 {
 		t.Errorf("%d route tables for one host, %d for %d", blue, rest, fewProxies)
 	}
-	sys.Step(gone(blue().object("blue")))
-	if diff := cmp.Diff(held, sys.entries()); diff != "" {
-		t.Errorf("keys held (-before +after):\n%s", diff)
+	sys.Step(deletion(blue().object("blue")))
+	if diff := cmp.Diff(entries, sys.entries()); diff != "" {
+		t.Errorf("entries (-before +after):\n%s", diff)
 	}
 }
 
-// What Envoys of one fleet reject is reported once by the object, and forgotten with the fleet.
+// The object reports a rejection by Envoys of one fleet once, until the fleet is removed.
 func TestRejectionsOfAFleet(t *testing.T) {
 	sys := newFleets(t)
 	sys.Step(change(blue().object("blue")))
@@ -269,7 +269,7 @@ func TestRejectionsOfAFleet(t *testing.T) {
 	if got := sys.fleets.Rejections(); len(got) != 2 || got[0].Fleet != "blue" || got[1].Fleet != ir.DefaultFleet {
 		t.Errorf("rejections: %+v", got)
 	}
-	sys.Step(gone(blue().object("blue")))
+	sys.Step(deletion(blue().object("blue")))
 	if got := sys.fleets.Rejections(); len(got) != 1 || got[0].Fleet != ir.DefaultFleet {
 		t.Errorf("rejections without the fleet: %+v", got)
 	}

@@ -103,22 +103,22 @@ func (f *fleets) listen(bundle *certs.Bundle) {
 	f.port = l.Addr().(*net.TCPAddr).Port
 }
 
-// envoy starts an Envoy with the certificate of a fleet, which takes itself for one of the fleet says.
-func (f *fleets) envoy(certificate, says ir.Fleet) {
+// envoy starts an Envoy with the certificate of one fleet, configured for another, or for none.
+func (f *fleets) envoy(certificate, configured ir.Fleet) {
 	f.t.Helper()
 	suffix := "-" + string(certificate)
 	if certificate == ir.DefaultFleet {
 		suffix = ""
 	}
 	startEnvoy(f.t, f.t.TempDir(), func(c *envoybootstrap.Config) {
-		c.XDSAddress, c.XDSPort, c.Fleet = "127.0.0.1", f.port, string(says)
+		c.XDSAddress, c.XDSPort, c.Fleet = "127.0.0.1", f.port, string(configured)
 		c.TLS = envoybootstrap.TLS{
 			CAFile: filepath.Join(f.dir, "cacert.pem"), CertFile: filepath.Join(f.dir, "envoycert"+suffix+".pem"), KeyFile: filepath.Join(f.dir, "envoykey"+suffix+".pem"),
 		}
 	})
 }
 
-// connected waits until there is one Envoy of each of these fleets, and none of another, that has all of its fleet.
+// connected waits until there is exactly one Envoy of each of these fleets, with all resources of its fleet.
 func (f *fleets) connected(want ...ir.Fleet) {
 	f.t.Helper()
 	slices.Sort(want)
@@ -134,14 +134,14 @@ func (f *fleets) connected(want ...ir.Fleet) {
 		slices.Sort(got)
 		return slices.Equal(got, want)
 	}) {
-		f.t.Fatalf("want Envoys of %v at rest, there are %+v\n%s", want, last, &f.log)
+		f.t.Fatalf("want idle Envoys of %v, got %+v\n%s", want, last, &f.log)
 	}
 	for _, r := range f.fleets.Rejections() {
 		f.t.Errorf("an Envoy of %s rejects %s: %s", r.Fleet, r.Ref, r.ErrorDetail)
 	}
 }
 
-// answers waits until a request at the port is answered with the status, by the backend if there is one.
+// answers waits until the response to a request at the port has the status, and is from the backend if there is one.
 func (f *fleets) answers(what string, port uint32, r semantic.Request, status int, backend string) {
 	f.t.Helper()
 	var last seen
@@ -157,7 +157,7 @@ func (f *fleets) answers(what string, port uint32, r semantic.Request, status in
 	}
 }
 
-// echoes waits until a datagram to the port comes back.
+// echoes waits until a datagram to the port is echoed.
 func (f *fleets) echoes(what string, port uint32) {
 	f.t.Helper()
 	conn, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
@@ -172,7 +172,7 @@ func (f *fleets) echoes(what string, port uint32) {
 		n, err := conn.Read(answer)
 		return err == nil && string(answer[:n]) == what
 	}) {
-		f.t.Errorf("%s: no datagram comes back", what)
+		f.t.Errorf("%s: timeout waiting for the datagram", what)
 	}
 }
 
@@ -196,8 +196,8 @@ func echoAt(t *testing.T, port int) {
 	}()
 }
 
-// Three fleets with their own listeners, ports and hosts, and one Service: each Envoy gets what is its fleet's, whichever
-// of the two was there first.
+// Three fleets have their own listeners, ports and hosts, and one Service: each Envoy gets the resources of its fleet, also
+// if it connects before the fleet exists.
 func TestThreeFleetsOnThreeEnvoys(t *testing.T) {
 	f := startFleets(t)
 	old, next := f.backends.port(t, "old"), f.backends.port(t, "next")
@@ -233,7 +233,7 @@ func TestThreeFleetsOnThreeEnvoys(t *testing.T) {
 				if of == fleet {
 					f.answers(string(fleet), port, semantic.Request{Host: name}, 200, backend)
 				} else {
-					f.answers(string(fleet)+" asked for a host of "+string(of), port, semantic.Request{Host: name}, 404, "")
+					f.answers(string(fleet)+" with a host of "+string(of), port, semantic.Request{Host: name}, 404, "")
 				}
 			}
 		}
@@ -254,9 +254,9 @@ func TestThreeFleetsOnThreeEnvoys(t *testing.T) {
 	served("next")
 
 	if !eventually(func() bool { return strings.Contains(f.log.String(), `the certificate is of fleet \"blue\"`) }) {
-		t.Errorf("the Envoy with the certificate of another fleet is not refused:\n%s", &f.log)
+		t.Errorf("the Envoy with the certificate of another fleet is not rejected:\n%s", &f.log)
 	}
-	f.Step(gone(g.object("green")))
+	f.Step(deletion(g.object("green")))
 	f.connected(ir.DefaultFleet, "blue")
 	if got := f.fleets.Names(); !slices.Equal(got, []ir.Fleet{"blue", ir.DefaultFleet}) {
 		t.Errorf("fleets: %v", got)

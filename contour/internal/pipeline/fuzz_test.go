@@ -8,13 +8,13 @@ import (
 	"contour.example/contour/internal/stagetest"
 )
 
-// bytesSource is randomness that a fuzzer chooses. Once it is used up, the rest is always the same.
+// bytesSource is a source of randomness from a fuzzer. After its end, the values are always the same.
 type bytesSource struct {
 	bytes []byte
 	rest  *rand.PCG
 }
 
-// Uint64 takes two bytes: few choices have more than a hundred alternatives.
+// Uint64 consumes two bytes: few choices have more than a hundred alternatives.
 func (s *bytesSource) Uint64() uint64 {
 	if len(s.bytes) < 2 {
 		return s.rest.Uint64()
@@ -24,25 +24,25 @@ func (s *bytesSource) Uint64() uint64 {
 	return v<<48 | v<<16
 }
 
-// Whatever the objects are: no derivation fails, nothing that we make is refused by our own validation, everything
-// needed exists, and the result does not depend on the way it came about.
+// For any objects, no derivation fails, no published resource is invalid, all needs exist, and the result does not depend
+// on the order of changes.
 func FuzzPipeline(f *testing.F) {
 	pairs := must(stagetest.Pairs())(f)
 	f.Add([]byte("some bytes that stand for the choices of the generator, as many as there may be"))
 	f.Add(make([]byte, 64))
 	f.Fuzz(func(t *testing.T, choices []byte) {
 		source := &bytesSource{bytes: choices, rest: rand.NewPCG(1, 1)}
-		world := stagetest.NewRandom(source, pairs)
+		random := stagetest.NewRandom(source, pairs)
 		sys := newSystem(t, config.Default())
 		for range 8 {
-			sys.Step(world.Batch(batchSize))
+			sys.Step(random.Batch(batchSize))
 			if len(source.bytes) < 2 {
 				break
 			}
 		}
 		checkPublished(t, sys)
 		fresh := newSystem(t, config.Default())
-		fresh.Step(world.Objects())
+		fresh.Step(random.Objects())
 		sameState(t, fresh.state(), sys.state())
 	})
 }

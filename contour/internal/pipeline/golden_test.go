@@ -40,8 +40,8 @@ func loadCases(t testing.TB) []stagetest.Case {
 	return cases
 }
 
-// Each case: what the stages make of in.yaml is what the goldens say, whatever way the objects came, and answers
-// requests as expect.yaml says.
+// For each case, the output of the stages for in.yaml equals the goldens, in whatever order the objects arrive, and the
+// responses to requests equal those in expect.yaml.
 func TestCases(t *testing.T) {
 	for _, c := range loadCases(t) {
 		t.Run(c.Name, func(t *testing.T) { runCase(t, c) })
@@ -63,20 +63,21 @@ func runCase(t *testing.T, c stagetest.Case) {
 		oneByOne.Step([]store.Change{o})
 	}
 	sameState(t, s, oneByOne.state())
-	ask(t, c, sys)
-	divided := newSystem(t, dividing(c.Config))
-	divided.Step(c.Objects)
-	checkPublished(t, divided)
-	ask(t, c, divided)
+	checkAnswers(t, c, sys)
+	withShards := newSystem(t, sharded(c.Config))
+	withShards.Step(c.Objects)
+	checkPublished(t, withShards)
+	checkAnswers(t, c, withShards)
 }
 
-// dividing is the configuration with the plain hosts divided into shards, however few they are.
-func dividing(c config.Config) config.Config {
+// sharded returns a configuration in which any number of HTTP hosts is sharded.
+func sharded(c config.Config) config.Config {
 	c.RouteTables.Hosts = 0
 	return c
 }
 
-func ask(t *testing.T, c stagetest.Case, sys *system) {
+// checkAnswers compares the answers of the model with expect.yaml.
+func checkAnswers(t *testing.T, c stagetest.Case, sys *system) {
 	t.Helper()
 	model := sys.model(t)
 	for _, q := range c.Checks {
@@ -101,36 +102,36 @@ func must[T any](v T, err error) func(testing.TB) T {
 	}
 }
 
-// elsewhere are the reasons that no manifest brings about, and where they are shown instead.
-var elsewhere = map[report.Reason]string{
+// untestable are the reasons that no manifest causes, with the tests that cover them.
+var untestable = map[report.Reason]string{
 	report.InternalError:   "a derivation has to fail: see the tests of package compile",
-	report.RejectedByEnvoy: "an Envoy has to refuse: see the tests of package status and of the xDS server",
-	report.TooMany:         "takes manifests of megabytes: see the limits tests of compile/httpproxy",
+	report.RejectedByEnvoy: "an Envoy has to reject a resource: see the tests of package status and of the xDS server",
+	report.TooMany:         "requires manifests of megabytes: see the limits tests of compile/httpproxy",
 }
 
-// Every reason that a user can be told is in the report of a case.
+// Every reason is in the report of a case.
 func TestEveryReasonHasACase(t *testing.T) {
-	shown := map[report.Reason]bool{}
+	covered := map[report.Reason]bool{}
 	for _, c := range loadCases(t) {
 		text, err := os.ReadFile(filepath.Join(c.Dir, reportFile))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range must(stagetest.Reasons(text))(t) {
-			shown[r] = true
+			covered[r] = true
 		}
 	}
 	for _, r := range reasons(t) {
-		switch why, excused := elsewhere[r]; {
-		case shown[r] && excused:
-			t.Errorf("%s is in a report.yaml, so it is not true that it %s", r, why)
-		case !shown[r] && !excused:
+		switch why, excused := untestable[r]; {
+		case covered[r] && excused:
+			t.Errorf("%s is in a report.yaml, but listed as untestable: %s", r, why)
+		case !covered[r] && !excused:
 			t.Errorf("%s is in no report.yaml", r)
 		}
 	}
 }
 
-// reasons are the constants of type Reason in package report.
+// reasons returns the constants of type Reason in package report.
 func reasons(t *testing.T) []report.Reason {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "../report/reason.go", nil, 0)

@@ -17,8 +17,8 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// BenchmarkLoad is what a controller needs for its first configuration: the time and the allocations from a running
-// API server to resources in the table, and the memory that each stage keeps, in bytes for each HTTPProxy.
+// BenchmarkLoad measures the first configuration of a controller: the time and the allocations from a running API server to
+// resources in the table, and the memory that each stage retains, in bytes for each HTTPProxy.
 func BenchmarkLoad(b *testing.B) {
 	for _, n := range []int{1_000, 5_000, 25_000} {
 		b.Run(fmt.Sprintf("N=%d", n), func(b *testing.B) {
@@ -30,7 +30,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// load goes through the stages one after the other and weighs what they keep.
+// load runs the stages one after the other and measures the memory of each.
 func load(b *testing.B, n int) {
 	api := newAPIServer(b, n)
 	scale := newScale(b, n)
@@ -64,7 +64,7 @@ func load(b *testing.B, n int) {
 	runtime.KeepAlive(source)
 }
 
-// scale tells how much memory has come to be used between one call of weigh and the next.
+// scale measures the increase of memory from one call of weigh to the next.
 type scale struct {
 	b    *testing.B
 	n    int
@@ -98,7 +98,7 @@ func (s *scale) profile(name string) {
 	}
 }
 
-// inUse is the bytes of objects on the heap that are still reachable.
+// inUse returns the bytes of reachable objects on the heap.
 func inUse() uint64 {
 	runtime.GC()
 	runtime.GC()

@@ -16,10 +16,10 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// longest is how long an edit may wait for endpoints that do not come.
+// longest is the longest time that an edit waits.
 const longest = 150 * time.Millisecond
 
-// running is a pipeline that runs, with three proxies, three Services and their endpoints.
+// running is a running pipeline with three proxies, three Services and their endpoints.
 type running struct {
 	t       *testing.T
 	batches chan []store.Change
@@ -42,15 +42,15 @@ func run(t *testing.T) *running {
 		})
 	}()
 	t.Cleanup(func() { cancel(); <-done })
-	var world []store.Change
+	var objects []store.Change
 	for i := range 3 {
-		world = slices.Concat(world, change(proxy(i)), change(service(i)), change(slice(i, "10.0.0.1")))
+		objects = slices.Concat(objects, change(proxy(i)), change(service(i)), change(slice(i, "10.0.0.1")))
 	}
-	r.send(world, "host-0.example.com", "host-1.example.com", "host-2.example.com")
+	r.send(objects, "host-0.example.com", "host-1.example.com", "host-2.example.com")
 	return r
 }
 
-// send sends a batch, of which at once all that follows is that these hosts change.
+// send sends a batch and checks that it changes exactly these hosts at once.
 func (r *running) send(batch []store.Change, hosts ...string) {
 	r.t.Helper()
 	start := time.Now()
@@ -68,7 +68,7 @@ func (r *running) expect(hosts ...string) {
 	select {
 	case result = <-r.results:
 	case <-time.After(10 * longest):
-		r.t.Fatal("no result came")
+		r.t.Fatal("timeout waiting for a result")
 	}
 	got := []string{}
 	for _, c := range result.Hosts {
@@ -80,8 +80,8 @@ func (r *running) expect(hosts ...string) {
 	}
 }
 
-// quiet checks that nothing comes any more.
-func (r *running) quiet() {
+// expectNothing checks that there is no further result.
+func (r *running) expectNothing() {
 	r.t.Helper()
 	select {
 	case result := <-r.results:
@@ -90,37 +90,37 @@ func (r *running) quiet() {
 	}
 }
 
-// leading is a proxy whose second route leads to another Service.
-func leading(i int, to string) *contourv1.HTTPProxy {
+// proxyTo returns a proxy whose second route has another Service.
+func proxyTo(i int, to string) *contourv1.HTTPProxy {
 	p := proxy(i)
 	p.Spec.Routes[1].Services = []contourv1.Service{{Name: to, Port: 80}}
 	return p
 }
 
-func TestAnEditWaitsForTheEndpointsThatItLeadsTo(t *testing.T) {
+func TestEditWaitsForEndpoints(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t)
-		batch := slices.Concat(change(leading(0, "service-7")), change(leading(1, "service-2")))
-		r.send(batch, "host-1.example.com") // only the one waits
+		batch := slices.Concat(change(proxyTo(0, "service-7")), change(proxyTo(1, "service-2")))
+		r.send(batch, "host-1.example.com") // only the first edit waits
 		r.send(change(service(7)))
 		r.send(change(slice(7, "10.0.0.7")), "host-0.example.com")
-		r.quiet()
-		r.send(slices.Concat(change(leading(1, "service-8")), change(slice(8, "10.0.0.8")), change(service(8))), "host-1.example.com")
-		r.quiet()
+		r.expectNothing()
+		r.send(slices.Concat(change(proxyTo(1, "service-8")), change(slice(8, "10.0.0.8")), change(service(8))), "host-1.example.com")
+		r.expectNothing()
 	})
 }
 
-func TestAnEditWaitsNotLongForEndpointsThatDoNotCome(t *testing.T) {
+func TestEditWaitsForALimitedTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t)
 		for range 3 {
 			start := time.Now()
-			r.send(change(leading(0, "service-7")))
+			r.send(change(proxyTo(0, "service-7")))
 			time.Sleep(longest * 3 / 5)
 			second := time.Now()
-			r.send(change(leading(2, "service-7")))
+			r.send(change(proxyTo(2, "service-7")))
 			r.expect("host-0.example.com")
 			first := time.Since(start)
 			r.expect("host-2.example.com")
@@ -131,26 +131,26 @@ func TestAnEditWaitsNotLongForEndpointsThatDoNotCome(t *testing.T) {
 			}
 			r.send(slices.Concat(change(proxy(0)), change(proxy(2))), "host-0.example.com", "host-2.example.com")
 		}
-		r.quiet()
+		r.expectNothing()
 	})
 }
 
-func TestOnlyEditsWaitAndTheNewestCounts(t *testing.T) {
+func TestOnlyEditsWaitAndTheNewestIsApplied(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t)
-		fresh := leading(5, "service-7")
-		r.send(change(fresh), "host-5.example.com") // what is new
-		r.send(change(leading(5, "service-7")))     // led there before
-		r.send(change(leading(0, "service-8")))
-		r.send(change(leading(0, "service-1")), "host-0.example.com") // the newest leads to what is there
-		r.send(change(leading(0, "service-8")))
-		r.send(gone(proxy(0)), "host-0.example.com") // it is gone, and does not come back
-		r.quiet()
+		fresh := proxyTo(5, "service-7")
+		r.send(change(fresh), "host-5.example.com") // a new object does not wait
+		r.send(change(proxyTo(5, "service-7")))     // the Service was referenced before
+		r.send(change(proxyTo(0, "service-8")))
+		r.send(change(proxyTo(0, "service-1")), "host-0.example.com") // the Service exists
+		r.send(change(proxyTo(0, "service-8")))
+		r.send(deletion(proxy(0)), "host-0.example.com") // the edit is dropped
+		r.expectNothing()
 	})
 }
 
-func TestAnEditedIngressWaitsToo(t *testing.T) {
+func TestEditOfIngressWaits(t *testing.T) {
 	t.Parallel()
 	ingress := func(def, path string) *networkingv1.Ingress {
 		backend := func(name string) *networkingv1.IngressBackend {
@@ -172,20 +172,20 @@ func TestAnEditedIngressWaitsToo(t *testing.T) {
 		}
 		for _, edited := range []*networkingv1.Ingress{ingress("service-7", "service-1"), ingress("service-0", "service-7")} {
 			r.send(change(edited))
-			r.send(change(ingress("service-0", "service-1"))) // as it was
+			r.send(change(ingress("service-0", "service-1"))) // the former state
 		}
-		r.quiet()
+		r.expectNothing()
 	})
 }
 
-func TestAnEditWaitsForTheSecretAndTheChildThatItNames(t *testing.T) {
+func TestEditWaitsForSecretAndIncludedProxy(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t)
 		secured := proxy(0)
 		secured.Spec.VirtualHost.TLS = &contourv1.TLS{SecretName: "web"}
 		r.send(change(secured))
-		r.send(change(secret(t, "team", "web")), "host-0.example.com", "host-0.example.com") // that of plain HTTP as well
+		r.send(change(secret(t, "team", "web")), "host-0.example.com", "host-0.example.com") // the HTTP host and the TLS host
 
 		child := proxy(7)
 		child.Spec.VirtualHost = nil
@@ -193,13 +193,13 @@ func TestAnEditWaitsForTheSecretAndTheChildThatItNames(t *testing.T) {
 		parent.Spec.Includes = []contourv1.Include{{Name: child.Name, Conditions: []contourv1.MatchCondition{{Prefix: "/child"}}}}
 		child.Spec.Routes[0].Services[0].Name = "service-8"
 		r.send(change(parent))
-		r.send(change(child)) // leads nowhere yet
+		r.send(change(child)) // its Service does not exist yet
 		r.send(slices.Concat(change(service(8)), change(slice(8, "10.0.0.8"))), "host-1.example.com")
-		r.quiet()
+		r.expectNothing()
 	})
 }
 
-func TestAnEditWaitsForTheDelegationOfTheSecretThatItNames(t *testing.T) {
+func TestEditWaitsForDelegationOfSecret(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := run(t)
@@ -214,15 +214,15 @@ func TestAnEditWaitsForTheDelegationOfTheSecretThatItNames(t *testing.T) {
 		r.send(change(secret(t, "certs", "web")))
 		r.send(change(secured))
 		r.send(delegation("other", "elsewhere"))
-		r.send(delegation("ours", "team"), "host-0.example.com", "host-0.example.com")
-		r.quiet()
+		r.send(delegation("own", "team"), "host-0.example.com", "host-0.example.com")
+		r.expectNothing()
 
-		// What was not permitted before does not wait again.
-		r.send([]store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "certs", "ours")}}, "host-0.example.com")
+		// An edit does not wait for a reference that was not permitted before.
+		r.send([]store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "certs", "own")}}, "host-0.example.com")
 		edited := proxy(0)
 		edited.Spec.VirtualHost.TLS = secured.Spec.VirtualHost.TLS
 		edited.Spec.Routes[1].Services = []contourv1.Service{{Name: "service-1", Port: 80}}
-		r.send(change(edited)) // applied at once, or quiet would see it later
-		r.quiet()
+		r.send(change(edited)) // applied at once, otherwise expectNothing fails
+		r.expectNothing()
 	})
 }

@@ -23,10 +23,10 @@ const (
 
 // After any sequence of edits the result equals a build from scratch, of the same objects in another order.
 func TestIncrementalEqualsFromScratch(t *testing.T) {
-	world, source := newWorld(t)
+	random, source := newRandom(t)
 	sys, cfg := newSystem(t, config.Default()), config.Default()
 	for done, next := 0, checkPeriod; done < *edits && !t.Failed(); {
-		batch := world.Batch(batchSize)
+		batch := random.Batch(batchSize)
 		done += len(batch)
 		sys.Step(batch)
 		if done < next {
@@ -34,7 +34,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 		}
 		next += checkPeriod
 		fresh := newSystem(t, cfg)
-		fresh.Step(world.Objects())
+		fresh.Step(random.Objects())
 		if !sameState(t, fresh.state(), sys.state()) {
 			t.Fatalf("after %d edits the result is not that of a build from scratch", done)
 		}
@@ -44,10 +44,10 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 	}
 }
 
-// What was added and removed again leaves nothing behind.
-func TestRemovalRestores(t *testing.T) {
-	world, source := newWorld(t)
-	base := world.Batch(100)
+// The removal of added objects restores the former state.
+func TestRemovalRestoresTheFormerState(t *testing.T) {
+	random, source := newRandom(t)
+	base := random.Batch(100)
 	sys := newSystem(t, config.Default())
 	sys.Step(base)
 	before := sys.state()
@@ -56,7 +56,7 @@ func TestRemovalRestores(t *testing.T) {
 		former[c.Key] = c
 	}
 	for range 20 {
-		added := world.Batch(batchSize)
+		added := random.Batch(batchSize)
 		sys.Step(added)
 		var undo []store.Change
 		for _, c := range added {
@@ -70,8 +70,8 @@ func TestRemovalRestores(t *testing.T) {
 	}
 }
 
-// newWorld is a world whose edits can be replayed with the flag -seed, and another source of randomness.
-func newWorld(t *testing.T) (*stagetest.Random, *rand.Rand) {
+// newRandom returns random edits that can be replayed with the flag -seed, and another source of randomness.
+func newRandom(t *testing.T) (*stagetest.Random, *rand.Rand) {
 	t.Helper()
 	s := *seed
 	if s == 0 {
@@ -82,7 +82,7 @@ func newWorld(t *testing.T) (*stagetest.Random, *rand.Rand) {
 	return stagetest.NewRandom(rand.NewPCG(s, 1), pairs), rand.New(rand.NewPCG(s, 2))
 }
 
-// otherConfig is the default configuration with some of what a user may change.
+// otherConfig returns the default configuration with a random change.
 func otherConfig(r *rand.Rand) config.Config {
 	c := config.Default()
 	switch r.IntN(6) {
@@ -100,11 +100,11 @@ func otherConfig(r *rand.Rand) config.Config {
 	return c
 }
 
-// checkPublished checks what holds for any input: nothing that we make is invalid, and everything needed is there.
+// checkPublished checks the invariants for any input: no published resource is invalid, and all needs exist.
 func checkPublished(t testing.TB, sys *system) {
 	t.Helper()
 	for _, r := range sys.table.Rejections() {
-		t.Errorf("our own validation refuses %s, part %q: %s", r.Ref, r.Part, r.ErrorDetail)
+		t.Errorf("validation rejects %s, part %q: %s", r.Ref, r.Part, r.ErrorDetail)
 	}
 	for _, v := range sys.table.All() {
 		for _, need := range v.Needs {
@@ -114,7 +114,7 @@ func checkPublished(t testing.TB, sys *system) {
 		}
 	}
 	checkClusters(t, sys)
-	checkTold(t, sys)
+	checkStatuses(t, sys)
 }
 
 // checkClusters finds routes to clusters that do not exist, and names that are not unique.
@@ -128,7 +128,7 @@ func checkClusters(t testing.TB, sys *system) {
 		if err := proto.Unmarshal(v.Body(), &rc); err != nil {
 			t.Fatal(err)
 		}
-		if vhs := rc.GetVirtualHosts(); len(vhs) == 1 && vhs[0].GetName() == "dispatch" { // leads to the shards, not to a cluster
+		if vhs := rc.GetVirtualHosts(); len(vhs) == 1 && vhs[0].GetName() == "dispatch" { // dispatches to the shards, not to a cluster
 			continue
 		}
 		domains := map[string]bool{}
@@ -141,7 +141,7 @@ func checkClusters(t testing.TB, sys *system) {
 			}
 			for _, name := range clustersOf(vh) {
 				if sys.table.Get(table.Ref{Type: table.Cluster, Name: name}) == nil {
-					t.Errorf("%s leads to cluster %s, which does not exist", v.Ref, name)
+					t.Errorf("%s refers to cluster %s, which does not exist", v.Ref, name)
 				}
 			}
 		}
@@ -161,22 +161,22 @@ func clustersOf(vh *routev3.VirtualHost) []string {
 	return names
 }
 
-// checkTold finds HTTPProxies whose status does not go with what is said about them.
-func checkTold(t testing.TB, sys *system) {
+// checkStatuses finds HTTPProxies whose status contradicts their diagnostics, and incomplete diagnostics.
+func checkStatuses(t testing.TB, sys *system) {
 	t.Helper()
 	for k, d := range values(sys.Status.Desired) {
 		if d == nil || d.HTTPProxy() == nil {
 			continue
 		}
-		wrong := false
-		for _, said := range d.Diagnostics {
-			wrong = wrong || said.Severity == report.Error
-			if said.Object != k || said.Message == "" || said.Reason == "" || said.Type == "" {
-				t.Errorf("%s is told %+v", k, said)
+		hasErrors := false
+		for _, x := range d.Diagnostics {
+			hasErrors = hasErrors || x.Severity == report.Error
+			if x.Object != k || x.Message == "" || x.Reason == "" || x.Type == "" {
+				t.Errorf("%s has the diagnostic %+v", k, x)
 			}
 		}
-		if valid := d.HTTPProxy().CurrentStatus == "valid"; valid == wrong {
-			t.Errorf("%s is %s, and this is said: %v", k, d.HTTPProxy().CurrentStatus, d.Diagnostics)
+		if valid := d.HTTPProxy().CurrentStatus == "valid"; valid == hasErrors {
+			t.Errorf("%s is %s with the diagnostics %v", k, d.HTTPProxy().CurrentStatus, d.Diagnostics)
 		}
 	}
 }

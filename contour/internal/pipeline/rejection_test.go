@@ -12,7 +12,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-const rejectionWorld = `
+const rejectionManifests = `
 apiVersion: projectcontour.io/v1
 kind: HTTPProxy
 metadata: {name: www, namespace: default}
@@ -33,10 +33,10 @@ metadata: {name: web, namespace: default}
 spec: {ports: [{port: 80}]}
 `
 
-// What Envoy refuses is told by the objects that it was made of, or by those that use it if that is an object
-// without a status, until Envoy takes something else.
-func TestRejectionsAreToldByTheObjectsBehindThem(t *testing.T) {
-	changes, err := stagetest.Decode([]byte(rejectionWorld))
+// The origins of a rejected resource report the rejection, or the objects that use it if its origin has no status, until
+// Envoy accepts another version.
+func TestRejectionsAreReportedByTheirOrigins(t *testing.T) {
+	changes, err := stagetest.Decode([]byte(rejectionManifests))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,14 +51,14 @@ func TestRejectionsAreToldByTheObjectsBehindThem(t *testing.T) {
 	}
 	sys.Step(nil)
 	www, other := sys.statusOf(t, "www"), sys.statusOf(t, "other")
-	if www.HTTPProxy().CurrentStatus != status.Invalid || !tells(www, report.RejectedByEnvoy, "no such cluster") {
-		t.Errorf("the proxy whose cluster is refused: %+v", www.Diagnostics)
+	if www.HTTPProxy().CurrentStatus != status.Invalid || !hasDiagnostic(www, report.RejectedByEnvoy, "no such cluster") {
+		t.Errorf("the proxy whose cluster is rejected: %+v", www.Diagnostics)
 	}
 	if other.HTTPProxy().CurrentStatus != status.Valid {
-		t.Errorf("the proxy that has nothing to do with it: %+v", other.Diagnostics)
+		t.Errorf("the other proxy: %+v", other.Diagnostics)
 	}
 
-	repaired, err := stagetest.Decode([]byte(strings.ReplaceAll(rejectionWorld, "port: 80}", "port: 80, protocol: h2c}")))
+	repaired, err := stagetest.Decode([]byte(strings.ReplaceAll(rejectionManifests, "port: 80}", "port: 80, protocol: h2c}")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,9 +77,9 @@ func (s *system) statusOf(t *testing.T, name string) *status.Desired {
 	return d
 }
 
-func tells(d *status.Desired, r report.Reason, words string) bool {
+func hasDiagnostic(d *status.Desired, r report.Reason, text string) bool {
 	for _, x := range d.Diagnostics {
-		if x.Reason == r && strings.Contains(x.Message, words) {
+		if x.Reason == r && strings.Contains(x.Message, text) {
 			return true
 		}
 	}

@@ -9,15 +9,15 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// A change of a group of the configuration derives what reads the group, and nothing else, whatever the number of hosts.
-func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
+// A change of a group of the configuration runs only derivations that read the group, for any number of hosts.
+func TestChangeOfAGroupDerivesOnlyItsReaders(t *testing.T) {
 	http := map[string]uint64{"compile/root": 1, "compile/listener": 3, "translate/listeners": 1}
 	https := with(http, "translate/filter chains", tlsProxies)
 	for _, n := range []int{fewProxies, 10 * fewProxies} {
 		objects, clusters := uint64(n+tlsProxies), uint64(min(n, manyServices))
 		cfg := config.Default()
 		sys := newSystem(t, cfg)
-		sys.Step(bigWorld(t, n))
+		sys.Step(manyObjects(t, n))
 		for _, row := range []struct {
 			group       string
 			edit        func()
@@ -46,7 +46,7 @@ func TestChangeOfAGroupDerivesWhatReadsIt(t *testing.T) {
 	}
 }
 
-// with is the counts with another one for a table.
+// with returns the counts with another one for a table.
 func with(counts map[string]uint64, table string, n uint64) map[string]uint64 {
 	counts = maps.Clone(counts)
 	counts[table] = n
@@ -62,7 +62,7 @@ func derivations(sys *system) map[string]uint64 {
 	return runs
 }
 
-// since is the runs of the tables that have run since then.
+// since returns the runs of each table since then.
 func since(sys *system, before map[string]uint64) map[string]uint64 {
 	runs := map[string]uint64{}
 	for name, n := range derivations(sys) {

@@ -22,10 +22,10 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// How the tests of this package are run.
+// The flags of the tests of this package.
 var (
 	update = flag.Bool("update", false, "rewrite the goldens under testdata")
-	seed   = flag.Uint64("seed", 0, "seed of the random edits; 0 takes another one each time")
+	seed   = flag.Uint64("seed", 0, "seed of the random edits; 0: another one each time")
 	edits  = flag.Int("edits", 10_000, "number of random edits")
 	heap   = flag.String("heap", "", "directory to write heap profiles to, at each stage of BenchmarkLoad")
 )
@@ -37,7 +37,7 @@ type system struct {
 	table  *table.Table // of the default fleet
 }
 
-// newSystem is an empty system in which no derivation may fail.
+// newSystem returns an empty system in which no derivation may fail.
 func newSystem(t testing.TB, c config.Config, apis ...compile.API) *system {
 	t.Helper()
 	s := &system{fleets: xdsfleet.New(nil)}
@@ -49,7 +49,7 @@ func newSystem(t testing.TB, c config.Config, apis ...compile.API) *system {
 	return s
 }
 
-// state is everything that a system made of its objects.
+// state is the output of all stages of a system.
 type state struct {
 	Hosts      map[ir.HostKey]*ir.VirtualHost
 	Objects    map[kobj.Key]compile.Object
@@ -59,7 +59,7 @@ type state struct {
 	Rejections []table.Rejection
 }
 
-// effective is what sessions would send.
+// effective is a version that sessions would send.
 type effective struct {
 	Version string
 	Body    string
@@ -80,7 +80,7 @@ func (s *system) state() state {
 	return out
 }
 
-// model is an Envoy that has what the system publishes.
+// model returns a model of an Envoy with the published resources.
 func (s *system) model(t testing.TB) *semantic.Envoy {
 	t.Helper()
 	e, err := semantic.New(semantic.Effective(s.table))
@@ -101,7 +101,7 @@ func values[K comparable, V any](from *memo.Table[K, V]) map[K]V {
 	return out
 }
 
-// sameState compares part by part, so that the first stage that differs is named.
+// sameState compares stage by stage, and reports the first that differs.
 func sameState(t testing.TB, want, got state) bool {
 	t.Helper()
 	w, g := reflect.ValueOf(want), reflect.ValueOf(got)

@@ -16,9 +16,9 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// Dividing the plain hosts and joining them again, while requests go on: none fails, and none of the connections,
-// which are kept alive, is closed.
-func TestDividingIsHitlessOnEnvoy(t *testing.T) {
+// HTTP hosts are sharded, and no longer sharded, while clients send requests: no request fails, and no connection, each of
+// which is kept alive, is closed.
+func TestReshardingIsHitlessOnEnvoy(t *testing.T) {
 	const hosts, clients, switches = 40, 4, 30
 	f := startFleet(t)
 	var batch []store.Change
@@ -28,20 +28,20 @@ func TestDividingIsHitlessOnEnvoy(t *testing.T) {
 		batch = append(batch, change(f.local(t, slice(i, "127.0.0.1")))...)
 	}
 	f.sys.Step(batch)
-	f.settle(t)
+	f.waitIdle(t)
 	var wg sync.WaitGroup
-	stop, asked := make(chan struct{}), &atomic.Int64{}
+	stop, requests := make(chan struct{}), &atomic.Int64{}
 	results := make([]tally, clients)
 	for i := range results {
-		wg.Go(func() { results[i] = f.request(hosts, stop, asked) })
+		wg.Go(func() { results[i] = f.request(hosts, stop, requests) })
 	}
 	for i := range switches {
 		f.config.RouteTables.Hosts = []int{0, hosts}[i%2]
 		f.sys.Configure(f.config)
-		f.settle(t)
-		enough := asked.Load() + int64(i)
-		if !eventually(func() bool { return asked.Load() >= enough }) {
-			t.Fatal("requests do not go on")
+		f.waitIdle(t)
+		enough := requests.Load() + int64(i)
+		if !eventually(func() bool { return requests.Load() >= enough }) {
+			t.Fatal("timeout waiting for requests")
 		}
 	}
 	close(stop)
@@ -53,14 +53,14 @@ func TestDividingIsHitlessOnEnvoy(t *testing.T) {
 	}
 }
 
-// tally is what one client saw.
+// tally is the result of one client.
 type tally struct {
 	requests, connections int
-	failed                string // the first that did
+	failed                string // the first failure
 }
 
-// request asks one host after the other until stop is closed, and counts the answers in asked.
-func (f *fleet) request(hosts int, stop <-chan struct{}, asked *atomic.Int64) (r tally) {
+// request sends requests to one host after the other until stop is closed, and counts the responses.
+func (f *fleet) request(hosts int, stop <-chan struct{}, count *atomic.Int64) (r tally) {
 	dialer := &net.Dialer{}
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 		r.connections++
@@ -91,6 +91,6 @@ func (f *fleet) request(hosts int, stop <-chan struct{}, asked *atomic.Int64) (r
 			r.failed = err.Error()
 			return r
 		}
-		asked.Add(1)
+		count.Add(1)
 	}
 }
