@@ -2,20 +2,7 @@ package memo
 
 import "slices"
 
-// DemandIndexed demands every term of the index as a key of the table, while the index has a key for the term.
-func DemandIndexed[K, S comparable, V any](ix *Index[K, S], t *Table[K, V]) {
-	ix.Terms(func(k K) bool { t.Demand(k); return true })
-	ix.presence = append(ix.presence, func(k K, present bool) {
-		if present {
-			t.Demand(k)
-		} else {
-			t.Release(k)
-		}
-	})
-}
-
-// DemandFrom demands the keys that of returns for the values of another table, while a value returns them. It has the
-// effect of an index and DemandIndexed, without the memory of the index.
+// DemandFrom demands the keys that of returns for the values of another table, while a value returns them.
 func DemandFrom[S, K comparable, U, V any](from source[S, U], t *Table[K, V], of func(S, U) []K) {
 	Follow(from, of, func(k K, present bool) {
 		if present {
@@ -30,22 +17,17 @@ func DemandFrom[S, K comparable, U, V any](from source[S, U], t *Table[K, V], of
 // each value that returns the key, with false when that value no longer returns it. After a change of a value, f
 // receives the keys of the new value first, so that a key in both never appears absent. f does not change the table.
 func Follow[S, K comparable, U any](from source[S, U], of func(S, U) []K, f func(k K, present bool)) {
+	table := from.base()
 	from.onChange(func(s S, old, new *U) {
-		var before, after []K
-		if old != nil {
-			before = of(s, *old)
-		}
-		if new != nil {
-			after = of(s, *new)
-		}
+		before, after := guardedTerms(table, of, s, old), guardedTerms(table, of, s, new)
 		if slices.Equal(before, after) {
 			return
 		}
 		for _, k := range after {
-			f(k, true)
+			guard(table, s, func() { f(k, true) })
 		}
 		for _, k := range before {
-			f(k, false)
+			guard(table, s, func() { f(k, false) })
 		}
 	})
 }

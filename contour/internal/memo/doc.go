@@ -5,15 +5,17 @@
 // An Engine owns tables. An Input holds values that are set from outside. A Table
 // derives its values with a function that reads other tables through a Reader. An
 // Index maps each term, such as the name of a Service, to the keys of the values that
-// contain it. A Table keeps the keys that are demanded: by Demand, by DemandIndexed (the terms of an
-// index) or by DemandFrom (the keys that the values of another table contain). These
-// work on tables that already have values. ReadAtOwnKey saves memory for reads that
-// find nothing at most keys.
+// contain it. A Table keeps the keys that are demanded: by Demand, or by DemandFrom (the
+// keys that the values of another table contain). These work on tables that already have
+// values. ReadAtOwnKey saves memory for reads that find nothing at most keys.
 //
 // The contract of a derivation: it is pure, it reads only through its Reader, and it
 // does not modify what it reads. Run updates tables in the order in which they were
 // made. An Index of a Table is complete only after that table is up to date;
 // therefore only tables that were made after the indexed table read the Index.
+//
+// A panic of a function that a table, an index or Follow was made with is a Fault and affects
+// only the key that it was called for; functions that order keys are exempt.
 //
 // An Engine belongs to one goroutine. The package does not depend on Kubernetes.
 package memo

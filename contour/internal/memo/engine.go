@@ -2,11 +2,12 @@ package memo
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
 )
 
-// Fault is a violation of the contract of derivations: a panic, a read of the own result, or a read of an incomplete
-// index.
+// Fault is a violation of the contract of derivations: a panic of a derivation or of another function of a table or index, a
+// read of the own result, or a read of an incomplete index.
 type Fault struct {
 	Table  string
 	Key    any
@@ -95,7 +96,7 @@ func (e *Engine) sweep() {
 	}
 }
 
-// core is the part of a table that does not depend on its types.
+// core is the part of a table or index that does not depend on its types.
 type core struct {
 	engine *Engine
 	name   string
@@ -106,6 +107,8 @@ type core struct {
 	size   func() int
 	keyOf  func(*node) any
 }
+
+func (t *core) base() *core { return t }
 
 func (t *core) enqueue(n *node) { t.queue = append(t.queue, n) }
 
@@ -194,4 +197,28 @@ func distinct(list, more []*node) []*node {
 
 func (t *core) fault(key any, p any, stack []byte) {
 	t.engine.onFault(Fault{Table: t.name, Key: key, Reason: fmt.Sprint(p), Stack: stack})
+}
+
+// guard calls f, which calls a function of the owner of a table, and reports a panic as a fault of the key.
+func guard[K any](t *core, k K, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			t.fault(k, p, debug.Stack())
+		}
+	}()
+	f()
+}
+
+// guardedEqual reports whether two values of the key are equal; values whose comparison panics are not.
+func guardedEqual[K, V any](t *core, equal func(a, b V) bool, k K, a, b V) (same bool) {
+	guard(t, k, func() { same = equal(a, b) })
+	return same
+}
+
+// guardedTerms returns the terms of a value, if there is one; a value for which the function panics has none.
+func guardedTerms[K, V, I any](t *core, of func(K, V) []I, k K, v *V) (terms []I) {
+	if v != nil {
+		guard(t, k, func() { terms = of(k, *v) })
+	}
+	return terms
 }

@@ -78,15 +78,12 @@ func TestRepeatedReads(t *testing.T) {
 	}
 }
 
-// DemandFrom demands the same keys as an index with DemandIndexed.
-func TestDemandFromEqualsDemandIndexed(t *testing.T) {
+// DemandFrom demands a key while a value contains it.
+func TestDemandFrom(t *testing.T) {
 	e := New(func(f Fault) { t.Errorf("%+v", f) })
 	in := NewInput[int](e, "in", slices.Equal[[]string])
-	options := Options[string, int]{Name: "of", Equal: eq[int], Derive: func(*Reader, string) int { return 1 }}
-	from, indexed := NewTable(e, options), NewTable(e, options)
-	terms := func(_ int, v []string) []string { return v }
-	DemandFrom(in, from, terms)
-	DemandIndexed(NewIndex(in, "terms", cmp.Compare[int], terms), indexed)
+	tab := NewTable(e, Options[string, int]{Name: "of", Equal: eq[int], Derive: func(*Reader, string) int { return 1 }})
+	DemandFrom(in, tab, func(_ int, v []string) []string { return v })
 	rnd := rand.New(rand.NewPCG(3, 4))
 	for range 2_000 {
 		var v []string
@@ -102,9 +99,11 @@ func TestDemandFromEqualsDemandIndexed(t *testing.T) {
 			continue
 		}
 		e.Run()
-		got, want := slices.Sorted(from.Keys), slices.Sorted(indexed.Keys)
-		if !slices.Equal(got, want) {
-			t.Fatalf("DemandFrom demands %v, DemandIndexed %v", got, want)
+		var want []string
+		in.Each(func(_ int, v []string) bool { want = append(want, v...); return true })
+		slices.Sort(want)
+		if got := slices.Sorted(tab.Keys); !slices.Equal(got, slices.Compact(want)) {
+			t.Fatalf("DemandFrom demands %v, want %v", got, want)
 		}
 	}
 }
@@ -149,6 +148,64 @@ func TestReadAtOwnKey(t *testing.T) {
 	expect(5, "", 0)
 	if lengths.entries.len() != 1 {
 		t.Errorf("%d entries of an index with one value", lengths.entries.len())
+	}
+}
+
+// A second table that reads an input or index at its own key would silently replace the first.
+func TestOnlyOneTableReadsAtItsOwnKey(t *testing.T) {
+	e := New(nil)
+	in := NewInput[int](e, "in", eq[int])
+	ix := NewIndex(in, "ix", cmp.Compare[int], func(int, int) []int { return nil })
+	options := Options[int, int]{Name: "a", Equal: eq[int], Derive: func(*Reader, int) int { return 0 }}
+	a, b := NewTable(e, options), NewTable(e, options)
+	for _, from := range []ownKeySource[int]{in, ix} {
+		ReadAtOwnKey(from, a)
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s has two readers at their own key", from.base().name)
+				}
+			}()
+			ReadAtOwnKey(from, b)
+		}()
+	}
+}
+
+// A node that read another one does not read it any more, and is read by it instead: this is no cycle.
+func TestSwappedReadsAreNoCycle(t *testing.T) {
+	e := New(func(f Fault) { t.Errorf("%+v", f) })
+	in := NewInput[string](e, "in", eq[int])
+	members := NewTable(e, Options[int, int]{Name: "members", Equal: eq[int], Derive: func(_ *Reader, k int) int { return k }})
+	index := NewIndex(members, "index", cmp.Compare[int], func(_, v int) []int { return []int{v} })
+	var late *Table[string, int]
+	var pair *Table[string, int]
+	pair = NewTable(e, Options[string, int]{Name: "pair", Equal: eq[int], Derive: func(r *Reader, k string) int {
+		switch {
+		case k == "b" && late.Get(r, "x") == 1:
+			return pair.Get(r, "a") + 1
+		case k == "a" && len(index.Get(r, 1)) == 0:
+			return pair.Get(r, "b") + 1
+		}
+		return 10
+	}})
+	late = NewTable(e, Options[string, int]{Name: "late", Equal: eq[int], Derive: func(r *Reader, k string) int {
+		v, _ := in.Get(r, k)
+		return v
+	}})
+	// members has 1 by the read of keep; its index has it once late demands it, in the middle of the run.
+	keep := NewTable(e, Options[int, int]{Name: "keep", Equal: eq[int], Derive: func(r *Reader, k int) int { return members.Get(r, k) + pair.Get(r, "b") }})
+	DemandFrom(late, members, func(_ string, v int) []int { return []int{v} })
+	pair.Demand("a")
+	late.Demand("x")
+	keep.Demand(1)
+	for i, want := range []map[string]int{{"a": 11, "b": 10}, {"a": 10, "b": 11}, {"a": 11, "b": 10}, {"a": 10, "b": 11}} {
+		in.Set("x", i%2)
+		e.Run()
+		for k, v := range want {
+			if got, _ := pair.Peek(k); got != v {
+				t.Errorf("step %d: %s is %d, want %d", i, k, got, v)
+			}
+		}
 	}
 }
 

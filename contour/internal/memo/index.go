@@ -6,36 +6,27 @@ import "slices"
 type source[K comparable, V any] interface {
 	// onChange calls the function for every present value, as for a new one, and then for every change.
 	onChange(func(k K, old, new *V))
-	stratum() int
-	at() *Engine
+	base() *core
 }
 
 // Index maps each term of the values of a table to the keys of the values that contain the term.
 type Index[I, K comparable] struct {
 	core
-	source       int // the stratum of the indexed table
+	source       int // the order of the indexed table
 	compare      func(a, b K) int
 	entries      keyed[I, *listed[I, K]]
-	presence     []func(i I, present bool)
 	ownKeyReader ownKeyReader[I]
-	pairs        int // of a term and a key
 }
 
 // NewIndex adds an index of a table: of returns the terms of a value (duplicates count once), compare orders the keys.
 // The index of a Table contains its demanded keys, not those that are only read. It contains the present values at once.
 func NewIndex[I, K comparable, V any](table source[K, V], name string, compare func(a, b K) int, of func(K, V) []I) *Index[I, K] {
-	ix := &Index[I, K]{source: table.stratum(), compare: compare, entries: newKeyed[I, *listed[I, K]]()}
-	ix.core = core{engine: table.at(), name: name, order: table.stratum()}
+	from := table.base()
+	ix := &Index[I, K]{source: from.order, compare: compare, entries: newKeyed[I, *listed[I, K]]()}
+	ix.core = core{engine: from.engine, name: name, order: from.order}
 	ix.keyOf = func(n *node) any { return n.self.(*listed[I, K]).key }
 	table.onChange(func(k K, old, new *V) {
-		var before, after []I
-		if old != nil {
-			before = of(k, *old)
-		}
-		if new != nil {
-			after = of(k, *new)
-		}
-		ix.move(k, before, after)
+		ix.move(k, guardedTerms(&ix.core, of, k, old), guardedTerms(&ix.core, of, k, new))
 	})
 	return ix
 }
@@ -72,14 +63,6 @@ func (ix *Index[I, K]) Count(i I) int {
 	return 0
 }
 
-// Pairs returns the present number of pairs of a term and a key.
-func (ix *Index[I, K]) Pairs() int { return ix.pairs }
-
-// Terms calls f for every term with at least one key, in no particular order, until f returns false. f does not change the index.
-func (ix *Index[I, K]) Terms(f func(I) bool) {
-	ix.entries.each(func(l *listed[I, K]) bool { return l.len() == 0 || f(l.key) })
-}
-
 // move replaces the terms of k.
 func (ix *Index[I, K]) move(k K, before, after []I) {
 	kept := membership(after)
@@ -112,10 +95,6 @@ func (ix *Index[I, K]) insert(i I, k K) {
 		return
 	}
 	l.put(k, true)
-	ix.pairs++
-	if l.len() == 1 {
-		ix.notifyPresence(i, true)
-	}
 	ix.changed(l)
 }
 
@@ -125,9 +104,7 @@ func (ix *Index[I, K]) remove(i I, k K) {
 		return
 	}
 	l.put(k, false)
-	ix.pairs--
 	if l.len() == 0 {
-		ix.notifyPresence(i, false)
 		ix.engine.dropLater(&l.node)
 	}
 	ix.changed(l)
@@ -136,12 +113,6 @@ func (ix *Index[I, K]) remove(i I, k K) {
 func (ix *Index[I, K]) changed(l *listed[I, K]) {
 	l.invalidate()
 	ix.ownKeyReader.invalidate(l.key)
-}
-
-func (ix *Index[I, K]) notifyPresence(i I, present bool) {
-	for _, p := range ix.presence {
-		p(i, present)
-	}
 }
 
 func (ix *Index[I, K]) entry(i I) *listed[I, K] {

@@ -68,7 +68,7 @@ func (t *Input[K, V]) Set(k K, v V) bool {
 	}
 	old := g.value
 	g.value = v
-	if t.equal(old, v) {
+	if guardedEqual(&t.core, t.equal, k, old, v) {
 		return false
 	}
 	t.changed(g, &old, &v)
@@ -115,9 +115,6 @@ func (t *Input[K, V]) onChange(h func(k K, old, new *V)) {
 	t.hooks = append(t.hooks, h)
 	t.Each(func(k K, v V) bool { h(k, nil, &v); return true })
 }
-
-func (t *Input[K, V]) stratum() int { return t.order }
-func (t *Input[K, V]) at() *Engine  { return t.engine }
 
 func (g *given[K, V]) tableCore() *core { return &g.input.core }
 func (g *given[K, V]) ownKey() K        { return g.key }

@@ -31,7 +31,7 @@ func TestFollowTablesWithValues(t *testing.T) {
 	ofInput := NewIndex(input, "of the input", cmp.Compare[int], byText)
 	ofTable := NewIndex(derived, "of the table", cmp.Compare[int], byText)
 	DemandFrom(input, lengths, byText)
-	DemandIndexed(ofTable, indexed)
+	DemandFrom(derived, indexed, byText)
 	Follow(derived, byText, func(s string, present bool) {
 		if present {
 			counts[s]++

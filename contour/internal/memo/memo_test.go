@@ -51,8 +51,8 @@ func newSums() *sums {
 	s.odd = NewTable(s.engine, Options[bool, string]{Name: "odd", Equal: eq[string], Derive: func(r *Reader, odd bool) string {
 		return fmt.Sprint(s.byOdd.Get(r, odd))
 	}})
-	DemandIndexed(s.groups, s.parity)
-	DemandIndexed(s.byOdd, s.odd)
+	DemandFrom(s.numbers, s.parity, func(_ string, v number) []string { return []string{v.group} })
+	DemandFrom(s.parity, s.odd, func(_ string, even bool) []bool { return []bool{!even} })
 	s.odd.Watch()
 	return s
 }

@@ -6,9 +6,10 @@ import "slices"
 type state uint8
 
 const (
-	clean state = iota // the value is up to date
-	maybe              // a value that it read, directly or not, may have changed
-	dirty              // a value that it read has changed, or it never ran
+	clean     state = iota // the value is up to date
+	maybe                  // a value that it read, directly or not, may have changed
+	verifying              // as maybe, while the nodes that it read are refreshed
+	dirty                  // a value that it read has changed, or it never ran
 )
 
 // node is one key of one table in the graph of reads. There are about ten nodes for each object, so their size
@@ -19,7 +20,7 @@ type node struct {
 	readers edges
 	demand  int32 // calls of Demand without Release
 	state   state
-	running bool
+	running bool // its derivation runs
 	has     bool // it has a value: one was set, or its derivation has run at least once
 	seen    bool // temporary mark while a list is traversed
 }
@@ -55,33 +56,36 @@ func (n *node) mark(s state) {
 	n.readers.each(n, func(r *node) { r.mark(maybe) })
 }
 
-// refresh updates n: first the nodes that it read, then, if one of them changed, n itself.
+// refresh updates n: first the nodes that it read, then, if one of them changed, n itself. A node that n read can read n
+// now, because n does not read it any more; n then runs while it is being verified.
 func (n *node) refresh() {
-	if n.state == maybe {
-		n.running = true
-		n.verify()
-		n.running = false
+	if n.state == verifying {
+		n.state = dirty
 	}
-	switch n.state {
-	case dirty:
+	for n.state == maybe {
+		n.state = verifying
+		n.verify()
+	}
+	if n.state == dirty {
 		n.self.recompute()
-	case maybe:
-		n.state = clean
-	case clean:
 	}
 }
 
-// verify refreshes the nodes that n read, in the order of the reads, until one of them changes: n may not need the
-// later ones any more.
+// verify refreshes the nodes that n read, in the order of the reads, until one of them changes or n runs: n may not need the
+// later ones any more. If none changed, n is clean.
 func (n *node) verify() {
 	for _, d := range n.deps {
-		if d.state != clean {
+		switch {
+		case d.running: // it is about to read n; only n itself can find out whether it still reads d
+			n.state = dirty
+		case d.state != clean:
 			d.refresh()
 		}
-		if n.state == dirty {
+		if n.state != verifying {
 			return
 		}
 	}
+	n.state = clean
 }
 
 // rewire replaces the deps of n. Neither list has a node twice.

@@ -30,14 +30,22 @@ func newOwnKeyReader[K comparable, V any](t *Table[K, V]) ownKeyReader[K] {
 	}
 }
 
-func (t *Input[K, V]) setOwnKeyReader(o ownKeyReader[K])  { t.ownKeyReader = o }
-func (ix *Index[I, K]) setOwnKeyReader(o ownKeyReader[I]) { ix.ownKeyReader = o }
+func (t *Input[K, V]) ownKeyReaderOf() *ownKeyReader[K]  { return &t.ownKeyReader }
+func (ix *Index[I, K]) ownKeyReaderOf() *ownKeyReader[I] { return &ix.ownKeyReader }
 
 // ownKeySource is an Input or an Index.
-type ownKeySource[K comparable] interface{ setOwnKeyReader(ownKeyReader[K]) }
+type ownKeySource[K comparable] interface {
+	ownKeyReaderOf() *ownKeyReader[K]
+	base() *core
+}
 
 // ReadAtOwnKey declares that the derivations of t read an input or an index at their own key. Reads at other keys stay
-// possible. It saves an entry for each key at which the derivations find nothing.
+// possible. It saves an entry for each key at which the derivations find nothing. It panics at the second table for one
+// input or index: reads of the first would get lost.
 func ReadAtOwnKey[K comparable, V any](from ownKeySource[K], t *Table[K, V]) {
-	from.setOwnKeyReader(newOwnKeyReader(t))
+	reader := from.ownKeyReaderOf()
+	if reader.isEntry != nil {
+		panic("memo: " + from.base().name + " already has a table that reads it at its own key, besides " + t.name)
+	}
+	*reader = newOwnKeyReader(t)
 }

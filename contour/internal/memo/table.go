@@ -9,11 +9,13 @@ type Options[K comparable, V any] struct {
 	// Derive computes the value of a key.
 	Derive func(*Reader, K) V
 
-	// Equal compares two values. After an equal result the former value stays, and the readers do not run.
+	// Equal compares two values. After an equal result the former value stays, and the readers do not run. If it panics, the
+	// values are not equal.
 	Equal func(a, b V) bool
 
 	// OnPanic, if not nil, returns the value of a key whose derivation panicked. last is the last value that Derive
-	// returned (the zero value if ok is false); text describes the panic for users. If OnPanic is nil, last stays.
+	// returned (the zero value if ok is false); text describes the panic for users. If OnPanic is nil or panics too, the
+	// present value stays.
 	OnPanic func(k K, last V, ok bool, text string) V
 }
 
@@ -140,7 +142,7 @@ func (d *derived[K, V]) recompute() {
 	d.running = false
 	r.finish(t.engine)
 	d.state = clean
-	if d.has && t.Equal(d.value, v) {
+	if d.has && guardedEqual(&t.core, t.Equal, d.key, d.value, v) {
 		return
 	}
 	d.set(v)
@@ -192,7 +194,9 @@ func (d *derived[K, V]) onPanic() V {
 		t.lastGood = map[K]lastGood[V]{}
 	}
 	t.lastGood[d.key] = last
-	return t.OnPanic(d.key, last.value, last.ok, "internal error")
+	v := d.value
+	guard(&t.core, d.key, func() { v = t.OnPanic(d.key, last.value, last.ok, "internal error") })
+	return v
 }
 
 func (d *derived[K, V]) drop() bool {
@@ -224,14 +228,13 @@ func (t *Table[K, V]) onChange(h func(k K, old, new *V)) {
 	})
 }
 
-func (t *Table[K, V]) stratum() int { return t.order }
-func (t *Table[K, V]) at() *Engine  { return t.engine }
-
 // Watch starts the log of changes.
 func (t *Table[K, V]) Watch() { t.changes.on = true }
 
 // Changes returns the net changes since the last call, in the order in which the keys first changed.
-func (t *Table[K, V]) Changes() []Change[K, V] { return t.changes.take(t.Equal) }
+func (t *Table[K, V]) Changes() []Change[K, V] {
+	return t.changes.take(func(k K, a, b V) bool { return guardedEqual(&t.core, t.Equal, k, a, b) })
+}
 
 // Change is the former and the new value of a key; nil is no value.
 type Change[K comparable, V any] struct {
@@ -265,10 +268,10 @@ func (c *changeLog[K, V]) add(k K, old, new *V) {
 	c.log = append(c.log, Change[K, V]{Key: k, Old: old, New: new})
 }
 
-func (c *changeLog[K, V]) take(equal func(a, b V) bool) []Change[K, V] {
+func (c *changeLog[K, V]) take(equal func(k K, a, b V) bool) []Change[K, V] {
 	net := c.log[:0]
 	for _, ch := range c.log {
-		same := ch.Old == nil && ch.New == nil || ch.Old != nil && ch.New != nil && equal(*ch.Old, *ch.New)
+		same := ch.Old == nil && ch.New == nil || ch.Old != nil && ch.New != nil && equal(ch.Key, *ch.Old, *ch.New)
 		if !same {
 			net = append(net, ch)
 		}
