@@ -16,12 +16,12 @@ func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
 	m := merger{key: k}
 	admitted := m.admit(claims)
-	m.host.Policies = policies(k, admitted)
 	for _, c := range admitted {
 		if c.Key == k && hasRequiredTLS(c, admitted) && m.mayServe(c, admitted) {
 			m.add(c)
 		}
 	}
+	m.addPolicies(admitted)
 	host := m.result()
 	m.report.Seal()
 	return Host{VirtualHost: host, Report: m.report}
@@ -77,19 +77,6 @@ func (m *merger) mayServe(c *contrib.Contribution, all []*contrib.Contribution) 
 		Message: fmt.Sprintf("The routes of host %q are not served: %s protects the host with a feature that this version does not support.", m.key.Hostname, all[i].Object),
 	})
 	return false
-}
-
-// policies returns the policies of the host: those of the first contribution in order of precedence that has any. From
-// another listener they apply only to objects of their own namespace: an object without TLS does not change what the TLS
-// host of another namespace answers.
-func policies(k ir.HostKey, admitted []*contrib.Contribution) *ir.Policies {
-	for _, c := range admitted {
-		foreign := func(o *contrib.Contribution) bool { return o.Key == k && o.Object.Namespace != c.Object.Namespace }
-		if c.Policies != nil && (c.Key == k || !slices.ContainsFunc(admitted, foreign)) {
-			return c.Policies
-		}
-	}
-	return nil
 }
 
 func (m *merger) reportHostConflict(loser, winner kobj.Key) {

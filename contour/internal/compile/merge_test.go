@@ -222,3 +222,49 @@ func TestPoliciesApplyToOtherListenersInTheirNamespaceOnly(t *testing.T) {
 		}
 	}
 }
+
+// Another namespace that adds routes to a host changes neither what protects the routes of the owner of the policies on
+// other listeners, nor do these policies apply to its own routes; the count of a limit stays one.
+func TestRoutesOfAnotherNamespaceRemoveNoPolicies(t *testing.T) {
+	filter, limit, own := &ir.IPFilter{}, &ir.LocalRateLimit{Requests: 1}, &ir.LocalRateLimit{Requests: 2}
+	exempt := &ir.LocalRateLimit{Unlimited: true}
+	for _, c := range []struct {
+		policies, host, of, other *ir.Policies // of the proxy; on the TLS host, on the route of its namespace and on that of another
+	}{
+		{&ir.Policies{IPFilter: filter}, nil, &ir.Policies{IPFilter: filter}, nil},
+		{&ir.Policies{LocalRateLimit: limit}, &ir.Policies{LocalRateLimit: limit}, nil, &ir.Policies{LocalRateLimit: exempt}},
+		{
+			&ir.Policies{IPFilter: filter, LocalRateLimit: limit}, &ir.Policies{LocalRateLimit: limit},
+			&ir.Policies{IPFilter: filter}, &ir.Policies{LocalRateLimit: exempt},
+		},
+		{
+			&ir.Policies{LocalRateLimit: &ir.LocalRateLimit{Invalid: true}}, nil,
+			&ir.Policies{LocalRateLimit: &ir.LocalRateLimit{Invalid: true}}, nil,
+		},
+		{nil, nil, nil, nil},
+	} {
+		proxy := claim(kobj.HTTPProxy, "proxy", 1, httpKey, route(ir.PathPrefix, "/", 201))
+		proxy.Policies = c.policies
+		secure := claim(kobj.Ingress, "secure", 2, httpsKey, route(ir.PathPrefix, "/", 200), route(ir.PathPrefix, "/own", 203))
+		secure.TLS = &ir.TLS{}
+		secure.Routes[1].Policies = &ir.Policies{LocalRateLimit: own}
+		routes := slices.Clone(secure.Routes)
+		other := claim(kobj.Ingress, "other", 3, httpsKey, route(ir.PathPrefix, "/other", 202))
+		other.Object.Namespace = "other"
+		h := merge(httpsKey, []*contrib.Contribution{proxy, other, secure})
+		if diff := cmp.Diff(c.host, h.VirtualHost.Policies); diff != "" {
+			t.Errorf("host (-want +got):\n%s", diff)
+		}
+		ofOwn := c.of.WithDefaults(nil)
+		ofOwn.LocalRateLimit = own
+		for _, r := range h.VirtualHost.Routes {
+			want := map[uint32]*ir.Policies{200: c.of, 202: c.other, 203: &ofOwn}[r.Direct.Code]
+			if diff := cmp.Diff(want, r.Policies); diff != "" {
+				t.Errorf("route %d (-want +got):\n%s", r.Direct.Code, diff)
+			}
+		}
+		if diff := cmp.Diff(routes, secure.Routes); diff != "" {
+			t.Errorf("the routes of the contribution changed:\n%s", diff)
+		}
+	}
+}

@@ -74,7 +74,8 @@ type IPSource struct {
 	Peer   bool         // compares the peer of the connection, regardless of forwarding headers
 }
 
-// LocalRateLimit bounds the requests that each Envoy admits. The others are answered with an error.
+// LocalRateLimit bounds the requests that each Envoy admits. The others are answered with an error. Routes without a limit of
+// their own share the count of their virtual host.
 type LocalRateLimit struct {
 	Requests uint32        // in each Interval
 	Burst    uint32        // in addition to Requests, after an interval with fewer; the sum fits 32 bits
@@ -82,4 +83,6 @@ type LocalRateLimit struct {
 	Code     uint32        // of the error, 400 to 599
 	Headers  []Header      // of the error; Envoy's formatter syntax; at most 10
 	Invalid  bool          // the rest is empty then
+	// Unlimited exempts a route from the limit of its virtual host; the rest is empty then.
+	Unlimited bool
 }

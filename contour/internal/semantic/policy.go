@@ -200,6 +200,9 @@ func (x *exchange) localRateLimit(p *filterResult, packed *anypb.Any) error {
 	if err := checkFields(m, "stat_prefix status token_bucket filter_enabled filter_enforced response_headers_to_add"); err != nil {
 		return err
 	}
+	if enabled := m.GetFilterEnabled(); enabled != nil && enabled.GetDefaultValue().GetNumerator() == 0 {
+		return nil
+	}
 	if m.GetFilterEnabled().GetDefaultValue().GetNumerator() != 100 || m.GetFilterEnforced().GetDefaultValue().GetNumerator() != 100 {
 		return errors.New("the limit is not enforced for all requests")
 	}

@@ -41,13 +41,13 @@ type Contribution struct {
 	// BlocksLowerRanks: the host has a protection that cannot be served, so contributions of lower ranks are not served.
 	BlocksLowerRanks bool
 	// EveryListener extends Exclusive and BlocksLowerRanks to the hostname on every listener of the fleet, and Policies to
-	// the listeners on which all objects of the host are of the same namespace.
+	// the routes that objects of the same namespace contribute there.
 	EveryListener bool
 	// JoinsTLS: the contribution is served only if one of its rank has TLS settings for the host, so that a rule of
 	// one API adds no routes to a TLS host of another API.
 	JoinsTLS bool
 
-	// Policies apply to the whole host, including the routes of lower ranks; nil for none.
+	// Policies apply to the whole host on this listener, including the routes of lower ranks and other namespaces; nil for none.
 	Policies *ir.Policies
 
 	// Routes are in the order of the object. Of routes with equal matches, the last one is served.

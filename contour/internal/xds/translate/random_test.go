@@ -155,6 +155,9 @@ func (r random) policies() *ir.Policies {
 			return ir.IPFilter{Deny: r.flip(), Sources: []ir.IPSource{{Prefix: p[r.IntN(2)], Peer: r.flip()}}, Invalid: r.IntN(4) == 0}
 		}),
 		LocalRateLimit: maybe(r, func() ir.LocalRateLimit {
+			if r.IntN(4) == 0 {
+				return ir.LocalRateLimit{Unlimited: true}
+			}
 			l := ir.LocalRateLimit{
 				Requests: 1 + r.number(3), Burst: r.number(3), Interval: time.Minute, Code: 429, Invalid: r.IntN(4) == 0,
 				Headers: []ir.Header{{Name: r.text(), Value: r.text()}},
