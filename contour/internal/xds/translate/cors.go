@@ -15,13 +15,15 @@ import (
 // corsName is the name of the CORS filter, and the key of its policy in routes.
 const corsName = "cors"
 
+func hasCORS(p ir.Policies) bool { return p.CORS != nil }
+
 // corsPolicy returns the policy with which Envoy responds to preflights of all origins; it permits only the allowed ones,
 // and none reaches the backend.
 func corsPolicy(_ *encoder, p ir.Policies) message {
-	c := p.CORS
-	if c == nil {
+	if !hasCORS(p) {
 		return nil
 	}
+	c := p.CORS
 	out := &corsv3.CorsPolicy{
 		AllowMethods:                 strings.Join(c.Methods, ","),
 		AllowHeaders:                 strings.Join(c.Headers, ","),

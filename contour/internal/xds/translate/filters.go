@@ -36,7 +36,9 @@ type filter struct {
 	place place
 	// listener returns the filter for the requests of a filter chain; nil: none.
 	listener func(*encoder, httpChain) *hcmv3.HttpFilter
-	// policy returns the configuration for the policies; nil: none.
+	// has reports whether the policies configure the filter; nil: no policies do.
+	has func(ir.Policies) bool
+	// policy returns the configuration for the policies, nil exactly if has reports false.
 	policy func(*encoder, ir.Policies) message
 	// shared: the filter has state, such as a count, that the routes of a virtual host share if they do not configure the filter.
 	shared bool
@@ -66,11 +68,11 @@ func httpFilters() []filter {
 			return httpFilter(e, compressorName, compressor(e, h.listener.Client.HTTP.Compression))
 		}},
 		{
-			name: corsName, place: placeCORS, policy: corsPolicy, forwarding: true,
+			name: corsName, place: placeCORS, has: hasCORS, policy: corsPolicy, forwarding: true,
 			listener: func(e *encoder, _ httpChain) *hcmv3.HttpFilter { return httpFilter(e, corsName, &corsv3.Cors{}) },
 		},
-		{name: "ip_filter", place: placeIPFilter, policy: ipFilter},
-		{name: "local_rate_limit", place: placeLocalLimit, policy: localRateLimit, shared: true},
+		{name: "ip_filter", place: placeIPFilter, has: hasIPFilter, policy: ipFilter},
+		{name: "local_rate_limit", place: placeLocalLimit, has: hasLocalRateLimit, policy: localRateLimit, shared: true},
 		always("grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
 		always("grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
 		always("router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),

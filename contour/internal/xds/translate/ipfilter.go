@@ -14,12 +14,14 @@ import (
 // ipRules is the name of the policy in RBAC, which access logs show; it is Contour's.
 const ipRules = "ip-rules"
 
+func hasIPFilter(p ir.Policies) bool { return p.IPFilter != nil && !p.IPFilter.Invalid }
+
 // ipFilter returns the filter that allows or denies requests by the address of the client.
 func ipFilter(_ *encoder, p ir.Policies) message {
-	f := p.IPFilter
-	if f == nil || f.Invalid {
+	if !hasIPFilter(p) {
 		return nil
 	}
+	f := p.IPFilter
 	rules := &rbacconfigv3.RBAC{Action: rbacconfigv3.RBAC_ALLOW}
 	if f.Deny {
 		rules.Action = rbacconfigv3.RBAC_DENY

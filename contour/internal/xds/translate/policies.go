@@ -26,7 +26,7 @@ func policiesOf(v *ir.VirtualHost) *hostPolicies {
 	}
 	p := &hostPolicies{host: v, carrier: carrierOf(v.TLS != nil), slots: map[string]int{}}
 	for _, f := range httpFilters() {
-		if f.policy == nil || !p.uses(&f) {
+		if f.has == nil || !p.uses(&f) {
 			continue
 		}
 		if f.carried() {
@@ -46,11 +46,11 @@ func (p *hostPolicies) uses(f *filter) bool {
 	if f.forwarding && !forwardsRequests(p.host) {
 		return false
 	}
-	if p.host.Policies != nil && f.policy(&encoder{}, *p.host.Policies) != nil {
+	if p.host.Policies != nil && f.has(*p.host.Policies) {
 		return true
 	}
 	for i := range p.host.Routes {
-		if own := p.host.Routes[i].Policies; own != nil && f.policy(&encoder{}, *own) != nil {
+		if own := p.host.Routes[i].Policies; own != nil && f.has(*own) {
 			return true
 		}
 	}
@@ -80,7 +80,7 @@ func (p *hostPolicies) atRoute(e *encoder, r *ir.Route) map[string]*anypb.Any {
 	}
 	after := false // a filter of the route itself
 	return p.configure(e, r.Policies.WithDefaults(p.host.Policies), func(f *filter) bool {
-		own := f.policy(&encoder{}, *r.Policies) != nil
+		own := f.has(*r.Policies)
 		after = after || own && f.carried()
 		return own || after && f.carried() && !f.shared
 	})
@@ -92,14 +92,14 @@ func (p *hostPolicies) configure(e *encoder, of ir.Policies, wanted func(*filter
 	out := map[string]*anypb.Any{}
 	for i := range p.filters {
 		f := &p.filters[i]
-		m := f.policy(e, of)
-		if m == nil || !wanted(f) {
+		if !f.has(of) || !wanted(f) {
 			continue
 		}
+		config := e.pack(f.policy(e, of))
 		if f.carried() {
-			added = append(added, policyFilter{name: f.name, slot: p.slots[f.name], config: e.pack(m)})
+			added = append(added, policyFilter{name: f.name, slot: p.slots[f.name], config: config})
 		} else {
-			out[f.name] = e.pack(m)
+			out[f.name] = config
 		}
 	}
 	p.carrier.add(e, added, out)

@@ -51,6 +51,45 @@ func TestFiltersAreInOrder(t *testing.T) {
 	}
 }
 
+// A filter is configured by the policies for which it has a message, and by no others.
+func TestFiltersHaveAMessageForTheirPolicies(t *testing.T) {
+	for _, p := range []ir.Policies{
+		{},
+		*policiesOfHost(),
+		{IPFilter: addresses("10.0.0.0/8")},
+		{IPFilter: &ir.IPFilter{Invalid: true}},
+		{CORS: &ir.CORS{}},
+		{LocalRateLimit: perHour(1)},
+		{LocalRateLimit: &ir.LocalRateLimit{Invalid: true}},
+		{LocalRateLimit: &ir.LocalRateLimit{Unlimited: true}},
+	} {
+		for _, f := range httpFilters() {
+			if (f.has == nil) != (f.policy == nil) {
+				t.Fatalf("filter %s has only one of has and policy", f.name)
+			}
+			if f.has != nil && f.has(p) != (f.policy(&encoder{}, p) != nil) {
+				t.Errorf("filter %s, policies %+v: has reports %t", f.name, p, f.has(p))
+			}
+		}
+	}
+}
+
+// What a route does not repeat is not built for it: the work for its policies does not depend on the size of those of the host.
+func TestMessagesOfPoliciesAreBuiltOnlyToBeSent(t *testing.T) {
+	allocations := func(sources int) (uses, atRoute float64) {
+		filter := &ir.IPFilter{Sources: slices.Repeat(addresses("10.0.0.0/8").Sources, sources)}
+		v := httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s"), Policies: &ir.Policies{LocalRateLimit: perHour(1)}})
+		v.Policies = &ir.Policies{IPFilter: filter}
+		uses = testing.AllocsPerRun(10, func() { policiesOf(v) })
+		p := policiesOf(v)
+		return uses, testing.AllocsPerRun(10, func() { p.atRoute(&encoder{}, &v.Routes[0]) })
+	}
+	uses, atRoute := allocations(1)
+	if u, r := allocations(1000); u != uses || r != atRoute {
+		t.Errorf("with 1,000 sources %v and %v allocations, with one %v and %v", u, r, uses, atRoute)
+	}
+}
+
 // Policies do not change a listener: it always has its carrier, and every filter that a route may configure by name.
 func TestListenersHaveCarriers(t *testing.T) {
 	for l, want := range map[ir.ListenerProtocol][]string{
@@ -70,7 +109,11 @@ func TestListenersHaveCarriers(t *testing.T) {
 // Both carriers run the same filters in the same order at each route, for any policies of the host and the route.
 func TestCarriersRunTheSameFilters(t *testing.T) {
 	sections := []*ir.Policies{
-		nil, {IPFilter: addresses("11.0.0.0/8")}, {LocalRateLimit: perHour(11)}, {IPFilter: addresses("11.0.0.0/8"), LocalRateLimit: perHour(11)},
+		nil,
+		{IPFilter: addresses("11.0.0.0/8")},
+		{LocalRateLimit: perHour(11)},
+		{IPFilter: addresses("11.0.0.0/8"), LocalRateLimit: perHour(11)},
+		{LocalRateLimit: &ir.LocalRateLimit{Unlimited: true}},
 	}
 	hosts := append([]*ir.Policies{policiesOfHost()}, sections...)
 	for _, host := range hosts {
