@@ -46,7 +46,7 @@ type Hooks struct {
 	Sent         func(t table.Type, resources, removed, bytes int)
 	Acked        func(t table.Type)
 	Nacked       func(t table.Type)
-	Overdue      func(session.Overdue)
+	Overdue      func(session.Overdue) // resources are sent without what they need
 }
 
 // Server implements the aggregated discovery service.

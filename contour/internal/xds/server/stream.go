@@ -218,7 +218,12 @@ func (s *stream) expire() {
 	overdue := s.state.Expire(time.Now())
 	s.mu.Unlock()
 	for _, o := range overdue {
-		s.log.Warn("cluster is not acknowledged in time; resources that need it are sent", "resource", o.Need.Name, "waiting", o.Waiting)
+		log := s.log.With("type", o.Need.Type.String(), "resource", o.Need.Name, "waiting", o.Waiting)
+		if !o.Sent {
+			log.Warn("a resource is not acknowledged in time; resources that need it wait until it is")
+			continue
+		}
+		log.Warn("a resource is not acknowledged in time; resources that need it are sent without it")
 		if s.hooks.Overdue != nil {
 			s.hooks.Overdue(o)
 		}

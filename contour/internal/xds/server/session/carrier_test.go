@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"testing"
+	"time"
 
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
@@ -61,10 +62,21 @@ func TestPoliciesWaitForTheListenerWithTheirCarrier(t *testing.T) {
 		t.Fatal("nobody hears of the wait")
 	}
 	s.now = deadline
-	if overdue := s.state.Expire(s.now); len(overdue) != 1 || overdue[0].Need != lds("l") {
+	if overdue := s.state.Expire(s.now); len(overdue) != 1 || overdue[0] != (session.Overdue{Need: lds("l"), Waiting: 1}) {
 		t.Fatalf("overdue: %v", overdue)
 	}
 	s.expectNothing() // no time ends the wait: the policies would have no effect
+	if deadline, ok := s.state.Deadline(); ok {
+		t.Errorf("the wait is reported again at %v", deadline)
+	}
+	s.publish(nil, simple(rds("r"), "3", cds("a"), lds("l")))
+	s.expectNothing()
+	for range 3 {
+		s.now = s.now.Add(time.Minute)
+		if overdue := s.state.Expire(s.now); len(overdue) > 0 {
+			t.Errorf("reported again: %v", overdue)
+		}
+	}
 	s.ack(listener)
 	s.ack(s.expect(table.Route, "r"))
 	s.expectNothing()

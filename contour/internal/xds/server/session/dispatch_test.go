@@ -71,7 +71,7 @@ func TestATableWaitsForTheOthersForABoundedTime(t *testing.T) {
 	}
 	s.now = deadline
 	overdue := s.state.Expire(s.now)
-	if len(overdue) != 1 || overdue[0].Need != srd("x") {
+	if len(overdue) != 1 || overdue[0].Need != srd("x") || !overdue[0].Sent {
 		t.Fatalf("overdue: %v", overdue)
 	}
 	s.expectNothing() // now for the table of the scope

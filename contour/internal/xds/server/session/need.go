@@ -7,10 +7,12 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// Overdue reports that a resource was not acknowledged in time, so that its dependants are sent without it.
+// Overdue reports that a resource was not acknowledged in time.
 type Overdue struct {
 	Need    table.Ref
-	Waiting int // resources that waited for it
+	Waiting int // resources that wait for it
+	// Sent: they are now sent without it. Otherwise the wait has no timeout: they wait until it is acknowledged.
+	Sent bool
 }
 
 // blocker is a resource that must be acknowledged before v may be sent; false if there is none. A resource that does not exist
@@ -262,9 +264,9 @@ func (s *State) Deadline() (time.Time, bool) {
 	return deadline, !deadline.IsZero()
 }
 
-// Expire unblocks the resources that waited too long, and lists the needs that they waited for. The clock of a resource
-// starts again when it is sent and when any CDS response is acknowledged: an Envoy that processes
-// many clusters makes progress.
+// Expire unblocks the resources that waited too long, and lists the needs that they waited for; a need without a timeout is
+// listed once, and what needs it waits on. The clock of a resource starts again when it is sent and when any CDS response is
+// acknowledged: an Envoy that processes many clusters makes progress.
 func (s *State) Expire(now time.Time) []Overdue {
 	s.expirePace(now)
 	if s.checkAt.IsZero() || now.Before(s.checkAt) {
@@ -273,16 +275,22 @@ func (s *State) Expire(now time.Time) []Overdue {
 	s.checkAt = time.Time{}
 	var overdue []Overdue
 	for ref, waiting := range s.blocked {
-		due := s.dueTime(s.resources[ref])
+		awaited := s.resources[ref]
+		if awaited.overdue {
+			continue // listed before: it has no timeout
+		}
+		due := s.dueTime(awaited)
 		if !due.After(now) {
-			overdue = append(overdue, Overdue{Need: ref, Waiting: len(waiting)})
+			overdue = append(overdue, Overdue{Need: ref, Waiting: len(waiting), Sent: ref.Type != table.Listener})
 		} else if s.checkAt.IsZero() || due.Before(s.checkAt) {
 			s.checkAt = due
 		}
 	}
 	for _, o := range overdue {
 		s.resources[o.Need].overdue = true
-		s.recheckDependants(o.Need)
+		if o.Sent {
+			s.recheckDependants(o.Need)
+		}
 	}
 	slices.SortFunc(overdue, func(a, b Overdue) int { return a.Need.Compare(b.Need) })
 	return overdue

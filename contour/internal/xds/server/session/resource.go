@@ -33,7 +33,7 @@ type resource struct {
 	blockedBy table.Ref
 	awaited   time.Time // since when something waits for this resource
 	sentAt    time.Time
-	overdue   bool // waited for too long: blocks nothing any more
+	overdue   bool // waited for too long: blocks nothing any more, unless the wait has no timeout
 }
 
 // content is a content that the client has or may have.

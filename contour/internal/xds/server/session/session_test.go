@@ -165,7 +165,7 @@ func TestSlowClusterHoldsUpForABoundedTime(t *testing.T) {
 		t.Fatalf("deadline %v %v", deadline, ok)
 	}
 	s.now = deadline
-	if got := s.state.Expire(s.now); len(got) != 1 || got[0] != (session.Overdue{Need: cds("b"), Waiting: 1}) {
+	if got := s.state.Expire(s.now); len(got) != 1 || got[0] != (session.Overdue{Need: cds("b"), Waiting: 1, Sent: true}) {
 		t.Fatalf("overdue: %v", got)
 	}
 	s.expect(table.Route, "r")
