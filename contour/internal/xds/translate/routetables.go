@@ -13,7 +13,7 @@ import (
 // for all hosts, or several shards.
 type routeTables struct {
 	hosts  *memo.Table[ir.HostKey, hostRoutes]
-	slots  *memo.Index[slot, ir.HostKey]    // HTTP hosts
+	slots  *memo.Index[slot, ir.HostKey]    // HTTP hosts; an exact host is in its slot and in everySlot
 	shards *memo.Input[ir.ListenerKey, int] // number of shards, if the hosts of the listener are sharded
 
 	http   *memo.Table[shard, *table.Resource]
@@ -58,21 +58,39 @@ func (t *Tables) addRoutes() {
 	memo.Follow(t.from.Listeners, httpListeners, rt.listen)
 }
 
-// slotsOf returns the slot of an HTTP host.
+// servesHTTP reports whether the host belongs to an HTTP listener.
+func servesHTTP(v *ir.VirtualHost) bool { return v != nil && v.TLS == nil && v.TCP == nil }
+
+// slotsOf returns the slots of an HTTP host.
 func slotsOf(k ir.HostKey, v *ir.VirtualHost) []slot {
-	if v == nil || v.TLS != nil || v.TCP != nil {
+	if !servesHTTP(v) {
 		return nil
 	}
-	return []slot{{k.Listener, slotOf(k.Hostname)}}
+	if n := slotOf(k.Hostname); n != wildcardSlot {
+		return []slot{{k.Listener, n}, {k.Listener, everySlot}}
+	}
+	return []slot{{k.Listener, wildcardSlot}}
 }
 
 // loadsOf returns the slot of an HTTP host with its weight.
 func loadsOf(k ir.HostKey, v *ir.VirtualHost) []load {
-	var loads []load
-	for _, s := range slotsOf(k, v) {
-		loads = append(loads, load{s, weight(v)})
+	if !servesHTTP(v) {
+		return nil
 	}
-	return loads
+	return []load{{slot{k.Listener, slotOf(k.Hostname)}, weight(v)}}
+}
+
+// exactHosts returns the exact hosts of a shard: lists whose number depends on the shard only, each sorted.
+func (rt *routeTables) exactHosts(r *memo.Reader, s shard) [][]ir.HostKey {
+	if s.of == 0 {
+		return [][]ir.HostKey{rt.slots.Get(r, slot{s.listener, everySlot})}
+	}
+	from, to := s.slots()
+	lists := make([][]ir.HostKey, 0, to-from)
+	for n := from; n < to; n++ {
+		lists = append(lists, rt.slots.Get(r, slot{s.listener, n}))
+	}
+	return lists
 }
 
 // httpListeners returns the listener if it serves HTTP hosts.
@@ -126,10 +144,7 @@ func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 			return dispatchTable(s.listener, shards)
 		}
 	}
-	hosts := slices.Clone(rt.slots.Get(r, slot{s.listener, wildcardSlot}))
-	for from, to := s.slots(); from < to; from++ {
-		hosts = append(hosts, rt.slots.Get(r, slot{s.listener, from})...)
-	}
+	hosts := slices.Concat(append(rt.exactHosts(r, s), rt.slots.Get(r, slot{s.listener, wildcardSlot}))...)
 	slices.SortFunc(hosts, ir.HostKey.Compare)
 	return routeConfiguration(s.name(), shareHosts(valuesOf(r, rt.hosts, hosts)), routed)
 }

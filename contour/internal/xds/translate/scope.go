@@ -38,14 +38,14 @@ func (s shard) needs() []table.Ref {
 }
 
 // scopes is the scopes of a shard: that of its own name, and one for each of its exact hosts. The lists of hosts are those
-// of the index by slot, and resources are created on demand, because there is one for each host.
+// of the index, and resources are created on demand, because there is one for each host.
 type scopes struct {
 	shard shard
-	slots [][]ir.HostKey // each sorted; nil: the hosts belong to other shards
+	hosts [][]ir.HostKey // as returned by exactHosts; nil: the hosts belong to other shards
 }
 
 func (s scopes) equal(o scopes) bool {
-	return s.shard == o.shard && slices.EqualFunc(s.slots, o.slots, sameHosts)
+	return s.shard == o.shard && slices.EqualFunc(s.hosts, o.hosts, sameHosts)
 }
 
 // sameHosts compares lists of hosts; it does not compare the elements of those that share their memory.
@@ -55,14 +55,10 @@ func sameHosts(a, b []ir.HostKey) bool {
 
 // scopesOf derives the scopes of the shard.
 func (rt *routeTables) scopesOf(r *memo.Reader, s shard) scopes {
-	all := scopes{shard: s}
 	if shards, _ := rt.shards.Get(r, s.listener); s.of == 0 && shards > 1 {
-		return all
+		return scopes{shard: s}
 	}
-	for from, to := s.slots(); from < to; from++ {
-		all.slots = append(all.slots, rt.slots.Get(r, slot{s.listener, from}))
-	}
-	return all
+	return scopes{shard: s, hosts: rt.exactHosts(r, s)}
 }
 
 // hostsExcept visits the hosts that the other scopes of the same shard do not contain; nil contains none.
@@ -70,16 +66,19 @@ func (s *scopes) hostsExcept(other *scopes, visit func(ir.HostKey)) {
 	if s == nil {
 		return
 	}
-	for i, hosts := range s.slots {
+	for i, hosts := range s.hosts {
 		var known []ir.HostKey
-		if other != nil && other.slots != nil {
-			known = other.slots[i]
+		if other != nil && other.hosts != nil {
+			known = other.hosts[i]
 		}
 		if sameHosts(hosts, known) {
 			continue
 		}
 		for _, k := range hosts {
-			if _, found := slices.BinarySearchFunc(known, k, ir.HostKey.Compare); !found {
+			for len(known) > 0 && known[0].Compare(k) < 0 {
+				known = known[1:]
+			}
+			if len(known) == 0 || known[0] != k {
 				visit(k)
 			}
 		}

@@ -17,6 +17,7 @@ const (
 	hostsPerShard = 64   // average, at most; without policies
 	maxCopies     = 4096 // of wildcard hosts over all shards, beyond the number of other hosts
 	wildcardSlot  = -1   // the slot of wildcard hosts
+	everySlot     = -2   // all slots of exact hosts
 )
 
 // hashFactor and hashRange define the hash of hostnames: a polynomial in hashFactor modulo hashRange, with one factor
@@ -59,11 +60,8 @@ func (s shard) name() string {
 
 func shardPrefix(l ir.ListenerKey, of int) string { return fmt.Sprintf("%s/%d/", l.Name, of) }
 
-// slots returns the range of slots of the shard.
+// slots returns the range of slots of the shard, which is one of several.
 func (s shard) slots() (from, to int) {
-	if s.of == 0 {
-		return 0, slots
-	}
 	size := slots / s.of
 	return s.index * size, (s.index + 1) * size
 }

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -215,4 +216,45 @@ func TestPoliciesIncreaseTheWeightOfHosts(t *testing.T) {
 	if n := fx.tables.Shards(classic.HTTP()); n != fewestShards {
 		t.Errorf("%d shards when one of them has a policy, want %d", n, fewestShards)
 	}
+}
+
+// live is the number of objects on the heap, and the bytes that were ever allocated.
+func live() (objects, bytes int) {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapObjects), int(m.TotalAlloc)
+}
+
+// A listener costs what its hosts cost, and not what all slots that hosts could be in would cost: neither while it has few,
+// nor when these change.
+func TestAListenerWithFewHostsIsSmall(t *testing.T) {
+	const listeners, mostObjects, mostBytes = 1000, 100, 20 << 10
+	f := newFixture()
+	add := func(first, end int) {
+		for i := first; i < end; i++ {
+			l := other(fmt.Sprintf("l%d", i), ir.ListenHTTP)
+			f.listeners.Set(l.Key, &l)
+			f.set(at(l, httpHost("a.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})))
+		}
+		f.run()
+	}
+	add(0, 10)
+	before, _ := live()
+	add(10, 10+listeners)
+	after, from := live()
+	if got := (after - before) / listeners; got > mostObjects {
+		t.Errorf("%d objects for a listener with a host, want at most %d", got, mostObjects)
+	}
+	for i := range listeners {
+		l := other(fmt.Sprintf("l%d", i), ir.ListenHTTP)
+		f.set(at(l, httpHost("b.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})))
+		f.engine.Run()
+		f.changes()
+	}
+	if _, end := live(); (end-from)/listeners > mostBytes {
+		t.Errorf("%d bytes for one more host, want at most %d", (end-from)/listeners, mostBytes)
+	}
+	runtime.KeepAlive(f)
 }
