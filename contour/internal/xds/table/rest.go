@@ -14,10 +14,7 @@ func (t *Table) rest(e *entry) {
 	if !e.atRest() {
 		return
 	}
-	if t.resting[e.ref.Type] == nil {
-		t.resting[e.ref.Type] = map[string]*Version{}
-	}
-	t.resting[e.ref.Type][e.ref.Name] = e.effective
+	t.resting.Set(e.effective)
 	t.drop(e.ref)
 }
 
@@ -47,11 +44,11 @@ func (e *entry) atRest() bool {
 // entry returns the entry of a resource, which the caller may change; it restores that of a resource at rest. It returns
 // nil if there is no such resource.
 func (t *Table) entry(ref Ref) *entry {
-	v := t.resting[ref.Type][ref.Name]
+	v := t.resting.Get(ref)
 	if v == nil {
 		return t.entries[ref]
 	}
-	delete(t.resting[ref.Type], ref.Name)
+	t.resting.Delete(ref)
 	e := &entry{ref: v.Ref, field: v.field, want: v.pieces, accepted: v, effective: v, lastOrder: &t.lastOrder}
 	t.add(e)
 	return e
@@ -59,14 +56,14 @@ func (t *Table) entry(ref Ref) *entry {
 
 // has reports whether the table has the resource.
 func (t *Table) has(ref Ref) bool {
-	return t.entries[ref] != nil || t.resting[ref.Type][ref.Name] != nil
+	return t.entries[ref] != nil || t.resting.Get(ref) != nil
 }
 
 // atRest iterates over the versions of the resources at rest.
 func (t *Table) atRest() iter.Seq[*Version] {
 	return func(yield func(*Version) bool) {
-		for _, versions := range t.resting {
-			for _, v := range versions {
+		for _, typ := range Types() {
+			for v := range t.resting.Of(typ) {
 				if !yield(v) {
 					return
 				}

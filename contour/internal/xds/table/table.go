@@ -24,10 +24,10 @@ type Table struct {
 	mu         sync.Mutex
 	seq        uint64
 	lastOrder  uint64
-	entries    map[Ref]*entry                 // without those at rest
-	peak       int                            // maximum number of entries since the map was made
-	resting    [Route + 1]map[string]*Version // by name: see rest
-	needCounts map[Ref]int                    // by needed resource: number of effective and accepted versions that need it
+	entries    map[Ref]*entry // without those at rest
+	peak       int            // maximum number of entries since the map was made
+	resting    Versions       // see rest
+	needCounts map[Ref]int    // by needed resource: number of effective and accepted versions that need it
 	rejected   map[Ref][]Rejection
 	watches    map[*Watch]struct{}
 	stats      Stats
@@ -65,7 +65,7 @@ func (t *Table) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	clear(t.entries)
-	clear(t.resting[:])
+	t.resting = Versions{}
 	clear(t.needCounts)
 	clear(t.rejected)
 	for w := range t.watches {
@@ -115,7 +115,10 @@ func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
 		t.rest(e)
 	}
 	for _, ref := range removed {
-		if e := t.entry(ref); e != nil && !isSet[ref] {
+		if isSet[ref] {
+			continue
+		}
+		if e := t.entry(ref); e != nil {
 			e.setRemoved()
 			t.update(e)
 			t.dropUnneeded(ref)
@@ -131,11 +134,15 @@ func (t *Table) Accept(versions []*Version) {
 	}
 	defer t.step()()
 	for _, v := range versions {
-		if v.Accepted() && t.resting[v.Ref.Type][v.Ref.Name] == v {
+		if v.Accepted() && t.resting.Get(v.Ref) == v {
 			continue
 		}
 		e := t.entry(v.Ref)
-		if e == nil || v.Accepted() && e.accepted == v || v != e.effective && !t.complete(v) {
+		if e == nil {
+			continue
+		}
+		if v.Accepted() && e.accepted == v || v != e.effective && !t.complete(v) {
+			t.rest(e)
 			continue
 		}
 		before := e.accepted
@@ -256,9 +263,9 @@ func (t *Table) Stats() Stats {
 	defer t.mu.Unlock()
 	s := t.stats
 	s.Resources = map[Type]int{}
-	for typ, versions := range t.resting {
-		if len(versions) > 0 {
-			s.Resources[Type(typ)] = len(versions)
+	for _, typ := range Types() {
+		if n := t.resting.Len(typ); n > 0 {
+			s.Resources[typ] = n
 		}
 	}
 	for ref, e := range t.entries {

@@ -70,7 +70,7 @@ func (t *Table) change(ref Ref) Change {
 	if e := t.entries[ref]; e != nil {
 		return e.change()
 	}
-	return Change{Ref: ref, Version: t.resting[ref.Type][ref.Name]}
+	return Change{Ref: ref, Version: t.resting.Get(ref)}
 }
 
 func (e *entry) change() Change {

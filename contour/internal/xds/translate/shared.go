@@ -115,8 +115,14 @@ func (s *shared[K]) changes(add func(f ir.Fleet, before, after *table.Resource))
 			add(u.fleet, before, nil)
 		}
 	}
+	if len(s.before) > maxReused {
+		s.before = map[use[K]]bool{}
+	}
 	clear(s.before)
 }
+
+// maxReused is the number of uses up to which their map is reused: clearing a map takes as long as its largest size.
+const maxReused = 256
 
 // all calls add for each resource of each of the fleets.
 func (s *shared[K]) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource)) {

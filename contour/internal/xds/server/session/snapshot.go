@@ -33,7 +33,7 @@ func (s *State) Snapshot() Snapshot {
 			snap.Pending += len(state.queue) + len(state.pending)
 		}
 		snap.Waiting += len(state.flights)
-		snap.Acked[t] = len(s.synced[t])
+		snap.Acked[t] = s.synced.Len(t)
 	}
 	for ref, r := range s.resources {
 		if r.inFlight > 0 {
@@ -58,8 +58,8 @@ func (s *State) Acked() map[table.Type]map[string]string {
 	acked := map[table.Type]map[string]string{}
 	for _, t := range table.Types() {
 		acked[t] = map[string]string{}
-		for name, v := range s.synced[t] {
-			acked[t][name] = v.Hash
+		for v := range s.synced.Of(t) {
+			acked[t][v.Ref.Name] = v.Hash
 		}
 	}
 	for ref, r := range s.resources {

@@ -31,7 +31,7 @@ type Limits struct {
 	DrainingBytes       int           // of large listeners within the drain time, before they wait for it; 48 MiB
 	DrainTime           time.Duration // Envoy's --drain-time-s; 60 s
 	LongestDrain        time.Duration // at most, for which a large listener waits until Envoy releases former ones; 15 s
-	NeedWait            time.Duration // how long an unacknowledged cluster may block what needs it; 5 s
+	NeedWait            time.Duration // how long an unacknowledged resource blocks what needs it, except a listener; 5 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -61,8 +61,8 @@ type State struct {
 	limits    Limits
 	resources map[table.Ref]*resource // without the synced ones
 	peak      int                     // the most resources since the map was made
-	synced    [table.Route + 1]map[string]*table.Version
-	postponed []*resource // may become synced when Envoy has reported more
+	synced    table.Versions          // see synced.go
+	postponed []*resource             // may become synced when Envoy has reported more
 
 	types [table.Route + 1]typeState
 	seq   uint64 // of the last response; syncedSeq before the first

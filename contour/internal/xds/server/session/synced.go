@@ -55,10 +55,7 @@ func (s *State) compact(r *resource) {
 		s.postpone(r)
 		return
 	}
-	if s.synced[t] == nil {
-		s.synced[t] = map[string]*table.Version{}
-	}
-	s.synced[t][r.want.Ref.Name] = r.want
+	s.synced.Set(r.want)
 	s.forget(r)
 }
 
@@ -83,11 +80,11 @@ func (s *State) markPostponed() {
 
 // restore returns the full state of a synced resource, else that of an unknown one.
 func (s *State) restore(ref table.Ref) *resource {
-	v := s.synced[ref.Type][ref.Name]
+	v := s.synced.Get(ref)
 	if v == nil {
 		return &resource{ref: ref}
 	}
-	delete(s.synced[ref.Type], ref.Name)
+	s.synced.Delete(ref)
 	return &resource{
 		ref: v.Ref, want: v, subscribed: !s.types[ref.Type].wildcard,
 		contents: []content{{version: v, hash: v.Hash, seq: syncedSeq, status: acked}},
@@ -96,14 +93,14 @@ func (s *State) restore(ref table.Ref) *resource {
 
 // restoreAll restores all synced resources of a type, before the client changes how it subscribes to it.
 func (s *State) restoreAll(t table.Type) {
-	for _, v := range s.synced[t] {
+	for v := range s.synced.Of(t) {
 		s.at(v.Ref)
 	}
 }
 
 // find returns the resource with that ref, nil if it has no state.
 func (s *State) find(ref table.Ref) *resource {
-	if s.resources[ref] == nil && s.synced[ref.Type][ref.Name] == nil {
+	if s.resources[ref] == nil && s.synced.Get(ref) == nil {
 		return nil
 	}
 	return s.at(ref)
