@@ -33,13 +33,14 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 			continue
 		}
 		next += checkPeriod
+		sys.settle()
 		fresh := newSystem(t, cfg)
 		fresh.Step(random.Objects())
 		if !sameState(t, fresh.state(), sys.state()) {
 			t.Fatalf("after %d edits the result is not that of a build from scratch", done)
 		}
 		checkPublished(t, sys)
-		cfg = otherConfig(source)
+		cfg = randomConfig(t, source)
 		sys.Configure(cfg)
 	}
 }
@@ -80,24 +81,6 @@ func newRandom(t *testing.T) (*stagetest.Random, *rand.Rand) {
 	t.Logf("replay with: go test ./internal/pipeline -run '^%s$' -seed %d -edits %d", t.Name(), s, *edits)
 	pairs := must(stagetest.Pairs())(t)
 	return stagetest.NewRandom(rand.NewPCG(s, 1), pairs), rand.New(rand.NewPCG(s, 2))
-}
-
-// otherConfig returns the default configuration with a random change.
-func otherConfig(r *rand.Rand) config.Config {
-	c := config.Default()
-	switch r.IntN(6) {
-	case 0:
-		c.Objects.RootNamespaces = []string{"a"}
-	case 1:
-		c.Objects.IngressClassNames = []string{"other"}
-	case 2:
-		c.Objects.DisablePermitInsecure = true
-	case 3:
-		c.TLS.Min = c.TLS.Max
-	case 4:
-		c.Status.Addresses = []string{"192.0.2.1", "lb.example.com"}
-	}
-	return c
 }
 
 // checkPublished checks the invariants for any input: no published resource is invalid, and all needs exist.

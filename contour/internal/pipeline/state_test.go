@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -35,6 +36,7 @@ type system struct {
 	*pipeline.Pipeline
 	fleets *xdsfleet.Tables
 	table  *table.Table // of the default fleet
+	passed time.Duration
 }
 
 // newSystem returns an empty system in which no derivation may fail.
@@ -43,10 +45,19 @@ func newSystem(t testing.TB, c config.Config, apis ...compile.API) *system {
 	s := &system{fleets: xdsfleet.New(nil)}
 	s.table = s.fleets.Add(ir.DefaultFleet)
 	s.Pipeline = pipeline.New(pipeline.Options{
-		Config: c, APIs: apis, Fleets: s.fleets, Log: slog.New(slog.DiscardHandler), Now: stagetest.Now,
+		Config: c, APIs: apis, Fleets: s.fleets, Log: slog.New(slog.DiscardHandler),
+		Now:   func() time.Time { return stagetest.Now().Add(s.passed) },
 		Fault: func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) },
 	})
 	return s
+}
+
+// settle waits until the state no longer depends on former objects: a decrease of the number of shards is delayed.
+func (s *system) settle() {
+	for range 2 {
+		s.passed += time.Hour
+		s.Step(nil)
+	}
 }
 
 // state is the output of all stages of a system.

@@ -1,0 +1,115 @@
+package pipeline_test
+
+import (
+	"math/rand/v2"
+	"reflect"
+	"testing"
+	"time"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+)
+
+// otherValues is values that settings can have besides the default, by the path of the setting. Its type stands for all
+// settings of that type without an entry of their own; of a structure without an entry each field is a setting.
+func otherValues() map[string][]any {
+	return map[string][]any{
+		"bool":           {true},
+		"int32":          {int32(7)},
+		"uint32":         {uint32(7)},
+		"time.Duration":  {3 * time.Second},
+		"ir.Timeout":     {ir.Timeout{Disabled: true}, ir.Timeout{Duration: 7 * time.Second}},
+		"config.Address": {config.Address{Host: "127.0.0.1", Port: 7000}, config.Address{Host: "::1", Port: 7001}},
+
+		"Objects.IngressClassNames": {[]string{"other"}, []string{"contour", "other"}},
+		"Objects.RootNamespaces":    {[]string{"a"}},
+		"Status.Addresses":          {[]string{"192.0.2.1", "lb.example.com"}},
+		"Status.EnvoyService":       {config.Service{Namespace: "a", Name: "service-1"}},
+
+		"ir.HTTPVersions": {ir.OnlyHTTP1, ir.OnlyHTTP2},
+		"ir.ServerHeader": {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},
+		"ir.Compression":  {ir.CompressBrotli, ir.CompressZstd, ir.CompressNone},
+
+		"TLS.Min": {ir.TLS13}, "Cluster.TLS.Min": {ir.TLS13},
+		"TLS.Max": {ir.TLS12}, "Cluster.TLS.Max": {ir.TLS12},
+		"TLS.CipherSuites": {[]string{"ECDHE-RSA-AES128-GCM-SHA256"}}, "Cluster.TLS.CipherSuites": {[]string{"ECDHE-RSA-AES128-GCM-SHA256"}},
+		"TLS.Curves": {[]string{"X25519"}}, "Cluster.TLS.Curves": {[]string{"X25519"}},
+
+		"AccessLog.HTTP": {"", "/tmp/http"}, "AccessLog.HTTPS": {"", "/tmp/https"},
+		"AccessLog.LogFormat.Format":    {"json"},
+		"AccessLog.LogFormat.Text":      {"%PROTOCOL%\n"},
+		"AccessLog.LogFormat.Fields":    {[]ir.LogField{{Name: "protocol", Value: "%PROTOCOL%"}}},
+		"AccessLog.LogFormat.MinStatus": {uint32(400)},
+
+		"RouteTables.Hosts": {0, 100_000},
+	}
+}
+
+// randomConfig is the default configuration with some of what an operator can change, in every group.
+func randomConfig(t testing.TB, r *rand.Rand) config.Config {
+	t.Helper()
+	c, others := config.Default(), otherValues()
+	groups := reflect.ValueOf(&c).Elem()
+	for i := range groups.NumField() {
+		if name := groups.Type().Field(i).Name; name != "Process" { // read at start-up only
+			vary(t, r, others, name, groups.Field(i))
+		}
+	}
+	for _, tls := range []*config.TLS{&c.TLS, &c.Cluster.TLS} {
+		tls.Min = min(tls.Min, tls.Max)
+	}
+	return c
+}
+
+// vary changes the setting with that path, or if it is a structure its fields, each one time in four.
+func vary(t testing.TB, r *rand.Rand, others map[string][]any, path string, v reflect.Value) {
+	t.Helper()
+	values, ok := others[path]
+	if !ok {
+		values, ok = others[v.Type().String()]
+	}
+	switch {
+	case ok:
+		if r.IntN(4) == 0 {
+			v.Set(reflect.ValueOf(values[r.IntN(len(values))]))
+		}
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			vary(t, r, others, path+"."+v.Type().Field(i).Name, v.Field(i))
+		}
+	default:
+		t.Fatalf("otherValues has no value for the setting %s of type %s", path, v.Type())
+	}
+}
+
+// The random configurations differ from the default in every setting at some time.
+func TestRandomConfigurationsChangeEverySetting(t *testing.T) {
+	r, constant := rand.New(rand.NewPCG(1, 2)), map[string]bool{}
+	settings(reflect.ValueOf(config.Default()), "", func(path string, _ any) { constant[path] = true })
+	for range 200 {
+		c := randomConfig(t, r)
+		defaults := map[string]any{}
+		settings(reflect.ValueOf(config.Default()), "", func(path string, v any) { defaults[path] = v })
+		settings(reflect.ValueOf(c), "", func(path string, v any) {
+			if !reflect.DeepEqual(v, defaults[path]) {
+				delete(constant, path)
+			}
+		})
+	}
+	for path := range constant {
+		t.Errorf("%s is always the default", path)
+	}
+}
+
+// settings calls f for every setting that is not of the process.
+func settings(v reflect.Value, path string, f func(path string, v any)) {
+	if v.Kind() != reflect.Struct {
+		f(path, v.Interface())
+		return
+	}
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Name; path != "" || name != "Process" {
+			settings(v.Field(i), path+"."+name, f)
+		}
+	}
+}
