@@ -96,9 +96,6 @@ type Reference struct {
 	Permission kobj.Kind
 }
 
-// OtherNamespace reports whether the target is in another namespace.
-func (r Reference) OtherNamespace() bool { return r.From.Namespace != r.To.Namespace }
-
 // List contains descriptors, one for each kind.
 type List []Descriptor
 

@@ -20,8 +20,6 @@ type Settings struct {
 	Cluster     *Setting[config.Cluster]
 	RouteTables *Setting[config.RouteTables]
 	XDS         *Setting[config.XDS]
-
-	whole config.Config
 }
 
 // Setting is one group of the configuration.
@@ -68,10 +66,6 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Cluster, c.Cluster)
 	set(s.Settings.RouteTables, c.RouteTables)
 	set(s.Settings.XDS, c.XDS)
-	s.Settings.whole = c
 }
 
 func set[T any](s *Setting[T], v T) { s.input.Set(struct{}{}, v) }
-
-// Configured is the present configuration, for callers outside the derivations.
-func (s *Store) Configured() config.Config { return s.Settings.whole }
