@@ -43,7 +43,7 @@ func TestNothingPassesWithoutController(t *testing.T) {
 	})
 }
 
-// options points to the system as flags do.
+// localOptions points to the system as flags do.
 func localOptions(t *testing.T) suite.Options {
 	t.Helper()
 	ip, err := local.Addresses.IP()
