@@ -1,6 +1,7 @@
 package compile
 
 import (
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"contour.example/contour/internal/compile/classic"
@@ -12,6 +13,7 @@ import (
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/store"
 )
 
@@ -31,6 +33,34 @@ type API struct {
 	References func(metav1.Object) []kind.Reference
 	// DemandRoots demands the key of each object that may be a root.
 	DemandRoots func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root])
+	// Types are the types of the diagnostics that compile itself adds to objects.
+	Types Types
+	// Status derives the statuses of the objects; nil if they have none. It is set if the kind has a kind.Status.
+	Status *Status
+
+	rank contrib.Rank
+}
+
+// Types are types of diagnostics about the objects of an API.
+type Types struct {
+	Conflict report.Type // a conflict with another object
+	Fault    report.Type // a failure of the controller
+}
+
+// Status derives the statuses of the objects of an API.
+type Status struct {
+	// Class returns the class in the spec of an object; "" if there is none.
+	Class func(metav1.Object) string
+	// Of returns the status of an object with that generation and these diagnostics, which are sorted, as kind.Status has it.
+	Of func(generation int64, diagnostics []report.Diagnostic, addresses []corev1.LoadBalancerIngress) any
+	// Orphaned returns the diagnostic about an object that no root visits; nil if there is none about such objects.
+	Orphaned func(kobj.Key) report.Diagnostic
+}
+
+// API returns the API of a kind, if there is one.
+func (c *Compile) API(k kobj.Kind) (API, bool) {
+	api, ok := c.apis[k]
+	return api, ok
 }
 
 // References returns the references of an object of that kind to the objects that it needs.
@@ -56,35 +86,68 @@ func roots(k kobj.Kind) func(*store.Store, *memo.Table[kobj.Key, contrib.Root]) 
 	return func(s *store.Store, t *memo.Table[kobj.Key, contrib.Root]) { store.DemandRoots(s, t, k) }
 }
 
-// builtin returns the APIs of every Compile.
-func builtin() []API {
-	return []API{
-		{
-			Kind: "", // the configuration, as an object without a name
-			Root: func(r *memo.Reader, env Env, _ kobj.Name) contrib.Root {
-				s := env.Store.Settings
-				return classic.Root(config.Config{
-					Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r),
-					TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r), RouteTables: s.RouteTables.Get(r), XDS: s.XDS.Get(r),
-				})
-			},
-			DemandRoots: func(_ *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) { roots.Demand(kobj.Key{}) },
+// classOf converts a function on one type of objects to a function on any object.
+func classOf[T metav1.Object](of func(T) string) func(metav1.Object) string {
+	return func(o metav1.Object) string {
+		if t, ok := o.(T); ok {
+			return of(t)
+		}
+		return ""
+	}
+}
+
+// builtin returns the APIs of every Compile, in the order of their ranks: HTTPProxy precedes Ingress, as in Contour.
+func builtin() []API { return []API{configuration(), ingressAPI(), httpProxyAPI()} }
+
+// configuration is the API of the configuration, which is an object without a name.
+func configuration() API {
+	return API{
+		Kind: "",
+		Root: func(r *memo.Reader, env Env, _ kobj.Name) contrib.Root {
+			s := env.Store.Settings
+			return classic.Root(config.Config{
+				Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r),
+				TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r), RouteTables: s.RouteTables.Get(r), XDS: s.XDS.Get(r),
+			})
 		},
-		{
-			Kind: kobj.HTTPProxy,
-			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
-				return httpproxy.Root(r, httpproxy.Env{Store: env.Store, Ref: env.Ref}, n)
-			},
-			References:  references(httpproxy.References),
-			DemandRoots: roots(kobj.HTTPProxy),
+		DemandRoots: func(_ *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) { roots.Demand(kobj.Key{}) },
+		Types:       Types{Conflict: report.TypeEnvoy, Fault: report.TypeEnvoy},
+	}
+}
+
+func ingressAPI() API {
+	return API{
+		Kind: kobj.Ingress,
+		Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
+			return ingress.Root(r, ingress.Env{Store: env.Store, Ref: env.Ref}, n)
 		},
-		{
-			Kind: kobj.Ingress,
-			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
-				return ingress.Root(r, ingress.Env{Store: env.Store, Ref: env.Ref}, n)
+		References:  references(ingress.References),
+		DemandRoots: roots(kobj.Ingress),
+		Types:       Types{Conflict: report.TypeIngress, Fault: report.TypeIngress},
+		Status: &Status{
+			Class: classOf(ingress.Class),
+			Of: func(_ int64, _ []report.Diagnostic, addresses []corev1.LoadBalancerIngress) any {
+				return ingress.Status(addresses)
 			},
-			References:  references(ingress.References),
-			DemandRoots: roots(kobj.Ingress),
+		},
+	}
+}
+
+func httpProxyAPI() API {
+	return API{
+		Kind: kobj.HTTPProxy,
+		Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
+			return httpproxy.Root(r, httpproxy.Env{Store: env.Store, Ref: env.Ref}, n)
+		},
+		References:  references(httpproxy.References),
+		DemandRoots: roots(kobj.HTTPProxy),
+		Types:       Types{Conflict: report.TypeRoute, Fault: report.TypeEnvoy},
+		Status: &Status{
+			Class: classOf(httpproxy.Class),
+			Of: func(generation int64, diagnostics []report.Diagnostic, addresses []corev1.LoadBalancerIngress) any {
+				return httpproxy.Status(generation, diagnostics, addresses)
+			},
+			Orphaned: httpproxy.Orphaned,
 		},
 	}
 }

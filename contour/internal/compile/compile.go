@@ -40,7 +40,7 @@ type Compile struct {
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
 	// VirtualHosts has an entry for every claimed hostname; nil if nothing can be served.
 	VirtualHosts *memo.Table[ir.HostKey, *ir.VirtualHost]
-	// Objects has an entry for every HTTPProxy and Ingress.
+	// Objects has an entry for every object of a kind with a status.
 	Objects *memo.Table[kobj.Key, Object]
 
 	apis          map[kobj.Kind]API
@@ -69,9 +69,10 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 
 func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
-		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: keepLastRoot,
+		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: c.keepLastRoot,
 	})
-	for _, api := range apis {
+	for i, api := range apis {
+		api.rank = contrib.Rank(i)
 		c.apis[api.Kind] = api
 		api.DemandRoots(c.store, c.roots)
 	}
@@ -127,9 +128,11 @@ func (c *Compile) addObjects(e *memo.Engine) {
 // deriveRoot returns the result for a root. Contributions are sorted by host, for binary search: one Ingress may have
 // thousands. Routes are ordered once, so that a host with a single contribution shares them.
 func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
-	root := c.apis[k.Kind].Root(r, c.env, k.Name)
+	api := c.apis[k.Kind]
+	root := api.Root(r, c.env, k.Name)
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
+		own.Rank, own.ConflictType = api.rank, api.Types.Conflict
 		c.share(r, own.Routes)
 		own.Routes = ordered(own.Routes)
 	}
@@ -140,16 +143,12 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 }
 
 // keepLastRoot returns the last contributions of a root whose derivation panics, and reports the panic on the object.
-func keepLastRoot(k kobj.Key, last contrib.Root, _ bool, reason string) contrib.Root {
-	t := report.TypeEnvoy
-	if k.Kind == kobj.Ingress {
-		t = report.TypeIngress
-	}
+func (c *Compile) keepLastRoot(k kobj.Key, last contrib.Root, _ bool, reason string) contrib.Root {
 	var rep report.Report
 	rep.Merge(last.Report)
 	rep.Visit(k)
 	rep.Add(report.Diagnostic{
-		Object: k, Type: t, Reason: report.InternalError,
+		Object: k, Type: c.apis[k.Kind].Types.Fault, Reason: report.InternalError,
 		Message: "The controller could not process the object (" + reason + "); its last valid configuration is still served.",
 	})
 	rep.Seal()

@@ -73,7 +73,7 @@ func (m *merger) mayServe(c *contrib.Contribution, all []*contrib.Contribution) 
 		return true
 	}
 	m.report.Add(report.Diagnostic{
-		Object: c.Object, Type: typeOf(c.Object), Reason: report.FeatureNotSupported, Field: "spec",
+		Object: c.Object, Type: c.ConflictType, Reason: report.FeatureNotSupported, Field: "spec",
 		Message: fmt.Sprintf("The routes of host %q are not served: %s protects the host with a feature that this version does not support.", m.key.Hostname, all[i].Object),
 	})
 	return false
@@ -102,18 +102,18 @@ func (m *merger) chooseTLS(c *contrib.Contribution) bool {
 		m.host.TLS, m.host.TCP, m.tlsBy, m.tlsRank = c.TLS, c.TCP, c.Object, c.Rank
 	case c.TLS != nil && c.TLS.CloseConnections: // the API has reported the reason
 	case c.TLS != nil && *c.TLS != *m.host.TLS:
-		m.warnConflict(c.Object, "spec.tls", fmt.Sprintf("The TLS settings of host %q are those of %s, which takes precedence.", m.key.Hostname, m.tlsBy))
+		m.warnConflict(c, "spec.tls", fmt.Sprintf("The TLS settings of host %q are those of %s, which takes precedence.", m.key.Hostname, m.tlsBy))
 	}
 	if m.host.TCP != nil && c.TCP == nil {
-		m.warnConflict(c.Object, "spec", fmt.Sprintf("The tcpproxy of %s receives the TLS connections of host %q; the routes are not served over TLS.", m.tlsBy, m.key.Hostname))
+		m.warnConflict(c, "spec", fmt.Sprintf("The tcpproxy of %s receives the TLS connections of host %q; the routes are not served over TLS.", m.tlsBy, m.key.Hostname))
 	}
 	return m.host.TCP == nil
 }
 
-// ownedRoute is a route with the object that contributes it.
+// ownedRoute is a route with its contribution.
 type ownedRoute struct {
 	*ir.Route
-	by kobj.Key
+	of *contrib.Contribution
 }
 
 // routes returns the routes of the host in order of precedence. Of two routes with equal matches, the route of the first
@@ -126,7 +126,7 @@ func (m *merger) routes() []ir.Route {
 	for _, c := range m.served {
 		own := ordered(c.Routes)
 		for i := range own {
-			all = append(all, ownedRoute{&own[i], c.Object})
+			all = append(all, ownedRoute{&own[i], c})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b ownedRoute) int { return comparePrecedence(&a.Match, &b.Match) })
@@ -134,7 +134,7 @@ func (m *merger) routes() []ir.Route {
 	var winner ownedRoute
 	for _, o := range all {
 		if winner.Route != nil && comparePrecedence(&winner.Match, &o.Match) == 0 {
-			m.reportRouteConflict(o, winner.by)
+			m.reportRouteConflict(o, winner.of)
 			continue
 		}
 		winner = o
@@ -144,23 +144,16 @@ func (m *merger) routes() []ir.Route {
 }
 
 // reportRouteConflict adds a warning about the loser, if it is of the API of the winner: precedence between APIs is documented.
-func (m *merger) reportRouteConflict(loser ownedRoute, winner kobj.Key) {
-	if winner.Kind == loser.by.Kind {
-		m.warnConflict(loser.by, "spec", fmt.Sprintf("Requests for %s%s are already served by the older %s.", m.key.Hostname, loser.Match.Path.Value, winner))
+func (m *merger) reportRouteConflict(loser ownedRoute, winner *contrib.Contribution) {
+	if winner.Rank == loser.of.Rank {
+		m.warnConflict(loser.of, "spec", fmt.Sprintf("Requests for %s%s are already served by the older %s.", m.key.Hostname, loser.Match.Path.Value, winner.Object))
 	}
 }
 
-func (m *merger) warnConflict(loser kobj.Key, field, message string) {
+func (m *merger) warnConflict(loser *contrib.Contribution, field, message string) {
 	m.report.Add(report.Diagnostic{
-		Object: loser, Severity: report.Warning, Type: typeOf(loser), Reason: report.RouteConflict, Field: field, Message: message,
+		Object: loser.Object, Severity: report.Warning, Type: loser.ConflictType, Reason: report.RouteConflict, Field: field, Message: message,
 	})
-}
-
-func typeOf(k kobj.Key) report.Type {
-	if k.Kind == kobj.Ingress {
-		return report.TypeIngress
-	}
-	return report.TypeRoute
 }
 
 // result returns the virtual host; nil if nothing was admitted.

@@ -28,7 +28,7 @@ func claim(kind kobj.Kind, name string, age int, key ir.HostKey, routes ...ir.Ro
 		Key: key, Object: kobj.Of(kind, "ns", name), Created: time.Unix(int64(1000-age), 0), Routes: routes,
 	}
 	if kind == kobj.HTTPProxy {
-		c.Rank, c.Exclusive, c.EveryListener = contrib.RankHTTPProxy, true, true
+		c.Rank, c.Exclusive, c.EveryListener = 1, true, true
 	}
 	c.JoinsTLS = kind == kobj.Ingress && key == httpsKey
 	return c

@@ -55,8 +55,8 @@ type Descriptor struct {
 
 	// Claims defines which objects claim hosts.
 	Claims Claims
-	// Status defines how the status is compared and written; nil if the controller writes none. The controller reports
-	// diagnostics only on objects with a status.
+	// Status defines how the status is compared and written; nil if the controller writes none. compile.API.Status of the
+	// kind derives it. The controller reports diagnostics only on objects with a status.
 	Status *Status
 	// Manifest defines how an object is read from a manifest; nil if a directory cannot contain the kind.
 	Manifest *Manifest

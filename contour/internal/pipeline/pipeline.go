@@ -82,7 +82,7 @@ func New(o Options) *Pipeline {
 		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get, Slices: p.Store.SlicesOf,
 	})
 	p.followListeners()
-	p.Status = status.New(p.engine, p.Store, p.Compile.Objects)
+	p.Status = status.New(p.engine, p.Store, p.Compile.API, p.Compile.Objects)
 	p.Compile.VirtualHosts.Watch()
 	p.Status.Desired.Watch()
 	return p

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
@@ -51,10 +52,10 @@ func TestRejectionsAreReportedByTheirOrigins(t *testing.T) {
 	}
 	sys.Step(nil)
 	www, other := sys.statusOf(t, "www"), sys.statusOf(t, "other")
-	if www.HTTPProxy().CurrentStatus != status.Invalid || !hasDiagnostic(www, report.RejectedByEnvoy, "no such cluster") {
+	if www.HTTPProxy().CurrentStatus != httpproxy.StatusInvalid || !hasDiagnostic(www, report.RejectedByEnvoy, "no such cluster") {
 		t.Errorf("the proxy whose cluster is rejected: %+v", www.Diagnostics)
 	}
-	if other.HTTPProxy().CurrentStatus != status.Valid {
+	if other.HTTPProxy().CurrentStatus != httpproxy.StatusValid {
 		t.Errorf("the other proxy: %+v", other.Diagnostics)
 	}
 
@@ -63,7 +64,7 @@ func TestRejectionsAreReportedByTheirOrigins(t *testing.T) {
 		t.Fatal(err)
 	}
 	sys.Step(repaired[:1])
-	if www := sys.statusOf(t, "www"); www.HTTPProxy().CurrentStatus != status.Valid {
+	if www := sys.statusOf(t, "www"); www.HTTPProxy().CurrentStatus != httpproxy.StatusValid {
 		t.Errorf("after the repair: %+v", www.Diagnostics)
 	}
 }

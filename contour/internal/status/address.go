@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -35,23 +34,6 @@ func parseAddresses(addresses []string) []corev1.LoadBalancerIngress {
 		case a != "":
 			out = append(out, corev1.LoadBalancerIngress{Hostname: strings.ToLower(a)})
 		}
-	}
-	return out
-}
-
-// ingressAddresses converts addresses to the types of networking.k8s.io.
-func ingressAddresses(addresses []corev1.LoadBalancerIngress) networkingv1.IngressLoadBalancerStatus {
-	var s networkingv1.IngressLoadBalancerStatus
-	for _, a := range addresses {
-		s.Ingress = append(s.Ingress, networkingv1.IngressLoadBalancerIngress{IP: a.IP, Hostname: a.Hostname, Ports: portStatuses(a.Ports)})
-	}
-	return s
-}
-
-func portStatuses(ports []corev1.PortStatus) []networkingv1.IngressPortStatus {
-	var out []networkingv1.IngressPortStatus
-	for _, p := range ports {
-		out = append(out, networkingv1.IngressPortStatus{Port: p.Port, Protocol: p.Protocol, Error: p.Error})
 	}
 	return out
 }

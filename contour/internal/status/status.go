@@ -1,5 +1,5 @@
-// Package status derives the desired status of every HTTPProxy and Ingress of the controller's classes: for an
-// HTTPProxy the condition Valid with its errors and warnings, for both kinds the addresses of Envoy.
+// Package status derives the desired status of every object of the controller's classes whose kind has a status. The API
+// of the kind defines what the status contains (compile.Status).
 //
 // Its input is the diagnostics of compile, the rejections of Envoys, the configuration and the Envoy Service; its
 // output is one Desired for each object. Desired values are compared by value, so that the status writer handles only
@@ -11,7 +11,6 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/compile"
@@ -42,33 +41,34 @@ func (d *Desired) HTTPProxy() *contourv1.HTTPProxyStatus {
 
 // Status contains the tables from reports to statuses.
 type Status struct {
-	// Desired has an entry for every HTTPProxy and Ingress; nil if the object belongs to another controller.
+	// Desired has an entry for every object of a kind with a status; nil if the object belongs to another controller.
 	Desired *memo.Table[kobj.Key, *Desired]
 	// Rejected contains the diagnostics of rejections by Envoys, by the object that reports them.
 	Rejected *memo.Input[kobj.Key, []report.Diagnostic]
 
 	store     *store.Store
-	kinds     map[kobj.Kind]func(*memo.Reader, kobj.Key) *Desired
+	api       func(kobj.Kind) (compile.API, bool)
 	objects   *memo.Table[kobj.Key, compile.Object]
 	addresses *memo.Table[struct{}, []corev1.LoadBalancerIngress]
-	// valid contains the status of an HTTPProxy without diagnostics, by generation. Most HTTPProxies share it.
-	valid *memo.Table[int64, *contourv1.HTTPProxyStatus]
+	// valid contains the status of objects without diagnostics. Most objects share it.
+	valid *memo.Table[version, any]
 }
 
-// New adds the tables to the engine of the store; objects are the diagnostics of compile, by object.
-func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.Object]) *Status {
-	t := &Status{store: s, objects: objects}
-	t.kinds = map[kobj.Kind]func(*memo.Reader, kobj.Key) *Desired{kobj.HTTPProxy: t.deriveProxy, kobj.Ingress: t.deriveIngress}
+// version is a kind and a generation of objects.
+type version struct {
+	kind       kobj.Kind
+	generation int64
+}
+
+// New adds the tables to the engine of the store; api returns the API of a kind, and objects are the diagnostics of
+// compile, by object.
+func New(e *memo.Engine, s *store.Store, api func(kobj.Kind) (compile.API, bool), objects *memo.Table[kobj.Key, compile.Object]) *Status {
+	t := &Status{store: s, api: api, objects: objects}
 	t.Rejected = memo.NewInput[kobj.Key](e, "status/rejected", slices.Equal[[]report.Diagnostic])
 	t.addresses = memo.NewTable(e, memo.Options[struct{}, []corev1.LoadBalancerIngress]{
 		Name: "status/addresses", Derive: t.deriveAddresses, Equal: equalValue[[]corev1.LoadBalancerIngress],
 	})
-	t.valid = memo.NewTable(e, memo.Options[int64, *contourv1.HTTPProxyStatus]{
-		Name: "status/valid", Equal: equalValue[*contourv1.HTTPProxyStatus],
-		Derive: func(r *memo.Reader, generation int64) *contourv1.HTTPProxyStatus {
-			return proxyStatus(generation, nil, t.addresses.Get(r, struct{}{}))
-		},
-	})
+	t.valid = memo.NewTable(e, memo.Options[version, any]{Name: "status/valid", Derive: t.deriveValid, Equal: equalValue[any]})
 	t.Desired = memo.NewTable(e, memo.Options[kobj.Key, *Desired]{
 		Name: "status/desired", Derive: t.derive, Equal: equalValue[*Desired],
 	})
@@ -77,64 +77,45 @@ func New(e *memo.Engine, s *store.Store, objects *memo.Table[kobj.Key, compile.O
 	return t
 }
 
+// derive returns the status of an object; nil if it does not exist or belongs to another controller.
 func (t *Status) derive(r *memo.Reader, k kobj.Key) *Desired {
-	if derive := t.kinds[k.Kind]; derive != nil {
-		return derive(r, k)
-	}
-	return nil
-}
-
-func (t *Status) deriveProxy(r *memo.Reader, k kobj.Key) *Desired {
-	p, ok := t.store.HTTPProxies.Get(r, k.Name)
-	if !ok || !class.Matches(p.Annotations, p.Spec.IngressClassName, t.store.Settings.Objects.Get(r).IngressClassNames) {
+	api, ok := t.api(k.Kind)
+	if !ok || api.Status == nil {
 		return nil
 	}
-	d := &Desired{Key: k, Generation: p.Generation, Diagnostics: t.diagnostics(r, k)}
+	o, ok := t.store.Get(r, k)
+	if !ok || !class.Matches(o.GetAnnotations(), api.Status.Class(o), t.store.Settings.Objects.Get(r).IngressClassNames) {
+		return nil
+	}
+	d := &Desired{Key: k, Generation: o.GetGeneration(), Diagnostics: t.diagnostics(r, k, api.Status)}
 	if len(d.Diagnostics) == 0 {
-		d.Status = t.valid.Get(r, p.Generation)
+		d.Status = t.valid.Get(r, version{k.Kind, d.Generation})
 	} else {
-		d.Status = proxyStatus(p.Generation, d.Diagnostics, t.addresses.Get(r, struct{}{}))
+		d.Status = api.Status.Of(d.Generation, d.Diagnostics, t.addresses.Get(r, struct{}{}))
 	}
 	return d
 }
 
-func (t *Status) deriveIngress(r *memo.Reader, k kobj.Key) *Desired {
-	i, ok := t.store.Ingresses.Get(r, k.Name)
-	if !ok || !class.Matches(i.Annotations, ingressClass(i), t.store.Settings.Objects.Get(r).IngressClassNames) {
-		return nil
+// deriveValid returns the status of the objects of a kind and generation without diagnostics.
+func (t *Status) deriveValid(r *memo.Reader, v version) any {
+	if api, ok := t.api(v.kind); ok && api.Status != nil {
+		return api.Status.Of(v.generation, nil, t.addresses.Get(r, struct{}{}))
 	}
-	return &Desired{
-		Key: k, Generation: i.Generation, Diagnostics: t.diagnostics(r, k),
-		Status: &networkingv1.IngressStatus{LoadBalancer: ingressAddresses(t.addresses.Get(r, struct{}{}))},
-	}
-}
-
-func ingressClass(i *networkingv1.Ingress) string {
-	if i.Spec.IngressClassName == nil {
-		return ""
-	}
-	return *i.Spec.IngressClassName
+	return nil
 }
 
 // diagnostics returns the diagnostics of an object from compile and from Envoy.
-func (t *Status) diagnostics(r *memo.Reader, k kobj.Key) []report.Diagnostic {
+func (t *Status) diagnostics(r *memo.Reader, k kobj.Key, of *compile.Status) []report.Diagnostic {
 	compiled := t.objects.Get(r, k)
 	all := report.Report{Diagnostics: slices.Clone(compiled.Diagnostics)}
 	if rejected, ok := t.Rejected.Get(r, k); ok {
 		all.Add(rejected...)
 	}
-	if !compiled.Visited && k.Kind == kobj.HTTPProxy {
-		all.Add(orphaned(k))
+	if !compiled.Visited && of.Orphaned != nil {
+		all.Add(of.Orphaned(k))
 	}
 	all.Seal()
 	return all.Diagnostics
-}
-
-func orphaned(k kobj.Key) report.Diagnostic {
-	return report.Diagnostic{
-		Object: k, Type: report.TypeOrphaned, Reason: report.Orphaned,
-		Message: "No root HTTPProxy includes this HTTPProxy, directly or through others.",
-	}
 }
 
 func equalValue[V any](a, b V) bool { return reflect.DeepEqual(a, b) }

@@ -2,11 +2,14 @@ package status_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 
 	"contour.example/contour/internal/compile"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/report"
@@ -35,9 +38,41 @@ func newFixture(c config.Config) *fixture {
 			return o
 		},
 	})
-	f.status = status.New(f.engine, f.store, objects)
+	f.status = status.New(f.engine, f.store, apis(), objects)
 	f.status.Desired.Watch()
 	return f
+}
+
+// apis returns the APIs of every Compile.
+func apis() func(kobj.Kind) (compile.API, bool) {
+	e := memo.New(func(f memo.Fault) { panic(f) })
+	return compile.New(e, store.New(e, config.Default())).API
+}
+
+// Each kind with a status has an API that derives it, of the type that the descriptor writes, and types for the diagnostics
+// of compile.
+func TestEveryKindWithAStatusHasADerivation(t *testing.T) {
+	t.Parallel()
+	addresses := []corev1.LoadBalancerIngress{{IP: "192.0.2.1"}}
+	for _, d := range kind.All() {
+		api, registered := apis()(d.Kind)
+		if derived := api.Status != nil; derived != (d.Status != nil) {
+			t.Errorf("%s has a status: %t, and an API that derives it: %t", d.Kind, d.Status != nil, derived)
+			continue
+		}
+		if registered && (api.Types.Conflict == "" || api.Types.Fault == "") {
+			t.Errorf("%s: the API has the types %+v", d.Kind, api.Types)
+		}
+		if d.Status == nil {
+			continue
+		}
+		if d.Status.Next(api.Status.Of(1, nil, addresses), d.New(), time.Time{}) == nil {
+			t.Errorf("%s: the descriptor does not write the status that the API derives", d.Kind)
+		}
+		if api.Status.Class(d.New()) != "" {
+			t.Errorf("%s: an object without a class has class %q", d.Kind, api.Status.Class(d.New()))
+		}
+	}
 }
 
 // A rejection by Envoy makes an HTTPProxy invalid; the condition contains the error detail.

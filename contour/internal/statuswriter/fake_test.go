@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/status"
 )
@@ -213,6 +214,6 @@ func valid(k kobj.Key, generation int64, description string) *status.Desired {
 	c := contourv1.DetailedCondition{}
 	c.Type, c.Status, c.Reason, c.Message, c.ObservedGeneration = "Valid", contourv1.ConditionTrue, "Valid", description, generation
 	return &status.Desired{Key: k, Generation: generation, Status: &contourv1.HTTPProxyStatus{
-		CurrentStatus: status.Valid, Description: description, Conditions: []contourv1.DetailedCondition{c},
+		CurrentStatus: httpproxy.StatusValid, Description: description, Conditions: []contourv1.DetailedCondition{c},
 	}}
 }

@@ -11,6 +11,7 @@ import (
 // objects is the objects of a kind, whatever their type.
 type objects interface {
 	put(Change) bool
+	get(*memo.Reader, kobj.Name) (metav1.Object, bool)
 	peek(kobj.Name) metav1.Object
 	// inNamespace is the objects in a namespace, by name, if the kind can permit references; else none.
 	inNamespace(namespace string) []metav1.Object
@@ -57,6 +58,11 @@ func (t *typed[T]) put(c Change) bool {
 	}
 	v, ok := c.Object.(T)
 	return ok && t.Set(c.Key.Name, v)
+}
+
+func (t *typed[T]) get(r *memo.Reader, n kobj.Name) (metav1.Object, bool) {
+	o, ok := t.Get(r, n)
+	return o, ok
 }
 
 func (t *typed[T]) peek(n kobj.Name) metav1.Object {

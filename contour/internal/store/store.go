@@ -125,6 +125,14 @@ func (s *Store) SlicesOf(r *memo.Reader, service kobj.Name) []*discoveryv1.Endpo
 	return s.slices.list(r, s.slices.byOwner.Get(r, service))
 }
 
+// Get returns an object of a stored kind and whether it exists, and records the read.
+func (s *Store) Get(r *memo.Reader, k kobj.Key) (metav1.Object, bool) {
+	if of := s.kinds[k.Kind]; of != nil {
+		return of.get(r, k.Name)
+	}
+	return nil, false
+}
+
 // Peek returns the present object, for callers outside the derivations; nil if there is none.
 func (s *Store) Peek(k kobj.Key) metav1.Object {
 	if of := s.kinds[k.Kind]; of != nil {

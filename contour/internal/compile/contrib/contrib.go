@@ -13,14 +13,9 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// Rank orders the APIs: of routes with equal matches, the route of the API with the higher rank is served.
+// Rank is the position of an API in the list of all APIs: of routes with equal matches, the route of the API with the
+// higher rank is served.
 type Rank uint8
-
-// The ranks. HTTPProxy precedes Ingress, as in Contour.
-const (
-	RankIngress Rank = iota
-	RankHTTPProxy
-)
 
 // Root is the result for one root: a contribution to each of its hosts, its listeners, and its
 // report. A root is an object, or the configuration.
@@ -35,7 +30,9 @@ type Contribution struct {
 	Key     ir.HostKey
 	Object  kobj.Key
 	Created time.Time // the oldest contribution wins conflicts within a rank; the zero time is the oldest
-	Rank    Rank
+	Rank    Rank      // compile sets it
+	// ConflictType is the type of diagnostics about conflicts with other objects; compile sets it.
+	ConflictType report.Type
 	// Exclusive: the host belongs to the oldest root of this rank, and to no other root of this rank.
 	Exclusive bool
 	// BlocksLowerRanks: the host has a protection that cannot be served, so contributions of lower ranks are not served.

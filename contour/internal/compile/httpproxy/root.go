@@ -72,7 +72,7 @@ type compiler struct {
 // lookup returns an HTTPProxy of a class that is served.
 func (c *compiler) lookup(name kobj.Name) (*contourv1.HTTPProxy, bool) {
 	obj, ok := c.env.Store.HTTPProxies.Get(c.reader, name)
-	if !ok || !class.Matches(obj.Annotations, obj.Spec.IngressClassName, c.objects.IngressClassNames) {
+	if !ok || !class.Matches(obj.Annotations, Class(obj), c.objects.IngressClassNames) {
 		return nil, false
 	}
 	return obj, true
@@ -128,7 +128,7 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	var out []contrib.Contribution
 	add := func(l ir.ListenerKey, c contrib.Contribution) {
 		c.Key = ir.HostKey{Listener: l, Hostname: hostname}
-		c.Object, c.Created, c.Rank = p.key, created, contrib.RankHTTPProxy
+		c.Object, c.Created = p.key, created
 		// A root that loses the HTTP host does not get the HTTPS host either.
 		c.Exclusive, c.BlocksLowerRanks, c.Policies, c.EveryListener = true, p.unsupportedProtection(), policies, true
 		out = append(out, c)

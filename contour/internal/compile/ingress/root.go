@@ -41,7 +41,7 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	if !ok {
 		return contrib.Root{}
 	}
-	if !class.Matches(ing.Annotations, className(ing), env.Store.Settings.Objects.Get(r).IngressClassNames) {
+	if !class.Matches(ing.Annotations, Class(ing), env.Store.Settings.Objects.Get(r).IngressClassNames) {
 		return contrib.Root{}
 	}
 	b := builder{
@@ -52,7 +52,8 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	return b.root()
 }
 
-func className(ing *networkingv1.Ingress) string {
+// Class returns the class in the spec of an Ingress; "" if there is none.
+func Class(ing *networkingv1.Ingress) string {
 	if ing.Spec.IngressClassName == nil {
 		return ""
 	}
@@ -124,7 +125,6 @@ func (b *builder) contribution(l ir.ListenerKey, h *host, routes []ir.Route) con
 		Key:     ir.HostKey{Listener: l, Hostname: h.name},
 		Object:  b.key,
 		Created: b.created(),
-		Rank:    contrib.RankIngress,
 		Routes:  routes,
 	}
 }

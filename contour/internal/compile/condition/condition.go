@@ -1,22 +1,16 @@
-package status
+// Package condition converts the diagnostics of an object of projectcontour.io to its condition Valid.
+//
+// Its input is the sorted diagnostics of one object, its output a condition with a limited number of sub-conditions, without
+// a transition time. It does not decide what is an error.
+package condition
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
-	corev1 "k8s.io/api/core/v1"
-
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/report"
-)
-
-// The values of HTTPProxy's status.currentStatus.
-const (
-	Valid    = "valid"
-	Invalid  = "invalid"
-	Orphaned = "orphaned"
 )
 
 // The reasons of the condition Valid.
@@ -32,31 +26,14 @@ const (
 	maxText        = 1024 // bytes of one diagnostic
 )
 
-// proxyStatus returns the status of an HTTPProxy with these diagnostics, which are sorted.
-func proxyStatus(generation int64, diagnostics []report.Diagnostic, addresses []corev1.LoadBalancerIngress) *contourv1.HTTPProxyStatus {
-	valid := validCondition(generation, diagnostics)
-	s := &contourv1.HTTPProxyStatus{
-		CurrentStatus: Valid,
-		Description:   valid.Message,
-		LoadBalancer:  corev1.LoadBalancerStatus{Ingress: addresses},
-		Conditions:    []contourv1.DetailedCondition{valid},
-	}
-	if valid.Status == contourv1.ConditionTrue {
-		return s
-	}
-	s.CurrentStatus = Invalid
-	if i := slices.IndexFunc(diagnostics, func(d report.Diagnostic) bool { return d.Type == report.TypeOrphaned }); i >= 0 {
-		s.CurrentStatus, s.Description = Orphaned, diagnostics[i].Message
-	}
-	return s
-}
-
-func validCondition(generation int64, diagnostics []report.Diagnostic) contourv1.DetailedCondition {
+// Valid returns the condition Valid of an object of that generation with these diagnostics. The message is that of an object
+// without errors.
+func Valid(generation int64, diagnostics []report.Diagnostic, message string) contourv1.DetailedCondition {
 	errors, warnings := bySeverity(diagnostics)
 	c := contourv1.DetailedCondition{Errors: subConditions(errors), Warnings: subConditions(warnings)}
 	c.Type = contourv1.ValidConditionType
 	c.ObservedGeneration = generation
-	c.Status, c.Reason, c.Message = contourv1.ConditionTrue, reasonValid, "Valid HTTPProxy"
+	c.Status, c.Reason, c.Message = contourv1.ConditionTrue, reasonValid, message
 	if len(errors) > 0 {
 		c.Status, c.Reason, c.Message = contourv1.ConditionFalse, reasonErrorPresent, countErrors(len(errors))
 	}
