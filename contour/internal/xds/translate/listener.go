@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"net/netip"
+
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
@@ -103,8 +105,13 @@ func listener(of *ir.Listener) *listenerv3.Listener {
 	return l
 }
 
+// socketAddress returns the address on which Envoy listens. The unspecified IPv6 address includes IPv4, as in Contour.
 func socketAddress(of *ir.Listener, ip string) *corev3.Address {
-	at := &corev3.SocketAddress{Address: ip, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: of.Port}}
+	parsed, err := netip.ParseAddr(ip)
+	at := &corev3.SocketAddress{
+		Address: ip, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: of.Port},
+		Ipv4Compat: err == nil && parsed == netip.IPv6Unspecified(),
+	}
 	if of.Protocol == ir.ListenUDP {
 		at.Protocol = corev3.SocketAddress_UDP
 	}
