@@ -3,6 +3,7 @@ package translate
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -214,5 +216,20 @@ func TestListenersShareASocket(t *testing.T) {
 	fx.run()
 	if diff := cmp.Diff([]string{"both.example.com tcp_proxy", "raw.example.com tcp_proxy"}, chains()); diff != "" {
 		t.Errorf("filter chains without the first listener (-want +got):\n%s", diff)
+	}
+}
+
+// After many uses have begun or ended at once, their map is replaced: clearing it would take as long each time.
+func TestALargeMapOfUsesIsReplaced(t *testing.T) {
+	for uses, replaced := range map[int]bool{maxReused: false, maxReused + 1: true} {
+		s := share(newFixture().tables, "test", func(*memo.Reader, int) *table.Resource { return nil })
+		for i := range uses {
+			s.count(use[int]{ir.DefaultFleet, i}, true)
+		}
+		before := reflect.ValueOf(s.before).Pointer()
+		s.changes(func(ir.Fleet, *table.Resource, *table.Resource) {})
+		if after := reflect.ValueOf(s.before).Pointer(); (after != before) != replaced || len(s.before) != 0 {
+			t.Errorf("after %d uses the map is replaced: %t, with %d uses left", uses, after != before, len(s.before))
+		}
 	}
 }
