@@ -46,6 +46,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
 	k.server = server.New(server.Options{
 		Fleet: k.fleets.Get, Log: log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
+		Clients: server.ClientLimits{PerAddress: c.Process.Server.PerAddress},
 	})
 	return k
 }
@@ -88,6 +89,7 @@ func (k *core) hooks() server.Hooks {
 		Acked:        func(t table.Type) { m.Answered(t.String(), true) },
 		Nacked:       func(t table.Type) { m.Answered(t.String(), false) },
 		Overdue:      func(o session.Overdue) { m.Overdue(o.Need.Type.String()) },
+		Refused:      m.Refused,
 	}
 }
 
@@ -96,7 +98,7 @@ func (k *core) debug() debug.Sources {
 	return debug.Sources{
 		Inspect: func(ctx context.Context, f func(debug.View)) bool {
 			return k.pipeline.Inspect(ctx, func(p *pipeline.Pipeline) {
-				f(debug.View{Store: p.Store, Compile: p.Compile, Status: p.Status, Stats: p.Stats()})
+				f(debug.View{Store: p.Store, Compile: p.Compile, Status: p.Status, Stats: p.Stats})
 			})
 		},
 		Fleets: k.fleets, Sessions: k.server.Sessions, Acked: k.server.Acked,

@@ -167,6 +167,7 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 		"no certificates":    {nil, 1, "mutual TLS needs"},
 		"insecure and open":  {[]string{"--insecure", "--xds-address=0.0.0.0"}, 1, "for loopback only"},
 		"insecure and files": {[]string{"--insecure", "--contour-cafile=a"}, 1, "choose one"},
+		"no clients":         {[]string{"--xds-clients-per-address=0"}, 1, "--xds-clients-per-address"},
 		"no drain time":      {[]string{"--envoy-drain-time=0s"}, 1, "--envoy-drain-time"},
 		"one socket twice":   {[]string{"--stats-port=8080"}, 1, "Envoy's listeners for metrics and for HTTP have the same address and port, 0.0.0.0:8080."},
 		"negative hosts":     {[]string{"--route-table-hosts=-1"}, 1, "is negative"},

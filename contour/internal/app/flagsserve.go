@@ -104,6 +104,7 @@ func addProcess(o *overlay) {
 	addFlag(o, func(c *config.Config) *float32 { return &c.Process.API.QPS }, fs.Float32Var, "kubernetes-client-qps", "Requests a second to the API server; 0 leaves it to the server's priority and fairness.")
 	addFlag(o, func(c *config.Config) *int { return &c.Process.API.Burst }, fs.IntVar, "kubernetes-client-burst", "Requests at once beyond that rate.")
 	o.addAddress(func(c *config.Config) *config.Address { return &c.Process.Server.Address }, "xds", "the xDS server", "")
+	addFlag(o, func(c *config.Config) *int { return &c.Process.Server.PerAddress }, fs.IntVar, "xds-clients-per-address", "Envoys that may connect to the xDS server from one IP address, other than loopback: more than the largest number behind one address, if addresses are translated.")
 	addFlag(o, func(c *config.Config) *string { return &c.Process.Server.CA }, fs.StringVar, "contour-cafile", "CA that the certificates of Envoys must be signed by.")
 	addFlag(o, func(c *config.Config) *string { return &c.Process.Server.Cert }, fs.StringVar, "contour-cert-file", "Certificate of the xDS server.")
 	addFlag(o, func(c *config.Config) *string { return &c.Process.Server.Key }, fs.StringVar, "contour-key-file", "Key of the xDS server.")
@@ -136,6 +137,8 @@ func checkServer(s config.Server) error {
 		return errors.New("--insecure: certificates are given too; choose one")
 	case s.Insecure && !socketOf(s.Address).loopback():
 		return fmt.Errorf("--insecure: plain text is for loopback only, and --xds-address is %s", s.Host)
+	case s.PerAddress < 1:
+		return fmt.Errorf("--xds-clients-per-address: %d is less than 1", s.PerAddress)
 	case !s.Insecure && (s.CA == "" || s.Cert == "" || s.Key == ""):
 		return errors.New("mutual TLS needs --contour-cafile, --contour-cert-file and --contour-key-file (contour certgen makes them)")
 	}

@@ -7,10 +7,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"contour.example/contour/internal/xds/server"
 )
 
 // The bounds of the small HTTP servers.
@@ -19,7 +24,12 @@ const (
 	writeTimeout    = 5 * time.Minute // the client chooses the duration of a CPU profile
 	shutdownTimeout = 5 * time.Second
 	maxHeaderBytes  = 64 << 10
+	maxScrapes      = 4 // of metrics at a time
 )
+
+// httpClients bounds the connections of the small HTTP servers, some of which every pod can reach: they must not use up
+// the file descriptors of the xDS server, nor keep out the probes of the kubelet.
+func httpClients() server.ClientLimits { return server.ClientLimits{PerAddress: 64, Connections: 1024} }
 
 // handlers puts paths on sockets; sockets that are equal share a server.
 type handlers map[socket]*http.ServeMux
@@ -39,7 +49,7 @@ func addHealth(mux *http.ServeMux) {
 }
 
 func addMetrics(mux *http.ServeMux, r *prometheus.Registry) {
-	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: maxScrapes}))
 }
 
 func addProfiles(mux *http.ServeMux) {
@@ -48,6 +58,45 @@ func addProfiles(mux *http.ServeMux) {
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+}
+
+// localOnly protects pages that are for those who can log in to the machine, or forward a port of it, from web pages in
+// their browser. It rejects requests that a page of another site causes, and requests whose host is neither local nor the
+// address of the connection: a name that leads here may be of anybody.
+func localOnly(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case !localHost(r):
+			http.Error(w, "this host is not served here", http.StatusForbidden)
+		case !slices.Contains([]string{"", "none", "same-origin"}, r.Header.Get("Sec-Fetch-Site")):
+			http.Error(w, "requests of other sites are not served here", http.StatusForbidden)
+		default:
+			guarded := http.NewCrossOriginProtection().Handler(h) // for browsers that do not name the site
+			guarded.ServeHTTP(w, r)
+		}
+	})
+}
+
+// localHost reports whether the host of the request is local, or the address of the connection.
+func localHost(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	if err != nil {
+		return false
+	}
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return ip.IsLoopback() || local != nil && sameAddress(ip, local)
+}
+
+func sameAddress(ip netip.Addr, a net.Addr) bool {
+	at, err := netip.ParseAddrPort(a.String())
+	return err == nil && at.Addr().Unmap() == ip.Unmap()
 }
 
 // listen binds every socket and returns a function that runs until the context ends.
@@ -59,6 +108,7 @@ func (h handlers) listen(ctx context.Context, log *slog.Logger) (run func(contex
 			return nil, err
 		}
 		log.Info("listening", "address", l.Addr().String(), "for", "http")
+		l = server.LimitListener(l, httpClients(), func() {})
 		servers = append(servers, func(ctx context.Context) error { return serveHTTP(ctx, l, mux) })
 	}
 	return func(ctx context.Context) error { return all(ctx, servers...) }, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"sync"
 
@@ -222,12 +223,18 @@ func (c *controller) connect() error {
 
 // pages listens for health, metrics and debugging.
 func (c *controller) pages(ctx context.Context) (func(context.Context) error, error) {
+	return c.handlers().listen(ctx, c.log)
+}
+
+func (c *controller) handlers() handlers {
 	h := handlers{}
 	addHealth(h.on(socketOf(c.process.Health)))
 	addMetrics(h.on(socketOf(c.process.Metrics)), c.metrics.Registry)
-	addProfiles(h.on(socketOf(c.process.Debug)))
-	debug.Register(h.on(socketOf(c.process.Debug)), c.debug())
-	return h.listen(ctx, c.log)
+	pages := http.NewServeMux()
+	addProfiles(pages)
+	debug.Register(pages, c.debug())
+	h.on(socketOf(c.process.Debug)).Handle("/debug/", localOnly(pages))
+	return h
 }
 
 // statuses passes the desired statuses to the writer.

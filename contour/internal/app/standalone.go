@@ -213,23 +213,6 @@ func (a *standalone) listenAdmin(ctx context.Context) (run func(context.Context)
 	return h.listen(ctx, a.log)
 }
 
-// localOnly protects a port on loopback from web pages in a browser on the same machine: it rejects
-// requests of other sites, and requests with a host that is not local.
-func localOnly(h http.Handler) http.Handler {
-	guarded := http.NewCrossOriginProtection().Handler(h)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			host = r.Host
-		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "this host is not served here", http.StatusForbidden)
-			return
-		}
-		guarded.ServeHTTP(w, r)
-	})
-}
-
 func (a *standalone) startEnvoy() (err error) {
 	c := envoybootstrap.Default()
 	c.AdminSocket, c.XDSAddress = a.socket("admin"), "unix://"+a.socket("xds")

@@ -3,8 +3,6 @@ package app
 import (
 	"bytes"
 	"net"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -61,32 +59,5 @@ func TestStandaloneSaysWhyItCannotStart(t *testing.T) {
 				t.Errorf("exit code %d, want %d, with %q; got %q", code, c.code, c.want, said)
 			}
 		})
-	}
-}
-
-func TestLocalOnlyRefusesOtherSites(t *testing.T) {
-	t.Parallel()
-	h := localOnly(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-	for _, c := range []struct {
-		method, host, site string
-		want               int
-	}{
-		{http.MethodGet, "127.0.0.1:9001", "", http.StatusOK},
-		{http.MethodGet, "localhost:9001", "", http.StatusOK},
-		{http.MethodGet, "[::1]:9001", "", http.StatusOK},
-		{http.MethodPost, "localhost:9001", "", http.StatusOK},
-		{http.MethodGet, "rebound.example:9001", "", http.StatusForbidden},
-		{http.MethodGet, "10.0.0.1", "", http.StatusForbidden},
-		{http.MethodPost, "localhost:9001", "cross-site", http.StatusForbidden},
-	} {
-		r := httptest.NewRequestWithContext(t.Context(), c.method, "/quitquitquit", http.NoBody)
-		r.Host = c.host
-		if c.site != "" {
-			r.Header.Set("Sec-Fetch-Site", c.site)
-		}
-		w := httptest.NewRecorder()
-		if h.ServeHTTP(w, r); w.Code != c.want {
-			t.Errorf("%+v: got %d", c, w.Code)
-		}
 	}
 }

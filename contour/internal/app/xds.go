@@ -19,8 +19,8 @@ import (
 // The bounds of the xDS server.
 const (
 	// maxRequestBytes bounds a request: the first one of a reconnecting Envoy contains the name and version of each
-	// of its resources, about 40 bytes each.
-	maxRequestBytes = 64 << 20
+	// of its resources of a type, about 100 bytes each.
+	maxRequestBytes = 32 << 20
 	// peerSilence is the time without data from an Envoy after which the server sends a keepalive ping; the Envoy must
 	// answer within peerTimeout.
 	peerSilence = 30 * time.Second
@@ -35,7 +35,7 @@ func serveXDS(ctx context.Context, l net.Listener, s *server.Server, config *tls
 	g := newGRPC(config)
 	s.Register(g)
 	failed := make(chan error, 1)
-	go func() { failed <- g.Serve(l) }()
+	go func() { failed <- g.Serve(s.Limit(l)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("xDS server: %w", err)

@@ -22,11 +22,12 @@ type Server struct {
 	Address
 	Insecure      bool // without TLS
 	CA, Cert, Key string
+	PerAddress    int // connections, and streams, that an IP address may have
 }
 
 func defaultProcess() Process {
 	return Process{
-		Server:  Server{Address: Address{Host: "127.0.0.1", Port: 8001}},
+		Server:  Server{Address: Address{Host: "127.0.0.1", Port: 8001}, PerAddress: 16},
 		Health:  Address{Host: "0.0.0.0", Port: 8000},
 		Metrics: Address{Host: "0.0.0.0", Port: 8000},
 		Debug:   Address{Host: "127.0.0.1", Port: 6060},

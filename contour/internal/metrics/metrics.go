@@ -33,6 +33,7 @@ type Metrics struct {
 	sessions prometheus.Gauge
 	rejected prometheus.Gauge
 	overdue  *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 
 	reloads *prometheus.CounterVec
 	unused  *prometheus.GaugeVec
@@ -77,6 +78,7 @@ func (m *Metrics) xds() {
 	m.bytes = m.counters("contour_xds_sent_bytes_total", "Bytes of xDS responses sent, by type.", "type")
 	m.answers = m.counters("contour_xds_answers_total", "Answers of Envoys to xDS responses, by type and verdict (ack or nack).", "type", "verdict")
 	m.overdue = m.counters("contour_xds_needs_overdue_total", "Resources sent although what they need was not acknowledged in time.", "type")
+	m.refused = m.counters("contour_xds_refused_total", "Clients beyond a limit of the xDS server: connections, streams or requests.", "limit")
 	m.sessions = m.gauge("contour_xds_sessions", "Envoys connected.")
 	m.rejected = m.gauge("contour_xds_rejected", "Resources, or parts of them, that are wanted and that Envoy rejects.")
 }
@@ -135,6 +137,9 @@ func (m *Metrics) Answered(typ string, accepted bool) {
 
 // Overdue records a resource sent before its needs were acknowledged.
 func (m *Metrics) Overdue(typ string) { m.overdue.WithLabelValues(typ).Inc() }
+
+// Refused records that a client exceeded a limit of the xDS server.
+func (m *Metrics) Refused(limit string) { m.refused.WithLabelValues(limit).Inc() }
 
 // Sessions records that Envoys connected or disconnected.
 func (m *Metrics) Sessions(delta int) { m.sessions.Add(float64(delta)) }

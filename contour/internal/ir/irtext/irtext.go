@@ -23,15 +23,26 @@ func Marshal(v any) ([]byte, error) { return yaml.Marshal(toYAML(reflect.ValueOf
 func Hosts(hosts map[ir.HostKey]*ir.VirtualHost) ([]byte, error) {
 	out := map[string]any{}
 	for k, v := range hosts {
-		name := listenerName(k.Listener) + " " + k.Hostname
-		out[name] = nil
-		if v != nil {
-			fields := toYAML(reflect.ValueOf(*v)).(map[string]any)
-			delete(fields, "key")
-			out[name] = fields
-		}
+		out[HostName(k)] = hostToYAML(v)
 	}
 	return yaml.Marshal(out)
+}
+
+// Host returns the text form of one virtual host. That of several, one after the other, is the text form of Hosts.
+func Host(name string, v *ir.VirtualHost) ([]byte, error) {
+	return yaml.Marshal(map[string]any{name: hostToYAML(v)})
+}
+
+// HostName returns the name of a host in the text form: its listener and its hostname.
+func HostName(k ir.HostKey) string { return listenerName(k.Listener) + " " + k.Hostname }
+
+func hostToYAML(v *ir.VirtualHost) any {
+	if v == nil {
+		return nil
+	}
+	fields := toYAML(reflect.ValueOf(*v)).(map[string]any)
+	delete(fields, "key")
+	return fields
 }
 
 // listenerName returns the name of a listener, with its fleet unless that is the default one.

@@ -19,11 +19,17 @@ import (
 // certificate applies; a different one is rejected, so that an Envoy with the certificate of another fleet serves nothing.
 const fleetField = "fleet"
 
+// maxNodeID bounds the id of a node in bytes: each line of the log about the node contains it.
+const maxNodeID = 1024
+
 // admit returns the fleet of a client and its table. Errors have a gRPC status: Unavailable, after which Envoy retries,
 // if the fleet does not exist; PermissionDenied and ResourceExhausted for an invalid client.
 func (s *Server) admit(ctx context.Context, node *corev3.Node) (ir.Fleet, *table.Table, error) {
 	if size := proto.Size(node); size > s.options.NodeBytes {
 		return "", nil, status.Errorf(codes.ResourceExhausted, "the node description has %d bytes, more than %d", size, s.options.NodeBytes)
+	}
+	if size := len(node.GetId()); size > maxNodeID {
+		return "", nil, status.Errorf(codes.ResourceExhausted, "the node id has %d bytes, more than %d", size, maxNodeID)
 	}
 	f, err := fleetOf(ctx)
 	if err != nil {

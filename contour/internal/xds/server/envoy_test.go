@@ -369,7 +369,7 @@ func TestEnvoySwitch(t *testing.T) {
 		p.table.Publish(append(p.edsCluster(fmt.Sprint("c", i+1)), route(i+1)), []table.Ref{ref(table.Cluster, old), ref(table.Endpoint, old)})
 		eventually(t, "Envoy has the new cluster only", func() bool {
 			s := p.server.Sessions()
-			return len(s) == 1 && s[0].Seq == p.table.Seq() && s[0].Idle() && s[0].Acked[table.Cluster] == 1
+			return len(s) == 1 && s[0].Seq == p.table.Seq() && s[0].Idle() && acked(p.server, s[0].Node, table.Cluster) == 1
 		})
 	}
 	close(done)
@@ -412,9 +412,21 @@ func TestEnvoyReconnectIsSentNothing(t *testing.T) {
 	p.restart(second)
 	eventually(t, "the session is back with all that Envoy has", func() bool {
 		s := second.Sessions()
-		return len(s) == 1 && s[0].Idle() && s[0].Acked[table.Route] == 1 && s[0].Acked[table.Endpoint] == 1
+		return len(s) == 1 && s[0].Idle() && acked(second, s[0].Node, table.Route) == 1 && acked(second, s[0].Node, table.Endpoint) == 1
 	})
 	if after := p.table.Stats(); after.Versions != before.Versions || !p.answers("a.test")() {
 		t.Errorf("versions %d, then %d", before.Versions, after.Versions)
 	}
+}
+
+// acked returns the number of resources of a type that an Envoy has.
+func acked(s *server.Server, node string, typ table.Type) int {
+	n := 0
+	resources, _ := s.Acked(node)
+	for ref := range resources {
+		if ref.Type == typ {
+			n++
+		}
+	}
+	return n
 }

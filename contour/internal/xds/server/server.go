@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"log/slog"
 	"slices"
 	"strings"
@@ -35,7 +36,9 @@ type Options struct {
 	Hooks Hooks
 
 	Limits    session.Limits
-	NodeBytes int // maximum of an Envoy's node description; 0: 64 KiB
+	Clients   ClientLimits
+	NodeBytes int           // maximum of an Envoy's node description; 0: 64 KiB
+	FirstWait time.Duration // for the first request of a stream; 0: 30 s
 }
 
 // Hooks are functions that the server calls at events, for metrics; any of them may be nil. Many
@@ -47,6 +50,7 @@ type Hooks struct {
 	Acked        func(t table.Type)
 	Nacked       func(t table.Type)
 	Overdue      func(session.Overdue) // resources are sent without what they need
+	Refused      func(reason string)   // a client exceeds a limit: connections, streams or requests
 }
 
 // Server implements the aggregated discovery service.
@@ -55,6 +59,7 @@ type Server struct {
 	options Options
 	stop    func()
 	stopped chan struct{}
+	streams addressCounts
 
 	mu       sync.Mutex
 	sessions map[*stream]struct{}
@@ -66,8 +71,12 @@ func New(options Options) *Server {
 		options.Log = slog.New(slog.DiscardHandler)
 	}
 	if options.NodeBytes == 0 {
-		options.NodeBytes = 64 << 10
+		options.NodeBytes = maxNodeBytes
 	}
+	if options.FirstWait == 0 {
+		options.FirstWait = 30 * time.Second
+	}
+	options.Clients = options.Clients.withDefaults()
 	stopped := make(chan struct{})
 	return &Server{
 		options: options, stopped: stopped, sessions: map[*stream]struct{}{},
@@ -91,6 +100,11 @@ func (s *Server) StreamAggregatedResources(discoveryv3.AggregatedDiscoveryServic
 
 // DeltaAggregatedResources serves one Envoy until it disconnects, its fleet is removed or the server stops.
 func (s *Server) DeltaAggregatedResources(rpc discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResourcesServer) error {
+	leave, err := s.enter(rpc.Context())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	requests, failed := receive(rpc)
 	first, err := s.first(rpc.Context(), requests, failed)
 	if err != nil {
@@ -119,6 +133,9 @@ func (s *Server) first(ctx context.Context, requests <-chan *discoveryv3.DeltaDi
 		return nil, errStopped()
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	case <-time.After(s.options.FirstWait):
+		s.refused("requests")
+		return nil, status.Error(codes.DeadlineExceeded, "the stream has no first request")
 	}
 }
 
@@ -172,23 +189,21 @@ func (s *Server) Sessions() []Session {
 	return out
 }
 
-// Acked is the version that the Envoy with that node name has of each resource, by type and name; false if none is
-// connected. The longest connected counts.
-func (s *Server) Acked(node string) (map[table.Type]map[string]string, bool) {
+// Acked iterates over the resources that the Envoy with that node name has, with the hash of the version of each, in no
+// particular order; false if none is connected. The longest connected counts.
+func (s *Server) Acked(node string) (iter.Seq2[table.Ref, string], bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	var found *stream
 	for stream := range s.sessions {
 		if stream.node.GetId() == node && (found == nil || stream.since.Before(found.since)) {
 			found = stream
 		}
 	}
-	s.mu.Unlock()
 	if found == nil {
 		return nil, false
 	}
-	found.mu.Lock()
-	defer found.mu.Unlock()
-	return found.state.Acked(), true
+	return found.eachAcked, true
 }
 
 func errStopped() error { return status.Error(codes.Unavailable, "the server is stopping") }

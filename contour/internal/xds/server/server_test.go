@@ -245,3 +245,44 @@ func TestClientThatStopsReading(t *testing.T) {
 	f.grpc.Stop()
 	eventually(t, "sessions end", func() bool { return len(f.server.Sessions()) == 0 })
 }
+
+// A stream that says nothing ends.
+func TestAStreamWithoutARequestEnds(t *testing.T) {
+	f := start(t, server.Options{FirstWait: time.Millisecond})
+	if _, err := f.stream().Recv(); status.Code(err) != codes.DeadlineExceeded {
+		t.Error(err)
+	}
+}
+
+// What an Envoy has is read in steps: whoever reads slowly holds up neither the stream nor others who ask.
+func TestWhatAnEnvoyHasIsReadInSteps(t *testing.T) {
+	const resources = 2_000
+	f := start(t, server.Options{Limits: session.Limits{UnacceptedResources: resources}})
+	var set []*table.Resource
+	for i := range resources {
+		set = append(set, cluster(fmt.Sprint("c", i), "one"))
+	}
+	f.table.Publish(set, nil)
+	stream := f.stream()
+	send(t, stream, firstRequest("envoy"))
+	response := receive(t, stream)
+	send(t, stream, &discoveryv3.DeltaDiscoveryRequest{TypeUrl: table.Cluster.URL(), ResponseNonce: response.GetNonce()})
+	eventually(t, "everything is acknowledged", func() bool {
+		s := f.server.Sessions()
+		return len(s) == 1 && s[0].Idle() && s[0].Synced[table.Cluster] == resources
+	})
+	acked, ok := f.server.Acked("envoy")
+	if !ok {
+		t.Fatal("the Envoy is not connected")
+	}
+	seen := 0
+	for ref, version := range acked {
+		seen++
+		if version != f.table.Get(ref).Hash || len(f.server.Sessions()) != 1 { // which waits forever if the stream is locked
+			t.Fatalf("version %s of %s", version, ref)
+		}
+	}
+	if seen != resources {
+		t.Errorf("%d resources", seen)
+	}
+}

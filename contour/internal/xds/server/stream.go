@@ -141,6 +141,9 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 	s.mu.Unlock()
 	if err != nil {
 		s.log.Warn("ended a stream because of an invalid request", "error", err)
+		if s.hooks.Refused != nil {
+			s.hooks.Refused("requests")
+		}
 		return status.Error(codeOf(err), err.Error())
 	}
 	s.table.Accept(verdict.Accepted)
@@ -228,12 +231,6 @@ func (s *stream) expire() {
 			s.hooks.Overdue(o)
 		}
 	}
-}
-
-func (s *stream) describe() Session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return Session{Node: s.node.GetId(), Fleet: s.fleet, Since: s.since, Seq: s.seq, Snapshot: s.state.Snapshot()}
 }
 
 func codeOf(err error) codes.Code {

@@ -188,11 +188,11 @@ func BindFailed(errorDetail string) bool { return strings.Contains(errorDetail, 
 // Rejections lists the wanted pieces that are rejected, sorted.
 func (t *Table) Rejections() []Rejection {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	var out []Rejection
 	for _, rs := range t.rejected {
 		out = append(out, rs...)
 	}
+	t.mu.Unlock() // before the order: others publish meanwhile
 	slices.SortFunc(out, Rejection.Compare)
 	return out
 }

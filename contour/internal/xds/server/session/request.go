@@ -13,8 +13,9 @@ import (
 
 // Reasons to end the stream.
 var (
-	ErrType   = errors.New("resource type is not served")
-	ErrLimits = errors.New("too many or too long resource names")
+	ErrType     = errors.New("resource type is not served")
+	ErrLimits   = errors.New("too many or too long resource names")
+	ErrWildcard = errors.New("resources of this type are subscribed to by name")
 )
 
 const wildcardName = "*"
@@ -32,9 +33,9 @@ type Verdict struct {
 func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (Verdict, error) {
 	t, ok := table.TypeOf(req.GetTypeUrl())
 	if !ok {
-		return Verdict{}, fmt.Errorf("%w: %q", ErrType, req.GetTypeUrl())
+		return Verdict{}, fmt.Errorf("%w: %.100q", ErrType, req.GetTypeUrl())
 	}
-	if err := s.check(req); err != nil {
+	if err := s.check(t, req); err != nil {
 		return Verdict{}, err
 	}
 	flight := s.takeFlight(t, req.GetResponseNonce())
@@ -66,21 +67,34 @@ func (s *State) Request(req *discoveryv3.DeltaDiscoveryRequest, now time.Time) (
 	return verdict, nil
 }
 
-func (s *State) check(req *discoveryv3.DeltaDiscoveryRequest) error {
-	names := s.names + len(req.GetResourceNamesSubscribe()) + len(req.GetInitialResourceVersions())
-	if names > s.limits.Names {
-		return fmt.Errorf("%w: more than %d names", ErrLimits, s.limits.Names)
-	}
-	tooLong := func(name string) bool { return len(name) > s.limits.NameBytes }
-	for _, name := range req.GetResourceNamesSubscribe() {
-		if tooLong(name) {
+// check returns an error if the request exceeds the limits, or subscribes to all resources of a type of which Envoy needs
+// only some: a Secret is sent to a client that asks for it by name.
+func (s *State) check(t table.Type, req *discoveryv3.DeltaDiscoveryRequest) error {
+	count, bytes := s.names, s.nameBytes
+	add := func(name string) error {
+		count++
+		bytes += len(name)
+		if len(name) > s.limits.NameBytes {
 			return fmt.Errorf("%w: a name of %d bytes", ErrLimits, len(name))
+		}
+		return nil
+	}
+	for _, name := range req.GetResourceNamesSubscribe() {
+		if name == wildcardName && !t.Collective() {
+			return fmt.Errorf("%w: %s", ErrWildcard, t)
+		}
+		if err := add(name); err != nil {
+			return err
 		}
 	}
 	for name, version := range req.GetInitialResourceVersions() {
-		if tooLong(name) || tooLong(version) {
-			return fmt.Errorf("%w: a name of %d bytes", ErrLimits, len(name))
+		if err := errors.Join(add(name), add(version)); err != nil {
+			return err
 		}
+		count-- // a version is no name
+	}
+	if count > s.limits.Names || bytes > s.limits.NamesBytes {
+		return fmt.Errorf("%w: %d names of %d bytes, more than %d of %d", ErrLimits, count, bytes, s.limits.Names, s.limits.NamesBytes)
 	}
 	return nil
 }
@@ -91,6 +105,7 @@ func (s *State) reported(t table.Type, versions map[string]string) []*table.Vers
 	var same []*table.Version
 	for name, hash := range versions {
 		s.resumed = true
+		s.nameBytes += len(name) + len(hash)
 		r := s.at(table.Ref{Type: t, Name: name})
 		h := content{hash: hash, seq: reportedSeq, status: acked}
 		if r.want != nil && r.want.Hash == hash {
@@ -123,6 +138,7 @@ func (s *State) subscribe(t table.Type, name string, responseDue bool) {
 	if !r.subscribed {
 		r.subscribed = true
 		s.names++
+		s.nameBytes += len(name)
 	} else if responseDue {
 		r.markUncertain()
 	}
@@ -147,6 +163,7 @@ func (s *State) unsubscribe(t table.Type, name string) {
 	}
 	r.subscribed = false
 	s.names--
+	s.nameBytes -= len(name)
 	if !s.interested(r) {
 		s.clientDropped(r)
 	}

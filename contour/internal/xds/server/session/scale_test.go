@@ -33,8 +33,8 @@ func TestScale(t *testing.T) {
 		t.Errorf("%d responses for the first load", responses)
 	}
 	snap := s.state.Snapshot()
-	if !snap.Idle() || snap.Acked[table.Cluster] != n || snap.Acked[table.Route] != n+1 {
-		t.Fatalf("the load is not complete: %d clusters, %d routes", snap.Acked[table.Cluster], snap.Acked[table.Route])
+	if !snap.Idle() || snap.Synced[table.Cluster] != n || snap.Synced[table.Route] != n+1 {
+		t.Fatalf("the load is not complete: %d clusters, %d routes", snap.Synced[table.Cluster], snap.Synced[table.Route])
 	}
 	s.publish(nil, simple(eds("c00007"), "2"))
 	s.ack(s.expect(table.Endpoint, "c00007"))

@@ -367,17 +367,45 @@ func TestFirstRequestIsAnsweredWhenThereIsNothing(t *testing.T) {
 }
 
 func TestLimitsAndTypes(t *testing.T) {
-	s := newScript(t, session.Limits{Names: 2, NameBytes: 3})
+	s := newScript(t, session.Limits{Names: 2, NameBytes: 3, NamesBytes: 5})
 	for name, c := range map[string]struct {
 		request *request
 		want    error
 	}{
-		"type":  {&request{TypeUrl: "x"}, session.ErrType},
-		"names": {&request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{"a", "b", "c"}}, session.ErrLimits},
-		"name":  {&request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{"abcd"}}, session.ErrLimits},
+		"type":          {&request{TypeUrl: "x"}, session.ErrType},
+		"names":         {&request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{"a", "b", "c"}}, session.ErrLimits},
+		"name":          {&request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{"abcd"}}, session.ErrLimits},
+		"bytes":         {&request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{"abc", "def"}}, session.ErrLimits},
+		"version":       {&request{TypeUrl: table.Secret.URL(), InitialResourceVersions: map[string]string{"abc": "def"}}, session.ErrLimits},
+		"all Secrets":   {&request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{"*"}}, session.ErrWildcard},
+		"all endpoints": {&request{TypeUrl: table.Endpoint.URL(), ResourceNamesSubscribe: []string{"a", "*"}}, session.ErrWildcard},
+		"all routes":    {&request{TypeUrl: table.Route.URL(), ResourceNamesSubscribe: []string{"*"}}, session.ErrWildcard},
 	} {
 		if err := s.request(c.request); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// What a client unsubscribes from counts no longer: a client that changes its mind forever reaches no limit, and one that
+// only adds does.
+func TestNamesCountWhileTheyAreSubscribed(t *testing.T) {
+	s := newScript(t, session.Limits{Names: 3, NamesBytes: 30})
+	name := func(i int) string { return fmt.Sprintf("name-%05d", i) }
+	for i := range 1_000 {
+		r := &request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{name(i)}}
+		if i > 0 {
+			r.ResourceNamesUnsubscribe = []string{name(i - 1)}
+		}
+		if err := s.request(r); err != nil {
+			t.Fatalf("request %d: %v", i, err)
+		}
+		for answer := next(s.state, s.now); answer != nil; answer = next(s.state, s.now) {
+			s.ack(answer)
+		}
+	}
+	s.subscribe(table.Secret, "one", "two")
+	if err := s.request(&request{TypeUrl: table.Secret.URL(), ResourceNamesSubscribe: []string{"three"}}); !errors.Is(err, session.ErrLimits) {
+		t.Errorf("one name more than there may be: %v", err)
 	}
 }

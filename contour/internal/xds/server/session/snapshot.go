@@ -6,11 +6,14 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
+// maxListed bounds the lists of a Snapshot.
+const maxListed = 100
+
 // Snapshot is the state of a session for debugging.
 type Snapshot struct {
-	Acked    map[table.Type]int // resources that the client has
-	InFlight []table.Ref        // sent or removed, not answered; sorted
-	Blocked  []Blocked          // sorted
+	Synced   map[table.Type]int // resources of which the client has the current version, and nothing is pending
+	InFlight []table.Ref        // of what is sent or removed and not answered, up to maxListed; sorted
+	Blocked  []Blocked          // up to maxListed; sorted
 	Pending  int                // resources that the next call of Next may send or remove
 	Waiting  int                // responses that the client has not answered
 }
@@ -24,33 +27,51 @@ type Blocked struct {
 // Idle reports whether nothing is pending, in flight or blocked.
 func (s Snapshot) Idle() bool { return s.Pending == 0 && s.Waiting == 0 && len(s.Blocked) == 0 }
 
-// Snapshot returns a summary of the state.
+// Snapshot returns a summary of the state. Its cost does not depend on the number of resources.
 func (s *State) Snapshot() Snapshot {
-	snap := Snapshot{Acked: map[table.Type]int{}}
+	snap := Snapshot{Synced: map[table.Type]int{}, InFlight: s.someInFlight(), Blocked: s.someBlocked()}
 	for _, t := range table.Types() {
 		state := &s.types[t]
 		if state.seen {
 			snap.Pending += len(state.queue) + len(state.pending)
 		}
 		snap.Waiting += len(state.flights)
-		snap.Acked[t] = s.synced.Len(t)
+		snap.Synced[t] = s.synced.Len(t)
 	}
-	for ref, r := range s.resources {
-		if r.inFlight > 0 {
-			snap.InFlight = append(snap.InFlight, ref)
-		}
-		if r.acked() != "" {
-			snap.Acked[ref.Type]++
+	return snap
+}
+
+func (s *State) someInFlight() []table.Ref {
+	var refs []table.Ref
+	for _, t := range table.Types() {
+		for _, f := range s.types[t].flights {
+			for _, it := range f.items[:min(len(f.items), maxListed-len(refs))] {
+				refs = append(refs, it.resource.ref)
+			}
+			for _, r := range f.removed[:min(len(f.removed), maxListed-len(refs))] {
+				refs = append(refs, r.ref)
+			}
 		}
 	}
+	slices.SortFunc(refs, table.Ref.Compare)
+	return slices.Compact(refs)
+}
+
+func (s *State) someBlocked() []Blocked {
+	var some []Blocked
 	for blocker, waiting := range s.blocked {
 		for r := range waiting {
-			snap.Blocked = append(snap.Blocked, Blocked{Ref: r.ref, Needs: blocker})
+			if len(some) == maxListed {
+				break
+			}
+			some = append(some, Blocked{Ref: r.ref, Needs: blocker})
+		}
+		if len(some) == maxListed {
+			break
 		}
 	}
-	slices.SortFunc(snap.InFlight, table.Ref.Compare)
-	slices.SortFunc(snap.Blocked, func(a, b Blocked) int { return a.Ref.Compare(b.Ref) })
-	return snap
+	slices.SortFunc(some, func(a, b Blocked) int { return a.Ref.Compare(b.Ref) })
+	return some
 }
 
 // Acked returns the version that the client has of each resource, by type and name.
@@ -58,16 +79,28 @@ func (s *State) Acked() map[table.Type]map[string]string {
 	acked := map[table.Type]map[string]string{}
 	for _, t := range table.Types() {
 		acked[t] = map[string]string{}
-		for v := range s.synced.Of(t) {
-			acked[t][v.Ref.Name] = v.Hash
-		}
 	}
-	for ref, r := range s.resources {
-		if hash := r.acked(); hash != "" {
-			acked[ref.Type][ref.Name] = hash
-		}
+	for ref, hash := range s.EachAcked {
+		acked[ref.Type][ref.Name] = hash
 	}
 	return acked
+}
+
+// EachAcked iterates over the resources that the client has, with the hash of the version of each, in no particular
+// order. The state may change between two steps; a resource that changes may then be missed or visited twice.
+func (s *State) EachAcked(yield func(table.Ref, string) bool) {
+	for ref, r := range s.resources {
+		if hash := r.acked(); hash != "" && !yield(ref, hash) {
+			return
+		}
+	}
+	for _, t := range table.Types() {
+		for v := range s.synced.Of(t) {
+			if !yield(v.Ref, v.Hash) {
+				return
+			}
+		}
+	}
 }
 
 // acked is the hash of the newest content that the client certainly has, "" if there is none.

@@ -19,8 +19,9 @@ import (
 
 // Limits bounds a session. Zero values mean the defaults.
 type Limits struct {
-	Names               int           // names subscribed or reported over all types; 500,000
-	NameBytes           int           // length of one name; 4 KiB
+	Names               int           // names subscribed to over all types, and reported in one request; 500,000
+	NameBytes           int           // length of one name or version; 4 KiB
+	NamesBytes          int           // of all names subscribed to, and of all names and versions reported; 64 MiB
 	ClusterWindow       int           // CDS responses in flight; 8
 	SecretWindow        int           // SDS responses in flight; 32
 	ResponseBytes       int           // one response; 3 MiB
@@ -42,6 +43,7 @@ func (l Limits) withDefaults() Limits {
 	}
 	set(&l.Names, 500_000)
 	set(&l.NameBytes, 4<<10)
+	set(&l.NamesBytes, 64<<20)
 	set(&l.ClusterWindow, 8)
 	set(&l.SecretWindow, 32)
 	set(&l.ResponseBytes, 3<<20)
@@ -64,9 +66,10 @@ type State struct {
 	synced    table.Versions          // see synced.go
 	postponed []*resource             // may become synced when Envoy has reported more
 
-	types [table.Route + 1]typeState
-	seq   uint64 // of the last response; syncedSeq before the first
-	names int    // subscribed by name
+	types     [table.Route + 1]typeState
+	seq       uint64 // of the last response; syncedSeq before the first
+	names     int    // subscribed by name
+	nameBytes int    // of the names subscribed to, and of the names and versions reported
 
 	needed   map[table.Ref]int                    // how many contents that the client has or may have need it
 	neededOf [table.Route + 1]int                 // by type, names in needed

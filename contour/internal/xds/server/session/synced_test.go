@@ -49,8 +49,8 @@ func TestSnapshotHasWhatIsSettled(t *testing.T) {
 		if got, want := acked[ref.Type][ref.Name], s.table.Get(ref).Hash; got != want {
 			t.Errorf("%v: version %q, want %q", ref, got, want)
 		}
-		if snap.Acked[ref.Type] != 1 {
-			t.Errorf("%d resources of %v", snap.Acked[ref.Type], ref.Type)
+		if snap.Synced[ref.Type] != 1 {
+			t.Errorf("%d resources of %v", snap.Synced[ref.Type], ref.Type)
 		}
 	}
 }
