@@ -56,12 +56,22 @@ func strictDNS(family string) object {
 // was a TCP port: dashboards use that name for the cluster.
 func adminCluster(c Config) object {
 	return object{
-		"name":            AdminCluster,
-		"alt_stat_name":   fmt.Sprintf("%s_%s_9001", c.Namespace, AdminCluster),
-		"type":            "STATIC",
-		"connect_timeout": "0.250s",
-		"load_assignment": loadAssignment(AdminCluster, pipe(c.AdminSocket)),
+		"name":             AdminCluster,
+		"alt_stat_name":    fmt.Sprintf("%s_%s_9001", c.Namespace, AdminCluster),
+		"type":             "STATIC",
+		"connect_timeout":  "0.250s",
+		"circuit_breakers": adminBreakers(),
+		"load_assignment":  loadAssignment(AdminCluster, pipe(c.AdminSocket)),
 	}
+}
+
+// adminBreakers bound the requests that the stats listener forwards at a time: statistics, which take long and have the
+// default priority, and readiness, which has the high one. The thread that answers them handles the configuration, too.
+func adminBreakers() object {
+	threshold := func(priority string, connections, pending int) object {
+		return object{"priority": priority, "max_connections": connections, "max_pending_requests": pending}
+	}
+	return object{"thresholds": list{threshold("DEFAULT", 4, 64), threshold("HIGH", 16, 256)}}
 }
 
 func loadAssignment(cluster string, address object) object {

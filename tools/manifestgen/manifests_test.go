@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -177,7 +178,7 @@ func wantObjects(kustomization string) []string {
 		"ServiceAccount " + ns + "contour", "ServiceAccount " + ns + "contour-certgen", "ServiceAccount " + ns + "envoy",
 		"Role " + ns + "contour", "RoleBinding " + ns + "contour", "Role " + ns + "contour-certgen", "RoleBinding " + ns + "contour-certgen",
 		"NetworkPolicy " + ns + "contour", "NetworkPolicy " + ns + "contour-certgen", "NetworkPolicy " + ns + "envoy",
-		"Service " + ns + "contour", "Service " + ns + "envoy",
+		"Service " + ns + "contour", "Service " + ns + "envoy", "ConfigMap " + ns + "contour",
 		"Job " + ns + "contour-certgen-dev", "Deployment " + ns + "contour", "PodDisruptionBudget " + ns + "contour",
 	}
 	if kustomization != anotherClass {
@@ -256,6 +257,41 @@ func TestContainers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Envoy rejects requests before the kernel kills it, and the connections that it accepts fit into its memory.
+func TestEnvoyIsBounded(t *testing.T) {
+	t.Parallel()
+	const bytesPerConnection = 96 << 10 // with full buffers; an idle one takes 20 KiB
+	for _, kustomization := range kustomizations() {
+		for _, w := range workloads(t, load(t, kustomization)) {
+			if w.name != "DaemonSet envoy" && w.name != "Deployment envoy" {
+				continue
+			}
+			limit := w.pod.Containers[0].Resources.Limits.Memory().Value()
+			heap := number(t, w.pod.InitContainers[0].Args, "--overload-max-heap=")
+			connections := number(t, w.pod.InitContainers[0].Args, "--overload-downstream-max-conn=")
+			if heap < 1<<30 || heap*10 > limit*8 || connections < 1_000 || connections*bytesPerConnection > heap {
+				t.Errorf("%s: a heap of %d bytes of a limit of %d, %d connections", kustomization, heap, limit, connections)
+			}
+		}
+	}
+}
+
+// number is the value of a flag.
+func number(t *testing.T, args []string, flag string) int64 {
+	t.Helper()
+	for _, arg := range args {
+		if text, ok := strings.CutPrefix(arg, flag); ok {
+			n, err := strconv.ParseInt(text, 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+	}
+	t.Fatalf("there is no %s among %v", flag, args)
+	return 0
 }
 
 // The drain ends before the grace period of the pod.

@@ -103,15 +103,24 @@ func Default() Config {
 			HTTP:  Address{Host: "0.0.0.0", Port: 8080},
 			HTTPS: Address{Host: "0.0.0.0", Port: 8443},
 			Stats: Address{Host: "0.0.0.0", Port: 8002},
+
+			Connections: ir.ConnectionSettings{BufferLimitBytes: edgeBuffer},
 		},
-		Timeouts:    Timeouts{ConnectionIdle: ir.Timeout{Duration: time.Minute}},
+		HTTP:        HTTP{MaxConcurrentStreams: 100, Windows: edgeWindows()},
+		Timeouts:    Timeouts{ConnectionIdle: ir.Timeout{Duration: time.Minute}, RequestHeaders: ir.Timeout{Duration: 30 * time.Second}},
 		TLS:         defaultTLS(),
 		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", LogFormat: ir.LogFormat{Format: "envoy"}},
-		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, TLS: defaultTLS()},
+		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, BufferLimitBytes: edgeBuffer, Windows: edgeWindows(), TLS: defaultTLS()},
 		RouteTables: RouteTables{Hosts: 128},
 		XDS:         XDS{DrainTime: time.Minute},
 		Process:     defaultProcess(),
 	}
 }
+
+// edgeBuffer and edgeWindows are those that Envoy's guide recommends for a proxy at the edge: what clients and backends
+// may make Envoy hold for each connection. docs/security.md compares all settings with the guide.
+const edgeBuffer = 32 << 10
+
+func edgeWindows() ir.Windows { return ir.Windows{Stream: 64 << 10, Connection: 1 << 20} }
 
 func defaultTLS() TLS { return TLS{Min: ir.TLS12, Max: ir.TLS13} }

@@ -38,7 +38,39 @@ type HTTPSettings struct {
 
 	MaxRequestsPerConnection uint32 // 0 is no limit
 	MaxConcurrentStreams     uint32 // of an HTTP/2 connection; 0 is Envoy's default
+	Windows                  Windows
+	Underscores              Underscores
+	EscapedSlashes           EscapedSlashes
 }
+
+// Windows are the initial flow-control windows of HTTP/2: the bytes that a peer may send before they are processed. 0 is
+// Envoy's default.
+type Windows struct {
+	Stream     uint32 // of each request
+	Connection uint32 // of all requests together
+}
+
+// Underscores is what happens to requests with a header whose name contains an underscore. Many servers take the name for
+// one with a hyphen.
+type Underscores uint8
+
+// The ways to treat header names with underscores.
+const (
+	AllowUnderscores  Underscores = iota
+	RejectUnderscores             // the request is answered with 400
+	DropUnderscores               // the header is removed
+)
+
+// EscapedSlashes is what happens to requests whose path contains %2F or %5C. Matches do not take these for slashes, and
+// many servers do.
+type EscapedSlashes uint8
+
+// The ways to treat escaped slashes.
+const (
+	KeepEscapedSlashes     EscapedSlashes = iota
+	RejectEscapedSlashes                  // the request is answered with 400
+	RedirectEscapedSlashes                // the client is redirected to the path with slashes
+)
 
 // HTTPVersions is the versions of HTTP that clients may use.
 type HTTPVersions uint8
@@ -74,6 +106,7 @@ const (
 // ClientTimeouts contains the timeouts of client connections and requests.
 type ClientTimeouts struct {
 	Request        Timeout // until a whole request is received
+	RequestHeaders Timeout // until the headers of a request are received
 	ConnectionIdle Timeout // of a connection without a request
 	StreamIdle     Timeout // of a request without data
 	ConnectionMax  Timeout // the age of a connection

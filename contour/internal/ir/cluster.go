@@ -41,6 +41,7 @@ type ClusterSettings struct {
 	ConnectTimeout           time.Duration
 	MaxRequestsPerConnection uint32
 	BufferLimitBytes         uint32          // of a connection, a soft limit
+	Windows                  Windows         // of HTTP/2
 	CircuitBreakers          CircuitBreakers // where a Service sets none
 	TLS                      TLSSettings     // with backends
 }

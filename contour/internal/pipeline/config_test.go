@@ -26,9 +26,12 @@ func otherValues() map[string][]any {
 		"Status.Addresses":          {[]string{"192.0.2.1", "lb.example.com"}},
 		"Status.EnvoyService":       {config.Service{Namespace: "a", Name: "service-1"}},
 
-		"ir.HTTPVersions": {ir.OnlyHTTP1, ir.OnlyHTTP2},
-		"ir.ServerHeader": {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},
-		"ir.Compression":  {ir.CompressBrotli, ir.CompressZstd, ir.CompressNone},
+		"ir.HTTPVersions":   {ir.OnlyHTTP1, ir.OnlyHTTP2},
+		"ir.ServerHeader":   {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},
+		"ir.Compression":    {ir.CompressBrotli, ir.CompressZstd, ir.CompressNone},
+		"ir.Windows":        {ir.Windows{Stream: 65_535, Connection: 1 << 24}, ir.Windows{}},
+		"ir.Underscores":    {ir.RejectUnderscores, ir.DropUnderscores},
+		"ir.EscapedSlashes": {ir.RejectEscapedSlashes, ir.RedirectEscapedSlashes},
 
 		"TLS.Min": {ir.TLS13}, "Cluster.TLS.Min": {ir.TLS13},
 		"TLS.Max": {ir.TLS12}, "Cluster.TLS.Max": {ir.TLS12},

@@ -90,6 +90,12 @@ type fleet struct {
 
 func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
 	t.Helper()
+	return startFleetWith(t, func(*envoybootstrap.Config) {}, edit...)
+}
+
+// startFleetWith is startFleet with an Envoy whose bootstrap is edited.
+func startFleetWith(t *testing.T, bootstrap func(*envoybootstrap.Config), edit ...func(*config.Config)) *fleet {
+	t.Helper()
 	f := &fleet{backends: newBackends(t), config: config.Default()}
 	for _, a := range []*config.Address{&f.config.Listeners.HTTP, &f.config.Listeners.HTTPS, &f.config.Listeners.Stats} {
 		*a = config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
@@ -110,7 +116,7 @@ func startFleet(t *testing.T, edit ...func(*config.Config)) *fleet {
 	})
 	dir := t.TempDir()
 	f.serve(t, filepath.Join(dir, "xds.sock"))
-	startEnvoy(t, dir)
+	startEnvoy(t, dir, bootstrap)
 	f.waitIdle(t)
 	return f
 }

@@ -178,7 +178,8 @@ func (x *exchange) networkFilter(a Answer, f *listenerv3.Filter) (Answer, error)
 // handleHTTP implements the HTTP connection manager.
 func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
 	if err := checkFields(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
-		merge_slashes preserve_external_request_id common_http_protocol_options scoped_routes early_header_mutation_extensions upgrade_configs`); err != nil {
+		merge_slashes preserve_external_request_id common_http_protocol_options http2_protocol_options request_headers_timeout
+		scoped_routes early_header_mutation_extensions upgrade_configs`); err != nil {
 		return a, err
 	}
 	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {

@@ -18,7 +18,7 @@ func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
 		return Upstream{}, false, nil
 	}
 	if err := checkFields(c, `name alt_stat_name type eds_cluster_config connect_timeout lb_policy common_lb_config
-		ignore_health_on_host_removal circuit_breakers typed_extension_protocol_options transport_socket`); err != nil {
+		ignore_health_on_host_removal circuit_breakers per_connection_buffer_limit_bytes typed_extension_protocol_options transport_socket`); err != nil {
 		return Upstream{}, false, err
 	}
 	if c.GetType() != clusterv3.Cluster_EDS {

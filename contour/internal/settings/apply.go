@@ -39,6 +39,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a := &applier{doc: d, cfg: c}
 	a.process()
 	a.objects()
+	a.edge()
 	if e := d.spec.Envoy; e != nil {
 		a.listeners(*e)
 		a.http(*e)

@@ -27,6 +27,8 @@ type ownKeys struct {
 	QPS        *float32 `json:"kubernetesClientQPS"`
 	Burst      *int     `json:"kubernetesClientBurst"`
 	Server     struct{} `json:"server"`
+
+	Edge edge `json:"edge"`
 }
 
 // Problem is an error in a Document.

@@ -17,6 +17,12 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown key":            {"debug: true\nno-such: 1\n", "f:2: no-such: There is no such key."},
+		"unknown key of ours":    {"edge:\n  no-such: 1\n", "f:2: edge.no-such: There is no such key."},
+		"headers timeout":        {"edge:\n  request-headers-timeout: soon\n", "f:2: edge.request-headers-timeout: \"soon\""},
+		"small window":           {"edge:\n  http2-stream-window-bytes: 1000\n", "f:2: edge.http2-stream-window-bytes: 1000 is not between 65535 and 2147483647."},
+		"large window":           {"edge:\n  http2-connection-window-bytes: 2147483648\n", "f:2: edge.http2-connection-window-bytes: 2147483648 is not between"},
+		"underscores":            {"edge:\n  headers-with-underscores: refuse\n", "f:2: edge.headers-with-underscores: \"refuse\" is not one of allow, reject, drop."},
+		"escaped slashes":        {"edge:\n  escaped-slashes: forward\n", "f:2: edge.escaped-slashes: \"forward\" is not one of keep, reject, redirect."},
 		"unknown key below":      {"tls:\n  minimum-version: 1.2\n", "f:2: tls.minimum-version: There is no such key."},
 		"other letters":          {"tls:\n  minimumProtocolVersion: 1.2\n", "f:2: tls.minimumProtocolVersion: There is no such key. Did you mean tls.minimum-protocol-version?"},
 		"keys of the section":    {"network:\n  hops: 1\n", "f:2: network.hops: There is no such key. The keys of network are admin-port, num-trusted-hops, strip-trailing-host-dot."},
@@ -107,6 +113,12 @@ listener:
   socket-options: {tos: 64}
 metrics:
   envoy: {port: 9002}
+edge:
+  request-headers-timeout: 5s
+  http2-stream-window-bytes: 80000
+  http2-connection-window-bytes: 70000
+  headers-with-underscores: reject
+  escaped-slashes: redirect
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +138,10 @@ metrics:
 	want.Timeouts.Request = ir.Timeout{Disabled: true}
 	want.Cluster.ConnectTimeout, want.Cluster.CircuitBreakers.MaxConnections = 250*time.Millisecond, 9
 	want.Cluster.TLS.Min = ir.TLS13
-	want.Listeners.Connections = ir.ConnectionSettings{JA4: true, ExactBalance: true, TypeOfService: 64}
+	want.Timeouts.RequestHeaders = ir.Timeout{Duration: 5 * time.Second}
+	want.HTTP.Windows, want.Cluster.Windows = ir.Windows{Stream: 80_000, Connection: 70_000}, ir.Windows{Stream: 80_000, Connection: 70_000}
+	want.HTTP.Underscores, want.HTTP.EscapedSlashes = ir.RejectUnderscores, ir.RedirectEscapedSlashes
+	want.Listeners.Connections = ir.ConnectionSettings{BufferLimitBytes: 32 << 10, JA4: true, ExactBalance: true, TypeOfService: 64}
 	want.Listeners.Health, want.Listeners.Stats.Port = want.Listeners.Stats, 9002
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

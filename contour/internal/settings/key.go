@@ -15,6 +15,7 @@ type key struct {
 	reason        string // why the setting has no effect, as the end of a sentence
 	named         bool   // the file writes namespace/name for what is an object with these fields
 	with          string // the field without which this one has no meaning
+	ours          bool   // Contour does not have the setting
 }
 
 // effect is the effect of a setting.
@@ -29,7 +30,7 @@ const (
 
 // keys is every setting, in the order of the specification.
 func keys() []key {
-	return slices.Concat(processKeys(), objectKeys(), listenerKeys(), envoyKeys(), clusterKeys(), serviceKeys())
+	return slices.Concat(processKeys(), objectKeys(), listenerKeys(), envoyKeys(), clusterKeys(), serviceKeys(), edgeKeys())
 }
 
 func processKeys() []key {

@@ -69,7 +69,7 @@ func (x xdsText) addCluster(body []byte) error {
 		return err
 	}
 	c.EdsClusterConfig.EdsConfig = nil
-	c.ConnectTimeout, c.CommonLbConfig, c.IgnoreHealthOnHostRemoval = nil, nil, false
+	c.ConnectTimeout, c.CommonLbConfig, c.IgnoreHealthOnHostRemoval, c.PerConnectionBufferLimitBytes = nil, nil, false, nil
 	text, err := jsonOf(&c)
 	if err != nil {
 		return err

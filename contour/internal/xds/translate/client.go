@@ -33,24 +33,57 @@ func setHTTP(m *hcmv3.HttpConnectionManager, s ir.HTTPSettings) {
 	if s.StripTrailingHostDot {
 		m.StripTrailingHostDot = true
 	}
-	if s.MaxConcurrentStreams > 0 {
-		m.Http2ProtocolOptions = &corev3.Http2ProtocolOptions{MaxConcurrentStreams: number(s.MaxConcurrentStreams)}
+	m.Http2ProtocolOptions = http2(s.Windows)
+	if n := number(s.MaxConcurrentStreams); n != nil {
+		if m.Http2ProtocolOptions == nil {
+			m.Http2ProtocolOptions = &corev3.Http2ProtocolOptions{}
+		}
+		m.Http2ProtocolOptions.MaxConcurrentStreams = n
 	}
+	switch s.EscapedSlashes {
+	case ir.KeepEscapedSlashes: // Envoy's default
+	case ir.RejectEscapedSlashes:
+		m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_REJECT_REQUEST
+	case ir.RedirectEscapedSlashes:
+		m.PathWithEscapedSlashesAction = hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT
+	}
+}
+
+// http2 is nil when Envoy's default windows are meant.
+func http2(w ir.Windows) *corev3.Http2ProtocolOptions {
+	if w == (ir.Windows{}) {
+		return nil
+	}
+	return &corev3.Http2ProtocolOptions{InitialStreamWindowSize: number(w.Stream), InitialConnectionWindowSize: number(w.Connection)}
 }
 
 // setTimeouts sets the timeouts of clients, and the maximum number of requests of a connection.
 func setTimeouts(m *hcmv3.HttpConnectionManager, c ir.ClientSettings) {
 	t := c.Timeouts
 	m.RequestTimeout = timeout(t.Request)
+	m.RequestHeadersTimeout = timeout(t.RequestHeaders)
 	m.StreamIdleTimeout = timeout(t.StreamIdle)
 	m.DrainTimeout = timeout(t.ShutdownGrace)
 	m.DelayedCloseTimeout = timeout(t.DelayedClose)
 	most := c.HTTP.MaxRequestsPerConnection
-	if t.ConnectionIdle != (ir.Timeout{}) || t.ConnectionMax != (ir.Timeout{}) || most > 0 {
+	underscores := underscoresAction(c.HTTP.Underscores)
+	if t.ConnectionIdle != (ir.Timeout{}) || t.ConnectionMax != (ir.Timeout{}) || most > 0 || underscores > 0 {
 		m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 			IdleTimeout: timeout(t.ConnectionIdle), MaxConnectionDuration: timeout(t.ConnectionMax), MaxRequestsPerConnection: number(most),
+			HeadersWithUnderscoresAction: underscores,
 		}
 	}
+}
+
+func underscoresAction(u ir.Underscores) corev3.HttpProtocolOptions_HeadersWithUnderscoresAction {
+	switch u {
+	case ir.RejectUnderscores:
+		return corev3.HttpProtocolOptions_REJECT_REQUEST
+	case ir.DropUnderscores:
+		return corev3.HttpProtocolOptions_DROP_HEADER
+	case ir.AllowUnderscores:
+	}
+	return corev3.HttpProtocolOptions_ALLOW
 }
 
 // compressor returns a filter that compresses responses of compressible types if the client accepts that.

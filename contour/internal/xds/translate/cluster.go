@@ -30,7 +30,7 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 		IgnoreHealthOnHostRemoval:     true,
 		PerConnectionBufferLimitBytes: number(s.BufferLimitBytes),
 		CircuitBreakers:               circuitBreakers(limits.WithDefaults(s.CircuitBreakers)),
-		TypedExtensionProtocolOptions: protocolOptions(e, c, s.MaxRequestsPerConnection),
+		TypedExtensionProtocolOptions: protocolOptions(e, c, s),
 		TransportSocket:               upstreamTLS(e, c, s.TLS),
 	}
 	body := e.bytes(m)
@@ -51,18 +51,21 @@ func needsOf(c ir.Cluster) []table.Ref {
 
 // protocolOptions returns nil for Envoy's defaults: HTTP/1.1, its own idle timeout, and any number of requests on a
 // connection.
-func protocolOptions(e *encoder, c ir.Cluster, requests uint32) map[string]*anypb.Any {
-	http2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
-	if !http2 && timeout(c.Idle) == nil && requests == 0 {
+func protocolOptions(e *encoder, c ir.Cluster, s ir.ClusterSettings) map[string]*anypb.Any {
+	overHTTP2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
+	requests := s.MaxRequestsPerConnection
+	if !overHTTP2 && timeout(c.Idle) == nil && requests == 0 {
 		return nil
 	}
 	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
 		ProtocolConfig: &httpv3.HttpProtocolOptions_ExplicitHttpConfig_HttpProtocolOptions{},
 	}
-	if http2 {
-		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{
-			Http2ProtocolOptions: &corev3.Http2ProtocolOptions{},
+	if overHTTP2 {
+		options := http2(s.Windows)
+		if options == nil {
+			options = &corev3.Http2ProtocolOptions{}
 		}
+		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: options}
 	}
 	return map[string]*anypb.Any{httpOptions: e.pack(&httpv3.HttpProtocolOptions{
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: timeout(c.Idle), MaxRequestsPerConnection: number(requests)},

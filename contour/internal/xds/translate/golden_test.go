@@ -116,15 +116,19 @@ func withSettings() listeners {
 			HTTP: ir.HTTPSettings{
 				Versions: ir.OnlyHTTP1, RejectChunkedLength: true, KeepSlashes: true, StripTrailingHostDot: true, ServerHeader: ir.PassServerHeader,
 				Compression: ir.CompressNone, TrustedHops: 5, MaxRequestsPerConnection: 6, MaxConcurrentStreams: 7,
+				Windows: ir.Windows{Stream: 65_535, Connection: 65_536}, Underscores: ir.RejectUnderscores, EscapedSlashes: ir.RedirectEscapedSlashes,
 			},
 			Timeouts: ir.ClientTimeouts{
-				Request: seconds(1), ConnectionIdle: seconds(2), StreamIdle: ir.Timeout{Disabled: true}, ConnectionMax: seconds(4), DelayedClose: seconds(5), ShutdownGrace: seconds(6),
+				Request: seconds(1), ConnectionIdle: seconds(2), StreamIdle: ir.Timeout{Disabled: true}, ConnectionMax: seconds(4), DelayedClose: seconds(5), ShutdownGrace: seconds(6), RequestHeaders: seconds(7),
 			},
 		}
 		l.https.Connections = l.http.Connections
 		l.https.Client = ir.ClientSettings{
 			AccessLog: ir.AccessLog{Path: "/dev/stdout", LogFormat: ir.LogFormat{Format: "json", Fields: []ir.LogField{{Name: "a", Value: "%PROTOCOL%"}}}},
-			HTTP:      ir.HTTPSettings{Versions: ir.OnlyHTTP2, ServerHeader: ir.AppendServerHeaderIfAbsent, Compression: ir.CompressZstd},
+			HTTP: ir.HTTPSettings{
+				Versions: ir.OnlyHTTP2, ServerHeader: ir.AppendServerHeaderIfAbsent, Compression: ir.CompressZstd,
+				Underscores: ir.DropUnderscores, EscapedSlashes: ir.RejectEscapedSlashes,
+			},
 		}
 		l.https.TLS = ir.TLSSettings{Min: ir.TLS12, Max: ir.TLS12, CipherSuites: []string{"ECDHE-RSA-AES256-GCM-SHA384"}, Curves: []string{"X25519"}}
 		l.stats.ReadyOnly = true
@@ -133,7 +137,7 @@ func withSettings() listeners {
 
 func clusterSettings() ir.ClusterSettings {
 	return ir.ClusterSettings{
-		ConnectTimeout: 250 * time.Millisecond, MaxRequestsPerConnection: 1, BufferLimitBytes: 2, CircuitBreakers: ir.CircuitBreakers{MaxConnections: 3, MaxRetries: 4},
+		ConnectTimeout: 250 * time.Millisecond, MaxRequestsPerConnection: 1, BufferLimitBytes: 2, Windows: ir.Windows{Stream: 65_535}, CircuitBreakers: ir.CircuitBreakers{MaxConnections: 3, MaxRetries: 4},
 		TLS: ir.TLSSettings{Min: ir.TLS13, Curves: []string{"P-256"}},
 	}
 }
