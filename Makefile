@@ -93,6 +93,11 @@ images: ## Build the images of contour and of the sample application, for amd64 
 	@go run ./harness/cmd/image -o dist contour echo
 
 ##
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what contour and envoybootstrap call; says so if no database can be reached: GOVULNDB=URL (another one).
+	@cd tools/vuln && GOWORK=off go build -o $(BIN)/ golang.org/x/vuln/cmd/govulncheck
+	@tools/vuln/check.sh $(BIN)/govulncheck contour envoybootstrap
+
 .PHONY: verify verify-edges verify-generate verify-format verify-lint verify-modules verify-workspace
 verify: verify-modules verify-workspace verify-generate verify-format verify-edges verify-lint ## Verify the sources.
 

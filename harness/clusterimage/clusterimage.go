@@ -30,6 +30,9 @@ import (
 // used here, without its digest, which no image made here could have.
 const Node = "docker.io/kindest/node:v1.37.0"
 
+// NodeDigest is the digest of Node that the same module names: what is pulled has it, wherever it comes from.
+const NodeDigest = "sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5"
+
 // Errors that callers test for; their message contains the remedy.
 var (
 	// ErrMissing means that no registry has the image and it cannot be built here.
@@ -215,11 +218,24 @@ func (s Source) pull(ctx context.Context, ref string) error {
 		return nil
 	}
 	return s.Log.Run(ctx, "pull "+ref, func(ctx context.Context) error {
-		if err := s.Engine.Pull(ctx, ref); err != nil {
+		if err := s.pullPinned(ctx, ref); err != nil {
 			return fmt.Errorf("%w: %w", err, ErrPull)
 		}
 		return nil
 	})
+}
+
+// pullPinned pulls an image by its digest, if that is known, and names it.
+func (s Source) pullPinned(ctx context.Context, ref string) error {
+	if ref != Node {
+		return s.Engine.Pull(ctx, ref)
+	}
+	name, _, _ := strings.Cut(ref, ":")
+	pinned := name + "@" + NodeDigest
+	if err := s.Engine.Pull(ctx, pinned); err != nil {
+		return err
+	}
+	return s.Engine.Tag(ctx, pinned, ref)
 }
 
 // decide decides for published images; ours are always built, as the sources may have changed.

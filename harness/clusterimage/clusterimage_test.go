@@ -28,7 +28,7 @@ echo "$*" >> ` + log + `
 case "$1 $2" in
 "image inspect") [ "$5" = "` + has + `" ] ;;
 save*) echo "saved $2" ;;
-pull*) exit 0 ;;
+pull* | tag*) exit 0 ;;
 *) exit 1 ;;
 esac
 `
@@ -62,8 +62,8 @@ func read(t *testing.T, path string) string {
 
 func TestNodeIsKindsOwnDefault(t *testing.T) {
 	t.Parallel()
-	if !strings.HasPrefix("docker.io/"+defaults.Image, clusterimage.Node+"@") {
-		t.Errorf("kind's image is %s, ours %s", defaults.Image, clusterimage.Node)
+	if got := clusterimage.Node + "@" + clusterimage.NodeDigest; "docker.io/"+defaults.Image != got {
+		t.Errorf("kind's image is %s, ours %s", defaults.Image, got)
 	}
 }
 
@@ -79,7 +79,8 @@ func TestPublishedImageIsPulled(t *testing.T) {
 	if err != nil || read(t, path) != "saved "+image.EnvoyName+"\n" {
 		t.Errorf("archive %q, %v", path, err)
 	}
-	for _, want := range []string{"pull --quiet " + clusterimage.Node, "pull --quiet " + image.EnvoyName} {
+	pinned := "docker.io/kindest/node@" + clusterimage.NodeDigest
+	for _, want := range []string{"pull --quiet " + pinned, "tag " + pinned + " " + clusterimage.Node, "pull --quiet " + image.EnvoyName} {
 		if !strings.Contains(read(t, log), want) {
 			t.Errorf("docker was not called with %s:\n%s", want, read(t, log))
 		}

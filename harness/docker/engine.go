@@ -104,6 +104,12 @@ func (e *Engine) Pull(ctx context.Context, image string) error {
 	return err
 }
 
+// Tag gives an image of the engine another name.
+func (e *Engine) Tag(ctx context.Context, image, name string) error {
+	_, err := e.Output(ctx, "tag", image, name)
+	return err
+}
+
 // Load loads an image archive, which write writes, into the engine.
 func (e *Engine) Load(ctx context.Context, write func(io.Writer) error) error {
 	r, w := io.Pipe()
