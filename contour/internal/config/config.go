@@ -21,6 +21,7 @@ type Config struct {
 	TLS         TLS
 	AccessLog   AccessLog
 	Cluster     Cluster
+	Endpoints   Endpoints
 	RouteTables RouteTables
 	XDS         XDS
 	Process     Process
@@ -32,6 +33,14 @@ type Objects struct {
 	IngressClassNames []string
 	// RootNamespaces are the namespaces that may hold root HTTPProxies; empty means all.
 	RootNamespaces []string
+	// RootNamespacesBindIngress makes RootNamespaces those that may hold Ingresses, too.
+	RootNamespacesBindIngress bool
+	// NamespacesOwnHosts makes the namespace of the oldest claim the only one whose objects serve a hostname; otherwise
+	// Ingresses of several namespaces, and one root HTTPProxy, share it.
+	NamespacesOwnHosts bool
+	// InclusionNeedsConsent makes an HTTPProxy includable from other namespaces only as far as its annotation
+	// projectcontour.io/include-from permits.
+	InclusionNeedsConsent bool
 	// DisablePermitInsecure makes HTTPProxy's permitInsecure have no effect.
 	DisablePermitInsecure bool
 }
@@ -69,6 +78,9 @@ type AccessLog struct {
 
 // Cluster contains the settings of all clusters.
 type Cluster = ir.ClusterSettings
+
+// Endpoints says which addresses of endpoints are used.
+type Endpoints = ir.EndpointSettings
 
 // RouteTables configures the sharding of HTTP hosts.
 type RouteTables struct {

@@ -40,7 +40,9 @@ func newFixture(t *testing.T) *fixture {
 	fleets := fleet.New(nil)
 	f := &fixture{t: t, dir: t.TempDir(), table: fleets.Add(ir.DefaultFleet), acked: true, loaded: map[kobj.Key]bool{}}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	f.pipe = pipeline.New(pipeline.Options{Config: config.Default(), Fleets: fleets, Log: log})
+	cfg := config.Default()
+	cfg.Endpoints.Loopback = true // as in standalone
+	f.pipe = pipeline.New(pipeline.Options{Config: cfg, Fleets: fleets, Log: log})
 	listener := func(port uint16, name string) Listener {
 		return Listener{Address: netip.AddrPortFrom(netip.IPv4Unspecified(), port), InUse: name + " is in use"}
 	}

@@ -4,7 +4,8 @@
 // Input: the slices as in the API, in any order, and the name of the port.
 // Output: the same message for the same endpoints, independent of their order and of how they
 // are distributed over slices. Addresses that Envoy cannot use are left out, because one
-// of them would make Envoy reject the whole message.
+// of them would make Envoy reject the whole message. So are those that lead elsewhere than to a backend: whoever may write
+// EndpointSlices would reach with them what only Envoy reaches, such as the metadata service of a cloud.
 //
 // All endpoints share one locality: Envoy then gives each the same share of the
 // requests. The package is pure and modifies nothing that it is given.
@@ -19,16 +20,25 @@ import (
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"contour.example/contour/internal/ir"
 )
 
-// Assignment is the endpoints behind the Service port called port ("" if it has no name), under the given EDS name.
+// Port is a port of a Service.
+type Port struct {
+	Name     string // "" if it has none
+	Slices   []*discoveryv1.EndpointSlice
+	Settings ir.EndpointSettings
+}
+
+// Assignment is the endpoints behind a port of a Service, under the given EDS name.
 //
 // An endpoint is used if it is ready; an unset condition counts as ready. If none is ready, those
 // that terminate and still serve are used instead, so that the last pod of a Service can finish its requests: they are
 // sent without a health status, because Envoy sends no requests to endpoints marked as draining. Without any
 // endpoint the message is empty, never nil.
-func Assignment(name, port string, of []*discoveryv1.EndpointSlice) *endpointv3.ClusterLoadAssignment {
-	found := collect(port, of)
+func Assignment(name string, of Port) *endpointv3.ClusterLoadAssignment {
+	found := of.collect()
 	cla := &endpointv3.ClusterLoadAssignment{ClusterName: name}
 	usable := found[ready]
 	if len(usable) == 0 {
@@ -66,20 +76,50 @@ func readinessOf(c discoveryv1.EndpointConditions) readiness {
 }
 
 // collect finds the addresses of each readiness.
-func collect(port string, of []*discoveryv1.EndpointSlice) map[readiness]addresses {
+func (p Port) collect() map[readiness]addresses {
 	found := map[readiness]addresses{}
-	for _, s := range of {
+	for _, s := range p.Slices {
 		if s == nil {
 			continue
 		}
-		numbers := portNumbers(port, s.Ports)
+		numbers := portNumbers(p.Name, s.Ports)
 		for i := range s.Endpoints {
 			e := &s.Endpoints[i]
 			r := readinessOf(e.Conditions)
-			found[r] = found[r].add(e.Addresses, numbers)
+			for _, text := range e.Addresses {
+				if ip, ok := p.usable(text); ok {
+					found[r] = found[r].add(ip, numbers)
+				}
+			}
 		}
 	}
 	return found
+}
+
+// usable reads an address and reports whether it may be that of a backend.
+func (p Port) usable(text string) (netip.Addr, bool) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil || ip.Zone() != "" || ip.IsLoopback() && !p.Settings.Loopback || special(ip) {
+		return netip.Addr{}, false
+	}
+	denied := slices.ContainsFunc(p.Settings.Denied, func(r netip.Prefix) bool { return r.Contains(ip) })
+	return ip, !denied
+}
+
+// special reports whether an address is, whatever the network, not that of one other machine: unspecified (and the rest
+// of 0.0.0.0/8), multicast, broadcast or link-local, or an IPv4 address in the form of an IPv6 address, which checks of the
+// IPv4 address would miss.
+func special(ip netip.Addr) bool {
+	switch {
+	case ip.IsMulticast(), ip.IsLinkLocalUnicast(), ip.IsUnspecified():
+		return true
+	case ip.Is4():
+		first := ip.As4()
+		return first[0] == 0 || ip == netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	}
+	bytes := ip.As16()
+	compatible := [12]byte(bytes[:12]) == [12]byte{} && !ip.IsLoopback() // ::/96, deprecated
+	return ip.Is4In6() || compatible
 }
 
 // portNumbers are the numbers of the port called name in a slice: one, unless the slice is malformed.
@@ -106,16 +146,10 @@ func nameOf(p discoveryv1.EndpointPort) string {
 // addresses is a list of sockets, in any order and with duplicates.
 type addresses []netip.AddrPort
 
-// add appends every address with every port; what is not an IP address is left out.
-func (a addresses) add(texts []string, ports []uint16) addresses {
-	for _, t := range texts {
-		ip, err := netip.ParseAddr(t)
-		if err != nil || ip.Zone() != "" || ip.IsUnspecified() || ip.IsMulticast() {
-			continue
-		}
-		for _, p := range ports {
-			a = append(a, netip.AddrPortFrom(ip.Unmap(), p))
-		}
+// add appends the address with every port.
+func (a addresses) add(ip netip.Addr, ports []uint16) addresses {
+	for _, p := range ports {
+		a = append(a, netip.AddrPortFrom(ip, p))
 	}
 	return a
 }

@@ -3,6 +3,7 @@ package endpoint
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -11,6 +12,8 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+
+	"contour.example/contour/internal/ir"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -102,7 +105,7 @@ func TestWhichEndpointsTakePart(t *testing.T) {
 			name: "each address once, readiness in one slice is enough", port: "web",
 			in: []*discoveryv1.EndpointSlice{
 				slice(onPort("web", 80), at(isReady, "10.0.0.10", "10.0.0.9")),
-				slice(onPort("web", 80), at(isReady, "10.0.0.10"), at(notReady, "10.0.0.9"), at(isReady, "::ffff:10.0.0.9")),
+				slice(onPort("web", 80), at(isReady, "10.0.0.10"), at(notReady, "10.0.0.9"), at(isReady, "10.0.0.9")),
 			},
 			want: []string{"10.0.0.9 80", "10.0.0.10 80"},
 		},
@@ -129,7 +132,7 @@ func TestWhichEndpointsTakePart(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			got := Assignment("ns/s/p", c.port, c.in)
+			got := Assignment("ns/s/p", Port{Name: c.port, Slices: c.in})
 			if diff := cmp.Diff(c.want, sockets(got)); diff != "" {
 				t.Errorf("endpoints (-want +got):\n%s", diff)
 			}
@@ -143,6 +146,51 @@ func TestWhichEndpointsTakePart(t *testing.T) {
 	}
 }
 
+// Only what is the address of another machine is used, in no disguise, and not what the operator denies.
+func TestAddressesThatAreNoBackend(t *testing.T) {
+	denied := []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12"), netip.MustParsePrefix("fd00:1::/32")}
+	for address, want := range map[string]struct{ serve, directory bool }{
+		"10.0.0.1":              {true, true},
+		"8.8.8.8":               {true, true},
+		"fd00::1":               {true, true},
+		"2001:db8::1":           {true, true},
+		"127.0.0.1":             {false, true},
+		"127.255.255.254":       {false, true},
+		"::1":                   {false, true},
+		"0.0.0.0":               {},
+		"0.1.2.3":               {},
+		"::":                    {},
+		"169.254.169.254":       {},
+		"fe80::1":               {},
+		"fe80::1%eth0":          {},
+		"224.0.0.1":             {},
+		"239.255.255.255":       {},
+		"ff02::1":               {},
+		"255.255.255.255":       {},
+		"::ffff:10.0.0.1":       {},
+		"::ffff:127.0.0.1":      {},
+		"::ffff:a9fe:a9fe":      {},
+		"::127.0.0.1":           {},
+		"::a9fe:a9fe":           {},
+		"0:0:0:0:0:ffff:7f00:1": {},
+		"10.96.0.1":             {},
+		"10.111.255.255":        {},
+		"10.112.0.0":            {true, true},
+		"fd00:1::1":             {},
+		"127.1":                 {},
+		"0x7f.0.0.1":            {},
+		"017700000001":          {},
+	} {
+		in := []*discoveryv1.EndpointSlice{slice(onPort("web", 80), at(isReady, address))}
+		for loopback, want := range map[bool]bool{false: want.serve, true: want.directory} {
+			got := sockets(Assignment("n", Port{Name: "web", Slices: in, Settings: ir.EndpointSettings{Loopback: loopback, Denied: denied}}))
+			if used := len(got) > 0; used != want {
+				t.Errorf("%s, loopback permitted: %t: used: %t, want %t", address, loopback, used, want)
+			}
+		}
+	}
+}
+
 func TestOrderAndSlicingDoNotMatter(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -151,13 +199,13 @@ func TestOrderAndSlicingDoNotMatter(t *testing.T) {
 	for i := range 50 {
 		all = append(all, at([]discoveryv1.EndpointConditions{isReady, notReady, finishing}[i%3], fmt.Sprintf("10.0.%d.%d", i%7, i)))
 	}
-	want := Assignment("n", "web", []*discoveryv1.EndpointSlice{slice(onPort("web", 80), all...)})
+	want := Assignment("n", Port{Name: "web", Slices: []*discoveryv1.EndpointSlice{slice(onPort("web", 80), all...)}})
 	for range 100 {
 		rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 		cut := rng.IntN(len(all))
 		in := []*discoveryv1.EndpointSlice{slice(onPort("web", 80), all[:cut]...), slice(onPort("web", 80), all[cut:]...)}
 		before := slices.Clone(all)
-		if diff := cmp.Diff(want, Assignment("n", "web", in), protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(want, Assignment("n", Port{Name: "web", Slices: in}), protocmp.Transform()); diff != "" {
 			t.Fatalf("another order, another message (-want +got):\n%s", diff)
 		}
 		if diff := cmp.Diff(before, all); diff != "" {

@@ -2,6 +2,7 @@ package ir
 
 import (
 	"cmp"
+	"net/netip"
 	"time"
 
 	"contour.example/contour/internal/kobj"
@@ -44,6 +45,13 @@ type ClusterSettings struct {
 	Windows                  Windows         // of HTTP/2
 	CircuitBreakers          CircuitBreakers // where a Service sets none
 	TLS                      TLSSettings     // with backends
+}
+
+// EndpointSettings says which addresses of endpoints are used. Addresses that lead nowhere or anywhere, such as those of
+// multicast, never are.
+type EndpointSettings struct {
+	Loopback bool           // addresses of Envoy's own machine are used
+	Denied   []netip.Prefix // ranges that are not used; masked, never of IPv4 addresses in IPv6 form
 }
 
 // CircuitBreakers limit the connections, requests and retries of a cluster; zero stands for Envoy's default.

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"testing"
 	"time"
@@ -43,6 +44,8 @@ func otherValues() map[string][]any {
 		"AccessLog.LogFormat.Text":      {"%PROTOCOL%\n"},
 		"AccessLog.LogFormat.Fields":    {[]ir.LogField{{Name: "protocol", Value: "%PROTOCOL%"}}},
 		"AccessLog.LogFormat.MinStatus": {uint32(400)},
+
+		"Endpoints.Denied": {[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/31")}},
 
 		"RouteTables.Hosts": {0, 100_000},
 	}

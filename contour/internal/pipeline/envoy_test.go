@@ -101,6 +101,7 @@ func startFleetWith(t *testing.T, bootstrap func(*envoybootstrap.Config), edit .
 		*a = config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
 	}
 	f.config.AccessLog.HTTP, f.config.AccessLog.HTTPS = "", ""
+	f.config.Endpoints.Loopback = true
 	for _, e := range edit {
 		e(&f.config)
 	}
@@ -184,7 +185,7 @@ func (f *fleet) replace(t *testing.T, c stagetest.Case) {
 	}
 	cfg := c.Config
 	cfg.Listeners.HTTP, cfg.Listeners.HTTPS, cfg.Listeners.Stats = f.config.Listeners.HTTP, f.config.Listeners.HTTPS, f.config.Listeners.Stats
-	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS = "", ""
+	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS, cfg.Endpoints = "", "", f.config.Endpoints
 	f.sys.Step(append(batch, f.objects...))
 	f.sys.Configure(cfg)
 	f.waitIdle(t)

@@ -66,6 +66,7 @@ func startFleets(t *testing.T) *fleets {
 		*a = config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
 	}
 	f.config.AccessLog.HTTP, f.config.AccessLog.HTTPS = "", ""
+	f.config.Endpoints.Loopback = true
 	f.system = newSystem(t, f.config, gatewayAPI())
 	f.server = server.New(server.Options{Fleet: f.fleets.Get, Log: slog.New(slog.NewTextHandler(&f.log, nil))})
 	bundle, err := certs.Generate(certs.Options{Namespace: "projectcontour", LifetimeDays: 1, Fleets: []string{"blue", "green"}, Now: time.Now()})

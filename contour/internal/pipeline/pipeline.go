@@ -79,7 +79,8 @@ func New(o Options) *Pipeline {
 	p.Compile = compile.New(p.engine, p.Store, o.APIs...)
 	p.Translate = translate.New(translate.Sources{
 		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
-		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get, Slices: p.Store.SlicesOf,
+		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get,
+		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Store.SlicesOf,
 	})
 	p.followListeners()
 	p.Status = status.New(p.engine, p.Store, p.Compile.API, p.Compile.Objects)

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"maps"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -34,6 +35,8 @@ func TestChangeOfAGroupDerivesOnlyItsReaders(t *testing.T) {
 			{"status", func() { cfg.Status.Addresses = []string{"192.0.2.1"} }, map[string]uint64{
 				"status/addresses": 1, "status/valid": 1, "status/desired": objects,
 			}, 0},
+			{"endpoints, others", func() { cfg.Endpoints.Denied = []netip.Prefix{netip.MustParsePrefix("10.9.0.0/16")} }, map[string]uint64{"translate/endpoints": clusters}, 0},
+			{"endpoints", func() { cfg.Endpoints.Denied = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }, map[string]uint64{"translate/endpoints": clusters}, int(clusters)},
 			{"nothing", func() {}, map[string]uint64{}, 0},
 		} {
 			before := derivations(sys)

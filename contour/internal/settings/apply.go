@@ -40,6 +40,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a.process()
 	a.objects()
 	a.edge()
+	a.isolation()
 	if e := d.spec.Envoy; e != nil {
 		a.listeners(*e)
 		a.http(*e)

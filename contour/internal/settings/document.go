@@ -28,7 +28,8 @@ type ownKeys struct {
 	Burst      *int     `json:"kubernetesClientBurst"`
 	Server     struct{} `json:"server"`
 
-	Edge edge `json:"edge"`
+	Edge      edge      `json:"edge"`
+	Isolation isolation `json:"isolation"`
 }
 
 // Problem is an error in a Document.

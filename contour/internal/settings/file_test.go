@@ -2,6 +2,8 @@ package settings
 
 import (
 	"errors"
+	"net/netip"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,7 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"large window":           {"edge:\n  http2-connection-window-bytes: 2147483648\n", "f:2: edge.http2-connection-window-bytes: 2147483648 is not between"},
 		"underscores":            {"edge:\n  headers-with-underscores: refuse\n", "f:2: edge.headers-with-underscores: \"refuse\" is not one of allow, reject, drop."},
 		"escaped slashes":        {"edge:\n  escaped-slashes: forward\n", "f:2: edge.escaped-slashes: \"forward\" is not one of keep, reject, redirect."},
+		"key of isolation":       {"isolation:\n  hosts: shared\n", "f:2: isolation.hosts: There is no such key."},
 		"unknown key below":      {"tls:\n  minimum-version: 1.2\n", "f:2: tls.minimum-version: There is no such key."},
 		"other letters":          {"tls:\n  minimumProtocolVersion: 1.2\n", "f:2: tls.minimumProtocolVersion: There is no such key. Did you mean tls.minimum-protocol-version?"},
 		"keys of the section":    {"network:\n  hops: 1\n", "f:2: network.hops: There is no such key. The keys of network are admin-port, num-trusted-hops, strip-trailing-host-dot."},
@@ -63,6 +66,9 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"compression":            {"compression:\n  algorithm: lz4\n", "f:2: compression.algorithm: \"lz4\" is not one of gzip, brotli, zstd, disabled."},
 		"balancer":               {"listener:\n  connection-balancer: even\n", "f:2: listener.connection-balancer: \"even\" is not one of exact."},
 		"DNS family":             {"cluster:\n  dns-lookup-family: v5\n", "f:2: cluster.dns-lookup-family: \"v5\" is not one of auto, v4, v6, all."},
+		"host ownership":         {"isolation:\n  host-ownership: mine\n", "f:2: isolation.host-ownership: \"mine\" is not one of namespace, shared."},
+		"inclusion consent":      {"isolation:\n  inclusion-consent: yes\n", "f:2: isolation.inclusion-consent: \"yes\" is not one of required, open."},
+		"denied range":           {"isolation:\n  denied-endpoint-ranges: [10.0.0.0/33]\n", "f:2: isolation.denied-endpoint-ranges: \"10.0.0.0/33\" is not an IP address or a CIDR range, such as 10.0.0.0/8."},
 		"global authorization":   {"globalExtAuth:\n  extensionService: a/b\n", "f:2: globalExtAuth.extensionService: This version does not support this setting: requests are not authorized by an external service. Remove it to start without that protection."},
 		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a, namespace: b}\n", "f:2: tls.envoy-client-certificate.name: This version does not support this setting"},
 	} {
@@ -145,6 +151,39 @@ edge:
 	want.Listeners.Health, want.Listeners.Stats.Port = want.Listeners.Stats, 9002
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// The keys for tenants that share Envoys become the configuration that they say.
+func TestIsolation(t *testing.T) {
+	t.Parallel()
+	d, err := File("f", []byte(`
+isolation:
+  host-ownership: namespace
+  root-namespaces-bind-ingress: true
+  inclusion-consent: required
+  denied-endpoint-ranges: [10.96.0.1, 10.1.2.3/8, "fd00::/8"]
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := build(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Default()
+	want.Objects.NamespacesOwnHosts, want.Objects.RootNamespacesBindIngress, want.Objects.InclusionNeedsConsent = true, true, true
+	want.Endpoints.Denied = []netip.Prefix{
+		netip.MustParsePrefix("10.96.0.1/32"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8"),
+	}
+	if !reflect.DeepEqual(want, got) {
+		t.Errorf("want %+v\ngot %+v", want, got)
+	}
+	many := "isolation: {denied-endpoint-ranges: [" + strings.Repeat("10.0.0.1, ", maxDenied+1) + "]}"
+	if d, err := File("f", []byte(many)); err == nil {
+		if _, err = d.Apply(config.Default()); err == nil || !strings.Contains(err.Error(), "There are 257 ranges, more than 256.") {
+			t.Errorf("many ranges: %v", err)
+		}
 	}
 }
 

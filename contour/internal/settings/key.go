@@ -30,7 +30,7 @@ const (
 
 // keys is every setting, in the order of the specification.
 func keys() []key {
-	return slices.Concat(processKeys(), objectKeys(), listenerKeys(), envoyKeys(), clusterKeys(), serviceKeys(), edgeKeys())
+	return slices.Concat(processKeys(), objectKeys(), listenerKeys(), envoyKeys(), clusterKeys(), serviceKeys(), edgeKeys(), isolationKeys())
 }
 
 func processKeys() []key {

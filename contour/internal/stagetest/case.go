@@ -48,9 +48,13 @@ type settings struct {
 	IngressClassNames     []string `json:"ingressClassNames,omitempty"`
 	RootNamespaces        []string `json:"rootNamespaces,omitempty"`
 	DisablePermitInsecure bool     `json:"disablePermitInsecure,omitempty"`
-	MinTLS                string   `json:"minTLS,omitempty"`
-	MaxTLS                string   `json:"maxTLS,omitempty"`
-	StatusAddresses       []string `json:"statusAddresses,omitempty"`
+	// The settings for tenants, closed.
+	RootNamespacesBindIngress bool     `json:"rootNamespacesBindIngress,omitempty"`
+	NamespacesOwnHosts        bool     `json:"namespacesOwnHosts,omitempty"`
+	InclusionNeedsConsent     bool     `json:"inclusionNeedsConsent,omitempty"`
+	MinTLS                    string   `json:"minTLS,omitempty"`
+	MaxTLS                    string   `json:"maxTLS,omitempty"`
+	StatusAddresses           []string `json:"statusAddresses,omitempty"`
 }
 
 // Load reads all cases under a directory, ordered by name. goldens are the names of the generated files
@@ -129,7 +133,8 @@ func (c *Case) readConfig() error {
 		return fmt.Errorf("%s: %w", configFile, err)
 	}
 	c.Config.Objects.IngressClassNames, c.Config.Objects.RootNamespaces = s.IngressClassNames, s.RootNamespaces
-	c.Config.Objects.DisablePermitInsecure = s.DisablePermitInsecure
+	c.Config.Objects.DisablePermitInsecure, c.Config.Objects.NamespacesOwnHosts = s.DisablePermitInsecure, s.NamespacesOwnHosts
+	c.Config.Objects.RootNamespacesBindIngress, c.Config.Objects.InclusionNeedsConsent = s.RootNamespacesBindIngress, s.InclusionNeedsConsent
 	c.Config.Status.Addresses = s.StatusAddresses
 	versions := map[string]ir.TLSVersion{"1.2": ir.TLS12, "1.3": ir.TLS13}
 	if v, ok := versions[s.MinTLS]; ok {

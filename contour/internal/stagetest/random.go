@@ -201,7 +201,7 @@ func (g *Random) slice(meta metav1.ObjectMeta) *discoveryv1.EndpointSlice {
 	g.repeat(4, func() {
 		ready := pick(g, nil, new(true), new(true), new(false))
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{
-			Addresses:  []string{pick(g, "10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1", "not an address")},
+			Addresses:  []string{pick(g, "10.0.0.1", "10.0.0.2", "10.0.0.3", "fd00::1", "not an address", "127.0.0.1", "169.254.169.254", "::ffff:10.0.0.1")},
 			Conditions: discoveryv1.EndpointConditions{Ready: ready, Serving: pick(g, nil, new(true)), Terminating: pick(g, nil, new(true))},
 		})
 	})

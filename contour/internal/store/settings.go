@@ -18,6 +18,7 @@ type Settings struct {
 	TLS         *Setting[config.TLS]
 	AccessLog   *Setting[config.AccessLog]
 	Cluster     *Setting[config.Cluster]
+	Endpoints   *Setting[config.Endpoints]
 	RouteTables *Setting[config.RouteTables]
 	XDS         *Setting[config.XDS]
 }
@@ -43,6 +44,7 @@ func newSettings(e *memo.Engine) *Settings {
 		TLS:         newSetting[config.TLS](e, "tls"),
 		AccessLog:   newSetting[config.AccessLog](e, "accesslog"),
 		Cluster:     newSetting[config.Cluster](e, "cluster"),
+		Endpoints:   newSetting[config.Endpoints](e, "endpoints"),
 		RouteTables: newSetting[config.RouteTables](e, "routetables"),
 		XDS:         newSetting[config.XDS](e, "xds"),
 	}
@@ -64,6 +66,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.TLS, c.TLS)
 	set(s.Settings.AccessLog, c.AccessLog)
 	set(s.Settings.Cluster, c.Cluster)
+	set(s.Settings.Endpoints, c.Endpoints)
 	set(s.Settings.RouteTables, c.RouteTables)
 	set(s.Settings.XDS, c.XDS)
 }

@@ -35,7 +35,9 @@ type Sources struct {
 	Limits func(r *memo.Reader, service kobj.Name) ir.CircuitBreakers
 	// Clusters returns the settings of all clusters.
 	Clusters func(*memo.Reader) ir.ClusterSettings
-	// Slices returns the EndpointSlices of a Service, in any order.
+	// Endpoints says which addresses of the slices are used.
+	Endpoints func(*memo.Reader) ir.EndpointSettings
+	// Slices is the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
 }
 
@@ -220,7 +222,8 @@ func (t *Tables) addEndpoints() {
 	follow(share(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
 		e := &encoder{}
 		name := endpointName(k)
-		body := e.bytes(endpoint.Assignment(name, k.Port, t.from.Slices(r, k.Service)))
+		of := endpoint.Port{Name: k.Port, Slices: t.from.Slices(r, k.Service), Settings: t.from.Endpoints(r)}
+		body := e.bytes(endpoint.Assignment(name, of))
 		return &table.Resource{
 			Ref: table.Ref{Type: table.Endpoint, Name: name}, Body: body,
 			Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}}, Invalid: e.invalid(),
