@@ -2,12 +2,18 @@ package pipeline_test
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protopath"
+	"google.golang.org/protobuf/reflect/protorange"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
@@ -97,7 +103,50 @@ func checkPublished(t testing.TB, sys *system) {
 		}
 	}
 	checkClusters(t, sys)
+	checkHeaders(t, sys)
 	checkStatuses(t, sys)
+}
+
+// checkHeaders finds routes that set or remove a header of the connection, or of the framing of messages.
+func checkHeaders(t testing.TB, sys *system) {
+	t.Helper()
+	for _, v := range sys.table.All() {
+		if v.Ref.Type != table.Route {
+			continue
+		}
+		var rc routev3.RouteConfiguration
+		if err := proto.Unmarshal(v.Body(), &rc); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range editedHeaders(t, &rc) {
+			if problem := validate.EditableHeader(name); problem != "" {
+				t.Errorf("%s edits %q, which %s", v.Ref, name, problem)
+			}
+		}
+	}
+}
+
+// editedHeaders is the names of the headers that any part of a message sets or removes, those of filters included.
+func editedHeaders(t testing.TB, m proto.Message) (names []string) {
+	t.Helper()
+	err := protorange.Range(m.ProtoReflect(), func(at protopath.Values) error {
+		last := at.Index(-1)
+		if last.Step.Kind() == protopath.FieldAccessStep && strings.HasSuffix(string(last.Step.FieldDescriptor().Name()), "_headers_to_remove") {
+			for i := range last.Value.List().Len() {
+				names = append(names, last.Value.List().Get(i).String())
+			}
+		}
+		if message, ok := last.Value.Interface().(protoreflect.Message); ok {
+			if option, ok := message.Interface().(*corev3.HeaderValueOption); ok {
+				names = append(names, option.GetHeader().GetKey())
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
 }
 
 // checkClusters finds routes to clusters that do not exist, and names that are not unique.

@@ -42,7 +42,7 @@ func (g *Random) rateLimit() *contourv1.RateLimitPolicy {
 		}
 		g.repeat(3, func() {
 			p.Local.ResponseHeadersToAdd = append(p.Local.ResponseHeadersToAdd, contourv1.HeaderValue{
-				Name: mostly(g, texts{"X-Limit", "Retry-After", "X-More"}, "x-limit", "bad name", "Host", ":status"), Value: mostly(g, texts{"v", "100%", "%REQ(X-A)%"}, "", "a\r\nb"),
+				Name: mostly(g, texts{"X-Limit", "Retry-After", "X-More"}, "x-limit", "bad name", "Host", ":status", "Transfer-Encoding"), Value: mostly(g, texts{"v", "100%", "%REQ(X-A)%"}, "", "a\r\nb"),
 			})
 		})
 		if g.oneIn(20) {

@@ -176,12 +176,12 @@ func (g *Random) headers() *contourv1.HeadersPolicy {
 	h := &contourv1.HeadersPolicy{}
 	g.repeat(2, func() {
 		h.Set = append(h.Set, contourv1.HeaderValue{
-			Name:  mostly(g, texts{"X-Set", "x-set", "X-Other", "X-More", "Host"}, "bad name", ":path", "é"),
+			Name:  mostly(g, texts{"X-Set", "x-set", "X-Other", "X-More", "Host"}, "bad name", ":path", "é", "Content-Length", "connection"),
 			Value: mostly(g, texts{"v", "100%", "%REQ(X-A)%", "%PROTOCOL%", "%NONSENSE%", "%CONTOUR_NAMESPACE%", "other.example.com", "%REQ(X-A", "%%"}, "a\r\nb", ""),
 		})
 	})
 	g.repeat(2, func() {
-		h.Remove = append(h.Remove, mostly(g, texts{"X-Gone", "X-Away", "X-Set"}, "x-gone", "Host", "", ":path"))
+		h.Remove = append(h.Remove, mostly(g, texts{"X-Gone", "X-Away", "X-Set"}, "x-gone", "Host", "", ":path", "transfer-encoding", "TE"))
 	})
 	return h
 }

@@ -69,7 +69,7 @@ func (b *builder) checkNames(h headerPolicy) {
 }
 
 func (b *builder) checkName(h headerPolicy, name string, seen map[string]bool, at path) {
-	lower, problem := strings.ToLower(name), validate.HeaderName(name)
+	lower, problem := strings.ToLower(name), validate.EditableHeader(name)
 	switch {
 	case problem != "":
 		b.reject(h.condition, at, "%s %s.", quoted(name), problem)

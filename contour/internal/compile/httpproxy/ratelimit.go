@@ -80,7 +80,7 @@ func (l *limitReader) headers() []ir.Header {
 	seen := map[string]bool{}
 	for i, h := range l.spec.ResponseHeadersToAdd {
 		name, value := textproto.CanonicalMIMEHeaderKey(h.Name), validate.Escape(h.Value)
-		nameProblem, valueProblem := validate.HeaderName(h.Name), validate.HeaderValue(h.Value, value)
+		nameProblem, valueProblem := validate.EditableHeader(h.Name), validate.HeaderValue(h.Value, value)
 		switch {
 		case nameProblem != "":
 			l.errorf(at.at(i).dot("name"), "%s %s.", quoted(h.Name), nameProblem)

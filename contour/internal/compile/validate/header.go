@@ -26,6 +26,20 @@ func HeaderName(s string) Problem {
 	return ""
 }
 
+// EditableHeader checks that s is the name of a header that a message may be given or lose on its way: a name of a header, and
+// none of those that say where the message ends (RFC 9112, section 6) or that are for one connection only (RFC 9110, section
+// 7.6.1). Envoy sets those itself; with another value the next message on the connection could be one that nobody sent.
+func EditableHeader(s string) Problem {
+	if p := HeaderName(s); p != "" {
+		return p
+	}
+	switch strings.ToLower(s) {
+	case "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "keep-alive", "proxy-connection":
+		return "is a header of the connection or of the framing of messages, which only Envoy sets and removes"
+	}
+	return ""
+}
+
 // HeaderMatchName checks that s is the name of a header or of a pseudo-header such as :authority.
 func HeaderMatchName(s string) Problem { return HeaderName(strings.TrimPrefix(s, ":")) }
 

@@ -40,6 +40,26 @@ func TestHeaderNames(t *testing.T) {
 	}
 }
 
+// What delimits messages or belongs to one connection is Envoy's, in whatever case it is written.
+func TestHeadersOfTheConnectionAreNotEditable(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{
+		"Content-Length", "transfer-encoding", "Connection", "UPGRADE", "TE", "Trailer", "Keep-Alive", "Proxy-Connection",
+	} {
+		if EditableHeader(name) == "" || HeaderName(name) != "" || HeaderMatchName(name) != "" {
+			t.Errorf("%s can be set or removed, or is not compared with", name)
+		}
+	}
+	for _, name := range []string{"Content-Type", "X-Connection", "Content-Encoding", "Trailers", "Host"} {
+		if p := EditableHeader(name); p != "" {
+			t.Errorf("%s %s", name, p)
+		}
+	}
+	if EditableHeader("bad name") == "" {
+		t.Error("what is no name of a header can be set")
+	}
+}
+
 func TestValues(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
