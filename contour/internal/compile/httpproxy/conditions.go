@@ -61,30 +61,43 @@ func (c conditions) key() string {
 	return fmt.Sprintf("%#v", m)
 }
 
+// reading is what can be read of a list of conditions.
+type reading struct {
+	conditions                // the valid ones
+	paths      []ir.PathMatch // the path conditions as far as they can be read, without the prefix "/"
+	valid      bool           // all of the list can be used, together
+}
+
 // conditions converts a list of conditions, without those of the inclusions above it. t is the type of diagnostics about its path.
-func (p *proxy) conditions(list []contourv1.MatchCondition, at path, t report.Type) (conditions, bool) {
-	own := conditions{}
-	ok := p.pathCondition(&own, list, at, t)
+func (p *proxy) conditions(list []contourv1.MatchCondition, at path, t report.Type) reading {
+	var own reading
+	own.valid = p.pathCondition(&own, list, at, t)
 	for i := range list {
 		if h := list[i].Header; h != nil {
-			ok = p.headerCondition(&own, h, at.at(i).dot("header")) && ok
+			own.valid = p.headerCondition(&own.conditions, h, at.at(i).dot("header")) && own.valid
 		}
 		if q := list[i].QueryParameter; q != nil {
-			ok = p.queryCondition(&own, q, at.at(i).dot("queryParameter")) && ok
+			own.valid = p.queryCondition(&own.conditions, q, at.at(i).dot("queryParameter")) && own.valid
 		}
 	}
 	own.sort()
-	return own, ok
+	var sound, also bool
+	own.headers, sound = p.checkHeaders(own.headers, at)
+	own.query, also = p.checkQuery(own.query, at)
+	own.valid = own.valid && sound && also
+	return own
 }
 
 // pathCondition converts the path condition of a list, which may have one.
-func (p *proxy) pathCondition(own *conditions, list []contourv1.MatchCondition, at path, t report.Type) bool {
+func (p *proxy) pathCondition(own *reading, list []contourv1.MatchCondition, at path, t report.Type) bool {
 	f := subCondition{t, report.PathMatchConditionsNotValid}
 	ok := true
 	for i := range list {
 		for _, c := range pathsOf(&list[i]) {
 			field := at.at(i).dot(c.field)
-			problem := validate.PathMatch(ir.PathMatch{Kind: c.kind, Value: c.value})
+			match := ir.PathMatch{Kind: c.kind, Value: c.value}
+			problem := validate.PathMatch(match)
+			own.addPath(match, problem == "")
 			switch {
 			case t == report.TypeInclude && c.kind != ir.PathPrefix:
 				problem = "is not allowed on an inclusion, which allows only prefix"
@@ -96,10 +109,20 @@ func (p *proxy) pathCondition(own *conditions, list []contourv1.MatchCondition, 
 				ok = false
 				continue
 			}
-			own.path = ir.PathMatch{Kind: c.kind, Value: c.value}
+			own.path = match
 		}
 	}
 	return ok
+}
+
+// addPath notes what can be read of a path condition, which is all of it if it is sound.
+func (r *reading) addPath(m ir.PathMatch, sound bool) {
+	if !sound {
+		m = validate.ReadablePath(m)
+	}
+	if m != (ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}) {
+		r.paths = append(r.paths, m)
+	}
 }
 
 // specifiedPath is a path condition as specified.
@@ -123,18 +146,75 @@ func pathsOf(c *contourv1.MatchCondition) []specifiedPath {
 	return out
 }
 
-// join combines the conditions of a list with those of the inclusions above it.
+// join combines the conditions of a list with those of the inclusions above it, and reports whether requests can match both.
 func (p *proxy) join(above, own conditions, at path, t report.Type) (conditions, bool) {
-	c := conditions{
-		path:    joinPaths(above.path, own.path),
-		headers: slices.Concat(above.headers, own.headers),
-		query:   slices.Concat(above.query, own.query),
-	}
+	c := above.and(own)
 	ok := p.checkPath(c.path, at, t)
-	ok = p.checkHeaders(c.headers, at) && ok
-	ok = p.checkQuery(c.query, at) && ok
-	c.sort()
-	return c, ok
+	_, sound := p.checkHeaders(c.headers, at)
+	_, also := p.checkQuery(c.query, at)
+	return c, ok && sound && also
+}
+
+// and is the conditions with more below them.
+func (c conditions) and(own conditions) conditions {
+	out := conditions{
+		path:    joinPaths(c.path, own.path),
+		headers: slices.Concat(c.headers, own.headers),
+		query:   slices.Concat(c.query, own.query),
+	}
+	out.sort()
+	return out
+}
+
+// maxReadable bounds the path conditions of one list that are answered each for itself if the list is not valid.
+const maxReadable = 4
+
+// refused is the routes that answer 500 in the place of those that conditions are for which cannot be used: the requests
+// that meet what can be read of them, so that these do not reach a broader route. Nothing is read of conditions that no
+// request under the inclusions above can meet.
+func (p *proxy) refused(above conditions, own reading) []route {
+	paths := own.paths
+	if len(paths) == 0 || len(paths) > maxReadable {
+		paths = []ir.PathMatch{{}}
+	}
+	var out []route
+	for _, at := range paths {
+		c := above.and(conditions{path: at, headers: own.headers, query: own.query})
+		if !c.satisfiable() {
+			return nil
+		}
+		c = c.bounded(above)
+		rt := p.failing(c.match(), 500)
+		if c.key() == above.key() { // nothing can be read: another route for all these requests counts instead
+			if above.trivial() {
+				continue
+			}
+			rt.placeholder = true
+		}
+		out = append(out, rt)
+	}
+	return out
+}
+
+// satisfiable reports whether a request can meet the conditions on headers and query parameters.
+func (c conditions) satisfiable() bool {
+	_, header := consistent(c.headers, contradict)
+	_, query := consistent(c.query, contradictQuery)
+	return header < 0 && query < 0
+}
+
+// bounded is the conditions without those, of a part that is beyond its limit, which are not among the ones above.
+func (c conditions) bounded(above conditions) conditions {
+	if validate.PathLength(c.path.Value) != "" || c.path.Kind == ir.PathRegex && validate.Regex(c.path.Value) != "" {
+		c.path = above.path
+	}
+	if len(c.headers) > maxMatches {
+		c.headers = above.headers
+	}
+	if len(c.query) > maxMatches {
+		c.query = above.query
+	}
+	return c
 }
 
 func (p *proxy) checkPath(m ir.PathMatch, at path, t report.Type) bool {

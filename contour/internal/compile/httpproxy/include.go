@@ -14,29 +14,36 @@ import (
 // maxDepth bounds the depth of nested inclusions.
 const maxDepth = 256
 
-// routes returns the routes of the proxy and of the proxies that it includes, with the conditions of the inclusions above.
-// The included routes come first, so that of routes with equal matches the proxy's own is the last one.
+// answered is what comes of a part of a proxy: its routes, and those that answer with an error in the place of what cannot be
+// read.
+type answered struct{ routes, refused []route }
+
+func (a *answered) add(more answered) {
+	a.routes, a.refused = append(a.routes, more.routes...), append(a.refused, more.refused...)
+}
+
+// routes is the routes of the proxy and of what it includes, under the conditions of the inclusions above:
+// the included ones first, so that of two with equal matches the proxy's own is the later one. What it refuses is last.
 func (p *proxy) routes(above conditions) []route {
-	var out []route
+	var out answered
 	seen := make(map[string]int, len(p.spec.Includes))
 	for i := range p.spec.Includes {
-		out = append(out, p.include(i, above, seen)...)
+		out.add(p.include(i, above, seen))
 	}
 	for i := range p.spec.Routes {
-		if rt, ok := p.route(i, above); ok {
-			out = append(out, rt)
-		}
+		out.add(p.route(i, above))
 	}
-	return out
+	return append(out.routes, out.refused...)
 }
 
 // include returns the routes of one inclusion. seen maps the conditions of the inclusions before it to their index.
 //
-// An inclusion whose target cannot be served answers with 502 for requests that match its conditions. An inclusion whose
-// conditions are invalid or not unique receives no requests: its proxies are compiled for their reports only.
-func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
+// An inclusion that leads nowhere answers 502 under its conditions. One whose conditions cannot be used answers 500 under
+// what can be read of them, and one whose conditions were used before has no requests of its own: the proxies of both are
+// compiled for their reports only.
+func (p *proxy) include(i int, above conditions, seen map[string]int) answered {
 	spec, at := &p.spec.Includes[i], path("spec.includes").at(i)
-	merged, usable := p.includeConditions(i, above, seen)
+	merged, usable, refused := p.includeConditions(i, above, seen)
 	child, found := p.target(spec.Namespace, spec.Name, at, report.TypeInclude)
 	if found && (!p.addParts(child.spec) || !p.addCopied(child.spec, merged)) {
 		p.errorf(subCondition{report.TypeInclude, report.TooMany}, at,
@@ -46,34 +53,39 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) []route {
 	}
 	switch {
 	case found && usable:
-		return child.routes(merged)
+		return answered{routes: child.routes(merged)}
 	case found:
 		child.routes(above)
 	case usable && !merged.empty():
 		rt := p.failing(merged.match(), 502)
 		rt.placeholder = true
-		return []route{rt}
+		return answered{routes: []route{rt}}
 	}
-	return nil
+	return answered{refused: refused}
 }
 
-// includeConditions returns the conditions of the i-th inclusion joined with those above; false if they are invalid.
-func (p *proxy) includeConditions(i int, above conditions, seen map[string]int) (conditions, bool) {
+// includeConditions is the conditions of the i-th inclusion joined with those above, whether they can be used, and what is
+// refused otherwise.
+func (p *proxy) includeConditions(i int, above conditions, seen map[string]int) (all conditions, usable bool, refused []route) {
 	at := path("spec.includes").at(i).dot("conditions")
-	own, ok := p.conditions(p.spec.Includes[i].Conditions, at, report.TypeInclude)
-	if !ok {
-		return conditions{}, false
+	own := p.conditions(p.spec.Includes[i].Conditions, at, report.TypeInclude)
+	if !own.valid {
+		return conditions{}, false, p.refused(above, own)
 	}
 	if !own.trivial() {
 		k := own.key()
 		if first, twice := seen[k]; twice {
 			p.errorf(subCondition{report.TypeInclude, report.DuplicateMatchConditions}, at,
 				"The conditions are equal to those of spec.includes[%d], which receives the requests; conditions must be unique.", first)
-			return conditions{}, false
+			return conditions{}, false, nil
 		}
 		seen[k] = i
 	}
-	return p.join(above, own, at, report.TypeInclude)
+	all, usable = p.join(above, own.conditions, at, report.TypeInclude)
+	if !usable {
+		refused = p.refused(above, own)
+	}
+	return all, usable, refused
 }
 
 // target returns the proxy that an inclusion refers to; namespace "" stands for the namespace of p.

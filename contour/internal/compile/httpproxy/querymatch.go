@@ -58,23 +58,23 @@ func queryOperators(q *contourv1.QueryParameterMatchCondition) []queryOperator {
 	return out
 }
 
-// checkQuery reports conditions on query parameters that no request can match together.
-func (p *proxy) checkQuery(matches []ir.QueryMatch, at path) bool {
+// checkQuery finds conditions on query parameters that no request can meet together. It returns those without them, and
+// whether all can be used. Equal conditions are there once.
+func (p *proxy) checkQuery(matches []ir.QueryMatch, at path) (sound []ir.QueryMatch, ok bool) {
 	f := subCondition{report.TypeRoute, report.QueryParameterMatchConditionsNotValid}
 	if len(matches) > maxMatches {
 		p.errorf(f, at, "There are more than %d conditions on query parameters.", maxMatches)
-		return false
+		return nil, false
 	}
-	exact := make(map[string]bool, len(matches))
-	for _, m := range matches {
-		if m.Kind != ir.StringExact {
-			continue
-		}
-		if exact[m.Name] {
-			p.errorf(f, at, "There are two exact conditions on query parameter %s.", quoted(m.Name))
-			return false
-		}
-		exact[m.Name] = true
+	sound, contradictory := consistent(matches, contradictQuery)
+	if contradictory < 0 {
+		return matches, true
 	}
-	return true
+	p.errorf(f, at, "There are two exact conditions on query parameter %s.", quoted(matches[contradictory].Name))
+	return sound, false
+}
+
+// contradictQuery reports whether no value of a query parameter meets both conditions.
+func contradictQuery(a, b ir.QueryMatch) bool {
+	return a.Name == b.Name && a.Kind == ir.StringExact && b.Kind == ir.StringExact && !sameText(a.Value, b.Value, a.IgnoreCase || b.IgnoreCase)
 }

@@ -31,36 +31,25 @@ func (b *builder) reject(f subCondition, at path, format string, args ...any) {
 	b.invalid = true
 }
 
-// route returns the i-th route of the proxy, with the conditions of the inclusions above. There is none if no request can
-// match both, or if its own conditions are invalid: the requests that it is for are unknown then.
-func (p *proxy) route(i int, above conditions) (route, bool) {
+// route is the i-th route of the proxy, under the conditions of the inclusions above, or what is refused in its place
+// because these conditions and its own cannot be used.
+func (p *proxy) route(i int, above conditions) answered {
 	b := &builder{proxy: p, at: path("spec.routes").at(i), spec: &p.spec.Routes[i]}
 	at := b.at.dot("conditions")
-	own, ok := p.conditions(b.spec.Conditions, at, report.TypeRoute)
-	if !ok {
-		return p.unmatched(above)
+	own := p.conditions(b.spec.Conditions, at, report.TypeRoute)
+	if !own.valid {
+		return answered{refused: p.refused(above, own)}
 	}
-	all, ok := p.join(above, own, at, report.TypeRoute)
+	all, ok := p.join(above, own.conditions, at, report.TypeRoute)
 	if !ok {
-		return route{}, false
+		return answered{refused: p.refused(above, own)}
 	}
 	rt := route{Route: ir.Route{Match: all.match(), Origin: p.key}, insecure: b.spec.PermitInsecure}
 	b.answer(&rt.Route)
 	if b.invalid {
 		rt.Route = p.failing(rt.Match, 500).Route
 	}
-	return rt, true
-}
-
-// unmatched returns the route in place of one whose own conditions are invalid, if its proxy is included with conditions:
-// requests that match these and no other route of the proxy must not reach a route of the proxy above.
-func (p *proxy) unmatched(above conditions) (route, bool) {
-	if above.trivial() {
-		return route{}, false
-	}
-	rt := p.failing(above.match(), 500)
-	rt.placeholder = true
-	return rt, true
+	return answered{routes: []route{rt}}
 }
 
 // answer sets the action of the route.

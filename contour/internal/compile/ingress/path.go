@@ -18,7 +18,7 @@ func pathOf(p *networkingv1.HTTPIngressPath) string {
 	return p.Path
 }
 
-// match converts the path and its type; false if the path cannot be served.
+// match converts the path and its type; false if the path cannot be served, with a match of what can be read of it.
 func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathMatch, bool) {
 	path, kind := pathOf(p), networkingv1.PathTypeImplementationSpecific
 	if p.PathType != nil {
@@ -27,7 +27,7 @@ func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathM
 	isRegex := kind == networkingv1.PathTypeImplementationSpecific && strings.ContainsAny(path, "^+*[]%")
 	if problem := pathProblem(path, isRegex); problem != "" {
 		b.fail(report.PathNotValid, field+".path", "Path %s %s.", quote(path), problem)
-		return ir.PathMatch{}, false
+		return readable(path, isRegex), false
 	}
 	switch kind {
 	case networkingv1.PathTypePrefix:
@@ -41,7 +41,16 @@ func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathM
 		return ir.PathMatch{Kind: ir.PathPrefix, Value: path}, true
 	}
 	b.fail(report.PathNotValid, field+".pathType", "Path type %s is not Exact, Prefix or ImplementationSpecific.", quote(string(kind)))
-	return ir.PathMatch{}, false
+	return readable(path, false), false
+}
+
+// readable is what can be read of a path that cannot be served.
+func readable(path string, isRegex bool) ir.PathMatch {
+	kind := ir.PathPrefix
+	if isRegex {
+		kind = ir.PathRegex
+	}
+	return validate.ReadablePath(ir.PathMatch{Kind: kind, Value: path})
 }
 
 // segments returns a match of whole path segments; trailing slashes have no effect, and "/" matches every path.

@@ -78,6 +78,7 @@ type host struct {
 	name    string
 	hasRule bool // of a rule or the default backend, not only of spec.tls
 	routes  []ir.Route
+	refused []ir.Route // in the place of paths that cannot be served: where one has the same match as a route, it counts
 	tls     *ir.TLS
 }
 
@@ -88,6 +89,7 @@ func (b *builder) root() contrib.Root {
 	b.readTLS()
 	var root contrib.Root
 	for _, h := range b.hosts {
+		h.routes = append(h.routes, h.refused...)
 		root.Contributions = append(root.Contributions, b.contributions(h)...)
 	}
 	b.report.Seal()

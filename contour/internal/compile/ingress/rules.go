@@ -61,14 +61,18 @@ func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen ma
 	}
 }
 
+// readPath adds the route of a path. One that cannot be served answers 500 for what can be read of it, so that its requests do
+// not reach a broader path; if nothing can, it has none.
 func (b *builder) readPath(field string, h *host, p *networkingv1.HTTPIngressPath) {
 	m, ok := b.match(field, p)
-	if !ok {
-		return
+	switch {
+	case ok:
+		r := b.route(field+".backend", pathOf(p), &p.Backend)
+		r.Match.Path = m
+		h.routes = append(h.routes, r)
+	case m.Value != "/":
+		h.refused = append(h.refused, ir.Route{Match: ir.Match{Path: m}, Origin: b.key, Direct: &ir.Direct{Code: 500}})
 	}
-	r := b.route(field+".backend", pathOf(p), &p.Backend)
-	r.Match.Path = m
-	h.routes = append(h.routes, r)
 }
 
 // addCatchAll adds a route that forwards all requests that no other route of the host matches to the default backend.

@@ -3,6 +3,7 @@ package validate
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"contour.example/contour/internal/ir"
 )
@@ -30,7 +31,25 @@ func PathMatch(m ir.PathMatch) Problem {
 	return p
 }
 
-// PathLength checks the length of a path, or of an expression for paths.
+// ReadablePath is what can be read of a path condition that is not valid: the text that each path must begin with which the
+// condition could be meant for, as a prefix. It is "/" if nothing more can be read.
+func ReadablePath(m ir.PathMatch) ir.PathMatch {
+	text := m.Value
+	if m.Kind == ir.PathRegex {
+		text = literalPrefix(text)
+	}
+	foreign := func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError || r == '?' || r == '#' }
+	if end := strings.IndexFunc(text, foreign); end >= 0 {
+		text = text[:end]
+	}
+	text = "/" + strings.TrimLeft(text, "/")
+	if len(text) > maxPath {
+		text = strings.ToValidUTF8(text[:maxPath], "")
+	}
+	return ir.PathMatch{Kind: ir.PathPrefix, Value: text}
+}
+
+// PathLength checks that a path, or an expression for paths, is not too long.
 func PathLength(s string) Problem {
 	if len(s) > maxPath {
 		return Problem(fmt.Sprintf("is longer than %d bytes", maxPath))

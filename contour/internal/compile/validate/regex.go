@@ -50,7 +50,58 @@ func Regex(expr string) Problem {
 	return ""
 }
 
-// wideEscape reports whether the expression has an escape sequence for a character above 0xFF, as in \x{100} and \777.
+// literalPrefix is the text that all matches of an expression begin with, as far as it is written as such at its start. The
+// expression need not compile.
+func literalPrefix(expr string) string {
+	expr = strings.TrimPrefix(expr, "^")
+	if alternates(expr) {
+		return ""
+	}
+	var text []rune
+	runes := []rune(expr)
+	for i := 0; i < len(runes); i++ {
+		c := runes[i]
+		if c == '\\' && i+1 < len(runes) && isPunctuation(runes[i+1]) {
+			i++
+			c = runes[i]
+		} else if strings.ContainsRune(`\.+*?()|[]{}^$`, c) {
+			break
+		}
+		text = append(text, c)
+		if i+1 < len(runes) && strings.ContainsRune("*?{", runes[i+1]) { // the character may be absent
+			text = text[:len(text)-1]
+			break
+		}
+	}
+	return string(text)
+}
+
+// isPunctuation reports whether a backslash before the character makes it stand for itself.
+func isPunctuation(r rune) bool { return r > ' ' && r < 0x7f && !isAlphanumeric(r) }
+
+// alternates reports whether an expression has alternatives as a whole, outside groups and classes.
+func alternates(expr string) bool {
+	depth, class := 0, false
+	for i := 0; i < len(expr); i++ {
+		switch c := expr[i]; {
+		case c == '\\':
+			i++
+		case class:
+			class = c != ']'
+		case c == '[':
+			class = true
+		case c == '(':
+			depth++
+		case c == ')':
+			depth--
+		case c == '|' && depth <= 0:
+			return true
+		}
+	}
+	return false
+}
+
+// wideEscape reports whether the expression has an escape sequence for a character that is no byte, as in \x{100} and \777.
 func wideEscape(expr string) bool {
 	for i := 0; i < len(expr)-1; i++ {
 		if expr[i] != '\\' {
