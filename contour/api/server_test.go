@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/json"
@@ -93,6 +94,33 @@ func TestServerAnswers(t *testing.T) {
 	}
 }
 
+// TestUnknownFields shows what an API server does with a field that a CRD does not have: it removes it, and refuses the object
+// if the client asks for strict validation, as kubectl does.
+func TestUnknownFields(t *testing.T) {
+	in := parse(t, `
+metadata: {name: a, annotation: {}}
+spec:
+  virtualhost: {fqdn: a}
+  routes:
+  - {condition: [{prefix: /a}], services: [{name: a, port: 80, weigth: 1}]}
+status: {of: another version}
+`)
+	options := schema.UnknownFieldPathOptions{TrackUnknownFieldPaths: true}
+	unknown := pruning.PruneWithOptions(in, structuralSchema(t, "HTTPProxy"), true, options)
+	want := []string{"spec.routes[0].condition", "spec.routes[0].services[0].weigth", "status.of"}
+	if diff := cmp.Diff(want, slices.Sorted(slices.Values(unknown))); diff != "" {
+		t.Errorf("unknown fields (-want +got):\n%s", diff)
+	}
+	pruned := parse(t, `
+metadata: {name: a, annotation: {}}
+spec: {virtualhost: {fqdn: a}, routes: [{services: [{name: a, port: 80}]}]}
+status: {}
+`)
+	if diff := cmp.Diff(pruned, in); diff != "" {
+		t.Errorf("object (-want +got):\n%s", diff)
+	}
+}
+
 // TestDefaults shows what an API server adds to an object.
 func TestDefaults(t *testing.T) {
 	got, _ := admit(t, "HTTPProxy", `
@@ -148,16 +176,8 @@ func TestScheme(t *testing.T) {
 // sorted.
 func admit(t *testing.T, kind, text string) (object, []string) {
 	t.Helper()
-	crd := internalCRD(t, kind)
-	root, err := apiextensions.GetSchemaForVersion(crd, crd.Spec.Versions[0].Name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	structural, err := schema.NewStructural(root.OpenAPIV3Schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	validator, _, err := validation.NewSchemaValidator(root.OpenAPIV3Schema)
+	structural := structuralSchema(t, kind)
+	validator, _, err := validation.NewSchemaValidator(openAPI(t, kind))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +195,27 @@ func admit(t *testing.T, kind, text string) (object, []string) {
 		t.Log(err)
 	}
 	return in, slices.Sorted(maps.Keys(fields))
+}
+
+// openAPI returns the schema of the CRD of a kind.
+func openAPI(t *testing.T, kind string) *apiextensions.JSONSchemaProps {
+	t.Helper()
+	crd := internalCRD(t, kind)
+	root, err := apiextensions.GetSchemaForVersion(crd, crd.Spec.Versions[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root.OpenAPIV3Schema
+}
+
+// structuralSchema returns that schema in the form in which the server adds defaults and removes fields.
+func structuralSchema(t *testing.T, kind string) *schema.Structural {
+	t.Helper()
+	structural, err := schema.NewStructural(openAPI(t, kind))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return structural
 }
 
 // internalCRD returns the CRD of a kind in the form that the server uses.

@@ -17,8 +17,9 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// decode returns the objects of a manifest, nil and a problem if the manifest is invalid. An unknown field is a problem,
-// but does not make the manifest invalid.
+// decode returns the objects of a manifest, nil and a problem if the manifest is invalid. An unknown field is a problem. It
+// makes the manifest of a kind that claims hosts invalid: without the field, such as a condition with a mistake in its name,
+// the object might serve more than its author specified.
 func decode(d *kind.Descriptor, key kobj.Key, data []byte) ([]store.Change, []kind.Problem) {
 	data = d.Manifest.Fill(data)
 	if d.Manifest.Check != nil {
@@ -31,7 +32,10 @@ func decode(d *kind.Descriptor, key kobj.Key, data []byte) ([]store.Change, []ki
 	if err != nil {
 		return nil, []kind.Problem{typeProblem(data, err)}
 	}
-	problems := strictProblems(strict)
+	problems, refused := strictProblems(d, strict)
+	if refused {
+		return nil, problems
+	}
 	o.SetNamespace(key.Namespace)
 	if d.Manifest.Complete != nil {
 		more, ok := d.Manifest.Complete(o)
@@ -55,19 +59,31 @@ func changes(d *kind.Descriptor, o kind.Object) []store.Change {
 	return out
 }
 
-func strictProblems(errs []error) []kind.Problem {
-	var problems []kind.Problem
+// maxStrict is the largest number of errors that strict decoding returns.
+const maxStrict = 100
+
+// strictProblems returns the problems that strict decoding found, and whether they make the manifest invalid.
+func strictProblems(d *kind.Descriptor, errs []error) (problems []kind.Problem, refused bool) {
+	refused = len(errs) >= maxStrict && !d.Claims.None()
 	for _, err := range errs {
 		p := kind.Problem{Message: "The object does not match its kind: " + oneLine(err) + "."}
 		if at, ok := errors.AsType[kjson.FieldError](err); ok {
 			p.Field, p.Message = at.FieldPath(), "The field is unknown and ignored."
+			if needed(d, p.Field) {
+				refused, p.Message = true, "The field is unknown; the object is not loaded."
+			}
 			if strings.HasPrefix(err.Error(), "duplicate") {
 				p.Message = "The field is duplicated; the last value is used."
 			}
 		}
 		problems = append(problems, p)
 	}
-	return problems
+	return problems, refused
+}
+
+// needed reports whether an object of the kind may have another meaning without an unknown field.
+func needed(d *kind.Descriptor, field string) bool {
+	return !d.Claims.None() && field != "status" && !strings.HasPrefix(field, "status.")
 }
 
 // typeProblem returns the problem of a field with the wrong type.

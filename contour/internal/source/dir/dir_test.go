@@ -205,8 +205,28 @@ func TestErrorsInObjects(t *testing.T) {
 	}{
 		{
 			"unknown field", proxy + "spec:\n  routes:\n  - services: []\n  - services:\n    - {name: a, port: 80}\n    prefx: /x\n",
+			[]string{},
+			[]string{"x.yaml:10 [HTTPProxy default/web] spec.routes[1].prefx: The field is unknown; the object is not loaded."},
+		},
+		{
+			"unknown field of an Ingress", ingress + "spec:\n  rules:\n  - http: {}\n    hots: a\n",
+			[]string{},
+			[]string{"x.yaml:8 [Ingress default/web] spec.rules[0].hots: The field is unknown; the object is not loaded."},
+		},
+		{
+			"unknown field of the metadata", proxy + "  annotation: {projectcontour.io/ingress.class: other}\nspec: {}\n",
+			[]string{},
+			[]string{"x.yaml:5 [HTTPProxy default/web] metadata.annotation: The field is unknown; the object is not loaded."},
+		},
+		{
+			"unknown field in place of the spec", proxy + "specs: {}\n",
+			[]string{},
+			[]string{"x.yaml:5 [HTTPProxy default/web] specs: The field is unknown; the object is not loaded."},
+		},
+		{
+			"unknown field of the status", proxy + "spec: {}\nstatus: {of: {another: version}}\n",
 			[]string{"HTTPProxy default/web"},
-			[]string{"x.yaml:10 [HTTPProxy default/web] spec.routes[1].prefx: The field is unknown and ignored."},
+			[]string{"x.yaml:6 [HTTPProxy default/web] status.of: The field is unknown and ignored."},
 		},
 		{
 			"wrong type", proxy + "spec:\n  routes:\n  - services:\n    - name: a\n      port: eighty\n",
@@ -298,6 +318,19 @@ func TestErrorsInObjects(t *testing.T) {
 			root := files(t, map[string]string{"x.yaml": row.text})
 			check(t, root, load(t, root), row.changes, row.problems)
 		})
+	}
+}
+
+// More faults than strict decoding returns hide none that matters.
+func TestManyUnknownFields(t *testing.T) {
+	fields := ""
+	for i := range 200 {
+		fields += fmt.Sprintf("  f%d: 1\n", i)
+	}
+	proxy := "apiVersion: projectcontour.io/v1\nkind: HTTPProxy\nmetadata: {name: web}\nstatus:\n" + fields + "spec: {route: []}\n"
+	root := files(t, map[string]string{"x.yaml": proxy})
+	if got := summary(load(t, root)); len(got) > 0 {
+		t.Errorf("the object is loaded: %v", got)
 	}
 }
 

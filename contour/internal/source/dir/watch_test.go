@@ -190,6 +190,24 @@ func TestWatchKeepsTheLastValidObject(t *testing.T) {
 	o.until(t, []string{}, []string{"found a string"})
 }
 
+// A condition with a mistake in its name would make a route serve every path.
+func TestWatchKeepsAnObjectWithAnUnknownField(t *testing.T) {
+	proxy := func(conditions string) string {
+		return "apiVersion: projectcontour.io/v1\nkind: HTTPProxy\nmetadata: {name: web}\nspec:\n  routes:\n  - " + conditions +
+			": [{prefix: /public}]\n    services: [{name: a, port: 80}]\n"
+	}
+	root := files(t, map[string]string{"a.yaml": proxy("conditions")})
+	o := watch(t, root)
+	all := []string{"HTTPProxy default/web"}
+	o.until(t, all, nil)
+	o.changed()
+	write(t, filepath.Join(root, "a.yaml"), proxy("condition"))
+	o.until(t, all, []string{"a.yaml:1 [HTTPProxy default/web] : The last valid version of the object remains in use.", "a.yaml:6 [HTTPProxy default/web] spec.routes[0].condition: The field is unknown; the object is not loaded."})
+	if c := o.changed(); len(c) > 0 {
+		t.Errorf("nothing was to change, but %v did", c)
+	}
+}
+
 func TestMovedObjectDoesNotChange(t *testing.T) {
 	root := files(t, map[string]string{"a.yaml": service("a", 1), "b.yaml": service("b", 1)})
 	o := watch(t, root)
