@@ -11,6 +11,7 @@ package compile
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
@@ -51,7 +52,10 @@ type Compile struct {
 	hosts         *memo.Table[ir.HostKey, Host]
 	listenerRoots *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that define it
 	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, without the name of the listener: the roots that claim it
+	ages          *memo.Table[kobj.Key, time.Time]      // when a root was created
+	owners        *memo.Table[ir.HostKey, kobj.Key]     // by hostname, as in claims; zero: nobody owns it alone
 	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it
+	mentions      *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that did not consider it and have diagnostics about it
 	diagnosed     *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with diagnostics about it
 }
 
@@ -62,6 +66,7 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c.addForwards(e)
 	c.addRoots(e, append(builtin(), apis...))
 	c.addListeners(e)
+	c.addOwners(e)
 	c.addHosts(e)
 	c.addObjects(e)
 	return c
@@ -86,6 +91,19 @@ func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.visits = memo.NewIndex(c.roots, "compile/roots by visited object", kobj.Key.Compare, func(k kobj.Key, r contrib.Root) []kobj.Key {
 		return slices.DeleteFunc(slices.Clone(r.Report.Visited), func(v kobj.Key) bool { return v == k })
 	})
+	c.mentions = memo.NewIndex(c.roots, "compile/roots by mentioned object", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []kobj.Key {
+		return mentioned(r.Report)
+	})
+}
+
+// mentioned is the objects that a root has diagnostics about without having considered them. The report is sealed.
+func mentioned(r report.Report) (keys []kobj.Key) {
+	for _, d := range r.Diagnostics {
+		if (len(keys) == 0 || keys[len(keys)-1] != d.Object) && !r.Considers(d.Object) {
+			keys = append(keys, d.Object)
+		}
+	}
+	return keys
 }
 
 func (c *Compile) addHosts(e *memo.Engine) {
@@ -121,6 +139,7 @@ func (c *Compile) addObjects(e *memo.Engine) {
 		Name: "compile/object", Derive: c.deriveObject, Equal: equalValue[Object],
 	})
 	memo.ReadAtOwnKey(c.visits, c.Objects)
+	memo.ReadAtOwnKey(c.mentions, c.Objects)
 	memo.ReadAtOwnKey(c.diagnosed, c.Objects)
 	store.DemandReported(c.store, c.Objects)
 }
@@ -183,10 +202,10 @@ func (c *Compile) deriveListener(r *memo.Reader, k ir.ListenerKey) *ir.Listener 
 	return nil
 }
 
-// deriveHost merges the contributions to the hostname, on any listener, of all roots that claim it.
+// deriveHost merges the contributions to the hostname, on any listener, of all roots that claim it and may be served.
 func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 	var claims []*contrib.Contribution
-	for _, root := range c.claims.Get(r, hostname(k)) {
+	for _, root := range c.admitted(r, hostname(k)) {
 		own := contributionsTo(c.roots.Get(r, root).Contributions, hostname(k))
 		for i := range own {
 			claims = append(claims, &own[i])
@@ -218,6 +237,13 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 		v := c.roots.Get(r, root)
 		visited = visited || v.Report.Considers(k)
 		all.Add(v.Report.Of(k)...)
+		if root == k {
+			all.Add(c.lostHosts(r, k, v)...)
+		}
+	}
+	for _, root := range first(maxMentions, c.mentions.Get(r, k)) {
+		v := c.roots.Get(r, root)
+		all.Add(v.Report.Of(k)...)
 	}
 	for _, h := range c.diagnosed.Get(r, k) {
 		v := c.hosts.Get(r, h)
@@ -226,6 +252,13 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 	all.Seal()
 	return Object{Visited: visited, Diagnostics: all.Diagnostics}
 }
+
+// maxMentions is how many of the roots that mention an object without considering it are read for its diagnostics: anybody
+// can mention it.
+const maxMentions = 16
+
+// first is the list up to its first n items.
+func first[T any](n int, list []T) []T { return list[:min(n, len(list))] }
 
 // hostname returns the key of a hostname on any listener of the fleet. A key without hostname is unchanged.
 func hostname(k ir.HostKey) ir.HostKey {

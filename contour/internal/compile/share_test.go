@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -34,8 +35,11 @@ func (s stages) apply(objects ...metav1.Object) {
 	var batch []store.Change
 	for _, o := range objects {
 		kind := kobj.HTTPProxy
-		if _, ok := o.(*corev1.Service); ok {
+		switch o.(type) {
+		case *corev1.Service:
 			kind = kobj.Service
+		case *networkingv1.Ingress:
+			kind = kobj.Ingress
 		}
 		batch = append(batch, store.Change{Key: kobj.Of(kind, o.GetNamespace(), o.GetName()), Object: o})
 	}

@@ -34,9 +34,11 @@ const (
 	Orphaned Reason = "Orphaned"
 	// FQDNNotSpecified: virtualhost.fqdn is blank. Name the host.
 	FQDNNotSpecified Reason = "FQDNNotSpecified"
-	// DuplicateVhost: an older root has the same fqdn. Delete one, or include one from the other.
+	// DuplicateVhost: an older root has the same fqdn, or an older object of another namespace claims the host and so owns it
+	// (isolation.host-ownership). Delete one, or include one from the other.
 	DuplicateVhost Reason = "DuplicateVhost"
-	// RootProxyNotAllowedInNamespace: --root-namespaces does not list the namespace. Move the root.
+	// RootProxyNotAllowedInNamespace: --root-namespaces does not list the namespace of the root, or of the Ingress if it binds
+	// these, too. Move the object.
 	RootProxyNotAllowedInNamespace Reason = "RootProxyNotAllowedInNamespace"
 	// NothingDefined: there are no routes, includes or tcpproxy (or no service and include in a tcpproxy). Add one.
 	NothingDefined Reason = "NothingDefined"
@@ -110,6 +112,9 @@ const (
 
 // The reasons that Contour does not have.
 const (
+	// IncludeNotPermitted: the included proxy is in another namespace, and its annotation projectcontour.io/include-from does not
+	// name the namespace of the one that includes it (isolation.inclusion-consent). Have it added, or remove the inclusion.
+	IncludeNotPermitted Reason = "IncludeNotPermitted"
 	// SecretExpired: the certificate is past its end date. It is served; renew it.
 	SecretExpired Reason = "SecretExpired"
 	// RetryPolicyNotValid: the retry policy has a value that Envoy does not support.

@@ -128,6 +128,9 @@ func (g *Random) object(k kobj.Key) metav1.Object {
 	}
 	switch k.Kind {
 	case kobj.HTTPProxy:
+		if g.oneIn(3) {
+			meta.Annotations = map[string]string{"projectcontour.io/include-from": mostly(g, texts{"*", "a", "a, b", "b"}, "", "a b")}
+		}
 		return &contourv1.HTTPProxy{ObjectMeta: meta, Spec: g.proxy(strings.HasPrefix(meta.Name, "root") != g.oneIn(15))}
 	case kobj.Ingress:
 		return g.ingress(meta)

@@ -2,10 +2,12 @@ package httpproxy
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
@@ -91,6 +93,9 @@ func (p *proxy) includeConditions(i int, above conditions, seen map[string]int) 
 // target returns the proxy that an inclusion refers to; namespace "" stands for the namespace of p.
 func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, bool) {
 	n := kobj.Name{Namespace: cmp.Or(namespace, p.key.Namespace), Name: name}
+	if !p.permitted(n, at, t) {
+		return nil, false
+	}
 	obj, ok := p.lookup(n)
 	if !ok {
 		p.errorf(subCondition{t, report.IncludeNotFound}, at, "HTTPProxy %s does not exist, or is of an ingress class that is not served.", quoted(n.String()))
@@ -104,6 +109,22 @@ func (p *proxy) target(namespace, name string, at path, t report.Type) (*proxy, 
 		return nil, false
 	}
 	return p.visit(obj, n, p), true
+}
+
+// permitted reports whether the namespace of n consents to the inclusion, if the operator requires that. A refusal is reported
+// on both proxies, without saying whether n exists.
+func (p *proxy) permitted(n kobj.Name, at path, t report.Type) bool {
+	if !p.objects.InclusionNeedsConsent || p.env.Ref.Includable(p.reader, n, p.key.Namespace) {
+		return true
+	}
+	p.errorf(subCondition{t, report.IncludeNotPermitted}, at,
+		"HTTPProxy %s does not exist, or its annotation %s does not name namespace %s.", quoted(n.String()), ref.IncludeFrom, quoted(p.key.Namespace))
+	p.report.Add(report.Diagnostic{
+		Object: kobj.Key{Kind: kobj.HTTPProxy, Name: n}, Severity: report.Warning, Type: t, Reason: report.IncludeNotPermitted,
+		Field:   "metadata.annotations[" + ref.IncludeFrom + "]",
+		Message: fmt.Sprintf("An inclusion from namespace %s is refused, because the annotation does not name it.", quoted(p.key.Namespace)),
+	})
+	return false
 }
 
 // acyclic reports whether the proxy may include n: n is not above it, and its depth is below maxDepth.

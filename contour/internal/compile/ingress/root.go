@@ -13,6 +13,7 @@
 package ingress
 
 import (
+	"slices"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -21,6 +22,7 @@ import (
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -41,7 +43,8 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	if !ok {
 		return contrib.Root{}
 	}
-	if !class.Matches(ing.Annotations, Class(ing), env.Store.Settings.Objects.Get(r).IngressClassNames) {
+	objects := env.Store.Settings.Objects.Get(r)
+	if !class.Matches(ing.Annotations, Class(ing), objects.IngressClassNames) {
 		return contrib.Root{}
 	}
 	b := builder{
@@ -49,7 +52,25 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 		key:    kobj.Key{Kind: kobj.Ingress, Name: name},
 		byName: map[string]*host{},
 	}
+	if !mayClaim(objects, name.Namespace) {
+		return b.forbidden()
+	}
 	return b.root()
+}
+
+// mayClaim reports whether Ingresses of the namespace may claim hosts.
+func mayClaim(objects config.Objects, namespace string) bool {
+	allowed := objects.RootNamespaces
+	return !objects.RootNamespacesBindIngress || len(allowed) == 0 || slices.Contains(allowed, namespace)
+}
+
+// forbidden is the result for an Ingress whose namespace may not claim hosts.
+func (b *builder) forbidden() contrib.Root {
+	b.report.Visit(b.key)
+	b.fail(report.RootProxyNotAllowedInNamespace, "metadata.namespace",
+		"Namespace %s is not one of those that may claim hosts.", quote(b.key.Namespace))
+	b.report.Seal()
+	return contrib.Root{Report: b.report}
 }
 
 // Class returns the class in the spec of an Ingress; "" if there is none.

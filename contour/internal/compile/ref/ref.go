@@ -46,6 +46,7 @@ type Resolver struct {
 	servingSecrets *memo.Table[kobj.Name, usability]
 	bundles        *memo.Table[kobj.Name, bundle]
 	caSecrets      *memo.Table[kobj.Name, usability]
+	consents       *memo.Table[kobj.Name, map[string]bool]
 }
 
 // New returns a Resolver. It adds tables to the engine of the store.
@@ -63,6 +64,9 @@ func New(e *memo.Engine, s *store.Store) *Resolver {
 	})
 	x.caSecrets = memo.NewTable(e, memo.Options[kobj.Name, usability]{
 		Name: "ref/casecret", Derive: x.deriveCASecret, Equal: usability.equal,
+	})
+	x.consents = memo.NewTable(e, memo.Options[kobj.Name, map[string]bool]{
+		Name: "ref/consent", Derive: x.deriveConsent, Equal: equalConsent,
 	})
 	return x
 }

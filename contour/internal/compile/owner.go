@@ -1,0 +1,111 @@
+package compile
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+)
+
+// addOwners adds the tables of the owners of hostnames. They are apart from the hosts and hold nothing about other claims,
+// so that these cost an edit of an owner's object no more than a look at their names.
+func (c *Compile) addOwners(e *memo.Engine) {
+	c.ages = memo.NewTable(e, memo.Options[kobj.Key, time.Time]{
+		Name: "compile/age", Equal: time.Time.Equal,
+		Derive: func(r *memo.Reader, k kobj.Key) time.Time { return age(c.roots.Get(r, k)) },
+	})
+	c.owners = memo.NewTable(e, memo.Options[ir.HostKey, kobj.Key]{
+		Name: "compile/owner", Derive: c.deriveOwner, Equal: func(a, b kobj.Key) bool { return a == b },
+	})
+	memo.DemandFrom(c.roots, c.owners, hostnames)
+}
+
+// age is the time of creation of a root, as its contributions have it.
+func age(r contrib.Root) time.Time {
+	if len(r.Contributions) == 0 {
+		return time.Time{}
+	}
+	return r.Contributions[0].Created
+}
+
+// hostnames is the hostnames that a root claims, on any listener.
+func hostnames(_ kobj.Key, r contrib.Root) []ir.HostKey {
+	keys := make([]ir.HostKey, 0, len(r.Contributions))
+	for i := range r.Contributions { // sorted by hostname
+		if k := hostname(r.Contributions[i].Key); len(keys) == 0 || keys[len(keys)-1] != k {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// deriveOwner finds the oldest claim to a hostname, whose namespace owns it on every listener of the fleet. It is zero if
+// no other namespace claims it, or if namespaces share hostnames.
+func (c *Compile) deriveOwner(r *memo.Reader, host ir.HostKey) kobj.Key {
+	claims := c.claims.Get(r, host)
+	if host.Hostname == "" || !severalNamespaces(claims) || !c.store.Settings.Objects.Get(r).NamespacesOwnHosts {
+		return kobj.Key{}
+	}
+	winner, oldest := claims[0], c.ages.Get(r, claims[0])
+	for _, k := range claims[1:] {
+		if created := c.ages.Get(r, k); cmp.Or(created.Compare(oldest), k.Compare(winner)) < 0 {
+			winner, oldest = k, created
+		}
+	}
+	return winner
+}
+
+// admitted is the claims to a hostname that may be served: those of the namespace that owns it.
+func (c *Compile) admitted(r *memo.Reader, host ir.HostKey) []kobj.Key {
+	claims := c.claims.Get(r, host)
+	if !severalNamespaces(claims) {
+		return claims
+	}
+	owner := c.owners.Get(r, host)
+	if owner == (kobj.Key{}) {
+		return claims
+	}
+	var own []kobj.Key
+	for _, k := range claims {
+		if k.Namespace == owner.Namespace {
+			own = append(own, k)
+		}
+	}
+	return own
+}
+
+func severalNamespaces(keys []kobj.Key) bool {
+	for i := 1; i < len(keys); i++ {
+		if keys[i].Namespace != keys[0].Namespace {
+			return true
+		}
+	}
+	return false
+}
+
+// lostHosts is the diagnostics about the hostnames of a root that other namespaces own.
+func (c *Compile) lostHosts(r *memo.Reader, k kobj.Key, root contrib.Root) (lost []report.Diagnostic) {
+	for _, host := range hostnames(k, root) {
+		if owner := c.owners.Get(r, host); owner != (kobj.Key{}) && owner.Namespace != k.Namespace {
+			lost = append(lost, c.lostHost(k, host.Hostname, owner))
+		}
+	}
+	return lost
+}
+
+// lostHost is the diagnostic on an object about a hostname that another namespace owns.
+func (c *Compile) lostHost(loser kobj.Key, hostname string, owner kobj.Key) report.Diagnostic {
+	d := report.Diagnostic{
+		Object: loser, Type: c.apis[loser.Kind].Types.Conflict, Reason: report.DuplicateVhost, Field: "spec",
+		Message: fmt.Sprintf("Host %q belongs to namespace %q, whose %s is the oldest claim to it.", hostname, owner.Namespace, owner),
+	}
+	if loser.Kind == kobj.HTTPProxy {
+		d.Type, d.Field = report.TypeVirtualHost, "spec.virtualhost.fqdn"
+	}
+	return d
+}
