@@ -17,7 +17,7 @@ const (
 
 // GRPCOptions returns the options of a gRPC server that serves many Envoys: responses from shared bytes, and
 // connections with small buffers. A server without them works, with more memory
-// and time.
+// and time, and ends the stream of an Envoy of which a client asks for a name that is not UTF-8.
 func GRPCOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),

@@ -32,7 +32,7 @@ const (
 
 var errRequest = errors.New("the request is not valid")
 
-// Unmarshal decodes a message; a request within its bounds.
+// Unmarshal decodes a message; a request within its bounds, and without names that are not UTF-8.
 func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 	request, ok := message.(*discoveryv3.DeltaDiscoveryRequest)
 	if !ok {
@@ -40,7 +40,10 @@ func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
 	}
 	b := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer b.Free()
-	return decodeRequest(b.ReadOnlyData(), request)
+	if decodeRequest(b.ReadOnlyData(), request) == nil {
+		return nil
+	}
+	return decodeRequest(withoutInvalidNames(b.ReadOnlyData()), request)
 }
 
 // decodeRequest decodes a request, with an error detail of at most maxDetailBytes. An error is errRequest, or that of

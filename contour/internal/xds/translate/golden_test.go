@@ -310,7 +310,7 @@ func headOf(r *table.Resource) string {
 	line := func(what string, needs []table.Ref, origins []kobj.Key, invalid string) {
 		b.WriteString("# " + what + "\n")
 		for _, n := range needs {
-			b.WriteString("#   needs " + n.String() + "\n")
+			b.WriteString("#   needs " + strings.ReplaceAll(n.String(), notServerName, `\0`) + "\n")
 		}
 		for _, o := range origins {
 			b.WriteString("#   from " + o.String() + "\n")

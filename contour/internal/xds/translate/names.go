@@ -30,12 +30,18 @@ func tlsTables(l ir.ListenerKey) string { return strings.TrimPrefix(l.Name, clas
 // classicPrefix is the prefix of the names of the listeners that always exist.
 const classicPrefix = "ingress_"
 
+// notServerName is what no server name contains: a server name with such a byte ends the handshake. With certificates on
+// demand Envoy asks for a secret by whatever server name a client sends, so that every other secret has it in its name: a
+// client gets no certificate by the name of its Secret, and no CA bundle in the place of a certificate, which Envoy would
+// reject.
+const notServerName = "\x00"
+
 // certificateName returns the name of a serving certificate in SDS. It does not depend on the content: a rotated
 // certificate is a new version of the same secret.
-func certificateName(n kobj.Name) string { return n.String() }
+func certificateName(n kobj.Name) string { return n.String() + notServerName }
 
 // caName returns the name of a CA bundle in SDS.
-func caName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name }
+func caName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name + notServerName }
 
 // endpointName returns the name of a set of endpoints in EDS.
 func endpointName(k ir.EndpointKey) string {

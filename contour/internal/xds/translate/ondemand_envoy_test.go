@@ -14,19 +14,22 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/xds/server/session"
 	"contour.example/envoybootstrap"
 )
 
 // onDemandRig starts an Envoy with certificates on demand and the TLS hosts a.example.com and b.example.com, each with a
 // certificate for its own name.
-func onDemandRig(t *testing.T) *rig {
-	g := newRig(t, newFixture(onDemand), envoybootstrap.StatsDefault)
+func onDemandRig(t *testing.T, limits ...session.Limits) *rig {
+	g := newRig(t, newFixture(onDemand), envoybootstrap.StatsDefault, limits...)
 	for _, name := range []string{"a.example.com", "b.example.com"} {
 		g.certify(name, name)
 		g.set(g.answering(name, name))
@@ -114,7 +117,69 @@ func TestEnvoyServesCertificatesOnDemand(t *testing.T) {
 	g.expect("a removed host", g.client("b.example.com"), "b.example.com", 0, "")
 }
 
-// TestEnvoyMovesHostsBetweenChains adds and removes a wildcard host that covers hosts on demand, with open connections.
+// TestEnvoyGivesNoSecretByItsName sends what is in the names of secrets as server names, with hosts whose filter chains use
+// these secrets. Envoy refuses the handshakes and rejects nothing, even when the secrets change afterwards.
+func TestEnvoyGivesNoSecretByItsName(t *testing.T) {
+	g := onDemandRig(t)
+	strict := g.answering("strict.example.com", "strict")
+	strict.TLS.Min = ir.TLS13 // has a filter chain of its own
+	verified := to("verified")
+	verified.Backends[0].Cluster.Protocol = ir.ProtocolTLS
+	verified.Backends[0].Cluster.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("s")}
+	strict.Routes = append(strict.Routes, ir.Route{Match: prefix("/verified"), Forward: verified})
+	rotate := func() {
+		g.certify("strict", "strict.example.com")
+		chain, _ := issued(t, "ca.example.com")
+		g.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{string(chain), ""})
+	}
+	rotate()
+	g.set(strict)
+	g.publish()
+	g.expect("the host with its own filter chain", g.client("strict.example.com"), "strict.example.com", 200, "strict.example.com")
+	before := g.server.Sessions()
+	names := []string{
+		"app/strict", "app/a.example.com", "ca/app/ca", "app/strict\x00", "ca/app/ca\x00", "on-demand/none", strings.Repeat("a", 300), "\xff\xfe",
+	}
+	for range 2 {
+		for _, name := range names {
+			g.expect(fmt.Sprintf("%.20q", name), g.client(name), "strict.example.com", 0, "")
+		}
+		rotate()
+		g.publish()
+		g.expect("after a rotation", g.client("strict.example.com"), "strict.example.com", 200, "strict.example.com")
+	}
+	if after := g.server.Sessions(); len(before) != 1 || len(after) != 1 || !before[0].Since.Equal(after[0].Since) {
+		t.Errorf("a server name ended the session: before %+v, after %+v", before, after)
+	}
+}
+
+// TestEnvoyForgetsUnknownNames has clients ask for many more names that no host has than a session may have at a time: the
+// session stays, and hosts are served.
+func TestEnvoyForgetsUnknownNames(t *testing.T) {
+	const names, atOnce = 1000, 20
+	g := onDemandRig(t, session.Limits{Names: 100})
+	g.expect("before", g.client("a.example.com"), "a.example.com", 200, "a.example.com")
+	before := g.server.Sessions()
+	var clients sync.WaitGroup
+	for c := range atOnce {
+		clients.Go(func() {
+			for i := range names / atOnce {
+				name := fmt.Sprintf("unknown-%d-%d.example.org", c, i)
+				if status, _ := answer(t, g.client(name), name); status != 0 {
+					t.Errorf("%s is answered with %d", name, status)
+				}
+			}
+		})
+	}
+	clients.Wait()
+	after := g.server.Sessions()
+	if len(before) != 1 || len(after) != 1 || !before[0].Since.Equal(after[0].Since) {
+		t.Errorf("sessions before %+v, after %+v", before, after)
+	}
+	g.expect("after", g.client("b.example.com"), "b.example.com", 200, "b.example.com")
+}
+
+// TestEnvoyMovesHostsBetweenChains has a wildcard host come and go above hosts on demand, with connections open.
 func TestEnvoyMovesHostsBetweenChains(t *testing.T) {
 	g := onDemandRig(t)
 	before := g.client("a.example.com")

@@ -109,6 +109,29 @@ func TestWildcardDoesNotMatchHostsOnDemand(t *testing.T) {
 	}
 }
 
+// A client gets no secret that is not for a host by its name: with certificates on demand Envoy asks for what the client
+// says, and no server name has a zero byte.
+func TestSecretsThatNoClientCanName(t *testing.T) {
+	fx := newOnDemandFixture(1)
+	c := service("s")
+	c.Protocol, c.TLS = ir.ProtocolTLS, ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("s")}
+	fx.secrets.Set(c.TLS.CA, pair{"chain", ""})
+	strict := httpsHost("strict.example.com", ir.Route{Match: prefix("/"), Forward: &ir.Forward{Backends: []ir.Backend{{Cluster: c}}}})
+	strict.TLS.Min = ir.TLS13 // has a filter chain of its own
+	fx.set(strict)
+	fx.run()
+	var secrets []string
+	for _, r := range fx.all() {
+		if r.Ref.Type == table.Secret {
+			secrets = append(secrets, r.Ref.Name)
+		}
+	}
+	slices.Sort(secrets)
+	if diff := cmp.Diff([]string{"app/cert\x00", "ca/app/ca\x00", "h0.example.com"}, secrets); diff != "" {
+		t.Errorf("secrets (-want +got):\n%s", diff)
+	}
+}
+
 func TestCoveredBy(t *testing.T) {
 	want := []string{"*", "*.b.example.com", "*.example.com", "*.com"}
 	if diff := cmp.Diff(want, coveredBy("a.b.example.com")); diff != "" {

@@ -62,7 +62,7 @@ func newRig(t testing.TB, fx *fixture, stats string, limits ...session.Limits) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	api := grpc.NewServer()
+	api := grpc.NewServer(server.GRPCOptions()...)
 	g.server.Register(api)
 	go func() { _ = api.Serve(l) }()
 	t.Cleanup(api.Stop)

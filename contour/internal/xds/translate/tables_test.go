@@ -178,7 +178,7 @@ func TestChangeDerivesOnlyWhatDependsOnIt(t *testing.T) {
 	})
 	t.Run("a certificate", func(t *testing.T) {
 		fx.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"rotated", "key"})
-		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "set SDS app/cert")
+		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "set SDS app/cert\x00")
 	})
 	t.Run("a route of a TLS host", func(t *testing.T) {
 		fx.set(httpsHost("t1.example.com", ir.Route{Match: prefix("/other"), Forward: to("s1")}))
@@ -212,7 +212,7 @@ func TestSecretsAreAddedAndRemoved(t *testing.T) {
 		name string
 		pair pair
 		ref  string
-	}{{"cert", pair{"c", "k"}, "SDS app/cert"}, {"ca", pair{"c", ""}, "SDS ca/app/ca"}} {
+	}{{"cert", pair{"c", "k"}, "SDS app/cert\x00"}, {"ca", pair{"c", ""}, "SDS ca/app/ca\x00"}} {
 		n := kobj.Name{Namespace: "app", Name: s.name}
 		fx.secrets.Set(n, s.pair)
 		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "set "+s.ref)
