@@ -27,7 +27,7 @@ assets: ## Download Envoy, and build etcd and kube-apiserver, into the user's ca
 	@$(ASSETS) all
 
 ##
-.PHONY: check test test-unit test-race test-envoy test-local test-sharded conformance conformance-binary fuzz bench
+.PHONY: check test test-unit test-race test-envoy test-local test-sharded test-closed conformance conformance-binary fuzz bench
 check: verify test-unit ## Verify the sources and run the tests that have no requirements.
 
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
@@ -46,6 +46,9 @@ test-local: build ## Test the whole path: etcd, kube-apiserver, contour, Envoy.
 
 test-sharded: build ## Run the e2e and conformance suites with HTTP hosts sharded at any number of hosts.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--route-table-hosts=0; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
+
+test-closed: build ## Run the e2e and conformance suites with the configuration of the manifests, which keeps namespaces apart.
+	@sed -n 's/^    //p' manifests/base/configuration.yaml >$(BIN)/contour.yaml; export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--config-path=$(BIN)/contour.yaml; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
 conformance: build ## Run the HTTPProxy and Ingress suites on this machine: REPORT=DIRECTORY (write reports).
 	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour $(if $(REPORT),-report $(abspath $(REPORT)))

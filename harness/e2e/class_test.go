@@ -3,19 +3,26 @@
 package e2e
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
+
+	"contour.example/harness/asset"
 	"contour.example/harness/kube"
 	"contour.example/harness/scenario"
 	"contour.example/harness/testsystem"
 	"contour.example/harness/traffic"
 )
 
-// Two controllers share a cluster: each serves its ingress class and does not change the other's objects. The second one also
-// accepts roots only in the namespaces of --root-namespaces; elsewhere a root is invalid, but its namespace can be delegated to.
+// Two controllers share a cluster: each serves its ingress class and does not change the other's objects. The second one, with
+// the configuration of the manifests, accepts roots and Ingresses only in the namespaces of --root-namespaces; elsewhere a
+// root is invalid, but a namespace that consents can be delegated to.
 func TestClassesAndRootNamespaces(t *testing.T) {
 	const class, allowed = "second", "roots-allowed"
-	s := beside(t, class, testsystem.Options{ServeArgs: []string{"--root-namespaces=other," + allowed}})
+	s := beside(t, class, testsystem.Options{ServeArgs: []string{"--config-path=" + shippedConfiguration(t), "--root-namespaces=other," + allowed}})
 	namespace := &kube.Object{}
 	namespace.SetAPIVersion("v1")
 	namespace.SetKind("Namespace")
@@ -47,18 +54,19 @@ spec:
 	others.apply(`
 apiVersion: projectcontour.io/v1
 kind: HTTPProxy
-metadata: {name: child}
+metadata: {name: child, annotations: {projectcontour.io/include-from: %s}}
 spec:
   ingressClassName: %s
   routes: [{services: [{name: shop, port: 80}]}]
-`, class)
+`, allowed, class)
 	roots.answered(traffic.Request{Host: allowed + ".example"}, "shop-of-"+allowed)
 	roots.answered(traffic.Request{Host: allowed + ".example", Path: "/child"}, "shop-of-"+others.namespace)
-	roots.answered(traffic.Request{Host: "i." + others.namespace + ".example"}, "shop-of-"+others.namespace)
+	roots.answered(traffic.Request{Host: "i." + allowed + ".example"}, "shop-of-"+allowed)
+	roots.status(traffic.Request{Host: "i." + others.namespace + ".example"}, 404)
 	roots.status(traffic.Request{Host: others.namespace + ".example"}, 404)
 	first := fixture{t: t, s: shared}
 	first.status(traffic.Request{Host: allowed + ".example"}, 404)
-	first.status(traffic.Request{Host: "i." + others.namespace + ".example"}, 404)
+	first.status(traffic.Request{Host: "i." + allowed + ".example"}, 404)
 	proxy := func(namespace, name string, status map[string]any) scenario.Object {
 		return scenario.Object{
 			Target: scenario.Target{APIVersion: "projectcontour.io/v1", Kind: "HTTPProxy", Name: name, Namespace: namespace},
@@ -75,6 +83,28 @@ spec:
 			}}}),
 		},
 	})
+}
+
+// shippedConfiguration is the path of a file with the configuration of the manifests.
+func shippedConfiguration(t *testing.T) string {
+	t.Helper()
+	root, err := asset.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "manifests", "base", "configuration.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shipped corev1.ConfigMap
+	if err := yaml.Unmarshal(text, &shipped); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "contour.yaml")
+	if err := os.WriteFile(path, []byte(shipped.Data["contour.yaml"]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // beside runs another controller and Envoy in the shared cluster for one test, and checks at its end that they run without errors.

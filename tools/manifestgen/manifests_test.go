@@ -335,6 +335,9 @@ func TestReferences(t *testing.T) {
 					if v.Secret != nil {
 						requireIDs(t, ids, w.name, "Secret "+v.Secret.SecretName)
 					}
+					if v.ConfigMap != nil {
+						requireIDs(t, ids, w.name, "ConfigMap "+v.ConfigMap.Name)
+					}
 				}
 			}
 			for _, b := range slices.Concat(typed[rbacv1.RoleBinding](t, objects, "RoleBinding"), fromCluster(typed[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding"))) {
@@ -393,6 +396,28 @@ func requirePort(t *testing.T, pods []workload, who string, s metav1.LabelSelect
 		}
 	}
 	t.Errorf("%s selects no pod with port %d", who, port)
+}
+
+// The controller reads the file of the ConfigMap from a volume that is a directory, so that it follows changes.
+func TestConfiguration(t *testing.T) {
+	t.Parallel()
+	for _, kustomization := range kustomizations() {
+		objects := load(t, kustomization)
+		maps := typed[corev1.ConfigMap](t, objects, "ConfigMap")
+		if len(maps) != 1 || maps[0].Data["contour.yaml"] == "" {
+			t.Fatalf("%s: ConfigMaps %v", kustomization, maps)
+		}
+		for _, w := range workloads(t, objects) {
+			if w.name != "Deployment contour" {
+				continue
+			}
+			c := w.pod.Containers[0]
+			mounted := slices.ContainsFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.MountPath == "/config" && m.SubPath == "" })
+			if !mounted || !slices.Contains(c.Args, "--config-path=/config/contour.yaml") {
+				t.Errorf("%s: mounts %v, arguments %q", kustomization, c.VolumeMounts, c.Args)
+			}
+		}
+	}
 }
 
 // The Job's name has the version of its image, for it cannot be changed.
