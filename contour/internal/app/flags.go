@@ -101,9 +101,9 @@ func positive(flag string, d time.Duration) error {
 	return nil
 }
 
-func notNegative(flag string, n int) error {
+func notNegative[T int | time.Duration](flag string, n T) error {
 	if n < 0 {
-		return fmt.Errorf("--%s: %d is negative", flag, n)
+		return fmt.Errorf("--%s: %v is negative", flag, n)
 	}
 	return nil
 }

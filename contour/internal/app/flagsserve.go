@@ -105,6 +105,7 @@ func addProcess(o *overlay) {
 	addFlag(o, func(c *config.Config) *int { return &c.Process.API.Burst }, fs.IntVar, "kubernetes-client-burst", "Requests at once beyond that rate.")
 	o.addAddress(func(c *config.Config) *config.Address { return &c.Process.Server.Address }, "xds", "the xDS server", "")
 	addFlag(o, func(c *config.Config) *int { return &c.Process.Server.PerAddress }, fs.IntVar, "xds-clients-per-address", "Envoys that may connect to the xDS server from one IP address, other than loopback: more than the largest number behind one address, if addresses are translated.")
+	addFlag(o, func(c *config.Config) *time.Duration { return &c.Process.Server.ConnectionAge }, fs.DurationVar, "xds-connection-age", "Time after which a connection of an Envoy to the xDS server ends, give or take a tenth, so that Envoys spread over the replicas; 0 is never.")
 	addFlag(o, func(c *config.Config) *string { return &c.Process.Server.CA }, fs.StringVar, "contour-cafile", "CA that the certificates of Envoys must be signed by.")
 	addFlag(o, func(c *config.Config) *string { return &c.Process.Server.Cert }, fs.StringVar, "contour-cert-file", "Certificate of the xDS server.")
 	addFlag(o, func(c *config.Config) *string { return &c.Process.Server.Key }, fs.StringVar, "contour-key-file", "Key of the xDS server.")

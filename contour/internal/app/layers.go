@@ -35,6 +35,7 @@ func (l *layers) build(d settings.Document) (config.Config, error) {
 		d.CheckListeners(c),
 		positive("envoy-drain-time", c.XDS.DrainTime),
 		notNegative("route-table-hosts", c.RouteTables.Hosts),
+		notNegative("xds-connection-age", c.Process.Server.ConnectionAge),
 	)
 }
 

@@ -289,7 +289,7 @@ func (c *controller) xds(ctx context.Context) error {
 		return fmt.Errorf("xDS: %w", err)
 	}
 	c.log.Info("listening", "address", l.Addr().String(), "for", "xds", "tls", c.tls != nil)
-	return serveXDS(ctx, l, c.server, c.tls)
+	return serveXDS(ctx, l, c.server, newGRPC(c.tls, c.process.Server.ConnectionAge))
 }
 
 // identity is a name that no other replica has.

@@ -30,9 +30,8 @@ const (
 )
 
 // serveXDS serves Envoys on the listener, which it closes, until the context ends; then it ends their
-// streams, so that they connect to another replica. A nil config is plain text.
-func serveXDS(ctx context.Context, l net.Listener, s *server.Server, config *tls.Config) error {
-	g := newGRPC(config)
+// streams, so that they connect to another replica.
+func serveXDS(ctx context.Context, l net.Listener, s *server.Server, g *grpc.Server) error {
 	s.Register(g)
 	failed := make(chan error, 1)
 	go func() { failed <- g.Serve(s.Limit(l)) }()
@@ -49,11 +48,15 @@ func serveXDS(ctx context.Context, l net.Listener, s *server.Server, config *tls
 	return ctx.Err()
 }
 
-func newGRPC(config *tls.Config) *grpc.Server {
+// newGRPC returns a server whose connections end at that age, which gRPC varies by a tenth; 0 is never. A nil config is
+// plain text.
+func newGRPC(config *tls.Config, age time.Duration) *grpc.Server {
 	options := append(
 		server.GRPCOptions(),
 		grpc.MaxRecvMsgSize(maxRequestBytes),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: peerSilence, Timeout: peerTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: peerSilence, Timeout: peerTimeout, MaxConnectionAge: age, MaxConnectionAgeGrace: min(stopTimeout, age),
+		}),
 		// Envoy pings at envoybootstrap.PingInterval, with a stream or without.
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: envoybootstrap.PingInterval / 2, PermitWithoutStream: true}),
 	)

@@ -1,5 +1,7 @@
 package config
 
+import "time"
+
 // Process configures the process of the controller. It is read at start-up only.
 type Process struct {
 	Server          Server
@@ -23,11 +25,14 @@ type Server struct {
 	Insecure      bool // without TLS
 	CA, Cert, Key string
 	PerAddress    int // connections, and streams, that an IP address may have
+	// ConnectionAge is the time after which a connection ends, give or take a tenth, so that Envoys spread over the
+	// replicas; 0 is never.
+	ConnectionAge time.Duration
 }
 
 func defaultProcess() Process {
 	return Process{
-		Server:  Server{Address: Address{Host: "127.0.0.1", Port: 8001}, PerAddress: 16},
+		Server:  Server{Address: Address{Host: "127.0.0.1", Port: 8001}, PerAddress: 16, ConnectionAge: time.Hour},
 		Health:  Address{Host: "0.0.0.0", Port: 8000},
 		Metrics: Address{Host: "0.0.0.0", Port: 8000},
 		Debug:   Address{Host: "127.0.0.1", Port: 6060},
