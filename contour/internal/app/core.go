@@ -29,6 +29,8 @@ type core struct {
 	rejected  chan struct{} // a value: the tables' rejections have changed
 	published chan struct{} // closed: the first complete configuration is in the tables
 	once      sync.Once
+
+	rejectionSeq uint64 // of the rejections that are counted
 }
 
 func newCore(c config.Config, log *slog.Logger) *core {
@@ -56,7 +58,7 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 	started := time.Now()
 	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
 		k.metrics.Batch(r.Took, r.Published, k.pipeline.Stats(), k.pipeline.Store.Len())
-		k.metrics.Rejected(len(k.fleets.Rejections()))
+		k.countRejections()
 		k.countProxies(r)
 		done(r)
 		k.once.Do(func() {
@@ -65,6 +67,21 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 		})
 	})
 	return ctx.Err()
+}
+
+// countRejections keeps the gauges of rejections.
+func (k *core) countRejections() {
+	seq := k.fleets.RejectionSeq()
+	if seq == k.rejectionSeq {
+		return
+	}
+	k.rejectionSeq = seq
+	k.metrics.Rejected(len(k.fleets.Rejections()))
+	byNode := map[string]int{}
+	for _, d := range k.fleets.Disagreements() {
+		byNode[d.Node]++
+	}
+	k.metrics.Disagreements(byNode)
 }
 
 // countProxies keeps the gauge of HTTPProxies by status.

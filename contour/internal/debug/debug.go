@@ -54,6 +54,7 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.Handle("GET /debug/listeners", s.listeners().handler(slots))
 	mux.Handle("GET /debug/report", s.report().handler(slots))
 	mux.Handle("GET /debug/rejections", s.rejections().handler(slots))
+	mux.Handle("GET /debug/disagreements", s.disagreements().handler(slots))
 	mux.Handle("GET /debug/xds", s.xds(slots))
 	mux.Handle("GET /debug/sessions", s.sessions(slots))
 }
@@ -66,6 +67,7 @@ const pages = `/debug/store        objects in the store, by kind
 /debug/listeners    listeners
 /debug/xds          xDS resources; ?type=CDS&name=... shows one, &fleet=... those of another fleet than the default one
 /debug/rejections   what Envoy rejects
+/debug/disagreements what single Envoys reject and others accept, by node
 /debug/sessions     state of the session of each Envoy; ?node=... shows the versions that one has
 /debug/pprof/       profiles
 

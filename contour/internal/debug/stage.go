@@ -91,3 +91,15 @@ func (s Sources) rejections() list[fleet.Rejection] {
 		render: func(_ string, r fleet.Rejection) ([]byte, error) { return yaml.Marshal([]fleet.Rejection{r}) },
 	}
 }
+
+func (s Sources) disagreements() list[fleet.Disagreement] {
+	return list[fleet.Disagreement]{
+		each: func(_ *http.Request, add func(string, fleet.Disagreement)) *failure {
+			for _, d := range s.Fleets.Disagreements() {
+				add(string(d.Fleet)+" "+d.Node+" "+d.Ref.String()+" "+d.Part, d)
+			}
+			return nil
+		},
+		render: func(_ string, d fleet.Disagreement) ([]byte, error) { return yaml.Marshal([]fleet.Disagreement{d}) },
+	}
+}

@@ -6,6 +6,8 @@
 package metrics
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,6 +34,7 @@ type Metrics struct {
 	answers  *prometheus.CounterVec
 	sessions prometheus.Gauge
 	rejected prometheus.Gauge
+	disagree *prometheus.GaugeVec
 	overdue  *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 
@@ -81,6 +84,7 @@ func (m *Metrics) xds() {
 	m.refused = m.counters("contour_xds_refused_total", "Clients beyond a limit of the xDS server: connections, streams or requests.", "limit")
 	m.sessions = m.gauge("contour_xds_sessions", "Envoys connected.")
 	m.rejected = m.gauge("contour_xds_rejected", "Resources, or parts of them, that are wanted and that Envoy rejects.")
+	m.disagree = m.gauges("contour_xds_disagreements", "Resources, or parts of them, that an Envoy rejects and another one of its fleet accepts.", "node")
 }
 
 func (m *Metrics) status() {
@@ -146,6 +150,22 @@ func (m *Metrics) Sessions(delta int) { m.sessions.Add(float64(delta)) }
 
 // Rejected records how many pieces Envoy rejects.
 func (m *Metrics) Rejected(n int) { m.rejected.Set(float64(n)) }
+
+// maxNodes bounds the Envoys with a label of their own.
+const maxNodes = 64
+
+// Disagreements records how many pieces each Envoy rejects that others accept; the sum of those beyond a number of Envoys has
+// an empty name.
+func (m *Metrics) Disagreements(byNode map[string]int) {
+	m.disagree.Reset()
+	for i, node := range slices.Sorted(maps.Keys(byNode)) {
+		if i >= maxNodes {
+			m.disagree.WithLabelValues("").Add(float64(byNode[node]))
+			continue
+		}
+		m.disagree.WithLabelValues(node).Set(float64(byNode[node]))
+	}
+}
 
 // StatusWrite records a status write.
 func (m *Metrics) StatusWrite(kind, outcome string, took time.Duration) {

@@ -205,7 +205,7 @@ func TestRemovedFleetLeavesNoEntries(t *testing.T) {
 			t.Errorf("%d resources published for a fleet of %d", r.Published, len(sys.refsOf("green")))
 		}
 		former = sys.fleets.Get("green")
-		w := former.Watch()
+		w := former.Watch("a session")
 		sys.Step(deletion(green().object("green")))
 		if changes, _ := w.Take(); len(former.All()) > 0 || len(changes) > 0 {
 			t.Errorf("the table of the fleet has %d resources, a session sees %d", len(former.All()), len(changes))
@@ -259,7 +259,7 @@ func TestRejectionsOfAFleet(t *testing.T) {
 		t := sys.fleets.Get(f)
 		for _, v := range t.All() {
 			if v.Ref.Type == table.Endpoint && v.Ref.Name == "team/service-0" {
-				t.Reject(v, "no such endpoint")
+				t.Watch("envoy").Reject(v, "no such endpoint", nil)
 			}
 		}
 	}

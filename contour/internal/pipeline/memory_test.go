@@ -57,7 +57,7 @@ func load(b *testing.B, n int) {
 		b.Fatalf("%d resources, %d hosts, %d statuses", r.Published, len(r.Hosts), len(r.Statuses))
 	}
 	scale.weigh("derived")
-	sys.table.Accept(sys.table.All())
+	sys.table.Watch("envoy").Accept(sys.table.All())
 	scale.weigh("accepted")
 	runtime.KeepAlive(batch)
 	runtime.KeepAlive(sys)

@@ -12,7 +12,6 @@ package pipeline
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"contour.example/contour/internal/compile"
@@ -20,11 +19,9 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
-	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/store"
 	"contour.example/contour/internal/xds/fleet"
-	"contour.example/contour/internal/xds/table"
 	"contour.example/contour/internal/xds/translate"
 )
 
@@ -57,7 +54,7 @@ type Pipeline struct {
 
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
-	rejected  map[kobj.Key]bool // objects whose status reports a rejection
+	rejected  *rejections
 }
 
 // New returns a Pipeline with an empty store.
@@ -67,8 +64,9 @@ func New(o Options) *Pipeline {
 	}
 	p := &Pipeline{
 		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
-		listeners: map[ir.Fleet]int{}, rejected: map[kobj.Key]bool{},
+		listeners: map[ir.Fleet]int{}, rejected: newRejections(),
 	}
+	p.fleets.SetFallback(translate.Fallback)
 	p.engine = memo.New(func(f memo.Fault) {
 		p.log.Error("derivation failed", "table", f.Table, "key", f.Key, "reason", f.Reason, "stack", string(f.Stack))
 		if o.Fault != nil {
@@ -167,58 +165,6 @@ func (p *Pipeline) updateExpired(ends map[kobj.Name]time.Time) bool {
 	return changed
 }
 
-// reportRejections adds a diagnostic to the status of each object that a rejection concerns, and removes those of
-// rejections that ended.
-func (p *Pipeline) reportRejections() {
-	diagnostics := map[kobj.Key][]report.Diagnostic{}
-	for _, rej := range p.fleets.Rejections() {
-		for _, k := range p.rejectionObjects(rej) {
-			d := report.Diagnostic{
-				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
-				Message: "Envoy rejected " + describe(rej) + ": " + rej.ErrorDetail,
-			}
-			if !slices.Contains(diagnostics[k], d) { // a wildcard host is in every shard, and each shard has the rejection
-				diagnostics[k] = append(diagnostics[k], d)
-			}
-		}
-	}
-	for k, ds := range diagnostics {
-		p.Status.Rejected.Set(k, ds)
-		p.rejected[k] = true
-	}
-	for k := range p.rejected {
-		if diagnostics[k] == nil {
-			p.Status.Rejected.Delete(k)
-			delete(p.rejected, k)
-		}
-	}
-}
-
-// rejectionObjects returns the objects that report a rejection: the origins of the piece if one of them has a status or
-// Events, otherwise the origins of the resources that use it.
-func (p *Pipeline) rejectionObjects(r fleet.Rejection) []kobj.Key {
-	reported := func(k kobj.Key) bool { return p.Store.Reported(k.Kind) }
-	if len(r.Origins) == 0 || slices.ContainsFunc(r.Origins, reported) {
-		return r.Origins
-	}
-	t := p.fleets.Get(r.Fleet)
-	if t == nil {
-		return nil
-	}
-	return slices.DeleteFunc(t.DependentObjects(r.Ref), func(k kobj.Key) bool { return !reported(k) })
-}
-
-// describe names the rejected piece. A virtual host is named without its route table, which depends on sharding.
-func describe(r fleet.Rejection) string {
-	switch {
-	case r.Part == "":
-		return r.Ref.Type.String() + " resource " + r.Ref.Name
-	case r.Ref.Type == table.Route:
-		return "virtual host " + r.Part
-	}
-	return r.Ref.Type.String() + " resource " + r.Ref.Name + ", part " + r.Part
-}
-
 // period is the interval of the checks that depend on time: the expiry of certificates, and whether fewer shards are
 // enough.
 const period = time.Minute
@@ -231,6 +177,7 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 	defer tick.Stop()
 	pending := newPendingEdits(p.Store, p.Compile)
 	defer pending.timer.Stop()
+	defer p.rejected.confirm.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -245,6 +192,9 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 				done(p.Step(due))
 			}
 		case <-rejected:
+			done(p.deriveAndPublish())
+		case <-p.rejected.confirm.C:
+			p.confirmRejections()
 			done(p.deriveAndPublish())
 		case c := <-p.configs:
 			done(p.Configure(c))

@@ -18,15 +18,27 @@ import (
 // Tables is a table for each fleet. It is safe for concurrent use.
 type Tables struct {
 	onRejections func()
+	fallback     table.Fallback
 
-	mu     sync.Mutex
-	tables map[ir.Fleet]*table.Table
+	mu      sync.Mutex
+	tables  map[ir.Fleet]*table.Table
+	removed uint64 // the sum of the sequence numbers of removed tables
 }
 
 // New returns Tables without fleets. onRejections, if not nil, is called, outside of all locks, after the rejections of a table changed;
 // it must not wait.
 func New(onRejections func()) *Tables {
 	return &Tables{onRejections: onRejections, tables: map[ir.Fleet]*table.Table{}}
+}
+
+// SetFallback sets how the tables make fallbacks; it must be called before anything is published.
+func (t *Tables) SetFallback(f table.Fallback) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.fallback = f
+	for _, of := range t.tables {
+		of.SetFallback(f)
+	}
 }
 
 // Add returns the table of a fleet; it creates one if there is none.
@@ -36,6 +48,7 @@ func (t *Tables) Add(f ir.Fleet) *table.Table {
 	if t.tables[f] == nil {
 		t.tables[f] = table.New()
 		t.tables[f].OnRejections(t.onRejections)
+		t.tables[f].SetFallback(t.fallback)
 	}
 	return t.tables[f]
 }
@@ -43,12 +56,14 @@ func (t *Tables) Add(f ir.Fleet) *table.Table {
 // Remove closes the table of a fleet.
 func (t *Tables) Remove(f ir.Fleet) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	former := t.tables[f]
-	delete(t.tables, f)
-	t.mu.Unlock()
-	if former != nil {
-		former.Close()
+	if former == nil {
+		return
 	}
+	delete(t.tables, f)
+	former.Close()
+	t.removed += former.RejectionSeq()
 }
 
 // Get returns the table of a fleet, nil if there is none.
@@ -84,4 +99,36 @@ func (t *Tables) Rejections() []Rejection {
 		}
 	}
 	return all
+}
+
+// Disagreement is content that an Envoy rejects and another one of its fleet accepted.
+type Disagreement struct {
+	Fleet ir.Fleet
+	table.Disagreement
+}
+
+// Disagreements lists what single Envoys reject, sorted by fleet, Envoy and resource.
+func (t *Tables) Disagreements() []Disagreement {
+	var all []Disagreement
+	for _, f := range t.Names() {
+		of := t.Get(f)
+		if of == nil {
+			continue
+		}
+		for _, d := range of.Disagreements() {
+			all = append(all, Disagreement{f, d})
+		}
+	}
+	return all
+}
+
+// RejectionSeq changes with each change of Rejections, Disagreements, or the DependentObjects of a table.
+func (t *Tables) RejectionSeq() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	sum := t.removed
+	for _, of := range t.tables {
+		sum += of.RejectionSeq()
+	}
+	return sum
 }

@@ -6,6 +6,9 @@
 // the reason. The caller composes the next version: it puts something known good in the place of a withheld piece, or
 // leaves it out.
 //
+// What the caller puts there may be a fallback: content of its own that no Envoy has accepted. It is trusted, and
+// suspect only when nothing else is; see narrowFallbacks.
+//
 // If the error detail does not lead to the bad piece, a search bisects the suspects: it withholds half of them, and the
 // answer to the next version narrows the search. It terminates, since each answer rejects a piece or makes the set of
 // suspects smaller. With a header that was accepted once, it finds exactly the bad pieces, in whatever order answers
@@ -18,6 +21,8 @@ package quarantine
 import (
 	"encoding/hex"
 	"iter"
+	"maps"
+	"slices"
 )
 
 // Hash is the content hash of a piece. Users choose the content, so that it must be a cryptographic one.
@@ -35,7 +40,8 @@ type ID struct {
 // Piece is a header or a part. It is immutable.
 type Piece struct {
 	ID
-	Content []byte // in which names from an error detail are looked up
+	Content  []byte // in which names from an error detail are looked up
+	Fallback bool   // it stands for a piece that is withheld and was never accepted
 }
 
 // Version is a composition of pieces: what an Envoy accepts or rejects.
@@ -51,15 +57,11 @@ const maxFormer = 64
 
 // State is the state of one resource. The zero State is empty.
 type State struct {
-	pieces   map[ID]verdict
-	versions map[string]string // error details by hash of rejected versions
-	search   *search           // nil: none
-}
-
-// verdict is the reason why a piece is rejected.
-type verdict struct {
-	detail  string
-	invalid bool // by RejectPiece, not by an answer of Envoy
+	pieces    map[ID]string     // error details by rejected piece
+	fallbacks map[ID]bool       // those of pieces that are fallbacks
+	versions  map[string]string // error details by hash of rejected versions
+	search    *search           // nil: nothing to remember of one
+	revoked   bool              // see Revoked
 }
 
 // Empty reports whether the state contains no verdict and no search.
@@ -67,8 +69,25 @@ func (s *State) Empty() bool { return len(s.pieces) == 0 && len(s.versions) == 0
 
 // Rejected returns why a piece is rejected.
 func (s *State) Rejected(id ID) (detail string, rejected bool) {
-	v, rejected := s.pieces[id]
-	return v.detail, rejected
+	detail, rejected = s.pieces[id]
+	return detail, rejected
+}
+
+// RejectedPieces lists the rejected pieces, in no particular order.
+func (s *State) RejectedPieces() iter.Seq[ID] { return maps.Keys(s.pieces) }
+
+// Searching reports whether the search has still to remember something.
+func (s *State) Searching() bool { return s.search != nil }
+
+// HasVersions reports whether rejected versions are remembered.
+func (s *State) HasVersions() bool { return len(s.versions) > 0 }
+
+// Revoked reports, once, whether verdicts were revoked because something else turned out to be bad: the header, or
+// fallbacks.
+func (s *State) Revoked() bool {
+	revoked := s.revoked
+	s.revoked = false
+	return revoked
 }
 
 // RejectedVersion returns why a version is rejected.
@@ -81,9 +100,9 @@ func (s *State) RejectedVersion(hash string) (detail string, rejected bool) {
 func (s *State) Withholds() bool { return len(s.pieces) > 0 || s.search.running() }
 
 // Withheld reports whether the piece must not be sent now: it is rejected, or the search tries the resource without it.
-func (s *State) Withheld(id ID) bool {
-	_, rejected := s.pieces[id]
-	return rejected || s.search.running() && s.search.withheld[id]
+func (s *State) Withheld(p *Piece) bool {
+	_, rejected := s.pieces[p.ID]
+	return rejected || s.search.running() && s.search.withheld[p.ID] || p.Fallback && s.search != nil && s.search.distrusts
 }
 
 // SetWanted replaces the wanted pieces; n is their number. A search among pieces that are not all wanted ends: the
@@ -97,8 +116,25 @@ func (s *State) SetWanted(n int, wanted iter.Seq[*Piece]) {
 	}
 }
 
-// RejectPiece records that a piece is known to be bad without an Envoy's answer.
-func (s *State) RejectPiece(id ID, detail string) { s.setVerdict(id, verdict{detail, true}) }
+// RejectPiece records that a piece is known to be bad without an answer about this resource.
+func (s *State) RejectPiece(id ID, detail string) { s.setVerdict(id, detail) }
+
+// EndSearch ends a search, and reports whether one ran. The next answer may start another.
+func (s *State) EndSearch() bool {
+	running := s.search.running()
+	if running {
+		s.search = nil
+	}
+	return running
+}
+
+// Found ends a search in which the piece is suspect, since it is known by other means that it is bad, and is not sent any
+// more. If others are bad too, the next answer starts another search.
+func (s *State) Found(id ID) {
+	if s.search.running() && slices.Contains(s.search.suspects, id) {
+		s.search = nil
+	}
+}
 
 // RejectVersion records that an Envoy rejected a version. What follows from it is decided by Narrow, if the version is
 // still what the caller composes.
@@ -126,21 +162,28 @@ func (s *State) Accept(v Version, wanted iter.Seq[*Piece]) bool {
 
 // Narrow draws a conclusion from the rejection of a version that the caller has composed: afterwards other pieces are
 // withheld, and the caller composes again. It reports false if every piece of the version was accepted before, so that
-// none can be rejected; accepted is the version accepted last, nil if there is none.
-func (s *State) Narrow(v Version, accepted iter.Seq[*Piece]) bool {
-	suspects := suspectsOf(v, accepted)
-	if len(suspects) == 0 {
+// none can be rejected; accepted is the version accepted last, nil if there is none. hint, if not nil, reports the pieces
+// that are likely to be bad: these are tried first.
+func (s *State) Narrow(v Version, accepted iter.Seq[*Piece], hint func(ID) bool) bool {
+	u, headerAccepted := unacceptedOf(v, accepted), accepted != nil
+	switch {
+	case len(u.suspects(headerAccepted)) > 0 && (headerAccepted || len(u.parts) > 0 || len(u.fallbacks) == 0):
+		s.narrow(v, u, headerAccepted, hint)
+	case len(u.fallbacks) > 0 && !headerAccepted:
+		s.distrustFallbacks()
+	case len(u.fallbacks) > 0:
+		s.narrowFallbacks(u.fallbacks, s.versions[v.Hash])
+	default:
 		return false
 	}
-	s.narrow(v, suspects, accepted != nil)
 	return true
 }
 
-func (s *State) setVerdict(id ID, v verdict) {
+func (s *State) setVerdict(id ID, detail string) {
 	if s.pieces == nil {
-		s.pieces = map[ID]verdict{}
+		s.pieces = map[ID]string{}
 	}
-	s.pieces[id] = v
+	s.pieces[id] = detail
 }
 
 func (s *State) hasRejected(pieces iter.Seq[*Piece]) bool {
@@ -165,6 +208,7 @@ func (s *State) dropVerdicts(wanted iter.Seq[*Piece]) {
 	for id := range s.pieces {
 		if !ids[id] {
 			delete(s.pieces, id)
+			delete(s.fallbacks, id)
 		}
 	}
 }

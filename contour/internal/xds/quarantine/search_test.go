@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"iter"
+	"maps"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
@@ -30,6 +31,14 @@ type resource struct {
 	effective   []*Piece // nil: withheld
 	sent        [][]*Piece
 	unexplained bool
+
+	fallback map[string]*Piece // by name of the part
+	hint     func(ID) bool
+}
+
+// wanted iterates over the wanted pieces and their fallbacks.
+func (r *resource) wanted() iter.Seq[*Piece] {
+	return slices.Values(slices.AppendSeq(slices.Clone(r.want), maps.Values(r.fallback)))
 }
 
 func hashOf(pieces []*Piece) string {
@@ -43,7 +52,7 @@ func hashOf(pieces []*Piece) string {
 
 func (r *resource) publish(pieces ...*Piece) {
 	r.want = pieces
-	r.state.SetWanted(len(pieces), slices.Values(pieces))
+	r.state.SetWanted(len(pieces), r.wanted())
 	r.compose()
 }
 
@@ -54,7 +63,7 @@ func (r *resource) compose() {
 		pieces := r.effectivePieces()
 		v := Version{Hash: hashOf(pieces), Pieces: slices.Values(pieces)}
 		_, rejected := r.state.RejectedVersion(v.Hash)
-		if pieces != nil && rejected && r.state.Narrow(v, r.acceptedPieces()) {
+		if pieces != nil && rejected && r.state.Narrow(v, r.acceptedPieces(), r.hint) {
 			continue
 		}
 		if pieces != nil && rejected {
@@ -76,29 +85,52 @@ func (r *resource) acceptedPieces() iter.Seq[*Piece] {
 
 func (r *resource) effectivePieces() (pieces []*Piece) {
 	for i, p := range r.want {
-		if r.state.Withheld(p.ID) {
-			at := slices.IndexFunc(r.accepted, func(a *Piece) bool { return a.Name == p.Name })
-			if at < 0 && i == 0 {
+		if r.state.Withheld(p) {
+			p = r.substitute(p.Name)
+			if p == nil && i == 0 {
 				return nil
 			}
-			if at < 0 {
-				continue
-			}
-			p = r.accepted[at]
 		}
-		pieces = append(pieces, p)
+		if p != nil {
+			pieces = append(pieces, p)
+		}
 	}
 	return pieces
 }
 
-// answer is the answer of an Envoy to sent version i.
+// substitute is what stands for a withheld piece: the accepted one, else the fallback; nil if there is none.
+func (r *resource) substitute(name string) *Piece {
+	at := slices.IndexFunc(r.accepted, func(a *Piece) bool { return a.Name == name })
+	if at >= 0 && !r.state.Withheld(r.accepted[at]) {
+		return r.accepted[at]
+	}
+	if f := r.fallback[name]; f != nil && !r.state.Withheld(f) {
+		return f
+	}
+	return nil
+}
+
+// setFallbacks gives every part a fallback, which is bad if bad says so.
+func (r *resource) setFallbacks(n int, bad func(part int) bool) {
+	r.fallback = map[string]*Piece{}
+	for i := 1; i < n; i++ {
+		name, content := fmt.Sprintf("p%d", i), "fallback"
+		if bad(i) {
+			content += " BAD"
+		}
+		r.fallback[name] = piece(name, content)
+		r.fallback[name].Fallback = true
+	}
+}
+
+// answer has an Envoy answer sent version i.
 func (r *resource) answer(i int, detail func(bad *Piece) string) {
 	pieces := r.sent[i]
 	v := Version{Hash: hashOf(pieces), Pieces: slices.Values(pieces), Effective: slices.Equal(pieces, r.effective)}
 	at := slices.IndexFunc(pieces, (*Piece).bad)
 	if at >= 0 {
 		r.state.RejectVersion(v.Hash, detail(pieces[at]))
-	} else if (r.accepted == nil || i > r.acceptedAt) && r.state.Accept(v, slices.Values(r.want)) {
+	} else if (r.accepted == nil || i > r.acceptedAt) && r.state.Accept(v, r.wanted()) {
 		r.accepted, r.acceptedAt = pieces, i
 	}
 	r.compose()
@@ -191,25 +223,53 @@ func TestAcceptAfterRejectionIsIgnored(t *testing.T) {
 	if s.Accept(v, v.Pieces) {
 		t.Error("a rejected version was accepted")
 	}
-	s.Narrow(v, nil)
+	s.Narrow(v, nil, nil)
 	v.Hash = "other"
 	if s.Accept(v, v.Pieces) {
 		t.Error("a version with a rejected piece was accepted")
 	}
 }
 
-func TestInvalidPieceStaysRejectedWhenTheHeaderIs(t *testing.T) {
+// A fallback is suspect only when nothing else is. What was found while a bad one was there is searched again.
+func TestBadFallback(t *testing.T) {
+	t.Parallel()
+	for _, accepted := range []bool{false, true} {
+		var r resource
+		if accepted {
+			r.publish(piece("", "h"))
+			r.answerUntilAccepted(t, noDetail, 1)
+		}
+		r.setFallbacks(41, func(i int) bool { return i == 7 })
+		pieces := []*Piece{piece("", "h")}
+		for i := 1; i <= 40; i++ {
+			content := "good"
+			if i == 7 {
+				content = "BAD"
+			}
+			pieces = append(pieces, piece(fmt.Sprint("p", i), content))
+		}
+		r.publish(pieces...)
+		answers := r.answerUntilAccepted(t, noDetail, 3*answersFor(41, headerAfter))
+		if diff := cmp.Diff([]string{"p7"}, r.rejected()); diff != "" || len(r.effective) != 40 {
+			t.Errorf("accepted before: %t: after %d answers %d pieces are effective: %s", accepted, answers, len(r.effective), diff)
+		}
+		if !r.state.Revoked() || r.state.Revoked() {
+			t.Error("that verdicts were revoked is not reported once")
+		}
+	}
+}
+
+func TestHintIsTriedFirst(t *testing.T) {
 	t.Parallel()
 	var r resource
-	pieces := []*Piece{piece("", "BAD")}
-	for i := range 40 {
-		pieces = append(pieces, piece(fmt.Sprint("p", i), "1"))
+	r.hint = func(id ID) bool { return id.Name == "p70" }
+	pieces := []*Piece{piece("", "h")}
+	for i := range 100 {
+		pieces = append(pieces, piece(fmt.Sprint("p", i), map[bool]string{true: "BAD", false: "good"}[i == 70]))
 	}
-	r.state.RejectPiece(pieces[7].ID, "no domains")
 	r.publish(pieces...)
-	r.answerUntilAccepted(t, noDetail, answersFor(41, headerAfter))
-	if diff := cmp.Diff([]string{"", "p6"}, r.rejected()); diff != "" || r.effective != nil {
-		t.Error(diff, r.effective)
+	if n := r.answerUntilAccepted(t, noDetail, 100); n != 2 {
+		t.Errorf("%d answers, want 2: the rejected version and the one without p70", n)
 	}
 }
 
@@ -297,19 +357,34 @@ func (s script) run(t *testing.T) {
 	exact := s.under(2) == 1
 	mentions := s.under(3)
 	detail := s.detail(n, mentions)
+	generations, fallbacks := 1+s.under(3), s.under(4)
+	if s.under(2) == 1 {
+		mentions, r.hint = anyPiece, func(id ID) bool { return id.Hash[0]%4 == 0 }
+	}
 	if exact {
 		r.publish(s.pieces(n, 0, 0)...)
 		r.answerUntilAccepted(t, noDetail, 1)
 	}
 	headerBad, parts := false, 0 // of all generations
-	for generation := range 1 + s.under(3) {
-		r.publish(s.pieces(n, generation+1, 2+s.under(20))...)
+	for generation := range generations {
+		pieces := s.pieces(n, generation+1, 2+s.under(20))
+		if fallbacks > 0 && generation == 0 {
+			// A fallback is bad only if the part is. What is found while it is there is found again only if it is still there.
+			r.setFallbacks(n, func(i int) bool { return fallbacks == 3 && generations == 1 && pieces[i].bad() && s.under(2) == 1 })
+		}
+		r.publish(pieces...)
 		headerBad, parts = headerBad || r.want[0].bad(), parts+len(r.bad())
 		for range s.under(8) { // answers of other Envoys, or about former versions
 			r.answer(s.under(len(r.sent)), detail)
 		}
 	}
-	answers := r.answerUntilAccepted(t, detail, limit(n, len(r.bad()), mentions))
+	bad := len(r.bad())
+	for _, f := range r.fallback {
+		if f.bad() {
+			bad += len(r.bad()) + headerAfter // the search may run again
+		}
+	}
+	answers := r.answerUntilAccepted(t, detail, limit(n, bad, mentions))
 	if slices.ContainsFunc(r.effective, (*Piece).bad) {
 		t.Error("a bad piece is effective")
 	}

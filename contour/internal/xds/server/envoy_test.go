@@ -19,6 +19,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -42,6 +43,7 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/table"
+	"contour.example/contour/internal/xds/translate"
 )
 
 // proxy is a real Envoy, configured by the fixture's table.
@@ -55,7 +57,14 @@ type proxy struct {
 
 func startEnvoy(t *testing.T) *proxy {
 	t.Helper()
-	path := envoytest.Path(t)
+	p := startServer(t)
+	p.launch("envoy", "{}")
+	return p
+}
+
+// startServer is startEnvoy without the Envoy.
+func startServer(t *testing.T) *proxy {
+	t.Helper()
 	p := &proxy{http: freeAddress(t), https: freeAddress(t)}
 	p.xds = freeAddress(t)
 	p.sent = make(chan table.Type, 10_000)
@@ -68,22 +77,30 @@ func startEnvoy(t *testing.T) *proxy {
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	t.Cleanup(backend.Close)
 	p.backend = backend.Listener.Addr().String()
-
-	host, port, _ := net.SplitHostPort(p.xds)
-	ctx, cancel := context.WithCancel(context.Background())
-	command := exec.CommandContext(ctx, path, "--use-dynamic-base-id", "--concurrency", "1", "-l", "error",
-		"--config-yaml", fmt.Sprintf(bootstrap, host, port))
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cancel(); _ = command.Wait() })
 	return p
 }
 
+// launch starts an Envoy with that node name and these runtime settings. The returned function stops it.
+func (p *proxy) launch(node, runtime string) (stop func()) {
+	p.t.Helper()
+	host, port, _ := net.SplitHostPort(p.xds)
+	ctx, cancel := context.WithCancel(context.Background())
+	command := exec.CommandContext(ctx, envoytest.Path(p.t), "--use-dynamic-base-id", "--concurrency", "1", "-l", "error",
+		"--config-yaml", fmt.Sprintf(bootstrap, node, runtime, host, port))
+	command.Stderr = os.Stderr
+	command.Env = append(os.Environ(), "NODE="+node)
+	if err := command.Start(); err != nil {
+		cancel()
+		p.t.Fatal(err)
+	}
+	stop = sync.OnceFunc(func() { cancel(); _ = command.Wait() })
+	p.t.Cleanup(stop)
+	return stop
+}
+
 const bootstrap = `{
- "node": {"id": "envoy", "cluster": "test"},
+ "node": {"id": "%s", "cluster": "test"},
+ "layered_runtime": {"layers": [{"name": "test", "static_layer": %s}]},
  "dynamic_resources": {
   "ads_config": {"api_type": "DELTA_GRPC", "transport_api_version": "V3", "grpc_services": [{"envoy_grpc": {"cluster_name": "xds"}}]},
   "cds_config": {"ads": {}, "resource_api_version": "V3"},
@@ -191,7 +208,9 @@ func (p *proxy) host(name, regex, cluster string) table.Part {
 }
 
 func (p *proxy) routes(hosts ...table.Part) *table.Resource {
-	return &table.Resource{Ref: ref(table.Route, "rc"), Body: encode(p.t, &routev3.RouteConfiguration{Name: "rc"}), Field: 2, Parts: hosts}
+	return &table.Resource{Ref: ref(table.Route, "rc"), Body: encode(p.t, &routev3.RouteConfiguration{
+		Name: "rc", ResponseHeadersToAdd: []*corev3.HeaderValueOption{{Header: &corev3.HeaderValue{Key: "node", Value: "%ENVIRONMENT(NODE)%"}}},
+	}), Field: 2, Parts: hosts}
 }
 
 // chain is a filter chain; with a secret it is for TLS with that name as SNI.
@@ -429,4 +448,140 @@ func acked(s *server.Server, node string, typ table.Type) int {
 		}
 	}
 	return n
+}
+
+// statuses are the answers to requests to that host, by Envoy, over so many connections.
+func (p *proxy) statuses(host string, connections int) map[string]map[int]int {
+	all := map[string]map[int]int{}
+	for range connections {
+		client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		request, err := http.NewRequestWithContext(p.t.Context(), http.MethodGet, "http://"+p.http+"/", nil)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		request.Host = host
+		response, err := client.Do(request)
+		if err != nil {
+			continue
+		}
+		node := response.Header.Get("node")
+		_ = response.Body.Close()
+		if all[node] == nil {
+			all[node] = map[int]int{}
+		}
+		all[node][response.StatusCode]++
+	}
+	return all
+}
+
+// TestEnvoysThatDisagree has an Envoy that rejects what another one accepts: expressions that are not short. The other one
+// serves each edit, the odd one answers with an error for the host and serves all others, and it is reported by its name
+// only. When it is gone, nothing is left of it.
+func TestEnvoysThatDisagree(t *testing.T) {
+	p := startServer(t)
+	p.table.SetFallback(translate.Fallback)
+	long := strings.Repeat("(a|b)?", 20) + "/.*"
+	set := append(p.edsCluster("a"), p.routes(p.host("a.test", "/.*", "a")), p.listener("http", p.http, p.chain("http", "")))
+	p.table.Publish(set, nil)
+	p.launch("healthy", "{}")
+	stop := p.launch("odd", `{"re2.max_program_size.error_level": 30}`)
+	only := func(node, host string, status int) func() bool {
+		return func() bool {
+			of := p.statuses(host, 40)[node]
+			return len(of) == 1 && of[status] > 0
+		}
+	}
+	for _, node := range []string{"healthy", "odd"} {
+		eventually(t, node+" serves the first host", only(node, "a.test", http.StatusOK))
+	}
+	for i := range 5 {
+		name, other := fmt.Sprintf("new%d.test", i), fmt.Sprintf("short%d.test", i)
+		p.table.Publish([]*table.Resource{p.routes(
+			p.host("a.test", "/.*", "a"), p.host("*.test", "/.*", "a"), p.host(name, long, "a"), p.host(other, "/.*", "a"),
+		)}, nil)
+		eventually(t, "the healthy one serves the new host", only("healthy", name, http.StatusOK))
+		eventually(t, "the odd one answers with an error, not by the wildcard host", only("odd", name, http.StatusServiceUnavailable))
+		eventually(t, "the odd one serves the others", only("odd", other, http.StatusOK))
+		got := p.table.Disagreements()
+		if len(got) != 1 || got[0].Node != "odd" || got[0].Part != name || len(p.table.Rejections()) > 0 {
+			t.Errorf("disagreements %+v, rejections %+v", got, p.table.Rejections())
+		}
+	}
+	stop()
+	eventually(t, "nothing is left of the odd one", func() bool {
+		s := p.table.Stats()
+		return len(p.server.Sessions()) == 1 && len(p.table.Disagreements()) == 0 && s.Verdicts == 0 && s.Rejected == 0
+	})
+	eventually(t, "the healthy one serves the last host", only("healthy", "new4.test", http.StatusOK))
+}
+
+// TestEnvoyRejectsWithoutAcceptedContent has a host, and a TLS host, that Envoy rejects and never accepted: neither falls
+// to the wildcard host above it, also after the controller was restarted.
+func TestEnvoyRejectsWithoutAcceptedContent(t *testing.T) {
+	p := startEnvoy(t)
+	p.table.SetFallback(translate.Fallback)
+	cert, key := keyPair(t, "wildcard.test")
+	bad := p.chain("bad.test", "wildcard")
+	bad.Body = append(bad.Body, badFilter(t)...)
+	set := append(
+		p.edsCluster("a"), p.routes(p.host("*.test", "/.*", "a"), p.host("bad.test", "(", "a")),
+		p.listener("http", p.http, p.chain("http", "")),
+		p.listener("https", p.https, p.chain("*.test", "wildcard"), bad), p.secret("wildcard", cert, key),
+	)
+	p.table.Publish(set, nil)
+	status := func(host string, want int) func() bool {
+		return func() bool { return p.get(http.DefaultClient, host) == want }
+	}
+	eventually(t, "the wildcard host is served", status("any.test", http.StatusOK))
+	eventually(t, "the rejected host answers 503", status("bad.test", http.StatusServiceUnavailable))
+	served := func(name string) bool {
+		dialer := &tls.Dialer{NetDialer: &net.Dialer{Timeout: time.Second}, Config: &tls.Config{ServerName: name, InsecureSkipVerify: true}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", p.https)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	}
+	eventually(t, "the wildcard host is served over TLS", func() bool { return served("any.test") })
+	if served("bad.test") {
+		t.Error("the wildcard host answers for the rejected TLS host")
+	}
+	if diff := cmp.Diff([]string{"LDS https bad.test", "RDS rc bad.test"}, p.rejected()); diff != "" {
+		t.Error(diff)
+	}
+
+	again := table.New()
+	again.SetFallback(translate.Fallback)
+	again.Publish(set, nil)
+	second := server.New(server.Options{Fleet: func(ir.Fleet) *table.Table { return again }})
+	done := make(chan struct{})
+	var wrong sync.WaitGroup
+	wrong.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			if got := p.get(http.DefaultClient, "bad.test"); got == http.StatusOK {
+				t.Error("a request for the rejected host came to the wildcard host")
+				return
+			}
+		}
+	})
+	p.restart(second)
+	eventually(t, "another controller finds the same", func() bool {
+		s := second.Sessions()
+		return len(s) == 1 && s[0].Idle() && len(again.Rejections()) == 2
+	})
+	close(done)
+	wrong.Wait()
+}
+
+// badFilter is a filter of a filter chain that Envoy rejects.
+func badFilter(t *testing.T) []byte {
+	t.Helper()
+	return encode(t, &listenerv3.FilterChain{Filters: []*listenerv3.Filter{{
+		Name: "bad", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: &anypb.Any{TypeUrl: "type.googleapis.com/no.such.Filter"}},
+	}}})
 }

@@ -4,7 +4,7 @@
 // accepted and rejected versions for the tables. Package session decides what is sent when; this package has the
 // gRPC stream, its goroutines and the clock. A client that does not read blocks only its own stream.
 //
-// It must not interpret resources, nor change a table except by Accept, Reject and SetUnusable.
+// It must not interpret resources, nor change a table except by the answers of Envoys, through the Watch of each.
 package server
 
 import (

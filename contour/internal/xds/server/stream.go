@@ -41,7 +41,7 @@ type stream struct {
 
 func newStream(s *Server, f ir.Fleet, t *table.Table, node *corev3.Node) *stream {
 	return &stream{
-		fleet: f, table: t, watch: t.Watch(), node: node, since: time.Now(),
+		fleet: f, table: t, watch: t.Watch(node.GetId()), node: node, since: time.Now(),
 		log: s.options.Log.With("node", node.GetId(), "fleet", f), hooks: s.options.Hooks, stop: s.stopped,
 		state: session.New(s.options.Limits),
 	}
@@ -132,7 +132,7 @@ func (s *stream) apply() {
 	had := s.state.Apply(changes)
 	s.seq = seq
 	s.mu.Unlock()
-	s.table.Accept(had)
+	s.watch.Accept(had)
 }
 
 func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
@@ -146,7 +146,7 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 		}
 		return status.Error(codeOf(err), err.Error())
 	}
-	s.table.Accept(verdict.Accepted)
+	s.watch.Accept(verdict.Accepted)
 	if verdict.Acked && s.hooks.Acked != nil {
 		s.hooks.Acked(verdict.Type)
 	}
@@ -163,14 +163,14 @@ func (s *stream) rejected(verdict session.Verdict) {
 	name, detail := "", verdict.ErrorDetail[:min(len(verdict.ErrorDetail), maxLoggedBytes)]
 	switch {
 	case verdict.Rejected == nil:
-	case table.BindFailed(verdict.ErrorDetail):
+	case table.BindFailed(verdict.Rejected, verdict.ErrorDetail):
 		name = verdict.Rejected.Ref.Name
-		s.table.SetUnusable(verdict.Rejected, detail)
+		s.watch.SetUnusable(verdict.Rejected, detail)
 		s.unusable = append(s.unusable, verdict.Rejected.Ref)
 		s.retry = time.After(retryPeriod)
 	default:
 		name = verdict.Rejected.Ref.Name
-		s.table.Reject(verdict.Rejected, verdict.ErrorDetail)
+		s.watch.Reject(verdict.Rejected, verdict.ErrorDetail, verdict.Has)
 	}
 	s.log.Warn("Envoy rejected a response", "type", verdict.Type.String(), "resource", name, "error", detail)
 	if s.hooks.Nacked != nil {

@@ -51,12 +51,13 @@ func BenchmarkPublishEdit(b *testing.B) {
 
 func benchmarkEdit(b *testing.B, first, second *Resource) {
 	tab := New()
+	envoy := tab.Watch("envoy")
 	states := [2]*Resource{first, second}
 	i := 0
 	b.ReportAllocs()
 	for b.Loop() {
 		tab.Publish([]*Resource{states[i%2]}, nil)
-		tab.Accept([]*Version{tab.Get(first.Ref)})
+		envoy.Accept([]*Version{tab.Get(first.Ref)})
 		i++
 	}
 }

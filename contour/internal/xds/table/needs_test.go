@@ -18,7 +18,7 @@ func TestNeedsFollowEdits(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for range 50 {
-		tab := New()
+		tab := newFleet()
 		var parts []string
 		for range 40 {
 			edits := 1 + rnd.IntN(3)
@@ -36,7 +36,7 @@ func TestNeedsFollowEdits(t *testing.T) {
 			if rnd.IntN(2) == 0 {
 				tab.Accept([]*Version{e.effective})
 			}
-			if diff := cmp.Diff(countNeeds(tab), tab.needCounts); diff != "" {
+			if diff := cmp.Diff(countNeeds(tab.Table), tab.needCounts); diff != "" {
 				t.Fatalf("counts (-all +table): %s", diff)
 			}
 		}
@@ -73,6 +73,9 @@ func countNeeds(tab *Table) map[Ref]int {
 	}
 	for _, e := range tab.entries {
 		add(e.effective, e.accepted)
+		for _, x := range e.views {
+			add(x.effective, x.accepted)
+		}
 	}
 	for v := range tab.atRest() {
 		add(v, v)
@@ -83,7 +86,7 @@ func countNeeds(tab *Table) map[Ref]int {
 // An edit of one part neither hashes nor copies the other pieces.
 func TestUnchangedPiecesAreReused(t *testing.T) {
 	const n = 1000
-	tab := New()
+	tab := newFleet()
 	first := bigComposite(Route, n)
 	tab.Publish([]*Resource{first}, nil)
 	before := tab.entry(first.Ref).want

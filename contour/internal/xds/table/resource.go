@@ -73,6 +73,22 @@ func (t Type) Collective() bool { return t == Cluster || t == Listener || t == S
 // determines the order: listeners need route tables in turn, and neither could ever be removed.
 func (t Type) Kept() bool { return t != Listener }
 
+// MayNeed reports whether resources of the type can need those of another.
+func (t Type) MayNeed(need Type) bool {
+	switch t {
+	case Cluster:
+		return need == Endpoint || need == Secret
+	case Listener:
+		return need != Listener
+	case Scope:
+		return need == Route || need == Secret
+	case Route:
+		return need == Cluster || need == Route || need == Scope
+	default:
+		return false
+	}
+}
+
 // TypeOf returns the Type with that type URL; false if the controller does not serve it.
 func TypeOf(url string) (Type, bool) {
 	for _, t := range Types() {
@@ -121,12 +137,13 @@ type Part struct {
 	Invalid string
 }
 
-// Rejection is a wanted piece of a resource that Envoy, or the validation of the message, rejects.
+// Rejection is a wanted piece of a resource that the Envoys of the fleet, or the validation of the message, reject.
 type Rejection struct {
 	Ref         Ref
 	Part        string // "": the resource without its parts
 	Hash        string // of the rejected bytes, hexadecimal
 	ErrorDetail string // of Envoy, or why the message is invalid
+	Unconfirmed bool   // other Envoys of the fleet may accept it, or did before they were gone
 	Origins     []kobj.Key
 }
 

@@ -38,7 +38,7 @@ func (t *Table) add(e *entry) {
 func (e *entry) atRest() bool {
 	v := e.effective
 	return v != nil && e.accepted == v && len(e.want) > 0 && len(e.want) == len(v.pieces) && &e.want[0] == &v.pieces[0] &&
-		e.quarantine.Empty() && e.unusable == "" && e.unexplained == ""
+		len(e.rejected)+len(e.views)+len(e.unusable) == 0
 }
 
 // entry returns the entry of a resource, which the caller may change; it restores that of a resource at rest. It returns
@@ -49,7 +49,7 @@ func (t *Table) entry(ref Ref) *entry {
 		return t.entries[ref]
 	}
 	t.resting.Delete(ref)
-	e := &entry{ref: v.Ref, field: v.field, want: v.pieces, accepted: v, effective: v, lastOrder: &t.lastOrder}
+	e := &entry{table: t, ref: v.Ref, field: v.field, want: v.pieces, accepted: v, effective: v}
 	t.add(e)
 	return e
 }

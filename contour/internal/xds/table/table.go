@@ -1,23 +1,31 @@
 // Package table contains the xDS resources of one fleet: the wanted ones, and which contents Envoy accepts.
 //
-// Its input is sets of resources, each published all or nothing, and the answers of Envoys to versions
-// (Accept, Reject). Its output is effective versions, each with a content hash and its needs;
-// sessions read them through a Watch.
+// Its input is sets of resources, each published all or nothing, and the answers of Envoys to versions, each through the
+// Watch of the Envoy. Its output is effective versions, each with a content hash and its needs;
+// sessions read them through their Watch.
 //
-// A rejected piece is quarantined by its hash: the effective version contains the last accepted content
-// in its place, or lacks the piece, and all other pieces are served. If the error detail does not name
-// the piece, the table bisects: it withholds halves of the suspect pieces.
+// A rejected piece is quarantined by its hash: the effective version contains the last accepted content in its place, or
+// else its fallback, and all other pieces are served. If the error detail does not name the piece, the table bisects: it
+// withholds halves of the suspect pieces.
 //
-// The package does no I/O, does not log or wait, and has no state of single Envoys.
+// An Envoy that rejects something has a view of its own of that resource. A piece is rejected for the fleet when more
+// than half of the connected Envoys reject it and none accepted it; what an Envoy rejects and another one accepted is a
+// Disagreement, which concerns nobody else.
+//
+// The package does no I/O, does not log or wait.
 package table
 
 import (
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 
-	"contour.example/contour/internal/kobj"
+	"google.golang.org/protobuf/encoding/protowire"
 )
+
+// Fallback returns what is sent instead of a part that Envoy rejects and of which no content was accepted: it answers for
+// what the part answers for, with an error. field is that of the resource, part the encoded part; nil: there is none.
+type Fallback func(t Type, field protowire.Number, part []byte) []byte
 
 // Table is safe for concurrent use.
 type Table struct {
@@ -29,13 +37,24 @@ type Table struct {
 	resting    Versions       // see rest
 	needCounts map[Ref]int    // by needed resource: number of effective and accepted versions that need it
 	rejected   map[Ref][]Rejection
+	disagreed  map[Ref][]Disagreement
+	split      map[Ref]struct{} // resources that an Envoy has a view of
+	judged     map[Ref]struct{} // resources with wanted pieces that Envoys reject
+	changed    map[Ref]struct{} // to be updated before the end of the step
+	dependants map[Ref]map[Ref]struct{}
 	watches    map[*Watch]struct{}
 	stats      Stats
 
+	verdicts       map[content]*verdict
+	wantedVerdicts int         // about wanted contents, when they were counted last
+	unsupported    atomic.Bool // there may be verdicts that are neither supported nor retried
+
 	closed chan struct{}
 
+	fallback          Fallback
 	onRejections      func()
 	rejectionsChanged bool // since the last call of onRejections
+	rejectionSeq      uint64
 }
 
 // Stats counts events since New, and resources.
@@ -44,9 +63,11 @@ type Stats struct {
 	Versions   uint64 // changes of an effective version
 	Accepted   uint64 // versions accepted for the first time
 	Rejections uint64 // by Envoys, repeated ones included
+	Searched   uint64 // resources that were searched for the dependants of another one
 	Resources  map[Type]int
 	Withheld   int // resources without an effective version
 	Rejected   int // length of Rejections
+	Verdicts   int // contents that are known to be rejected, wanted or not
 }
 
 // New returns an empty table.
@@ -55,7 +76,13 @@ func New() *Table {
 		entries:    map[Ref]*entry{},
 		needCounts: map[Ref]int{},
 		rejected:   map[Ref][]Rejection{},
+		disagreed:  map[Ref][]Disagreement{},
+		split:      map[Ref]struct{}{},
+		judged:     map[Ref]struct{}{},
+		changed:    map[Ref]struct{}{},
+		dependants: map[Ref]map[Ref]struct{}{},
 		watches:    map[*Watch]struct{}{},
+		verdicts:   map[content]*verdict{},
 		closed:     make(chan struct{}),
 	}
 }
@@ -68,6 +95,13 @@ func (t *Table) Close() {
 	t.resting = Versions{}
 	clear(t.needCounts)
 	clear(t.rejected)
+	clear(t.disagreed)
+	clear(t.split)
+	clear(t.judged)
+	clear(t.changed)
+	clear(t.dependants)
+	clear(t.verdicts)
+	t.rejectionSeq++
 	for w := range t.watches {
 		w.all = false
 		clear(w.dirty) // otherwise sessions would remove all resources
@@ -87,7 +121,11 @@ func (t *Table) isClosed() bool {
 	}
 }
 
-// OnRejections sets a function that is called, outside of all locks, after Rejections changed.
+// SetFallback sets how fallbacks are made; it must be called before the first Publish. Without, a part without
+// accepted content is left out.
+func (t *Table) SetFallback(f Fallback) { t.fallback = f }
+
+// OnRejections sets a function that is called, outside of all locks, after Rejections or Disagreements changed.
 // The goroutine that caused the change calls it; it must not wait. Set it before the first Publish.
 func (t *Table) OnRejections(f func()) { t.onRejections = f }
 
@@ -106,7 +144,7 @@ func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
 		isSet[r.Ref] = true
 		e := t.entry(r.Ref)
 		if e == nil {
-			e = &entry{ref: r.Ref, lastOrder: &t.lastOrder}
+			e = &entry{table: t, ref: r.Ref}
 			t.add(e)
 			t.touch(r.Ref)
 		}
@@ -127,63 +165,12 @@ func (t *Table) Publish(set []*Resource, removed []Ref) uint64 {
 	return t.seq
 }
 
-// Accept records that an Envoy accepted these versions.
-func (t *Table) Accept(versions []*Version) {
-	if !slices.ContainsFunc(versions, func(v *Version) bool { return !v.Accepted() }) {
-		return
-	}
-	defer t.step()()
-	for _, v := range versions {
-		if v.Accepted() && t.resting.Get(v.Ref) == v {
-			continue
-		}
-		e := t.entry(v.Ref)
-		if e == nil {
-			continue
-		}
-		if v.Accepted() && e.accepted == v || v != e.effective && !t.complete(v) {
-			t.rest(e)
-			continue
-		}
-		before := e.accepted
-		e.accept(v)
-		if e.accepted != before {
-			t.stats.Accepted++
-			t.updateNeedCounts(before, e.accepted)
-		}
-		t.update(e)
-		t.rest(e)
-	}
+// RejectionSeq changes with each change of Rejections, Disagreements or DependentObjects; it never decreases.
+func (t *Table) RejectionSeq() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.rejectionSeq
 }
-
-// complete reports whether all needs of v are in the table. The needs of a version that was replaced
-// before it was accepted may be removed; such a version must not become a fallback.
-func (t *Table) complete(v *Version) bool {
-	return !slices.ContainsFunc(v.Needs, func(need Ref) bool { return need.Type.Kept() && !t.has(need) })
-}
-
-// Reject records that an Envoy rejected v, and v alone, with this error detail.
-func (t *Table) Reject(v *Version, errorDetail string) {
-	defer t.step()()
-	t.stats.Rejections++
-	if e := t.entry(v.Ref); e != nil {
-		e.reject(v, errorDetail)
-		t.update(e)
-	}
-}
-
-// SetUnusable records that an Envoy cannot use v for a reason that is not in its content, such as a port in use.
-// Rejections contains it, without origins, until a version is accepted; nothing is quarantined.
-func (t *Table) SetUnusable(v *Version, errorDetail string) {
-	defer t.step()()
-	if e := t.entry(v.Ref); e != nil {
-		e.unusable = errorDetail
-		t.update(e)
-	}
-}
-
-// BindFailed reports whether the error detail is that Envoy could not bind a listener to its address.
-func BindFailed(errorDetail string) bool { return strings.Contains(errorDetail, "cannot bind") }
 
 // Rejections lists the wanted pieces that are rejected, sorted.
 func (t *Table) Rejections() []Rejection {
@@ -197,43 +184,26 @@ func (t *Table) Rejections() []Rejection {
 	return out
 }
 
-// DependentObjects lists the origins of the pieces that need a resource, directly or through clusters, sorted. Their
-// statuses report a rejection if the origins of the resource itself have no status.
-func (t *Table) DependentObjects(ref Ref) []kobj.Key {
+// Disagreements lists what single Envoys reject and others accepted, sorted.
+func (t *Table) Disagreements() []Disagreement {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var objects []kobj.Key
-	t.eachDependant(ref, func(dependant Ref, p *piece) {
-		objects = append(objects, p.origins...)
-		if dependant.Type == Cluster {
-			t.eachDependant(dependant, func(_ Ref, p *piece) { objects = append(objects, p.origins...) })
-		}
-	})
-	return kobj.Sort(objects)
+	var out []Disagreement
+	for _, of := range t.disagreed {
+		out = append(out, of...)
+	}
+	slices.SortFunc(out, Disagreement.Compare)
+	return out
 }
 
-// eachDependant calls f for every wanted piece that needs the resource.
-func (t *Table) eachDependant(ref Ref, f func(Ref, *piece)) {
-	visit := func(dependant Ref, pieces []*piece) {
-		for _, p := range pieces {
-			if slices.Contains(p.needs, ref) {
-				f(dependant, p)
-			}
-		}
-	}
-	for _, e := range t.entries {
-		visit(e.ref, e.want)
-	}
-	for v := range t.atRest() {
-		visit(v.Ref, v.pieces)
-	}
-}
-
-// Get returns the effective version of a resource, nil if there is none.
+// Get returns the effective version of a resource, nil if there is none. That of single Envoys may differ.
 func (t *Table) Get(ref Ref) *Version {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.change(ref).Version
+	if e := t.entries[ref]; e != nil {
+		return e.effective
+	}
+	return t.resting.Get(ref)
 }
 
 // All lists the effective versions, sorted.
@@ -275,51 +245,8 @@ func (t *Table) Stats() Stats {
 		}
 		s.Rejected += len(t.rejected[ref])
 	}
+	s.Verdicts = len(t.verdicts)
 	return s
-}
-
-// step locks the table, and returns a function that unlocks it, wakes watches and calls onRejections.
-func (t *Table) step() func() {
-	t.mu.Lock()
-	return func() {
-		t.signal()
-		notify := t.onRejections
-		if !t.rejectionsChanged {
-			notify = nil
-		}
-		t.rejectionsChanged = false
-		t.mu.Unlock()
-		if notify != nil {
-			notify()
-		}
-	}
-}
-
-// update composes the effective version and the rejections of a resource anew.
-func (t *Table) update(e *entry) {
-	before := e.effective
-	if e.effective = e.compose(); e.effective != before {
-		t.stats.Versions++
-		t.touch(e.ref)
-		t.updateNeedCounts(before, e.effective)
-	}
-	rejections := e.rejections()
-	if !slices.EqualFunc(rejections, t.rejected[e.ref], sameRejection) {
-		t.rejectionsChanged = true
-		t.setRejected(e.ref, rejections)
-	}
-}
-
-func sameRejection(a, b Rejection) bool {
-	return a.Compare(b) == 0 && a.ErrorDetail == b.ErrorDetail && slices.Equal(a.Origins, b.Origins)
-}
-
-func (t *Table) setRejected(ref Ref, rejections []Rejection) {
-	if len(rejections) == 0 {
-		delete(t.rejected, ref)
-		return
-	}
-	t.rejected[ref] = rejections
 }
 
 // updateNeedCounts replaces the needs of the former version by those of the later one in needCounts; nil has no needs.
@@ -352,6 +279,10 @@ func (t *Table) dropUnneeded(ref Ref) {
 	}
 	t.drop(ref)
 	t.touch(ref)
+	for w := range e.views {
+		e.dropView(w)
+	}
+	t.updateRejections(e)
 	t.updateNeedCounts(e.effective, nil)
 	t.updateNeedCounts(e.accepted, nil)
 }

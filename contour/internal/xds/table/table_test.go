@@ -13,6 +13,43 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
+// envoys is a table and Envoys of its fleet, the first of which gives the answers. accepted is what each has, by resource.
+type envoys struct {
+	*Table
+	*Watch
+	accepted map[*Watch]map[Ref]*Version
+	// leavesOut: a version may have nothing for a part.
+	leavesOut bool
+}
+
+// newFleet is an empty table with one Envoy.
+func newFleet() *envoys {
+	t := New()
+	return &envoys{Table: t, Watch: t.Watch("envoy"), accepted: map[*Watch]map[Ref]*Version{}}
+}
+
+// as is the fleet with another Envoy giving the answers.
+func (e *envoys) as(w *Watch) *envoys { return &envoys{Table: e.Table, Watch: w, accepted: e.accepted} }
+
+// connect is the fleet with one more Envoy, which gives the answers.
+func (e *envoys) connect(node string) *envoys { return e.as(e.Table.Watch(node)) }
+
+func (e *envoys) Get(ref Ref) *Version { return e.Watch.Get(ref) }
+
+func (e *envoys) Accept(versions []*Version) {
+	if e.accepted[e.Watch] == nil {
+		e.accepted[e.Watch] = map[Ref]*Version{}
+	}
+	for _, v := range versions {
+		e.accepted[e.Watch][v.Ref] = v
+	}
+	e.Watch.Accept(versions)
+}
+
+func (e *envoys) Reject(v *Version, detail string) {
+	e.Watch.Reject(v, detail, e.accepted[e.Watch][v.Ref])
+}
+
 func simple(t Type, name, body string, needs ...Ref) *Resource {
 	return &Resource{Ref: Ref{t, name}, Body: []byte(body), Needs: needs}
 }
@@ -45,17 +82,20 @@ func contents(v *Version) []string {
 	return out
 }
 
-// envoy responds until it has accepted the effective version: it rejects versions that contain "BAD", with the result of
-// detail as the error detail. It returns the number of responses.
-func envoy(t *testing.T, tab *Table, ref Ref, detail func(*Version) string) int {
+// envoy answers until it has accepted the effective version: it rejects versions that contain "BAD",
+// with the error detail that detail returns. It returns the number of answers.
+func envoy(t *testing.T, tab *envoys, ref Ref, detail func(*Version) string) int {
 	t.Helper()
 	for seen := 0; ; seen++ {
 		v := tab.Get(ref)
-		if v == nil || v.Accepted() {
+		if v == nil || v == tab.accepted[tab.Watch][ref] {
 			return seen
 		}
 		if seen > 2000 {
 			t.Fatal("the search does not end")
+		}
+		if tab.fallback != nil && !tab.leavesOut {
+			leftOut(t, tab, v)
 		}
 		if strings.Contains(string(v.Body()), "BAD") {
 			tab.Reject(v, detail(v))
@@ -67,7 +107,23 @@ func envoy(t *testing.T, tab *Table, ref Ref, detail func(*Version) string) int 
 
 func noDetail(*Version) string { return "no" }
 
-func rejectedParts(tab *Table) []string {
+// standIn is the fallback of a part: its name, without anything that is bad.
+func standIn(_ Type, _ protowire.Number, part []byte) []byte {
+	name, _, _ := strings.Cut(string(part), ":")
+	return []byte(name + ": fallback")
+}
+
+// leftOut checks that a version has something for each wanted part.
+func leftOut(t *testing.T, tab *envoys, v *Version) {
+	t.Helper()
+	for _, p := range tab.wanted(v.Ref) {
+		if !slices.ContainsFunc(v.pieces, func(is *piece) bool { return is.Name == p.Name }) {
+			t.Errorf("nothing stands for %q in %q", p.Name, contents(v))
+		}
+	}
+}
+
+func rejectedParts(tab *envoys) []string {
 	var names []string
 	for _, r := range tab.Rejections() {
 		names = append(names, r.Part)
@@ -76,7 +132,7 @@ func rejectedParts(tab *Table) []string {
 }
 
 func TestSimpleQuarantine(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	calls := 0
 	tab.OnRejections(func() { calls++; tab.Rejections() })
 	ref := Ref{Secret, "s"}
@@ -109,8 +165,8 @@ func TestSimpleQuarantine(t *testing.T) {
 	}
 }
 
-func TestRejectedContentIsNotSentAgainBeforeAnotherIsAccepted(t *testing.T) {
-	tab := New()
+func TestBadContentIsNotTriedAgainBeforeSomethingElseWasAccepted(t *testing.T) {
+	tab := newFleet()
 	ref := Ref{Secret, "s"}
 	publish := func(body string) { tab.Publish([]*Resource{simple(Secret, "s", body)}, nil) }
 	publish("good")
@@ -124,8 +180,8 @@ func TestRejectedContentIsNotSentAgainBeforeAnotherIsAccepted(t *testing.T) {
 	}
 }
 
-func TestLateAcceptOfRejectedVersionIsIgnored(t *testing.T) {
-	tab := New()
+func TestLateAcceptOfRejectedDoesNotCount(t *testing.T) {
+	tab := newFleet()
 	tab.Publish([]*Resource{simple(Secret, "s", "BAD")}, nil)
 	v := tab.Get(Ref{Secret, "s"})
 	tab.Reject(v, "no")
@@ -136,18 +192,23 @@ func TestLateAcceptOfRejectedVersionIsIgnored(t *testing.T) {
 }
 
 func TestAcceptedByOneRejectedByAnother(t *testing.T) {
-	tab := New()
+	tab := newFleet()
+	older := tab.connect("older")
 	tab.Publish([]*Resource{simple(Cluster, "c", "new field")}, nil)
 	v := tab.Get(cluster("c"))
 	tab.Accept([]*Version{v})
-	tab.Reject(v, "unknown field")
-	if tab.Get(v.Ref) != v || len(tab.Rejections()) != 1 {
-		t.Error("the rejection of an older Envoy must be reported, and must not withhold the resource from others")
+	older.Reject(v, "unknown field")
+	if tab.Get(v.Ref) != v || tab.Table.Get(v.Ref) != v || older.Get(v.Ref) != nil {
+		t.Error("an older Envoy's rejection must not take the resource from the others")
+	}
+	want := []Disagreement{{Node: "older", Ref: v.Ref, ErrorDetail: "unknown field"}}
+	if diff := cmp.Diff(want, tab.Disagreements()); diff != "" || len(tab.Rejections()) > 0 {
+		t.Errorf("%v %s", tab.Rejections(), diff)
 	}
 }
 
 func TestInvalidIsNeverEffective(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	r := route("h", "a: fine", "b: broken")
 	r.Parts[1].Invalid = "no domains"
 	whole := simple(Cluster, "c", "x")
@@ -162,7 +223,7 @@ func TestInvalidIsNeverEffective(t *testing.T) {
 }
 
 func TestPartFallsBackToItsAcceptedContent(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	ref := Ref{Route, "rc"}
 	clusters := []*Resource{simple(Cluster, "old", "1"), simple(Cluster, "new", "2")}
 	tab.Publish(append(clusters[:1:1], route("h", "a: v1->old", "b: v1")), nil)
@@ -185,10 +246,10 @@ func TestPartFallsBackToItsAcceptedContent(t *testing.T) {
 	}
 }
 
-// TestLateAcceptWithRemovedNeeds accepts a version after it was replaced and its need was removed: later versions must not
-// fall back to it.
-func TestLateAcceptWithRemovedNeeds(t *testing.T) {
-	tab := New()
+// TestLateAcceptOfWhatLostItsNeeds accepts a version after it was replaced and its need was removed:
+// later versions must not fall back to it.
+func TestLateAcceptOfWhatLostItsNeeds(t *testing.T) {
+	tab := newFleet()
 	ref := Ref{Route, "rc"}
 	tab.Publish([]*Resource{route("h", "a: v1")}, nil)
 	envoy(t, tab, ref, noDetail)
@@ -207,7 +268,7 @@ func TestMentionedPartIsWithheldFirst(t *testing.T) {
 		"part name":   "Duplicate entry in virtual host h70.",
 		"only quoted": "bad domain bad.example.com in route rc",
 	} {
-		tab := New()
+		tab := newFleet()
 		var parts []string
 		for i := range 100 {
 			parts = append(parts, fmt.Sprintf("h%d: ok", i))
@@ -227,7 +288,7 @@ func TestBadHeader(t *testing.T) {
 		parts = append(parts, fmt.Sprintf("h%d: ok", i))
 	}
 	t.Run("with an accepted one", func(t *testing.T) {
-		tab := New()
+		tab := newFleet()
 		tab.Publish([]*Resource{route("v1", parts...)}, nil)
 		envoy(t, tab, Ref{Route, "rc"}, noDetail)
 		tab.Publish([]*Resource{route("BAD", append(parts, "more: ok")...)}, nil)
@@ -241,7 +302,7 @@ func TestBadHeader(t *testing.T) {
 		}
 	})
 	t.Run("never accepted", func(t *testing.T) {
-		tab := New()
+		tab := newFleet()
 		tab.Publish([]*Resource{route("BAD", parts...)}, nil)
 		envoy(t, tab, Ref{Route, "rc"}, noDetail)
 		if diff := cmp.Diff([]string{""}, rejectedParts(tab)); diff != "" || tab.Get(Ref{Route, "rc"}) != nil {
@@ -253,7 +314,7 @@ func TestBadHeader(t *testing.T) {
 // With very many bad parts at the beginning of a route table that no Envoy has accepted yet, the good parts are served, and
 // the header is not rejected.
 func TestManyBadPartsBeforeAnythingWasAccepted(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	var parts []string
 	for i := range 200 {
 		body := "good"
@@ -286,7 +347,10 @@ func TestSearchFindsExactlyTheBadParts(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for range 300 {
-		tab := New()
+		tab := newFleet()
+		if rnd.IntN(2) == 0 {
+			tab.SetFallback(standIn)
+		}
 		ref := Ref{Route, "rc"}
 		n := 1 + rnd.IntN(60)
 		parts := map[string]string{}
@@ -348,33 +412,9 @@ func badCount(parts map[string]string) int {
 	return n
 }
 
-// A port in use is not an error of a resource: nothing is quarantined, and the rejection has no origin and
-// remains until a version is accepted.
-func TestUnusableIsNotQuarantined(t *testing.T) {
-	tab := New()
-	r := route("head", "a: one", "b: two")
-	tab.Publish([]*Resource{r}, nil)
-	v := tab.Get(r.Ref)
-	detail := "Error adding/updating listener(s) rc: cannot bind '0.0.0.0:80': Address already in use"
-	if !BindFailed(detail) || BindFailed("malformed IP address") {
-		t.Error("BindFailed does not distinguish error details")
-	}
-	tab.SetUnusable(v, detail)
-	if got := tab.Rejections(); len(got) != 1 || got[0].Part != "" || got[0].ErrorDetail != detail || got[0].Origins != nil {
-		t.Errorf("rejections %+v", got)
-	}
-	if tab.Get(r.Ref) != v {
-		t.Error("the effective version has changed")
-	}
-	tab.Accept([]*Version{v})
-	if got := tab.Rejections(); len(got) != 0 {
-		t.Errorf("rejections after it was accepted: %+v", got)
-	}
-}
-
 // A Secret or Service has no status: the objects that need it report its rejection.
 func TestDependentObjects(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	ca := Ref{Secret, "ca"}
 	service := simple(Cluster, "c", "cluster", ca)
 	service.Origins = []kobj.Key{kobj.Of(kobj.Service, "ns", "s")}
@@ -388,10 +428,9 @@ func TestDependentObjects(t *testing.T) {
 	}
 }
 
-func TestWatchReportsAPublishAsOneChange(t *testing.T) {
-	tab := New()
-	w := tab.Watch()
-	defer w.Close()
+func TestWatchSeesAPublishAsOneStep(t *testing.T) {
+	tab := newFleet()
+	w := tab.Watch
 	<-w.C()
 	if changes, _ := w.Take(); len(changes) != 0 {
 		t.Fatal("an empty table has changes")
@@ -412,7 +451,7 @@ func TestWatchReportsAPublishAsOneChange(t *testing.T) {
 }
 
 func TestVersionsAreAFunctionOfTheBytes(t *testing.T) {
-	one, two := New(), New()
+	one, two := newFleet(), newFleet()
 	one.Publish([]*Resource{route("h", "a: 1", "b: 1")}, nil)
 	two.Publish([]*Resource{route("h", "a: 0")}, nil)
 	two.Publish([]*Resource{route("h", "a: 1", "b: 1")}, nil)
@@ -423,7 +462,7 @@ func TestVersionsAreAFunctionOfTheBytes(t *testing.T) {
 }
 
 func TestRemovedAndAddedAgain(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	for range 3 {
 		tab.Publish([]*Resource{simple(Cluster, "c", "1")}, nil)
 		old := tab.Get(cluster("c"))
@@ -443,13 +482,13 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 }
 
 func TestClosedTable(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	tab.Publish([]*Resource{simple(Cluster, "a", "a"), simple(Cluster, "b", "b")}, nil)
-	known, fresh := tab.Watch(), tab.Watch()
+	known, fresh := tab.Table.Watch("known"), tab.Table.Watch("fresh")
 	known.Take()
 	tab.Publish([]*Resource{simple(Cluster, "a", "other")}, []Ref{cluster("b")})
 	v := tab.Get(cluster("a"))
-	tab.Close()
+	tab.Table.Close()
 	tab.Publish([]*Resource{simple(Cluster, "c", "c")}, nil)
 	tab.Accept([]*Version{v})
 	tab.Reject(v, "too late")
@@ -459,8 +498,8 @@ func TestClosedTable(t *testing.T) {
 		}
 		w.Close()
 	}
-	if len(tab.All())+len(tab.Rejections()) > 0 {
-		t.Errorf("left: %v %v", tab.All(), tab.Rejections())
+	if len(tab.Table.All())+len(tab.Rejections()) > 0 {
+		t.Errorf("left: %v %v", tab.Table.All(), tab.Rejections())
 	}
 	select {
 	case <-tab.Closed():

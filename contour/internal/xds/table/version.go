@@ -134,6 +134,7 @@ type Version struct {
 	size         int32  // of the encoded message, in bytes
 	order        uint64 // by creation, within the table
 	acceptedOnce atomic.Bool
+	fleet        bool // was effective for the fleet, not only for an Envoy with a view of its own
 
 	wiring sync.Mutex
 	wire   weak.Pointer[Wire]

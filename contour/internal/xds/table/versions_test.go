@@ -40,7 +40,7 @@ func TestVersionsShrink(t *testing.T) {
 
 // A resource at rest is at rest again after an answer or a publication that changes nothing.
 func TestWhatChangesNothingLeavesResourcesAtRest(t *testing.T) {
-	tab := New()
+	tab := newFleet()
 	publish := func(body string) *Version {
 		tab.Publish([]*Resource{simple(Cluster, "c", body, Ref{Endpoint, body})}, nil)
 		return tab.Get(cluster("c"))

@@ -1,5 +1,7 @@
 package table
 
+import "sync/atomic"
+
 // Change is the present state of a resource.
 type Change struct {
 	Ref      Ref
@@ -7,22 +9,32 @@ type Change struct {
 	Withheld bool     // with a nil Version: the resource exists, but Envoy rejects every known content
 }
 
-// Watch reports to one session which resources changed. Its memory between two calls of Take is
-// bounded by the number of resources, however slow the session is.
+// Watch is the table as one Envoy sees it: it reports which resources changed, and takes the answers of the Envoy. Its
+// memory between two calls of Take is bounded by the number of resources, however slow the session is.
 type Watch struct {
 	table *Table
+	node  string
 	wake  chan struct{}
 	all   bool
 	dirty map[Ref]struct{}
+
+	involved map[Ref]struct{} // resources that the Envoy has a view of, or cannot use
+	learning atomic.Bool      // involved is not empty
 }
 
-// Watch starts a watch; the first Take returns the whole table. Close it after use.
-func (t *Table) Watch() *Watch {
-	w := &Watch{table: t, wake: make(chan struct{}, 1), all: true, dirty: map[Ref]struct{}{}}
+// Watch starts a watch for the Envoy with that node name; the first Take returns the whole table. Close it after use.
+func (t *Table) Watch(node string) *Watch {
+	w := &Watch{
+		table: t, node: node, wake: make(chan struct{}, 1), all: true,
+		dirty: map[Ref]struct{}{}, involved: map[Ref]struct{}{},
+	}
 	w.wake <- struct{}{}
-	t.mu.Lock()
-	defer t.mu.Unlock()
+	defer t.step()()
 	t.watches[w] = struct{}{}
+	if len(t.verdicts) > 0 {
+		t.unsupported.Store(true)
+		t.retryWithheld()
+	}
 	return w
 }
 
@@ -37,15 +49,10 @@ func (w *Watch) Take() ([]Change, uint64) {
 	defer t.mu.Unlock()
 	var changes []Change
 	if w.all {
-		for _, e := range t.entries {
-			changes = append(changes, e.change())
-		}
-		for v := range t.atRest() {
-			changes = append(changes, Change{Ref: v.Ref, Version: v})
-		}
+		changes = w.everything()
 	} else {
 		for ref := range w.dirty {
-			changes = append(changes, t.change(ref))
+			changes = append(changes, w.change(ref))
 		}
 	}
 	w.all = false
@@ -59,22 +66,65 @@ func (w *Watch) Take() ([]Change, uint64) {
 // maxReused is the number of changes up to which a watch reuses its map: clearing a large map is slow.
 const maxReused = 256
 
-// Close ends the watch.
+// Close ends the watch: what the Envoy said is forgotten, unless others said the same or no other is connected.
 func (w *Watch) Close() {
+	t := w.table
+	defer t.step()()
+	if _, open := t.watches[w]; !open {
+		return
+	}
+	delete(t.watches, w)
+	for ref := range w.involved {
+		if e := t.entries[ref]; e != nil {
+			delete(e.unusable, w)
+			e.dropView(w)
+			t.changed[ref] = struct{}{}
+		}
+	}
+	for ref := range t.split { // fewer Envoys vote
+		t.changed[ref] = struct{}{}
+	}
+	t.leave(w.node)
+}
+
+// Get returns the effective version of a resource for the Envoy, nil if there is none.
+func (w *Watch) Get(ref Ref) *Version {
 	w.table.mu.Lock()
 	defer w.table.mu.Unlock()
-	delete(w.table.watches, w)
+	return w.change(ref).Version
 }
 
-func (t *Table) change(ref Ref) Change {
-	if e := t.entries[ref]; e != nil {
-		return e.change()
+// All lists the resources as the Envoy sees them, in no particular order.
+func (w *Watch) All() []Change {
+	w.table.mu.Lock()
+	defer w.table.mu.Unlock()
+	return w.everything()
+}
+
+func (w *Watch) everything() []Change {
+	var changes []Change
+	for _, e := range w.table.entries {
+		changes = append(changes, w.changeOf(e))
 	}
-	return Change{Ref: ref, Version: t.resting.Get(ref)}
+	for v := range w.table.atRest() {
+		changes = append(changes, Change{Ref: v.Ref, Version: v})
+	}
+	return changes
 }
 
-func (e *entry) change() Change {
-	return Change{Ref: e.ref, Version: e.effective, Withheld: e.effective == nil}
+func (w *Watch) change(ref Ref) Change {
+	if e := w.table.entries[ref]; e != nil {
+		return w.changeOf(e)
+	}
+	return Change{Ref: ref, Version: w.table.resting.Get(ref)}
+}
+
+func (w *Watch) changeOf(e *entry) Change {
+	v := e.effective
+	if x := e.views[w]; x != nil {
+		v = x.effective
+	}
+	return Change{Ref: e.ref, Version: v, Withheld: v == nil}
 }
 
 // touch marks the resource for every watch; the caller holds the lock.

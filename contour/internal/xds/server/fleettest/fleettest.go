@@ -116,7 +116,7 @@ func (f *Fleet) Original(ref table.Ref) *table.Resource { return f.Resources[f.i
 
 // Changes returns the whole table as the first changes of a session.
 func (f *Fleet) Changes() []table.Change {
-	w := f.Table.Watch()
+	w := f.Table.Watch("fleettest")
 	defer w.Close()
 	changes, _ := w.Take()
 	return changes

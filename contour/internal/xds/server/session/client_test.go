@@ -77,6 +77,11 @@ func lds(name string) table.Ref { return table.Ref{Type: table.Listener, Name: n
 func srd(name string) table.Ref { return table.Ref{Type: table.Scope, Name: name} }
 func rds(name string) table.Ref { return table.Ref{Type: table.Route, Name: name} }
 
+// rejects reports whether all clients reject a body, or the client of that name.
+func rejects(text, client string) bool {
+	return strings.Contains(text, "BAD") || strings.Contains(text, "ODD:"+client+";")
+}
+
 // client behaves like Envoy: it subscribes to all clusters and listeners, and by name to what
 // those need; it answers CDS responses in order, each when its clusters are warm; it applies
 // an arbitrary part of a response that it refuses. It checks every message.
@@ -85,6 +90,10 @@ type client struct {
 	name      string
 	chance    func(n int) bool   // true once in n times
 	noNames   bool               // its errors name no resource
+	alone     bool               // there is no other client
+	returns   bool               // former content comes back
+	agrees    bool               // with all other clients
+	lies      bool               // it rejects at times what it uses, and accepts what it does not use; it checks nothing
 	uncertain map[table.Ref]bool // were last in a response that it rejected: only the client knows whether it has them
 	resumed   bool               // it has reconnected, so that the session need not know the content of what it has
 
@@ -94,8 +103,8 @@ type client struct {
 	unsure   map[table.Ref]bool   // reported version may be older than what it uses
 	fed      map[table.Ref]bool   // answered by name since the last update of a cluster that needs it
 	subs     map[table.Type]map[string]bool
-	rejected map[string]bool     // bodies that were rejected alone
-	refusing map[*request]string // the same, while the server does not know yet
+	rejected map[string]table.Ref // bodies that were rejected alone, and are not forgotten
+	refusing map[*request]string  // the same, while the server does not know yet
 
 	acks     []*request // CDS answers, waiting for their turn
 	waitsFor []([]table.Ref)
@@ -108,7 +117,7 @@ func newClient(t *testing.T, name string, chance func(int) bool) *client {
 	c := &client{
 		t: t, name: name, chance: chance,
 		has: map[table.Ref]string{}, warming: map[table.Ref]string{}, version: map[table.Ref]string{}, unsure: map[table.Ref]bool{},
-		fed: map[table.Ref]bool{}, rejected: map[string]bool{}, uncertain: map[table.Ref]bool{},
+		fed: map[table.Ref]bool{}, rejected: map[string]table.Ref{}, uncertain: map[table.Ref]bool{},
 	}
 	c.connect()
 	return c
@@ -160,6 +169,7 @@ func (c *client) receive(resp *response, exempt map[table.Ref]bool) {
 		c.apply(ref, text)
 		waits = append(waits, ref)
 		if bad == nil {
+			c.forgetRejected(ref)
 			c.version[ref] = r.GetVersion()
 			delete(c.unsure, ref)
 		} else {
@@ -174,15 +184,41 @@ func (c *client) receive(resp *response, exempt map[table.Ref]bool) {
 			c.refusing[answer] = string(bad[0].GetResource().GetValue())
 		}
 	}
+	if c.lies && c.chance(4) {
+		c.lie(answer, bad != nil)
+	}
 	c.warmUp()
 	c.answer(t, answer, waits)
 	c.subscribe()
 }
 
+// forgetRejected forgets what it rejected of a resource before it accepted something else. What all clients of a fleet
+// reject is never forgotten, if it is known which piece it is.
+func (c *client) forgetRejected(ref table.Ref) {
+	if c.alone && ref.Type != table.Route && ref.Type != table.Listener {
+		return
+	}
+	maps.DeleteFunc(c.rejected, func(_ string, of table.Ref) bool { return of == ref })
+}
+
+// remembers reports whether what the client rejects of the resource is never sent again. What others accept may be: they
+// fall back to it. Of a resource with parts, the same parts may come back before it is known which one is bad.
+func (c *client) remembers(ref table.Ref) bool {
+	return c.agrees && (!c.returns || ref.Type != table.Route && ref.Type != table.Listener)
+}
+
+// lie turns an answer into its opposite.
+func (c *client) lie(answer *request, rejects bool) {
+	delete(c.refusing, answer)
+	if answer.ErrorDetail = nil; !rejects {
+		answer.ErrorDetail = &status.Status{Code: 13, Message: "r1-h0 c1: a lie"}
+	}
+}
+
 func (c *client) bad(resp *response) []*discoveryv3.Resource {
 	var bad []*discoveryv3.Resource
 	for _, r := range resp.GetResources() {
-		if strings.Contains(string(r.GetResource().GetValue()), "BAD") {
+		if rejects(string(r.GetResource().GetValue()), c.name) {
 			bad = append(bad, r)
 		}
 	}
@@ -202,8 +238,8 @@ func (c *client) detail(t table.Type, bad []*discoveryv3.Resource) string {
 
 // check holds what a message must never do.
 func (c *client) check(ref table.Ref, text string, exempt map[table.Ref]bool) {
-	if c.rejected[text] {
-		c.t.Errorf("%s: %v was sent again although it was rejected: %s", c.name, ref, text)
+	if c.lies {
+		return
 	}
 	for _, need := range needsOf(text) {
 		gate := need.Type == table.Cluster || ref.Type == table.Route
@@ -216,7 +252,7 @@ func (c *client) check(ref table.Ref, text string, exempt map[table.Ref]bool) {
 func (c *client) remove(ref table.Ref) {
 	for holder, text := range c.has {
 		idle := (holder.Type == table.Scope || holder.Type == table.Route) && !c.inUse()[holder]
-		if c.has[ref] != "" && slices.Contains(needsOf(text), ref) && !idle {
+		if c.has[ref] != "" && slices.Contains(needsOf(text), ref) && !idle && !c.lies {
 			c.t.Errorf("%s: %v was removed although %v needs it", c.name, ref, holder)
 		}
 	}
@@ -273,11 +309,11 @@ func (c *client) warmUp() {
 }
 
 // giveUp ends the waiting for what does not exist; Envoy does so after 15 seconds.
-func (c *client) giveUp(tab *table.Table) bool {
+func (c *client) giveUp(watch *table.Watch) bool {
 	gave := false
 	for _, text := range c.warming {
 		for _, need := range needsOf(text) {
-			if !c.fed[need] && tab.Get(need) == nil {
+			if !c.fed[need] && watch.Get(need) == nil {
 				c.fed[need], gave = true, true
 			}
 		}
@@ -386,7 +422,7 @@ type link struct {
 }
 
 func connect(c *client, tab *table.Table, limits session.Limits) *link {
-	l := &link{client: c, table: tab, watch: tab.Watch(), state: session.New(limits)}
+	l := &link{client: c, table: tab, watch: tab.Watch(c.name), state: session.New(limits)}
 	c.t.Cleanup(l.watch.Close)
 	return l
 }
@@ -394,9 +430,13 @@ func connect(c *client, tab *table.Table, limits session.Limits) *link {
 // reconnect starts a new stream of the same client.
 func (l *link) reconnect(limits session.Limits) {
 	l.watch.Close()
-	l.watch, l.state = l.table.Watch(), session.New(limits)
+	l.watch, l.state = l.table.Watch(l.client.name), session.New(limits)
 	l.down, l.exempt = nil, nil
 	l.client.resumed = true
+	// What a client rejects that others do not is forgotten when it leaves, and so are searches.
+	maps.DeleteFunc(l.client.rejected, func(_ string, of table.Ref) bool {
+		return !l.client.alone || of.Type == table.Route || of.Type == table.Listener
+	})
 	l.client.connect()
 }
 
@@ -406,7 +446,7 @@ func (l *link) apply() {
 		select {
 		case <-l.watch.C():
 			changes, _ := l.watch.Take()
-			l.table.Accept(l.state.Apply(changes))
+			l.watch.Accept(l.state.Apply(changes))
 		default:
 			return
 		}
@@ -423,12 +463,19 @@ func (l *link) serve(now time.Time) bool {
 	exempt := map[table.Ref]bool{}
 
 	for _, r := range resp.GetResources() {
-		for _, n := range needsOf(string(r.GetResource().GetValue())) {
-			if l.table.Get(n) == nil {
+		text := string(r.GetResource().GetValue())
+		if ref, again := l.client.rejected[text]; again && !l.client.lies {
+			l.client.t.Errorf("%s: %v is sent again although it was rejected: %s", l.client.name, ref, text)
+		}
+		for _, n := range needsOf(text) {
+			if l.watch.Get(n) == nil {
 				exempt[n] = true
 			}
 		}
 		for _, rejection := range l.table.Rejections() {
+			if v := l.watch.Get(rejection.Ref); !l.client.agrees || v != nil && v.Hash == r.GetVersion() {
+				continue // retried, or rejected by others
+			}
 			if rejection.Ref.Name == r.GetName() && rejection.Ref.Type.URL() == resp.GetTypeUrl() && rejection.Hash == r.GetVersion() {
 				l.client.t.Errorf("quarantined %v is sent", rejection.Ref)
 			}
@@ -459,16 +506,16 @@ func (l *link) answer(now time.Time) bool {
 	req := l.client.up[0]
 	l.client.up = l.client.up[1:]
 	l.apply()
-	if body, ok := l.client.refusing[req]; ok {
-		l.client.rejected[body] = true
-	}
 	verdict, err := l.state.Request(req, now)
 	if err != nil {
 		l.client.t.Fatal(err)
 	}
-	l.table.Accept(verdict.Accepted)
+	if body, ok := l.client.refusing[req]; ok && verdict.Rejected != nil && l.client.remembers(verdict.Rejected.Ref) {
+		l.client.rejected[body] = verdict.Rejected.Ref
+	}
+	l.watch.Accept(verdict.Accepted)
 	if verdict.Rejected != nil {
-		l.table.Reject(verdict.Rejected, verdict.ErrorDetail)
+		l.watch.Reject(verdict.Rejected, verdict.ErrorDetail, verdict.Has)
 	}
 	return true
 }
@@ -484,7 +531,7 @@ func runUntilIdle(t *testing.T, now time.Time, links ...*link) {
 			busy = l.answer(now) || busy
 		}
 		for _, l := range links {
-			busy = busy || l.client.giveUp(l.table)
+			busy = busy || l.client.giveUp(l.watch)
 		}
 		if !busy {
 			return

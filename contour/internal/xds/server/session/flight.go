@@ -156,15 +156,26 @@ func (s *State) nack(f *flight, errorDetail string) Verdict {
 	if rejected < 0 {
 		return Verdict{}
 	}
-	return Verdict{Rejected: s.reject(f.items[rejected])}
+	version := s.reject(f.items[rejected])
+	return Verdict{Rejected: version, Has: f.items[rejected].resource.ackedVersion()}
+}
+
+// ackedVersion returns the newest version that the client certainly has, nil if there is none or its content is unknown.
+func (r *resource) ackedVersion() *table.Version {
+	for _, h := range slices.Backward(r.contents) {
+		if h.status == acked {
+			return h.version
+		}
+	}
+	return nil
 }
 
 // reject records that the client rejected this version; it is not sent to it again.
 func (s *State) reject(it item) *table.Version {
 	r := it.resource
-	r.rejected, r.limit = it.version.Hash, 0
+	r.rejected, r.limit = it.version, 0
 	for i := len(r.contents) - 1; i >= 0; i-- {
-		if h := r.contents[i]; h.hash == r.rejected && h.status != acked {
+		if h := r.contents[i]; h.hash == it.version.Hash && h.status != acked {
 			s.drop(r, i, i+1)
 		}
 	}
@@ -174,8 +185,8 @@ func (s *State) reject(it item) *table.Version {
 
 // Retry sends a resource again that the client rejected last, for a reason that may be gone.
 func (s *State) Retry(ref table.Ref) {
-	if r := s.resources[ref]; r != nil && r.rejected != "" {
-		r.rejected = ""
+	if r := s.resources[ref]; r != nil && r.rejected != nil {
+		r.rejected = nil
 		s.mark(r)
 	}
 }

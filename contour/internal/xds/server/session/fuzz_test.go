@@ -112,7 +112,7 @@ func (h *hostile) send() {
 // reconnect starts a new stream after an error, which ends the former one.
 func (h *hostile) reconnect() {
 	h.script.watch.Close()
-	h.script.watch, h.script.state = h.script.table.Watch(), session.New(hostileLimits())
+	h.script.watch, h.script.state = h.script.table.Watch("envoy"), session.New(hostileLimits())
 	h.asked, h.nonces = map[string]bool{}, nil
 	h.script.apply()
 }
@@ -194,7 +194,7 @@ func attack(t *testing.T, choices []byte) {
 // honest connects a client that answers everything, and compares what it has with the table.
 func (h *hostile) honest() {
 	tab := h.script.table
-	s := &script{t: h.t, table: tab, watch: tab.Watch(), state: session.New(session.Limits{}), now: time.Unix(1000, 0)}
+	s := &script{t: h.t, table: tab, watch: tab.Watch("envoy"), state: session.New(session.Limits{}), now: time.Unix(1000, 0)}
 	defer s.watch.Close()
 	s.apply()
 	s.subscribe(table.Cluster)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
@@ -22,12 +23,20 @@ type world struct {
 	table   *table.Table
 	serial  int
 	current map[table.Ref]*table.Resource
+	former  map[table.Ref][]*table.Resource // what resources were, of which some come back
+	parts   map[string][]table.Part         // the same of parts
+	odd     bool                            // clients disagree
+	returns bool                            // former content comes back
 }
 
+// text is new content; one in so many texts is bad, for all clients or for one.
 func (w *world) text(bad int) string {
 	w.serial++
-	if w.rnd.IntN(bad) == 0 {
+	switch n := w.rnd.IntN(2 * bad); {
+	case n < 2:
 		return fmt.Sprintf("v%d BAD", w.serial)
+	case n == 2 && w.odd:
+		return fmt.Sprintf("v%d ODD:client%d;", w.serial, w.rnd.IntN(maxClients))
 	}
 	return fmt.Sprintf("v%d", w.serial)
 }
@@ -81,7 +90,13 @@ func (w *world) route(name string) *table.Resource {
 			parts = append(parts, old.Parts[i])
 			continue
 		}
-		parts = append(parts, w.part(fmt.Sprint(name, "-h", i)))
+		host := fmt.Sprint(name, "-h", i)
+		if past := w.parts[host]; w.returns && len(past) > 0 && w.rnd.IntN(3) == 0 {
+			parts = append(parts, past[w.rnd.IntN(len(past))])
+			continue
+		}
+		parts = append(parts, w.part(host))
+		w.parts[host] = append(w.parts[host], parts[i])
 	}
 	return composite(rds(name), name, parts...)
 }
@@ -101,7 +116,17 @@ func (w *world) listener(name string) *table.Resource {
 	return composite(lds(name), name, parts...)
 }
 
+// make is a resource with other content, which it may have had before.
 func (w *world) make(ref table.Ref) *table.Resource {
+	if past := w.former[ref]; w.returns && len(past) > 0 && w.rnd.IntN(4) == 0 {
+		return past[w.rnd.IntN(len(past))]
+	}
+	r := w.new(ref)
+	w.former[ref] = append(w.former[ref], r)
+	return r
+}
+
+func (w *world) new(ref table.Ref) *table.Resource {
 	switch ref.Type {
 	case table.Cluster:
 		return w.cluster(ref.Name)
@@ -191,21 +216,25 @@ func (w *world) publish(next map[table.Ref]*table.Resource) {
 	w.table.Publish(set, removed)
 }
 
-// bads counts what the wanted content has of bad pieces.
+// bads counts what the wanted content has of pieces that are bad for any client.
 func (w *world) bads() int {
 	n := 0
+	isBad := func(text string) bool { return strings.Contains(text, "BAD") || strings.Contains(text, "ODD:") }
 	for _, r := range w.current {
-		if strings.Contains(string(r.Body), "BAD") {
+		if isBad(string(r.Body)) {
 			n++
 		}
 		for _, p := range r.Parts {
-			if strings.Contains(string(p.Body), "BAD") {
+			if isBad(string(p.Body)) {
 				n++
 			}
 		}
 	}
 	return n
 }
+
+// maxClients is the most clients of one run.
+const maxClients = 3
 
 // TestModel has clients that behave like Envoy follow random changes over a wire that delays
 // everything for random times, with reconnects in between. The clients check each message;
@@ -230,13 +259,18 @@ func TestModel(t *testing.T) {
 
 func runModel(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	w := &world{rnd: rnd, table: table.New(), current: map[table.Ref]*table.Resource{}}
+	w := &world{
+		rnd: rnd, table: table.New(), odd: rnd.IntN(2) == 0, returns: rnd.IntN(4) > 0, current: map[table.Ref]*table.Resource{},
+		former: map[table.Ref][]*table.Resource{}, parts: map[string][]table.Part{},
+	}
+	w.table.SetFallback(standIn)
 	now := time.Unix(0, 0)
 	limits := session.Limits{ClusterWindow: 1 + rnd.IntN(8), SecretWindow: 1 + rnd.IntN(3), UnacceptedResources: 1 + rnd.IntN(20)}
-	links := make([]*link, 1+rnd.IntN(2))
+	links := make([]*link, 1+rnd.IntN(maxClients))
 	for i := range links {
 		c := newClient(t, fmt.Sprint("client", i), func(n int) bool { return rnd.IntN(n) == 0 })
-		c.noNames = rnd.IntN(2) == 0
+		c.noNames, c.alone, c.returns = rnd.IntN(2) == 0, len(links) == 1, w.returns
+		c.lies, c.agrees = i == 2 && rnd.IntN(2) == 0, !w.odd && len(links) < maxClients
 		links[i] = connect(c, w.table, limits)
 	}
 	for range 60 {
@@ -257,27 +291,52 @@ func runModel(t *testing.T, seed uint64) {
 		}
 	}
 	runUntilIdle(t, now, links...)
+	links = slices.DeleteFunc(links, func(l *link) bool {
+		if l.client.lies {
+			l.watch.Close()
+		}
+		return l.client.lies
+	})
+	runUntilIdle(t, now, links...)
 	for _, l := range links {
 		atRest(t, w, l)
 	}
-	restartSendsNothing(t, w, now, limits, links)
+	if links[0].client.agrees && !slices.ContainsFunc(w.table.Rejections(), func(r table.Rejection) bool { return r.Unconfirmed }) {
+		restartSendsNothing(t, w, now, limits, links)
+	}
+	leavesNothing(t, w, links)
 }
 
-// atRest checks that the client has what the table says, and that the table says what is
-// wanted, but for the bad pieces.
+// leavesNothing has all clients leave but one: there is no disagreement left.
+func leavesNothing(t *testing.T, w *world, links []*link) {
+	t.Helper()
+	for _, l := range links[1:] {
+		l.watch.Close()
+	}
+	if got := w.table.Disagreements(); len(got) > 0 {
+		t.Errorf("disagreements with a single client: %v", got)
+	}
+}
+
+// standIn is the fallback of a part, with nothing that is bad.
+func standIn(_ table.Type, _ protowire.Number, part []byte) []byte {
+	name, _, _ := strings.Cut(string(part), ":")
+	return body(name + ":fallback")
+}
+
+// atRest checks that the client has what the table has for it, and that this is what is wanted, but for the pieces that
+// are bad for the client, in whose place is something.
 func atRest(t *testing.T, w *world, l *link) {
 	t.Helper()
 	want := map[table.Ref]string{}
-	for _, v := range w.table.All() {
-		if v.Ref.Type.Collective() || l.client.subs[v.Ref.Type][v.Ref.Name] {
-			want[v.Ref] = string(v.Body())
+	unclear := false // what the client has of something left out: the session keeps all that it may need
+	all := l.watch.All()
+	for _, c := range all {
+		if c.Version != nil && (c.Ref.Type.Collective() || l.client.subs[c.Ref.Type][c.Ref.Name]) {
+			want[c.Ref] = string(c.Version.Body())
 		}
 	}
-	unclear := false // what the client has of something left out: the session keeps all that it may need
-	watch := w.table.Watch()
-	defer watch.Close()
-	changes, _ := watch.Take()
-	for _, c := range changes {
+	for _, c := range all {
 		if c.Withheld {
 			unclear = l.client.except(c.Ref, want) || unclear
 		}
@@ -294,17 +353,29 @@ func atRest(t *testing.T, w *world, l *link) {
 	if got := len(w.table.Rejections()); got > w.bads() {
 		t.Errorf("%d rejections for %d bad pieces: %v", got, w.bads(), w.table.Rejections())
 	}
-	for ref, r := range w.current {
-		v := w.table.Get(ref)
-		for _, p := range r.Parts {
-			if v != nil && !strings.Contains(string(p.Body), "BAD") && !strings.Contains(string(v.Body()), string(p.Body)) && l.client.subs[ref.Type][ref.Name] {
-				t.Errorf("the good part %s of %v does not arrive", p.Name, ref)
-			}
-		}
-	}
+	l.arrives(t, w)
 	snap := l.state.Snapshot()
 	if len(snap.Blocked) > 0 || snap.Waiting > 0 {
 		t.Errorf("%s is not at rest: %+v; it waits for %v", l.client.name, snap, l.client.warming)
+	}
+}
+
+// arrives checks that the client gets each part that it accepts, and something in the place of each that it does not.
+func (l *link) arrives(t *testing.T, w *world) {
+	t.Helper()
+	for ref, r := range w.current {
+		v := l.watch.Get(ref)
+		if v == nil || !l.client.subs[ref.Type][ref.Name] {
+			continue
+		}
+		for _, p := range r.Parts {
+			if !rejects(string(p.Body), l.client.name) && !strings.Contains(string(v.Body()), string(p.Body)) {
+				t.Errorf("%s: the good part %s of %v does not arrive", l.client.name, p.Name, ref)
+			}
+			if !strings.Contains(string(v.Body()), p.Name+":") {
+				t.Errorf("%s: nothing is in the place of part %s of %v", l.client.name, p.Name, ref)
+			}
+		}
 	}
 }
 

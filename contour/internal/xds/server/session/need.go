@@ -111,7 +111,7 @@ func (s *State) isNeeded(ref table.Ref) bool {
 		return true
 	}
 	for _, t := range table.Types() {
-		if mayNeed(t, ref.Type) && (s.reportDue(t) || s.unknown[t] > 0 && (t != table.Route || s.mayLeadTo(ref))) {
+		if t.MayNeed(ref.Type) && (s.reportDue(t) || s.unknown[t] > 0 && (t != table.Route || s.mayLeadTo(ref))) {
 			return true
 		}
 	}
@@ -167,22 +167,6 @@ func (s *State) reportDue(t table.Type) bool {
 		return s.neededOf[t] > 0 || s.unknown[table.Scope] > 0 || s.reportDue(table.Scope)
 	default:
 		return t == table.Cluster || t == table.Listener
-	}
-}
-
-// mayNeed reports whether resources of one type can need those of another.
-func mayNeed(t, need table.Type) bool {
-	switch t {
-	case table.Cluster:
-		return need == table.Endpoint || need == table.Secret
-	case table.Listener:
-		return need != table.Listener
-	case table.Scope:
-		return need == table.Route || need == table.Secret
-	case table.Route:
-		return need == table.Cluster || need == table.Route || need == table.Scope
-	default:
-		return false
 	}
 }
 

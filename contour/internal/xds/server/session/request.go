@@ -27,6 +27,7 @@ type Verdict struct {
 	ErrorDetail string           // non-empty: the request rejects a response; Envoy's error detail
 	Accepted    []*table.Version // the client has these
 	Rejected    *table.Version   // the client rejects exactly this one; nil while several are possible
+	Has         *table.Version   // with Rejected: what the client accepted of that resource before; nil: nothing, or unknown
 }
 
 // Request applies a request of the client. An error is one of the Err values, wrapped, and ends the stream.

@@ -21,11 +21,11 @@ type resource struct {
 	withheld bool
 
 	subscribed  bool
-	responseDue bool      // the client expects a response even if nothing changed
-	contents    []content // what the client has or may have, oldest first
-	removedSeq  uint64    // response that removed it: older contents do not count as present
-	rejected    string    // hash of the last content that this client rejected
-	limit       int       // at most so many resources in its response, to find a bad one; 0: any number
+	responseDue bool           // the client expects a response even if nothing changed
+	contents    []content      // what the client has or may have, oldest first
+	removedSeq  uint64         // response that removed it: older contents do not count as present
+	rejected    *table.Version // the wanted version if this client rejected it; nil: it did not
+	limit       int            // at most so many resources in its response, to find a bad one; 0: any number
 	inFlight    int
 	queued      bool
 	postponed   bool // in State.postponed
@@ -54,7 +54,7 @@ const (
 
 // target returns the version that the client should have, nil if there is none.
 func (r *resource) target() *table.Version {
-	if r.want == nil || r.want.Hash == r.rejected {
+	if r.want == nil || r.want == r.rejected {
 		return nil
 	}
 	return r.want

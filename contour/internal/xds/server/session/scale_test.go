@@ -70,7 +70,7 @@ func TestManyUnknownTablesLeave(t *testing.T) {
 		first.ResourceNamesSubscribe = append(first.ResourceNamesSubscribe, name)
 	}
 	again := newScript(t, session.Limits{})
-	again.table, again.watch = s.table, s.table.Watch()
+	again.table, again.watch = s.table, s.table.Watch("again")
 	t.Cleanup(again.watch.Close)
 	again.apply()
 	for _, r := range []*request{

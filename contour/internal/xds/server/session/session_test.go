@@ -24,7 +24,7 @@ type script struct {
 
 func newScript(t *testing.T, limits session.Limits) *script {
 	s := &script{t: t, table: table.New(), state: session.New(limits), now: time.Unix(1000, 0)}
-	s.watch = s.table.Watch()
+	s.watch = s.table.Watch("envoy")
 	t.Cleanup(s.watch.Close)
 	return s
 }
@@ -36,14 +36,14 @@ func (s *script) publish(removed []table.Ref, set ...*table.Resource) {
 
 func (s *script) apply() {
 	changes, _ := s.watch.Take()
-	s.table.Accept(s.state.Apply(changes))
+	s.watch.Accept(s.state.Apply(changes))
 }
 
 func (s *script) request(r *request) error {
 	verdict, err := s.state.Request(r, s.now)
-	s.table.Accept(verdict.Accepted)
+	s.watch.Accept(verdict.Accepted)
 	if verdict.Rejected != nil {
-		s.table.Reject(verdict.Rejected, verdict.ErrorDetail)
+		s.watch.Reject(verdict.Rejected, verdict.ErrorDetail, verdict.Has)
 	}
 	s.apply()
 	return err

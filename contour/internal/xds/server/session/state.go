@@ -120,6 +120,9 @@ func (s *State) Apply(changes []table.Change) (had []*table.Version) {
 			state.wanted++
 		}
 		r.want, r.withheld = c.Version, c.Withheld
+		if c.Version != r.rejected {
+			r.rejected = nil // if the table returns to it, it is to be sent again
+		}
 		if s.matchReported(r) {
 			had = append(had, r.want)
 		}

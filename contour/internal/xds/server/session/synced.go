@@ -43,7 +43,7 @@ func (s *State) isSynced(r *resource) bool {
 	}
 	h := r.contents[0]
 	return r.want != nil && h.version == r.want && h.status == acked && r.present() &&
-		!r.withheld && !r.responseDue && r.rejected == "" && r.limit == 0 && !r.overdue && r.blockedBy == table.Ref{}
+		!r.withheld && !r.responseDue && r.rejected == nil && r.limit == 0 && !r.overdue && r.blockedBy == table.Ref{}
 }
 
 // compact keeps only the version of a synced resource; later if it still matters when the client received it: that of endpoints while clusters are in flight, that of a cluster from a former stream

@@ -1,0 +1,295 @@
+package table
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	"contour.example/contour/internal/xds/quarantine"
+)
+
+// A verdict is about bytes: the table remembers which content Envoys reject, also while that content is not wanted, so that
+// the same content is rejected, and reported, when it comes back. Envoys that rejected it are not sent it again. A verdict
+// is not forgotten before an Envoy accepts the content, except for the oldest ones beyond a bound.
+//
+// A verdict is confirmed, so that no Envoy is sent the content, while more than half of the connected Envoys support it. If
+// Envoys come or go and it is not, the content is retried: it is sent to the others, and still reported, until an Envoy
+// accepts it or enough of them reject it. An Envoy that connects gets what is known to be good first.
+
+// standing is what a verdict counts for.
+type standing uint8
+
+const (
+	unconfirmed standing = iota // other Envoys may accept the content
+	confirmed
+	retried  // was confirmed, and is not supported any more
+	disputed // another Envoy accepted the content
+)
+
+// Bounds of what is remembered: contents that are not wanted, Envoys of one verdict, and bytes of an error detail.
+const (
+	maxFormer = 1024
+	maxNodes  = 16
+	maxDetail = 4 << 10
+)
+
+// content is the bytes of a piece, in whatever resource of the type it is.
+type content struct {
+	typ Type
+	id  quarantine.ID
+}
+
+// verdict is that Envoys reject a content.
+type verdict struct {
+	detail   string
+	nodes    map[string]struct{} // some of the Envoys that rejected it
+	standing standing
+	order    uint64
+}
+
+// add records that another Envoy rejects the content, and reports whether that is new.
+func (v *verdict) add(node string) bool {
+	if _, known := v.nodes[node]; known || len(v.nodes) >= maxNodes {
+		return false
+	}
+	v.nodes[node] = struct{}{}
+	return true
+}
+
+// addVerdict records that Envoys reject a content, which another one accepted or not, and reports whether that is new.
+func (t *Table) addVerdict(c content, nodes []string, detail string, accepted bool) (changed bool) {
+	known := t.verdicts[c]
+	if known == nil {
+		t.lastOrder++
+		known = &verdict{detail: cut(detail, maxDetail), nodes: map[string]struct{}{}, order: t.lastOrder}
+		t.verdicts[c] = known
+		t.forgetOldest()
+		changed = true
+	}
+	for _, node := range nodes {
+		changed = known.add(node) || changed
+	}
+	before := known.standing
+	switch {
+	case accepted:
+		known.standing = disputed
+	case before != disputed && t.supported(known):
+		known.standing = confirmed
+	}
+	return changed || known.standing != before
+}
+
+// cut returns the first n bytes of a text, without keeping the rest in memory.
+func cut(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	return strings.Clone(text[:n])
+}
+
+// support records that the Envoy rejects a version that has rejected pieces.
+func (t *Table) support(w *Watch, v *Version) {
+	if len(t.verdicts) == 0 {
+		return
+	}
+	for _, p := range v.pieces {
+		if known := t.verdicts[content{v.Ref.Type, p.ID}]; known != nil && known.standing == confirmed {
+			known.add(w.node)
+		}
+	}
+}
+
+// contradicts reports whether the Envoy rejected a piece of the version: Envoy accepts the second copy of a bad Secret
+// without using it.
+func (t *Table) contradicts(w *Watch, v *Version) bool {
+	if len(t.verdicts) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(v.pieces, func(p *piece) bool {
+		known := t.verdicts[content{v.Ref.Type, p.ID}]
+		if known == nil {
+			return false
+		}
+		_, rejected := known.nodes[w.node]
+		return rejected
+	})
+}
+
+// confirmed reports whether the fleet rejects a piece of a version; nil has none.
+func (t *Table) confirmed(v *Version) bool {
+	if v == nil || len(t.verdicts) == 0 {
+		return false
+	}
+	return slices.ContainsFunc(v.pieces, func(p *piece) bool {
+		known := t.verdicts[content{v.Ref.Type, p.ID}]
+		return known != nil && known.standing == confirmed
+	})
+}
+
+// dispute records that an Envoy accepted the pieces of a version.
+func (t *Table) dispute(v *Version) {
+	if len(t.verdicts) == 0 {
+		return
+	}
+	var changed []content
+	for _, p := range v.pieces {
+		c := content{v.Ref.Type, p.ID}
+		known := t.verdicts[c]
+		if known == nil || known.standing == disputed {
+			continue
+		}
+		if known.standing = disputed; t.supporters(known) == 0 {
+			delete(t.verdicts, c)
+		}
+		changed = append(changed, c)
+	}
+	t.verdictsChanged(changed)
+}
+
+// revoke forgets the verdicts about wanted pieces of the resource that are of this Envoy alone.
+func (t *Table) revoke(e *entry, w *Watch) {
+	var dropped []content
+	for _, p := range e.want {
+		c := content{e.ref.Type, p.ID}
+		known := t.verdicts[c]
+		if known == nil {
+			continue
+		}
+		delete(known.nodes, w.node)
+		if len(known.nodes) == 0 {
+			delete(t.verdicts, c)
+			dropped = append(dropped, c)
+		}
+	}
+	e.applyVerdicts()
+	t.verdictsChanged(dropped)
+}
+
+// verdictsChanged updates the resources that contents are a part of about which the verdicts changed.
+func (t *Table) verdictsChanged(changed []content) {
+	if len(changed) == 0 {
+		return
+	}
+	for ref := range t.judged {
+		e := t.entries[ref]
+		if e == nil || !slices.ContainsFunc(changed, func(c content) bool { return e.hasVerdict(c) }) {
+			continue
+		}
+		e.applyVerdicts()
+		t.changed[ref] = struct{}{}
+	}
+}
+
+// hasVerdict reports whether a content is a piece of the resource, and was rejected.
+func (e *entry) hasVerdict(c content) bool {
+	_, rejected := e.rejected[c.id]
+	return rejected && c.typ == e.ref.Type
+}
+
+// leave forgets what only an Envoy said that is gone, and has the contents sent again whose verdicts are not supported any
+// more. Without another Envoy, all verdicts are kept.
+func (t *Table) leave(node string) {
+	if len(t.watches) == 0 || t.isConnected(node) {
+		return
+	}
+	var changed []content
+	for c, v := range t.verdicts {
+		if _, said := v.nodes[node]; !said {
+			continue
+		}
+		switch v.standing {
+		case unconfirmed, disputed:
+			if delete(v.nodes, node); len(v.nodes) == 0 {
+				delete(t.verdicts, c)
+				changed = append(changed, c)
+			}
+		case confirmed:
+			changed = append(changed, c)
+		case retried: // reported until another Envoy answers
+		}
+	}
+	t.verdictsChanged(changed)
+}
+
+func (t *Table) isConnected(node string) bool {
+	for w := range t.watches {
+		if w.node == node {
+			return true
+		}
+	}
+	return false
+}
+
+// supporters counts the connected Envoys that are known to reject the content.
+func (t *Table) supporters(v *verdict) int {
+	connected := 0
+	for w := range t.watches {
+		if _, is := v.nodes[w.node]; is {
+			connected++
+		}
+	}
+	return connected
+}
+
+// supported reports whether enough of the connected Envoys are among those of the verdict. Without an Envoy it is.
+func (t *Table) supported(v *verdict) bool {
+	return len(t.watches) == 0 || t.supporters(v) >= min(len(t.watches)/2+1, maxNodes/2)
+}
+
+// forgetOldest forgets the oldest verdicts about contents that are not wanted, if there are too many.
+func (t *Table) forgetOldest() {
+	if len(t.verdicts) <= maxFormer+t.wantedVerdicts {
+		return
+	}
+	wanted := map[content]bool{}
+	for ref := range t.judged {
+		if e := t.entries[ref]; e != nil {
+			for id := range e.rejected {
+				wanted[content{ref.Type, id}] = true
+			}
+		}
+	}
+	former := slices.DeleteFunc(slices.Collect(maps.Keys(t.verdicts)), func(c content) bool { return wanted[c] })
+	slices.SortFunc(former, func(a, b content) int { return cmp.Compare(t.verdicts[a].order, t.verdicts[b].order) })
+	for _, c := range former[:max(0, len(former)-maxFormer/2)] {
+		delete(t.verdicts, c)
+	}
+	t.wantedVerdicts = len(wanted)
+}
+
+// retryEntry has the pieces of a resource sent again whose verdicts are not supported.
+func (t *Table) retryEntry(e *entry) {
+	for id, sent := range e.rejected {
+		if v := t.verdicts[content{e.ref.Type, id}]; v != nil && !sent && !t.supported(v) {
+			e.applyVerdicts()
+			t.changed[e.ref] = struct{}{}
+			return
+		}
+	}
+}
+
+// retryWithheld does so for the resources that have no effective version, so that no Envoy will accept one.
+func (t *Table) retryWithheld() {
+	for ref := range t.judged {
+		if e := t.entries[ref]; e != nil && e.effective == nil {
+			t.retryEntry(e)
+		}
+	}
+}
+
+// hasUnsupported reports whether a confirmed verdict about wanted content is not supported.
+func (t *Table) hasUnsupported() bool {
+	for ref := range t.judged {
+		e := t.entries[ref]
+		if e == nil {
+			continue
+		}
+		for id := range e.rejected {
+			if v := t.verdicts[content{ref.Type, id}]; v != nil && v.standing == confirmed && !t.supported(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
