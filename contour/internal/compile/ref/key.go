@@ -5,20 +5,8 @@ import (
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
-	"encoding/pem"
 	"strings"
 )
-
-// privateKeys returns the number of private keys in PEM data, without blocks of parameters.
-func privateKeys(data []byte) int {
-	keys := 0
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if strings.HasSuffix(block.Type, "PRIVATE KEY") {
-			keys++
-		}
-	}
-	return keys
-}
 
 // rsaBits returns the size of an RSA key, 0 for other keys.
 func rsaBits(c *x509.Certificate) int {

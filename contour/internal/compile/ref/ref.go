@@ -9,10 +9,8 @@ package ref
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
-	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -47,11 +45,15 @@ type Resolver struct {
 	bundles        *memo.Table[kobj.Name, bundle]
 	caSecrets      *memo.Table[kobj.Name, usability]
 	consents       *memo.Table[kobj.Name, map[string]bool]
+	delegations    *memo.Table[string, delegations]
+	services       *memo.Table[kobj.Name, servicePorts]
 }
 
 // New returns a Resolver. It adds tables to the engine of the store.
 func New(e *memo.Engine, s *store.Store) *Resolver {
 	x := &Resolver{store: s}
+	x.addDelegations(e)
+	x.addServices(e)
 	x.certificates = memo.NewTable(e, memo.Options[kobj.Name, certificate]{
 		Name: "ref/certificate", Derive: x.deriveCertificate, Equal: certificate.equal,
 	})
@@ -86,12 +88,4 @@ func ToSecret(from kobj.Key, secret kobj.Name) kind.Reference {
 		r.Permission = kobj.TLSCertificateDelegation
 	}
 	return r
-}
-
-// delegated reports whether objects in the namespace may use the Secret.
-func (x *Resolver) delegated(r *memo.Reader, secret kobj.Name, to string) bool {
-	return secret.Namespace == to ||
-		slices.ContainsFunc(x.store.DelegationsIn(r, secret.Namespace), func(d *contourv1.TLSCertificateDelegation) bool {
-			return kind.Delegates(d, secret.Name, to)
-		})
 }

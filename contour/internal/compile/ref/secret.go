@@ -139,10 +139,11 @@ func (x *Resolver) deriveCertificate(r *memo.Reader, n kobj.Name) certificate {
 	return parseCertificate(n, chain, key)
 }
 
-// parseCertificate accepts what Envoy accepts: a leaf with a name, and exactly one key, which matches the leaf.
+// parseCertificate accepts what Envoy accepts: a leaf with a name, and exactly one key, which matches the leaf. RSA keys are
+// not larger than maxRSA.
 func parseCertificate(n kobj.Name, chain, key []byte) certificate {
-	if keys := privateKeys(key); keys != 1 {
-		return certificate{failure: failure(Invalid, "Secret %q has %d private keys in tls.key; exactly one is required.", n, keys)}
+	if problem := privateKeyProblem(key); problem != "" {
+		return certificate{failure: failure(Invalid, "Secret %q %s.", n, problem)}
 	}
 	pair, err := tls.X509KeyPair(chain, key)
 	if err != nil {
@@ -155,8 +156,8 @@ func parseCertificate(n kobj.Name, chain, key []byte) certificate {
 	if leaf.Subject.CommonName == "" && len(leaf.DNSNames)+len(leaf.IPAddresses)+len(leaf.URIs)+len(leaf.EmailAddresses) == 0 {
 		return certificate{failure: failure(Invalid, "Secret %q has a certificate without a common name or subject alternative name.", n)}
 	}
-	if bits := rsaBits(leaf); bits > 0 && bits < 2048 {
-		return certificate{failure: failure(Invalid, "Secret %q has an RSA key of %d bits; Envoy requires at least 2048.", n, bits)}
+	if problem := rsaProblem(rsaBits(leaf)); problem != "" {
+		return certificate{failure: failure(Invalid, "Secret %q %s.", n, problem)}
 	}
 	if problem := ecdsaProblem(leaf); problem != "" {
 		return certificate{failure: failure(Invalid, "Secret %q has an ECDSA certificate %s.", n, problem)}

@@ -30,35 +30,82 @@ func (p ServicePort) Cluster() ir.Cluster {
 
 // Service returns a port of a Service by its number.
 func (x *Resolver) Service(r *memo.Reader, n kobj.Name, port int32) (ServicePort, *Failure) {
-	return x.servicePort(r, n, strconv.Itoa(int(port)), func(p *corev1.ServicePort) bool { return p.Port == port })
+	return x.services.Get(r, n).find(n, strconv.Itoa(int(port)), func(s *servicePorts) (int, bool) {
+		i, ok := s.byNumber[port]
+		return i, ok
+	})
 }
 
 // ServiceNamed returns a port of a Service by its name.
 func (x *Resolver) ServiceNamed(r *memo.Reader, n kobj.Name, port string) (ServicePort, *Failure) {
-	return x.servicePort(r, n, port, func(p *corev1.ServicePort) bool { return p.Name == port })
+	return x.services.Get(r, n).find(n, port, func(s *servicePorts) (int, bool) {
+		i, ok := s.byName[port]
+		return i, ok
+	})
 }
 
-func (x *Resolver) servicePort(r *memo.Reader, n kobj.Name, port string, matches func(*corev1.ServicePort) bool) (ServicePort, *Failure) {
+// servicePorts is the TCP ports of a Service. It is derived once for a Service, so that the number of its ports and the size of
+// its annotations do not count for each reference.
+type servicePorts struct {
+	failure  *Failure // why none can be used
+	ports    []ServicePort
+	byNumber map[int32]int
+	byName   map[string]int
+}
+
+func (s servicePorts) equal(o servicePorts) bool {
+	return equalFailure(s.failure, o.failure) && slices.Equal(s.ports, o.ports)
+}
+
+// find returns the port at the index that of returns.
+func (s servicePorts) find(n kobj.Name, asked string, of func(*servicePorts) (int, bool)) (ServicePort, *Failure) {
+	if s.failure != nil {
+		return ServicePort{}, s.failure
+	}
+	i, ok := of(&s)
+	if !ok {
+		return ServicePort{}, failure(NotFound, "Service %q has no TCP port %q.", n, asked)
+	}
+	return s.ports[i], nil
+}
+
+func (x *Resolver) addServices(e *memo.Engine) {
+	x.services = memo.NewTable(e, memo.Options[kobj.Name, servicePorts]{
+		Name: "ref/service", Derive: x.deriveService, Equal: servicePorts.equal,
+	})
+}
+
+func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 	svc, ok := x.store.Services.Get(r, n)
 	if !ok {
-		return ServicePort{}, failure(NotFound, "Service %q does not exist.", n)
+		return servicePorts{failure: failure(NotFound, "Service %q does not exist.", n)}
 	}
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
-		return ServicePort{}, failure(NotPermitted, "Service %q is of type ExternalName, which is not enabled.", n)
+		return servicePorts{failure: failure(NotPermitted, "Service %q is of type ExternalName, which is not enabled.", n)}
 	}
-	i := slices.IndexFunc(svc.Spec.Ports, func(p corev1.ServicePort) bool { return tcp(&p) && matches(&p) })
-	if i < 0 {
-		return ServicePort{}, failure(NotFound, "Service %q has no TCP port %q.", n, port)
+	out := servicePorts{byNumber: map[int32]int{}, byName: map[string]int{}}
+	annotated := annotatedProtocols(svc)
+	for i := range svc.Spec.Ports {
+		p := &svc.Spec.Ports[i]
+		if !tcp(p) {
+			continue
+		}
+		if _, twice := out.byNumber[p.Port]; !twice {
+			out.byNumber[p.Port] = len(out.ports)
+		}
+		if _, twice := out.byName[p.Name]; !twice {
+			out.byName[p.Name] = len(out.ports)
+		}
+		out.ports = append(out.ports, ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated)})
 	}
-	p := &svc.Spec.Ports[i]
-	return ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(svc, p)}, nil
+	return out
 }
 
 func tcp(p *corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
 
 // protocol returns the protocol of the port: by appProtocol, else by the annotations.
 // An unknown appProtocol is ignored.
-func protocol(svc *corev1.Service, p *corev1.ServicePort) ir.Protocol {
+func protocol(p *corev1.ServicePort, annotated map[string]ir.Protocol) ir.Protocol {
 	if p.AppProtocol != nil {
 		switch *p.AppProtocol {
 		case "kubernetes.io/h2c":
@@ -69,26 +116,52 @@ func protocol(svc *corev1.Service, p *corev1.ServicePort) ir.Protocol {
 			return ir.ProtocolHTTP1
 		}
 	}
-	for _, a := range []struct {
-		name     string
-		protocol ir.Protocol
-	}{{"h2", ir.ProtocolH2}, {"h2c", ir.ProtocolH2C}, {"tls", ir.ProtocolTLS}} {
-		if lists(svc.Annotations["projectcontour.io/upstream-protocol."+a.name], p) {
-			return a.protocol
-		}
+	byName, named := annotated[p.Name]
+	byNumber, numbered := annotated[strconv.Itoa(int(p.Port))]
+	switch {
+	case named && numbered:
+		return preferredProtocol(byName, byNumber)
+	case named:
+		return byName
+	case numbered:
+		return byNumber
 	}
 	return ir.ProtocolHTTP1
 }
 
-// lists reports whether a comma-separated list names the port, by name or number.
-func lists(list string, p *corev1.ServicePort) bool {
-	for item := range strings.SplitSeq(list, ",") {
-		item = strings.TrimSpace(item)
-		if item != "" && (item == p.Name || item == strconv.Itoa(int(p.Port))) {
-			return true
+// annotatedProtocols is the protocol of each port, by name or number, that annotations of the Service list.
+func annotatedProtocols(svc *corev1.Service) map[string]ir.Protocol {
+	out := map[string]ir.Protocol{}
+	for _, a := range protocolAnnotations() {
+		for item := range strings.SplitSeq(svc.Annotations["projectcontour.io/upstream-protocol."+a.name], ",") {
+			item = strings.TrimSpace(item)
+			if _, listed := out[item]; item != "" && !listed {
+				out[item] = a.protocol
+			}
 		}
 	}
-	return false
+	return out
+}
+
+// protocolAnnotation is an annotation of Services that lists ports of a protocol.
+type protocolAnnotation struct {
+	name     string
+	protocol ir.Protocol
+}
+
+// protocolAnnotations is the annotations in order of precedence.
+func protocolAnnotations() [3]protocolAnnotation {
+	return [...]protocolAnnotation{{"h2", ir.ProtocolH2}, {"h2c", ir.ProtocolH2C}, {"tls", ir.ProtocolTLS}}
+}
+
+// preferredProtocol is the one of two protocols whose annotation takes precedence.
+func preferredProtocol(a, b ir.Protocol) ir.Protocol {
+	for _, p := range protocolAnnotations() {
+		if p.protocol == a || p.protocol == b {
+			return p.protocol
+		}
+	}
+	return a
 }
 
 // CircuitBreakers returns the circuit breakers of the annotations of a Service; zero if the Service does not exist.
@@ -106,9 +179,14 @@ func (x *Resolver) CircuitBreakers(r *memo.Reader, n kobj.Name) ir.CircuitBreake
 	}
 }
 
-// count returns the number in an annotation of the Service, 0 if it is not a number.
+// count reads a number from an annotation of the Service; what is no number, or a long text, counts as unset.
 func count(svc *corev1.Service, name string) uint32 {
-	n, err := strconv.ParseUint(strings.TrimSpace(svc.Annotations[fmt.Sprintf("projectcontour.io/%s", name)]), 10, 32)
+	const longest = 64
+	text := svc.Annotations[fmt.Sprintf("projectcontour.io/%s", name)]
+	if len(text) > longest {
+		return 0
+	}
+	n, err := strconv.ParseUint(strings.TrimSpace(text), 10, 32)
 	if err != nil {
 		return 0
 	}
