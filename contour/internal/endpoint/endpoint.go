@@ -82,18 +82,28 @@ func (p Port) collect() map[readiness]addresses {
 		if s == nil {
 			continue
 		}
-		numbers := portNumbers(p.Name, s.Ports)
+		number, ok := portNumber(p.Name, s.Ports)
+		if !ok {
+			continue
+		}
 		for i := range s.Endpoints {
 			e := &s.Endpoints[i]
-			r := readinessOf(e.Conditions)
-			for _, text := range e.Addresses {
-				if ip, ok := p.usable(text); ok {
-					found[r] = found[r].add(ip, numbers)
-				}
+			if ip, ok := p.address(e.Addresses); ok {
+				r := readinessOf(e.Conditions)
+				found[r] = append(found[r], netip.AddrPortFrom(ip, number))
 			}
 		}
 	}
 	return found
+}
+
+// address returns the first address of an endpoint, as the EndpointSlice API asks its consumers to use it, and reports whether
+// it may be that of a backend.
+func (p Port) address(texts []string) (netip.Addr, bool) {
+	if len(texts) == 0 {
+		return netip.Addr{}, false
+	}
+	return p.usable(texts[0])
 }
 
 // usable reads an address and reports whether it may be that of a backend.
@@ -122,16 +132,15 @@ func special(ip netip.Addr) bool {
 	return ip.Is4In6() || compatible
 }
 
-// portNumbers are the numbers of the port called name in a slice: one, unless the slice is malformed.
-func portNumbers(name string, ports []discoveryv1.EndpointPort) []uint16 {
-	var numbers []uint16
+// portNumber is the number of the port called name in a slice: of the first one, if the slice is malformed.
+func portNumber(name string, ports []discoveryv1.EndpointPort) (uint16, bool) {
 	for _, p := range ports {
 		if p.Port == nil || *p.Port < 1 || *p.Port > 65535 || !isTCP(p.Protocol) || nameOf(p) != name {
 			continue
 		}
-		numbers = append(numbers, uint16(*p.Port))
+		return uint16(*p.Port), true
 	}
-	return numbers
+	return 0, false
 }
 
 func isTCP(p *corev1.Protocol) bool { return p == nil || *p == corev1.ProtocolTCP }
@@ -145,14 +154,6 @@ func nameOf(p discoveryv1.EndpointPort) string {
 
 // addresses is a list of sockets, in any order and with duplicates.
 type addresses []netip.AddrPort
-
-// add appends the address with every port.
-func (a addresses) add(ip netip.Addr, ports []uint16) addresses {
-	for _, p := range ports {
-		a = append(a, netip.AddrPortFrom(ip, p))
-	}
-	return a
-}
 
 // lbEndpoints is each address once, in order.
 func lbEndpoints(a addresses) []*endpointv3.LbEndpoint {

@@ -104,7 +104,7 @@ func TestWhichEndpointsTakePart(t *testing.T) {
 		{
 			name: "each address once, readiness in one slice is enough", port: "web",
 			in: []*discoveryv1.EndpointSlice{
-				slice(onPort("web", 80), at(isReady, "10.0.0.10", "10.0.0.9")),
+				slice(onPort("web", 80), at(isReady, "10.0.0.10"), at(isReady, "10.0.0.9")),
 				slice(onPort("web", 80), at(isReady, "10.0.0.10"), at(notReady, "10.0.0.9"), at(isReady, "10.0.0.9")),
 			},
 			want: []string{"10.0.0.9 80", "10.0.0.10 80"},
@@ -115,9 +115,24 @@ func TestWhichEndpointsTakePart(t *testing.T) {
 			want: []string{"10.0.0.1 80", "fd00::2 80"},
 		},
 		{
+			name: "only the first address of an endpoint is used", port: "web",
+			in: []*discoveryv1.EndpointSlice{slice(
+				onPort("web", 80), at(isReady, "10.0.0.1", "10.0.0.2"), at(isReady, "0.0.0.0", "10.0.0.3"), at(isReady),
+			)},
+			want: []string{"10.0.0.1 80"},
+		},
+		{
+			name: "of two ports with one name the first is used", port: "web",
+			in: []*discoveryv1.EndpointSlice{slice(
+				slices.Concat(onPort("web", 80), onPort("web", 81)), at(isReady, "10.0.0.1"),
+			)},
+			want: []string{"10.0.0.1 80"},
+		},
+		{
 			name: "what is no address of a host is left out", port: "web",
 			in: []*discoveryv1.EndpointSlice{slice(
-				onPort("web", 80), at(isReady, "example.com", "", "10.0.0.300", "fe80::1%eth0", "0.0.0.0", "224.0.0.1", "10.0.0.1"),
+				onPort("web", 80), at(isReady, "example.com"), at(isReady, ""), at(isReady, "10.0.0.300"), at(isReady, "fe80::1%eth0"),
+				at(isReady, "0.0.0.0"), at(isReady, "224.0.0.1"), at(isReady, "10.0.0.1"),
 			)},
 			want: []string{"10.0.0.1 80"},
 		},
