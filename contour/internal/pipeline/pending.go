@@ -56,13 +56,24 @@ func (p *pendingEdits) apply(batch []store.Change) []kobj.Key {
 	return append(changed, p.store.Apply(p.admit(edits))...)
 }
 
-// editedReferences returns the references of the new object if the change is an edit of an object in the store, else nil.
+// maxReferences is the largest number of references of an edit that waits: they are looked up each time that objects change.
+const maxReferences = 1000
+
+// editedReferences returns the references of the new object, each once, if the change is an edit of an object in the store,
+// else nil. An object with more references than maxReferences has none that edits wait for.
 func (p *pendingEdits) editedReferences(c store.Change) []kind.Reference {
-	if c.Object == nil {
+	if c.Object == nil || p.store.Peek(c.Key) == nil {
 		return nil
 	}
-	refers := p.compile.References(c.Key.Kind, c.Object)
-	if len(refers) == 0 || p.store.Peek(c.Key) == nil {
+	var refers []kind.Reference
+	seen := map[kind.Reference]bool{}
+	for _, r := range p.compile.References(c.Key.Kind, c.Object) {
+		if !seen[r] {
+			seen[r] = true
+			refers = append(refers, r)
+		}
+	}
+	if len(refers) > maxReferences {
 		return nil
 	}
 	return refers

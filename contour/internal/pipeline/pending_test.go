@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -223,6 +224,29 @@ func TestEditWaitsForDelegationOfSecret(t *testing.T) {
 		edited.Spec.VirtualHost.TLS = secured.Spec.VirtualHost.TLS
 		edited.Spec.Routes[1].Services = []contourv1.Service{{Name: "service-1", Port: 80}}
 		r.send(change(edited)) // applied at once, otherwise expectNothing fails
+		r.expectNothing()
+	})
+}
+
+// An edit with very many references does not wait: they would be looked up again with each change of any object.
+func TestAnEditWithManyReferencesDoesNotWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := run(t)
+		p := proxy(0)
+		for i := range 1001 {
+			p.Spec.Routes[1].Services = append(p.Spec.Routes[1].Services, contourv1.Service{Name: fmt.Sprint("missing-", i), Port: 80})
+		}
+		p.Spec.Routes[1].Conditions[0].Prefix = "/other"
+		r.send(change(p), "host-0.example.com")
+		for i := range 1001 { // the same one many times is one reference
+			p.Spec.Routes[1].Services[i].Name = "missing"
+		}
+		q := proxy(1)
+		q.Spec = *p.Spec.DeepCopy()
+		q.Spec.VirtualHost.Fqdn = "host-1.example.com"
+		r.send(change(q))
+		r.expect("host-1.example.com")
 		r.expectNothing()
 	})
 }
