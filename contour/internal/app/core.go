@@ -59,6 +59,7 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
 		k.metrics.Batch(r.Took, r.Published, k.pipeline.Stats(), k.pipeline.Store.Len())
 		k.countRejections()
+		k.metrics.OverBudget(k.pipeline.Compile.Refused())
 		k.countProxies(r)
 		done(r)
 		k.once.Do(func() {

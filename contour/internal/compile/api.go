@@ -9,6 +9,7 @@ import (
 	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/compile/ingress"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
@@ -19,8 +20,9 @@ import (
 
 // Env is the inputs of APIs.
 type Env struct {
-	Store *store.Store
-	Ref   *ref.Resolver
+	Store       *store.Store
+	Ref         *ref.Resolver
+	Expressions *validate.Expressions
 }
 
 // API is a kind of root objects and the derivation of their contributions.
@@ -119,7 +121,7 @@ func ingressAPI() API {
 	return API{
 		Kind: kobj.Ingress,
 		Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
-			return ingress.Root(r, ingress.Env{Store: env.Store, Ref: env.Ref}, n)
+			return ingress.Root(r, ingress.Env(env), n)
 		},
 		References:  references(ingress.References),
 		DemandRoots: roots(kobj.Ingress),
@@ -137,7 +139,7 @@ func httpProxyAPI() API {
 	return API{
 		Kind: kobj.HTTPProxy,
 		Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
-			return httpproxy.Root(r, httpproxy.Env{Store: env.Store, Ref: env.Ref}, n)
+			return httpproxy.Root(r, httpproxy.Env(env), n)
 		},
 		References:  references(httpproxy.References),
 		DemandRoots: roots(kobj.HTTPProxy),

@@ -15,6 +15,7 @@ import (
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -57,13 +58,15 @@ type Compile struct {
 	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it
 	mentions      *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that did not consider it and have diagnostics about it
 	diagnosed     *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with diagnostics about it
+	budgets       budgets
 }
 
 // New adds the tables to the engine of the store. The APIs are added to Ingress and HTTPProxy.
 func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c := &Compile{store: s, Ref: ref.New(e, s), apis: map[kobj.Kind]API{}}
-	c.env = Env{Store: s, Ref: c.Ref}
+	c.env = Env{Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e)}
 	c.addForwards(e)
+	c.addBudgets(e)
 	c.addRoots(e, append(builtin(), apis...))
 	c.addListeners(e)
 	c.addOwners(e)
@@ -76,6 +79,8 @@ func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
 		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: c.keepLastRoot,
 	})
+	c.roots.Watch()
+	memo.ReadAtOwnKey(c.budgets.refused, c.roots)
 	for i, api := range apis {
 		api.rank = contrib.Rank(i)
 		c.apis[api.Kind] = api
@@ -158,6 +163,10 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	slices.SortStableFunc(root.Contributions, func(a, b contrib.Contribution) int {
 		return hostname(a.Key).Compare(hostname(b.Key))
 	})
+	c.charge(r, &root)
+	if verdict, ok := c.budgets.refused.Get(r, k); ok {
+		return c.refuse(k, root, verdict, limitOf(c.store.Settings.Budgets.Get(r)))
+	}
 	return root
 }
 
@@ -171,7 +180,7 @@ func (c *Compile) keepLastRoot(k kobj.Key, last contrib.Root, _ bool, reason str
 		Message: "The controller could not process the object (" + reason + "); its last valid configuration is still served.",
 	})
 	rep.Seal()
-	return contrib.Root{Contributions: last.Contributions, Listeners: last.Listeners, Report: rep}
+	return contrib.Root{Contributions: last.Contributions, Listeners: last.Listeners, Report: rep, Cost: last.Cost, Created: last.Created}
 }
 
 // addListeners adds the table of the listeners of roots.
@@ -211,7 +220,13 @@ func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 			claims = append(claims, &own[i])
 		}
 	}
-	return merge(k, claims)
+	claims, over := c.affordable(r, k, claims)
+	host := merge(k, claims)
+	if len(over) > 0 {
+		host.Report.Add(over...)
+		host.Report.Seal()
+	}
+	return host
 }
 
 // contributionsTo returns those of the sorted contributions that are to the hostname, on any listener.

@@ -17,8 +17,8 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// closed is the configuration that keeps tenants apart.
-func closed() config.Config {
+// closedConfig is the configuration that keeps tenants apart.
+func closedConfig() config.Config {
 	c := config.Default()
 	c.Objects.NamespacesOwnHosts, c.Objects.InclusionNeedsConsent = true, true
 	return c
@@ -85,7 +85,7 @@ func TestTheNamespaceOfTheOldestClaimOwnsTheHost(t *testing.T) {
 	if got := s.served(host)["ingress_http"]; len(got) != 2 {
 		t.Errorf("hosts are shared, but this is served: %v", got)
 	}
-	s.store.Configure(closed())
+	s.store.Configure(closedConfig())
 	s.engine.Run()
 	if diff := cmp.Diff(map[string][]uint32{"ingress_http": {200}}, s.served(host)); diff != "" {
 		t.Errorf("served (-want +got):\n%s", diff)
@@ -119,7 +119,7 @@ func TestOwnersOfEveryKindAndAge(t *testing.T) {
 	same := answering(tenantMeta("victim", "same", 2), "b.example.com", 200)
 	for _, order := range [][]metav1.Object{{old, young, same}, {same, young, old}} {
 		s := newStages(t)
-		s.store.Configure(closed())
+		s.store.Configure(closedConfig())
 		for _, o := range order {
 			s.apply(o)
 		}
@@ -139,7 +139,7 @@ func TestClaimsOfOthersCostNothing(t *testing.T) {
 	runs, claims := map[int]uint64{}, map[int]uint64{}
 	for _, n := range []int{2, 2000} {
 		s := newStages(t)
-		s.store.Configure(closed())
+		s.store.Configure(closedConfig())
 		root := answering(tenantMeta("victim", "root", 0), host, 200)
 		root.Spec.Includes = []contourv1.Include{{Name: "child"}}
 		child := answering(tenantMeta("victim", "child", 0), "", 200)

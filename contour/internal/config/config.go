@@ -24,6 +24,7 @@ type Config struct {
 	Endpoints   Endpoints
 	RouteTables RouteTables
 	XDS         XDS
+	Budgets     Budgets
 	Process     Process
 }
 
@@ -125,6 +126,7 @@ func Default() Config {
 		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, BufferLimitBytes: edgeBuffer, Windows: edgeWindows(), TLS: defaultTLS()},
 		RouteTables: RouteTables{Hosts: 128},
 		XDS:         XDS{DrainTime: time.Minute},
+		Budgets:     defaultBudgets(),
 		Process:     defaultProcess(),
 	}
 }

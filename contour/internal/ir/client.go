@@ -41,6 +41,9 @@ type HTTPSettings struct {
 	Windows                  Windows
 	Underscores              Underscores
 	EscapedSlashes           EscapedSlashes
+
+	MaxHeaderKiB uint32 // of the headers of a request together; 0 is Envoy's default, 60
+	MaxHeaders   uint32 // of a request; 0 is Envoy's default, 100
 }
 
 // Windows are the initial flow-control windows of HTTP/2: the bytes that a peer may send before they are processed. 0 is

@@ -27,6 +27,7 @@ type Metrics struct {
 	objects     *prometheus.GaugeVec
 	batches     prometheus.Histogram
 	published   prometheus.Counter
+	overBudget  *prometheus.GaugeVec
 	proxies     *prometheus.GaugeVec
 
 	sent     *prometheus.CounterVec
@@ -66,6 +67,7 @@ func (m *Metrics) pipeline() {
 	m.faults = m.counters("contour_derivation_faults_total", "Derivations that failed inside the controller, by table.", "table")
 	m.objects = m.gauges("contour_dag_cache_object", "Kubernetes objects in the store, by kind.", "kind")
 	m.proxies = m.gauges("contour_httpproxy_status", "HTTPProxies by the status that they ought to have.", "status")
+	m.overBudget = m.gauges("contour_budget_refused_objects", "Objects that are not served because their namespace exceeds a budget, by namespace.", "namespace")
 	m.batches = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "contour_batch_seconds", Help: "Time to derive and publish one batch of changes.",
 		Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14),
@@ -107,6 +109,15 @@ func (m *Metrics) Batch(took time.Duration, published int, tables []memo.Stat, o
 	}
 	for k, n := range objects {
 		m.objects.WithLabelValues(string(k)).Set(float64(n))
+	}
+}
+
+// OverBudget records the number of objects of each namespace that are not served because of its budgets. Namespaces without
+// such objects have no value, so that those that exceed a budget bound the number of values.
+func (m *Metrics) OverBudget(byNamespace map[string]int) {
+	m.overBudget.Reset()
+	for namespace, n := range byNamespace {
+		m.overBudget.WithLabelValues(namespace).Set(float64(n))
 	}
 }
 

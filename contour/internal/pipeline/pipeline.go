@@ -126,6 +126,9 @@ func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 func (p *Pipeline) deriveAndPublish() Result {
 	before := p.engine.Runs()
 	p.engine.Run()
+	for p.Compile.EnforceBudgets() {
+		p.engine.Run()
+	}
 	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {
 		p.engine.Run()
 	}

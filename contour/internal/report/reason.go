@@ -131,6 +131,9 @@ const (
 	FeatureNotSupported Reason = "FeatureNotSupported"
 	// TooMany: the routes and includes of the object exceed a limit.
 	TooMany Reason = "TooMany"
+	// BudgetExceeded: the host or the namespace has more of something than its budget. Delete some of it, or ask the operator
+	// to raise the budget (budgets in the configuration file).
+	BudgetExceeded Reason = "BudgetExceeded"
 	// RejectedByEnvoy: Envoy rejects a resource made of the object; the last accepted configuration is still served.
 	RejectedByEnvoy Reason = "RejectedByEnvoy"
 	// InternalError: the controller failed on the object. It is a bug; the last valid configuration is still served.

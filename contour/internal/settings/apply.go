@@ -41,6 +41,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a.objects()
 	a.edge()
 	a.isolation()
+	a.budgets()
 	if e := d.spec.Envoy; e != nil {
 		a.listeners(*e)
 		a.http(*e)

@@ -28,8 +28,9 @@ type ownKeys struct {
 	Burst      *int     `json:"kubernetesClientBurst"`
 	Server     struct{} `json:"server"`
 
-	Edge      edge      `json:"edge"`
-	Isolation isolation `json:"isolation"`
+	Edge      edge          `json:"edge"`
+	Isolation isolation     `json:"isolation"`
+	Budgets   budgetSection `json:"budgets"`
 }
 
 // Problem is an error in a Document.

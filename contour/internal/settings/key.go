@@ -30,7 +30,7 @@ const (
 
 // keys is every setting, in the order of the specification.
 func keys() []key {
-	return slices.Concat(processKeys(), objectKeys(), listenerKeys(), envoyKeys(), clusterKeys(), serviceKeys(), edgeKeys(), isolationKeys())
+	return slices.Concat(processKeys(), objectKeys(), listenerKeys(), envoyKeys(), clusterKeys(), serviceKeys(), edgeKeys(), isolationKeys(), budgetKeys())
 }
 
 func processKeys() []key {

@@ -55,6 +55,8 @@ type settings struct {
 	MinTLS                    string   `json:"minTLS,omitempty"`
 	MaxTLS                    string   `json:"maxTLS,omitempty"`
 	StatusAddresses           []string `json:"statusAddresses,omitempty"`
+	// Budgets has the fields of config.Budgets, from lower case on.
+	Budgets *config.Budgets `json:"budgets,omitempty"`
 }
 
 // Load reads all cases under a directory, ordered by name. goldens are the names of the generated files
@@ -136,6 +138,9 @@ func (c *Case) readConfig() error {
 	c.Config.Objects.DisablePermitInsecure, c.Config.Objects.NamespacesOwnHosts = s.DisablePermitInsecure, s.NamespacesOwnHosts
 	c.Config.Objects.RootNamespacesBindIngress, c.Config.Objects.InclusionNeedsConsent = s.RootNamespacesBindIngress, s.InclusionNeedsConsent
 	c.Config.Status.Addresses = s.StatusAddresses
+	if s.Budgets != nil {
+		c.Config.Budgets = *s.Budgets
+	}
 	versions := map[string]ir.TLSVersion{"1.2": ir.TLS12, "1.3": ir.TLS13}
 	if v, ok := versions[s.MinTLS]; ok {
 		c.Config.TLS.Min = v

@@ -21,6 +21,7 @@ type Settings struct {
 	Endpoints   *Setting[config.Endpoints]
 	RouteTables *Setting[config.RouteTables]
 	XDS         *Setting[config.XDS]
+	Budgets     *Setting[config.Budgets]
 }
 
 // Setting is one group of the configuration.
@@ -31,6 +32,12 @@ type Setting[T any] struct {
 // Get returns the present value and records the read.
 func (s *Setting[T]) Get(r *memo.Reader) T {
 	v, _ := s.input.Get(r, struct{}{})
+	return v
+}
+
+// Peek returns the present value, for callers outside the derivations.
+func (s *Setting[T]) Peek() T {
+	v, _ := s.input.Peek(struct{}{})
 	return v
 }
 
@@ -47,6 +54,7 @@ func newSettings(e *memo.Engine) *Settings {
 		Endpoints:   newSetting[config.Endpoints](e, "endpoints"),
 		RouteTables: newSetting[config.RouteTables](e, "routetables"),
 		XDS:         newSetting[config.XDS](e, "xds"),
+		Budgets:     newSetting[config.Budgets](e, "budgets"),
 	}
 }
 
@@ -69,6 +77,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Endpoints, c.Endpoints)
 	set(s.Settings.RouteTables, c.RouteTables)
 	set(s.Settings.XDS, c.XDS)
+	set(s.Settings.Budgets, c.Budgets)
 }
 
 func set[T any](s *Setting[T], v T) { s.input.Set(struct{}{}, v) }

@@ -37,6 +37,10 @@ type Store struct {
 	Secrets       *memo.Input[kobj.Name, *corev1.Secret]
 	EndpointSlice *memo.Input[kobj.Name, *discoveryv1.EndpointSlice]
 
+	// ManyEndpoints holds the number of endpoints, ready or not, of each Service with many of them, rounded up to a power of
+	// two so that it rarely changes.
+	ManyEndpoints *memo.Input[kobj.Name, int]
+
 	Settings *Settings
 
 	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
@@ -59,6 +63,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.slices = add[*discoveryv1.EndpointSlice](s, e, s.descriptors.Get(kobj.EndpointSlice))
 	s.delegations = add[*contourv1.TLSCertificateDelegation](s, e, s.descriptors.Get(kobj.TLSCertificateDelegation))
 	s.EndpointSlice = s.slices.Input
+	s.countEndpoints(e)
 	for i := range s.descriptors {
 		if d := &s.descriptors[i]; d.Stored() && s.kinds[d.Kind] == nil {
 			add[metav1.Object](s, e, d)

@@ -23,6 +23,9 @@ type Root struct {
 	Contributions []Contribution
 	Listeners     []ir.Listener
 	Report        report.Report // sealed
+	// Cost and Created are those of all contributions, served or not; zero without any.
+	Cost    Cost
+	Created time.Time
 }
 
 // Contribution contains what one root object adds to one hostname on one listener, with the rules for merging it.
@@ -43,6 +46,9 @@ type Contribution struct {
 	// JoinsTLS: the contribution is served only if one of its rank has TLS settings for the host, so that a rule of
 	// one API adds no routes to a TLS host of another API.
 	JoinsTLS bool
+
+	// Expressions is the cost of the regular expressions of Routes and Policies, in instructions (validate.Expression).
+	Expressions int
 
 	// Policies apply to the whole host on this listener, including the routes of lower ranks and other namespaces; nil for none.
 	Policies *ir.Policies

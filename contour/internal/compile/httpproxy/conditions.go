@@ -35,7 +35,8 @@ func (c conditions) trivial() bool {
 
 // size returns the approximate size of the conditions in bytes.
 func (c conditions) size() int {
-	n := len(c.path.Value)
+	const each = 64
+	n := len(c.path.Value) + each*(len(c.headers)+len(c.query))
 	for _, h := range c.headers {
 		n += len(h.Name) + len(h.Value)
 	}
@@ -96,7 +97,7 @@ func (p *proxy) pathCondition(own *reading, list []contourv1.MatchCondition, at 
 		for _, c := range pathsOf(&list[i]) {
 			field := at.at(i).dot(c.field)
 			match := ir.PathMatch{Kind: c.kind, Value: c.value}
-			problem := validate.PathMatch(match)
+			problem := validate.PathMatch(match, p.regex)
 			own.addPath(match, problem == "")
 			switch {
 			case t == report.TypeInclude && c.kind != ir.PathPrefix:
@@ -149,7 +150,7 @@ func pathsOf(c *contourv1.MatchCondition) []specifiedPath {
 // join combines the conditions of a list with those of the inclusions above it, and reports whether requests can match both.
 func (p *proxy) join(above, own conditions, at path, t report.Type) (conditions, bool) {
 	c := above.and(own)
-	ok := p.checkPath(c.path, at, t)
+	ok := p.checkPath(c.path, p.joinedProblem(above.path, own.path, c.path), at, t)
 	_, sound := p.checkHeaders(c.headers, at)
 	_, also := p.checkQuery(c.query, at)
 	return c, ok && sound && also
@@ -183,7 +184,7 @@ func (p *proxy) refused(above conditions, own reading) []route {
 		if !c.satisfiable() {
 			return nil
 		}
-		c = c.bounded(above)
+		c = p.withinLimits(c, above, at)
 		rt := p.failing(c.match(), 500)
 		if c.key() == above.key() { // nothing can be read: another route for all these requests counts instead
 			if above.trivial() {
@@ -196,6 +197,29 @@ func (p *proxy) refused(above conditions, own reading) []route {
 	return out
 }
 
+// withoutExpressions is what can be read of the conditions without regular expressions.
+func (r reading) withoutExpressions() reading {
+	paths := make([]ir.PathMatch, 0, len(r.paths))
+	for _, m := range r.paths {
+		if m.Kind == ir.PathRegex {
+			m = validate.ReadablePath(m)
+		}
+		paths = append(paths, m)
+	}
+	r.paths, r.conditions = paths, r.conditions.withoutExpressions()
+	return r
+}
+
+// withoutExpressions is the conditions without regular expressions.
+func (c conditions) withoutExpressions() conditions {
+	if c.path.Kind == ir.PathRegex {
+		c.path = ir.PathMatch{}
+	}
+	c.headers = slices.DeleteFunc(slices.Clone(c.headers), func(h ir.HeaderMatch) bool { return h.Kind == ir.StringRegex })
+	c.query = slices.DeleteFunc(slices.Clone(c.query), func(q ir.QueryMatch) bool { return q.Kind == ir.StringRegex })
+	return c
+}
+
 // satisfiable reports whether a request can meet the conditions on headers and query parameters.
 func (c conditions) satisfiable() bool {
 	_, header := consistent(c.headers, contradict)
@@ -203,9 +227,10 @@ func (c conditions) satisfiable() bool {
 	return header < 0 && query < 0
 }
 
-// bounded is the conditions without those, of a part that is beyond its limit, which are not among the ones above.
-func (c conditions) bounded(above conditions) conditions {
-	if validate.PathLength(c.path.Value) != "" || c.path.Kind == ir.PathRegex && validate.Regex(c.path.Value) != "" {
+// withinLimits is the conditions without those, of a part that is beyond its limit, which are not among the ones above. The path of c
+// is that of the ones above joined with own.
+func (p *proxy) withinLimits(c, above conditions, own ir.PathMatch) conditions {
+	if p.joinedProblem(above.path, own, c.path) != "" {
 		c.path = above.path
 	}
 	if len(c.headers) > maxMatches {
@@ -217,11 +242,16 @@ func (c conditions) bounded(above conditions) conditions {
 	return c
 }
 
-func (p *proxy) checkPath(m ir.PathMatch, at path, t report.Type) bool {
-	problem := validate.PathLength(m.Value)
-	if problem == "" && m.Kind == ir.PathRegex {
-		problem = validate.Regex(m.Value)
+// joinedProblem is why a path cannot be used that joinPaths makes of two that can.
+func (p *proxy) joinedProblem(above, own, joined ir.PathMatch) validate.Problem {
+	problem := validate.PathLength(joined.Value)
+	if problem == "" && joined.Kind == ir.PathRegex {
+		problem = p.joinedRegex(above.Value, own.Value, joined.Value)
 	}
+	return problem
+}
+
+func (p *proxy) checkPath(m ir.PathMatch, problem validate.Problem, at path, t report.Type) bool {
 	if problem == "" {
 		return true
 	}

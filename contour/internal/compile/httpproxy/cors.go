@@ -15,7 +15,7 @@ const maxCORSValues = 256
 
 // cors converts a CORS policy; nil if a field of it is invalid.
 func (p *proxy) cors(spec *contourv1.CORSPolicy, at path) *ir.CORS {
-	before := len(p.report.Diagnostics)
+	before := p.report.Found
 	out := &ir.CORS{
 		Origins:     p.origins(spec.AllowOrigin, at.dot("allowOrigin")),
 		Methods:     p.corsNames(spec.AllowMethods, at.dot("allowMethods")),
@@ -27,7 +27,7 @@ func (p *proxy) cors(spec *contourv1.CORSPolicy, at path) *ir.CORS {
 	if len(out.Methods) == 0 {
 		p.corsErrorf(at.dot("allowMethods"), "The CORS policy allows no method; at least one is required.")
 	}
-	if len(p.report.Diagnostics) > before {
+	if p.report.Found > before {
 		return nil
 	}
 	return out
@@ -58,11 +58,13 @@ func (p *proxy) origins(values []string, at path) []ir.StringMatch {
 		m := ir.StringMatch{Kind: ir.StringExact, Value: v, IgnoreCase: v != "*"}
 		if v != "*" && !isOrigin(v) {
 			m = ir.StringMatch{Kind: ir.StringRegex, Value: v}
-			switch problem := validate.Regex(v); {
+			switch problem := p.regex(v); {
 			case v == "" || !validate.IsText(v):
 				p.corsErrorf(at.at(i), "The origin %s is empty or has control characters.", quoted(v))
 			case problem != "":
 				p.corsErrorf(at.at(i), "The origin %s is not a URL of scheme and host, and as a regular expression it %s.", quoted(v), problem)
+			case !p.affordsExpressions(p.expressions.verdicts[v].Cost):
+				p.corsErrorf(at.at(i), "The regular expressions of the host, with this one, exceed the cost of %d that a host may have.", p.budgets.HostExpressions)
 			}
 		}
 		out = append(out, m)

@@ -24,17 +24,20 @@ type subCondition struct {
 
 // errorf reports an error about a field of the proxy, which is not served as specified.
 func (p *proxy) errorf(f subCondition, at path, format string, args ...any) {
-	p.diagnose(report.Error, f, at, fmt.Sprintf(format, args...))
+	p.diagnose(report.Error, f, at, format, args...)
 }
 
 // warnf reports a warning about a field of the proxy, which is served, but not entirely as specified.
 func (p *proxy) warnf(f subCondition, at path, format string, args ...any) {
-	p.diagnose(report.Warning, f, at, fmt.Sprintf(format, args...))
+	p.diagnose(report.Warning, f, at, format, args...)
 }
 
-func (p *proxy) diagnose(s report.Severity, f subCondition, at path, message string) {
-	p.report.Add(report.Diagnostic{
-		Object: p.key, Severity: s, Type: f.Type, Reason: f.Reason, Field: string(at), Message: message,
+func (p *proxy) diagnose(s report.Severity, f subCondition, at path, format string, args ...any) {
+	if !p.report.Wants(p.key, s) {
+		return
+	}
+	p.report.Collect(report.Diagnostic{
+		Object: p.key, Severity: s, Type: f.Type, Reason: f.Reason, Field: string(at), Message: fmt.Sprintf(format, args...),
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -26,7 +27,7 @@ func newFixture(t testing.TB, c config.Config) *fixture {
 	t.Helper()
 	f := &fixture{engine: memo.New(func(f memo.Fault) { t.Errorf("%s of %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) })}
 	f.store = store.New(f.engine, c)
-	env := Env{Store: f.store, Ref: ref.New(f.engine, f.store)}
+	env := Env{Store: f.store, Ref: ref.New(f.engine, f.store), Expressions: validate.NewExpressions(f.engine)}
 	f.roots = memo.NewTable(f.engine, memo.Options[kobj.Name, contrib.Root]{
 		Name:   "root",
 		Derive: func(r *memo.Reader, n kobj.Name) contrib.Root { return Root(r, env, n) },

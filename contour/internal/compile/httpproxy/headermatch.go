@@ -24,7 +24,7 @@ func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchConditi
 	}
 	ok := true
 	for _, o := range operators {
-		if problem := validate.MatchValue(o.match.Kind, o.match.Value); problem != "" {
+		if problem := validate.MatchValue(o.match.Kind, o.match.Value, p.regex); problem != "" {
 			p.errorf(f, at.dot(o.field), "The value %s %s.", quoted(o.match.Value), problem)
 			ok = false
 			continue

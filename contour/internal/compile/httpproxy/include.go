@@ -14,7 +14,7 @@ import (
 )
 
 // maxDepth bounds the depth of nested inclusions.
-const maxDepth = 256
+const maxDepth = 64
 
 // answered is what comes of a part of a proxy: its routes, and those that answer with an error in the place of what cannot be
 // read.
@@ -47,10 +47,10 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) answered {
 	spec, at := &p.spec.Includes[i], path("spec.includes").at(i)
 	merged, usable, refused := p.includeConditions(i, above, seen)
 	child, found := p.target(spec.Namespace, spec.Name, at, report.TypeInclude)
-	if found && (!p.addParts(child.spec) || !p.addCopied(child.spec, merged)) {
+	if found && !p.inclusions.add(child.key.Name, child.spec, merged) {
 		p.errorf(subCondition{report.TypeInclude, report.TooMany}, at,
-			"The inclusion of %s exceeds a limit of the host: %d routes and includes, and %d MiB of included specifications.",
-			quoted(child.key.Name.String()), maxParts, maxCopied>>20)
+			"The inclusion of %s exceeds a limit of the host: %d routes and includes, %d MiB of included specifications, and %d times what the HTTPProxies contain.",
+			quoted(child.key.Name.String()), maxParts, maxCopied>>20, maxRepeats)
 		found = false
 	}
 	switch {

@@ -20,7 +20,7 @@ func (p *proxy) queryCondition(own *conditions, q *contourv1.QueryParameterMatch
 		return false
 	}
 	o := operators[0]
-	if problem := validate.MatchValue(o.match.Kind, o.match.Value); problem != "" {
+	if problem := validate.MatchValue(o.match.Kind, o.match.Value, p.regex); problem != "" {
 		p.errorf(f, at.dot(o.field), "The value %s %s.", quoted(o.match.Value), problem)
 		return false
 	}

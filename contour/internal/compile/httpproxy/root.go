@@ -12,7 +12,6 @@
 package httpproxy
 
 import (
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -31,22 +30,16 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// maxParts bounds the routes and includes under one root, counted each time they are reached.
-const maxParts = 50_000
-
-// maxCopied bounds the bytes that inclusion repeats under one root: without it, a megabyte that is included ten
-// thousand times would become ten gigabytes.
-const maxCopied = 16 << 20
-
 // Env contains the inputs of the derivations of this package.
 type Env struct {
-	Store *store.Store
-	Ref   *ref.Resolver
+	Store       *store.Store
+	Ref         *ref.Resolver
+	Expressions *validate.Expressions
 }
 
 // Root compiles the HTTPProxy with that name, if it is a root of a class that is served; otherwise the result is empty.
 func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
-	c := &compiler{reader: r, env: env, objects: env.Store.Settings.Objects.Get(r)}
+	c := &compiler{reader: r, env: env, objects: env.Store.Settings.Objects.Get(r), budgets: env.Store.Settings.Budgets.Get(r)}
 	obj, ok := c.lookup(name)
 	if !ok || obj.Spec.VirtualHost == nil {
 		return contrib.Root{}
@@ -54,8 +47,7 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	c.host = obj.Spec.VirtualHost
 	root := c.visit(obj, name, nil)
 	contributions := root.contributions(obj.CreationTimestamp.Time)
-	c.report.Seal()
-	return contrib.Root{Contributions: contributions, Report: c.report}
+	return contrib.Root{Contributions: contributions, Report: c.report.Finish(report.TypeSpec)}
 }
 
 // compiler compiles one root.
@@ -63,10 +55,12 @@ type compiler struct {
 	reader  *memo.Reader
 	env     Env
 	objects config.Objects
+	budgets config.Budgets
 	host    *contourv1.VirtualHost // of the root
-	report  report.Report
-	parts   int // routes and includes reached so far, up to maxParts
-	copied  int // bytes repeated by inclusion so far, up to maxCopied
+	report  report.Collector
+
+	inclusions  inclusions
+	expressions expressions
 }
 
 // lookup returns an HTTPProxy of a class that is served.
@@ -85,28 +79,6 @@ func (c *compiler) visit(obj *contourv1.HTTPProxy, name kobj.Name, above *proxy)
 	return &proxy{compiler: c, key: key, spec: &obj.Spec, above: above}
 }
 
-// addParts counts the parts of a proxy before they are compiled, and reports whether they are within maxParts.
-func (c *compiler) addParts(spec *contourv1.HTTPProxySpec) bool {
-	parts := len(spec.Routes) + len(spec.Includes)
-	if c.parts+parts > maxParts {
-		return false
-	}
-	c.parts += parts
-	return true
-}
-
-// addCopied counts the bytes that an inclusion repeats, before it is compiled, and reports whether they are within
-// maxCopied: the size of the included proxy, and for each of its parts the size of the conditions above it.
-func (c *compiler) addCopied(spec *contourv1.HTTPProxySpec, above conditions) bool {
-	text, err := json.Marshal(spec)
-	size := len(text) + (len(spec.Routes)+len(spec.Includes))*above.size()
-	if err != nil || c.copied+size > maxCopied {
-		return false
-	}
-	c.copied += size
-	return true
-}
-
 // proxy is one HTTPProxy as reached along one chain of inclusions.
 type proxy struct {
 	*compiler
@@ -122,6 +94,7 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 		return nil
 	}
 	p.reportHost()
+	p.expressions.ofHost = validate.WildcardCost(hostname)
 	tls, tcp := p.tls(), p.rootTCP()
 	policies := p.hostPolicies()
 
@@ -131,6 +104,7 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 		c.Object, c.Created = p.key, created
 		// A root that loses the HTTP host does not get the HTTPS host either.
 		c.Exclusive, c.BlocksLowerRanks, c.Policies, c.EveryListener = true, p.unsupportedProtection(), policies, true
+		c.Expressions = p.expressions.cost
 		out = append(out, c)
 	}
 	routes := p.rootRoutes()
@@ -183,7 +157,7 @@ func (p *proxy) hasContent() bool {
 
 // rootRoutes returns the routes of the host for the HTTPS listener.
 func (p *proxy) rootRoutes() []route {
-	if !p.addParts(p.spec) {
+	if !p.inclusions.root(p.spec) {
 		p.errorf(subCondition{report.TypeSpec, report.TooMany}, "spec", "The HTTPProxy has more than %d routes and includes.", maxParts)
 		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
 	}

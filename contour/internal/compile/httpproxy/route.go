@@ -44,6 +44,9 @@ func (p *proxy) route(i int, above conditions) answered {
 	if !ok {
 		return answered{refused: p.refused(above, own)}
 	}
+	if !b.affordsRoute(all, own.path, at) {
+		return answered{refused: p.refused(above.withoutExpressions(), own.withoutExpressions())}
+	}
 	rt := route{Route: ir.Route{Match: all.match(), Origin: p.key}, insecure: b.spec.PermitInsecure}
 	b.answer(&rt.Route)
 	if b.invalid {

@@ -34,7 +34,7 @@ func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	at := path("spec.virtualhost.tls")
 	exclusive := subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}
 	settings := subCondition{report.TypeTLS, report.TLSConfigNotValid}
-	before := len(p.report.Diagnostics)
+	before := p.report.Found
 	switch {
 	case spec.Passthrough && spec.SecretName != "":
 		p.errorf(settings, at, "The host has both a secretName and passthrough; exactly one is required.")
@@ -52,7 +52,7 @@ func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	if spec.EnableFallbackCertificate {
 		p.checkFallback(spec, at)
 	}
-	return len(p.report.Diagnostics) == before
+	return p.report.Found == before
 }
 
 // checkFallback reports the settings that would not apply to clients that receive the fallback certificate.

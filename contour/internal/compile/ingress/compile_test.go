@@ -6,6 +6,7 @@ import (
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ingress"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -16,7 +17,7 @@ import (
 func compile(objects []store.Change, c config.Config) map[kobj.Name]contrib.Root {
 	e := memo.New(func(f memo.Fault) { panic(f.Reason + "\n" + string(f.Stack)) })
 	s := store.New(e, c)
-	env := ingress.Env{Store: s, Ref: ref.New(e, s)}
+	env := ingress.Env{Store: s, Ref: ref.New(e, s), Expressions: validate.NewExpressions(e)}
 	roots := memo.NewTable(e, memo.Options[kobj.Name, contrib.Root]{
 		Name:   "roots",
 		Derive: func(r *memo.Reader, n kobj.Name) contrib.Root { return ingress.Root(r, env, n) },

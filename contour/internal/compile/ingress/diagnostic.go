@@ -12,17 +12,21 @@ const maxMessage = 512
 
 // fail reports a field that is not served as specified.
 func (b *builder) fail(reason report.Reason, field, format string, args ...any) {
-	b.diagnose(report.Error, reason, field, fmt.Sprintf(format, args...))
+	b.diagnose(report.Error, reason, field, format, args...)
 }
 
 // warn reports a field that is served, but not entirely as specified.
 func (b *builder) warn(reason report.Reason, field, format string, args ...any) {
-	b.diagnose(report.Warning, reason, field, fmt.Sprintf(format, args...))
+	b.diagnose(report.Warning, reason, field, format, args...)
 }
 
-func (b *builder) diagnose(s report.Severity, reason report.Reason, field, message string) {
-	b.report.Add(report.Diagnostic{
-		Object: b.key, Severity: s, Type: report.TypeIngress, Reason: reason, Field: field, Message: report.Shorten(message, maxMessage),
+func (b *builder) diagnose(s report.Severity, reason report.Reason, field, format string, args ...any) {
+	if !b.report.Wants(b.key, s) {
+		return
+	}
+	b.report.Collect(report.Diagnostic{
+		Object: b.key, Severity: s, Type: report.TypeIngress, Reason: reason, Field: field,
+		Message: report.Shorten(fmt.Sprintf(format, args...), maxMessage),
 	})
 }
 

@@ -25,7 +25,7 @@ func (b *builder) match(field string, p *networkingv1.HTTPIngressPath) (ir.PathM
 		kind = *p.PathType
 	}
 	isRegex := kind == networkingv1.PathTypeImplementationSpecific && strings.ContainsAny(path, "^+*[]%")
-	if problem := pathProblem(path, isRegex); problem != "" {
+	if problem := b.pathProblem(path, isRegex); problem != "" {
 		b.fail(report.PathNotValid, field+".path", "Path %s %s.", quote(path), problem)
 		return readable(path, isRegex), false
 	}
@@ -63,7 +63,7 @@ func segments(path string) ir.PathMatch {
 }
 
 // pathProblem returns the problem of a path; "" if it is valid.
-func pathProblem(path string, isRegex bool) validate.Problem {
+func (b *builder) pathProblem(path string, isRegex bool) validate.Problem {
 	if problem := validate.Path(path); problem != "" {
 		return problem
 	}
@@ -73,8 +73,35 @@ func pathProblem(path string, isRegex bool) validate.Problem {
 	if !isRegex {
 		return ""
 	}
-	if problem := validate.Regex(path); problem != "" {
+	if problem := b.regex(path); problem != "" {
 		return "is a regular expression that " + problem
 	}
 	return ""
+}
+
+// maxJudged bounds the regular expressions of an Ingress that are checked: their bytes, and the instructions of their programs.
+const maxJudged = 1 << 18
+
+// regex checks a regular expression.
+func (b *builder) regex(expr string) validate.Problem {
+	if b.judged > maxJudged {
+		return "is not checked, because the expressions before it are too many or too large"
+	}
+	verdict := b.env.Expressions.Get(b.reader, expr)
+	b.judged += len(expr) + verdict.Size
+	return verdict.Within(b.budgets.ExpressionSize)
+}
+
+// affords counts the regular expressions of a route of the host, and reports whether they are within the budget of a host.
+func (b *builder) affords(h *host, field string, m ir.PathMatch) bool {
+	cost, most := validate.WildcardCost(h.name), b.budgets.HostExpressions
+	if m.Kind == ir.PathRegex {
+		cost += b.env.Expressions.Get(b.reader, m.Value).Cost
+	}
+	if most > 0 && h.expressions+cost > most {
+		b.fail(report.BudgetExceeded, field+".path", "The regular expressions of host %s, with this one, cost more than %d.", quote(h.name), most)
+		return false
+	}
+	h.expressions += cost
+	return true
 }

@@ -22,6 +22,7 @@ import (
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -32,8 +33,9 @@ import (
 
 // Env contains the inputs of the derivations of this package.
 type Env struct {
-	Store *store.Store
-	Ref   *ref.Resolver
+	Store       *store.Store
+	Ref         *ref.Resolver
+	Expressions *validate.Expressions
 }
 
 // Root compiles the Ingress with that name. The result is empty, without a visit, if the Ingress
@@ -49,8 +51,9 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	}
 	b := builder{
 		reader: r, env: env, ingress: ing,
-		key:    kobj.Key{Kind: kobj.Ingress, Name: name},
-		byName: map[string]*host{},
+		key:     kobj.Key{Kind: kobj.Ingress, Name: name},
+		budgets: env.Store.Settings.Budgets.Get(r),
+		byName:  map[string]*host{},
 	}
 	if !mayClaim(objects, name.Namespace) {
 		return b.forbidden()
@@ -69,8 +72,7 @@ func (b *builder) forbidden() contrib.Root {
 	b.report.Visit(b.key)
 	b.fail(report.RootProxyNotAllowedInNamespace, "metadata.namespace",
 		"Namespace %s is not one of those that may claim hosts.", quote(b.key.Namespace))
-	b.report.Seal()
-	return contrib.Root{Report: b.report}
+	return contrib.Root{Report: b.report.Finish(report.TypeIngress)}
 }
 
 // Class returns the class in the spec of an Ingress; "" if there is none.
@@ -87,11 +89,13 @@ type builder struct {
 	env     Env
 	ingress *networkingv1.Ingress
 	key     kobj.Key
+	budgets config.Budgets
 
 	settings settings
+	judged   int     // bytes and instructions of the regular expressions that were checked, up to about maxJudged
 	hosts    []*host // in order of first appearance
 	byName   map[string]*host
-	report   report.Report
+	report   report.Collector
 }
 
 // host is a hostname with its routes and TLS settings.
@@ -101,6 +105,8 @@ type host struct {
 	routes  []ir.Route
 	refused []ir.Route // in the place of paths that cannot be served: where one has the same match as a route, it counts
 	tls     *ir.TLS
+
+	expressions int // cost of the regular expressions of routes
 }
 
 func (b *builder) root() contrib.Root {
@@ -113,8 +119,7 @@ func (b *builder) root() contrib.Root {
 		h.routes = append(h.routes, h.refused...)
 		root.Contributions = append(root.Contributions, b.contributions(h)...)
 	}
-	b.report.Seal()
-	root.Report = b.report
+	root.Report = b.report.Finish(report.TypeIngress)
 	return root
 }
 
@@ -149,6 +154,8 @@ func (b *builder) contribution(l ir.ListenerKey, h *host, routes []ir.Route) con
 		Object:  b.key,
 		Created: b.created(),
 		Routes:  routes,
+
+		Expressions: h.expressions,
 	}
 }
 

@@ -65,6 +65,12 @@ func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen ma
 // not reach a broader path; if nothing can, it has none.
 func (b *builder) readPath(field string, h *host, p *networkingv1.HTTPIngressPath) {
 	m, ok := b.match(field, p)
+	if ok && !b.affords(h, field, m) {
+		ok = false
+		if m.Kind == ir.PathRegex {
+			m = validate.ReadablePath(m)
+		}
+	}
 	switch {
 	case ok:
 		r := b.route(field+".backend", pathOf(p), &p.Backend)

@@ -18,24 +18,43 @@ func (b *builder) readTLS() {
 	}
 	lowest, highest, compatible := b.versions()
 	named := b.namedHosts()
+	others, ofOthers := []string(nil), (*ir.TLS)(nil)
 	for i := range b.ingress.Spec.TLS {
-		field := fmt.Sprintf("spec.tls[%d]", i)
-		hosts := named[i]
-		if len(b.ingress.Spec.TLS[i].Hosts) == 0 {
-			hosts = b.otherHosts(field, named)
+		entry, field := &b.ingress.Spec.TLS[i], fmt.Sprintf("spec.tls[%d]", i)
+		if len(entry.Hosts) == 0 {
+			if ofOthers == nil {
+				others = b.otherHosts(named)
+			}
+			b.checkOthers(field, others)
 		}
-		tls := b.entryTLS(field, &b.ingress.Spec.TLS[i])
+		tls := b.entryTLS(field, entry)
 		if tls == nil || !compatible {
 			tls = &ir.TLS{CloseConnections: true}
 		} else {
 			tls.Min, tls.Max = lowest, highest
 		}
-		for _, name := range hosts {
-			if h := b.host(name); h.tls == nil || !tls.CloseConnections {
-				h.tls = tls
-			}
+		if len(entry.Hosts) == 0 {
+			ofOthers = preferred(ofOthers, tls)
 		}
+		b.setTLS(named[i], tls)
 	}
+	b.setTLS(others, ofOthers)
+}
+
+// setTLS gives hosts the settings of an entry.
+func (b *builder) setTLS(hosts []string, tls *ir.TLS) {
+	for _, name := range hosts {
+		h := b.host(name)
+		h.tls = preferred(h.tls, tls)
+	}
+}
+
+// preferred is the settings of the later one of two entries for a host, unless only the former can be served.
+func preferred(former, later *ir.TLS) *ir.TLS {
+	if former == nil || !later.CloseConnections {
+		return later
+	}
+	return former
 }
 
 // namedHosts returns the valid hosts of each entry of spec.tls.
@@ -67,7 +86,7 @@ func (b *builder) tlsHost(field, host string) (string, bool) {
 }
 
 // otherHosts returns the hosts of rules that are in no entry.
-func (b *builder) otherHosts(field string, named [][]string) []string {
+func (b *builder) otherHosts(named [][]string) []string {
 	taken := map[string]bool{anyHost: true}
 	for _, names := range named {
 		for _, n := range names {
@@ -80,10 +99,14 @@ func (b *builder) otherHosts(field string, named [][]string) []string {
 			out = append(out, h.name)
 		}
 	}
-	if len(out) == 0 {
+	return out
+}
+
+// checkOthers warns about an entry without hosts that has no effect.
+func (b *builder) checkOthers(field string, others []string) {
+	if len(others) == 0 {
 		b.warn(report.IgnoredField, field, "The entry has no effect: it has no hosts, and every host of the rules is in another entry.")
 	}
-	return out
 }
 
 // entryTLS returns the TLS settings of an entry; nil if its certificate cannot be served. The Secret is in the namespace

@@ -64,13 +64,13 @@ func HeaderValue(value, format string) Problem {
 	return ""
 }
 
-// MatchValue checks a value with which headers and query parameters are compared.
-func MatchValue(k ir.StringKind, value string) Problem {
+// MatchValue checks a value with which headers and query parameters are compared. regex checks a regular expression.
+func MatchValue(k ir.StringKind, value string, regex func(string) Problem) Problem {
 	switch {
 	case !IsText(value):
 		return controlCharacters
 	case k == ir.StringRegex:
-		return Regex(value)
+		return regex(value)
 	}
 	return ""
 }

@@ -79,11 +79,11 @@ func TestValues(t *testing.T) {
 		if p := HeaderValue(tc.text, Escape(tc.text)); (p == "") != tc.value {
 			t.Errorf("HeaderValue(%.20q) = %q, want it accepted: %t", tc.text, p, tc.value)
 		}
-		if p := MatchValue(ir.StringExact, tc.text); (p == "") != tc.match {
+		if p := MatchValue(ir.StringExact, tc.text, regexProblem); (p == "") != tc.match {
 			t.Errorf("MatchValue(%.20q) = %q, want it accepted: %t", tc.text, p, tc.match)
 		}
 	}
-	if p := MatchValue(ir.StringRegex, "("); p == "" {
+	if p := MatchValue(ir.StringRegex, "(", regexProblem); p == "" {
 		t.Error("an expression that does not compile is accepted")
 	}
 }

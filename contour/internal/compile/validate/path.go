@@ -22,11 +22,11 @@ func Path(s string) Problem {
 	return ""
 }
 
-// PathMatch checks the match of a path. PathLength checks the length of its value.
-func PathMatch(m ir.PathMatch) Problem {
+// PathMatch checks the match of a path. PathLength checks the length of its value, regex a regular expression.
+func PathMatch(m ir.PathMatch, regex func(string) Problem) Problem {
 	p := Path(m.Value)
 	if p == "" && m.Kind == ir.PathRegex {
-		p = Regex(m.Value)
+		p = regex(m.Value)
 	}
 	return p
 }

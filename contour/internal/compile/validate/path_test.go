@@ -28,11 +28,11 @@ func TestPath(t *testing.T) {
 			t.Errorf("Path(%q) = %q, want it accepted: %t", tc.text, p, tc.path)
 		}
 		for _, k := range []ir.PathKind{ir.PathPrefix, ir.PathSegment, ir.PathExact} {
-			if p := PathMatch(ir.PathMatch{Kind: k, Value: tc.text}); (p == "") != tc.path {
+			if p := PathMatch(ir.PathMatch{Kind: k, Value: tc.text}, regexProblem); (p == "") != tc.path {
 				t.Errorf("PathMatch(%d %q) = %q, want it accepted: %t", k, tc.text, p, tc.path)
 			}
 		}
-		if p := PathMatch(ir.PathMatch{Kind: ir.PathRegex, Value: tc.text}); (p == "") != tc.regex {
+		if p := PathMatch(ir.PathMatch{Kind: ir.PathRegex, Value: tc.text}, regexProblem); (p == "") != tc.regex {
 			t.Errorf("PathMatch(regex %q) = %q, want it accepted: %t", tc.text, p, tc.regex)
 		}
 	}
@@ -89,7 +89,7 @@ func FuzzReadablePath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, expr, path string) {
 		for _, k := range []ir.PathKind{ir.PathPrefix, ir.PathExact, ir.PathSegment, ir.PathRegex} {
 			m := ReadablePath(ir.PathMatch{Kind: k, Value: expr})
-			if PathMatch(m) != "" || PathLength(m.Value) != "" {
+			if m.Kind != ir.PathPrefix || Path(m.Value) != "" || PathLength(m.Value) != "" {
 				t.Errorf("%q of kind %d is read as %+v, which is no path", expr, k, m)
 			}
 		}
@@ -110,7 +110,7 @@ func FuzzPath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for _, k := range []ir.PathKind{ir.PathPrefix, ir.PathRegex} {
-			if PathMatch(ir.PathMatch{Kind: k, Value: text}) == "" && (!strings.HasPrefix(text, "/") || !IsText(text)) {
+			if PathMatch(ir.PathMatch{Kind: k, Value: text}, regexProblem) == "" && (!strings.HasPrefix(text, "/") || !IsText(text)) {
 				t.Errorf("%q is accepted as a path of kind %d", text, k)
 			}
 		}

@@ -3,7 +3,6 @@ package validate
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"regexp/syntax"
 	"strconv"
 	"strings"
@@ -17,37 +16,92 @@ import (
 // names of Unicode classes, and in that Envoy matches bytes instead of characters. Regex rejects expressions in case of
 // doubt, because Envoy rejects the whole host of an expression that it does not accept.
 
-// maxRegex bounds an expression, in bytes, before it is compiled.
-const maxRegex = 16 << 10
+const (
+	// maxRegex bounds an expression, in bytes, before it is parsed.
+	maxRegex = 16 << 10
+	// maxClasses bounds the Unicode classes of an expression, as in \pL: three bytes stand for hundreds of ranges.
+	maxClasses = 64
+	// maxProgram bounds the size of a compiled expression, in instructions of RE2, whatever the budgets permit. The memory
+	// limit of RE2 allows about twice as many.
+	maxProgram = 40_000
+)
 
-// maxProgram bounds the size of a compiled expression, in instructions as RE2 counts them. RE2's own
-// memory limit allows about twice as many.
-const maxProgram = 40_000
+// Expression is the verdict on a regular expression.
+type Expression struct {
+	Problem Problem // "" if Envoy can use the expression
+	// Size is the number of instructions of its program in Envoy (re2.max_program_size), estimated from above.
+	Size int
+	// Cost is what a match can cost Envoy for each byte of the request, in instructions, and what it can remember of it: Size,
+	// and less if the program is known to have few states (see linear).
+	Cost int
+}
 
-// Regex checks that Envoy accepts a regular expression.
-func Regex(expr string) Problem {
-	if len(expr) > maxRegex {
-		return Problem(fmt.Sprintf("is longer than %d bytes", maxRegex))
+// Within returns the Problem of the expression, or that its program is larger than most instructions; 0 permits all.
+func (e Expression) Within(most int) Problem {
+	if e.Problem == "" && most > 0 && e.Size > most {
+		return Problem(fmt.Sprintf("compiles to a program of about %d instructions, more than %d", e.Size, most))
 	}
-	if _, err := regexp.Compile(expr); err != nil {
+	return e.Problem
+}
+
+// Regex checks that Envoy can use a regular expression, and estimates what it costs there. It takes time in proportion to
+// the length of the expression and to Size, and compiles nothing that is larger than maxLinear.
+func Regex(expr string) Expression {
+	tree, problem := parseRegex(expr)
+	if problem != "" {
+		return Expression{Problem: problem}
+	}
+	size := programSize(tree)
+	switch {
+	case size > maxProgram:
+		return Expression{Problem: "compiles to too large a program"}
+	case linear(tree, size):
+		return Expression{Size: size, Cost: size/linearShare + linearCost}
+	}
+	return Expression{Size: size, Cost: size + stateCost}
+}
+
+// WildcardCost is the Cost of the expression that keeps each route of a wildcard host to names with one label in the place of the
+// star; 0 for another host.
+func WildcardCost(hostname string) int {
+	const others = 32 // instructions of the label and the port
+	suffix, ok := strings.CutPrefix(hostname, "*.")
+	if !ok {
+		return 0
+	}
+	return (others+len(suffix))/linearShare + linearCost
+}
+
+// parseRegex returns the expression as Envoy reads it, with each byte as a character.
+func parseRegex(expr string) (*syntax.Regexp, Problem) {
+	if len(expr) > maxRegex {
+		return nil, Problem(fmt.Sprintf("is longer than %d bytes", maxRegex))
+	}
+	if n := unicodeClasses(expr); n > maxClasses {
+		return nil, Problem(fmt.Sprintf("has %d Unicode classes, more than %d", n, maxClasses))
+	}
+	if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
 		if e := (*syntax.Error)(nil); errors.As(err, &e) {
-			return Problem(fmt.Sprintf("does not compile: %s", e.Code))
+			return nil, Problem(fmt.Sprintf("does not compile: %s", e.Code))
 		}
-		return "does not compile"
+		return nil, "does not compile"
 	}
 	if wideEscape(expr) {
-		return "has an escape sequence for a character above \\xFF, which Envoy does not support"
+		return nil, "has an escape sequence for a character above \\xFF, which Envoy does not support"
 	}
-	if _, err := regexp.Compile(bytewise(expr)); err != nil {
-		return "does not compile in Envoy, which matches bytes instead of characters"
+	tree, err := syntax.Parse(bytewise(expr), syntax.Perl)
+	if err != nil {
+		return nil, "does not compile in Envoy, which matches bytes instead of characters"
 	}
 	if name, ok := unsupportedClass(expr); ok {
-		return Problem(fmt.Sprintf("uses the character class %s, which Envoy does not support", report.Quote(name)))
+		return nil, Problem(fmt.Sprintf("uses the character class %s, which Envoy does not support", report.Quote(name)))
 	}
-	if tree, err := syntax.Parse(expr, syntax.Perl); err != nil || programSize(tree) > maxProgram {
-		return "exceeds the maximum size of a compiled expression"
-	}
-	return ""
+	return tree, ""
+}
+
+// unicodeClasses returns the number of Unicode classes in the expression, or more.
+func unicodeClasses(expr string) int {
+	return strings.Count(expr, `\p`) + strings.Count(expr, `\P`)
 }
 
 // literalPrefix is the text that all matches of an expression begin with, as far as it is written as such at its start. The
@@ -172,47 +226,4 @@ func unicodeClass(name string) bool {
 	}
 	_, ok := unicode.Scripts[name]
 	return ok
-}
-
-// programSize returns an upper bound of the number of instructions of the expression in RE2, up to about maxProgram.
-func programSize(re *syntax.Regexp) int {
-	size := 2
-	switch re.Op {
-	case syntax.OpLiteral:
-		for _, r := range re.Rune {
-			size += runeSize(r, re.Flags)
-		}
-	case syntax.OpCharClass:
-		size += classSize(re.Rune)
-	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		size += 12
-	default:
-		for _, sub := range re.Sub {
-			size += programSize(sub)
-		}
-	}
-	if re.Op == syntax.OpRepeat {
-		size *= max(re.Max, re.Min, 1)
-	}
-	return min(size, 10*maxProgram)
-}
-
-func runeSize(r rune, flags syntax.Flags) int {
-	if flags&syntax.FoldCase != 0 {
-		return 3 * utf8.UTFMax
-	}
-	return max(utf8.RuneLen(r), 1)
-}
-
-// classSize counts one instruction for a range of ASCII and a few for a range of longer encodings, which share suffixes.
-func classSize(ranges []rune) int {
-	ascii, longer := 0, 0
-	for i := 1; i < len(ranges); i += 2 {
-		if ranges[i] < utf8.RuneSelf {
-			ascii++
-		} else {
-			longer++
-		}
-	}
-	return ascii + 3*longer + min(longer, 1)*12
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 )
 
+func regexProblem(expr string) Problem { return Regex(expr).Problem }
+
 func TestRegex(t *testing.T) {
 	t.Parallel()
 	for expr, invalid := range map[string]bool{
@@ -25,23 +27,78 @@ func TestRegex(t *testing.T) {
 		`/a**`:                              true,
 		`/\p{greek}`:                        true,
 		`/\p{Letter}`:                       true,
-		`/(\pL\pL\pL\pL\pL\pL\pL\pL){100}`:  true,
+		`/(\pL\pL\pL\pL\pL\pL\pL\pL){1000}`: true,
+		`/` + strings.Repeat(`\pL`, 65):     true,
 		`/` + strings.Repeat("a", maxRegex): true,
 	} {
-		if got := Regex(expr); (got != "") != invalid {
+		if got := Regex(expr).Problem; (got != "") != invalid {
 			t.Errorf("Regex(%.40q) = %q, want a problem: %v", expr, got, invalid)
 		}
 	}
 }
 
-// FuzzRegex checks that a valid expression compiles, as characters and as bytes.
+// The cost of an expression is small where its states are few, and at least its program where they are not.
+func TestCostOfRegex(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		expr   string
+		linear bool
+	}{
+		{`/`, true},
+		{`/api/v[0-9]+/.*`, true},
+		{`/(?i:shop|store)(/.*)?`, true},
+		{`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`, true},
+		{`/tenants/[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?/.*`, true},
+		{`/.{0,1000}`, true},
+		{`(?i)(googlebot|bingbot|slurp|duckduckbot|baiduspider|yandex|facebookexternalhit)`, true},
+		{`.*(jpe?g|png|gif|css|js)`, true},
+		{`/` + strings.Repeat("abcdefghij|", 300) + "z", true},
+		{`/.*a.{20}`, false},
+		{`/(.*a.{0,12}b)+`, false},
+		{`/(x+x+)+y`, true}, // a trap for engines that backtrack only
+		{strings.Repeat("/(.{0,30}a)", 20), false},
+	} {
+		e := Regex(c.expr)
+		if e.Problem != "" || (e.Cost < e.Size) != c.linear && e.Size > 2*linearShare {
+			t.Errorf("Regex(%.40q) = %+v, want few states: %v", c.expr, e, c.linear)
+		}
+	}
+}
+
+// The work on an expression is proportional to its length, whatever it says.
+func TestWorkOnRegex(t *testing.T) {
+	for name, expr := range map[string]string{
+		"literal":      `/` + strings.Repeat("a", 4000),
+		"repeats":      `/` + strings.Repeat("(a{1000})", 400),
+		"nested":       `/` + strings.Repeat("((((a{10}){10}){10})", 20) + strings.Repeat(")", 20),
+		"classes":      `/` + strings.Repeat(`\pL`, 1300),
+		"many classes": `/` + strings.Repeat(`[^a-z]`, 660),
+		"any":          `/` + strings.Repeat(`.{1000}`, 500),
+		"states":       `/` + strings.Repeat(`.*a.{9}`, 500),
+		"alternatives": `/` + strings.Repeat(`.*a|`, 1000),
+		"groups":       `/` + strings.Repeat(`(`, 900) + strings.Repeat(`)?`, 900),
+	} {
+		for _, e := range []string{expr, expr[:len(expr)/2]} {
+			const perByte, base = 40_000, 4 << 20
+			if got, most := bytesAllocated(func() { Regex(e) }), uint64(len(e)*perByte+base); got > most {
+				t.Errorf("%s: %d bytes are allocated for an expression of %d bytes, more than %d", name, got, len(e), most)
+			}
+		}
+	}
+}
+
+// FuzzRegex checks that an expression that can be used compiles, as characters and as bytes.
 func FuzzRegex(f *testing.F) {
-	for _, s := range []string{`/a.*`, `/\p{Greek}\pL`, `(?i:é){1000}+`, `\x{100}`, `[[:alpha:]\377]`, `\Q%`} {
+	for _, s := range []string{`/a.*`, `/\p{Greek}\pL`, `(?i:é){1000}+`, `\x{100}`, `[[:alpha:]\377]`, `\Q%`, `.*a.{20}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, expr string) {
-		if Regex(expr) != "" {
+		verdict := Regex(expr)
+		if verdict.Problem != "" {
 			return
+		}
+		if verdict.Size < 1 || verdict.Size > maxProgram || verdict.Cost < 1 {
+			t.Errorf("%q: %+v", expr, verdict)
 		}
 		for _, e := range []string{expr, bytewise(expr)} {
 			if _, err := regexp.Compile(e); err != nil {
@@ -49,4 +106,18 @@ func FuzzRegex(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The expression of wildcard hosts costs what WildcardCost says: see xds/translate for its text.
+func TestWildcardCost(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"*.example.com", "*." + strings.Repeat("a.", 100) + "com"} {
+		expr := `(?i)[a-z0-9]([-a-z0-9]*[a-z0-9])?\.` + regexp.QuoteMeta(host[2:]) + `(:[0-9]+)?`
+		if got, want := WildcardCost(host), Regex(expr).Cost; got < want || got > want+3 {
+			t.Errorf("%.20s: %d, want %d", host, got, want)
+		}
+	}
+	if got := WildcardCost("www.example.com"); got != 0 {
+		t.Errorf("a host without wildcard costs %d", got)
+	}
 }

@@ -16,6 +16,7 @@ func setHTTP(m *hcmv3.HttpConnectionManager, s ir.HTTPSettings) {
 	m.HttpProtocolOptions = &corev3.Http1ProtocolOptions{AcceptHttp_10: true, AllowChunkedLength: !s.RejectChunkedLength}
 	m.MergeSlashes = !s.KeepSlashes
 	m.XffNumTrustedHops = s.TrustedHops
+	m.MaxRequestHeadersKb = number(s.MaxHeaderKiB)
 	switch s.Versions {
 	case ir.AllHTTP: // as the client sends
 	case ir.OnlyHTTP1:
@@ -57,7 +58,7 @@ func http2(w ir.Windows) *corev3.Http2ProtocolOptions {
 	return &corev3.Http2ProtocolOptions{InitialStreamWindowSize: number(w.Stream), InitialConnectionWindowSize: number(w.Connection)}
 }
 
-// setTimeouts sets the timeouts of clients, and the maximum number of requests of a connection.
+// setTimeouts sets the timeouts of clients, and the maximum number of requests of a connection and of headers of a request.
 func setTimeouts(m *hcmv3.HttpConnectionManager, c ir.ClientSettings) {
 	t := c.Timeouts
 	m.RequestTimeout = timeout(t.Request)
@@ -65,12 +66,12 @@ func setTimeouts(m *hcmv3.HttpConnectionManager, c ir.ClientSettings) {
 	m.StreamIdleTimeout = timeout(t.StreamIdle)
 	m.DrainTimeout = timeout(t.ShutdownGrace)
 	m.DelayedCloseTimeout = timeout(t.DelayedClose)
-	most := c.HTTP.MaxRequestsPerConnection
+	most, headers := c.HTTP.MaxRequestsPerConnection, c.HTTP.MaxHeaders
 	underscores := underscoresAction(c.HTTP.Underscores)
-	if t.ConnectionIdle != (ir.Timeout{}) || t.ConnectionMax != (ir.Timeout{}) || most > 0 || underscores > 0 {
+	if t.ConnectionIdle != (ir.Timeout{}) || t.ConnectionMax != (ir.Timeout{}) || most > 0 || headers > 0 || underscores > 0 {
 		m.CommonHttpProtocolOptions = &corev3.HttpProtocolOptions{
 			IdleTimeout: timeout(t.ConnectionIdle), MaxConnectionDuration: timeout(t.ConnectionMax), MaxRequestsPerConnection: number(most),
-			HeadersWithUnderscoresAction: underscores,
+			HeadersWithUnderscoresAction: underscores, MaxHeadersCount: number(headers),
 		}
 	}
 }

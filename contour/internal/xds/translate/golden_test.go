@@ -117,6 +117,7 @@ func withSettings() listeners {
 				Versions: ir.OnlyHTTP1, RejectChunkedLength: true, KeepSlashes: true, StripTrailingHostDot: true, ServerHeader: ir.PassServerHeader,
 				Compression: ir.CompressNone, TrustedHops: 5, MaxRequestsPerConnection: 6, MaxConcurrentStreams: 7,
 				Windows: ir.Windows{Stream: 65_535, Connection: 65_536}, Underscores: ir.RejectUnderscores, EscapedSlashes: ir.RedirectEscapedSlashes,
+				MaxHeaderKiB: 8, MaxHeaders: 9,
 			},
 			Timeouts: ir.ClientTimeouts{
 				Request: seconds(1), ConnectionIdle: seconds(2), StreamIdle: ir.Timeout{Disabled: true}, ConnectionMax: seconds(4), DelayedClose: seconds(5), ShutdownGrace: seconds(6), RequestHeaders: seconds(7),

@@ -1,0 +1,172 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"contour.example/contour/internal/compile/budget"
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+)
+
+// budgets enforces the budgets of namespaces on roots. The costs of roots are summed outside the derivations, because a
+// derivation that reads all roots of a namespace costs as much as there are of them; a root reads the verdict on itself.
+type budgets struct {
+	book    *budget.Budgets
+	setting config.Budgets
+	refused *memo.Input[kobj.Key, budget.Verdict] // those that are not served
+	counts  map[string]int                        // of those, by namespace; no zeros
+}
+
+func (c *Compile) addBudgets(e *memo.Engine) {
+	c.budgets.refused = memo.NewInput[kobj.Key](e, "compile/refused", func(a, b budget.Verdict) bool { return a == b })
+	c.budgets.counts = map[string]int{}
+	c.budgets.setting = c.store.Settings.Budgets.Peek()
+	c.budgets.book = budget.New(limitOf(c.budgets.setting))
+}
+
+// limitOf is the budgets of a namespace.
+func limitOf(b config.Budgets) contrib.Cost {
+	return contrib.Cost{
+		Routes: b.Routes, VirtualHosts: b.VirtualHosts, TLSHosts: b.TLSHosts, Clusters: b.Clusters, Endpoints: b.Endpoints,
+		Expressions: b.Expressions,
+	}
+}
+
+// EnforceBudgets sums the costs of the roots that changed since its last call, and reports whether a verdict on a root changed.
+// It is called between runs of the engine, until it returns false.
+func (c *Compile) EnforceBudgets() bool {
+	b := &c.budgets
+	if s := c.store.Settings.Budgets.Peek(); limitOf(s) != b.book.Limit() {
+		c.resetBudgets(s)
+	}
+	for _, ch := range c.roots.Changes() {
+		if ch.New == nil {
+			b.book.Remove(ch.Key)
+		} else {
+			b.set(ch.Key, *ch.New)
+		}
+	}
+	changed := false
+	for _, v := range b.book.Changes() {
+		changed = b.judge(v.Object, v.Verdict) || changed
+	}
+	return changed
+}
+
+// judge stores the verdict on a root, and reports whether it differs from the former one.
+func (b *budgets) judge(k kobj.Key, v budget.Verdict) bool {
+	_, was := b.refused.Peek(k)
+	if v != budget.Served {
+		if !was {
+			b.counts[k.Namespace]++
+		}
+		return b.refused.Set(k, v)
+	}
+	if !was {
+		return false
+	}
+	if b.counts[k.Namespace]--; b.counts[k.Namespace] == 0 {
+		delete(b.counts, k.Namespace)
+	}
+	return b.refused.Delete(k)
+}
+
+// resetBudgets counts all roots again, for other budgets.
+func (c *Compile) resetBudgets(s config.Budgets) {
+	b := &c.budgets
+	b.setting, b.book = s, budget.New(limitOf(s))
+	var refused []kobj.Key
+	b.refused.Each(func(k kobj.Key, _ budget.Verdict) bool { refused = append(refused, k); return true })
+	for _, k := range refused {
+		b.judge(k, budget.Served)
+	}
+	c.roots.Keys(func(k kobj.Key) bool {
+		if root, ok := c.roots.Peek(k); ok {
+			b.set(k, root)
+		}
+		return true
+	})
+}
+
+func (b *budgets) set(k kobj.Key, root contrib.Root) {
+	if root.Cost == (contrib.Cost{}) || k.Kind == "" {
+		b.book.Remove(k)
+		return
+	}
+	b.book.Set(k, root.Created, root.Cost)
+}
+
+// Refused returns the number of roots of each namespace that are not served because of its budgets; no zeros.
+func (c *Compile) Refused() map[string]int { return maps.Clone(c.budgets.counts) }
+
+// refuse returns the root as it is served instead, with a diagnostic: its hosts are closed, or not there at all.
+func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, limit contrib.Cost) contrib.Root {
+	out := root
+	out.Contributions = nil
+	if v == budget.Closed {
+		for i := range root.Contributions {
+			if own, ok := closed(root.Contributions[i]); ok {
+				out.Contributions = append(out.Contributions, own)
+			}
+		}
+	}
+	out.Report = report.Report{Visited: root.Report.Visited, Diagnostics: slices.Clone(root.Report.Diagnostics)}
+	out.Report.Add(c.overBudget(k, root.Cost, v, limit))
+	out.Report.Seal()
+	return out
+}
+
+// closed is a contribution whose host answers requests with 503 and closes connections.
+func closed(c contrib.Contribution) (contrib.Contribution, bool) {
+	c.Policies, c.Expressions, c.TCP = nil, 0, nil
+	switch {
+	case c.TLS != nil:
+		c.TLS, c.Routes = &ir.TLS{CloseConnections: true}, nil
+	case c.JoinsTLS:
+		return contrib.Contribution{}, false
+	default:
+		c.Routes = []ir.Route{{
+			Match: ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, Origin: c.Object, Direct: &ir.Direct{Code: 503},
+		}}
+	}
+	return c, true
+}
+
+// overBudget returns the diagnostic of a root that is not served.
+func (c *Compile) overBudget(k kobj.Key, cost contrib.Cost, v budget.Verdict, limit contrib.Cost) report.Diagnostic {
+	answer := "its hosts answer 503"
+	if v == budget.Omitted {
+		answer = "its hosts do not exist"
+	}
+	d := report.Diagnostic{Object: k, Type: c.apis[k.Kind].Types.Conflict, Reason: report.BudgetExceeded, Field: "spec"}
+	d.Message = fmt.Sprintf("The object exceeds a budget of namespace %q, alone or with older objects (%s); %s.", k.Namespace, shares(cost, limit), answer)
+	return d
+}
+
+// shares describes the cost of an object and the budgets, as in "3 of 2 routes".
+func shares(cost, limit contrib.Cost) string {
+	var out []string
+	for _, x := range []struct {
+		n, most int
+		what    string
+	}{
+		{cost.Routes, limit.Routes, "routes"},
+		{cost.VirtualHosts, limit.VirtualHosts, "virtual hosts"},
+		{cost.TLSHosts, limit.TLSHosts, "TLS hosts"},
+		{cost.Clusters, limit.Clusters, "clusters"},
+		{cost.Endpoints, limit.Endpoints, "endpoints"},
+		{cost.Expressions, limit.Expressions, "for regular expressions"},
+	} {
+		if x.most > 0 {
+			out = append(out, fmt.Sprintf("%d of %d %s", x.n, x.most, x.what))
+		}
+	}
+	return strings.Join(out, ", ")
+}

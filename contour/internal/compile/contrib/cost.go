@@ -1,0 +1,41 @@
+package contrib
+
+// Cost is what objects make Envoy and the controller hold, or how much of it they may.
+type Cost struct {
+	Routes       int // on all listeners; a route counts once for each KiB of its text
+	VirtualHosts int // on all listeners
+	TLSHosts     int // on listeners for TLS
+	Clusters     int // each once for an object
+	Endpoints    int // of clusters with many of them, once for each cluster
+	Expressions  int // cost of regular expressions, in instructions
+}
+
+// Plus returns the sum.
+func (c Cost) Plus(o Cost) Cost {
+	return Cost{
+		Routes: c.Routes + o.Routes, VirtualHosts: c.VirtualHosts + o.VirtualHosts, TLSHosts: c.TLSHosts + o.TLSHosts,
+		Clusters: c.Clusters + o.Clusters, Endpoints: c.Endpoints + o.Endpoints, Expressions: c.Expressions + o.Expressions,
+	}
+}
+
+// Minus returns the difference.
+func (c Cost) Minus(o Cost) Cost {
+	return c.Plus(Cost{-o.Routes, -o.VirtualHosts, -o.TLSHosts, -o.Clusters, -o.Endpoints, -o.Expressions})
+}
+
+// Within reports whether nothing exceeds its limit; a limit that is 0 permits any amount.
+func (c Cost) Within(limit Cost) bool {
+	for _, x := range [...]struct{ n, most int }{
+		{c.Routes, limit.Routes},
+		{c.VirtualHosts, limit.VirtualHosts},
+		{c.TLSHosts, limit.TLSHosts},
+		{c.Clusters, limit.Clusters},
+		{c.Endpoints, limit.Endpoints},
+		{c.Expressions, limit.Expressions},
+	} {
+		if x.most > 0 && x.n > x.most {
+			return false
+		}
+	}
+	return true
+}

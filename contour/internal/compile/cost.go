@@ -1,0 +1,105 @@
+package compile
+
+import (
+	"slices"
+
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/memo"
+)
+
+// charge computes the cost and the age of a root from its contributions.
+func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
+	var clusters clusterSet
+	for i := range root.Contributions {
+		own := &root.Contributions[i]
+		root.Created = own.Created
+		if own.JoinsTLS && own.TLS == nil { // served only where another object has the TLS host
+			continue
+		}
+		root.Cost.VirtualHosts++
+		if own.TLS != nil {
+			root.Cost.TLSHosts++
+		}
+		root.Cost.Expressions += own.Expressions
+		for j := range own.Routes {
+			root.Cost.Routes += 1 + routeSize(&own.Routes[j])>>10
+			if f := own.Routes[j].Forward; f != nil {
+				clusters.add(f.Backends)
+			}
+		}
+		if own.TCP != nil {
+			clusters.add(own.TCP.Backends)
+		}
+	}
+	root.Cost.Clusters = len(clusters.list)
+	for i := range clusters.list {
+		many, _ := c.store.ManyEndpoints.Get(r, clusters.list[i].Endpoints.Service)
+		root.Cost.Endpoints += many
+	}
+}
+
+// clusterSet is the clusters of a root, each once, in the order of the routes.
+type clusterSet struct {
+	list []ir.Cluster
+	seen map[ir.Cluster]bool // nil while the list is short enough to be searched
+}
+
+func (s *clusterSet) add(backends []ir.Backend) {
+	const few = 8
+	for i := range backends {
+		k := backends[i].Cluster
+		if s.seen[k] || s.seen == nil && slices.Contains(s.list, k) {
+			continue
+		}
+		s.list = append(s.list, k)
+		if s.seen == nil && len(s.list) > few {
+			s.seen = map[ir.Cluster]bool{}
+			for _, former := range s.list {
+				s.seen[former] = true
+			}
+		}
+		if s.seen != nil {
+			s.seen[k] = true
+		}
+	}
+}
+
+// routeSize is about how many bytes of text a route has.
+func routeSize(rt *ir.Route) int {
+	n := len(rt.Match.Path.Value) + editsSize(rt.RequestHeaders) + editsSize(rt.ResponseHeaders)
+	for _, h := range rt.Match.Headers {
+		n += len(h.Name) + len(h.Value)
+	}
+	for _, q := range rt.Match.Query {
+		n += len(q.Name) + len(q.Value)
+	}
+	if f := rt.Forward; f != nil {
+		for i := range f.Backends {
+			b := &f.Backends[i]
+			n += len(b.Cluster.Endpoints.Service.Name) + len(b.Host) + editsSize(b.RequestHeaders) + editsSize(b.ResponseHeaders)
+		}
+	}
+	if rt.Direct != nil {
+		n += len(rt.Direct.Body)
+	}
+	if d := rt.Redirect; d != nil {
+		n += len(d.Hostname) + len(d.Path) + len(d.Prefix)
+	}
+	if p := rt.Policies; p != nil && p.IPFilter != nil {
+		const each = 32
+		n += each * len(p.IPFilter.Sources)
+	}
+	return n
+}
+
+func editsSize(e ir.HeaderEdits) int {
+	n := 0
+	for _, h := range e.Set {
+		n += len(h.Name) + len(h.Value)
+	}
+	for _, name := range e.Remove {
+		n += len(name)
+	}
+	return n
+}

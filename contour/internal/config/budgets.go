@@ -1,0 +1,37 @@
+package config
+
+// Budgets bound what the objects of one namespace can make Envoy and the controller hold. What is beyond a budget is not
+// served, and its object reports it. A budget that is 0 bounds nothing.
+type Budgets struct {
+	// Routes is the routes of a namespace on all listeners; a route counts once for each KiB of its text.
+	Routes int
+	// VirtualHosts is the hosts of a namespace on all listeners.
+	VirtualHosts int
+	// TLSHosts is the hosts of a namespace on listeners for TLS.
+	TLSHosts int
+	// Clusters is the clusters of a namespace; what several root objects use counts once for each.
+	Clusters int
+	// Endpoints is the endpoints of the clusters of a namespace, without those of Services with few of them.
+	Endpoints int
+	// Expressions is the cost of the regular expressions of a namespace, in instructions (validate.Expression).
+	Expressions int
+	// HostExpressions is the cost of the regular expressions of one host of an object, in instructions. It bounds the work that a
+	// request can cause, together with the size of request headers.
+	HostExpressions int
+	// ExpressionSize is the number of instructions of the program of one regular expression.
+	ExpressionSize int
+}
+
+// defaultBudgets are far above honest use: they bound what an object can do by accident or with intent.
+func defaultBudgets() Budgets {
+	return Budgets{
+		Routes:          200_000,
+		VirtualHosts:    60_000,
+		TLSHosts:        20_000,
+		Clusters:        100_000,
+		Endpoints:       200_000,
+		Expressions:     100_000,
+		HostExpressions: 20_000,
+		ExpressionSize:  2_000,
+	}
+}

@@ -1,0 +1,153 @@
+package pipeline_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/stagetest"
+)
+
+// aged is a proxy of a namespace that is younger the larger its number is.
+func aged(namespace string, i int) *contourv1.HTTPProxy {
+	p := proxy(i)
+	p.Namespace = namespace
+	p.CreationTimestamp = metav1.NewTime(stagetest.Now().Add(time.Duration(i) * time.Second))
+	return p
+}
+
+// A namespace that is at its budget costs an edit what it costs in any other namespace, however many objects are refused:
+// its own edits change as few verdicts as they must, and those of others none.
+func TestBudgetCostsWhatAChangeCosts(t *testing.T) {
+	few, many := countOverBudget(t, 100), countOverBudget(t, 5000)
+	if len(few) != len(many) {
+		t.Fatalf("%d and %d changes", len(few), len(many))
+	}
+	for name, n := range few {
+		if many[name] != n {
+			t.Errorf("%s: %d derivations with few objects, %d with many", name, n, many[name])
+		}
+	}
+}
+
+// countOverBudget makes changes where a namespace has n objects, of which half are within its budget.
+func countOverBudget(t *testing.T, n int) map[string]uint64 {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Budgets = config.Budgets{Routes: n}
+	sys := newSystem(t, cfg)
+	world := change(aged("quiet", n))
+	for i := range n {
+		world = append(world, change(aged("loud", i))...)
+	}
+	sys.Step(world)
+	if got := sys.Compile.Refused(); got["loud"] != n/2 || len(got) != 1 {
+		t.Fatalf("refused: %v", got)
+	}
+	counts := map[string]uint64{}
+	edit := func(name string, p *contourv1.HTTPProxy) {
+		counts[name] = sys.Step(change(p)).Derivations
+		t.Logf("%s among %d: %d derivations", name, n, counts[name])
+	}
+	for name, i := range map[string]int{"of a served object": 0, "of a refused object": n - 1} {
+		p := aged("loud", i)
+		p.Spec.Routes[1].Conditions[0].Prefix = "/changed"
+		edit("an edit "+name, p)
+	}
+	p := aged("quiet", n)
+	p.Spec.Routes[1].Conditions[0].Prefix = "/changed"
+	edit("an edit of another namespace", p)
+	p = aged("loud", 1)
+	p.Spec.Routes = append(p.Spec.Routes, contourv1.Route{
+		Conditions: []contourv1.MatchCondition{{Prefix: "/more"}}, Services: p.Spec.Routes[0].Services,
+	})
+	edit("a route more than the budget", p)
+	edit("a route fewer", aged("loud", 1))
+	return counts
+}
+
+// An object beyond a budget is not served, and says so; its hosts are closed. Every kind of budget does that.
+func TestEveryBudget(t *testing.T) {
+	objects := append(change(service(1)), change(secret(t, "team", "cert-1"))...)
+	many := slice(1, "10.0.0.1")
+	for range 99 {
+		many.Endpoints = append(many.Endpoints, many.Endpoints[0])
+	}
+	objects = append(objects, change(many)...)
+	for i := range 3 {
+		p := aged("team", i)
+		p.Spec.VirtualHost.TLS = &contourv1.TLS{SecretName: "cert-1"}
+		p.Spec.Routes = []contourv1.Route{{
+			Conditions: []contourv1.MatchCondition{{Regex: "/a+"}}, Services: []contourv1.Service{{Name: "service-1", Port: 80}},
+		}}
+		objects = append(objects, change(p)...)
+	}
+	for name, b := range map[string]config.Budgets{
+		"routes": {Routes: 4}, "virtual hosts": {VirtualHosts: 4}, "TLS hosts": {TLSHosts: 2}, "clusters": {Clusters: 2},
+		"endpoints": {Endpoints: 2 * 128}, "expressions": {Expressions: 36},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := config.Default()
+			cfg.Budgets = b
+			sys := newSystem(t, cfg)
+			sys.Step(objects)
+			for i := range 3 {
+				d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.HTTPProxy, "team", fmt.Sprintf("proxy-%d", i)))
+				host := sys.state().Hosts[ir.HostKey{
+					Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_https"}, Hostname: fmt.Sprintf("host-%d.example.com", i),
+				}]
+				refused := len(d.Diagnostics) == 1 && d.Diagnostics[0].Reason == report.BudgetExceeded
+				if refused != (i == 2) || host == nil || host.TLS.CloseConnections != (i == 2) {
+					t.Errorf("proxy %d: %v, %+v", i, d.Diagnostics, host)
+				}
+			}
+			sys.Configure(config.Default())
+			if got := sys.Compile.Refused(); len(got) > 0 {
+				t.Errorf("with the default budgets: %v", got)
+			}
+		})
+	}
+}
+
+// Several Ingresses of a host share the budget of regular expressions of the host: the older ones have theirs.
+func TestIngressesShareTheExpressionsOfAHost(t *testing.T) {
+	cfg := config.Default()
+	cfg.Budgets.HostExpressions = 1100
+	sys := newSystem(t, cfg)
+	kind := networkingv1.PathTypeImplementationSpecific
+	for i, path := range []string{"/.*a.{20}", "/.*b.{20}", "/c+"} {
+		ing := &networkingv1.Ingress{ObjectMeta: meta(fmt.Sprint("ingress-", i))}
+		ing.CreationTimestamp = metav1.NewTime(stagetest.Now().Add(time.Duration(i) * time.Second))
+		backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "s", Port: networkingv1.ServiceBackendPort{Number: 80}}}
+		rule := networkingv1.IngressRule{Host: "a.example.com"}
+		rule.HTTP = &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{
+			{Path: path, PathType: &kind, Backend: backend}, {Path: fmt.Sprint("/prefix-", i), PathType: &kind, Backend: backend},
+		}}
+		ing.Spec.Rules = []networkingv1.IngressRule{rule}
+		sys.Step(change(ing))
+	}
+	host := sys.state().Hosts[ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"}, Hostname: "a.example.com"}]
+	var got []string
+	for _, r := range host.Routes {
+		got = append(got, r.Match.Path.Value)
+	}
+	if want := []string{"/.*a.{20}", "/c+", "/prefix-2", "/prefix-1", "/prefix-0"}; !slices.Equal(got, want) {
+		t.Errorf("routes %v, want %v", got, want)
+	}
+	for i := range 3 {
+		d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.Ingress, "team", fmt.Sprint("ingress-", i)))
+		over := slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.BudgetExceeded })
+		if over != (i == 1) {
+			t.Errorf("Ingress %d: %v", i, d.Diagnostics)
+		}
+	}
+}
