@@ -26,8 +26,8 @@ type Budgets struct {
 func defaultBudgets() Budgets {
 	return Budgets{
 		Routes:          200_000,
-		VirtualHosts:    60_000,
-		TLSHosts:        20_000,
+		VirtualHosts:    120_000,
+		TLSHosts:        60_000,
 		Clusters:        100_000,
 		Endpoints:       200_000,
 		Expressions:     100_000,

@@ -5,8 +5,8 @@ package settings
 func budgetKeys() []key {
 	out := []key{
 		{file: "budgets.routes", value: "200000"},
-		{file: "budgets.virtual-hosts", value: "60000"},
-		{file: "budgets.tls-hosts", value: "20000"},
+		{file: "budgets.virtual-hosts", value: "120000"},
+		{file: "budgets.tls-hosts", value: "60000"},
 		{file: "budgets.clusters", value: "100000"},
 		{file: "budgets.endpoints", value: "200000"},
 		{file: "budgets.expressions", value: "100000"},
