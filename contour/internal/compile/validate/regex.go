@@ -80,23 +80,54 @@ func parseRegex(expr string) (*syntax.Regexp, Problem) {
 	if n := unicodeClasses(expr); n > maxClasses {
 		return nil, Problem(fmt.Sprintf("has %d Unicode classes, more than %d", n, maxClasses))
 	}
-	if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
-		if e := (*syntax.Error)(nil); errors.As(err, &e) {
-			return nil, Problem(fmt.Sprintf("does not compile: %s", e.Code))
-		}
-		return nil, "does not compile"
-	}
 	if wideEscape(expr) {
 		return nil, "has an escape sequence for a character above \\xFF, which Envoy does not support"
 	}
+	if hasCharacters(expr) && !foldsCase(expr) {
+		if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
+			return nil, "does not compile" + detail(err)
+		}
+	}
 	tree, err := syntax.Parse(bytewise(expr), syntax.Perl)
-	if err != nil {
+	switch {
+	case err != nil && hasCharacters(expr):
 		return nil, "does not compile in Envoy, which matches bytes instead of characters"
+	case err != nil:
+		return nil, "does not compile" + detail(err)
 	}
 	if name, ok := unsupportedClass(expr); ok {
 		return nil, Problem(fmt.Sprintf("uses the character class %s, which Envoy does not support", report.Quote(name)))
 	}
 	return tree, ""
+}
+
+// detail returns why an expression does not compile, as the end of a sentence.
+func detail(err error) Problem {
+	if e := (*syntax.Error)(nil); errors.As(err, &e) {
+		return Problem(fmt.Sprintf(": %s", e.Code))
+	}
+	return ""
+}
+
+// hasCharacters reports whether the expression has a character of more than one byte.
+func hasCharacters(expr string) bool {
+	return strings.ContainsFunc(expr, func(r rune) bool { return r >= utf8.RuneSelf })
+}
+
+// foldsCase reports whether a part of the expression ignores case, as in (?i) and (?s-i:x). Go's parser then visits each
+// character of a class: a hundred thousand for a class of eight bytes.
+func foldsCase(expr string) bool {
+	for {
+		_, flags, found := strings.Cut(expr, "(?")
+		if !found {
+			return false
+		}
+		end := strings.IndexFunc(flags, func(r rune) bool { return r != '-' && !isAlphanumeric(r) })
+		if end >= 0 && strings.Contains(flags[:end], "i") {
+			return true
+		}
+		expr = flags
+	}
 }
 
 // unicodeClasses returns the number of Unicode classes in the expression, or more.

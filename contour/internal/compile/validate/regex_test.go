@@ -65,6 +65,23 @@ func TestCostOfRegex(t *testing.T) {
 	}
 }
 
+// Expressions that ignore case are not parsed as characters, of which a class can have a million.
+func TestFoldsCase(t *testing.T) {
+	t.Parallel()
+	for expr, want := range map[string]bool{
+		`(?i)a`: true, `/(?s-i:é)`: true, `/(?P<i>x)`: false, `/(?:i)`: false, `/a(?`: false, `/(?(?i:x))`: true, `/i`: false,
+	} {
+		if got := foldsCase(expr); got != want {
+			t.Errorf("foldsCase(%q) = %v", expr, got)
+		}
+	}
+	for expr, invalid := range map[string]bool{`[ü-ä]`: true, `(?i)[ä-ü]`: false, strings.Repeat("(?i:[Ā-\U0010ffff])", 800): false} {
+		if p := Regex(expr).Problem; (p != "") != invalid {
+			t.Errorf("Regex(%.20q): %q", expr, p)
+		}
+	}
+}
+
 // The work on an expression is proportional to its length, whatever it says.
 func TestWorkOnRegex(t *testing.T) {
 	for name, expr := range map[string]string{
@@ -100,7 +117,11 @@ func FuzzRegex(f *testing.F) {
 		if verdict.Size < 1 || verdict.Size > maxProgram || verdict.Cost < 1 {
 			t.Errorf("%q: %+v", expr, verdict)
 		}
-		for _, e := range []string{expr, bytewise(expr)} {
+		forms := []string{bytewise(expr)}
+		if !foldsCase(expr) {
+			forms = append(forms, expr)
+		}
+		for _, e := range forms {
 			if _, err := regexp.Compile(e); err != nil {
 				t.Errorf("%q: %v", expr, err)
 			}
