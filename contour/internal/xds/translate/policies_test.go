@@ -85,7 +85,8 @@ func TestMessagesOfPoliciesAreBuiltOnlyToBeSent(t *testing.T) {
 		return uses, testing.AllocsPerRun(10, func() { p.atRoute(&encoder{}, &v.Routes[0]) })
 	}
 	uses, atRoute := allocations(1)
-	if u, r := allocations(1000); u != uses || r != atRoute {
+	const noise = 20 // of the race detector; a message has an allocation for each source
+	if u, r := allocations(1000); u > uses+noise || r > atRoute+noise {
 		t.Errorf("with 1,000 sources %v and %v allocations, with one %v and %v", u, r, uses, atRoute)
 	}
 }
