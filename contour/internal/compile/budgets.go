@@ -55,13 +55,13 @@ func (c *Compile) EnforceBudgets() bool {
 	}
 	changed := false
 	for _, v := range b.book.Changes() {
-		changed = b.judge(v.Object, v.Verdict) || changed
+		changed = b.setVerdict(v.Object, v.Verdict) || changed
 	}
 	return changed
 }
 
-// judge stores the verdict on a root, and reports whether it differs from the former one.
-func (b *budgets) judge(k kobj.Key, v budget.Verdict) bool {
+// setVerdict stores the verdict on a root, and reports whether it differs from the former one.
+func (b *budgets) setVerdict(k kobj.Key, v budget.Verdict) bool {
 	_, was := b.refused.Peek(k)
 	if v != budget.Served {
 		if !was {
@@ -85,7 +85,7 @@ func (c *Compile) resetBudgets(s config.Budgets) {
 	var refused []kobj.Key
 	b.refused.Each(func(k kobj.Key, _ budget.Verdict) bool { refused = append(refused, k); return true })
 	for _, k := range refused {
-		b.judge(k, budget.Served)
+		b.setVerdict(k, budget.Served)
 	}
 	c.roots.Keys(func(k kobj.Key) bool {
 		if root, ok := c.roots.Peek(k); ok {

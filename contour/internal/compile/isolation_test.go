@@ -130,7 +130,7 @@ func compareTenants(t *testing.T, alone, together tenants) (contested int) {
 			return true
 		}
 		if diff := cmp.Diff(said(alone, k), said(together, k), cmpopts.EquateEmpty()); diff != "" {
-			t.Errorf("%s is told (-alone +together):\n%s", k, diff)
+			t.Errorf("the report about %s differs (-alone +together):\n%s", k, diff)
 		}
 		return true
 	})

@@ -62,13 +62,13 @@ func (s stages) served(host string) map[string][]uint32 {
 	return out
 }
 
-// told is the messages about an object.
-func (s stages) told(k kobj.Key) (messages []string) {
+// messages returns the messages about an object.
+func (s stages) messages(k kobj.Key) (out []string) {
 	o, _ := s.Objects.Peek(k)
 	for _, d := range o.Diagnostics {
-		messages = append(messages, d.Message)
+		out = append(out, d.Message)
 	}
-	return messages
+	return out
 }
 
 func (s stages) remove(k kobj.Key) {
@@ -92,12 +92,12 @@ func TestTheNamespaceOfTheOldestClaimOwnsTheHost(t *testing.T) {
 	}
 	lost := `Host "a.example.com" belongs to namespace "victim", whose HTTPProxy victim/owner is the oldest claim to it.`
 	for _, k := range []kobj.Key{kobj.Of(kobj.Ingress, "hostile", "regex"), kobj.Of(kobj.HTTPProxy, "hostile", "loser")} {
-		if told := s.told(k); len(told) == 0 || told[0] != lost {
-			t.Errorf("%s is told %q", k, told)
+		if got := s.messages(k); len(got) == 0 || got[0] != lost {
+			t.Errorf("%s has the diagnostics %q", k, got)
 		}
 	}
-	if told := s.told(kobj.Of(kobj.HTTPProxy, "victim", "owner")); len(told) > 0 {
-		t.Errorf("the owner is told %q", told)
+	if got := s.messages(kobj.Of(kobj.HTTPProxy, "victim", "owner")); len(got) > 0 {
+		t.Errorf("the owner has the diagnostics %q", got)
 	}
 
 	s.apply(ingressOf(tenantMeta("victim", "more", 9), host, "/more")) // shares the host of its namespace
@@ -152,8 +152,8 @@ func TestClaimsOfOthersCostNothing(t *testing.T) {
 			foreign = append(foreign, p)
 		}
 		s.apply(foreign...)
-		if told := s.told(kobj.Of(kobj.HTTPProxy, "victim", "child")); len(told) != 1 {
-			t.Errorf("%d refused inclusions, and the child is told %q", n, told)
+		if got := s.messages(kobj.Of(kobj.HTTPProxy, "victim", "child")); len(got) != 1 {
+			t.Errorf("%d refused inclusions, and the child has the diagnostics %q", n, got)
 		}
 		before := s.engine.Runs()
 		s.apply(answering(tenantMeta("hostile", "one-more", 1), host, 201))

@@ -4,7 +4,7 @@
 // Input: the slices as in the API, in any order, and the name of the port.
 // Output: the same message for the same endpoints, independent of their order and of how they
 // are distributed over slices. Addresses that Envoy cannot use are left out, because one
-// of them would make Envoy reject the whole message. So are those that lead elsewhere than to a backend: whoever may write
+// of them would make Envoy reject the whole message. So are those that lead elsewhere than to a backend: an author who may write
 // EndpointSlices would reach with them what only Envoy reaches, such as the metadata service of a cloud.
 //
 // All endpoints share one locality: Envoy then gives each the same share of the

@@ -39,7 +39,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 			continue
 		}
 		next += checkPeriod
-		sys.settle()
+		sys.waitForShards()
 		fresh := newSystem(t, cfg)
 		fresh.Step(random.Objects())
 		if !sameState(t, fresh.state(), sys.state()) {

@@ -52,8 +52,8 @@ func newSystem(t testing.TB, c config.Config, apis ...compile.API) *system {
 	return s
 }
 
-// settle waits until the state no longer depends on former objects: a decrease of the number of shards is delayed.
-func (s *system) settle() {
+// waitForShards waits until the state no longer depends on former objects: a decrease of the number of shards is delayed.
+func (s *system) waitForShards() {
 	for range 2 {
 		s.passed += time.Hour
 		s.Step(nil)

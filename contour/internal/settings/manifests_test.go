@@ -2,6 +2,7 @@ package settings
 
 import (
 	"os"
+	"reflect"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,5 +33,14 @@ func TestConfigurationOfTheManifests(t *testing.T) {
 	}
 	if c.HTTP.Underscores != ir.RejectUnderscores || c.HTTP.EscapedSlashes != ir.RedirectEscapedSlashes {
 		t.Errorf("ambiguous requests are passed on: %+v", c.HTTP)
+	}
+	if o := c.Objects; !o.NamespacesOwnHosts || !o.InclusionNeedsConsent || !o.RootNamespacesBindIngress {
+		t.Errorf("namespaces are not kept apart: %+v", o)
+	}
+	open, closed := reflect.ValueOf(config.Default().Budgets), reflect.ValueOf(c.Budgets)
+	for i := range closed.NumField() {
+		if is, most := closed.Field(i).Int(), open.Field(i).Int(); is < 1 || is >= most {
+			t.Errorf("budget %s is %d, by default %d", closed.Type().Field(i).Name, is, most)
+		}
 	}
 }

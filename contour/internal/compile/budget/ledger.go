@@ -61,7 +61,7 @@ func (l *ledger) set(k kobj.Key, created time.Time, cost contrib.Cost) {
 	default:
 		l.put(e, &l.admitted)
 	}
-	l.settle()
+	l.rebalance()
 }
 
 // remove removes an object.
@@ -73,7 +73,7 @@ func (l *ledger) remove(k kobj.Key) {
 	l.note(k, l.admits(k))
 	l.take(e)
 	delete(l.entries, k)
-	l.settle()
+	l.rebalance()
 }
 
 // admits reports whether an object is admitted, as one is that is not in the ledger.
@@ -101,8 +101,8 @@ func (l *ledger) note(k kobj.Key, admitted bool) {
 	}
 }
 
-// settle moves the boundary between those admitted and those waiting.
-func (l *ledger) settle() {
+// rebalance moves the boundary between those admitted and those waiting.
+func (l *ledger) rebalance() {
 	for !l.spent.Within(l.limit) {
 		l.move(&l.admitted, &l.waiting)
 	}

@@ -8,13 +8,13 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// maxJudged bounds the regular expressions that are checked for one root: their bytes, and the instructions of their programs.
-const maxJudged = 1 << 18
+// maxChecked bounds the regular expressions that are checked for one root: their bytes, and the instructions of their programs.
+const maxChecked = 1 << 18
 
 // expressions is the regular expressions of a root and of what it includes.
 type expressions struct {
 	verdicts map[string]validate.Expression // of those that were checked
-	judged   int                            // bytes and instructions of those, up to about maxJudged
+	checked  int                            // bytes and instructions of those, up to about maxChecked
 	cost     int                            // of the routes so far
 	ofHost   int                            // cost of the expression that each route of a wildcard host has
 }
@@ -23,11 +23,11 @@ type expressions struct {
 func (c *compiler) regex(expr string) validate.Problem {
 	verdict, known := c.expressions.verdicts[expr]
 	if !known {
-		if c.expressions.judged > maxJudged {
+		if c.expressions.checked > maxChecked {
 			return "is not checked, because the expressions before it are too many or too large"
 		}
 		verdict = c.env.Expressions.Get(c.reader, expr)
-		c.expressions.judged += len(expr) + verdict.Size
+		c.expressions.checked += len(expr) + verdict.Size
 		if c.expressions.verdicts == nil {
 			c.expressions.verdicts = map[string]validate.Expression{}
 		}

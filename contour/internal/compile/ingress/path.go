@@ -79,16 +79,16 @@ func (b *builder) pathProblem(path string, isRegex bool) validate.Problem {
 	return ""
 }
 
-// maxJudged bounds the regular expressions of an Ingress that are checked: their bytes, and the instructions of their programs.
-const maxJudged = 1 << 18
+// maxChecked bounds the regular expressions of an Ingress that are checked: their bytes, and the instructions of their programs.
+const maxChecked = 1 << 18
 
 // regex checks a regular expression.
 func (b *builder) regex(expr string) validate.Problem {
-	if b.judged > maxJudged {
+	if b.checked > maxChecked {
 		return "is not checked, because the expressions before it are too many or too large"
 	}
 	verdict := b.env.Expressions.Get(b.reader, expr)
-	b.judged += len(expr) + verdict.Size
+	b.checked += len(expr) + verdict.Size
 	return verdict.Within(b.budgets.ExpressionSize)
 }
 

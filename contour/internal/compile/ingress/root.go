@@ -92,7 +92,7 @@ type builder struct {
 	budgets config.Budgets
 
 	settings settings
-	judged   int     // bytes and instructions of the regular expressions that were checked, up to about maxJudged
+	checked  int     // bytes and instructions of the regular expressions that were checked, up to about maxChecked
 	hosts    []*host // in order of first appearance
 	byName   map[string]*host
 	report   report.Collector

@@ -2,7 +2,7 @@ package validate
 
 import "contour.example/contour/internal/memo"
 
-// Expressions remembers the verdicts on regular expressions by their text, so that each is judged once, wherever and however
+// Expressions remembers the verdicts on regular expressions by their text, so that each is checked once, wherever and however
 // often objects have it. A verdict is kept while a derivation reads it.
 type Expressions struct {
 	table *memo.Table[string, Expression]

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
+
+	"contour.example/contour/internal/xds/server/session"
 )
 
 // Field numbers of DeltaDiscoveryRequest, and of google.rpc.Status.
@@ -24,10 +26,10 @@ const (
 // The bounds of a request. What is decoded takes a multiple of the bytes of many short names, or of a deep node
 // description, so that these are counted before.
 const (
-	maxRequestFields = 1_100_000 // each name and each version is one
-	maxNodeBytes     = 64 << 10  // of the node description
-	maxTokenBytes    = 1 << 10   // of the type URL and the nonce
-	maxDetailBytes   = 64 << 10  // of the error detail that is kept: Envoy may quote a whole resource
+	maxRequestFields = 1_100_000              // each name and each version is one
+	maxNodeBytes     = 64 << 10               // of the node description
+	maxTokenBytes    = 1 << 10                // of the type URL and the nonce
+	maxDetailBytes   = session.MaxErrorDetail // of the error detail that is decoded
 )
 
 var errRequest = errors.New("the request is not valid")

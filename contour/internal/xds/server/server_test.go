@@ -254,7 +254,7 @@ func TestAStreamWithoutARequestEnds(t *testing.T) {
 	}
 }
 
-// What an Envoy has is read in steps: whoever reads slowly holds up neither the stream nor others who ask.
+// What an Envoy has is read in steps: a slow reader delays neither the stream nor others who ask.
 func TestWhatAnEnvoyHasIsReadInSteps(t *testing.T) {
 	const resources = 2_000
 	f := start(t, server.Options{Limits: session.Limits{UnacceptedResources: resources}})

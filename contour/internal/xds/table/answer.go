@@ -40,7 +40,7 @@ func (w *Watch) accept(v *Version) {
 		e.accept(v)
 	}
 	t.update(e)
-	w.settle(e)
+	w.updateInvolved(e)
 	if v == e.effective && t.unsupported.Load() {
 		t.retryEntry(e)
 	}
@@ -89,7 +89,7 @@ func (w *Watch) Reject(v *Version, errorDetail string, accepted *Version) {
 		e.applyVerdict(p)
 	}
 	t.update(e)
-	w.settle(e)
+	w.updateInvolved(e)
 	t.rest(e)
 }
 
@@ -116,8 +116,8 @@ func (w *Watch) involve(ref Ref) {
 	w.learning.Store(true)
 }
 
-// settle undoes involve if neither is so any more.
-func (w *Watch) settle(e *entry) {
+// updateInvolved undoes involve if neither is so any more.
+func (w *Watch) updateInvolved(e *entry) {
 	if _, unusable := e.unusable[w]; unusable || e.views[w] != nil {
 		return
 	}

@@ -59,7 +59,7 @@ func (e *entry) applyVerdict(p *piece) {
 	if e.rejected == nil {
 		e.rejected = map[quarantine.ID]bool{}
 	}
-	e.table.judged[e.ref] = struct{}{}
+	e.table.withRejections[e.ref] = struct{}{}
 	if e.rejected[p.ID] = p.invalidReason() == "" && e.sends(known); e.rejected[p.ID] {
 		e.withhold(p, known)
 		return
@@ -103,7 +103,7 @@ func (e *entry) setRemoved() {
 	e.want, e.rejected, e.fallbacks, e.split = nil, nil, nil, nil
 	for w := range e.unusable {
 		delete(e.unusable, w)
-		w.settle(e)
+		w.updateInvolved(e)
 	}
 }
 

@@ -29,21 +29,21 @@ type Fallback func(t Type, field protowire.Number, part []byte) []byte
 
 // Table is safe for concurrent use.
 type Table struct {
-	mu         sync.Mutex
-	seq        uint64
-	lastOrder  uint64
-	entries    map[Ref]*entry // without those at rest
-	peak       int            // maximum number of entries since the map was made
-	resting    Versions       // see rest
-	needCounts map[Ref]int    // by needed resource: number of effective and accepted versions that need it
-	rejected   map[Ref][]Rejection
-	disagreed  map[Ref][]Disagreement
-	split      map[Ref]struct{} // resources that an Envoy has a view of
-	judged     map[Ref]struct{} // resources with wanted pieces that Envoys reject
-	changed    map[Ref]struct{} // to be updated before the end of the step
-	dependants map[Ref]map[Ref]struct{}
-	watches    map[*Watch]struct{}
-	stats      Stats
+	mu             sync.Mutex
+	seq            uint64
+	lastOrder      uint64
+	entries        map[Ref]*entry // without those at rest
+	peak           int            // maximum number of entries since the map was made
+	resting        Versions       // see rest
+	needCounts     map[Ref]int    // by needed resource: number of effective and accepted versions that need it
+	rejected       map[Ref][]Rejection
+	disagreed      map[Ref][]Disagreement
+	split          map[Ref]struct{} // resources that an Envoy has a view of
+	withRejections map[Ref]struct{} // resources with wanted pieces that Envoys reject
+	changed        map[Ref]struct{} // to be updated before the end of the step
+	dependants     map[Ref]map[Ref]struct{}
+	watches        map[*Watch]struct{}
+	stats          Stats
 
 	verdicts       map[content]*verdict
 	wantedVerdicts int         // about wanted contents, when they were counted last
@@ -73,17 +73,17 @@ type Stats struct {
 // New returns an empty table.
 func New() *Table {
 	return &Table{
-		entries:    map[Ref]*entry{},
-		needCounts: map[Ref]int{},
-		rejected:   map[Ref][]Rejection{},
-		disagreed:  map[Ref][]Disagreement{},
-		split:      map[Ref]struct{}{},
-		judged:     map[Ref]struct{}{},
-		changed:    map[Ref]struct{}{},
-		dependants: map[Ref]map[Ref]struct{}{},
-		watches:    map[*Watch]struct{}{},
-		verdicts:   map[content]*verdict{},
-		closed:     make(chan struct{}),
+		entries:        map[Ref]*entry{},
+		needCounts:     map[Ref]int{},
+		rejected:       map[Ref][]Rejection{},
+		disagreed:      map[Ref][]Disagreement{},
+		split:          map[Ref]struct{}{},
+		withRejections: map[Ref]struct{}{},
+		changed:        map[Ref]struct{}{},
+		dependants:     map[Ref]map[Ref]struct{}{},
+		watches:        map[*Watch]struct{}{},
+		verdicts:       map[content]*verdict{},
+		closed:         make(chan struct{}),
 	}
 }
 
@@ -97,7 +97,7 @@ func (t *Table) Close() {
 	clear(t.rejected)
 	clear(t.disagreed)
 	clear(t.split)
-	clear(t.judged)
+	clear(t.withRejections)
 	clear(t.changed)
 	clear(t.dependants)
 	clear(t.verdicts)

@@ -74,7 +74,7 @@ func (t *Table) updateViews(e *entry) {
 
 func (t *Table) updateRejections(e *entry) {
 	if len(e.rejected) == 0 {
-		delete(t.judged, e.ref)
+		delete(t.withRejections, e.ref)
 	}
 	rejections, disagreements := e.rejections(), e.disagreements()
 	if slices.EqualFunc(rejections, t.rejected[e.ref], sameRejection) && slices.Equal(disagreements, t.disagreed[e.ref]) {

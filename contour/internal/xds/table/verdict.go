@@ -171,7 +171,7 @@ func (t *Table) verdictsChanged(changed []content) {
 	if len(changed) == 0 {
 		return
 	}
-	for ref := range t.judged {
+	for ref := range t.withRejections {
 		e := t.entries[ref]
 		if e == nil || !slices.ContainsFunc(changed, func(c content) bool { return e.hasVerdict(c) }) {
 			continue
@@ -243,7 +243,7 @@ func (t *Table) forgetOldest() {
 		return
 	}
 	wanted := map[content]bool{}
-	for ref := range t.judged {
+	for ref := range t.withRejections {
 		if e := t.entries[ref]; e != nil {
 			for id := range e.rejected {
 				wanted[content{ref.Type, id}] = true
@@ -271,7 +271,7 @@ func (t *Table) retryEntry(e *entry) {
 
 // retryWithheld does so for the resources that have no effective version, so that no Envoy will accept one.
 func (t *Table) retryWithheld() {
-	for ref := range t.judged {
+	for ref := range t.withRejections {
 		if e := t.entries[ref]; e != nil && e.effective == nil {
 			t.retryEntry(e)
 		}
@@ -280,7 +280,7 @@ func (t *Table) retryWithheld() {
 
 // hasUnsupported reports whether a confirmed verdict about wanted content is not supported.
 func (t *Table) hasUnsupported() bool {
-	for ref := range t.judged {
+	for ref := range t.withRejections {
 		e := t.entries[ref]
 		if e == nil {
 			continue

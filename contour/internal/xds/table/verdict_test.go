@@ -146,7 +146,7 @@ func TestVerdictsOfTheFleetAreBounded(t *testing.T) {
 	}
 }
 
-// One Envoy that refuses everything: the other one gets each edit, nothing is blamed, and nothing is left of it.
+// One Envoy that refuses everything: the other one gets each edit, no object is reported, and nothing is left of it.
 func TestOneEnvoyDoesNotConvictForAll(t *testing.T) {
 	for name, oddFirst := range map[string]bool{"the odd one answers first": true, "the odd one answers last": false} {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestOneEnvoyDoesNotConvictForAll(t *testing.T) {
 					t.Errorf("edit %d: %s", i, diff)
 				}
 				if got := tab.Rejections(); len(got) > 0 {
-					t.Errorf("edit %d: objects are blamed: %+v", i, got)
+					t.Errorf("edit %d: objects are reported: %+v", i, got)
 				}
 			}
 			if got := tab.Disagreements(); len(got) < 2 || got[0].Node != "odd" {

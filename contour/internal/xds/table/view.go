@@ -56,7 +56,7 @@ func (e *entry) dropView(w *Watch) {
 	e.table.setVersion(&x.effective, nil)
 	e.table.setVersion(&x.accepted, nil)
 	w.dirty[e.ref] = struct{}{}
-	w.settle(e)
+	w.updateInvolved(e)
 }
 
 // accept records that the Envoy accepted v, and reports whether that counts: see quarantine.State.Accept.

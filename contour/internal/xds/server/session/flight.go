@@ -66,15 +66,15 @@ func (s *State) handleAnswer(t table.Type, f *flight, req *discoveryv3.DeltaDisc
 	return verdict
 }
 
-// maxErrorDetail bounds in bytes what is kept of an error detail: Envoy may quote a whole resource, and a client that
+// MaxErrorDetail bounds in bytes what is kept of an error detail: Envoy may quote a whole resource, and a client that
 // lies may send as much as a request may have.
-const maxErrorDetail = 64 << 10
+const MaxErrorDetail = 64 << 10
 
 // errorDetail is the reason of a NACK, never empty. It does not keep the rest of a longer text in memory.
 func errorDetail(req *discoveryv3.DeltaDiscoveryRequest) string {
 	detail := req.GetErrorDetail().GetMessage()
-	if len(detail) > maxErrorDetail {
-		return strings.Clone(detail[:maxErrorDetail])
+	if len(detail) > MaxErrorDetail {
+		return strings.Clone(detail[:MaxErrorDetail])
 	}
 	return cmp.Or(detail, "rejected without an error detail")
 }
