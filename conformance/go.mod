@@ -2,6 +2,8 @@ module contour.example/conformance
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	contour.example/harness v0.0.0-00010101000000-000000000000
 	github.com/google/go-cmp v0.7.0

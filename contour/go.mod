@@ -2,6 +2,8 @@ module contour.example/contour
 
 go 1.26.0
 
+toolchain go1.26.11
+
 require (
 	contour.example/envoybootstrap v0.0.0-00010101000000-000000000000
 	github.com/cespare/xxhash/v2 v2.3.0

@@ -2,6 +2,8 @@ module contour.example/harness
 
 go 1.26.0
 
+toolchain go1.26.11
+
 replace contour.example/contour => ../contour
 
 require (

@@ -2,6 +2,8 @@ module contour.example/tools
 
 go 1.26.0
 
+toolchain go1.26.11
+
 tool sigs.k8s.io/controller-tools/cmd/controller-gen
 
 require (

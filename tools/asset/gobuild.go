@@ -85,7 +85,10 @@ func (b program) asset() (Asset, error) {
 
 // inputs are the sources (by the hashes in go.sum), the platform, the compiler and its flags.
 func (b program) inputs() ([]string, error) {
-	compiler, err := exec.Command("go", "env", "GOVERSION", "GOOS", "GOARCH").Output()
+	env := exec.Command("go", "env", "GOVERSION", "GOOS", "GOARCH")
+	env.Dir = b.module // its toolchain, not that of the workspace
+	env.Env = append(os.Environ(), "GOWORK=off")
+	compiler, err := env.Output()
 	if errors.Is(err, exec.ErrNotFound) {
 		return nil, errors.New("the go command is needed to build it, or set KUBEBUILDER_ASSETS to a directory that has it")
 	}
