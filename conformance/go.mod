@@ -8,6 +8,7 @@ require (
 	contour.example/harness v0.0.0-00010101000000-000000000000
 	github.com/google/go-cmp v0.7.0
 	google.golang.org/grpc v1.85.0
+	k8s.io/apiextensions-apiserver v0.37.2
 )
 
 replace contour.example/harness => ../harness
@@ -79,7 +80,6 @@ require (
 	google.golang.org/protobuf v1.36.12 // indirect
 	gopkg.in/evanphx/json-patch.v4 v4.13.0 // indirect
 	gopkg.in/inf.v0 v0.9.1 // indirect
-	k8s.io/apiextensions-apiserver v0.37.2 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 	k8s.io/kube-openapi v0.0.0-20260721132016-d427ff9ee9ad // indirect
 	k8s.io/utils v0.0.0-20260626114624-be93311217bd // indirect

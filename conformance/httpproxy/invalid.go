@@ -64,13 +64,8 @@ func missingService(t *suite.T) {
 	t.Get("http://a.${DOMAIN}/", suite.From("shop"))
 	t.Get("http://a.${DOMAIN}/missing", suite.Status(503))
 	invalid(t, "a", "ServiceError", "ServiceUnresolvedReference")
-	t.Apply(`
-apiVersion: v1
-kind: Service
-metadata: {name: no-such-service}
-spec: {ports: [{port: 80}]}
-`)
+	t.StartBackend(suite.Backend{Name: "no-such-service"})
 	valid(t, "a")
-	t.Get("http://a.${DOMAIN}/missing", suite.Status(503)) // it has no endpoints
+	t.Get("http://a.${DOMAIN}/missing", suite.From("no-such-service"))
 	t.Get("http://a.${DOMAIN}/", suite.From("shop"))
 }

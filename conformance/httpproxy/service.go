@@ -1,11 +1,6 @@
 package httpproxy
 
-import (
-	"context"
-	"fmt"
-
-	"contour.example/conformance/suite"
-)
+import "contour.example/conformance/suite"
 
 func services() []suite.Test {
 	return []suite.Test{
@@ -22,7 +17,7 @@ func services() []suite.Test {
 			Features: core(service),
 			Backends: backends("one", "two"),
 			Run: func(t *suite.T) {
-				shares(t, 100, map[string]share{"one": {30, 70}, "two": {30, 70}})
+				shares(t, map[string]float64{"one": 50, "two": 50})
 			},
 		},
 		{
@@ -31,7 +26,7 @@ func services() []suite.Test {
 			Features: core(service),
 			Backends: backends("one", "two"),
 			Run: func(t *suite.T) {
-				shares(t, 100, map[string]share{"one": {30, 70}, "two": {30, 70}})
+				shares(t, map[string]float64{"one": 50, "two": 50})
 			},
 		},
 		{
@@ -40,43 +35,14 @@ func services() []suite.Test {
 			Features: core(service),
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
-				shares(t, 20, map[string]share{"shop": {20, 20}})
+				shares(t, map[string]float64{"shop": 100})
 				invalid(t, "a", "ServiceError", "ServiceUnresolvedReference")
 			},
 		},
 	}
 }
 
-func weights(t *suite.T) {
-	// 75 are expected of many, with a standard deviation of 4.3.
-	shares(t, 100, map[string]share{"many": {55, 95}, "few": {5, 45}})
-}
-
-// share is the least and the greatest number of requests that a backend may get.
-type share struct{ from, to int }
+func weights(t *suite.T) { shares(t, map[string]float64{"many": 75, "few": 25}) }
 
 // shares is sharesOf for requests to the host a.
-func shares(t *suite.T, n int, want map[string]share) { sharesOf(t, "http://a.${DOMAIN}/", n, want) }
-
-// sharesOf waits until n requests are distributed as expected; a backend that is not named gets none.
-func sharesOf(t *suite.T, url string, n int, want map[string]share) {
-	t.Eventually("shares of the backends", func(ctx context.Context) string {
-		answers, err := t.Answers(ctx, suite.Request{URL: url}, n)
-		if err != nil {
-			return err.Error()
-		}
-		got := map[string]int{}
-		for _, a := range answers {
-			got[a.Backend()]++
-		}
-		for name, count := range got {
-			if s := want[name]; count < s.from || count > s.to {
-				return fmt.Sprintf("backend %q got %d of %d, want %d to %d", name, count, n, s.from, s.to)
-			}
-		}
-		if len(got) != len(want) {
-			return fmt.Sprintf("requests went to %v, want %v", got, want)
-		}
-		return ""
-	})
-}
+func shares(t *suite.T, want map[string]float64) { t.Shares("http://a.${DOMAIN}/", want) }

@@ -56,7 +56,7 @@ func tcpProxies() []suite.Test {
 			Backends:     backends("many", "few", "none"),
 			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
 			Run: func(t *suite.T) {
-				sharesOf(t, "https://a.${DOMAIN}/", 100, map[string]share{"many": {55, 95}, "few": {5, 45}})
+				t.Shares("https://a.${DOMAIN}/", map[string]float64{"many": 75, "few": 25})
 			},
 		},
 	}

@@ -135,7 +135,7 @@ func handshakes() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("https://new.${DOMAIN}/", suite.From("shop"))
 				t.Send(suite.Request{URL: "https://old.${DOMAIN}/", MaxTLS: tls.VersionTLS12}, suite.From("shop"))
-				t.TLSRejected(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12})
+				t.TLSRejected(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12}, "protocol version not supported")
 				valid(t, "new")
 			},
 		},

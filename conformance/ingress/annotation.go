@@ -64,7 +64,7 @@ func requestAnnotations() []suite.Test {
 			Backends: backends("one"),
 			Run: func(t *suite.T) {
 				expect(t, route{"/", "one"})
-				t.Get("http://annotation.${DOMAIN}/", suite.Status(404))
+				t.Get("http://annotation.${DOMAIN}/", suite.Error)
 			},
 		},
 		{
@@ -100,7 +100,7 @@ func tlsAnnotations() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("https://new.${DOMAIN}/", suite.From("one"))
 				t.Send(suite.Request{URL: "https://old.${DOMAIN}/", MaxTLS: tls.VersionTLS12}, suite.From("one"))
-				t.TLSRejected(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12})
+				t.TLSRejected(suite.Request{URL: "https://new.${DOMAIN}/", MaxTLS: tls.VersionTLS12}, "protocol version not supported")
 			},
 		},
 		{
@@ -112,7 +112,7 @@ func tlsAnnotations() []suite.Test {
 			Certificates: []suite.Certificate{{Name: "cert", Namespace: "certs", Hosts: []string{"a.${DOMAIN}"}}},
 			Run: func(t *suite.T) {
 				t.Get("http://a.${DOMAIN}/", suite.From("one"))
-				t.TLSRejected(suite.Request{URL: "https://a.${DOMAIN}/"})
+				t.TLSRejected(suite.Request{URL: "https://a.${DOMAIN}/"}, suite.Closed, suite.NotListening, "unrecognized name")
 				t.Apply(`
 apiVersion: projectcontour.io/v1
 kind: TLSCertificateDelegation

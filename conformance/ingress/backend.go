@@ -32,14 +32,9 @@ func backendTests() []suite.Test {
 			Backends: backends("shop"),
 			Run: func(t *suite.T) {
 				expect(t, route{"/shop", "shop"})
-				t.Get("http://a.${DOMAIN}/late", suite.Status(404, 500, 502, 503))
-				t.Apply(`
-apiVersion: v1
-kind: Service
-metadata: {name: late}
-spec: {ports: [{port: 80}]}
-`)
-				t.Get("http://a.${DOMAIN}/late", suite.Status(503)) // there are no endpoints
+				t.Get("http://a.${DOMAIN}/late", suite.Error)
+				t.StartBackend(suite.Backend{Name: "late"})
+				expect(t, route{"/late", "late"})
 				expect(t, route{"/shop", "shop"})
 			},
 		},

@@ -19,7 +19,7 @@ func defaults() []suite.Test {
 				t.Get("http://192.0.2.99/resource", suite.From("fallback"), suite.SentPath("/resource"))
 				t.Get("http://a.${DOMAIN}/shop", suite.From("shop"))
 				t.Delete(apiVersion, "Ingress", "fallback")
-				t.Get("http://unknown.${DOMAIN}/", suite.Status(404))
+				t.Get("http://unknown.${DOMAIN}/", suite.Error)
 			},
 		},
 		{
@@ -41,7 +41,7 @@ func defaults() []suite.Test {
 			Backends: backends("any", "shop"),
 			Run: func(t *suite.T) {
 				t.Get("http://unknown.${DOMAIN}/any", suite.From("any"))
-				t.Get("http://unknown.${DOMAIN}/else", suite.Status(404))
+				t.Get("http://unknown.${DOMAIN}/else", suite.Error)
 				t.Get("http://a.${DOMAIN}/shop", suite.From("shop"))
 			},
 		},

@@ -80,6 +80,7 @@ const (
 	protocol        = "IngressUpstreamProtocol"
 	versions        = "IngressTLSVersions"
 	delegation      = "IngressCertificateDelegation"
+	httpToo         = "IngressTLSAndHTTP"
 )
 
 func core(name string) []suite.Feature { return []suite.Feature{{Name: name, Level: suite.Core}} }

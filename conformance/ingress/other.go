@@ -16,8 +16,8 @@ func others() []suite.Test {
 			Backends: backends("one"),
 			Run: func(t *suite.T) {
 				t.Get("http://ours.${DOMAIN}/", suite.From("one"))
-				t.Get("http://field.${DOMAIN}/", suite.Status(404))
-				t.Get("http://annotation.${DOMAIN}/", suite.Status(404))
+				t.Get("http://field.${DOMAIN}/", suite.Error)
+				t.Get("http://annotation.${DOMAIN}/", suite.Error)
 				t.Object(apiVersion, "Ingress", "field", hasNoAddress)
 				t.Object(apiVersion, "Ingress", "annotation", hasNoAddress)
 			},

@@ -5,11 +5,11 @@ import "contour.example/conformance/suite"
 // route is a path and the backend that answers.
 type route struct{ path, backend string }
 
-// expect waits until each path of the host a gets its answer; without a backend that is a 404.
+// expect waits until each path of the host a gets its answer; without a backend that is an error.
 func expect(t *suite.T, routes ...route) {
 	for _, r := range routes {
 		if r.backend == "" {
-			t.Get("http://a.${DOMAIN}"+r.path, suite.Status(404))
+			t.Get("http://a.${DOMAIN}"+r.path, suite.Error)
 			continue
 		}
 		t.Get("http://a.${DOMAIN}"+r.path, suite.From(r.backend))

@@ -1,12 +1,17 @@
 package ingress
 
-import "contour.example/conformance/suite"
+import (
+	"strings"
+
+	"contour.example/conformance/suite"
+	"contour.example/harness/traffic"
+)
 
 func certificates() []suite.Test {
 	return []suite.Test{
 		{
 			Name:     "ingress/tls",
-			Sentence: "A host with a Secret is served over HTTPS with its certificate, in HTTP/1.1 and HTTP/2, and over HTTP as well.",
+			Sentence: "A host with a Secret is served over HTTPS with its certificate, in HTTP/1.1 and HTTP/2, and over HTTP is served or redirected to HTTPS.",
 			Features: core(encryption),
 			Backends: backends("one", "two"),
 			Certificates: []suite.Certificate{
@@ -16,6 +21,17 @@ func certificates() []suite.Test {
 				t.Get("https://a.${DOMAIN}/", suite.From("one"), suite.Sent("X-Forwarded-Proto", "https"))
 				t.Send(suite.Request{URL: "https://a.${DOMAIN}/", HTTP2: true}, suite.From("one"))
 				t.Get("https://b.${DOMAIN}/", suite.From("two"))
+				t.Get("http://a.${DOMAIN}/", servedOrRedirected(t.Expand("https://a.${DOMAIN}"), "one"))
+			},
+		},
+		{
+			Name:         "ingress/tls-and-http",
+			Sentence:     "A host with a Secret is also served over HTTP, unless an annotation says otherwise.",
+			Features:     extended(httpToo),
+			Backends:     backends("one"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
+			Run: func(t *suite.T) {
+				t.Get("https://a.${DOMAIN}/", suite.From("one"))
 				t.Get("http://a.${DOMAIN}/", suite.From("one"))
 			},
 		},
@@ -63,8 +79,18 @@ func certificates() []suite.Test {
 			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}"}}},
 			Run: func(t *suite.T) {
 				t.Get("https://a.${DOMAIN}/", suite.From("one"))
-				t.Get("http://a.${DOMAIN}/", suite.Status(404))
+				t.Get("http://a.${DOMAIN}/", suite.Error)
 			},
 		},
+	}
+}
+
+// servedOrRedirected requires an answer of the backend or a redirect to the host over HTTPS: the API leaves it open.
+func servedOrRedirected(host, backend string) suite.Check {
+	return func(a traffic.Answer) string {
+		if a.Status/100 == 3 && strings.HasPrefix(a.Headers.Get("Location"), host) {
+			return ""
+		}
+		return suite.From(backend)(a)
 	}
 }

@@ -32,6 +32,14 @@ func Status(codes ...int) Check {
 	}
 }
 
+// Error requires a status of an error, 4xx or 5xx.
+func Error(a traffic.Answer) string {
+	if a.Status < http.StatusBadRequest {
+		return a.String() + ", want status 4xx or 5xx"
+	}
+	return ""
+}
+
 // Body requires that exact body.
 func Body(want string) Check {
 	return func(a traffic.Answer) string {

@@ -3,13 +3,20 @@ package suite
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"syscall"
+	"time"
 
 	"google.golang.org/grpc/codes"
 
+	"contour.example/harness/poll"
 	"contour.example/harness/traffic"
 )
 
@@ -39,39 +46,107 @@ const Unique = "${UNIQUE}"
 // Get waits until the answers to a GET pass all checks.
 func (t *T) Get(url string, checks ...Check) { t.Send(Request{URL: url}, checks...) }
 
-// Send waits until the answers to the request pass all checks, several in a row.
+// Send waits until the answers to the request pass all checks, several in a row. An answer with an error, which the proxy
+// may also give before it has the configuration, must then stay for a while.
 func (t *T) Send(r Request, checks ...Check) {
-	request, err := t.request(r)
-	if err != nil {
-		t.Failf("%w", err)
-		return
+	if a := t.Once(r, checks...); a.Status >= http.StatusBadRequest {
+		t.Still(r, checks...)
 	}
-	t.Eventually("answer to "+request.String(), func(ctx context.Context) string {
-		for range inARow {
-			if wrong := exchange(ctx, t.runner.Traffic, unique(request), checks); wrong != "" {
-				return wrong
-			}
-		}
-		return ""
+}
+
+// Once waits until the answers to the request pass all checks, several in a row, and returns the last. They may change
+// afterwards, as with limits of requests, which many proxies count anew after a change of another object.
+func (t *T) Once(r Request, checks ...Check) (last traffic.Answer) {
+	request := t.prepared(r)
+	t.Eventually("answer to "+request.String(), func(ctx context.Context) (wrong string) {
+		last, wrong = t.several(ctx, request, checks)
+		return wrong
+	})
+	return last
+}
+
+// Still requires that the answers to the request pass all checks for a while.
+func (t *T) Still(r Request, checks ...Check) {
+	request := t.prepared(r)
+	t.stays("answer to "+request.String(), func(ctx context.Context) string {
+		_, wrong := t.several(ctx, request, checks)
+		return wrong
 	})
 }
 
-// TLSRejected waits until no TLS connection is made for the request. Before, such requests must have been answered:
-// a listener that does not exist accepts no connection either.
-func (t *T) TLSRejected(r Request) {
-	request, err := t.request(r)
-	if err != nil {
-		t.Failf("%w", err)
-		return
+// several sends the request several times, until something is wrong, and returns the last answer and what is wrong with it.
+func (t *T) several(ctx context.Context, request traffic.Request, checks []Check) (a traffic.Answer, wrong string) {
+	for range inARow {
+		var err error
+		if a, err = t.runner.Traffic.Do(ctx, unique(request)); err != nil {
+			return a, err.Error()
+		}
+		for _, check := range checks {
+			if wrong := check(a); wrong != "" {
+				return a, wrong
+			}
+		}
 	}
-	t.Eventually("rejection of "+request.String(), func(ctx context.Context) string {
+	return a, ""
+}
+
+// observation is how long something must stay as it is to count as lasting.
+const observation = time.Second
+
+// stays requires that nothing is wrong for a while. check returns what is wrong, or "".
+func (t *T) stays(what string, check func(context.Context) (wrong string)) {
+	for end := time.Now().Add(observation); t.err == nil && time.Now().Before(end); {
+		if wrong := check(t.ctx); wrong != "" {
+			t.Failf("%s was as expected, and then: %s", what, wrong)
+		}
+		select {
+		case <-t.ctx.Done():
+			t.wrap(what, context.Cause(t.ctx))
+		case <-time.After(poll.Interval):
+		}
+	}
+}
+
+// Ways to reject a TLS connection, beside the alerts of TLS, whose names are those of crypto/tls.
+const (
+	// Closed is the end of the connection in the handshake, without an alert.
+	Closed = "closed"
+	// NotListening is that nothing accepts connections.
+	NotListening = "not listening"
+)
+
+// TLSRejected waits until a TLS connection for the request is rejected in one of the ways, and requires that it stays so for
+// a while. A connection that the client gives up, because of its time or the proxy's certificate, is not rejected.
+func (t *T) TLSRejected(r Request, ways ...string) {
+	request := t.prepared(r)
+	what, check := "rejection of "+request.String(), func(ctx context.Context) string {
 		for range inARow {
-			if a, err := t.runner.Traffic.Do(ctx, request); err == nil {
+			a, err := t.runner.Traffic.Do(ctx, request)
+			if err == nil {
 				return a.String() + ", want no connection"
+			}
+			if way := rejection(err); !slices.Contains(ways, way) {
+				return fmt.Sprintf("%v (%s), want one of %q", err, way, ways)
 			}
 		}
 		return ""
-	})
+	}
+	t.Eventually(what, check)
+	t.stays(what, check)
+}
+
+// rejection returns how the proxy rejected a TLS connection, or "" if it did not.
+func rejection(err error) string {
+	var op *net.OpError
+	switch {
+	case errors.As(err, &op) && op.Op == "remote error":
+		return strings.TrimPrefix(op.Err.Error(), "tls: ")
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		return Closed
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return NotListening
+	}
+	return ""
 }
 
 // Answers sends the request n times, one after the other, each over a connection of its own.
@@ -100,15 +175,18 @@ func (t *T) WebSocket(url string) {
 
 // NoWebSocket waits until a request for a WebSocket is not answered by an upgrade.
 func (t *T) NoWebSocket(url string) {
-	t.Send(Request{URL: url, Headers: map[string]string{
+	upgrade := Request{URL: url, Headers: map[string]string{
 		"Connection": "Upgrade", "Upgrade": "websocket",
 		"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhpcyBpcyBhIHRlc3QuLg==",
-	}}, func(a traffic.Answer) string {
+	}}
+	refused := func(a traffic.Answer) string {
 		if a.Status == http.StatusSwitchingProtocols {
 			return "it became a WebSocket"
 		}
 		return ""
-	})
+	}
+	t.Once(upgrade, refused)
+	t.Still(upgrade, refused)
 }
 
 // Bytes waits until bytes that are sent over TLS to the URL's host are echoed by the backend.
@@ -174,18 +252,13 @@ func unique(r traffic.Request) traffic.Request {
 	return r
 }
 
-// exchange sends once and returns what is wrong, or "".
-func exchange(ctx context.Context, c traffic.Client, request traffic.Request, checks []Check) string {
-	a, err := c.Do(ctx, request)
+// prepared is the request in the form of the client; the test fails if it has none.
+func (t *T) prepared(r Request) traffic.Request {
+	request, err := t.request(r)
 	if err != nil {
-		return err.Error()
+		t.Failf("%w", err)
 	}
-	for _, check := range checks {
-		if wrong := check(a); wrong != "" {
-			return wrong
-		}
-	}
-	return ""
+	return request
 }
 
 // request is the request in the form of the client.

@@ -100,6 +100,7 @@ func TestChecks(t *testing.T) {
 	for name, c := range map[string]struct{ right, wrong Check }{
 		"From":             {From("shop"), From("other")},
 		"Status":           {Status(404, 200), Status(404)},
+		"Error":            {Status(200), Error},
 		"Body":             {Body("body"), Body("bod")},
 		"Header":           {Header("X-Reply", "yes"), Header("X-Reply", "no")},
 		"Header none":      {Header("X-Other", ""), Header("X-Reply", "")},

@@ -126,6 +126,13 @@ func (t *T) namespaceObject(name string) {
 		"', labels: {pod-security.kubernetes.io/enforce: restricted}}\n")
 }
 
+// StartBackend starts a backend while the test runs, and waits until it answers.
+func (t *T) StartBackend(b Backend) {
+	if running := t.startBackend(b); t.err == nil {
+		t.wrap("backend "+b.Name, running.Ready(t.ctx))
+	}
+}
+
 // startBackend returns nil if t has failed.
 func (t *T) startBackend(b Backend) Running {
 	if t.err != nil {
