@@ -28,7 +28,32 @@ func (c *Compile) addBudgets(e *memo.Engine) {
 	c.budgets.refused = memo.NewInput[kobj.Key](e, "compile/refused", func(a, b budget.Verdict) bool { return a == b })
 	c.budgets.counts = map[string]int{}
 	c.budgets.setting = c.store.Settings.Budgets.Peek()
-	c.budgets.book = budget.New(limitOf(c.budgets.setting))
+	c.budgets.book = budget.New(limitOf(c.budgets.setting), c.charged)
+}
+
+// charged calls add for every root of a namespace that costs something, and returns the number of all roots.
+func (c *Compile) charged(namespace string, add func(kobj.Key, budget.Object)) (visited int) {
+	c.roots.Keys(func(k kobj.Key) bool {
+		visited++
+		if k.Namespace != namespace {
+			return true
+		}
+		if root, ok := c.roots.Peek(k); ok {
+			if o := objectOf(k, &root); o != nil {
+				add(k, *o)
+			}
+		}
+		return true
+	})
+	return visited
+}
+
+// objectOf is a root in the form of package budget; nil if it costs nothing.
+func objectOf(k kobj.Key, root *contrib.Root) *budget.Object {
+	if root == nil || root.Cost == (contrib.Cost{}) || k.Kind == "" {
+		return nil
+	}
+	return &budget.Object{Created: root.Created, Cost: root.Cost}
 }
 
 // limitOf is the budgets of a namespace.
@@ -47,11 +72,7 @@ func (c *Compile) EnforceBudgets() bool {
 		c.resetBudgets(s)
 	}
 	for _, ch := range c.roots.Changes() {
-		if ch.New == nil {
-			b.book.Remove(ch.Key)
-		} else {
-			b.set(ch.Key, *ch.New)
-		}
+		b.book.Set(ch.Key, objectOf(ch.Key, ch.Old), objectOf(ch.Key, ch.New))
 	}
 	changed := false
 	for _, v := range b.book.Changes() {
@@ -81,7 +102,8 @@ func (b *budgets) setVerdict(k kobj.Key, v budget.Verdict) bool {
 // resetBudgets counts all roots again, for other budgets.
 func (c *Compile) resetBudgets(s config.Budgets) {
 	b := &c.budgets
-	b.setting, b.book = s, budget.New(limitOf(s))
+	c.roots.Changes() // they are among the present roots
+	b.setting, b.book = s, budget.New(limitOf(s), c.charged)
 	var refused []kobj.Key
 	b.refused.Each(func(k kobj.Key, _ budget.Verdict) bool { refused = append(refused, k); return true })
 	for _, k := range refused {
@@ -89,18 +111,10 @@ func (c *Compile) resetBudgets(s config.Budgets) {
 	}
 	c.roots.Keys(func(k kobj.Key) bool {
 		if root, ok := c.roots.Peek(k); ok {
-			b.set(k, root)
+			b.book.Set(k, nil, objectOf(k, &root))
 		}
 		return true
 	})
-}
-
-func (b *budgets) set(k kobj.Key, root contrib.Root) {
-	if root.Cost == (contrib.Cost{}) || k.Kind == "" {
-		b.book.Remove(k)
-		return
-	}
-	b.book.Set(k, root.Created, root.Cost)
 }
 
 // Refused returns the number of roots of each namespace that are not served because of its budgets; no zeros.

@@ -26,7 +26,15 @@ import (
 // Host is the result of the merge for one hostname on one listener.
 type Host struct {
 	VirtualHost *ir.VirtualHost // nil if nothing can be served
-	Report      report.Report   // conflicts between roots, sealed
+	Report      *report.Report  // conflicts between roots, sealed; nil: none
+}
+
+// diagnostics returns the conflicts, sorted.
+func (h Host) diagnostics() []report.Diagnostic {
+	if h.Report == nil {
+		return nil
+	}
+	return h.Report.Diagnostics
 }
 
 // Object is the diagnostics of one object.
@@ -41,20 +49,20 @@ type Compile struct {
 	// Listeners has an entry for every listener of a root; nil if it cannot be served.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
 	// VirtualHosts has an entry for every claimed hostname; nil if nothing can be served.
-	VirtualHosts *memo.Table[ir.HostKey, *ir.VirtualHost]
+	VirtualHosts *memo.View[ir.HostKey, Host, *ir.VirtualHost]
 	// Objects has an entry for every object of a kind with a status.
 	Objects *memo.Table[kobj.Key, Object]
 
 	apis          map[kobj.Kind]API
 	env           Env
 	store         *store.Store
-	forwards      *memo.Table[servicePort, *ir.Forward]
 	roots         *memo.Table[kobj.Key, contrib.Root]
 	hosts         *memo.Table[ir.HostKey, Host]
 	listenerRoots *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that define it
 	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, without the name of the listener: the roots that claim it
 	ages          *memo.Table[kobj.Key, time.Time]      // when a root was created
 	owners        *memo.Table[ir.HostKey, kobj.Key]     // by hostname, as in claims; zero: nobody owns it alone
+	contested     *memo.Index[kobj.Key, ir.HostKey]     // by root: the hostnames that other roots claim too, without the name of the listener
 	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it
 	mentions      *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that did not consider it and have diagnostics about it
 	diagnosed     *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with diagnostics about it
@@ -65,7 +73,6 @@ type Compile struct {
 func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c := &Compile{store: s, Ref: ref.New(e, s), apis: map[kobj.Kind]API{}}
 	c.env = Env{Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e)}
-	c.addForwards(e)
 	c.addBudgets(e)
 	c.addRoots(e, append(builtin(), apis...))
 	c.addListeners(e)
@@ -79,6 +86,8 @@ func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
 		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: c.keepLastRoot,
 	})
+	store.ReadEverywhere(c.store.Settings.Objects, c.roots)
+	store.ReadEverywhere(c.store.Settings.Budgets, c.roots)
 	c.roots.Watch()
 	memo.ReadAtOwnKey(c.budgets.refused, c.roots)
 	for i, api := range apis {
@@ -117,17 +126,13 @@ func (c *Compile) addHosts(e *memo.Engine) {
 	})
 	c.diagnosed = memo.NewIndex(c.hosts, "compile/hosts by diagnosed object", ir.HostKey.Compare, func(_ ir.HostKey, h Host) []kobj.Key {
 		var keys []kobj.Key
-		for _, d := range h.Report.Diagnostics {
+		for _, d := range h.diagnostics() {
 			keys = append(keys, d.Object)
 		}
 		return keys
 	})
-	c.VirtualHosts = memo.NewTable(e, memo.Options[ir.HostKey, *ir.VirtualHost]{
-		Name: "compile/virtualhost", Equal: equalValue[*ir.VirtualHost],
-		Derive: func(r *memo.Reader, k ir.HostKey) *ir.VirtualHost { return c.hosts.Get(r, k).VirtualHost },
-	})
+	c.VirtualHosts = memo.NewView(c.hosts, func(h Host) *ir.VirtualHost { return h.VirtualHost }, equalValue[*ir.VirtualHost])
 	memo.DemandFrom(c.roots, c.hosts, claimed)
-	memo.DemandFrom(c.roots, c.VirtualHosts, claimed)
 }
 
 // claimed returns the hosts that a root contributes to.
@@ -143,6 +148,7 @@ func (c *Compile) addObjects(e *memo.Engine) {
 	c.Objects = memo.NewTable(e, memo.Options[kobj.Key, Object]{
 		Name: "compile/object", Derive: c.deriveObject, Equal: equalValue[Object],
 	})
+	memo.ReadAtOwnKey(c.contested, c.Objects)
 	memo.ReadAtOwnKey(c.visits, c.Objects)
 	memo.ReadAtOwnKey(c.mentions, c.Objects)
 	memo.ReadAtOwnKey(c.diagnosed, c.Objects)
@@ -221,12 +227,7 @@ func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 		}
 	}
 	claims, over := c.affordable(r, k, claims)
-	host := merge(k, claims)
-	if len(over) > 0 {
-		host.Report.Add(over...)
-		host.Report.Seal()
-	}
-	return host
+	return merge(k, claims, over...)
 }
 
 // contributionsTo returns those of the sorted contributions that are to the hostname, on any listener.
@@ -253,7 +254,7 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 		visited = visited || v.Report.Considers(k)
 		all.Add(v.Report.Of(k)...)
 		if root == k {
-			all.Add(c.lostHosts(r, k, v)...)
+			all.Add(c.lostHosts(r, k)...)
 		}
 	}
 	for _, root := range first(maxMentions, c.mentions.Get(r, k)) {
@@ -261,8 +262,9 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 		all.Add(v.Report.Of(k)...)
 	}
 	for _, h := range c.diagnosed.Get(r, k) {
-		v := c.hosts.Get(r, h)
-		all.Add(v.Report.Of(k)...)
+		if v := c.hosts.Get(r, h); v.Report != nil {
+			all.Add(v.Report.Of(k)...)
+		}
 	}
 	all.Seal()
 	return Object{Visited: visited, Diagnostics: all.Diagnostics}

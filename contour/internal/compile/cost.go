@@ -34,8 +34,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	}
 	root.Cost.Clusters = len(clusters.list)
 	for i := range clusters.list {
-		many, _ := c.store.ManyEndpoints.Get(r, clusters.list[i].Endpoints.Service)
-		root.Cost.Endpoints += many
+		root.Cost.Endpoints += c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
 	}
 }
 

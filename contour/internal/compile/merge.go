@@ -10,8 +10,8 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// merge combines the contributions to the hostname of k, on the listeners of its fleet, to the virtual host k.
-func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
+// merge combines the contributions to the hostname of k, on the listeners of its fleet, to the virtual host k. Its report contains more, too.
+func merge(k ir.HostKey, claims []*contrib.Contribution, more ...report.Diagnostic) Host {
 	claims = slices.DeleteFunc(claims, func(c *contrib.Contribution) bool { return c.Key != k && !c.EveryListener })
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
 	m := merger{key: k}
@@ -23,8 +23,12 @@ func merge(k ir.HostKey, claims []*contrib.Contribution) Host {
 	}
 	m.addPolicies(admitted)
 	host := m.result()
-	m.report.Seal()
-	return Host{VirtualHost: host, Report: m.report}
+	rep := m.report
+	if rep.Add(more...); len(rep.Diagnostics) == 0 {
+		return Host{VirtualHost: host}
+	}
+	rep.Seal()
+	return Host{VirtualHost: host, Report: &rep}
 }
 
 // merger merges contributions to a virtual host, in order of precedence.

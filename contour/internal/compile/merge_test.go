@@ -11,7 +11,6 @@ import (
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
-	"contour.example/contour/internal/report"
 )
 
 var (
@@ -35,9 +34,9 @@ func claim(kind kobj.Kind, name string, age int, key ir.HostKey, routes ...ir.Ro
 }
 
 // reasons returns the objects and reasons of a report.
-func reasons(r report.Report) []string {
+func reasons(h Host) []string {
 	var out []string
-	for _, d := range r.Diagnostics {
+	for _, d := range h.diagnostics() {
 		out = append(out, d.Object.Name.Name+" "+string(d.Reason))
 	}
 	return out
@@ -58,7 +57,7 @@ func TestOldestProxyOwnsTheHost(t *testing.T) {
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{200}) {
 		t.Errorf("routes %v", got)
 	}
-	if diff := cmp.Diff([]string{"young DuplicateVhost"}, reasons(h.Report)); diff != "" {
+	if diff := cmp.Diff([]string{"young DuplicateVhost"}, reasons(h)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -73,7 +72,7 @@ func TestLoserDoesNotGetTheHTTPSHost(t *testing.T) {
 	if h.VirtualHost != nil {
 		t.Errorf("the TLS host is served: %+v", h.VirtualHost)
 	}
-	if diff := cmp.Diff([]string{"young DuplicateVhost"}, reasons(h.Report)); diff != "" {
+	if diff := cmp.Diff([]string{"young DuplicateVhost"}, reasons(h)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -85,8 +84,8 @@ func TestProxyRoutesPrecedeIngressRoutes(t *testing.T) {
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202, 200}) {
 		t.Errorf("routes %v", got)
 	}
-	if len(h.Report.Diagnostics) != 0 {
-		t.Errorf("a conflict between APIs is reported: %v", reasons(h.Report))
+	if len(h.diagnostics()) != 0 {
+		t.Errorf("a conflict between APIs is reported: %v", reasons(h))
 	}
 }
 
@@ -97,7 +96,7 @@ func TestOlderIngressOwnsThePath(t *testing.T) {
 	if got := codes(h.VirtualHost); !slices.Equal(got, []uint32{202}) {
 		t.Errorf("routes %v", got)
 	}
-	if diff := cmp.Diff([]string{"a RouteConflict"}, reasons(h.Report)); diff != "" {
+	if diff := cmp.Diff([]string{"a RouteConflict"}, reasons(h)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -121,8 +120,8 @@ func TestTCPProxyReplacesRoutesOfTheTLSHost(t *testing.T) {
 	if h.VirtualHost.TCP == nil || len(h.VirtualHost.Routes) != 0 || !h.VirtualHost.TLS.Passthrough {
 		t.Errorf("%+v", h.VirtualHost)
 	}
-	if len(h.Report.Diagnostics) != 2 {
-		t.Errorf("want a diagnostic about the TLS settings and one about the routes of the Ingress: %v", reasons(h.Report))
+	if len(h.diagnostics()) != 2 {
+		t.Errorf("want a diagnostic about the TLS settings and one about the routes of the Ingress: %v", reasons(h))
 	}
 }
 
@@ -201,7 +200,7 @@ func TestBlockedHostHasNoRoutesOfLowerRanks(t *testing.T) {
 		if h.VirtualHost != nil && slices.Contains(codes(h.VirtualHost), 201) {
 			t.Errorf("blocked at %v: %v", blockedAt, codes(h.VirtualHost))
 		}
-		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, reasons(h.Report)); diff != "" {
+		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, reasons(h)); diff != "" {
 			t.Error(diff)
 		}
 	}

@@ -13,7 +13,8 @@ import (
 )
 
 // addOwners adds the tables of the owners of hostnames. They are apart from the hosts and hold nothing about other claims,
-// so that these cost an edit of an owner's object no more than a look at their names.
+// so that these cost an edit of an owner's object no more than a look at their names. Only hostnames that several roots claim
+// have an owner here.
 func (c *Compile) addOwners(e *memo.Engine) {
 	c.ages = memo.NewTable(e, memo.Options[kobj.Key, time.Time]{
 		Name: "compile/age", Equal: time.Time.Equal,
@@ -22,7 +23,7 @@ func (c *Compile) addOwners(e *memo.Engine) {
 	c.owners = memo.NewTable(e, memo.Options[ir.HostKey, kobj.Key]{
 		Name: "compile/owner", Derive: c.deriveOwner, Equal: func(a, b kobj.Key) bool { return a == b },
 	})
-	memo.DemandFrom(c.roots, c.owners, hostnames)
+	c.contested = memo.NewShared(c.claims, "compile/hosts that other roots claim too", ir.HostKey.Compare)
 }
 
 // age is the time of creation of a root, as its contributions have it.
@@ -31,17 +32,6 @@ func age(r contrib.Root) time.Time {
 		return time.Time{}
 	}
 	return r.Contributions[0].Created
-}
-
-// hostnames is the hostnames that a root claims, on any listener.
-func hostnames(_ kobj.Key, r contrib.Root) []ir.HostKey {
-	keys := make([]ir.HostKey, 0, len(r.Contributions))
-	for i := range r.Contributions { // sorted by hostname
-		if k := hostname(r.Contributions[i].Key); len(keys) == 0 || keys[len(keys)-1] != k {
-			keys = append(keys, k)
-		}
-	}
-	return keys
 }
 
 // deriveOwner finds the oldest claim to a hostname, whose namespace owns it on every listener of the fleet. It is zero if
@@ -89,8 +79,8 @@ func severalNamespaces(keys []kobj.Key) bool {
 }
 
 // lostHosts is the diagnostics about the hostnames of a root that other namespaces own.
-func (c *Compile) lostHosts(r *memo.Reader, k kobj.Key, root contrib.Root) (lost []report.Diagnostic) {
-	for _, host := range hostnames(k, root) {
+func (c *Compile) lostHosts(r *memo.Reader, k kobj.Key) (lost []report.Diagnostic) {
+	for _, host := range c.contested.Get(r, k) {
 		if owner := c.owners.Get(r, host); owner != (kobj.Key{}) && owner.Namespace != k.Namespace {
 			lost = append(lost, c.lostHost(k, host.Hostname, owner))
 		}

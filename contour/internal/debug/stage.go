@@ -17,8 +17,13 @@ import (
 // scanStep is the number of keys of a table that are read between two batches: about 20 microseconds.
 const scanStep = 512
 
+// scanned is a table that is read in steps.
+type scanned[K comparable, V any] interface {
+	Scan(from memo.Cursor, n int, f func(K, V)) memo.Cursor
+}
+
 // scan passes the keys and values of a derived table to add. It reads scanStep of them between two batches.
-func scan[K comparable, V any](s Sources, r *http.Request, of func(View) *memo.Table[K, V], add func(K, V)) *failure {
+func scan[K comparable, V any](s Sources, r *http.Request, of func(View) scanned[K, V], add func(K, V)) *failure {
 	type row struct {
 		key   K
 		value V
@@ -42,7 +47,7 @@ func scan[K comparable, V any](s Sources, r *http.Request, of func(View) *memo.T
 func (s Sources) hosts() list[*ir.VirtualHost] {
 	return list[*ir.VirtualHost]{
 		each: func(r *http.Request, add func(string, *ir.VirtualHost)) *failure {
-			of := func(v View) *memo.Table[ir.HostKey, *ir.VirtualHost] { return v.Compile.VirtualHosts }
+			of := func(v View) scanned[ir.HostKey, *ir.VirtualHost] { return v.Compile.VirtualHosts }
 			return scan(s, r, of, func(k ir.HostKey, v *ir.VirtualHost) { add(irtext.HostName(k), v) })
 		},
 		render: func(name string, v *ir.VirtualHost) ([]byte, error) { return irtext.Host(name, v) },
@@ -52,7 +57,7 @@ func (s Sources) hosts() list[*ir.VirtualHost] {
 func (s Sources) listeners() list[*ir.Listener] {
 	return list[*ir.Listener]{
 		each: func(r *http.Request, add func(string, *ir.Listener)) *failure {
-			of := func(v View) *memo.Table[ir.ListenerKey, *ir.Listener] { return v.Compile.Listeners }
+			of := func(v View) scanned[ir.ListenerKey, *ir.Listener] { return v.Compile.Listeners }
 			return scan(s, r, of, func(k ir.ListenerKey, l *ir.Listener) {
 				if l != nil {
 					add(string(k.Fleet)+"/"+k.Name, l)
@@ -66,7 +71,7 @@ func (s Sources) listeners() list[*ir.Listener] {
 func (s Sources) report() list[*status.Desired] {
 	return list[*status.Desired]{
 		each: func(r *http.Request, add func(string, *status.Desired)) *failure {
-			of := func(v View) *memo.Table[kobj.Key, *status.Desired] { return v.Status.Desired }
+			of := func(v View) scanned[kobj.Key, *status.Desired] { return v.Status.Desired }
 			return scan(s, r, of, func(k kobj.Key, d *status.Desired) {
 				if d != nil {
 					add(k.String(), d)

@@ -177,22 +177,29 @@ func (r *Reader) finish(e *Engine) {
 	}
 }
 
-// distinct returns the nodes of two lists without duplicates; the first list has none.
+// distinct returns the nodes of two lists without duplicates, in a list of exactly that length; the first list has none.
 func distinct(list, more []*node) []*node {
-	all := append(make([]*node, 0, len(list)+len(more)), list...)
-	for _, n := range list {
-		n.seen = true
+	n := len(list)
+	for _, d := range list {
+		d.seen = true
 	}
-	for _, n := range more {
-		if !n.seen {
-			n.seen = true
-			all = append(all, n)
+	for _, d := range more {
+		if !d.seen {
+			d.seen = true
+			n++
 		}
 	}
-	for _, n := range all {
-		n.seen = false
+	for _, d := range list {
+		d.seen = false
 	}
-	return slices.Clip(all)
+	all := append(make([]*node, 0, n), list...)
+	for _, d := range more {
+		if d.seen {
+			d.seen = false
+			all = append(all, d)
+		}
+	}
+	return all
 }
 
 func (t *core) fault(key any, p any, stack []byte) {

@@ -16,6 +16,7 @@ type Index[I, K comparable] struct {
 	compare      func(a, b K) int
 	entries      keyed[I, *listed[I, K]]
 	ownKeyReader ownKeyReader[I]
+	hooks        []func(l *listed[I, K], k K, added bool) // called after each change of an entry
 }
 
 // NewIndex adds an index of a table: of returns the terms of a value (duplicates count once), compare orders the keys.
@@ -95,7 +96,7 @@ func (ix *Index[I, K]) insert(i I, k K) {
 		return
 	}
 	l.put(k, true)
-	ix.changed(l)
+	ix.changed(l, k, true)
 }
 
 func (ix *Index[I, K]) remove(i I, k K) {
@@ -107,12 +108,15 @@ func (ix *Index[I, K]) remove(i I, k K) {
 	if l.len() == 0 {
 		ix.engine.dropLater(&l.node)
 	}
-	ix.changed(l)
+	ix.changed(l, k, false)
 }
 
-func (ix *Index[I, K]) changed(l *listed[I, K]) {
+func (ix *Index[I, K]) changed(l *listed[I, K], k K, added bool) {
 	l.invalidate()
 	ix.ownKeyReader.invalidate(l.key)
+	for _, h := range ix.hooks {
+		h(l, k, added)
+	}
 }
 
 func (ix *Index[I, K]) entry(i I) *listed[I, K] {

@@ -8,6 +8,7 @@ type Input[K comparable, V any] struct {
 	count        int
 	hooks        []func(k K, old, new *V)
 	ownKeyReader ownKeyReader[K]
+	everywhere   []everywhere
 }
 
 // given is an entry of an Input. An entry without a value exists while a derivation reads the absence of the value.
@@ -28,7 +29,7 @@ func NewInput[K comparable, V any](e *Engine, name string, equal func(a, b V) bo
 
 // Get returns the value of k and whether there is one, and records the read in both cases.
 func (t *Input[K, V]) Get(r *Reader, k K) (V, bool) {
-	if t.ownKeyReader.reads(r.node, k) {
+	if t.unrecorded(r.node, k) {
 		return t.Peek(k)
 	}
 	g, ok := expected[*given[K, V]](r)
@@ -99,6 +100,9 @@ func (t *Input[K, V]) changed(g *given[K, V], old, new *V) {
 	}
 	g.invalidate()
 	t.ownKeyReader.invalidate(g.key)
+	for i := range t.everywhere {
+		t.everywhere[i].markAll()
+	}
 }
 
 func (t *Input[K, V]) entry(k K) *given[K, V] {

@@ -101,7 +101,13 @@ func (s *system) model(t testing.TB) *semantic.Envoy {
 	return e
 }
 
-func values[K comparable, V any](from *memo.Table[K, V]) map[K]V {
+// readable is a table, or a view of one.
+type readable[K comparable, V any] interface {
+	Keys(f func(K) bool)
+	Peek(k K) (V, bool)
+}
+
+func values[K comparable, V any](from readable[K, V]) map[K]V {
 	out := map[K]V{}
 	from.Keys(func(k K) bool {
 		if v, ok := from.Peek(k); ok {

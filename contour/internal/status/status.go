@@ -73,6 +73,7 @@ func New(e *memo.Engine, s *store.Store, api func(kobj.Kind) (compile.API, bool)
 		Name: "status/desired", Derive: t.derive, Equal: equalValue[*Desired],
 	})
 	memo.ReadAtOwnKey(t.Rejected, t.Desired)
+	store.ReadEverywhere(s.Settings.Objects, t.Desired)
 	store.DemandReported(s, t.Desired)
 	return t
 }

@@ -41,6 +41,12 @@ func (s *Setting[T]) Peek() T {
 	return v
 }
 
+// ReadEverywhere declares that nearly all derivations of a table read the setting: a change runs all of them again, and a read
+// takes no memory.
+func ReadEverywhere[T any, K comparable, V any](s *Setting[T], t *memo.Table[K, V]) {
+	memo.ReadEverywhere(s.input, t)
+}
+
 func newSettings(e *memo.Engine) *Settings {
 	return &Settings{
 		Objects:     newSetting[config.Objects](e, "objects"),

@@ -19,8 +19,11 @@ func (c Cost) Plus(o Cost) Cost {
 }
 
 // Minus returns the difference.
-func (c Cost) Minus(o Cost) Cost {
-	return c.Plus(Cost{-o.Routes, -o.VirtualHosts, -o.TLSHosts, -o.Clusters, -o.Endpoints, -o.Expressions})
+func (c Cost) Minus(o Cost) Cost { return c.Plus(o.Times(-1)) }
+
+// Times returns n times the cost.
+func (c Cost) Times(n int) Cost {
+	return Cost{n * c.Routes, n * c.VirtualHosts, n * c.TLSHosts, n * c.Clusters, n * c.Endpoints, n * c.Expressions}
 }
 
 // Within reports whether nothing exceeds its limit; a limit that is 0 permits any amount.

@@ -31,30 +31,79 @@ func (p ServicePort) Cluster() ir.Cluster {
 // Service returns a port of a Service by its number.
 func (x *Resolver) Service(r *memo.Reader, n kobj.Name, port int32) (ServicePort, *Failure) {
 	return x.services.Get(r, n).find(n, strconv.Itoa(int(port)), func(s *servicePorts) (int, bool) {
-		i, ok := s.byNumber[port]
-		return i, ok
+		return s.numbered(port)
 	})
 }
 
 // ServiceNamed returns a port of a Service by its name.
 func (x *Resolver) ServiceNamed(r *memo.Reader, n kobj.Name, port string) (ServicePort, *Failure) {
 	return x.services.Get(r, n).find(n, port, func(s *servicePorts) (int, bool) {
-		i, ok := s.byName[port]
-		return i, ok
+		return s.named(port)
 	})
 }
 
-// servicePorts is the TCP ports of a Service. It is derived once for a Service, so that the number of its ports and the size of
-// its annotations do not count for each reference.
-type servicePorts struct {
-	failure  *Failure // why none can be used
-	ports    []ServicePort
-	byNumber map[int32]int
-	byName   map[string]int
+// Forward returns the value of routes that forward to a port without further settings, which they share; nil if the port
+// cannot be used.
+func (x *Resolver) Forward(r *memo.Reader, n kobj.Name, port int32) *ir.Forward {
+	s := x.services.Get(r, n)
+	if i, ok := s.numbered(port); ok {
+		return s.forwards[i]
+	}
+	return nil
 }
 
+// ManyEndpoints returns the number of endpoints of a Service with many of them, rounded up; 0 if there are few.
+func (x *Resolver) ManyEndpoints(r *memo.Reader, n kobj.Name) int {
+	return x.services.Get(r, n).endpoints
+}
+
+// servicePorts is the TCP ports of a Service. It is derived once for a Service, so that the number of its ports and the size of
+// its annotations do not count for each reference, and a root has one dependency for all that it needs of a Service.
+type servicePorts struct {
+	failure   *Failure // why none can be used
+	ports     []ServicePort
+	forwards  []*ir.Forward // by port; a function of ports
+	endpoints int
+	byNumber  map[int32]int // nil if there are few ports
+	byName    map[string]int
+}
+
+// fewPorts is the number of ports up to which a list is searched.
+const fewPorts = 8
+
 func (s servicePorts) equal(o servicePorts) bool {
-	return equalFailure(s.failure, o.failure) && slices.Equal(s.ports, o.ports)
+	return equalFailure(s.failure, o.failure) && s.endpoints == o.endpoints && slices.Equal(s.ports, o.ports)
+}
+
+// numbered returns the index of the first port with a number.
+func (s *servicePorts) numbered(port int32) (int, bool) {
+	if s.byNumber != nil {
+		i, ok := s.byNumber[port]
+		return i, ok
+	}
+	i := slices.IndexFunc(s.ports, func(p ServicePort) bool { return p.Number == port })
+	return i, i >= 0
+}
+
+// named returns the index of the first port with a name.
+func (s *servicePorts) named(port string) (int, bool) {
+	if s.byName != nil {
+		i, ok := s.byName[port]
+		return i, ok
+	}
+	i := slices.IndexFunc(s.ports, func(p ServicePort) bool { return p.Name == port })
+	return i, i >= 0
+}
+
+// index makes the maps of a Service with many ports.
+func (s *servicePorts) index() {
+	if len(s.ports) <= fewPorts {
+		return
+	}
+	s.byNumber, s.byName = map[int32]int{}, map[string]int{}
+	for i, p := range slices.Backward(s.ports) { // the first one of a number or name is found
+		s.byNumber[p.Number], s.byName[p.Name] = i, i
+	}
 }
 
 // find returns the port at the index that of returns.
@@ -83,21 +132,19 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
 		return servicePorts{failure: failure(NotPermitted, "Service %q is of type ExternalName, which is not enabled.", n)}
 	}
-	out := servicePorts{byNumber: map[int32]int{}, byName: map[string]int{}}
+	var out servicePorts
+	out.endpoints, _ = x.store.ManyEndpoints.Get(r, n)
 	annotated := annotatedProtocols(svc)
 	for i := range svc.Spec.Ports {
 		p := &svc.Spec.Ports[i]
 		if !tcp(p) {
 			continue
 		}
-		if _, twice := out.byNumber[p.Port]; !twice {
-			out.byNumber[p.Port] = len(out.ports)
-		}
-		if _, twice := out.byName[p.Name]; !twice {
-			out.byName[p.Name] = len(out.ports)
-		}
-		out.ports = append(out.ports, ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated)})
+		port := ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated)}
+		out.ports = append(out.ports, port)
+		out.forwards = append(out.forwards, &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}})
 	}
+	out.index()
 	return out
 }
 

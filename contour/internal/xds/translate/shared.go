@@ -37,7 +37,7 @@ func share[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *t
 }
 
 // follow counts the uses of resources by the values of a table of hosts.
-func follow[K comparable, V any](s *shared[K], hosts *memo.Table[ir.HostKey, V], of func(V) []K) {
+func follow[K comparable, V any](s *shared[K], hosts memo.Derived[ir.HostKey, V], of func(V) []K) {
 	memo.Follow(hosts, func(k ir.HostKey, v V) []use[K] {
 		keys := of(v)
 		if len(keys) == 0 {

@@ -29,7 +29,7 @@ type Sources struct {
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
 	// Hosts contains the hosts of all listeners; nil is a host without a virtual host. Hosts with TLS settings belong to
 	// TLS listeners.
-	Hosts   *memo.Table[ir.HostKey, *ir.VirtualHost]
+	Hosts   memo.Derived[ir.HostKey, *ir.VirtualHost]
 	Secrets Secrets
 	// Limits returns the circuit breakers of a Service.
 	Limits func(r *memo.Reader, service kobj.Name) ir.CircuitBreakers

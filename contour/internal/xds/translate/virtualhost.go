@@ -136,11 +136,14 @@ func each(backends []ir.Backend, yield func(*ir.Backend) bool) bool {
 
 // origins returns the objects that report a rejection of a virtual host: its roots, and the objects that define its routes.
 func origins(v *ir.VirtualHost) []kobj.Key {
-	keys := slices.Clone(v.Origins)
+	keys := slices.Clip(v.Origins)
 	for i := range v.Routes {
 		if k := v.Routes[i].Origin; k != (kobj.Key{}) && (len(keys) == 0 || keys[len(keys)-1] != k) {
 			keys = append(keys, k)
 		}
+	}
+	if len(keys) == len(v.Origins) {
+		return v.Origins // shared: it is sorted and without duplicates
 	}
 	return kobj.Sort(keys)
 }
