@@ -21,6 +21,8 @@ import (
 	"sync/atomic"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"contour.example/contour/internal/shrinkmap"
 )
 
 // Fallback returns what is sent instead of a part that Envoy rejects and of which no content was accepted: it answers for
@@ -32,10 +34,10 @@ type Table struct {
 	mu             sync.Mutex
 	seq            uint64
 	lastOrder      uint64
-	entries        map[Ref]*entry // without those at rest
-	peak           int            // maximum number of entries since the map was made
-	resting        Versions       // see rest
-	needCounts     map[Ref]int    // by needed resource: number of effective and accepted versions that need it
+	entries        map[Ref]*entry          // without those at rest
+	peak           int                     // maximum number of entries since the map was made
+	resting        Versions                // see rest
+	needCounts     shrinkmap.Map[Ref, int] // by needed resource: number of effective and accepted versions that need it
 	rejected       map[Ref][]Rejection
 	disagreed      map[Ref][]Disagreement
 	split          map[Ref]struct{} // resources that an Envoy has a view of
@@ -74,7 +76,6 @@ type Stats struct {
 func New() *Table {
 	return &Table{
 		entries:        map[Ref]*entry{},
-		needCounts:     map[Ref]int{},
 		rejected:       map[Ref][]Rejection{},
 		disagreed:      map[Ref][]Disagreement{},
 		split:          map[Ref]struct{}{},
@@ -93,7 +94,7 @@ func (t *Table) Close() {
 	defer t.mu.Unlock()
 	clear(t.entries)
 	t.resting = Versions{}
-	clear(t.needCounts)
+	t.needCounts.Clear()
 	clear(t.rejected)
 	clear(t.disagreed)
 	clear(t.split)
@@ -256,23 +257,23 @@ func (t *Table) updateNeedCounts(former, later *Version) {
 		switch {
 		case !ref.Type.Kept():
 		case added:
-			t.needCounts[ref]++
+			t.needCounts.Set(ref, t.needCounts.Get(ref)+1)
 		default:
 			removed = append(removed, ref)
 		}
 	})
 	for _, ref := range removed {
-		t.needCounts[ref]--
+		t.needCounts.Set(ref, t.needCounts.Get(ref)-1)
 		t.dropUnneeded(ref)
 	}
 }
 
 // dropUnneeded drops a removed resource that nothing needs.
 func (t *Table) dropUnneeded(ref Ref) {
-	if t.needCounts[ref] > 0 {
+	if t.needCounts.Get(ref) > 0 {
 		return
 	}
-	delete(t.needCounts, ref)
+	t.needCounts.Delete(ref)
 	e := t.entries[ref]
 	if e == nil || e.want != nil {
 		return

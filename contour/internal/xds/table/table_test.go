@@ -476,8 +476,8 @@ func TestRemovedAndAddedAgain(t *testing.T) {
 		}
 		tab.Publish(nil, []Ref{cluster("c")})
 	}
-	if s := tab.Stats(); len(s.Resources) != 0 || len(tab.needCounts) != 0 {
-		t.Errorf("want no resources and counts, got %v %v", s.Resources, tab.needCounts)
+	if s := tab.Stats(); len(s.Resources) != 0 || tab.needCounts.Len() != 0 {
+		t.Errorf("want no resources and counts, got %v and %d", s.Resources, tab.needCounts.Len())
 	}
 }
 

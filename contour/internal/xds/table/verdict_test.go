@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -212,7 +213,7 @@ func leftover(t *testing.T, tab *envoys) {
 			t.Errorf("left over of %v: %v %v %v", e.ref, e.rejected, e.views, e.unusable)
 		}
 	}
-	if diff := cmp.Diff(countNeeds(tab.Table), tab.needCounts); diff != "" {
+	if diff := cmp.Diff(countNeeds(tab.Table), maps.Collect(tab.needCounts.All())); diff != "" {
 		t.Errorf("counts of needs (-all +table): %s", diff)
 	}
 }

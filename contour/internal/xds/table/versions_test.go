@@ -1,42 +1,6 @@
 package table
 
-import (
-	"fmt"
-	"runtime"
-	"testing"
-)
-
-func heap() int {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
-}
-
-// After a peak of resources their maps are small again, and iterating while deleting visits each version once.
-func TestVersionsShrink(t *testing.T) {
-	const n, most = 100_000, 64 << 10
-	vs := &Versions{}
-	before := heap()
-	for i := range n {
-		vs.Set(&Version{Ref: cluster(fmt.Sprint(i))})
-	}
-	visited := 0
-	for v := range vs.Of(Cluster) {
-		visited++
-		if v.Ref.Name != "7" {
-			vs.Delete(v.Ref)
-		}
-	}
-	if visited != n || vs.Len(Cluster) != 1 || vs.Get(cluster("7")) == nil || vs.Get(cluster("8")) != nil {
-		t.Errorf("%d of %d visited, %d left", visited, n, vs.Len(Cluster))
-	}
-	if got := heap() - before; got > most {
-		t.Errorf("%d bytes for one version after a peak, want at most %d", got, most)
-	}
-	runtime.KeepAlive(vs)
-}
+import "testing"
 
 // A resource at rest is at rest again after an answer or a publication that changes nothing.
 func TestWhatChangesNothingLeavesResourcesAtRest(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/shrinkmap"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -12,7 +13,7 @@ import (
 // that uses it. Uses are not part of the derivations, so that adding or removing a fleet runs none.
 type shared[K comparable] struct {
 	resources *memo.Table[K, *table.Resource]
-	users     map[K][]user
+	users     shrinkmap.Map[K, []user]
 	// before contains the uses that began or ended since the last call of changes; true: it existed at that call.
 	before map[use[K]]bool
 }
@@ -31,7 +32,7 @@ type user struct {
 
 // share adds a table whose values are published to the fleets that use them; nil is none.
 func share[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *shared[K] {
-	s := &shared[K]{resources: newResourceTable(t, name, derive), users: map[K][]user{}, before: map[use[K]]bool{}}
+	s := &shared[K]{resources: newResourceTable(t, name, derive), before: map[use[K]]bool{}}
 	t.outputs = append(t.outputs, s)
 	return s
 }
@@ -53,7 +54,7 @@ func follow[K comparable, V any](s *shared[K], hosts memo.Derived[ir.HostKey, V]
 
 // count counts a use that began, or one that ended.
 func (s *shared[K]) count(u use[K], more bool) {
-	users := s.users[u.key]
+	users := s.users.Get(u.key)
 	i := slices.IndexFunc(users, func(x user) bool { return x.fleet == u.fleet })
 	switch {
 	case more && i >= 0:
@@ -77,13 +78,13 @@ func (s *shared[K]) count(u use[K], more bool) {
 
 // put replaces the users of a resource.
 func (s *shared[K]) put(k K, users []user) {
-	had := len(s.users[k]) > 0
+	had := len(s.users.Get(k)) > 0
 	if len(users) == 0 {
-		delete(s.users, k)
+		s.users.Delete(k)
 		s.resources.Release(k)
 		return
 	}
-	s.users[k] = users
+	s.users.Set(k, users)
 	if !had {
 		s.resources.Demand(k)
 	}
@@ -94,7 +95,7 @@ func (s *shared[K]) changes(add func(f ir.Fleet, before, after *table.Resource))
 	former := map[K]*table.Resource{}
 	for _, c := range s.resources.Changes() {
 		former[c.Key] = deref(c.Old)
-		for _, u := range s.users[c.Key] {
+		for _, u := range s.users.Get(c.Key) {
 			before := former[c.Key]
 			if had, ok := s.before[use[K]{u.fleet, c.Key}]; ok && !had {
 				before = nil
@@ -103,7 +104,7 @@ func (s *shared[K]) changes(add func(f ir.Fleet, before, after *table.Resource))
 		}
 	}
 	for u, had := range s.before {
-		uses := slices.ContainsFunc(s.users[u.key], func(x user) bool { return x.fleet == u.fleet })
+		uses := slices.ContainsFunc(s.users.Get(u.key), func(x user) bool { return x.fleet == u.fleet })
 		before, changed := former[u.key]
 		if !changed {
 			before, _ = s.resources.Peek(u.key)
@@ -126,7 +127,7 @@ const maxReused = 256
 
 // all calls add for each resource of each of the fleets.
 func (s *shared[K]) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource)) {
-	for k, users := range s.users {
+	for k, users := range s.users.All() {
 		r, ok := s.resources.Peek(k)
 		if !ok || r == nil {
 			continue

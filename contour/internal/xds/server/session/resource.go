@@ -151,8 +151,8 @@ func (s *State) dropBefore(r *resource, seq uint64) {
 // need nearly the same, so only the differences are counted.
 func (s *State) retain(r *resource, v *table.Version) {
 	for _, need := range r.onlyIn(v) {
-		s.needed[need]++
-		if s.needed[need] == 1 {
+		n := s.needed.Get(need) + 1
+		if s.needed.Set(need, n); n == 1 {
 			s.neededOf[need.Type]++
 		}
 	}
@@ -161,9 +161,10 @@ func (s *State) retain(r *resource, v *table.Version) {
 // release undoes retain for what v needed and no content of the resource needs any more.
 func (s *State) release(r *resource, v *table.Version) {
 	for _, need := range r.onlyIn(v) {
-		s.needed[need]--
-		if s.needed[need] == 0 {
+		if n := s.needed.Get(need) - 1; n == 0 {
 			s.unneeded(need)
+		} else {
+			s.needed.Set(need, n)
 		}
 	}
 }
@@ -191,7 +192,7 @@ func (r *resource) onlyIn(v *table.Version) []table.Ref {
 // unneeded records that nothing which the client has, or may have, needs the resource any more. If it is one that is
 // subscribed to by name, Envoy has dropped it, even if it subscribes again before it reports that.
 func (s *State) unneeded(ref table.Ref) {
-	delete(s.needed, ref)
+	s.needed.Delete(ref)
 	if r := s.resources[ref]; r != nil {
 		if !ref.Type.Collective() {
 			r.markUncertain()

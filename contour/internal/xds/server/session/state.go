@@ -14,6 +14,7 @@ import (
 	"slices"
 	"time"
 
+	"contour.example/contour/internal/shrinkmap"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -71,7 +72,7 @@ type State struct {
 	names     int    // subscribed by name
 	nameBytes int    // of the names subscribed to, and of the names and versions reported
 
-	needed   map[table.Ref]int                    // how many contents that the client has or may have need it
+	needed   shrinkmap.Map[table.Ref, int]        // how many contents that the client has or may have need it
 	neededOf [table.Route + 1]int                 // by type, names in needed
 	resumed  bool                                 // the client has something from a former stream
 	unknown  [table.Route + 1]int                 // by type, contents that the client has and the table does not: their needs are unknown
@@ -100,7 +101,6 @@ func New(limits Limits) *State {
 		limits:    limits.withDefaults(),
 		resources: map[table.Ref]*resource{},
 		seq:       syncedSeq,
-		needed:    map[table.Ref]int{},
 		warming:   map[table.Ref][]table.Ref{},
 		blocked:   map[table.Ref]map[*resource]struct{}{},
 	}
