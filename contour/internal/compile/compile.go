@@ -64,7 +64,8 @@ type Compile struct {
 	owners        *memo.Table[ir.HostKey, kobj.Key]     // by hostname, as in claims; zero: nobody owns it alone
 	contested     *memo.Index[kobj.Key, ir.HostKey]     // by root: the hostnames that other roots claim too, without the name of the listener
 	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it
-	mentions      *memo.Index[kobj.Key, kobj.Key]       // by object: the roots that did not consider it and have diagnostics about it
+	faults        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it and have diagnostics about it
+	mentions      *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that did not consider it and have diagnostics about it
 	diagnosed     *memo.Index[kobj.Key, ir.HostKey]     // by object: the hosts with diagnostics about it
 	budgets       budgets
 }
@@ -105,15 +106,19 @@ func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.visits = memo.NewIndex(c.roots, "compile/roots by visited object", kobj.Key.Compare, func(k kobj.Key, r contrib.Root) []kobj.Key {
 		return slices.DeleteFunc(slices.Clone(r.Report.Visited), func(v kobj.Key) bool { return v == k })
 	})
-	c.mentions = memo.NewIndex(c.roots, "compile/roots by mentioned object", kobj.Key.Compare, func(_ kobj.Key, r contrib.Root) []kobj.Key {
-		return mentioned(r.Report)
+	c.mentions = memo.NewIndex(c.roots, "compile/roots by mentioned object", kobj.Key.Compare, func(k kobj.Key, r contrib.Root) []kobj.Key {
+		return mentioned(k, r.Report, false)
+	})
+	c.faults = memo.NewIndex(c.roots, "compile/roots by visited object with diagnostics", kobj.Key.Compare, func(k kobj.Key, r contrib.Root) []kobj.Key {
+		return mentioned(k, r.Report, true)
 	})
 }
 
-// mentioned is the objects that a root has diagnostics about without having considered them. The report is sealed.
-func mentioned(r report.Report) (keys []kobj.Key) {
+// mentioned is the objects, without the root k itself, that the root has diagnostics about: those that it considered, or the
+// others. The report is sealed.
+func mentioned(k kobj.Key, r report.Report, considered bool) (keys []kobj.Key) {
 	for _, d := range r.Diagnostics {
-		if (len(keys) == 0 || keys[len(keys)-1] != d.Object) && !r.Considers(d.Object) {
+		if d.Object != k && (len(keys) == 0 || keys[len(keys)-1] != d.Object) && r.Considers(d.Object) == considered {
 			keys = append(keys, d.Object)
 		}
 	}
@@ -150,6 +155,7 @@ func (c *Compile) addObjects(e *memo.Engine) {
 	})
 	memo.ReadAtOwnKey(c.contested, c.Objects)
 	memo.ReadAtOwnKey(c.visits, c.Objects)
+	memo.ReadAtOwnKey(c.faults, c.Objects)
 	memo.ReadAtOwnKey(c.mentions, c.Objects)
 	memo.ReadAtOwnKey(c.diagnosed, c.Objects)
 	store.DemandReported(c.store, c.Objects)
@@ -242,22 +248,18 @@ func contributionsTo(all []contrib.Contribution, host ir.HostKey) []contrib.Cont
 	return all[from:to]
 }
 
+// deriveObject collects the diagnostics of an object. Of other roots it reads only those that have diagnostics about it, and
+// not more than a bound of them, so that an edit of one costs nothing for all others.
 func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 	var all report.Report
-	roots := c.visits.Get(r, k)
+	visited := len(c.visits.Get(r, k)) > 0
 	if c.store.Claims(r, k) {
-		roots = append([]kobj.Key{k}, roots...)
-	}
-	visited := false
-	for _, root := range roots {
-		v := c.roots.Get(r, root)
+		v := c.roots.Get(r, k)
 		visited = visited || v.Report.Considers(k)
 		all.Add(v.Report.Of(k)...)
-		if root == k {
-			all.Add(c.lostHosts(r, k)...)
-		}
+		all.Add(c.lostHosts(r, k)...)
 	}
-	for _, root := range first(maxMentions, c.mentions.Get(r, k)) {
+	for _, root := range slices.Concat(first(maxFaults, c.faults.Get(r, k)), first(maxMentions, c.mentions.Get(r, k))) {
 		v := c.roots.Get(r, root)
 		all.Add(v.Report.Of(k)...)
 	}
@@ -271,8 +273,11 @@ func (c *Compile) deriveObject(r *memo.Reader, k kobj.Key) Object {
 }
 
 // maxMentions is how many of the roots that mention an object without considering it are read for its diagnostics: anybody
-// can mention it.
-const maxMentions = 16
+// can mention it. maxFaults is how many of those that consider it: what is wrong with an object is mostly wrong for each.
+const (
+	maxMentions = 16
+	maxFaults   = 64
+)
 
 // first is the list up to its first n items.
 func first[T any](n int, list []T) []T { return list[:min(n, len(list))] }

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -14,10 +15,11 @@ import (
 func merge(k ir.HostKey, claims []*contrib.Contribution, more ...report.Diagnostic) Host {
 	claims = slices.DeleteFunc(claims, func(c *contrib.Contribution) bool { return c.Key != k && !c.EveryListener })
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
-	m := merger{key: k}
+	m := merger{key: k, compare: compareOwned}
 	admitted := m.admit(claims)
+	m.look(admitted)
 	for _, c := range admitted {
-		if c.Key == k && hasRequiredTLS(c, admitted) && m.mayServe(c, admitted) {
+		if c.Key == k && m.hasRequiredTLS(c) && m.mayServe(c) {
 			m.add(c)
 		}
 	}
@@ -31,15 +33,19 @@ func merge(k ir.HostKey, claims []*contrib.Contribution, more ...report.Diagnost
 	return Host{VirtualHost: host, Report: &rep}
 }
 
-// merger merges contributions to a virtual host, in order of precedence.
+// merger merges contributions to a virtual host, in order of precedence. It looks at each a constant number of times, and
+// compares their routes as often as sorting needs: anybody may contribute to a host that namespaces share.
 type merger struct {
 	key     ir.HostKey
 	host    ir.VirtualHost
 	tlsBy   kobj.Key
 	tlsRank contrib.Rank
+	tls     map[contrib.Rank]bool   // the ranks with TLS settings for the host on this listener
+	blocker *contrib.Contribution   // the first one that blocks lower ranks; nil: none
 	served  []*contrib.Contribution // whose routes are served
 	origins []kobj.Key
 	report  report.Report
+	compare func(a, b ownedRoute) int // compareOwned, except in a test
 }
 
 // admit removes the exclusive contributions of every object except the first one of each rank.
@@ -63,22 +69,31 @@ func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 	return admitted
 }
 
-// hasRequiredTLS reports whether c needs no TLS settings of others, or some contribution of its rank has them.
-func hasRequiredTLS(c *contrib.Contribution, all []*contrib.Contribution) bool {
-	return !c.JoinsTLS || slices.ContainsFunc(all, func(o *contrib.Contribution) bool {
-		return o.Key == c.Key && o.Rank == c.Rank && o.TLS != nil
-	})
+// look collects what decides about other contributions. The admitted ones are in order of precedence.
+func (m *merger) look(admitted []*contrib.Contribution) {
+	m.tls = map[contrib.Rank]bool{}
+	for _, c := range admitted {
+		if c.TLS != nil && c.Key == m.key {
+			m.tls[c.Rank] = true
+		}
+		if c.BlocksLowerRanks && m.blocker == nil {
+			m.blocker = c
+		}
+	}
 }
 
+// hasRequiredTLS reports whether c, which is to the virtual host, needs no TLS settings of others, or some contribution of its
+// rank has them.
+func (m *merger) hasRequiredTLS(c *contrib.Contribution) bool { return !c.JoinsTLS || m.tls[c.Rank] }
+
 // mayServe reports whether c may be served: not if a contribution of a higher rank blocks lower ranks.
-func (m *merger) mayServe(c *contrib.Contribution, all []*contrib.Contribution) bool {
-	i := slices.IndexFunc(all, func(o *contrib.Contribution) bool { return o.BlocksLowerRanks && o.Rank > c.Rank })
-	if i < 0 {
+func (m *merger) mayServe(c *contrib.Contribution) bool {
+	if m.blocker == nil || m.blocker.Rank <= c.Rank {
 		return true
 	}
 	m.report.Add(report.Diagnostic{
 		Object: c.Object, Type: c.ConflictType, Reason: report.FeatureNotSupported, Field: "spec",
-		Message: fmt.Sprintf("The routes of host %q are not served: %s protects the host with a feature that this version does not support.", m.key.Hostname, all[i].Object),
+		Message: fmt.Sprintf("The routes of host %q are not served: %s protects the host with a feature that this version does not support.", m.key.Hostname, m.blocker.Object),
 	})
 	return false
 }
@@ -114,10 +129,20 @@ func (m *merger) chooseTLS(c *contrib.Contribution) bool {
 	return m.host.TCP == nil
 }
 
-// ownedRoute is a route with its contribution.
+// ownedRoute is a route with its contribution. The path, by which most routes differ, is stored here for sorting.
 type ownedRoute struct {
 	*ir.Route
-	of *contrib.Contribution
+	of    *contrib.Contribution
+	path  ir.PathMatch
+	index int // in the order of the contributions
+}
+
+// compareOwned orders routes by precedence, those with equal matches by contribution.
+func compareOwned(a, b ownedRoute) int {
+	if c := comparePath(a.path, b.path); c != 0 {
+		return c
+	}
+	return cmp.Or(comparePrecedence(&a.Match, &b.Match), cmp.Compare(a.index, b.index))
 }
 
 // routes returns the routes of the host in order of precedence. Of two routes with equal matches, the route of the first
@@ -126,15 +151,19 @@ func (m *merger) routes() []ir.Route {
 	if len(m.served) == 1 {
 		return ordered(m.served[0].Routes)
 	}
-	var all []ownedRoute
+	n := 0
+	for _, c := range m.served {
+		n += len(c.Routes)
+	}
+	all := make([]ownedRoute, 0, n)
 	for _, c := range m.served {
 		own := ordered(c.Routes)
 		for i := range own {
-			all = append(all, ownedRoute{&own[i], c})
+			all = append(all, ownedRoute{&own[i], c, own[i].Match.Path, len(all)})
 		}
 	}
-	slices.SortStableFunc(all, func(a, b ownedRoute) int { return comparePrecedence(&a.Match, &b.Match) })
-	var out []ir.Route
+	slices.SortFunc(all, m.compare)
+	out := make([]ir.Route, 0, len(all))
 	var winner ownedRoute
 	for _, o := range all {
 		if winner.Route != nil && comparePrecedence(&winner.Match, &o.Match) == 0 {
@@ -143,6 +172,9 @@ func (m *merger) routes() []ir.Route {
 		}
 		winner = o
 		out = append(out, *o.Route)
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return slices.Clip(out)
 }

@@ -7,25 +7,51 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// policiesFor returns the policies that apply to the routes of c on the host k: those of the first of the admitted
-// contributions, in order of precedence, that has any, and that is on the same listener or of the same namespace as c. So
-// an object on another listener does not change what the routes of other namespaces answer here, and objects of other
-// namespaces do not change what protects its own; nil: none.
-func policiesFor(k ir.HostKey, c *contrib.Contribution, admitted []*contrib.Contribution) *ir.Policies {
-	for _, o := range admitted {
-		if o.Policies != nil && (o.Key == k || o.Object.Namespace == c.Object.Namespace) {
-			return o.Policies
+// hostPolicies is the contributions that have policies, of those admitted to a host, by where they apply.
+type hostPolicies struct {
+	onListener  int // the first one that is on the listener of the host; the number of contributions if there is none
+	inNamespace map[string]int
+	admitted    []*contrib.Contribution // in order of precedence
+}
+
+func policiesOf(k ir.HostKey, admitted []*contrib.Contribution) hostPolicies {
+	p := hostPolicies{onListener: len(admitted), inNamespace: map[string]int{}, admitted: admitted}
+	for i, c := range admitted {
+		if c.Policies == nil {
+			continue
+		}
+		if c.Key == k && p.onListener == len(admitted) {
+			p.onListener = i
+		}
+		if _, known := p.inNamespace[c.Object.Namespace]; !known {
+			p.inNamespace[c.Object.Namespace] = i
 		}
 	}
-	return nil
+	return p
+}
+
+// of returns the policies that apply to the routes of c: those of the first of the admitted contributions, in order of
+// precedence, that has any, and that is on the same listener or of the same namespace as c. So an object on another listener
+// does not change what the routes of other namespaces answer here, and objects of other namespaces do not change what
+// protects its own; nil: none.
+func (p *hostPolicies) of(c *contrib.Contribution) *ir.Policies {
+	first := p.onListener
+	if i, ok := p.inNamespace[c.Object.Namespace]; ok {
+		first = min(first, i)
+	}
+	if first == len(p.admitted) {
+		return nil
+	}
+	return p.admitted[first].Policies
 }
 
 // addPolicies adds the policies of the contributions that are served: to the host if they are the same for all, otherwise
 // to the routes. Routes that share a rate limit share its count, so the limit stays on the host.
 func (m *merger) addPolicies(admitted []*contrib.Contribution) {
+	policies := policiesOf(m.key, admitted)
 	all := make([]*ir.Policies, len(m.served))
 	for i, c := range m.served {
-		all[i] = policiesFor(m.key, c, admitted)
+		all[i] = policies.of(c)
 	}
 	if len(all) == 0 {
 		return
