@@ -60,6 +60,7 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 		k.metrics.Batch(r.Took, r.Published, k.pipeline.Stats(), k.pipeline.Store.Len())
 		k.countRejections()
 		k.metrics.OverBudget(k.pipeline.Compile.Refused())
+		k.metrics.Waiting(k.pipeline.Waiting())
 		k.countProxies(r)
 		done(r)
 		k.once.Do(func() {

@@ -20,6 +20,10 @@ type Budgets struct {
 	HostExpressions int
 	// ExpressionSize is the number of instructions of the program of one regular expression.
 	ExpressionSize int
+	// FilterChains is the filter chains per second that a namespace may have Envoys process by changes of filter chains: each
+	// change counts with all chains of the listener. What exceeds it, and what 40 seconds of it would permit at once, waits. It is 0 by
+	// default: Contour delays no change.
+	FilterChains int
 }
 
 // defaultBudgets are far above honest use: they bound what an object can do by accident or with intent.

@@ -28,6 +28,7 @@ type Metrics struct {
 	batches     prometheus.Histogram
 	published   prometheus.Counter
 	overBudget  *prometheus.GaugeVec
+	waiting     *prometheus.GaugeVec
 	proxies     *prometheus.GaugeVec
 
 	sent     *prometheus.CounterVec
@@ -68,6 +69,7 @@ func (m *Metrics) pipeline() {
 	m.objects = m.gauges("contour_dag_cache_object", "Kubernetes objects in the store, by kind.", "kind")
 	m.proxies = m.gauges("contour_httpproxy_status", "HTTPProxies by the status that they ought to have.", "status")
 	m.overBudget = m.gauges("contour_budget_refused_objects", "Objects that are not served because their namespace exceeds a budget, by namespace.", "namespace")
+	m.waiting = m.gauges("contour_budget_waiting_changes", "Changes of objects that wait because their namespace changes filter chains too often, by namespace.", "namespace")
 	m.batches = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name: "contour_batch_seconds", Help: "Time to derive and publish one batch of changes.",
 		Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14),
@@ -118,6 +120,14 @@ func (m *Metrics) OverBudget(byNamespace map[string]int) {
 	m.overBudget.Reset()
 	for namespace, n := range byNamespace {
 		m.overBudget.WithLabelValues(namespace).Set(float64(n))
+	}
+}
+
+// Waiting records the number of changes of each namespace that wait because it changes filter chains too often.
+func (m *Metrics) Waiting(byNamespace map[string]int) {
+	m.waiting.Reset()
+	for namespace, n := range byNamespace {
+		m.waiting.WithLabelValues(namespace).Set(float64(n))
 	}
 }
 

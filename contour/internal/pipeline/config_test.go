@@ -51,6 +51,7 @@ func otherValues() map[string][]any {
 
 		"Budgets.Routes": {40, 0}, "Budgets.VirtualHosts": {15, 0}, "Budgets.TLSHosts": {3, 0}, "Budgets.Clusters": {20, 0},
 		"Budgets.Endpoints": {200, 0}, "Budgets.Expressions": {60, 0}, "Budgets.HostExpressions": {40, 0}, "Budgets.ExpressionSize": {20, 0},
+		"Budgets.FilterChains": {50},
 	}
 }
 

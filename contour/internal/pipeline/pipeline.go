@@ -55,6 +55,7 @@ type Pipeline struct {
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
 	rejected  *rejections
+	shares    *shares
 }
 
 // New returns a Pipeline with an empty store.
@@ -66,6 +67,7 @@ func New(o Options) *Pipeline {
 		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
 		listeners: map[ir.Fleet]int{}, rejected: newRejections(),
 	}
+	p.shares = newShares(o.Now)
 	p.fleets.SetFallback(translate.Fallback)
 	p.engine = memo.New(func(f memo.Fault) {
 		p.log.Error("derivation failed", "table", f.Table, "key", f.Key, "reason", f.Reason, "stack", string(f.Stack))
@@ -135,7 +137,12 @@ func (p *Pipeline) deriveAndPublish() Result {
 	if p.reshard() {
 		p.engine.Run()
 	}
+	loaded := p.served != nil
 	published := p.publish()
+	p.shares.rate = p.Store.Settings.Budgets.Peek().FilterChains
+	if updates := p.Translate.ListenerUpdates(); loaded { // the first configuration is nobody's change
+		p.shares.charge(updates)
+	}
 	p.reportRejections()
 	p.engine.Run()
 	return Result{
@@ -181,6 +188,7 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 	pending := newPendingEdits(p.Store, p.Compile)
 	defer pending.timer.Stop()
 	defer p.rejected.confirm.Stop()
+	defer p.shares.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -189,7 +197,11 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			if !ok {
 				return
 			}
-			done(p.step(func() []kobj.Key { return pending.apply(batch) }))
+			done(p.step(func() []kobj.Key { return pending.apply(p.shares.admit(batch)) }))
+		case <-p.shares.timer.C:
+			if due := p.shares.due(); len(due) > 0 {
+				done(p.step(func() []kobj.Key { return pending.apply(due) }))
+			}
 		case <-pending.timer.C:
 			if due := pending.overdue(); len(due) > 0 {
 				done(p.Step(due))

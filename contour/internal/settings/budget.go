@@ -12,6 +12,7 @@ func budgetKeys() []key {
 		{file: "budgets.expressions", value: "100000"},
 		{file: "budgets.host-expressions", value: "20000"},
 		{file: "budgets.expression-size", value: "2000"},
+		{file: "budgets.filter-chains", value: "0"},
 		{file: "budgets.request-headers-kib", value: "60"},
 		{file: "budgets.request-headers", value: "100"},
 	}
@@ -31,6 +32,7 @@ type budgetSection struct {
 	Expressions       *uint32 `json:"expressions"`
 	HostExpressions   *uint32 `json:"host-expressions"`
 	ExpressionSize    *uint32 `json:"expression-size"`
+	FilterChains      *uint32 `json:"filter-chains"`
 	RequestHeadersKiB *uint32 `json:"request-headers-kib"`
 	RequestHeaders    *uint32 `json:"request-headers"`
 }
@@ -50,6 +52,7 @@ func (a *applier) budgets() {
 		{from.Expressions, &b.Expressions},
 		{from.HostExpressions, &b.HostExpressions},
 		{from.ExpressionSize, &b.ExpressionSize},
+		{from.FilterChains, &b.FilterChains},
 	} {
 		if row.from != nil {
 			*row.into = int(*row.from)

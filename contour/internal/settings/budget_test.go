@@ -10,13 +10,14 @@ import (
 // The section budgets sets budgets, of which 0 is none, and the limits of request headers.
 func TestBudgets(t *testing.T) {
 	t.Parallel()
-	d, err := File("f", []byte("budgets: {routes: 7, clusters: 0, request-headers-kib: 32, request-headers: 50}\n"))
+	d, err := File("f", []byte("budgets: {routes: 7, clusters: 0, request-headers-kib: 32, request-headers: 50, filter-chains: 9}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c, err := build(d)
 	want := config.Default()
 	want.Budgets.Routes, want.Budgets.Clusters = 7, 0
+	want.Budgets.FilterChains = 9
 	want.HTTP.MaxHeaderKiB, want.HTTP.MaxHeaders = 32, 50
 	if err != nil || c.Budgets != want.Budgets || c.HTTP != want.HTTP {
 		t.Errorf("%+v, %+v, %v", c.Budgets, c.HTTP, err)

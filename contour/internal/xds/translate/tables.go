@@ -102,6 +102,7 @@ func (t *Tables) addChains() {
 		return []ir.HostKey{k}
 	})
 	t.chains = hostTable(t, "translate/filter chains", equalChain, t.chainOf)
+	t.chains.Watch()
 	memo.DemandFrom(t.from.Hosts, t.chains, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
 		if v == nil || v.TLS == nil && v.TCP == nil {
 			return nil
