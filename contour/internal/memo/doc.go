@@ -7,7 +7,8 @@
 // Index maps each term, such as the name of a Service, to the keys of the values that
 // contain it. A Table keeps the keys that are demanded: by Demand, or by DemandFrom (the
 // keys that the values of another table contain). These work on tables that already have
-// values. ReadAtOwnKey saves memory for reads that find nothing at most keys.
+// values. ReadAtOwnKey saves memory for reads that find nothing at most keys, ReadEverywhere for reads of nearly every
+// key; a View is a part of the values of a Table, without entries, and NewShared an index of what several keys have in common.
 //
 // The contract of a derivation: it is pure, it reads only through its Reader, and it
 // does not modify what it reads. Run updates tables in the order in which they were
