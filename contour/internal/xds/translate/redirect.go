@@ -1,9 +1,8 @@
 package translate
 
 import (
-	"strings"
-
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
 
 	"contour.example/contour/internal/ir"
 )
@@ -30,17 +29,31 @@ func redirect(r ir.Redirect, path ir.PathMatch, hostname string) *routev3.Redire
 	return action
 }
 
-// toHTTPS redirects to the standard port. Envoy keeps the port of the request unless the action has a host or port: the
-// action has the hostname if it is exact, else the port.
+// toHTTPS redirects to the standard port. Envoy keeps the port of the request unless it is 80 or the action has a host or port:
+// the action has the hostname if it is exact. For a wildcard see withPort.
 func toHTTPS(action *routev3.RedirectAction, hostname string) {
 	action.SchemeRewriteSpecifier = &routev3.RedirectAction_HttpsRedirect{HttpsRedirect: true}
-	switch {
-	case action.HostRedirect != "" || action.PortRedirect != 0:
-	case strings.HasPrefix(hostname, "*"):
-		action.PortRedirect = 443
-	default:
+	if action.HostRedirect == "" && action.PortRedirect == 0 && !wildcard(hostname) {
 		action.HostRedirect = hostname
 	}
+}
+
+// withPort returns the route to precede r, made of a route of a host, for requests that name a port other than 80: it
+// redirects to port 443. It is nil for what does not redirect to HTTPS on a wildcard host. Without a port in the request
+// there is none in the redirect either.
+func withPort(r *routev3.Route, of *ir.Route, hostname string) *routev3.Route {
+	action := r.GetRedirect()
+	if action == nil || !of.Redirect.HTTPS || !wildcard(hostname) || action.GetHostRedirect() != "" || action.GetPortRedirect() != 0 {
+		return nil
+	}
+	out := proto.CloneOf(r)
+	out.GetRedirect().PortRedirect = 443
+	out.Match.Headers = append(
+		out.Match.Headers,
+		headerMatcher(ir.HeaderMatch{Name: ":authority", Kind: ir.StringRegex, Value: ".*:[0-9]+"}),
+		headerMatcher(ir.HeaderMatch{Name: ":authority", Kind: ir.StringSuffix, Value: ":80", Invert: true}),
+	)
+	return out
 }
 
 func setPathRewrite(action *routev3.RedirectAction, path ir.PathMatch, to string) {

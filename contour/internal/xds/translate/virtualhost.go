@@ -34,6 +34,9 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 	for i := range v.Routes {
 		r := route(e, v.Routes[i], v)
 		r.TypedPerFilterConfig = policies.atRoute(e, &v.Routes[i])
+		if p := withPort(r, &v.Routes[i], v.Key.Hostname); p != nil {
+			vh.Routes = append(vh.Routes, p)
+		}
 		vh.Routes = append(vh.Routes, r)
 	}
 	body := e.bytes(vh)
