@@ -19,7 +19,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 		}
 		root.Cost.VirtualHosts++
 		if own.TLS != nil {
-			root.Cost.TLSHosts++
+			root.Cost.TLSHosts += 1 + own.Validation
 		}
 		root.Cost.Expressions += own.Expressions
 		for j := range own.Routes {

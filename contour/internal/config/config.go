@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 )
 
 // Config is the configuration of the data plane, of how objects are read, and of the process.
@@ -42,6 +43,9 @@ type Objects struct {
 	// InclusionNeedsConsent makes an HTTPProxy includable from other namespaces only as far as its annotation
 	// projectcontour.io/include-from permits.
 	InclusionNeedsConsent bool
+	// FallbackCertificate is the Secret with the certificate for clients that send no server name, or one of no host; zero is
+	// none.
+	FallbackCertificate kobj.Name
 	// DisablePermitInsecure makes HTTPProxy's permitInsecure have no effect.
 	DisablePermitInsecure bool
 }

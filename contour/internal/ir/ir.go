@@ -40,6 +40,10 @@ type TLS struct {
 	CloseConnections bool      // connections are closed, so that no wildcard host serves them; the rest is empty then
 	Certificate      kobj.Name // the Secret with certificate and key
 	Min, Max         TLSVersion
+	Clients          ClientValidation
+	// Fallback is the Secret with the certificate for clients that send no server name, or one of no host. They reach this
+	// host among all those with a Fallback; zero: they do not. Not with a TCP proxy.
+	Fallback kobj.Name
 }
 
 // TCPProxy forwards the bytes of a connection, or the datagrams of a flow.

@@ -9,6 +9,7 @@ import (
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 )
 
 // otherValues is values that settings can have besides the default, by the path of the setting. Its type stands for all
@@ -24,8 +25,10 @@ func otherValues() map[string][]any {
 
 		"Objects.IngressClassNames": {[]string{"other"}, []string{"contour", "other"}},
 		"Objects.RootNamespaces":    {[]string{"a"}},
-		"Status.Addresses":          {[]string{"192.0.2.1", "lb.example.com"}},
-		"Status.EnvoyService":       {config.Service{Namespace: "a", Name: "service-1"}},
+
+		"Objects.FallbackCertificate": {kobj.Name{Namespace: "a", Name: "secret-1"}},
+		"Status.Addresses":            {[]string{"192.0.2.1", "lb.example.com"}},
+		"Status.EnvoyService":         {config.Service{Namespace: "a", Name: "service-1"}},
 
 		"ir.HTTPVersions":   {ir.OnlyHTTP1, ir.OnlyHTTP2},
 		"ir.ServerHeader":   {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},

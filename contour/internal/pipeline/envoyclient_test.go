@@ -65,8 +65,19 @@ func dial(to string, r semantic.Request) (net.Conn, error) {
 		return net.DialTimeout("tcp", to, timeout)
 	}
 	c := &tls.Config{ServerName: r.SNI, InsecureSkipVerify: true} // the certificate is compared, not trusted
-	if c.ServerName == "" {
+	switch c.ServerName {
+	case "":
 		c.ServerName, _, _ = strings.Cut(r.Host, ":")
+	case "-":
+		c.ServerName = ""
+	}
+	if len(r.ClientChain) > 0 {
+		own, err := tls.X509KeyPair(r.ClientChain, r.ClientChain)
+		if err != nil {
+			return nil, err
+		}
+		// Shown whatever authorities the server names, as an attacker would.
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
 	}
 	if v, ok := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[r.Version]; ok {
 		c.MinVersion, c.MaxVersion = v, v

@@ -94,6 +94,15 @@ const (
 	SecretNotValid Reason = "SecretNotValid"
 	// DelegationNotPermitted: the Secret is in another namespace, which has not delegated it to this one.
 	DelegationNotPermitted Reason = "DelegationNotPermitted"
+	// ClientValidationInvalid: the Secret with the CA or the revocation lists of clients does not exist or cannot be used, or
+	// there is no CA. The host is not served over TLS.
+	ClientValidationInvalid Reason = "ClientValidationInvalid"
+	// FallbackNotPresent: the host enables the fallback certificate, and the operator has not configured one.
+	FallbackNotPresent Reason = "FallbackNotPresent"
+	// FallbackNotDelegated: the namespace of the fallback certificate has not delegated it to that of the host.
+	FallbackNotDelegated Reason = "FallbackNotDelegated"
+	// FallbackNotValid: the Secret of the fallback certificate does not exist or cannot be used.
+	FallbackNotValid Reason = "FallbackNotValid"
 	// TLSMustBeConfigured: a tcpproxy is on a host without TLS.
 	TLSMustBeConfigured Reason = "TLSMustBeConfigured"
 	// NoServicesAndInclude: a tcpproxy has both services and an include.

@@ -161,6 +161,7 @@ func (x *exchange) sendTo(
 		return u, false, err
 	}
 	request, response := newEditor(x.headers), newEditor(nil)
+	request.changes = x.clientChanges()
 	err = errors.Join(
 		request.edit(w.GetRequestHeadersToRemove(), w.GetRequestHeadersToAdd()),
 		request.edit(r.GetRequestHeadersToRemove(), r.GetRequestHeadersToAdd()),

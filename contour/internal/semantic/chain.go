@@ -94,8 +94,8 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 	}
 	common := context.GetCommonTlsContext()
 	if err := errors.Join(
-		checkFields(context, "common_tls_context"),
-		checkFields(common, "tls_params tls_certificate_sds_secret_configs alpn_protocols"),
+		checkFields(context, "common_tls_context require_client_certificate disable_stateless_session_resumption disable_stateful_session_resumption"),
+		checkFields(common, "tls_params tls_certificate_sds_secret_configs alpn_protocols validation_context combined_validation_context"),
 		checkFields(common.GetTlsParams(), "tls_minimum_protocol_version tls_maximum_protocol_version cipher_suites"),
 	); err != nil {
 		return "", false, err
@@ -109,6 +109,9 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 	secret := x.envoy.secrets[common.GetTlsCertificateSdsSecretConfigs()[0].GetName()]
 	if secret == nil {
 		return "", false, nil
+	}
+	if admitted, err := x.admits(context); err != nil || !admitted {
+		return "", false, err
 	}
 	name, err := firstName(secret.GetTlsCertificate().GetCertificateChain().GetInlineBytes())
 	return name, true, err
@@ -179,9 +182,11 @@ func (x *exchange) networkFilter(a Answer, f *listenerv3.Filter) (Answer, error)
 func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
 	if err := checkFields(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
 		merge_slashes preserve_external_request_id common_http_protocol_options http2_protocol_options request_headers_timeout
-		scoped_routes early_header_mutation_extensions upgrade_configs`); err != nil {
+		scoped_routes early_header_mutation_extensions upgrade_configs forward_client_cert_details
+		set_current_client_cert_details`); err != nil {
 		return a, err
 	}
+	x.identifyClient(m)
 	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
 		return a, errors.New("the model does not support paths that are not normalized")
 	}

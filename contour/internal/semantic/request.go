@@ -1,6 +1,7 @@
 package semantic
 
 import (
+	"crypto/x509"
 	"fmt"
 	"net"
 	"strings"
@@ -15,16 +16,22 @@ const (
 	secureListener = "ingress_https"
 )
 
+// noServerName stands for a client that sends no server name.
+const noServerName = "-"
+
 // Request is what a client sends.
 type Request struct {
 	TLS     bool              `json:"tls,omitempty"`        // over TLS
-	SNI     string            `json:"sni,omitempty"`        // the server name of the TLS handshake; Host without its port if empty
+	SNI     string            `json:"sni,omitempty"`        // the server name of the TLS handshake; Host without its port if empty, none if "-"
 	Version string            `json:"tlsVersion,omitempty"` // the only TLS version of the client; any if empty
 	Host    string            `json:"host"`                 // as sent: in any case, with an optional port
 	Path    string            `json:"path,omitempty"`       // with the query; "/" if empty
 	Method  string            `json:"method,omitempty"`     // GET if empty
 	Headers map[string]string `json:"headers,omitempty"`
 	Upgrade string            `json:"upgrade,omitempty"` // the requested protocol, such as websocket
+	// ClientCertificate is the name of the certificate that the client shows; none if empty. ClientChain is its chain, in PEM.
+	ClientCertificate string `json:"clientCertificate,omitempty"`
+	ClientChain       []byte `json:"-"`
 	// Nth is the number of equal requests up to this one within the interval of a rate limit.
 	Nth int `json:"nth,omitempty"`
 }
@@ -82,6 +89,8 @@ type exchange struct {
 	headers   map[string]string
 	filters   []*hcmv3.HttpFilter  // of the listener
 	matched   *routev3.VirtualHost // of the route found last
+	client    *x509.Certificate    // that the client showed
+	forged    bool                 // the client sent a header about its certificate
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 }
 
@@ -115,7 +124,9 @@ func (e *Envoy) receive(r Request) (*exchange, error) {
 	if x.SNI == "" {
 		x.SNI = x.host
 	}
-	x.SNI = strings.ToLower(x.SNI)
+	if x.SNI = strings.ToLower(x.SNI); x.SNI == noServerName {
+		x.SNI = ""
+	}
 	if err := x.readPath(); err != nil {
 		return nil, err
 	}

@@ -144,6 +144,7 @@ func (a *applier) objects() {
 	c, s := &a.cfg, a.doc.spec
 	if p := s.HTTPProxy; p != nil {
 		setField(&c.Objects.DisablePermitInsecure, p.DisablePermitInsecure)
+		a.fallbackCertificate(p.FallbackCertificate)
 		if len(p.RootNamespaces) > 0 {
 			c.Objects.RootNamespaces = p.RootNamespaces
 		}

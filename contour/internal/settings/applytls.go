@@ -7,6 +7,7 @@ import (
 	"contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 )
 
 func (a *applier) tls(t *v1alpha1.EnvoyListenerTLS) {
@@ -30,6 +31,19 @@ func (a *applier) tlsParameters(field string, t v1alpha1.EnvoyTLS, into *config.
 	if slices.Equal(into.CipherSuites, defaultCiphers()) {
 		into.CipherSuites = nil
 	}
+}
+
+// fallbackCertificate copies the name of a Secret, of which both parts are required.
+func (a *applier) fallbackCertificate(n *v1alpha1.NamespacedName) {
+	const field = "httpproxy.fallbackCertificate"
+	if n == nil {
+		return
+	}
+	if n.Name == "" || n.Namespace == "" {
+		a.errorf(field, "The name and the namespace of the fallback certificate are required.")
+		return
+	}
+	a.cfg.Objects.FallbackCertificate = kobj.Name{Namespace: n.Namespace, Name: n.Name}
 }
 
 func (a *applier) version(into *ir.TLSVersion, field, v string) {

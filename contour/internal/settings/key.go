@@ -62,7 +62,6 @@ func processKeys() []key {
 const (
 	metricsTLS   = "metrics are served without TLS"
 	externalName = "Services of type ExternalName are not served"
-	fallback     = "clients that send no server name are not served by a fallback certificate"
 	gateways     = "Gateways are not served"
 )
 
@@ -73,8 +72,8 @@ func objectKeys() []key {
 		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name", effect: ignored, reason: gateways},
 		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace", effect: ignored, reason: gateways},
 		{field: "httpproxy.disablePermitInsecure", file: "disablePermitInsecure", value: "false"},
-		{field: "httpproxy.fallbackCertificate.name", file: "tls.fallback-certificate.name", effect: ignored, reason: fallback},
-		{field: "httpproxy.fallbackCertificate.namespace", file: "tls.fallback-certificate.namespace", effect: ignored, reason: fallback},
+		{field: "httpproxy.fallbackCertificate.name", file: "tls.fallback-certificate.name"},
+		{field: "httpproxy.fallbackCertificate.namespace", file: "tls.fallback-certificate.namespace"},
 		{field: "httpproxy.rootNamespaces"},
 		{field: "ingress.classNames"},
 		{field: "ingress.statusAddress", file: "ingress-status-address"},

@@ -8,11 +8,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"sigs.k8s.io/yaml"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/store"
 )
@@ -55,6 +57,8 @@ type settings struct {
 	MinTLS                    string   `json:"minTLS,omitempty"`
 	MaxTLS                    string   `json:"maxTLS,omitempty"`
 	StatusAddresses           []string `json:"statusAddresses,omitempty"`
+	// FallbackCertificate is a Secret, as namespace/name.
+	FallbackCertificate string `json:"fallbackCertificate,omitempty"`
 	// Budgets has the fields of config.Budgets, from lower case on.
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 }
@@ -138,6 +142,9 @@ func (c *Case) readConfig() error {
 	c.Config.Objects.DisablePermitInsecure, c.Config.Objects.NamespacesOwnHosts = s.DisablePermitInsecure, s.NamespacesOwnHosts
 	c.Config.Objects.RootNamespacesBindIngress, c.Config.Objects.InclusionNeedsConsent = s.RootNamespacesBindIngress, s.InclusionNeedsConsent
 	c.Config.Status.Addresses = s.StatusAddresses
+	if namespace, name, ok := strings.Cut(s.FallbackCertificate, "/"); ok {
+		c.Config.Objects.FallbackCertificate = kobj.Name{Namespace: namespace, Name: name}
+	}
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}
@@ -158,6 +165,13 @@ func (c *Case) readChecks() error {
 	}
 	if err := yaml.UnmarshalStrict(in, &c.Checks); err != nil {
 		return fmt.Errorf("%s: %w", expectFile, err)
+	}
+	for i := range c.Checks {
+		if name := c.Checks[i].ClientCertificate; name != "" {
+			if c.Checks[i].ClientChain, err = Client(name); err != nil {
+				return fmt.Errorf("%s: %w", expectFile, err)
+			}
+		}
 	}
 	if len(c.Checks) == 0 {
 		return fmt.Errorf("%s contains no requests", expectFile)

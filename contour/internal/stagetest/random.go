@@ -172,16 +172,17 @@ func (g *Random) secret(meta metav1.ObjectMeta) *corev1.Secret {
 	serving := pick(g, g.pairs...)
 	s := &corev1.Secret{ObjectMeta: meta, Type: corev1.SecretTypeTLS, Data: map[string][]byte{
 		corev1.TLSCertKey: serving.Certificate, corev1.TLSPrivateKeyKey: serving.Key, "ca.crt": serving.Certificate,
+		"crl.pem": serving.Revoked,
 	}}
 	switch g.rand.IntN(20) {
 	case 0:
 		s.Type = pick(g, corev1.SecretTypeOpaque, corev1.SecretTypeDockercfg)
 	case 1:
-		delete(s.Data, pick(g, corev1.TLSCertKey, corev1.TLSPrivateKeyKey, "ca.crt"))
+		delete(s.Data, pick(g, corev1.TLSCertKey, corev1.TLSPrivateKeyKey, "ca.crt", "crl.pem"))
 	case 2:
 		s.Data[corev1.TLSPrivateKeyKey] = pick(g, g.pairs...).Key
 	case 3:
-		s.Data[pick(g, corev1.TLSCertKey, corev1.TLSPrivateKeyKey, "ca.crt")] = []byte("-----BEGIN CERTIFICATE-----\n")
+		s.Data[pick(g, corev1.TLSCertKey, corev1.TLSPrivateKeyKey, "ca.crt", "crl.pem")] = []byte("-----BEGIN CERTIFICATE-----\n")
 	}
 	return s
 }

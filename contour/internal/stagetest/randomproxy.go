@@ -29,9 +29,9 @@ func (g *Random) virtualHost() *contourv1.VirtualHost {
 		if g.oneIn(3) {
 			vh.TLS.SecretName, vh.TLS.Passthrough = "", true
 		}
-		vh.TLS.EnableFallbackCertificate = g.oneIn(15)
-		if g.oneIn(15) {
-			vh.TLS.ClientValidation = &contourv1.DownstreamValidation{CACertificate: g.name("secret")}
+		vh.TLS.EnableFallbackCertificate = g.oneIn(6)
+		if g.oneIn(4) {
+			vh.TLS.ClientValidation = g.clientValidation()
 		}
 	}
 	switch g.rand.IntN(40) {
@@ -43,6 +43,22 @@ func (g *Random) virtualHost() *contourv1.VirtualHost {
 	vh.IPAllowFilterPolicy, vh.IPDenyFilterPolicy = g.ipFilters()
 	vh.RateLimitPolicy, vh.CORSPolicy = g.rateLimit(), g.cors()
 	return vh
+}
+
+func (g *Random) clientValidation() *contourv1.DownstreamValidation {
+	v := &contourv1.DownstreamValidation{
+		CACertificate:            mostly(g, texts{g.name("secret"), g.name("secret"), "b/" + g.name("secret")}, ""),
+		SkipClientCertValidation: g.oneIn(5), OptionalClientCertificate: g.oneIn(3), OnlyVerifyLeafCertCrl: g.oneIn(3),
+	}
+	if g.oneIn(2) {
+		v.CertificateRevocationList = pick(g, g.name("secret"), g.name("secret"), "a/"+g.name("secret"))
+	}
+	if g.oneIn(2) {
+		v.ForwardClientCertificate = &contourv1.ClientCertificateDetails{
+			Subject: g.oneIn(2), Cert: g.oneIn(2), Chain: g.oneIn(2), DNS: g.oneIn(2), URI: g.oneIn(2),
+		}
+	}
+	return v
 }
 
 func (g *Random) tcpProxy() *contourv1.TCPProxy {

@@ -105,7 +105,11 @@ func (x xdsText) addSecret(body []byte) error {
 		x.put("secrets", s.GetName(), fmt.Sprintf("certificate of %d bytes", len(c.GetCertificateChain().GetInlineBytes())))
 		return nil
 	}
-	x.put("secrets", s.GetName(), fmt.Sprintf("authorities of %d bytes", len(s.GetValidationContext().GetTrustedCa().GetInlineBytes())))
+	text := fmt.Sprintf("authorities of %d bytes", len(s.GetValidationContext().GetTrustedCa().GetInlineBytes()))
+	if n := len(s.GetValidationContext().GetCrl().GetInlineBytes()); n > 0 {
+		text += fmt.Sprintf(", revocation lists of %d bytes", n)
+	}
+	x.put("secrets", s.GetName(), text)
 	return nil
 }
 
@@ -145,6 +149,9 @@ func chainText(c *listenerv3.FilterChain) (map[string]any, error) {
 			text["tls"] = fmt.Sprintf("%s-%s", p.GetTlsMinimumProtocolVersion(), p.GetTlsMaximumProtocolVersion())
 		}
 		text["alpn"] = strings.Join(common.GetAlpnProtocols(), " ")
+		if clients := clientsText(&t); clients != "" {
+			text["clients"] = clients
+		}
 	}
 	for _, f := range c.GetFilters() {
 		if err := filterText(text, f); err != nil {
@@ -152,6 +159,27 @@ func chainText(c *listenerv3.FilterChain) (map[string]any, error) {
 		}
 	}
 	return text, nil
+}
+
+// clientsText returns how the certificates of clients are validated; "" if none are requested.
+func clientsText(t *tlsv3.DownstreamTlsContext) string {
+	common, mode := t.GetCommonTlsContext(), t.GetCommonTlsContext().GetValidationContext()
+	by := "nothing"
+	if c := common.GetCombinedValidationContext(); c != nil {
+		mode, by = c.GetDefaultValidationContext(), fmt.Sprintf("%q", c.GetValidationContextSdsSecretConfig().GetName())
+	}
+	if mode == nil {
+		return ""
+	}
+	text := "optional"
+	if t.GetRequireClientCertificate().GetValue() {
+		text = "required"
+	}
+	text += ", " + strings.ToLower(mode.GetTrustChainVerification().String()) + ", by " + by
+	if mode.GetOnlyVerifyLeafCertCrl() {
+		text += ", revocation of leaves only"
+	}
+	return text
 }
 
 func filterText(text map[string]any, f *listenerv3.Filter) error {
@@ -171,6 +199,10 @@ func filterText(text map[string]any, f *listenerv3.Filter) error {
 		return err
 	}
 	text["routes"] = m.GetRds().GetRouteConfigName()
+	if d := m.GetSetCurrentClientCertDetails(); d != nil {
+		text["forwardedCertificate"] = fmt.Sprintf("%s: subject=%t cert=%t chain=%t dns=%t uri=%t",
+			m.GetForwardClientCertDetails(), d.GetSubject().GetValue(), d.GetCert(), d.GetChain(), d.GetDns(), d.GetUri())
+	}
 	return nil
 }
 

@@ -4,7 +4,7 @@ package contrib
 type Cost struct {
 	Routes       int // on all listeners; a route counts once for each KiB of its text
 	VirtualHosts int // on all listeners
-	TLSHosts     int // on listeners for TLS
+	TLSHosts     int // on listeners for TLS; more for large authorities and revocation lists of clients
 	Clusters     int // each once for an object
 	Endpoints    int // of clusters with many of them, once for each cluster
 	Expressions  int // cost of regular expressions, in instructions

@@ -10,13 +10,15 @@ import (
 )
 
 // References returns the references of an HTTPProxy to the Services, Secrets and HTTPProxies that it needs, in any order,
-// possibly with duplicates. They include every object that its derivation reads and does not find.
+// possibly with duplicates. They include every object that its derivation reads and does not find, except for the fallback
+// certificate, which the configuration names.
 func References(p *contourv1.HTTPProxy) []kind.Reference {
 	refs := references{from: kobj.Of(kobj.HTTPProxy, p.Namespace, p.Name)}
 	if v := p.Spec.VirtualHost; v != nil && v.TLS != nil {
 		refs.secret(v.TLS.SecretName)
 		if c := v.TLS.ClientValidation; c != nil {
 			refs.secret(c.CACertificate)
+			refs.secret(c.CertificateRevocationList)
 		}
 	}
 	for i := range p.Spec.Routes {

@@ -113,9 +113,9 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	}
 	switch {
 	case tls != nil && p.spec.TCPProxy == nil:
-		add(classic.HTTPS(), contrib.Contribution{TLS: tls, Routes: unwrap(routes)})
+		add(classic.HTTPS(), contrib.Contribution{TLS: tls, Validation: p.validationSize(tls), Routes: unwrap(routes)})
 	case tls != nil && tcp != nil:
-		add(classic.HTTPS(), contrib.Contribution{TLS: tls, TCP: tcp})
+		add(classic.HTTPS(), contrib.Contribution{TLS: tls, Validation: p.validationSize(tls), TCP: tcp})
 	case p.host.TLS != nil || p.spec.TCPProxy != nil: // the root claims the host nevertheless, so that neither a younger root nor a wildcard host serves it
 		add(classic.HTTPS(), contrib.Contribution{TLS: &ir.TLS{CloseConnections: true}})
 	}

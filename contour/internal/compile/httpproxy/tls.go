@@ -23,9 +23,11 @@ func (p *proxy) tls() *ir.TLS {
 		return &ir.TLS{Passthrough: true}
 	}
 	out, ok := p.versions(spec)
-	if !ok || !p.servingSecret(spec, out) {
+	ok = ok && p.servingSecret(spec, out)
+	if !p.clientValidation(spec, out) || !ok {
 		return nil
 	}
+	p.fallbackCertificate(spec, out)
 	return out
 }
 
@@ -55,23 +57,6 @@ func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	return p.report.Found == before
 }
 
-// checkFallback reports the settings that would not apply to clients that receive the fallback certificate.
-func (p *proxy) checkFallback(spec *contourv1.TLS, at path) {
-	for _, c := range []struct {
-		on   bool
-		what string
-	}{
-		{spec.ClientValidation != nil, "clientValidation"},
-		{p.host.Authorization != nil, "authorization"},
-		{len(p.host.JWTProviders) > 0, "jwtProviders"},
-	} {
-		if c.on {
-			p.errorf(subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}, at.dot("enableFallbackCertificate"),
-				"The fallback certificate cannot be used together with %s.", c.what)
-		}
-	}
-}
-
 // servingSecret sets the certificate of the host, and reports whether it can be served.
 func (p *proxy) servingSecret(spec *contourv1.TLS, out *ir.TLS) bool {
 	at := path("spec.virtualhost.tls.secretName")
@@ -90,22 +75,19 @@ func (p *proxy) servingSecret(spec *contourv1.TLS, out *ir.TLS) bool {
 }
 
 // versions returns the TLS versions of the host, within those of the configuration. Versions that the host does not
-// specify are the default.
+// specify, or that do not exist, are the default, as in Contour. It reports whether there is such a version.
 func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
 	at := path("spec.virtualhost.tls")
-	low, okMin := p.minimum(spec.MinimumProtocolVersion, at.dot("minimumProtocolVersion"))
-	high, okMax := p.version(spec.MaximumProtocolVersion, at.dot("maximumProtocolVersion"))
-	if !okMin || !okMax {
-		return nil, false
-	}
+	low := p.version(spec.MinimumProtocolVersion, at.dot("minimumProtocolVersion"))
+	high := p.version(spec.MaximumProtocolVersion, at.dot("maximumProtocolVersion"))
 	allowed := p.env.Store.Settings.TLS.Get(p.reader)
 	lowest, highest := cmp.Or(allowed.Min, ir.TLS12), cmp.Or(allowed.Max, ir.TLS13)
 	from, to := max(low, lowest), min(cmp.Or(high, highest), highest)
+	out := &ir.TLS{}
 	if from > to {
 		p.errorf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The minimum TLS version %s is above the maximum %s.", versionName(from), versionName(to))
-		return nil, false
+		return out, false
 	}
-	out := &ir.TLS{}
 	if low != ir.TLSDefault {
 		out.Min = from
 	}
@@ -115,22 +97,14 @@ func (p *proxy) versions(spec *contourv1.TLS) (*ir.TLS, bool) {
 	return out, true
 }
 
-// minimum converts the minimum version. A version below 1.2 stands for the default, which is stricter.
-func (p *proxy) minimum(s string, at path) (ir.TLSVersion, bool) {
-	if s == "1.0" || s == "1.1" {
-		p.warnf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s is not supported; the minimum is 1.2.", s)
-		return ir.TLSDefault, true
-	}
-	return p.version(s, at)
-}
-
-// version converts a TLS version. An unknown version is an error: the host must not be served with less than it specifies.
-func (p *proxy) version(s string, at path) (ir.TLSVersion, bool) {
+// version converts a TLS version. Another value than 1.2 and 1.3 stands for the default.
+func (p *proxy) version(s string, at path) ir.TLSVersion {
 	v, problem := validate.TLSVersion(s)
 	if problem != "" {
-		p.errorf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s %s.", quoted(s), problem)
+		p.warnf(subCondition{report.TypeTLS, report.TLSConfigNotValid}, at, "The TLS version %s %s; the default is used.", quoted(s), problem)
+		return ir.TLSDefault
 	}
-	return v, problem == ""
+	return v
 }
 
 func versionName(v ir.TLSVersion) string {

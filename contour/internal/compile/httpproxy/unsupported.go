@@ -24,12 +24,7 @@ func protections(h *contourv1.VirtualHost) []field {
 		{"authorization", h.Authorization != nil},
 		{"jwtProviders", len(h.JWTProviders) > 0},
 		{"rateLimitPolicy.global", limitsGlobally(h.RateLimitPolicy)},
-		{"tls.clientValidation", validatesClients(h)},
 	}
-}
-
-func validatesClients(h *contourv1.VirtualHost) bool {
-	return h.TLS != nil && h.TLS.ClientValidation != nil
 }
 
 // limitsGlobally reports whether the policy has a global limit; a policy that disables the global limits has none.
@@ -56,8 +51,6 @@ func (p *proxy) reportHost() {
 				"This version does not support %s; the routes that it protects are not served.", g.name)
 		}
 	}
-	fallback := p.host.TLS != nil && p.host.TLS.EnableFallbackCertificate
-	p.warnUnsupported(field{"tls.enableFallbackCertificate", fallback}, at, report.TypeVirtualHost)
 }
 
 func (p *proxy) warnUnsupported(f field, at path, t report.Type) {
@@ -87,7 +80,7 @@ func (b *builder) checkProtections() {
 // protectedByHost reports whether an unsupported protection of the virtual host applies to the route.
 func (b *builder) protectedByHost() bool {
 	h, r := b.host, b.spec
-	return limitsGlobally(h.RateLimitPolicy) || validatesClients(h) ||
+	return limitsGlobally(h.RateLimitPolicy) ||
 		h.Authorization != nil && authorizes(h.Authorization, r.AuthPolicy) ||
 		verifiesTokens(h.JWTProviders, r.JWTVerificationPolicy)
 }

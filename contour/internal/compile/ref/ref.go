@@ -44,6 +44,8 @@ type Resolver struct {
 	servingSecrets *memo.Table[kobj.Name, usability]
 	bundles        *memo.Table[kobj.Name, bundle]
 	caSecrets      *memo.Table[kobj.Name, usability]
+	revocations    *memo.Table[kobj.Name, bundle]
+	crlSecrets     *memo.Table[kobj.Name, usability]
 	consents       *memo.Table[kobj.Name, map[string]bool]
 	delegations    *memo.Table[string, delegations]
 	services       *memo.Table[kobj.Name, servicePorts]
@@ -67,6 +69,7 @@ func New(e *memo.Engine, s *store.Store) *Resolver {
 	x.caSecrets = memo.NewTable(e, memo.Options[kobj.Name, usability]{
 		Name: "ref/casecret", Derive: x.deriveCASecret, Equal: usability.equal,
 	})
+	x.addRevocations(e)
 	x.consents = memo.NewTable(e, memo.Options[kobj.Name, map[string]bool]{
 		Name: "ref/consent", Derive: x.deriveConsent, Equal: equalConsent,
 	})

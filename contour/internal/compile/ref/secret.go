@@ -32,6 +32,10 @@ type bundle struct {
 	failure *Failure
 }
 
+func (b bundle) usability() usability {
+	return usability{failure: b.failure, size: len(b.pem) / validationUnit}
+}
+
 func (b bundle) equal(o bundle) bool {
 	return bytes.Equal(b.pem, o.pem) && equalFailure(b.failure, o.failure)
 }
@@ -40,10 +44,11 @@ func (b bundle) equal(o bundle) bool {
 type usability struct {
 	failure *Failure
 	expired bool
+	size    int // of data by which clients are validated, in validationUnit
 }
 
 func (u usability) equal(o usability) bool {
-	return u.expired == o.expired && equalFailure(u.failure, o.failure)
+	return u.expired == o.expired && u.size == o.size && equalFailure(u.failure, o.failure)
 }
 
 func equalFailure(a, b *Failure) bool {
@@ -63,7 +68,7 @@ func (x *Resolver) ServingSecret(r *memo.Reader, namespace string, secret kobj.N
 	return u.expired, u.failure
 }
 
-// CASecret checks a Secret with the CA bundle by which a backend is verified, for an object in the namespace.
+// CASecret checks a Secret with the CA bundle by which a backend or client is verified, for an object in the namespace.
 func (x *Resolver) CASecret(r *memo.Reader, namespace string, secret kobj.Name) *Failure {
 	if !x.delegated(r, secret, namespace) {
 		return failure(NotPermitted, "Secret %q is not delegated to namespace %q.", secret, namespace)
@@ -116,7 +121,7 @@ func (x *Resolver) deriveServingSecret(r *memo.Reader, n kobj.Name) usability {
 }
 
 func (x *Resolver) deriveCASecret(r *memo.Reader, n kobj.Name) usability {
-	return usability{failure: x.bundles.Get(r, n).failure}
+	return x.bundles.Get(r, n).usability()
 }
 
 func (x *Resolver) deriveCertificate(r *memo.Reader, n kobj.Name) certificate {

@@ -78,6 +78,8 @@ func toYAML(v reflect.Value) any {
 		return named(x, "http1", "h2c", "tls", "h2")
 	case ir.TLSVersion:
 		return map[ir.TLSVersion]string{ir.TLS12: "1.2", ir.TLS13: "1.3"}[x]
+	case ir.ClientCertificates:
+		return named(x, "none", "optional", "required")
 	case ir.Timeout:
 		return timeoutText(x)
 	case ir.List:

@@ -9,13 +9,16 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// downstreamTLS terminates TLS with the certificate of t, the other settings of s and the ALPN protocols.
+// downstreamTLS terminates TLS with the certificate of t, validates clients as t specifies, and has the other settings of s and
+// the ALPN protocols.
 func downstreamTLS(e *encoder, t ir.TLS, s ir.TLSSettings, alpn ...string) *corev3.TransportSocket {
-	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
+	context := &tlsv3.DownstreamTlsContext{CommonTlsContext: &tlsv3.CommonTlsContext{
 		TlsParams:                      tlsParameters(e, t, s),
 		TlsCertificateSdsSecretConfigs: []*tlsv3.SdsSecretConfig{sds(certificateName(t.Certificate))},
 		AlpnProtocols:                  alpn,
-	}})
+	}}
+	validateClients(context, t.Clients)
+	return tlsTransport(e, context)
 }
 
 // tlsParameters returns the versions of t with the cipher suites and curves of s; nil if they equal Envoy's downstream

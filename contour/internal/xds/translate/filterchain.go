@@ -54,12 +54,13 @@ func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 	case v.TCP != nil:
 		setTCP(e, chain, part, v, l)
 	default:
-		chain.Filters = []*listenerv3.Filter{httpsManager(v.Key, l).filter(e)}
+		chain.Filters = []*listenerv3.Filter{httpsManager(v, l).filter(e)}
 		part.Needs = []table.Ref{{Type: table.Route, Name: routeTable(v.Key)}}
 	}
 	if terminates(v.TLS) {
 		chain.TransportSocket = downstreamTLS(e, *v.TLS, l.TLS, alpn(v, l)...)
 		part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(v.TLS.Certificate)})
+		part.Needs = append(part.Needs, clientNeeds(v.TLS.Clients)...)
 	}
 }
 
@@ -74,8 +75,10 @@ func serverName(hostname string) *listenerv3.FilterChainMatch {
 	return &listenerv3.FilterChainMatch{ServerNames: []string{hostname}}
 }
 
-func httpsManager(k ir.HostKey, l *ir.Listener) httpChain {
-	return httpChain{listener: l, routes: routeTable(k), checkSNI: strings.HasPrefix(k.Hostname, "*.")}
+func httpsManager(v *ir.VirtualHost, l *ir.Listener) httpChain {
+	return httpChain{
+		listener: l, routes: routeTable(v.Key), checkSNI: strings.HasPrefix(v.Key.Hostname, "*."), forward: v.TLS.Clients.Forward,
+	}
 }
 
 // alpn returns the ALPN protocols of terminated connections: none if Envoy only forwards their bytes.

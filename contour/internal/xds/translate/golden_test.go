@@ -174,8 +174,18 @@ func goldens() map[string][]*table.Resource {
 		"filterchain-tcp":    {chainsOf(json, terminatedTCP("tcp.example.com", ir.Backend{Cluster: service("a")}, ir.Backend{Cluster: service("b")}))},
 		"misdirected":        {chainsOf(json, httpsHost("*.example.com"))},
 		"stats":              {statsListener(&defaults.stats)},
-		"secret":             {certificate(kobj.Name{Namespace: "app", Name: "cert"}, []byte("chain"), []byte("key")), ca(kobj.Name{Namespace: "app", Name: "cert"}, []byte("bundle"))},
+		"secret":             {certificate(kobj.Name{Namespace: "app", Name: "cert"}, []byte("chain"), []byte("key")), authorities("cert", ""), authorities("cert", "crl")},
 	}
+}
+
+// authorities returns a secret with authorities, and with revocation lists if crl is not empty.
+func authorities(name, crl string) *table.Resource {
+	k := secretKey{ca: true, name: kobj.Name{Namespace: "app", Name: name}}
+	if crl == "" {
+		return validationContext(k, []byte("bundle"), nil)
+	}
+	k.crl = kobj.Name{Namespace: "app", Name: crl}
+	return validationContext(k, []byte("bundle"), []byte("lists"))
 }
 
 func matches() []ir.Route {

@@ -15,6 +15,7 @@ type httpChain struct {
 	// byServerName: the server name of the TLS connection selects the route table.
 	byServerName bool
 	checkSNI     bool // the host of requests must equal the server name of the TLS connection
+	forward      ir.ForwardedCertificate
 }
 
 // filter returns the network filter that handles requests.
@@ -38,6 +39,7 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	}
 	setHTTP(m, h.listener.Client.HTTP)
 	setTimeouts(m, h.listener.Client)
+	setForwarded(m, h.forward)
 	switch {
 	case !h.listener.Protocol.Secure():
 		routeByHost(e, m, h.listener.Key)

@@ -43,6 +43,14 @@ func certificateName(n kobj.Name) string { return n.String() + notServerName }
 // caName returns the name of a CA bundle in SDS.
 func caName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name + notServerName }
 
+// validationName returns the name of a CA bundle with revocation lists, if there are any, in SDS.
+func validationName(k secretKey) string {
+	if k.crl == (kobj.Name{}) {
+		return caName(k.name)
+	}
+	return "ca/" + k.name.Namespace + "/" + k.name.Name + "/crl/" + k.crl.Namespace + "/" + k.crl.Name + notServerName
+}
+
 // endpointName returns the name of a set of endpoints in EDS.
 func endpointName(k ir.EndpointKey) string {
 	if k.Port == "" {

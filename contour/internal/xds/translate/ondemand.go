@@ -31,7 +31,7 @@ const (
 // canShareFilterChain reports whether a host needs no filter chain of its own.
 func canShareFilterChain(v *ir.VirtualHost) bool {
 	return mayShareFilterChain(v) && !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
-		v.TLS.Min == ir.TLSDefault && v.TLS.Max == ir.TLSDefault
+		v.TLS.Min == ir.TLSDefault && v.TLS.Max == ir.TLSDefault && !v.TLS.Clients.Requested()
 }
 
 // sharedChain returns the filter chain of TLS connections that no other one matches.
@@ -99,7 +99,7 @@ func (t *Tables) addOnDemand() {
 func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 	l := t.from.Listeners.Get(r, v.Key.Listener)
 	if l == nil || !l.CertificatesOnDemand || !canShareFilterChain(v) {
-		return chain{part: filterChain(v, l)}
+		return chain{part: filterChain(v, l), fallback: fallbackOf(v)}
 	}
 	c := chain{certificate: &v.TLS.Certificate}
 	for _, w := range coveredBy(v.Key.Hostname) {
@@ -123,15 +123,21 @@ func coveredBy(hostname string) []string {
 	}
 }
 
-// chainsOf returns the filter chains of a listener: those of hosts, and the shared one, unless there is a host "*", which
-// matches all other connections.
+// chainsOf returns the filter chains of a listener: those of hosts, and the shared one or the one with the fallback
+// certificate, unless there is a host "*", which matches all other connections.
 func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
 	var chains []table.Part
 	for _, k := range t.ownChains.Get(r, l.Key) {
 		chains = append(chains, t.chains.Get(r, k).part)
 	}
-	if l.CertificatesOnDemand && len(t.wildcards.Get(r, ir.HostKey{Listener: l.Key, Hostname: "*"})) == 0 {
-		chains = append(chains, sharedChain(l))
+	if len(t.wildcards.Get(r, ir.HostKey{Listener: l.Key, Hostname: "*"})) > 0 {
+		return chains
+	}
+	if l.CertificatesOnDemand {
+		return append(chains, sharedChain(l))
+	}
+	if c, ok := t.fallback(r, l); ok {
+		chains = append(chains, c)
 	}
 	return chains
 }

@@ -23,12 +23,17 @@ func namedCertificate(name string, n kobj.Name, chain, key []byte) *table.Resour
 	})
 }
 
-// ca returns a CA bundle, PEM, from the Secret n.
-func ca(n kobj.Name, pem []byte) *table.Resource {
-	return secret(n, &tlsv3.Secret{
-		Name: caName(n),
-		Type: &tlsv3.Secret_ValidationContext{ValidationContext: &tlsv3.CertificateValidationContext{TrustedCa: inline(pem)}},
-	})
+// validationContext returns the CA bundle of k, PEM, with its revocation lists, PEM, if there are any.
+func validationContext(k secretKey, authorities, lists []byte) *table.Resource {
+	context := &tlsv3.CertificateValidationContext{TrustedCa: inline(authorities)}
+	if len(lists) > 0 {
+		context.Crl = inline(lists)
+	}
+	r := secret(k.name, &tlsv3.Secret{Name: validationName(k), Type: &tlsv3.Secret_ValidationContext{ValidationContext: context}})
+	if k.crl != (kobj.Name{}) && k.crl != k.name {
+		r.Origins = kobj.Sort(append(r.Origins, kobj.Key{Kind: kobj.Secret, Name: k.crl}))
+	}
+	return r
 }
 
 func secret(n kobj.Name, s *tlsv3.Secret) *table.Resource {

@@ -20,6 +20,8 @@ type Secrets interface {
 	Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool)
 	// CA returns the certificates of authorities.
 	CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
+	// CRL returns the lists of revoked certificates.
+	CRL(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
 }
 
 // Sources is the input of the tables. All fields are required.
@@ -47,6 +49,7 @@ type Tables struct {
 	from Sources
 
 	wildcards *memo.Index[ir.HostKey, ir.HostKey]         // TLS hosts with a wildcard
+	fallbacks *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a fallback certificate
 	ownChains *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a part of their own in the listener
 	sockets   *memo.Index[ir.ListenerKey, ir.ListenerKey] // the listeners that share a socket
 	socketOf  *memo.Table[ir.ListenerKey, string]         // "" if the listener does not exist
@@ -61,18 +64,20 @@ type Tables struct {
 type chain struct {
 	part        table.Part // of the listener; zero: the host has no filter chain of its own
 	certificate *kobj.Name // non-nil: Envoys may also subscribe to the certificate by the hostname
+	fallback    kobj.Name  // the certificate for clients without the server name; zero: none
 }
 
 func equalChain(a, b chain) bool {
 	same := a.certificate == b.certificate || a.certificate != nil && b.certificate != nil && *a.certificate == *b.certificate
-	return same && equalPart(a.part, b.part)
+	return same && a.fallback == b.fallback && equalPart(a.part, b.part)
 }
 
 // secretKey is a Secret and its use.
 type secretKey struct {
 	ca   bool
 	name kobj.Name
-	host string // non-empty: the name by which Envoys subscribe to the certificate
+	crl  kobj.Name // of a CA: the Secret with its revocation lists; zero: none
+	host string    // non-empty: the name by which Envoys subscribe to the certificate
 }
 
 // New adds the tables to the engine of s.
@@ -80,6 +85,7 @@ func New(s Sources) *Tables {
 	t := &Tables{from: s}
 	t.addSockets()
 	t.addRoutes()
+	t.addFallbacks()
 	t.addChains()
 	t.addOnDemand()
 	t.addListeners()
@@ -194,10 +200,7 @@ func (t *Tables) addClusters() {
 func (t *Tables) addSecrets() {
 	secrets := share(t, "translate/secrets", func(r *memo.Reader, k secretKey) *table.Resource {
 		if k.ca {
-			if pem, ok := t.from.Secrets.CA(r, k.name); ok {
-				return ca(k.name, pem)
-			}
-			return nil
+			return t.validationSecret(r, k)
 		}
 		chain, key, ok := t.from.Secrets.Certificate(r, k.name)
 		switch {
@@ -209,13 +212,30 @@ func (t *Tables) addSecrets() {
 		return certificate(k.name, chain, key)
 	})
 	follow(secrets, t.from.Hosts, certificatesOf)
+	follow(secrets, t.from.Hosts, fallbackCertificatesOf)
 	follow(secrets, t.from.Hosts, casOf)
+	follow(secrets, t.from.Hosts, authoritiesOf)
 	memo.Follow(t.chains, func(k ir.HostKey, c chain) []use[secretKey] {
 		if c.certificate == nil {
 			return nil
 		}
 		return []use[secretKey]{{k.Listener.Fleet, secretKey{name: *c.certificate, host: k.Hostname}}}
 	}, secrets.count)
+}
+
+// validationSecret returns the CA bundle, with its revocation lists if it has any; nil if one of them is missing.
+func (t *Tables) validationSecret(r *memo.Reader, k secretKey) *table.Resource {
+	authorities, ok := t.from.Secrets.CA(r, k.name)
+	if !ok {
+		return nil
+	}
+	var lists []byte
+	if k.crl != (kobj.Name{}) {
+		if lists, ok = t.from.Secrets.CRL(r, k.crl); !ok {
+			return nil
+		}
+	}
+	return validationContext(k, authorities, lists)
 }
 
 // addEndpoints adds the table of the endpoints of each Service port of a cluster, empty if there are none.

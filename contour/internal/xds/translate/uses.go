@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 )
 
 // certificatesOf returns the certificate that a virtual host serves.
@@ -12,6 +13,14 @@ func certificatesOf(v *ir.VirtualHost) []secretKey {
 		return nil
 	}
 	return []secretKey{{name: v.TLS.Certificate}}
+}
+
+// fallbackCertificatesOf returns the fallback certificate of a virtual host.
+func fallbackCertificatesOf(v *ir.VirtualHost) []secretKey {
+	if n := fallbackOf(v); n != (kobj.Name{}) {
+		return []secretKey{{name: n}}
+	}
+	return nil
 }
 
 // clustersOf returns each cluster that a virtual host uses, once.
