@@ -3,6 +3,7 @@ package suite
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"contour.example/harness/pki"
 	"contour.example/harness/poll"
 	"contour.example/harness/traffic"
 )
@@ -36,6 +38,8 @@ type Request struct {
 	HTTP2   bool
 	// ServerName is the SNI, if it is not the URL's host.
 	ServerName string
+	// Client is the certificate that the client shows to every server; nil for none.
+	Client *pki.Pair
 	// MaxTLS is the newest version of TLS that the client speaks, as in crypto/tls; 0 for all.
 	MaxTLS uint16
 }
@@ -271,10 +275,18 @@ func (t *T) request(r Request) (traffic.Request, error) {
 	for name, value := range r.Headers {
 		request.Headers.Set(name, value)
 	}
+	var own []tls.Certificate
+	if r.Client != nil {
+		certificate, err := r.Client.TLS()
+		if err != nil {
+			return traffic.Request{}, fmt.Errorf("request: %w", err)
+		}
+		own = append(own, certificate)
+	}
 	switch u.Scheme {
 	case "http":
 	case "https":
-		request.TLS = &traffic.TLS{ServerName: t.Expand(r.ServerName), Roots: t.runner.CA.Pool(), MaxVersion: r.MaxTLS}
+		request.TLS = &traffic.TLS{ServerName: t.Expand(r.ServerName), Roots: t.runner.CA.Pool(), Certificates: own, MaxVersion: r.MaxTLS}
 	default:
 		return traffic.Request{}, fmt.Errorf("request %s: want http or https", r.URL)
 	}
