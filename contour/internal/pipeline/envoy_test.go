@@ -186,6 +186,7 @@ func (f *fleet) replace(t *testing.T, c stagetest.Case) {
 	cfg := c.Config
 	cfg.Listeners.HTTP, cfg.Listeners.HTTPS, cfg.Listeners.Stats = f.config.Listeners.HTTP, f.config.Listeners.HTTPS, f.config.Listeners.Stats
 	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS, cfg.Endpoints = "", "", f.config.Endpoints
+	cfg.XDS.CertificatesOnDemand = f.config.XDS.CertificatesOnDemand
 	f.sys.Step(append(batch, f.objects...))
 	f.sys.Configure(cfg)
 	f.waitIdle(t)
