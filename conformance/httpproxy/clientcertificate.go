@@ -30,7 +30,7 @@ func clientCertificates() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("https://b.${DOMAIN}/", suite.From("shop"))
 				invalid(t, "a", "TLSError", "FallbackNotPresent")
-				t.TLSRejected(suite.Request{URL: "https://a.${DOMAIN}/", ServerName: "unknown.${DOMAIN}"})
+				t.TLSRejected(suite.Request{URL: "https://a.${DOMAIN}/", ServerName: "unknown.${DOMAIN}"}, suite.Closed, "unrecognized name")
 			},
 		},
 		one("client-certificate", "A host with a CA serves clients with a certificate of it, and no others.", validateClients),
@@ -106,8 +106,8 @@ func as(client *pki.Pair) suite.Request {
 func validateClients(t *suite.T, a *authority) {
 	a.publish()
 	t.Send(as(a.good), suite.From("shop"), suite.Sent("X-Forwarded-Client-Cert", ""))
-	t.TLSRejected(as(a.none))
-	t.TLSRejected(as(nil))
+	t.TLSRejected(as(a.none), suite.Closed, "unknown certificate authority", "bad certificate")
+	t.TLSRejected(as(nil), suite.Closed, "certificate required", "handshake failure")
 	t.Get("http://a.${DOMAIN}/", t.Redirect(301, "https://a.${DOMAIN}/"))
 	valid(t, "a")
 }
@@ -122,7 +122,7 @@ func validateOptional(t *suite.T, a *authority) {
 func acceptAny(t *suite.T, a *authority) {
 	a.publish()
 	t.Send(as(a.good), suite.From("shop"))
-	t.TLSRejected(as(nil))
+	t.TLSRejected(as(nil), suite.Closed, "certificate required", "handshake failure")
 	valid(t, "a")
 }
 
@@ -131,7 +131,7 @@ func revoke(t *suite.T, a *authority) {
 	t.Send(as(a.good), suite.From("shop"))
 	t.Send(as(a.bad), suite.From("shop"))
 	a.publish(a.bad)
-	t.TLSRejected(as(a.bad))
+	t.TLSRejected(as(a.bad), suite.Closed, "revoked certificate", "bad certificate")
 	t.Send(as(a.good), suite.From("shop"))
 	valid(t, "a")
 }
