@@ -61,13 +61,14 @@ type State struct {
 	fallbacks map[ID]bool       // those of pieces that are fallbacks
 	versions  map[string]string // error details by hash of rejected versions
 	search    *search           // nil: nothing to remember of one
+	long      string            // the hash of the version whose error detail may be long; see Shorten
 	revoked   bool              // see Revoked
 }
 
 // Empty reports whether the state contains no verdict and no search.
 func (s *State) Empty() bool { return len(s.pieces) == 0 && len(s.versions) == 0 && s.search == nil }
 
-// Rejected returns why a piece is rejected.
+// Rejected returns why a piece is rejected, as Excerpt returns it.
 func (s *State) Rejected(id ID) (detail string, rejected bool) {
 	detail, rejected = s.pieces[id]
 	return detail, rejected
@@ -137,13 +138,14 @@ func (s *State) Found(id ID) {
 }
 
 // RejectVersion records that an Envoy rejected a version. What follows from it is decided by Narrow, if the version is
-// still what the caller composes.
+// still what the caller composes. Call Shorten after that.
 func (s *State) RejectVersion(hash, detail string) {
 	if s.versions == nil {
 		s.versions = map[string]string{}
 	}
 	if _, known := s.versions[hash]; !known {
-		s.versions[hash] = detail
+		s.Shorten()
+		s.versions[hash], s.long = detail, hash
 	}
 }
 
@@ -183,7 +185,7 @@ func (s *State) setVerdict(id ID, detail string) {
 	if s.pieces == nil {
 		s.pieces = map[ID]string{}
 	}
-	s.pieces[id] = detail
+	s.pieces[id] = Excerpt(detail)
 }
 
 func (s *State) hasRejected(pieces iter.Seq[*Piece]) bool {
