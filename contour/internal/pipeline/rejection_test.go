@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,8 +93,8 @@ func hasDiagnostic(d *status.Desired, r report.Reason, text string) bool {
 	return false
 }
 
-// What one Envoy rejects and another one accepts is reported by no object, in whatever order they answer.
-func TestDisagreementIsReportedByNoObject(t *testing.T) {
+// What one Envoy rejects and another one accepts makes no object invalid, in whatever order they answer.
+func TestDisagreementMakesNoObjectInvalid(t *testing.T) {
 	changes, err := stagetest.Decode([]byte(rejectionManifests))
 	if err != nil {
 		t.Fatal(err)
@@ -169,6 +170,57 @@ func TestUnconfirmedRejectionIsReportedLater(t *testing.T) {
 		stop()
 		<-ended
 	})
+}
+
+// An object names the Envoy that rejects what others accept, in a warning, unless that Envoy rejects a lot.
+func TestDisagreementIsAWarning(t *testing.T) {
+	for services, warned := range map[int]bool{1: true, 40: false} {
+		t.Run(fmt.Sprint(services), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { disagreementIsAWarning(t, services, warned) })
+		})
+	}
+}
+
+func disagreementIsAWarning(t *testing.T, services int, warned bool) {
+	sys := newSystem(t, config.Default())
+	for i := range services {
+		changes, err := stagetest.Decode([]byte(strings.NewReplacer("www", fmt.Sprint("www", i), "web", fmt.Sprint("web", i)).Replace(rejectionManifests)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sys.Step(changes)
+	}
+	odd, healthy := sys.table.Watch("odd\n\x1b[2K"), sys.table.Watch("healthy")
+	ctx, stop := context.WithCancel(t.Context())
+	rejected, ended := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		sys.Run(ctx, nil, rejected, func(pipeline.Result) {})
+	}()
+	for _, v := range sys.table.All() {
+		if v.Ref.Type == table.Cluster {
+			odd.Reject(v, "bad\x00 cluster\n private_key { inline_string: \"secret\"", nil)
+		}
+	}
+	healthy.Accept(sys.table.All())
+	reported := func(when string, want bool) {
+		t.Helper()
+		rejected <- struct{}{}
+		time.Sleep(time.Second)
+		sys.Inspect(ctx, func(*pipeline.Pipeline) {
+			www := sys.statusOf(t, "www0")
+			const message = "Envoy odd [2K rejected CDS resource default/web0/80"
+			got := hasDiagnostic(www, report.RejectedByEnvoy, message) && hasDiagnostic(www, report.RejectedByEnvoy, "other Envoys accept: bad cluster (not quoted)")
+			if got != want || www.HTTPProxy().CurrentStatus != httpproxy.StatusValid {
+				t.Errorf("%s: %s, %+v", when, www.HTTPProxy().CurrentStatus, www.Diagnostics)
+			}
+		})
+	}
+	reported("while the odd Envoy is connected", warned)
+	odd.Close()
+	reported("when it is gone", false)
+	stop()
+	<-ended
 }
 
 // With a standing rejection of what many objects use, the work of a change does not depend on their number.

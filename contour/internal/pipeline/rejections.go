@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/xds/fleet"
@@ -21,13 +22,22 @@ type rejections struct {
 	confirmed map[contentKey]bool
 	confirm   *time.Timer // runs while there is a rejection to be confirmed
 	waiting   bool        // it runs
-	disagreed map[fleet.Disagreement]bool
+	logged    map[disagreementKey]bool
+	disagreed map[disagreementKey]bool // without node: they stand for a while
 }
 
 // contentKey is the content of an unconfirmed rejection.
 type contentKey struct {
 	ref        table.Ref
 	part, hash string
+}
+
+// disagreementKey is one Envoy's disagreement about one piece.
+type disagreementKey struct {
+	fleet ir.Fleet
+	ref   table.Ref
+	part  string
+	node  string
 }
 
 func newRejections() *rejections {
@@ -67,15 +77,20 @@ func (p *Pipeline) rejectionDiagnostics() map[kobj.Key][]report.Diagnostic {
 			waiting = true
 			continue
 		}
-		for _, k := range p.rejectionObjects(rej) {
-			d := report.Diagnostic{
-				Object: k, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
-				Message: "Envoy rejected " + describe(rej) + ": " + rej.ErrorDetail,
-			}
-			if !slices.Contains(diagnostics[k], d) { // a wildcard host is in every shard, and each shard has the rejection
-				diagnostics[k] = append(diagnostics[k], d)
-			}
+		add(diagnostics, p.reporting(rej.Fleet, rej.Ref, rej.Origins), report.Diagnostic{
+			Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
+			Message: envoyNamed(rej.Node) + " rejected " + describe(rej.Ref, rej.Part) + ": " + rej.ErrorDetail,
+		})
+	}
+	for _, d := range p.reportedDisagreements() {
+		if !p.rejected.disagreed[aboutPiece(d)] {
+			waiting = true
+			continue
 		}
+		add(diagnostics, p.reporting(d.Fleet, d.Ref, d.Origins), report.Diagnostic{
+			Severity: report.Warning, Type: report.TypeEnvoy, Reason: report.RejectedByEnvoy,
+			Message: envoyNamed(d.Node) + " rejected " + describe(d.Ref, d.Part) + ", which other Envoys accept: " + d.ErrorDetail,
+		})
 	}
 	if waiting && !p.rejected.waiting {
 		p.rejected.waiting = true
@@ -92,50 +107,100 @@ func (p *Pipeline) confirmRejections() {
 			p.rejected.confirmed[keyOf(rej)] = true
 		}
 	}
+	p.rejected.disagreed = map[disagreementKey]bool{}
+	for _, d := range p.reportedDisagreements() {
+		p.rejected.disagreed[aboutPiece(d)] = true
+	}
 	p.rejected.seq = 0
+}
+
+// Bounds of the disagreements that objects report, of one Envoy and in all: an Envoy that disagrees about more is what is
+// wrong, and not the objects.
+const (
+	maxDisagreementsOfNode = 16
+	maxDisagreements       = 64
+)
+
+// reportedDisagreements lists the disagreements that objects report, one for each piece.
+func (p *Pipeline) reportedDisagreements() []fleet.Disagreement {
+	all := p.fleets.Disagreements()
+	ofNode := map[string]int{}
+	for _, d := range all {
+		ofNode[d.Node]++
+	}
+	var out []fleet.Disagreement
+	seen := map[disagreementKey]bool{}
+	for _, d := range all {
+		k := aboutPiece(d)
+		if ofNode[d.Node] > maxDisagreementsOfNode || seen[k] || len(out) >= maxDisagreements {
+			continue
+		}
+		seen[k] = true
+		out = append(out, d)
+	}
+	return out
+}
+
+func aboutPiece(d fleet.Disagreement) disagreementKey {
+	return disagreementKey{fleet: d.Fleet, ref: d.Ref, part: d.Part}
+}
+
+// add adds a diagnostic to objects. A wildcard host is in every shard, and each shard has the rejection.
+func add(to map[kobj.Key][]report.Diagnostic, objects []kobj.Key, d report.Diagnostic) {
+	for _, k := range objects {
+		d.Object = k
+		if !slices.Contains(to[k], d) {
+			to[k] = append(to[k], d)
+		}
+	}
+}
+
+// envoyNamed is how a message begins that is about an Envoy.
+func envoyNamed(node string) string {
+	if node == "" {
+		return "Envoy"
+	}
+	return "Envoy " + node
 }
 
 func keyOf(r fleet.Rejection) contentKey { return contentKey{r.Ref, r.Part, r.Hash} }
 
 // logDisagreements logs each Envoy that rejects what another one of its fleet accepted, once.
 func (p *Pipeline) logDisagreements() {
-	now := map[fleet.Disagreement]bool{}
+	now := map[disagreementKey]bool{}
 	for _, d := range p.fleets.Disagreements() {
-		now[d] = true
-		if !p.rejected.disagreed[d] {
+		k := disagreementKey{d.Fleet, d.Ref, d.Part, d.Node}
+		if now[k] = true; !p.rejected.logged[k] {
 			p.log.Warn(
 				"Envoy rejects what another one of its fleet accepts; it keeps what it had",
-				"node", d.Node, "fleet", d.Fleet, "resource", d.Ref.String(), "part", d.Part, "error", d.ErrorDetail[:min(len(d.ErrorDetail), maxLoggedBytes)],
+				"node", d.Node, "fleet", d.Fleet, "resource", d.Ref.String(), "part", d.Part, "error", d.ErrorDetail,
 			)
 		}
 	}
-	p.rejected.disagreed = now
+	p.rejected.logged = now
 }
 
-// maxLoggedBytes bounds the logged part of an error detail.
-const maxLoggedBytes = 1024
-
-// rejectionObjects returns the objects that report a rejection: the origins of the piece if one of them has a status or
+// reporting returns the objects that report a rejection: the origins of the piece if one of them has a status or
 // Events, otherwise the origins of the resources that use it.
-func (p *Pipeline) rejectionObjects(r fleet.Rejection) []kobj.Key {
+func (p *Pipeline) reporting(f ir.Fleet, ref table.Ref, origins []kobj.Key) []kobj.Key {
 	reported := func(k kobj.Key) bool { return p.Store.Reported(k.Kind) }
-	if len(r.Origins) == 0 || slices.ContainsFunc(r.Origins, reported) {
-		return r.Origins
+	if len(origins) == 0 || slices.ContainsFunc(origins, reported) {
+		return origins
 	}
-	t := p.fleets.Get(r.Fleet)
+	t := p.fleets.Get(f)
 	if t == nil {
 		return nil
 	}
-	return slices.DeleteFunc(t.DependentObjects(r.Ref), func(k kobj.Key) bool { return !reported(k) })
+	return slices.DeleteFunc(t.DependentObjects(ref), func(k kobj.Key) bool { return !reported(k) })
 }
 
 // describe names the rejected piece. A virtual host is named without its route table, which depends on sharding.
-func describe(r fleet.Rejection) string {
+func describe(ref table.Ref, part string) string {
 	switch {
-	case r.Part == "":
-		return r.Ref.Type.String() + " resource " + r.Ref.Name
-	case r.Ref.Type == table.Route:
-		return "virtual host " + r.Part
+	case part == "":
+		return ref.Type.String() + " resource " + ref.Name
+	case ref.Type == table.Route:
+		return "virtual host " + part
 	}
-	return r.Ref.Type.String() + " resource " + r.Ref.Name + ", part " + r.Part
+	return ref.Type.String() + " resource " + ref.Name + ", part " + part
 }

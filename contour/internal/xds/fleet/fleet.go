@@ -23,6 +23,8 @@ type Tables struct {
 	mu      sync.Mutex
 	tables  map[ir.Fleet]*table.Table
 	removed uint64 // the sum of the sequence numbers of removed tables
+	onVotes func()
+	remote  map[ir.Fleet][]table.Vote
 }
 
 // New returns Tables without fleets. onRejections, if not nil, is called, outside of all locks, after the rejections of a table changed;
@@ -49,8 +51,40 @@ func (t *Tables) Add(f ir.Fleet) *table.Table {
 		t.tables[f] = table.New()
 		t.tables[f].OnRejections(t.onRejections)
 		t.tables[f].SetFallback(t.fallback)
+		t.tables[f].OnVotes(t.onVotes)
+		if votes := t.remote[f]; len(votes) > 0 {
+			t.tables[f].SetRemoteVotes(votes)
+		}
 	}
 	return t.tables[f]
+}
+
+// OnVotes sets a function that is called, outside of all locks, after Votes changed; it must not wait. Set it before a fleet
+// is added.
+func (t *Tables) OnVotes(f func()) { t.onVotes = f }
+
+// Votes lists what the Envoys of this replica say about rejected contents, by fleet.
+func (t *Tables) Votes() map[ir.Fleet][]table.Vote {
+	votes := map[ir.Fleet][]table.Vote{}
+	for _, f := range t.Names() {
+		if of := t.Get(f); of != nil {
+			if v := of.Votes(); len(v) > 0 {
+				votes[f] = v
+			}
+		}
+	}
+	return votes
+}
+
+// SetRemoteVotes replaces what other replicas say. A fleet that is added later gets it before anything is published to it.
+func (t *Tables) SetRemoteVotes(votes map[ir.Fleet][]table.Vote) {
+	t.mu.Lock()
+	t.remote = votes
+	tables := maps.Clone(t.tables)
+	t.mu.Unlock()
+	for f, of := range tables {
+		of.SetRemoteVotes(votes[f])
+	}
 }
 
 // Remove closes the table of a fleet.

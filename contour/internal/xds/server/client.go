@@ -133,6 +133,19 @@ func (s *Server) enter(ctx context.Context) (leave func(), err error) {
 	return func() { s.streams.remove(a) }, nil
 }
 
+// hostOf returns the IP address of a client, "" if it has none.
+func hostOf(ctx context.Context) string {
+	p, _ := peer.FromContext(ctx)
+	if p == nil || p.Addr == nil {
+		return ""
+	}
+	at, err := netip.ParseAddrPort(p.Addr.String())
+	if err != nil {
+		return ""
+	}
+	return at.Addr().Unmap().WithZone("").String()
+}
+
 func (s *Server) refused(reason string) {
 	if f := s.options.Hooks.Refused; f != nil {
 		f(reason)

@@ -115,7 +115,7 @@ func (s *Server) DeltaAggregatedResources(rpc discoveryv3.AggregatedDiscoverySer
 		s.options.Log.Warn("rejected an Envoy", "node", first.GetNode().GetId(), "fleet", f, "error", err)
 		return err
 	}
-	stream := newStream(s, f, t, first.GetNode())
+	stream := newStream(s, f, t, first.GetNode(), hostOf(rpc.Context()))
 	defer stream.watch.Close()
 	s.join(stream)
 	defer s.leave(stream)

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/quarantine"
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
 )
@@ -39,9 +40,9 @@ type stream struct {
 	seq   uint64
 }
 
-func newStream(s *Server, f ir.Fleet, t *table.Table, node *corev3.Node) *stream {
+func newStream(s *Server, f ir.Fleet, t *table.Table, node *corev3.Node, address string) *stream {
 	return &stream{
-		fleet: f, table: t, watch: t.Watch(node.GetId()), node: node, since: time.Now(),
+		fleet: f, table: t, watch: t.WatchFrom(node.GetId(), address), node: node, since: time.Now(),
 		log: s.options.Log.With("node", node.GetId(), "fleet", f), hooks: s.options.Hooks, stop: s.stopped,
 		state: session.New(s.options.Limits),
 	}
@@ -156,11 +157,8 @@ func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {
 	return nil
 }
 
-// maxLoggedBytes bounds the logged part of an error detail: Envoy may quote a whole resource in it.
-const maxLoggedBytes = 1024
-
 func (s *stream) rejected(verdict session.Verdict) {
-	name, detail := "", verdict.ErrorDetail[:min(len(verdict.ErrorDetail), maxLoggedBytes)]
+	name, detail := "", quarantine.Excerpt(verdict.ErrorDetail)
 	switch {
 	case verdict.Rejected == nil:
 	case table.BindFailed(verdict.Rejected, verdict.ErrorDetail):

@@ -3,6 +3,8 @@ package table
 import (
 	"slices"
 	"strings"
+
+	"contour.example/contour/internal/xds/quarantine"
 )
 
 // Accept records that the Envoy accepted these versions.
@@ -79,16 +81,18 @@ func (w *Watch) Reject(v *Version, errorDetail string, accepted *Version) {
 	e := t.entry(v.Ref)
 	if e == nil { // it is gone; it may come back
 		if len(v.pieces) == 1 {
-			t.addVerdict(content{v.Ref.Type, v.pieces[0].ID}, []string{w.node}, errorDetail, v.Accepted())
+			t.addVerdict(content{v.Ref.Type, v.pieces[0].ID}, []*Watch{w}, errorDetail, v.Accepted())
 		}
 		return
 	}
 	t.support(w, v)
-	e.view(w, accepted).reject(v, errorDetail)
+	x := e.view(w, accepted)
+	x.reject(v, errorDetail)
 	for _, p := range e.want { // of which the fleet may have rejected some in another resource
 		e.applyVerdict(p)
 	}
 	t.update(e)
+	x.quarantine.Shorten()
 	w.updateInvolved(e)
 	t.rest(e)
 }
@@ -105,7 +109,7 @@ func (w *Watch) SetUnusable(v *Version, errorDetail string) {
 	if e.unusable == nil {
 		e.unusable = map[*Watch]string{}
 	}
-	e.unusable[w] = cut(errorDetail, maxDetail)
+	e.unusable[w] = quarantine.Excerpt(errorDetail)
 	w.involve(e.ref)
 	t.update(e)
 }

@@ -60,6 +60,9 @@ func (e *entry) applyVerdict(p *piece) {
 		e.rejected = map[quarantine.ID]bool{}
 	}
 	e.table.withRejections[e.ref] = struct{}{}
+	if known != nil {
+		known.wantedAt(e.ref, p)
+	}
 	if e.rejected[p.ID] = p.invalidReason() == "" && e.sends(known); e.rejected[p.ID] {
 		e.withhold(p, known)
 		return
@@ -89,11 +92,30 @@ func (e *entry) applyVerdicts() {
 // withhold withholds a piece from the Envoys that are known to reject it, while the others get it.
 func (e *entry) withhold(p *piece, known *verdict) {
 	for w := range e.table.watches {
-		if _, rejects := known.nodes[w.node]; rejects {
+		if known.rejectedBy(w.node) {
 			if e.views[w] == nil {
 				e.table.changed[e.ref] = struct{}{}
 			}
 			e.view(w, nil).quarantine.RejectPiece(p.ID, known.detail)
+		}
+	}
+}
+
+// used is what may be sent: sendable, and the accepted pieces that are sent in the place of wanted ones.
+func (e *entry) used() iter.Seq[*quarantine.Piece] {
+	return func(yield func(*quarantine.Piece) bool) {
+		for p := range e.sendable() {
+			if !yield(p) {
+				return
+			}
+		}
+		if e.effective == nil {
+			return
+		}
+		for _, p := range e.effective.pieces {
+			if !yield(&p.Piece) {
+				return
+			}
 		}
 	}
 }

@@ -142,6 +142,7 @@ type Rejection struct {
 	Ref         Ref
 	Part        string // "": the resource without its parts
 	Hash        string // of the rejected bytes, hexadecimal
+	Node        string // of an Envoy that rejects it; "" if the message is invalid
 	ErrorDetail string // of Envoy, or why the message is invalid
 	Unconfirmed bool   // other Envoys of the fleet may accept it, or did before they were gone
 	Origins     []kobj.Key

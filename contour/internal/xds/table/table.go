@@ -57,6 +57,8 @@ type Table struct {
 	onRejections      func()
 	rejectionsChanged bool // since the last call of onRejections
 	rejectionSeq      uint64
+	onVotes           func()
+	votesChanged      bool // since the last call of onVotes
 }
 
 // Stats counts events since New, and resources.

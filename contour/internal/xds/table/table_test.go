@@ -141,7 +141,7 @@ func TestSimpleQuarantine(t *testing.T) {
 	if tab.Get(ref) != nil {
 		t.Error("a resource that was never accepted must be withheld")
 	}
-	want := []Rejection{{Ref: ref, Hash: hashOf([]byte("BAD one")).String(), ErrorDetail: "not PEM"}}
+	want := []Rejection{{Ref: ref, Hash: hashOf([]byte("BAD one")).String(), Node: "envoy", ErrorDetail: "not PEM"}}
 	if diff := cmp.Diff(want, tab.Rejections()); diff != "" {
 		t.Error(diff)
 	}

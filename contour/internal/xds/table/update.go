@@ -2,20 +2,20 @@ package table
 
 import "slices"
 
-// step locks the table, and returns a function that unlocks it, wakes watches and calls onRejections.
+// step locks the table, and returns a function that unlocks it, wakes watches and calls onRejections and onVotes.
 func (t *Table) step() func() {
 	t.mu.Lock()
 	return func() {
 		t.updateChanged()
 		t.signal()
-		notify := t.onRejections
-		if !t.rejectionsChanged {
-			notify = nil
-		}
-		t.rejectionsChanged = false
+		rejections, votes := t.rejectionsChanged, t.votesChanged
+		t.rejectionsChanged, t.votesChanged = false, false
 		t.mu.Unlock()
-		if notify != nil {
-			notify()
+		if rejections && t.onRejections != nil {
+			t.onRejections()
+		}
+		if votes && t.onVotes != nil {
+			t.onVotes()
 		}
 	}
 }
@@ -77,7 +77,7 @@ func (t *Table) updateRejections(e *entry) {
 		delete(t.withRejections, e.ref)
 	}
 	rejections, disagreements := e.rejections(), e.disagreements()
-	if slices.EqualFunc(rejections, t.rejected[e.ref], sameRejection) && slices.Equal(disagreements, t.disagreed[e.ref]) {
+	if slices.EqualFunc(rejections, t.rejected[e.ref], sameRejection) && slices.EqualFunc(disagreements, t.disagreed[e.ref], sameDisagreement) {
 		return
 	}
 	t.rejectionsChanged = true
@@ -88,8 +88,12 @@ func (t *Table) updateRejections(e *entry) {
 	}
 }
 
+func sameDisagreement(a, b Disagreement) bool {
+	return a.Compare(b) == 0 && slices.Equal(a.Origins, b.Origins)
+}
+
 func sameRejection(a, b Rejection) bool {
-	return a.Compare(b) == 0 && a.ErrorDetail == b.ErrorDetail && a.Unconfirmed == b.Unconfirmed && slices.Equal(a.Origins, b.Origins)
+	return a.Compare(b) == 0 && a.Node == b.Node && a.ErrorDetail == b.ErrorDetail && a.Unconfirmed == b.Unconfirmed && slices.Equal(a.Origins, b.Origins)
 }
 
 func (t *Table) setRejected(ref Ref, rejections []Rejection) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"maps"
 	"slices"
-	"strings"
 
 	"contour.example/contour/internal/xds/quarantine"
 )
@@ -27,11 +26,10 @@ const (
 	disputed // another Envoy accepted the content
 )
 
-// Bounds of what is remembered: contents that are not wanted, Envoys of one verdict, and bytes of an error detail.
+// Bounds of what is remembered: contents that are not wanted, and Envoys of one verdict.
 const (
 	maxFormer = 1024
 	maxNodes  = 16
-	maxDetail = 4 << 10
 )
 
 // content is the bytes of a piece, in whatever resource of the type it is.
@@ -42,50 +40,94 @@ type content struct {
 
 // verdict is that Envoys reject a content.
 type verdict struct {
-	detail   string
-	nodes    map[string]struct{} // some of the Envoys that rejected it
+	detail   string  // as quarantine.Excerpt returns it
+	voters   []voter // some of the Envoys that rejected it, in the order of their answers
 	standing standing
 	order    uint64
+
+	accepted          bool // by an Envoy of this replica
+	acceptedElsewhere bool // by an Envoy of another replica
+
+	ref       Ref    // a resource in which it was wanted
+	namespace string // of an object that it was made from
 }
 
-// add records that another Envoy rejects the content, and reports whether that is new.
-func (v *verdict) add(node string) bool {
-	if _, known := v.nodes[node]; known || len(v.nodes) >= maxNodes {
+// voter is an Envoy that rejected a content.
+type voter struct {
+	node    string
+	address string // the host that it connected from; "" is unknown
+	remote  bool   // another replica says so
+}
+
+// rejectedBy reports whether the Envoy rejected the content.
+func (v *verdict) rejectedBy(node string) bool { return v.indexOf(node) >= 0 }
+
+func (v *verdict) indexOf(node string) int {
+	return slices.IndexFunc(v.voters, func(of voter) bool { return of.node == node })
+}
+
+// add records that an Envoy of this replica rejects the content, and reports whether that is new.
+func (v *verdict) add(w *Watch) bool {
+	local := voter{node: w.node, address: w.address}
+	if i := v.indexOf(w.node); i >= 0 {
+		was := v.voters[i]
+		v.voters[i] = local
+		return was.remote
+	}
+	if len(v.voters) >= maxNodes {
 		return false
 	}
-	v.nodes[node] = struct{}{}
+	v.voters = append(v.voters, local)
 	return true
 }
 
-// addVerdict records that Envoys reject a content, which another one accepted or not, and reports whether that is new.
-func (t *Table) addVerdict(c content, nodes []string, detail string, accepted bool) (changed bool) {
-	known := t.verdicts[c]
-	if known == nil {
-		t.lastOrder++
-		known = &verdict{detail: cut(detail, maxDetail), nodes: map[string]struct{}{}, order: t.lastOrder}
-		t.verdicts[c] = known
-		t.forgetOldest()
-		changed = true
-	}
-	for _, node := range nodes {
-		changed = known.add(node) || changed
-	}
-	before := known.standing
-	switch {
-	case accepted:
-		known.standing = disputed
-	case before != disputed && t.supported(known):
-		known.standing = confirmed
-	}
-	return changed || known.standing != before
+// remove forgets what an Envoy said.
+func (v *verdict) remove(node string) {
+	v.voters = slices.DeleteFunc(v.voters, func(of voter) bool { return of.node == node })
 }
 
-// cut returns the first n bytes of a text, without keeping the rest in memory.
-func cut(text string, n int) string {
-	if len(text) <= n {
-		return text
+// remote reports whether another replica says something about the content.
+func (v *verdict) remote() bool {
+	return slices.ContainsFunc(v.voters, func(of voter) bool { return of.remote })
+}
+
+// addVerdict records that Envoys reject a content, which another one accepted or not, and reports whether that is new.
+func (t *Table) addVerdict(c content, of []*Watch, detail string, accepted bool) (changed bool) {
+	known := t.verdicts[c]
+	if known == nil {
+		known = t.newVerdict(c, detail)
+		changed = true
 	}
-	return strings.Clone(text[:n])
+	for _, w := range of {
+		changed = known.add(w) || changed
+	}
+	before := known.standing
+	known.accepted = known.accepted || accepted
+	t.setStanding(known)
+	changed = changed || known.standing != before
+	t.votesChanged = t.votesChanged || changed
+	return changed
+}
+
+// newVerdict adds a verdict without an Envoy.
+func (t *Table) newVerdict(c content, detail string) *verdict {
+	t.lastOrder++
+	v := &verdict{detail: quarantine.Excerpt(detail), order: t.lastOrder}
+	t.verdicts[c] = v
+	t.forgetOldest()
+	return v
+}
+
+// setStanding sets what a verdict counts for, after its Envoys or what others accepted changed.
+func (t *Table) setStanding(v *verdict) {
+	switch {
+	case v.accepted || v.acceptedElsewhere:
+		v.standing = disputed
+	case t.supported(v):
+		v.standing = confirmed
+	case v.standing == disputed:
+		v.standing = unconfirmed
+	}
 }
 
 // support records that the Envoy rejects a version that has rejected pieces.
@@ -95,7 +137,7 @@ func (t *Table) support(w *Watch, v *Version) {
 	}
 	for _, p := range v.pieces {
 		if known := t.verdicts[content{v.Ref.Type, p.ID}]; known != nil && known.standing == confirmed {
-			known.add(w.node)
+			t.votesChanged = known.add(w) || t.votesChanged
 		}
 	}
 }
@@ -108,11 +150,7 @@ func (t *Table) contradicts(w *Watch, v *Version) bool {
 	}
 	return slices.ContainsFunc(v.pieces, func(p *piece) bool {
 		known := t.verdicts[content{v.Ref.Type, p.ID}]
-		if known == nil {
-			return false
-		}
-		_, rejected := known.nodes[w.node]
-		return rejected
+		return known != nil && known.rejectedBy(w.node)
 	})
 }
 
@@ -136,10 +174,11 @@ func (t *Table) dispute(v *Version) {
 	for _, p := range v.pieces {
 		c := content{v.Ref.Type, p.ID}
 		known := t.verdicts[c]
-		if known == nil || known.standing == disputed {
+		if known == nil || known.accepted {
 			continue
 		}
-		if known.standing = disputed; t.supporters(known) == 0 {
+		known.standing, known.accepted, t.votesChanged = disputed, true, true
+		if t.supporters(known) == 0 && !known.remote() {
 			delete(t.verdicts, c)
 		}
 		changed = append(changed, c)
@@ -156,8 +195,9 @@ func (t *Table) revoke(e *entry, w *Watch) {
 		if known == nil {
 			continue
 		}
-		delete(known.nodes, w.node)
-		if len(known.nodes) == 0 {
+		known.remove(w.node)
+		t.votesChanged = true
+		if len(known.voters) == 0 {
 			delete(t.verdicts, c)
 			dropped = append(dropped, c)
 		}
@@ -195,15 +235,16 @@ func (t *Table) leave(node string) {
 	}
 	var changed []content
 	for c, v := range t.verdicts {
-		if _, said := v.nodes[node]; !said {
+		if !v.rejectedBy(node) {
 			continue
 		}
+		t.votesChanged = true
 		switch v.standing {
 		case unconfirmed, disputed:
-			if delete(v.nodes, node); len(v.nodes) == 0 {
+			if v.remove(node); len(v.voters) == 0 {
 				delete(t.verdicts, c)
-				changed = append(changed, c)
 			}
+			changed = append(changed, c)
 		case confirmed:
 			changed = append(changed, c)
 		case retried: // reported until another Envoy answers
@@ -225,7 +266,7 @@ func (t *Table) isConnected(node string) bool {
 func (t *Table) supporters(v *verdict) int {
 	connected := 0
 	for w := range t.watches {
-		if _, is := v.nodes[w.node]; is {
+		if v.rejectedBy(w.node) {
 			connected++
 		}
 	}
@@ -242,6 +283,17 @@ func (t *Table) forgetOldest() {
 	if len(t.verdicts) <= maxFormer+t.wantedVerdicts {
 		return
 	}
+	wanted := t.wantedContents()
+	former := slices.DeleteFunc(slices.Collect(maps.Keys(t.verdicts)), func(c content) bool { return wanted[c] })
+	slices.SortFunc(former, func(a, b content) int { return cmp.Compare(t.verdicts[a].order, t.verdicts[b].order) })
+	for _, c := range former[:max(0, len(former)-maxFormer/2)] {
+		delete(t.verdicts, c)
+	}
+	t.wantedVerdicts = len(wanted)
+}
+
+// wantedContents is the rejected contents that are wanted, and the rejected fallbacks.
+func (t *Table) wantedContents() map[content]bool {
 	wanted := map[content]bool{}
 	for ref := range t.withRejections {
 		if e := t.entries[ref]; e != nil {
@@ -250,12 +302,7 @@ func (t *Table) forgetOldest() {
 			}
 		}
 	}
-	former := slices.DeleteFunc(slices.Collect(maps.Keys(t.verdicts)), func(c content) bool { return wanted[c] })
-	slices.SortFunc(former, func(a, b content) int { return cmp.Compare(t.verdicts[a].order, t.verdicts[b].order) })
-	for _, c := range former[:max(0, len(former)-maxFormer/2)] {
-		delete(t.verdicts, c)
-	}
-	t.wantedVerdicts = len(wanted)
+	return wanted
 }
 
 // retryEntry has the pieces of a resource sent again whose verdicts are not supported.

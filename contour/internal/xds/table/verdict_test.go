@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"contour.example/contour/internal/kobj"
 )
 
 var rc = Ref{Route, "rc"}
@@ -277,7 +279,7 @@ func TestDisagreementCostsOnlyThePart(t *testing.T) {
 	if diff := cmp.Diff([]string{"h", "a: 2", "b: fallback", "c: 2"}, contents(odd.Get(rc))); diff != "" {
 		t.Error(diff)
 	}
-	want := []Disagreement{{Node: "odd", Ref: rc, Part: "b", ErrorDetail: "no"}}
+	want := []Disagreement{{Node: "odd", Ref: rc, Part: "b", ErrorDetail: "no", Origins: []kobj.Key{kobj.Of(kobj.HTTPProxy, "ns", "b")}}}
 	if diff := cmp.Diff(want, tab.Disagreements()); diff != "" || len(tab.Rejections()) > 0 {
 		t.Error(diff, tab.Rejections())
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/quarantine"
 )
 
@@ -39,6 +40,11 @@ func (e *entry) view(w *Watch, accepted *Version) *view {
 	e.table.split[e.ref] = struct{}{}
 	e.table.setVersion(&x.accepted, accepted)
 	e.table.setVersion(&x.effective, e.effective)
+	for id := range e.rejected { // also of pieces that are sent in the place of wanted ones
+		if known := e.table.verdicts[content{e.ref.Type, id}]; known != nil && known.rejectedBy(w.node) {
+			x.quarantine.RejectPiece(id, known.detail)
+		}
+	}
 	return x
 }
 
@@ -63,7 +69,7 @@ func (e *entry) dropView(w *Watch) {
 func (x *view) accept(e *entry, v *Version) bool {
 	version := v.forQuarantine()
 	version.Effective = v == x.effective && e.want != nil
-	if !x.quarantine.Accept(version, e.sendable()) {
+	if !x.quarantine.Accept(version, e.used()) {
 		return false
 	}
 	if x.accepted == nil || x.accepted.order < v.order {
@@ -151,11 +157,11 @@ func (x *view) likely(e *entry) func(quarantine.ID) bool {
 func (e *entry) vote() (changed bool) {
 	for id, votes := range e.votes() {
 		detail, _ := votes[0].quarantine.Rejected(id)
-		nodes := make([]string, len(votes))
+		voters := make([]*Watch, len(votes))
 		for i, x := range votes {
-			nodes[i] = x.watch.node
+			voters[i] = x.watch
 		}
-		changed = e.table.addVerdict(content{e.ref.Type, id}, nodes, detail, e.acceptedBy(id)) || changed
+		changed = e.table.addVerdict(content{e.ref.Type, id}, voters, detail, e.acceptedBy(id)) || changed
 	}
 	if !changed {
 		return false
@@ -247,7 +253,8 @@ func (e *entry) rejection(p *piece) (Rejection, bool) {
 	}
 	known := e.table.verdicts[content{e.ref.Type, p.ID}]
 	r.ErrorDetail, r.Unconfirmed = known.detail, known.standing == unconfirmed || known.standing == disputed
-	return r, known.standing != disputed || e.table.supporters(known) == len(e.table.watches)
+	r.Node = known.reporter()
+	return r, !e.table.isDisagreement(known)
 }
 
 // unexplained returns the rejection of a version of which each piece was accepted, but never the version.
@@ -256,7 +263,9 @@ func (e *entry) unexplained(x *view) (Rejection, bool) {
 		return Rejection{}, false
 	}
 	detail, _ := x.quarantine.RejectedVersion(x.unexplained)
-	return Rejection{Ref: e.ref, Hash: x.unexplained, ErrorDetail: detail, Origins: e.want[0].origins}, true
+	return Rejection{
+		Ref: e.ref, Hash: x.unexplained, Node: nameOf(x.watch.node), ErrorDetail: quarantine.Excerpt(detail), Origins: e.want[0].origins,
+	}, true
 }
 
 // Disagreement is content that an Envoy rejects and another one of its fleet accepted.
@@ -265,6 +274,7 @@ type Disagreement struct {
 	Ref         Ref
 	Part        string // "": the resource without its parts
 	ErrorDetail string
+	Origins     []kobj.Key
 }
 
 // Compare orders disagreements by Envoy, then resource and part.
@@ -275,27 +285,31 @@ func (d Disagreement) Compare(o Disagreement) int {
 	)
 }
 
+// isDisagreement reports whether an Envoy accepts what others reject. If all connected Envoys reject what one that is gone
+// had accepted, none does.
+func (t *Table) isDisagreement(v *verdict) bool {
+	return v.standing == disputed && (v.acceptedElsewhere || t.supporters(v) < len(t.watches))
+}
+
 // disagreements lists what single Envoys reject, sorted.
 func (e *entry) disagreements() []Disagreement {
-	var out []Disagreement
-	if len(e.views) == 0 {
+	if len(e.views) == 0 && len(e.rejected) == 0 {
 		return nil
 	}
-	votes := e.votes()
+	var out []Disagreement
 	for _, p := range e.want {
-		known, of := e.table.verdicts[content{e.ref.Type, p.ID}], votes[p.ID]
-		if known == nil || known.standing != disputed || len(of) == len(e.table.watches) {
+		known := e.table.verdicts[content{e.ref.Type, p.ID}]
+		if known == nil || !e.table.isDisagreement(known) {
 			continue
 		}
-		for _, x := range of {
-			detail, _ := x.quarantine.Rejected(p.ID)
-			out = append(out, Disagreement{Node: x.watch.node, Ref: e.ref, Part: p.Name, ErrorDetail: detail})
+		for _, of := range known.voters {
+			out = append(out, Disagreement{Node: nameOf(of.node), Ref: e.ref, Part: p.Name, ErrorDetail: known.detail, Origins: p.origins})
 		}
 	}
 	for _, x := range e.views {
 		if x.unexplained != "" && e.accepted != nil && e.accepted.Hash == x.unexplained {
 			detail, _ := x.quarantine.RejectedVersion(x.unexplained)
-			out = append(out, Disagreement{Node: x.watch.node, Ref: e.ref, ErrorDetail: detail})
+			out = append(out, Disagreement{Node: nameOf(x.watch.node), Ref: e.ref, ErrorDetail: quarantine.Excerpt(detail), Origins: e.want[0].origins})
 		}
 	}
 	slices.SortFunc(out, Disagreement.Compare)

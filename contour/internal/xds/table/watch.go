@@ -12,8 +12,9 @@ type Change struct {
 // Watch is the table as one Envoy sees it: it reports which resources changed, and takes the answers of the Envoy. Its
 // memory between two calls of Take is bounded by the number of resources, however slow the session is.
 type Watch struct {
-	table *Table
-	node  string
+	table   *Table
+	node    string
+	address string
 	wake  chan struct{}
 	all   bool
 	dirty map[Ref]struct{}
@@ -23,9 +24,12 @@ type Watch struct {
 }
 
 // Watch starts a watch for the Envoy with that node name; the first Take returns the whole table. Close it after use.
-func (t *Table) Watch(node string) *Watch {
+func (t *Table) Watch(node string) *Watch { return t.WatchFrom(node, "") }
+
+// WatchFrom is Watch for an Envoy that connected from that host.
+func (t *Table) WatchFrom(node, address string) *Watch {
 	w := &Watch{
-		table: t, node: node, wake: make(chan struct{}, 1), all: true,
+		table: t, node: node, address: address, wake: make(chan struct{}, 1), all: true,
 		dirty: map[Ref]struct{}{}, involved: map[Ref]struct{}{},
 	}
 	w.wake <- struct{}{}
@@ -33,6 +37,7 @@ func (t *Table) Watch(node string) *Watch {
 	t.watches[w] = struct{}{}
 	if len(t.verdicts) > 0 {
 		t.unsupported.Store(true)
+		t.claim(w)
 		t.retryWithheld()
 	}
 	return w
