@@ -178,7 +178,7 @@ func wantObjects(kustomization string) []string {
 		"ServiceAccount " + ns + "contour", "ServiceAccount " + ns + "contour-certgen", "ServiceAccount " + ns + "envoy",
 		"Role " + ns + "contour", "RoleBinding " + ns + "contour", "Role " + ns + "contour-certgen", "RoleBinding " + ns + "contour-certgen",
 		"NetworkPolicy " + ns + "contour", "NetworkPolicy " + ns + "contour-certgen", "NetworkPolicy " + ns + "envoy",
-		"Service " + ns + "contour", "Service " + ns + "envoy", "ConfigMap " + ns + "contour",
+		"Service " + ns + "contour", "Service " + ns + "envoy", "ConfigMap " + ns + "contour", "ConfigMap " + ns + "leader-elect-verdicts",
 		"Job " + ns + "contour-certgen-dev", "Deployment " + ns + "contour", "PodDisruptionBudget " + ns + "contour",
 	}
 	if kustomization != anotherClass {

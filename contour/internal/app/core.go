@@ -27,6 +27,7 @@ type core struct {
 	server   *server.Server
 
 	rejected  chan struct{} // a value: the tables' rejections have changed
+	voted     chan struct{} // a value: what Envoys say about rejected contents has changed
 	published chan struct{} // closed: the first complete configuration is in the tables
 	once      sync.Once
 
@@ -37,20 +38,26 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	version, revision := buildVersion()
 	k := &core{
 		log: log, metrics: metrics.New(version, revision),
-		rejected: make(chan struct{}, 1), published: make(chan struct{}),
+		rejected: make(chan struct{}, 1), voted: make(chan struct{}, 1), published: make(chan struct{}),
 	}
-	k.fleets = fleet.New(func() {
-		select {
-		case k.rejected <- struct{}{}:
-		default: // the pipeline has not read the previous value
-		}
-	})
+	k.fleets = fleet.New(notify(k.rejected))
+	k.fleets.OnVotes(notify(k.voted))
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
 	k.server = server.New(server.Options{
 		Fleet: k.fleets.Get, Log: log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
 		Clients: server.ClientLimits{PerAddress: c.Process.Server.PerAddress},
 	})
 	return k
+}
+
+// notify returns a function that puts a value into the channel, unless the previous one has not been read.
+func notify(c chan<- struct{}) func() {
+	return func() {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // run feeds the pipeline with batches until the context ends; done is called with every result.

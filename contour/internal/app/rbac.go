@@ -17,3 +17,7 @@ package app
 //
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=projectcontour,resources=leases,verbs=create
 // +kubebuilder:rbac:groups=coordination.k8s.io,namespace=projectcontour,resources=leases,resourceNames=leader-elect,verbs=get;update
+//
+// The verdicts of Envoys, which replicas share. The ConfigMap is part of the manifests: nothing has to be created.
+//
+// +kubebuilder:rbac:groups="",namespace=projectcontour,resources=configmaps,resourceNames=leader-elect-verdicts,verbs=list;watch;patch

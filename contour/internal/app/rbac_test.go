@@ -61,6 +61,9 @@ func parse(q *http.Request) (a asked, ok bool) {
 		a.resource += "/" + path[2]
 	}
 	a.verb = verb(q, a.name != "")
+	if one, found := strings.CutPrefix(q.URL.Query().Get("fieldSelector"), "metadata.name="); found {
+		a.name = one // as authorization sees it
+	}
 	return a, true
 }
 
@@ -139,6 +142,10 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	case "get":
 		r.get(w, info)
 	case "patch":
+		if info.resource == "configmaps" {
+			sent{"application/json", []byte(`{"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": "leader-elect-verdicts"}}`)}.write(w, http.StatusOK)
+			return
+		}
 		patched(info).write(w, http.StatusOK)
 	default:
 		object.write(w, http.StatusOK)
@@ -183,7 +190,7 @@ func fail(w http.ResponseWriter, code int, reason string) {
 }
 
 func listKinds() map[string]string {
-	lists := map[string]string{"contourconfigurations": "ContourConfigurationList"}
+	lists := map[string]string{"contourconfigurations": "ContourConfigurationList", "configmaps": "ConfigMapList"}
 	for _, d := range kind.All() {
 		lists[d.Resource] = string(d.Kind) + "List"
 	}
@@ -205,7 +212,7 @@ func text(namespace, verb, group, resource, name string) access {
 	if namespace != "projectcontour" {
 		namespace, name = "everywhere", ""
 	}
-	if verb == "create" || resource == "contourconfigurations/status" {
+	if verb == "create" || strings.HasPrefix(resource, "contourconfigurations") {
 		name = ""
 	}
 	return strings.Join(strings.Fields(strings.Join([]string{namespace, verb, group, resource, name}, " ")), " ")
@@ -313,6 +320,8 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	r.lists["httpproxies"] = `{"metadata": {"name": "orphan", "namespace": "a", "uid": "1", "resourceVersion": "1"}, "spec": {}}`
 	r.lists["ingresses"] = `{"metadata": {"name": "mistaken", "namespace": "a", "uid": "2", "resourceVersion": "1"}, "spec": {"rules": [
   {"host": "a.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "none", "port": {"number": 80}}}}]}}]}}`
+	r.lists["configmaps"] = `{"metadata": {"name": "leader-elect-verdicts", "namespace": "projectcontour", "uid": "4", "resourceVersion": "1"}, "data": {
+  "00000000000000000000000000000000.0000000000000000": "what nobody renews"}}`
 	r.lists["contourconfigurations"] = `{"metadata": {"name": "contour", "namespace": "projectcontour", "uid": "3", "resourceVersion": "1", "generation": 1}, "spec": {}}`
 
 	f := &serveFlags{logging: &logFlags{}, needs: needs}

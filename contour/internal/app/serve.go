@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/uuid"
@@ -25,6 +26,7 @@ import (
 	"contour.example/contour/internal/settings"
 	"contour.example/contour/internal/source/kube"
 	"contour.example/contour/internal/source/object"
+	"contour.example/contour/internal/source/votestore"
 	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/statuswriter"
 	"contour.example/contour/internal/store"
@@ -63,6 +65,7 @@ type controller struct {
 	api      *rest.Config
 	source   *kube.Source
 	writer   *statuswriter.Writer
+	sharer   *votestore.Sharer
 	name     string // of this replica
 }
 
@@ -162,7 +165,8 @@ func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error
 	return all(ctx,
 		pages,
 		func(ctx context.Context) error { c.source.Run(ctx, batches); return ctx.Err() },
-		func(ctx context.Context) error { return c.run(ctx, batches, c.statuses) },
+		c.sharer.Run,
+		func(ctx context.Context) error { return c.publish(ctx, batches) },
 		func(ctx context.Context) error { return c.follow(ctx, s, begun) },
 		c.lead,
 		c.xds,
@@ -218,7 +222,37 @@ func (c *controller) connect() error {
 	c.writer = statuswriter.New(statuswriter.Options{
 		Client: client, Lookup: c.source.Get, Log: c.log, Observe: c.metrics.StatusWrite, Instance: c.name,
 	})
+	return c.connectVotes()
+}
+
+// connectVotes creates what shares the verdicts of Envoys with other replicas: those with the same Lease.
+func (c *controller) connectVotes() error {
+	at := kobj.Name{Namespace: c.flags.lease.namespace, Name: c.flags.lease.name + "-verdicts"}
+	shared, err := votestore.New(c.api, at, c.log)
+	if err != nil {
+		return fmt.Errorf("client of verdicts: %w", err)
+	}
+	c.sharer = votestore.NewSharer(votestore.Options{
+		ConfigMap: shared, Fleets: c.fleets, Self: c.name, Changed: c.voted, Log: c.log.With("configmap", at.String()),
+		Observe: c.metrics.SharedVotes, Written: c.metrics.VotesWritten,
+	})
 	return nil
+}
+
+// votesTimeout is for how long the first publication waits for the verdicts of other replicas and of former runs: without
+// them, what Envoys rejected would be published as if it were good.
+const votesTimeout = 10 * time.Second
+
+// publish runs the pipeline once the verdicts of others are known.
+func (c *controller) publish(ctx context.Context, batches <-chan []store.Change) error {
+	select {
+	case <-c.sharer.Loaded():
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(votesTimeout):
+		c.log.Warn("verdicts of other replicas could not be read in time; the configuration is published without them", "after", votesTimeout)
+	}
+	return c.run(ctx, batches, c.statuses)
 }
 
 // pages listens for health, metrics and debugging.

@@ -40,6 +40,10 @@ type Metrics struct {
 	overdue  *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 
+	sharedVotes   prometheus.Gauge
+	unsharedVotes prometheus.Gauge
+	voteWrites    *prometheus.CounterVec
+
 	reloads *prometheus.CounterVec
 	unused  *prometheus.GaugeVec
 
@@ -89,6 +93,9 @@ func (m *Metrics) xds() {
 	m.sessions = m.gauge("contour_xds_sessions", "Envoys connected.")
 	m.rejected = m.gauge("contour_xds_rejected", "Resources, or parts of them, that are wanted and that Envoy rejects.")
 	m.disagree = m.gauges("contour_xds_disagreements", "Resources, or parts of them, that an Envoy rejects and another one of its fleet accepts.", "node")
+	m.sharedVotes = m.gauge("contour_shared_votes", "Rejections, and acceptances of what others reject, that replicas share.")
+	m.unsharedVotes = m.gauge("contour_shared_votes_beyond_bounds", "Rejections by this replica's Envoys that it does not share because there are too many.")
+	m.voteWrites = m.counters("contour_shared_votes_writes_total", "Writes of shared votes, by outcome (success or failed).", "outcome")
 }
 
 func (m *Metrics) status() {
@@ -186,6 +193,21 @@ func (m *Metrics) Disagreements(byNode map[string]int) {
 		}
 		m.disagree.WithLabelValues(node).Set(float64(byNode[node]))
 	}
+}
+
+// SharedVotes records how many votes replicas share, and how many of this replica are beyond the bounds.
+func (m *Metrics) SharedVotes(shared, unshared int) {
+	m.sharedVotes.Set(float64(shared))
+	m.unsharedVotes.Set(float64(unshared))
+}
+
+// VotesWritten records a write of shared votes.
+func (m *Metrics) VotesWritten(ok bool) {
+	outcome := "success"
+	if !ok {
+		outcome = "failed"
+	}
+	m.voteWrites.WithLabelValues(outcome).Inc()
 }
 
 // StatusWrite records a status write.
