@@ -92,7 +92,7 @@ func (e *entry) applyVerdicts() {
 // withhold withholds a piece from the Envoys that are known to reject it, while the others get it.
 func (e *entry) withhold(p *piece, known *verdict) {
 	for w := range e.table.watches {
-		if known.rejectedBy(w.node) {
+		if known.rejectedBy(w.identity) {
 			if e.views[w] == nil {
 				e.table.changed[e.ref] = struct{}{}
 			}

@@ -54,36 +54,38 @@ type verdict struct {
 
 // voter is an Envoy that rejected a content.
 type voter struct {
-	node    string
-	address string // the host that it connected from; "" is unknown
-	remote  bool   // another replica says so
+	identity
+	remote bool // another replica says so
 }
 
-// rejectedBy reports whether the Envoy rejected the content.
-func (v *verdict) rejectedBy(node string) bool { return v.indexOf(node) >= 0 }
+// identity is what an Envoy is known by: its name, which it chooses itself, and the host that it connects from, so that a
+// client elsewhere which uses its name does not speak for it.
+type identity struct{ node, address string }
 
-func (v *verdict) indexOf(node string) int {
-	return slices.IndexFunc(v.voters, func(of voter) bool { return of.node == node })
+// rejectedBy reports whether the Envoy rejected the content.
+func (v *verdict) rejectedBy(id identity) bool { return v.indexOf(id) >= 0 }
+
+func (v *verdict) indexOf(id identity) int {
+	return slices.IndexFunc(v.voters, func(of voter) bool { return of.identity == id })
 }
 
 // add records that an Envoy of this replica rejects the content, and reports whether that is new.
-func (v *verdict) add(w *Watch) bool {
-	local := voter{node: w.node, address: w.address}
-	if i := v.indexOf(w.node); i >= 0 {
-		was := v.voters[i]
-		v.voters[i] = local
-		return was.remote
+func (v *verdict) add(id identity) bool {
+	if i := v.indexOf(id); i >= 0 {
+		was := v.voters[i].remote
+		v.voters[i].remote = false
+		return was
 	}
 	if len(v.voters) >= maxNodes {
 		return false
 	}
-	v.voters = append(v.voters, local)
+	v.voters = append(v.voters, voter{identity: id})
 	return true
 }
 
 // remove forgets what an Envoy said.
-func (v *verdict) remove(node string) {
-	v.voters = slices.DeleteFunc(v.voters, func(of voter) bool { return of.node == node })
+func (v *verdict) remove(id identity) {
+	v.voters = slices.DeleteFunc(v.voters, func(of voter) bool { return of.identity == id })
 }
 
 // remote reports whether another replica says something about the content.
@@ -99,7 +101,7 @@ func (t *Table) addVerdict(c content, of []*Watch, detail string, accepted bool)
 		changed = true
 	}
 	for _, w := range of {
-		changed = known.add(w) || changed
+		changed = known.add(w.identity) || changed
 	}
 	before := known.standing
 	known.accepted = known.accepted || accepted
@@ -137,7 +139,7 @@ func (t *Table) support(w *Watch, v *Version) {
 	}
 	for _, p := range v.pieces {
 		if known := t.verdicts[content{v.Ref.Type, p.ID}]; known != nil && known.standing == confirmed {
-			t.votesChanged = known.add(w) || t.votesChanged
+			t.votesChanged = known.add(w.identity) || t.votesChanged
 		}
 	}
 }
@@ -150,7 +152,7 @@ func (t *Table) contradicts(w *Watch, v *Version) bool {
 	}
 	return slices.ContainsFunc(v.pieces, func(p *piece) bool {
 		known := t.verdicts[content{v.Ref.Type, p.ID}]
-		return known != nil && known.rejectedBy(w.node)
+		return known != nil && known.rejectedBy(w.identity)
 	})
 }
 
@@ -195,7 +197,7 @@ func (t *Table) revoke(e *entry, w *Watch) {
 		if known == nil {
 			continue
 		}
-		known.remove(w.node)
+		known.remove(w.identity)
 		t.votesChanged = true
 		if len(known.voters) == 0 {
 			delete(t.verdicts, c)
@@ -229,19 +231,19 @@ func (e *entry) hasVerdict(c content) bool {
 
 // leave forgets what only an Envoy said that is gone, and has the contents sent again whose verdicts are not supported any
 // more. Without another Envoy, all verdicts are kept.
-func (t *Table) leave(node string) {
-	if len(t.watches) == 0 || t.isConnected(node) {
+func (t *Table) leave(id identity) {
+	if len(t.watches) == 0 || t.isConnected(id) {
 		return
 	}
 	var changed []content
 	for c, v := range t.verdicts {
-		if !v.rejectedBy(node) {
+		if !v.rejectedBy(id) {
 			continue
 		}
 		t.votesChanged = true
 		switch v.standing {
 		case unconfirmed, disputed:
-			if v.remove(node); len(v.voters) == 0 {
+			if v.remove(id); len(v.voters) == 0 {
 				delete(t.verdicts, c)
 			}
 			changed = append(changed, c)
@@ -253,9 +255,9 @@ func (t *Table) leave(node string) {
 	t.verdictsChanged(changed)
 }
 
-func (t *Table) isConnected(node string) bool {
+func (t *Table) isConnected(id identity) bool {
 	for w := range t.watches {
-		if w.node == node {
+		if w.identity == id {
 			return true
 		}
 	}
@@ -266,7 +268,7 @@ func (t *Table) isConnected(node string) bool {
 func (t *Table) supporters(v *verdict) int {
 	connected := 0
 	for w := range t.watches {
-		if v.rejectedBy(w.node) {
+		if v.rejectedBy(w.identity) {
 			connected++
 		}
 	}

@@ -41,7 +41,7 @@ func (e *entry) view(w *Watch, accepted *Version) *view {
 	e.table.setVersion(&x.accepted, accepted)
 	e.table.setVersion(&x.effective, e.effective)
 	for id := range e.rejected { // also of pieces that are sent in the place of wanted ones
-		if known := e.table.verdicts[content{e.ref.Type, id}]; known != nil && known.rejectedBy(w.node) {
+		if known := e.table.verdicts[content{e.ref.Type, id}]; known != nil && known.rejectedBy(w.identity) {
 			x.quarantine.RejectPiece(id, known.detail)
 		}
 	}
@@ -78,12 +78,34 @@ func (x *view) accept(e *entry, v *Version) bool {
 	return true
 }
 
-// reject records that the Envoy rejected v. If that has one piece, it is that piece, whatever is wanted now.
+// reject records that the Envoy rejected v. If the Envoy accepted all of it but one piece, it is that piece, whatever is
+// wanted now: what v has in the place of wanted pieces may differ from what the view has there.
 func (x *view) reject(v *Version, errorDetail string) {
 	x.quarantine.RejectVersion(v.Hash, errorDetail)
-	if only := v.pieces[0].ID; len(v.pieces) == 1 && (x.accepted == nil || x.accepted.pieces[0].ID != only) {
-		x.quarantine.RejectPiece(only, errorDetail)
+	var accepted []*piece
+	if x.accepted != nil {
+		accepted = x.accepted.pieces
 	}
+	suspects := unacceptedPieces(v, accepted)
+	if len(suspects) == 1 && !suspects[0].Fallback {
+		x.quarantine.RejectPiece(suspects[0].ID, errorDetail)
+		x.quarantine.Found(suspects[0].ID)
+	}
+}
+
+// unacceptedPieces lists the pieces of a version that are not among the accepted ones, two at most.
+func unacceptedPieces(v *Version, accepted []*piece) []*piece {
+	known := make(map[quarantine.ID]bool, len(accepted))
+	for _, p := range accepted {
+		known[p.ID] = true
+	}
+	var out []*piece
+	for _, p := range v.pieces {
+		if !known[p.ID] && len(out) < 2 {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // compose returns the effective version for the Envoy, nil to withhold the resource. The loop ends: see package
@@ -303,6 +325,9 @@ func (e *entry) disagreements() []Disagreement {
 			continue
 		}
 		for _, of := range known.voters {
+			if !of.remote && !e.table.isConnected(of.identity) {
+				continue
+			}
 			out = append(out, Disagreement{Node: nameOf(of.node), Ref: e.ref, Part: p.Name, ErrorDetail: known.detail, Origins: p.origins})
 		}
 	}

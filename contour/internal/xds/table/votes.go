@@ -54,7 +54,7 @@ func (t *Table) appendVotes(votes []Vote, c content, wanted bool) []Vote {
 			continue
 		}
 		rejects := vote
-		rejects.Node, rejects.Address, rejects.ErrorDetail, rejects.Connected = of.node, of.address, v.detail, t.isConnected(of.node)
+		rejects.Node, rejects.Address, rejects.ErrorDetail, rejects.Connected = of.node, of.address, v.detail, t.isConnected(of.identity)
 		votes = append(votes, rejects)
 	}
 	if v.accepted && t.supporters(v) < len(t.watches) {
@@ -94,7 +94,7 @@ func (t *Table) OnVotes(f func()) { t.onVotes = f }
 // remoteVotes is what other replicas say about a content.
 type remoteVotes struct {
 	first    Vote // that rejects
-	nodes    []string
+	rejects  []identity
 	accepted bool
 }
 
@@ -134,11 +134,11 @@ func remoteByContent(votes []Vote) map[content]*remoteVotes {
 		switch {
 		case v.Accepts:
 			of.accepted = true
-		case len(of.nodes) < maxRemoteVoters && !slices.Contains(of.nodes, v.Node):
-			if len(of.nodes) == 0 {
+		case len(of.rejects) < maxRemoteVoters:
+			if len(of.rejects) == 0 {
 				of.first = v
 			}
-			of.nodes = append(of.nodes, v.Node)
+			of.rejects = append(of.rejects, identity{v.Node, v.Address})
 		}
 	}
 	return by
@@ -151,16 +151,15 @@ func (t *Table) setRemote(v *verdict, of *remoteVotes) bool {
 		of = &remoteVotes{}
 	}
 	before, standing, elsewhere := slices.Clone(v.voters), v.standing, v.acceptedElsewhere
-	v.voters = slices.DeleteFunc(v.voters, func(x voter) bool { return x.remote && !slices.Contains(of.nodes, x.node) })
-	for _, node := range of.nodes {
-		w := t.watchOf(node)
-		switch i := v.indexOf(node); {
-		case w != nil:
-			t.votesChanged = v.add(w) || t.votesChanged
+	v.voters = slices.DeleteFunc(v.voters, func(x voter) bool { return x.remote && !slices.Contains(of.rejects, x.identity) })
+	for _, id := range of.rejects {
+		switch i := v.indexOf(id); {
+		case t.isConnected(id):
+			t.votesChanged = v.add(id) || t.votesChanged
 		case i >= 0:
 			v.voters[i].remote = true
 		case len(v.voters) < maxNodes:
-			v.voters = append(v.voters, voter{node: node, remote: true})
+			v.voters = append(v.voters, voter{identity: id, remote: true})
 		}
 	}
 	v.acceptedElsewhere = of.accepted
@@ -168,21 +167,11 @@ func (t *Table) setRemote(v *verdict, of *remoteVotes) bool {
 	return standing != v.standing || elsewhere != v.acceptedElsewhere || !slices.Equal(before, v.voters)
 }
 
-// watchOf returns a watch of the Envoy with that name, nil if it is not connected.
-func (t *Table) watchOf(node string) *Watch {
-	for w := range t.watches {
-		if w.node == node {
-			return w
-		}
-	}
-	return nil
-}
-
 // addRemote adds verdicts about contents that no Envoy of this replica rejected.
 func (t *Table) addRemote(by map[content]*remoteVotes) {
 	missing := map[content]bool{}
 	for c, of := range by {
-		if len(of.nodes) == 0 {
+		if len(of.rejects) == 0 {
 			continue
 		}
 		v := t.newVerdict(c, of.first.ErrorDetail)
@@ -249,8 +238,8 @@ func (t *Table) refsOf(typ Type) []Ref {
 func (t *Table) claim(w *Watch) {
 	var known []content
 	for c, v := range t.verdicts {
-		if v.rejectedBy(w.node) {
-			t.votesChanged = v.add(w) || t.votesChanged
+		if v.rejectedBy(w.identity) {
+			t.votesChanged = v.add(w.identity) || t.votesChanged
 			known = append(known, c)
 		}
 	}

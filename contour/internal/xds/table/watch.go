@@ -12,9 +12,8 @@ type Change struct {
 // Watch is the table as one Envoy sees it: it reports which resources changed, and takes the answers of the Envoy. Its
 // memory between two calls of Take is bounded by the number of resources, however slow the session is.
 type Watch struct {
-	table   *Table
-	node    string
-	address string
+	table *Table
+	identity
 	wake  chan struct{}
 	all   bool
 	dirty map[Ref]struct{}
@@ -29,7 +28,7 @@ func (t *Table) Watch(node string) *Watch { return t.WatchFrom(node, "") }
 // WatchFrom is Watch for an Envoy that connected from that host.
 func (t *Table) WatchFrom(node, address string) *Watch {
 	w := &Watch{
-		table: t, node: node, address: address, wake: make(chan struct{}, 1), all: true,
+		table: t, identity: identity{node, address}, wake: make(chan struct{}, 1), all: true,
 		dirty: map[Ref]struct{}{}, involved: map[Ref]struct{}{},
 	}
 	w.wake <- struct{}{}
@@ -89,7 +88,7 @@ func (w *Watch) Close() {
 	for ref := range t.split { // fewer Envoys vote
 		t.changed[ref] = struct{}{}
 	}
-	t.leave(w.node)
+	t.leave(w.identity)
 }
 
 // Get returns the effective version of a resource for the Envoy, nil if there is none.

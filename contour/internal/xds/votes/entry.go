@@ -36,16 +36,16 @@ type entry struct {
 	Renewed  string `json:"renewed"`
 }
 
-// acceptedSuffix ends the key of the entry that says that a content is accepted; other keys end with the hash of a node.
+// acceptedSuffix ends the key of the entry that says that a content is accepted; other keys end with the hash of an Envoy.
 const acceptedSuffix = ".accepted"
 
-// key is the hash of the content, and that of the node.
+// key is the hash of the content, and that of the Envoy.
 func (e *entry) key() string {
 	content := e.content()
 	if e.Accepted {
 		return content + acceptedSuffix
 	}
-	return content + "." + digest(8, e.Node)
+	return content + "." + digest(8, e.Node, e.Address)
 }
 
 // content identifies the content.

@@ -191,10 +191,10 @@ func attack(t *testing.T, choices []byte) {
 	h.honest()
 }
 
-// honest connects a client that answers everything, and compares what it has with the table.
+// honest connects a client of the same name from another host, which answers everything, and compares what it has with the table.
 func (h *hostile) honest() {
 	tab := h.script.table
-	s := &script{t: h.t, table: tab, watch: tab.Watch("envoy"), state: session.New(session.Limits{}), now: time.Unix(1000, 0)}
+	s := &script{t: h.t, table: tab, watch: tab.WatchFrom("envoy", "another host"), state: session.New(session.Limits{}), now: time.Unix(1000, 0)}
 	defer s.watch.Close()
 	s.apply()
 	s.subscribe(table.Cluster)
