@@ -25,13 +25,16 @@ type view struct {
 // view returns the view of an Envoy, which it creates if there is none. accepted is what the Envoy accepted last, nil if
 // that is unknown.
 func (e *entry) view(w *Watch, accepted *Version) *view {
-	if x := e.views[w]; x != nil {
-		return x
-	}
-	x := &view{watch: w}
 	if accepted != nil && !e.table.complete(accepted) {
 		accepted = nil
 	}
+	if x := e.views[w]; x != nil {
+		if x.accepted == nil { // it was made to withhold something
+			e.table.setVersion(&x.accepted, accepted)
+		}
+		return x
+	}
+	x := &view{watch: w}
 	if e.views == nil {
 		e.views = map[*Watch]*view{}
 	}
