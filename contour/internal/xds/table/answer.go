@@ -85,7 +85,7 @@ func (w *Watch) Reject(v *Version, errorDetail string, accepted *Version) {
 		}
 		return
 	}
-	t.support(w, v)
+	t.support(w, v, accepted)
 	x := e.view(w, accepted)
 	x.reject(v, errorDetail)
 	for _, p := range e.want { // of which the fleet may have rejected some in another resource

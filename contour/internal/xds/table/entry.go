@@ -63,7 +63,7 @@ func (e *entry) applyVerdict(p *piece) {
 	if known != nil {
 		known.wantedAt(e.ref, p)
 	}
-	if e.rejected[p.ID] = p.invalidReason() == "" && e.sends(known); e.rejected[p.ID] {
+	if e.rejected[p.ID] = p.invalidReason() == "" && e.sends(p, known); e.rejected[p.ID] {
 		e.withhold(p, known)
 		return
 	}
@@ -72,8 +72,12 @@ func (e *entry) applyVerdict(p *piece) {
 	}
 }
 
-// sends reports whether a content is sent to some Envoys in spite of a verdict.
-func (e *entry) sends(v *verdict) bool {
+// sends reports whether a content is sent to some Envoys in spite of a verdict. A fallback always is: without it, a broader
+// host would answer, so that only the Envoy that rejects it is without.
+func (e *entry) sends(p *piece, v *verdict) bool {
+	if p.Fallback {
+		return true
+	}
 	if v.standing == confirmed && !e.table.supported(v) {
 		v.standing = retried
 	}

@@ -50,6 +50,7 @@ type verdict struct {
 
 	ref       Ref    // a resource in which it was wanted
 	namespace string // of an object that it was made from
+	fallback  bool   // it is one
 }
 
 // voter is an Envoy that rejected a content.
@@ -132,15 +133,18 @@ func (t *Table) setStanding(v *verdict) {
 	}
 }
 
-// support records that the Envoy rejects a version that has rejected pieces.
-func (t *Table) support(w *Watch, v *Version) {
+// support records that the Envoy rejects a version of which it accepted all but one piece, and that is known to be rejected.
+// If there are several, it may mean any of them.
+func (t *Table) support(w *Watch, v, accepted *Version) {
 	if len(t.verdicts) == 0 {
 		return
 	}
-	for _, p := range v.pieces {
-		if known := t.verdicts[content{v.Ref.Type, p.ID}]; known != nil && known.standing == confirmed {
-			t.votesChanged = known.add(w.identity) || t.votesChanged
-		}
+	suspects := unacceptedPieces(v, accepted)
+	if len(suspects) != 1 {
+		return
+	}
+	if of := t.verdicts[content{v.Ref.Type, suspects[0].ID}]; of != nil && of.standing == confirmed {
+		t.votesChanged = of.add(w.identity) || t.votesChanged
 	}
 }
 

@@ -85,22 +85,20 @@ func (x *view) accept(e *entry, v *Version) bool {
 // wanted now: what v has in the place of wanted pieces may differ from what the view has there.
 func (x *view) reject(v *Version, errorDetail string) {
 	x.quarantine.RejectVersion(v.Hash, errorDetail)
-	var accepted []*piece
-	if x.accepted != nil {
-		accepted = x.accepted.pieces
-	}
-	suspects := unacceptedPieces(v, accepted)
+	suspects := unacceptedPieces(v, x.accepted)
 	if len(suspects) == 1 && !suspects[0].Fallback {
 		x.quarantine.RejectPiece(suspects[0].ID, errorDetail)
 		x.quarantine.Found(suspects[0].ID)
 	}
 }
 
-// unacceptedPieces lists the pieces of a version that are not among the accepted ones, two at most.
-func unacceptedPieces(v *Version, accepted []*piece) []*piece {
-	known := make(map[quarantine.ID]bool, len(accepted))
-	for _, p := range accepted {
-		known[p.ID] = true
+// unacceptedPieces lists the pieces of a version that are not in an accepted one, nil has none, two at most.
+func unacceptedPieces(v, accepted *Version) []*piece {
+	known := map[quarantine.ID]bool{}
+	if accepted != nil {
+		for _, p := range accepted.pieces {
+			known[p.ID] = true
+		}
 	}
 	var out []*piece
 	for _, p := range v.pieces {

@@ -34,8 +34,10 @@ func (t *Table) Votes() []Vote {
 	defer t.mu.Unlock()
 	wanted := t.wantedContents()
 	contents := make([]content, 0, len(t.verdicts))
-	for c := range t.verdicts {
-		contents = append(contents, c)
+	for c, v := range t.verdicts {
+		if !v.fallback { // of which each Envoy has its own
+			contents = append(contents, c)
+		}
 	}
 	slices.SortFunc(contents, func(a, b content) int { return int(t.verdicts[a].order) - int(t.verdicts[b].order) })
 	var votes []Vote
@@ -79,6 +81,7 @@ func nameOf(node string) string { return quarantine.Printable(node, maxName) }
 
 // wantedAt records where a content was wanted first.
 func (v *verdict) wantedAt(ref Ref, p *piece) {
+	v.fallback = p.Fallback
 	if v.ref.Name == "" {
 		v.ref = ref
 	}
