@@ -28,7 +28,7 @@ const (
 	large       = "/[a-z]{500}"
 )
 
-// envoyRejects creates an object that the controller accepts and Envoy rejects.
+// envoyRejects creates an object that the controller accepts and Envoy rejects. Two replicas of the controller share the verdict.
 func envoyRejects(s *second) types.Feature {
 	var f fixture
 	return features.New("Envoy rejects an object").
@@ -36,6 +36,8 @@ func envoyRejects(s *second) types.Feature {
 			f.at = s.need(ctx, t)
 			f.begin(ctx, t, "rejection")
 			f.answered(ctx, t, f.search("abc"), by("echo"))
+			f.scale(ctx, t, f.at.namespace, "contour", 2)
+			t.Cleanup(func() { f.scale(context.WithoutCancel(ctx), t, f.at.namespace, "contour", 1) })
 			f.limitPrograms(ctx, t, fmt.Sprint(strict))
 			t.Cleanup(func() { f.limitPrograms(context.WithoutCancel(ctx), t, "") })
 			return ctx
@@ -47,6 +49,20 @@ func envoyRejects(s *second) types.Feature {
 				f.answered(ctx, t, f.search("abc"), by("echo")) // as before
 				f.change(ctx, t, "later", seen)
 				f.change(ctx, t, "last", seen)
+			})
+			return ctx
+		}).
+		Assess("it still reports it after both replicas of the controller are replaced, and no broader host answers", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+			f.underLoad(ctx, t, f.host("shop"), func() {
+				f.restart(ctx, t, "Deployment", f.at.namespace, "contour")
+				must(t, f.deployed(ctx, f.at.namespace, "contour"))
+				f.answered(ctx, t, f.search("abc"), func(a traffic.Answer) string {
+					if a.Status != http.StatusServiceUnavailable { // the fallback: what was accepted before is not kept
+						return a.String()
+					}
+					return ""
+				})
+				f.reported(ctx, t, "EnvoyError/RejectedByEnvoy")
 			})
 			return ctx
 		}).

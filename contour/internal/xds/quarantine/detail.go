@@ -58,7 +58,7 @@ func truncate(text string, n int) string {
 	for n > 0 && !utf8.RuneStart(text[n]) {
 		n--
 	}
-	return text[:n] + more
+	return strings.TrimRight(text[:n], " ") + more
 }
 
 // Shorten cuts the error detail of the version that was rejected last: names have been looked up in it.
