@@ -404,8 +404,11 @@ func TestConfiguration(t *testing.T) {
 	for _, kustomization := range kustomizations() {
 		objects := load(t, kustomization)
 		maps := typed[corev1.ConfigMap](t, objects, "ConfigMap")
-		if len(maps) != 1 || maps[0].Data["contour.yaml"] == "" {
+		if len(maps) != 2 || maps[0].Name != "contour" || maps[0].Data["contour.yaml"] == "" {
 			t.Fatalf("%s: ConfigMaps %v", kustomization, maps)
+		}
+		if shared := maps[1]; shared.Name != "leader-elect-verdicts" || shared.Data != nil { // applied again, it keeps what is in it
+			t.Errorf("%s: ConfigMap %v", kustomization, shared)
 		}
 		for _, w := range workloads(t, objects) {
 			if w.name != "Deployment contour" {
