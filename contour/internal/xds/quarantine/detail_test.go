@@ -10,11 +10,11 @@ import (
 func TestExcerpt(t *testing.T) {
 	t.Parallel()
 	for detail, want := range map[string]string{
-		"no such cluster":                     "no such cluster",
+		"no such cluster":                       "no such cluster",
 		"two\r\nlines\x00 \x1b[2Kand\u202e\xff": "two lines [2Kand \uFFFD",
 		`Proto constraint validation failed (x): tls_certificate { private_key { inline_string: "secret"`: "Proto constraint validation failed (x): tls_certificate { (not quoted)",
 		"Failed to load -----BEGIN RSA PRIVATE KEY-----":                                                  "Failed to load (not quoted)",
-		`{"inlineBytes":"c2VjcmV0"}`: `{"(not quoted)`,
+		`{"inlineBytes":"c2VjcmV0"}`:                                                                      `{"(not quoted)`,
 	} {
 		if got := Excerpt(detail); got != want {
 			t.Errorf("Excerpt(%q) = %q, want %q", detail, got, want)

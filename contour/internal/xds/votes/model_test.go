@@ -38,7 +38,6 @@ type world struct {
 type replica struct {
 	table    *table.Table
 	exchange *Exchange
-	restarts int
 }
 
 type envoy struct {
