@@ -259,6 +259,7 @@ func (v *verdicts) replace() {
 	if err := v.s.KillController(v.s.Controllers[0]); err != nil {
 		v.t.Fatal(err)
 	}
+	waitForLeader(v.t, v.s, holder) // the other one: a third could be elected before it, and outlive it
 	v.add()
 	var all []string
 	for _, c := range v.s.Controllers {
@@ -267,7 +268,6 @@ func (v *verdicts) replace() {
 	if v.toLead != nil {
 		v.toLead.SetTargets(all...)
 	}
-	waitForLeader(v.t, v.s, holder)
 	waitForConnection(v.t, v.s)
 	stableDump(v.t, v.s)
 }
