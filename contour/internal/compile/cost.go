@@ -22,8 +22,11 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 			root.Cost.TLSHosts += 1 + own.Validation
 		}
 		root.Cost.Expressions += own.Expressions
+		if own.Policies != nil && own.Policies.JWT != nil {
+			root.Cost.Routes += own.Policies.JWT.Providers.Size() >> 10
+		}
 		for j := range own.Routes {
-			root.Cost.Routes += 1 + routeSize(&own.Routes[j])>>10
+			root.Cost.Routes += 1 + (routeSize(&own.Routes[j])+keysSize(own, own.Routes[j].Policies))>>10
 			if f := own.Routes[j].Forward; f != nil {
 				clusters.add(f.Backends)
 			}
@@ -90,6 +93,18 @@ func routeSize(rt *ir.Route) int {
 		n += each * len(p.IPFilter.Sources)
 	}
 	return n
+}
+
+// keysSize is how many bytes of keys a route has of its own: on a listener without TLS, those of the provider that it
+// requires; on one with TLS, the routes refer to those of the host.
+func keysSize(of *contrib.Contribution, p *ir.Policies) int {
+	if of.TLS != nil || p == nil {
+		return 0
+	}
+	if provider := p.JWT.Provider(); provider != nil {
+		return len(provider.Keys)
+	}
+	return 0
 }
 
 func editsSize(e ir.HeaderEdits) int {

@@ -11,6 +11,7 @@ type Policies struct {
 	CORS           *CORS
 	IPFilter       *IPFilter
 	LocalRateLimit *LocalRateLimit
+	JWT            *JWT
 }
 
 // WithDefaults returns the policies of a route with policies p on a virtual host with policies host: each section is that
@@ -31,6 +32,9 @@ func (p *Policies) WithDefaults(host *Policies) Policies {
 	}
 	if p.LocalRateLimit != nil {
 		out.LocalRateLimit = p.LocalRateLimit
+	}
+	if p.JWT != nil {
+		out.JWT = p.JWT
 	}
 	return out
 }

@@ -38,7 +38,9 @@ func secret() Descriptor {
 func trimSecret(s *corev1.Secret) {
 	trimMeta(&s.ObjectMeta)
 	s.Annotations, s.StringData = nil, nil
-	maps.DeleteFunc(s.Data, func(key string, _ []byte) bool { return !usesSecretKey(s.Type, key) })
+	maps.DeleteFunc(s.Data, func(key string, data []byte) bool {
+		return !usesSecretKey(s.Type, key) && !mayBeKeySet(s.Type, data)
+	})
 }
 
 // usesSecretKey reports whether a listener or cluster can use the data under that key in a Secret of that type.

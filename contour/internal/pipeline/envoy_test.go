@@ -68,6 +68,7 @@ func editAtRandom(t *testing.T, f *fleet) {
 		batch := random.Batch(batchSize)
 		done += len(batch)
 		f.sys.Step(batch)
+		f.sys.SetKeySets(random.KeySets())
 		if source.IntN(10) == 0 { // HTTP hosts may be resharded
 			f.config.RouteTables.Hosts = source.IntN(30)
 			f.sys.Configure(f.config)

@@ -104,9 +104,10 @@ func must[T any](v T, err error) func(testing.TB) T {
 
 // untestable are the reasons that no manifest causes, with the tests that cover them.
 var untestable = map[report.Reason]string{
-	report.InternalError:   "a derivation has to fail: see the tests of package compile",
-	report.RejectedByEnvoy: "an Envoy has to reject a resource: see the tests of package status and of the xDS server",
-	report.TooMany:         "requires manifests of megabytes: see the limits tests of compile/httpproxy",
+	report.InternalError:        "a derivation has to fail: see the tests of package compile",
+	report.RejectedByEnvoy:      "an Envoy has to reject a resource: see the tests of package status and of the xDS server",
+	report.RemoteJWKSNotFetched: "an attempt to fetch has to fail: see TestKeySets",
+	report.TooMany:              "requires manifests of megabytes: see the limits tests of compile/httpproxy",
 }
 
 // Every reason is in the report of a case.

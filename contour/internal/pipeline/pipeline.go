@@ -17,6 +17,7 @@ import (
 	"contour.example/contour/internal/compile"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/status"
@@ -51,6 +52,7 @@ type Pipeline struct {
 	now     func() time.Time
 	inspect chan func()
 	configs chan config.Config
+	keySets chan map[jwks.Owner]jwks.KeySet
 
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
@@ -65,6 +67,7 @@ func New(o Options) *Pipeline {
 	}
 	p := &Pipeline{
 		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
+		keySets:   make(chan map[jwks.Owner]jwks.KeySet),
 		listeners: map[ir.Fleet]int{}, rejected: newRejections(),
 	}
 	p.shares = newShares(o.Now)
@@ -97,6 +100,7 @@ type Result struct {
 	Published   int    // xDS resources set or removed
 	Hosts       []memo.Change[ir.HostKey, *ir.VirtualHost]
 	Statuses    []memo.Change[kobj.Key, *status.Desired]
+	KeySets     []memo.Change[jwks.Remote, []byte] // to fetch, with the CA bundle
 }
 
 // Step applies a batch to the store, derives and publishes.
@@ -150,6 +154,7 @@ func (p *Pipeline) deriveAndPublish() Result {
 		Published:   published,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
 		Statuses:    p.Status.Desired.Changes(),
+		KeySets:     p.Compile.Ref.ChangedRemotes(),
 	}
 }
 
@@ -213,6 +218,8 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			done(p.deriveAndPublish())
 		case c := <-p.configs:
 			done(p.Configure(c))
+		case sets := <-p.keySets:
+			done(p.SetKeySets(sets))
 		case f := <-p.inspect:
 			f()
 		case <-tick.C:

@@ -39,8 +39,11 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 			continue
 		}
 		next += checkPeriod
+		sets := random.KeySets()
+		sys.SetKeySets(sets)
 		sys.waitForShards()
 		fresh := newSystem(t, cfg)
+		fresh.SetKeySets(sets)
 		fresh.Step(random.Objects())
 		if !sameState(t, fresh.state(), sys.state()) {
 			t.Fatalf("after %d edits the result is not that of a build from scratch", done)

@@ -18,6 +18,7 @@ const (
 	TypeTCPProxyInclude Type = "TCPProxyIncludeError"
 	TypeCORS            Type = "CORSError"
 	TypeIPFilter        Type = "IPFilterError"
+	TypeJWT             Type = "JWTVerificationError"
 
 	// TypeEnvoy is not in Contour: a resource that Envoy rejects, or a fault of the controller.
 	TypeEnvoy Type = "EnvoyError"
@@ -117,6 +118,38 @@ const (
 	IPFilterPolicyNotValid Reason = "IPFilterPolicyNotValid"
 	// RateLimitPolicyNotValid: a local rate limit has a count, unit, status code or header that cannot be used.
 	RateLimitPolicyNotValid Reason = "RateLimitPolicyNotValid"
+	// JWTVerificationNotPermitted: a host without a TLS certificate has jwtProviders; tokens would travel in clear. Add tls.secretName.
+	JWTVerificationNotPermitted Reason = "JWTVerificationNotPermitted"
+	// DuplicateProviderName: two JWT providers of a host have one name. Rename one.
+	DuplicateProviderName Reason = "DuplicateProviderName"
+	// MultipleDefaultProvidersSpecified: two JWT providers of a host are the default. Keep one default.
+	MultipleDefaultProvidersSpecified Reason = "MultipleDefaultProvidersSpecified"
+	// JWKSSourceConflict: a JWT provider has both remoteJWKS and localJWKS. Keep one.
+	JWKSSourceConflict Reason = "JWKSSourceConflict"
+	// JWKSSourceMissing: a JWT provider has neither remoteJWKS nor localJWKS. Add one.
+	JWKSSourceMissing Reason = "JWKSSourceMissing"
+	// LocalJWKSInvalid: the Secret of the keys does not exist, or has no usable key set under that key.
+	LocalJWKSInvalid Reason = "LocalJWKSInvalid"
+	// RemoteJWKSURIInvalid: the URI of the keys is no absolute URL, or has credentials.
+	RemoteJWKSURIInvalid Reason = "RemoteJWKSURIInvalid"
+	// RemoteJWKSSchemeInvalid: the scheme of the URI of the keys is neither http nor https.
+	RemoteJWKSSchemeInvalid Reason = "RemoteJWKSSchemeInvalid"
+	// RemoteJWKSPortInvalid: the port in the URI of the keys is outside 1-65535.
+	RemoteJWKSPortInvalid Reason = "RemoteJWKSPortInvalid"
+	// RemoteJWKSUpstreamValidationInvalid: the CA Secret or a subject name for the server of the keys cannot be used.
+	RemoteJWKSUpstreamValidationInvalid Reason = "RemoteJWKSUpstreamValidationInvalid"
+	// RemoteJWKSCACertificateNotDelegated: the CA Secret is in another namespace, which has not delegated it to this one.
+	RemoteJWKSCACertificateNotDelegated Reason = "RemoteJWKSCACertificateNotDelegated"
+	// RemoteJWKSTimeoutInvalid: the timeout is not a duration above zero, as in 1s.
+	RemoteJWKSTimeoutInvalid Reason = "RemoteJWKSTimeoutInvalid"
+	// RemoteJWKSCacheDurationInvalid: the cacheDuration is not a duration above zero, as in 5m.
+	RemoteJWKSCacheDurationInvalid Reason = "RemoteJWKSCacheDurationInvalid"
+	// RemoteJWKSDNSLookupFamilyInvalid: the dnsLookupFamily is not one of auto, v4, v6 and all.
+	RemoteJWKSDNSLookupFamilyInvalid Reason = "RemoteJWKSDNSLookupFamilyInvalid"
+	// InvalidJWTVerificationPolicy: a route both requires a token and disables its verification. Keep one.
+	InvalidJWTVerificationPolicy Reason = "InvalidJWTVerificationPolicy"
+	// JWTProviderNotDefined: a route requires a token of a provider that its root does not have.
+	JWTProviderNotDefined Reason = "JWTProviderNotDefined"
 )
 
 // The reasons that Contour does not have.
@@ -124,6 +157,11 @@ const (
 	// IncludeNotPermitted: the included proxy is in another namespace, and its annotation projectcontour.io/include-from does not
 	// name the namespace of the one that includes it (isolation.inclusion-consent). Have it added, or remove the inclusion.
 	IncludeNotPermitted Reason = "IncludeNotPermitted"
+	// RemoteJWKSNotFetched: the controller cannot fetch the keys of a JWT provider. Without earlier keys, routes that require
+	// its tokens respond with 503. Make the server respond with the keys.
+	RemoteJWKSNotFetched Reason = "RemoteJWKSNotFetched"
+	// JWTProviderNotValid: a JWT provider has a value that Envoy does not support, or the host has too many of them.
+	JWTProviderNotValid Reason = "JWTProviderNotValid"
 	// SecretExpired: the certificate is past its end date. It is served; renew it.
 	SecretExpired Reason = "SecretExpired"
 	// RetryPolicyNotValid: the retry policy has a value that Envoy does not support.

@@ -54,12 +54,30 @@ func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (filterRe
 func (x *exchange) checkFilters(all levels) error {
 	for _, level := range all {
 		for name := range level {
-			if !slices.ContainsFunc(x.filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == name && !f.GetDisabled() }) {
-				return fmt.Errorf("the listener has no filter %q", name)
+			if slices.ContainsFunc(x.filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == name && !f.GetDisabled() }) {
+				continue
+			}
+			if chained, err := x.chains(all, name); err != nil || !chained {
+				return errors.Join(err, fmt.Errorf("neither the listener nor a chain has a filter %q", name))
 			}
 		}
 	}
 	return nil
+}
+
+// chains reports whether the chain that a filter of the listener runs has a filter of that name: Envoy finds what routes
+// configure for it by its name in the chain.
+func (x *exchange) chains(all levels, name string) (bool, error) {
+	for _, f := range x.filters {
+		if f.GetTypedConfig().MessageName().Name() != "FilterChainConfig" {
+			continue
+		}
+		chain, err := mergeChains(all.configs(f.GetName()))
+		if err != nil || slices.ContainsFunc(chain, func(c *corev3.TypedExtensionConfig) bool { return c.GetName() == name }) {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // configs returns the configurations of the filter, the most specific one last.
@@ -89,7 +107,7 @@ func (x *exchange) policy(p *filterResult, f *hcmv3.HttpFilter, all levels, r *r
 		chain, err := mergeChains(configs)
 		for _, extension := range chain {
 			if err == nil && !p.answered {
-				err = x.runFilter(p, extension)
+				err = x.runFilter(p, extension, all)
 			}
 		}
 		return err
@@ -98,7 +116,7 @@ func (x *exchange) policy(p *filterResult, f *hcmv3.HttpFilter, all levels, r *r
 		if err != nil {
 			return err
 		}
-		return x.runFilter(p, extension)
+		return x.runFilter(p, extension, nil)
 	}
 	return errors.New("the model does not support configuration of this filter by routes")
 }
@@ -139,13 +157,19 @@ func slotFilter(packed *anypb.Any) (*corev3.TypedExtensionConfig, error) {
 	return action.GetTypedConfig(), checkFields(action, "typed_config")
 }
 
-// runFilter runs a filter of a policy.
-func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig) error {
+// runFilter runs a filter of a policy. In a chain, all is what the virtual host and the route configure.
+func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig, all levels) error {
 	switch packed := f.GetTypedConfig(); packed.MessageName().Name() {
 	case "RBAC":
 		return x.rbac(p, packed)
 	case "LocalRateLimit":
 		return x.localRateLimit(p, packed)
+	case "JwtAuthentication":
+		var ofRoute *anypb.Any
+		if own := all.configs(f.GetName()); len(own) > 0 {
+			ofRoute = own[len(own)-1]
+		}
+		return x.jwtAuthn(p, packed, ofRoute)
 	default:
 		return unsupportedMessage("HTTP filter", packed)
 	}

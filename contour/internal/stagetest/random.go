@@ -174,6 +174,9 @@ func (g *Random) secret(meta metav1.ObjectMeta) *corev1.Secret {
 		corev1.TLSCertKey: serving.Certificate, corev1.TLSPrivateKeyKey: serving.Key, "ca.crt": serving.Certificate,
 		"crl.pem": serving.Revoked,
 	}}
+	if g.oneIn(2) {
+		g.addKeys(s)
+	}
 	switch g.rand.IntN(20) {
 	case 0:
 		s.Type = pick(g, corev1.SecretTypeOpaque, corev1.SecretTypeDockercfg)

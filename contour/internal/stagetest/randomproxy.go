@@ -34,12 +34,10 @@ func (g *Random) virtualHost() *contourv1.VirtualHost {
 			vh.TLS.ClientValidation = g.clientValidation()
 		}
 	}
-	switch g.rand.IntN(40) {
-	case 0:
+	if g.oneIn(40) {
 		vh.Authorization = &contourv1.AuthorizationServer{FailOpen: true}
-	case 1:
-		vh.JWTProviders = []contourv1.JWTProvider{{Name: "p", Default: g.oneIn(2)}}
 	}
+	vh.JWTProviders = g.jwtProviders()
 	vh.IPAllowFilterPolicy, vh.IPDenyFilterPolicy = g.ipFilters()
 	vh.RateLimitPolicy, vh.CORSPolicy = g.rateLimit(), g.cors()
 	return vh
@@ -178,7 +176,7 @@ func (g *Random) policies(r *contourv1.Route) {
 	}
 	r.RequestHeadersPolicy, r.ResponseHeadersPolicy = g.headers(), g.headers()
 	r.IPAllowFilterPolicy, r.IPDenyFilterPolicy = g.ipFilters()
-	r.RateLimitPolicy = g.rateLimit()
+	r.RateLimitPolicy, r.JWTVerificationPolicy = g.rateLimit(), g.jwtPolicy()
 }
 
 func (g *Random) duration() string {
@@ -227,8 +225,6 @@ func (g *Random) unsupported(r *contourv1.Route) {
 	switch g.rand.IntN(60) {
 	case 0:
 		r.AuthPolicy = &contourv1.AuthorizationPolicy{Disabled: new(g.oneIn(2))}
-	case 1:
-		r.JWTVerificationPolicy = &contourv1.JWTVerificationPolicy{Require: "p"}
 	case 2:
 		r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: "/health"}
 	case 3:

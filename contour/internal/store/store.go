@@ -18,6 +18,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -46,6 +47,9 @@ type Store struct {
 	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
 	Expired *memo.Input[kobj.Name, struct{}]
 
+	// KeySets holds the key sets that were fetched.
+	KeySets *memo.Input[jwks.Owner, jwks.KeySet]
+
 	descriptors kind.List
 	kinds       map[kobj.Kind]objects // every kind that is stored, the ones above included
 	delegations *typed[*contourv1.TLSCertificateDelegation]
@@ -70,6 +74,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 		}
 	}
 	s.Expired = memo.NewInput[kobj.Name](e, "store/expired", func(struct{}, struct{}) bool { return true })
+	s.KeySets = newKeySets(e)
 	s.Settings = newSettings(e)
 	s.Configure(c)
 	return s

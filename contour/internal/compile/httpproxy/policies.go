@@ -24,7 +24,7 @@ func (p *proxy) hostPolicies() *ir.Policies {
 	if !ok {
 		limit = &ir.LocalRateLimit{Invalid: true}
 	}
-	out.LocalRateLimit = limit
+	out.LocalRateLimit, out.JWT = limit, p.tokens.host
 	return orNil(out)
 }
 
@@ -33,7 +33,7 @@ func (b *builder) policies() *ir.Policies {
 	filter, ok := b.ipFilter(ipPolicies{allow: b.spec.IPAllowFilterPolicy, deny: b.spec.IPDenyFilterPolicy, at: b.at})
 	limit, valid := b.localRateLimit(b.spec.RateLimitPolicy, b.at.dot("rateLimitPolicy"), report.TypeRoute)
 	b.invalid = b.invalid || !ok || !valid
-	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit})
+	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit, JWT: b.jwt()})
 }
 
 func orNil(p ir.Policies) *ir.Policies {
@@ -49,6 +49,7 @@ func requestsOnly(h *contourv1.VirtualHost) []field {
 		{"ipAllowPolicy", len(h.IPAllowFilterPolicy) > 0},
 		{"ipDenyPolicy", len(h.IPDenyFilterPolicy) > 0},
 		{"rateLimitPolicy", h.RateLimitPolicy != nil && h.RateLimitPolicy.Local != nil},
+		{"jwtProviders", len(h.JWTProviders) > 0},
 	}
 }
 

@@ -21,6 +21,9 @@ func References(p *contourv1.HTTPProxy) []kind.Reference {
 			refs.secret(c.CertificateRevocationList)
 		}
 	}
+	if v := p.Spec.VirtualHost; v != nil {
+		refs.providers(v.JWTProviders)
+	}
 	for i := range p.Spec.Routes {
 		refs.services(p.Spec.Routes[i].Services)
 	}
@@ -51,6 +54,18 @@ func (r *references) services(services []contourv1.Service) {
 		r.add(kobj.Of(kobj.Service, r.from.Namespace, services[i].Name))
 		if v := services[i].UpstreamValidation; v != nil {
 			r.secret(v.CACertificate)
+		}
+	}
+}
+
+// providers adds the Secrets of JWT providers. The keys in a Secret are never those of another namespace.
+func (r *references) providers(providers []contourv1.JWTProvider) {
+	for i := range providers {
+		if local := providers[i].LocalJWKS; local != nil && local.SecretName != "" {
+			r.add(kobj.Of(kobj.Secret, r.from.Namespace, local.SecretName))
+		}
+		if remote := providers[i].RemoteJWKS; remote != nil && remote.UpstreamValidation != nil {
+			r.secret(remote.UpstreamValidation.CACertificate)
 		}
 	}
 }

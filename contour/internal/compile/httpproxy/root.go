@@ -61,6 +61,7 @@ type compiler struct {
 
 	inclusions  inclusions
 	expressions expressions
+	tokens      tokens // of the JWT providers
 }
 
 // lookup returns an HTTPProxy of a class that is served.
@@ -96,6 +97,7 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	p.reportHost()
 	p.expressions.ofHost = validate.WildcardCost(hostname)
 	tls, tcp := p.tls(), p.rootTCP()
+	p.tokens = p.jwtProviders()
 	policies := p.hostPolicies()
 
 	var out []contrib.Contribution
@@ -167,7 +169,7 @@ func (p *proxy) rootRoutes() []route {
 }
 
 // httpRoutes returns the routes for the HTTP listener: on a host with TLS they redirect to HTTPS, unless they permit
-// insecure requests. Their policies apply to the redirects too.
+// insecure requests. Their policies apply to the redirects too, except that no token is required.
 func (p *proxy) httpRoutes(routes []route) []ir.Route {
 	out := unwrap(routes)
 	if p.host.TLS == nil {
@@ -175,7 +177,7 @@ func (p *proxy) httpRoutes(routes []route) []ir.Route {
 	}
 	for i, rt := range routes {
 		if !rt.insecure || p.objects.DisablePermitInsecure {
-			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Policies: rt.Policies, Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
+			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Policies: p.tokens.withoutToken(rt.Policies), Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
 		}
 	}
 	return out

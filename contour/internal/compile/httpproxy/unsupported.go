@@ -22,7 +22,6 @@ type field struct {
 func protections(h *contourv1.VirtualHost) []field {
 	return []field{
 		{"authorization", h.Authorization != nil},
-		{"jwtProviders", len(h.JWTProviders) > 0},
 		{"rateLimitPolicy.global", limitsGlobally(h.RateLimitPolicy)},
 	}
 }
@@ -64,7 +63,6 @@ func (b *builder) checkProtections() {
 	r := b.spec
 	for _, g := range []field{
 		{"authPolicy", r.AuthPolicy != nil && !disabled(r.AuthPolicy)},
-		{"jwtVerificationPolicy", r.JWTVerificationPolicy != nil && requiresToken(r.JWTVerificationPolicy)},
 		{"rateLimitPolicy.global", limitsGlobally(r.RateLimitPolicy)},
 	} {
 		if g.set {
@@ -80,9 +78,7 @@ func (b *builder) checkProtections() {
 // protectedByHost reports whether an unsupported protection of the virtual host applies to the route.
 func (b *builder) protectedByHost() bool {
 	h, r := b.host, b.spec
-	return limitsGlobally(h.RateLimitPolicy) ||
-		h.Authorization != nil && authorizes(h.Authorization, r.AuthPolicy) ||
-		verifiesTokens(h.JWTProviders, r.JWTVerificationPolicy)
+	return limitsGlobally(h.RateLimitPolicy) || h.Authorization != nil && authorizes(h.Authorization, r.AuthPolicy)
 }
 
 // authorizes reports whether requests of a route with the policy, which may be nil, need authorization.
@@ -94,22 +90,6 @@ func authorizes(a *contourv1.AuthorizationServer, p *contourv1.AuthorizationPoli
 }
 
 func disabled(p *contourv1.AuthorizationPolicy) bool { return p.Disabled != nil && *p.Disabled }
-
-// requiresToken reports whether the policy requires a token. A policy that contradicts itself does.
-func requiresToken(p *contourv1.JWTVerificationPolicy) bool { return p.Require != "" || !p.Disabled }
-
-// verifiesTokens reports whether requests of a route with the policy, which may be nil, need a token of a provider.
-func verifiesTokens(providers []contourv1.JWTProvider, p *contourv1.JWTVerificationPolicy) bool {
-	if p != nil {
-		return requiresToken(p)
-	}
-	for i := range providers {
-		if providers[i].Default {
-			return true
-		}
-	}
-	return false
-}
 
 // reportUnsupported reports the fields of the route that are ignored.
 func (b *builder) reportUnsupported() {

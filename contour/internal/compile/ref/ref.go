@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 
+	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -49,6 +50,8 @@ type Resolver struct {
 	consents       *memo.Table[kobj.Name, map[string]bool]
 	delegations    *memo.Table[string, delegations]
 	services       *memo.Table[kobj.Name, servicePorts]
+	keySets        *memo.Table[secretKey, keySet]
+	remotes        *memo.Table[jwks.Remote, []byte]
 }
 
 // New returns a Resolver. It adds tables to the engine of the store.
@@ -73,6 +76,7 @@ func New(e *memo.Engine, s *store.Store) *Resolver {
 	x.consents = memo.NewTable(e, memo.Options[kobj.Name, map[string]bool]{
 		Name: "ref/consent", Derive: x.deriveConsent, Equal: equalConsent,
 	})
+	x.addKeySets(e)
 	return x
 }
 

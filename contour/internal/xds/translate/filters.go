@@ -24,6 +24,7 @@ const (
 	placeCORS                    // responds to preflights, which have no credentials
 	placeIPFilter                // responds with 403 by address, before more expensive filters
 	placeLocalLimit              // protects the following filters from floods
+	placeJWT                     // responds with 401 without a valid token
 	placeGRPCWeb
 	placeGRPCStats
 	placeRouter
@@ -42,8 +43,19 @@ type filter struct {
 	policy func(*encoder, ir.Policies) message
 	// shared: the filter has state, such as a count, that the routes of a virtual host share if they do not configure the filter.
 	shared bool
+	// inChain is how a chain has the filter; nil: as everywhere else.
+	inChain *chained
 	// forwarding: the filter does nothing on routes that do not forward requests.
 	forwarding bool
+}
+
+// chained is a filter in a chain of which a virtual host has everything and a route refers to a part, so that routes do
+// not repeat what is large. In a slot this is not possible.
+type chained struct {
+	// host returns the configuration of a virtual host, for its policies.
+	host func(*encoder, ir.Policies) message
+	// route returns what a route with policies own selects from the filter of a host; nil: the route needs a filter of its own.
+	route func(host, own ir.Policies) message
 }
 
 // httpFilters returns all HTTP filters, in order. Their names are short, because each filter chain of a TLS host repeats them.
@@ -73,6 +85,8 @@ func httpFilters() []filter {
 		},
 		{name: "ip_filter", place: placeIPFilter, has: hasIPFilter, policy: ipFilter},
 		{name: "local_rate_limit", place: placeLocalLimit, has: hasLocalRateLimit, policy: localRateLimit, shared: true},
+		// Shared, so that a route with other filters of its own does not repeat the keys.
+		{name: jwtName, place: placeJWT, has: hasJWT, policy: jwtFilter, shared: true, inChain: &chained{jwtOfHost, jwtOfRoute}},
 		always("grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
 		always("grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
 		always("router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),

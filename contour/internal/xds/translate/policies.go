@@ -43,7 +43,7 @@ func hasPolicies(v *ir.VirtualHost) bool {
 
 // uses reports whether the policies of the host or of a route configure the filter.
 func (p *hostPolicies) uses(f *filter) bool {
-	if f.forwarding && !forwardsRequests(p.host) {
+	if f.forwarding && !forwardsRequests(p.host) || f.name == jwtName && !requiresToken(p.host) {
 		return false
 	}
 	if p.host.Policies != nil && f.has(*p.host.Policies) {
@@ -70,7 +70,7 @@ func (p *hostPolicies) atHost(e *encoder) map[string]*anypb.Any {
 	if p == nil || p.host.Policies == nil {
 		return nil
 	}
-	return p.configure(e, *p.host.Policies, func(*filter) bool { return true })
+	return p.configure(e, *p.host.Policies, nil, func(*filter) bool { return true })
 }
 
 // atRoute returns the per-filter configuration of a route, nil if there is none.
@@ -79,15 +79,26 @@ func (p *hostPolicies) atRoute(e *encoder, r *ir.Route) map[string]*anypb.Any {
 		return nil
 	}
 	after := false // a filter of the route itself
-	return p.configure(e, r.Policies.WithDefaults(p.host.Policies), func(f *filter) bool {
+	return p.configure(e, r.Policies.WithDefaults(p.host.Policies), r, func(f *filter) bool {
 		own := f.has(*r.Policies)
+		if own && p.selected(f, r) != nil {
+			return true
+		}
 		after = after || own && f.carried()
 		return own || after && f.carried() && !f.shared
 	})
 }
 
-// configure returns the configuration of the wanted filters for the policies.
-func (p *hostPolicies) configure(e *encoder, of ir.Policies, wanted func(*filter) bool) map[string]*anypb.Any {
+// selected returns what a route selects from a filter that its host has in its chain; nil if it selects nothing.
+func (p *hostPolicies) selected(f *filter, r *ir.Route) message {
+	if f.inChain == nil || p.carrier != carrierChain || p.host.Policies == nil {
+		return nil
+	}
+	return f.inChain.route(*p.host.Policies, *r.Policies)
+}
+
+// configure returns the configuration of the wanted filters for the policies, of a route or, if r is nil, of the host.
+func (p *hostPolicies) configure(e *encoder, of ir.Policies, r *ir.Route, wanted func(*filter) bool) map[string]*anypb.Any {
 	var added []policyFilter
 	out := map[string]*anypb.Any{}
 	for i := range p.filters {
@@ -95,11 +106,21 @@ func (p *hostPolicies) configure(e *encoder, of ir.Policies, wanted func(*filter
 		if !f.has(of) || !wanted(f) {
 			continue
 		}
-		config := e.pack(f.policy(e, of))
-		if f.carried() {
-			added = append(added, policyFilter{name: f.name, slot: p.slots[f.name], config: config})
-		} else {
-			out[f.name] = config
+		var selection message
+		config := f.policy
+		switch {
+		case r != nil:
+			selection = p.selected(f, r)
+		case f.inChain != nil && p.carrier == carrierChain:
+			config = f.inChain.host
+		}
+		switch {
+		case selection != nil:
+			out[f.name] = e.pack(selection)
+		case f.carried():
+			added = append(added, policyFilter{name: f.name, slot: p.slots[f.name], config: e.pack(config(e, of))})
+		default:
+			out[f.name] = e.pack(config(e, of))
 		}
 	}
 	p.carrier.add(e, added, out)
@@ -150,6 +171,9 @@ func sections(p *ir.Policies) int {
 		n++
 	}
 	if p.LocalRateLimit != nil {
+		n++
+	}
+	if p.JWT != nil {
 		n++
 	}
 	return n

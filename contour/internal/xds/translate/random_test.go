@@ -167,7 +167,27 @@ func (r random) policies() *ir.Policies {
 			}
 			return l
 		}),
+		JWT: maybe(r, r.jwt),
 	}
+}
+
+// jwt returns a section whose providers have the public key of RFC 7517, appendix A.1.
+func (r random) jwt() ir.JWT {
+	switch r.IntN(6) {
+	case 0:
+		return ir.JWT{Invalid: true}
+	case 1:
+		return ir.JWT{Unavailable: true}
+	}
+	keys := ir.KeySet(`{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`)
+	if !r.valid {
+		keys = ir.KeySet(r.text())
+	}
+	providers := &ir.JWTProviders{List: []ir.JWTProvider{{Name: r.text(), Issuer: r.text(), Audiences: some(r, r.text), Forward: r.flip(), Keys: keys}}}
+	if r.flip() {
+		return ir.JWT{Providers: providers}
+	}
+	return ir.JWT{Providers: providers, Require: providers.List[0].Name}
 }
 
 // route returns a route with exactly one action, unless the values are wild.

@@ -1,0 +1,106 @@
+package semantic
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	jwtauthnv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/jwt_authn/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// clock is the time at which the model verifies tokens.
+func clock() time.Time { return time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC) }
+
+// jwtAuthn admits requests with a valid token. ofRoute is the selection of the route among the requirements, nil if there
+// is none.
+func (x *exchange) jwtAuthn(p *filterResult, packed, ofRoute *anypb.Any) error {
+	m, err := unpack(packed, &jwtauthnv3.JwtAuthentication{})
+	if err != nil {
+		return err
+	}
+	if err := checkFields(m, "providers requirement_map rules"); err != nil {
+		return err
+	}
+	name, err := requirement(m, ofRoute)
+	if err != nil || name == "" {
+		return err
+	}
+	required, known := m.GetRequirementMap()[name]
+	if !known {
+		p.answered, p.answer = true, Answer{Status: 403}
+		return nil
+	}
+	if err := checkFields(required, "provider_name"); err != nil {
+		return err
+	}
+	provider := m.GetProviders()[required.GetProviderName()]
+	if provider == nil {
+		return fmt.Errorf("there is no JWT provider %q", required.GetProviderName())
+	}
+	status, err := x.verify(provider)
+	if err == nil && status != 0 {
+		p.answered, p.answer = true, Answer{Status: status}
+	}
+	return err
+}
+
+// requirement returns the name of the requirement for the request, "" if there is none.
+func requirement(m *jwtauthnv3.JwtAuthentication, ofRoute *anypb.Any) (string, error) {
+	if ofRoute != nil {
+		c, err := unpack(ofRoute, &jwtauthnv3.PerRouteConfig{})
+		if err != nil || c.GetDisabled() {
+			return "", err
+		}
+		return c.GetRequirementName(), nil
+	}
+	for _, rule := range m.GetRules() {
+		if err := errors.Join(checkFields(rule, "match requirement_name"), checkFields(rule.GetMatch(), "prefix")); err != nil {
+			return "", err
+		}
+		if rule.GetMatch().GetPrefix() != "" {
+			return "", errors.New("the model supports only rules for any path")
+		}
+		return rule.GetRequirementName(), nil
+	}
+	return "", nil
+}
+
+// verify returns the status of the response to a request without a valid token of the provider; 0 if it has one.
+func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (status int, err error) {
+	if err := checkFields(p, "issuer audiences forward local_jwks"); err != nil {
+		return 0, err
+	}
+	t, ok := parseToken(x.token())
+	switch now := clock(); {
+	case !ok || p.GetIssuer() != "" && t.Issuer != p.GetIssuer():
+		return 401, nil
+	case t.Expires != 0 && !now.Before(time.Unix(t.Expires, 0).Add(time.Minute)) || t.NotBefore != 0 && now.Add(time.Minute).Before(time.Unix(t.NotBefore, 0)):
+		return 401, nil
+	case len(p.GetAudiences()) > 0 && !slices.ContainsFunc(t.audiences(), func(a string) bool { return slices.Contains(p.GetAudiences(), a) }):
+		return 403, nil
+	}
+	signed, err := t.signedBy([]byte(p.GetLocalJwks().GetInlineString()))
+	if err != nil || !signed {
+		return 401, err
+	}
+	if !p.GetForward() {
+		delete(x.headers, "authorization")
+	}
+	return 0, nil
+}
+
+// token returns the token of the request, from where Envoy takes it by default; "" if there is none.
+func (x *exchange) token() string {
+	if t, ok := strings.CutPrefix(x.headers["authorization"], "Bearer "); ok {
+		return t
+	}
+	q, err := url.ParseQuery(strings.TrimPrefix(x.query, "?"))
+	if err != nil {
+		return ""
+	}
+	return q.Get("access_token")
+}
