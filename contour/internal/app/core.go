@@ -25,6 +25,7 @@ type core struct {
 	fleets   *fleet.Tables
 	pipeline *pipeline.Pipeline
 	server   *server.Server
+	keySets  *keySets
 
 	rejected  chan struct{} // a value: the tables' rejections have changed
 	voted     chan struct{} // a value: what Envoys say about rejected contents has changed
@@ -43,6 +44,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	k.fleets = fleet.New(notify(k.rejected))
 	k.fleets.OnVotes(notify(k.voted))
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
+	k.keySets = newKeySets(c, k.pipeline, k.metrics, log)
 	k.server = server.New(server.Options{
 		Fleet: k.fleets.Get, Log: log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
 		Clients: server.ClientLimits{PerAddress: c.Process.Server.PerAddress},
@@ -69,6 +71,7 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 		k.metrics.OverBudget(k.pipeline.Compile.Refused())
 		k.metrics.Waiting(k.pipeline.Waiting())
 		k.countProxies(r)
+		k.keySets.update(r)
 		done(r)
 		k.once.Do(func() {
 			k.log.Info("first configuration published", "resources", r.Published, "after", time.Since(started))

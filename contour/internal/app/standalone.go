@@ -174,6 +174,7 @@ func (a *standalone) run(ctx context.Context) error {
 				a.console.SetResult(r, t.Seq(), t.Rejections())
 			})
 		},
+		a.keySets.run,
 		func(ctx context.Context) error { return a.follower.followFile(ctx, a.text) },
 		func(ctx context.Context) error { return a.xds(ctx, xds) },
 		a.console.Run,
@@ -195,6 +196,7 @@ func (a *standalone) listenXDS(ctx context.Context) (net.Listener, error) {
 func (a *standalone) xds(ctx context.Context, l net.Listener) error {
 	select {
 	case <-a.published:
+		a.keySets.settled(ctx)
 		return serveXDS(ctx, l, a.server, newGRPC(nil, 0)) // only this user can access the directory of the socket
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), l.Close())

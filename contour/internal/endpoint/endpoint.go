@@ -109,11 +109,15 @@ func (p Port) address(texts []string) (netip.Addr, bool) {
 // usable reads an address and reports whether it may be that of a backend.
 func (p Port) usable(text string) (netip.Addr, bool) {
 	ip, err := netip.ParseAddr(text)
-	if err != nil || ip.Zone() != "" || ip.IsLoopback() && !p.Settings.Loopback || special(ip) {
-		return netip.Addr{}, false
+	return ip, err == nil && Permitted(ip, p.Settings)
+}
+
+// Permitted reports whether an address may be that of a backend, or of another server that an author of objects names.
+func Permitted(ip netip.Addr, s ir.EndpointSettings) bool {
+	if ip.Zone() != "" || ip.IsLoopback() && !s.Loopback || special(ip) {
+		return false
 	}
-	denied := slices.ContainsFunc(p.Settings.Denied, func(r netip.Prefix) bool { return r.Contains(ip) })
-	return ip, !denied
+	return !slices.ContainsFunc(s.Denied, func(r netip.Prefix) bool { return r.Contains(ip) })
 }
 
 // special reports whether an address is, whatever the network, not that of one other machine: unspecified (and the rest

@@ -2,7 +2,7 @@
 // and what became of an attempt to get them.
 //
 // Parse converts a document to the keys that Envoy can use, in one form, so that equal sets are equal values. The package
-// performs no I/O: package source/jwksfetch fetches, the store keeps the outcome.
+// performs no I/O: package source/issuer fetches, the store keeps the outcome.
 package jwks
 
 import (

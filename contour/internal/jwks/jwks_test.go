@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// big returns n random bytes, with the first and last bit set, in base64url.
-func big(n int) string {
+// random returns n random bytes, with the first and last bit set, in base64url.
+func random(n int) string {
 	b := make([]byte, n)
 	_, _ = rand.Read(b)
 	b[0] |= 0x80
@@ -37,7 +37,7 @@ func ecKey(t *testing.T, curve elliptic.Curve, name string) string {
 func set(keys ...string) []byte { return []byte(`{"keys":[` + strings.Join(keys, ",") + `]}`) }
 
 func rsaKey(n int, more string) string {
-	return fmt.Sprintf(`{"kty":"RSA","n":%q,"e":"AQAB"%s}`, big(n), more)
+	return fmt.Sprintf(`{"kty":"RSA","n":%q,"e":"AQAB"%s}`, random(n), more)
 }
 
 func TestUsableKeys(t *testing.T) {
@@ -47,9 +47,9 @@ func TestUsableKeys(t *testing.T) {
 		"P-256":    ecKey(t, elliptic.P256(), "P-256"),
 		"P-384":    ecKey(t, elliptic.P384(), "P-384"),
 		"P-521":    ecKey(t, elliptic.P521(), "P-521"),
-		"Ed25519":  fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, big(32)),
-		"HMAC":     fmt.Sprintf(`{"kty":"oct","k":%q,"alg":"HS256"}`, big(32)),
-		"padded":   fmt.Sprintf(`{"kty":"RSA","n":"%s==","e":"AQAB"}`, big(256)),
+		"Ed25519":  fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, random(32)),
+		"HMAC":     fmt.Sprintf(`{"kty":"oct","k":%q,"alg":"HS256"}`, random(32)),
+		"padded":   fmt.Sprintf(`{"kty":"RSA","n":"%s==","e":"AQAB"}`, random(256)),
 	} {
 		keys, problem := Parse(set(key, `{"kty":"new"}`), Options{Symmetric: true})
 		if problem != "" {
@@ -87,13 +87,13 @@ func TestUnusableSets(t *testing.T) {
 		"small RSA":               string(set(rsaKey(128, ""))),
 		"huge RSA":                string(set(rsaKey(16<<10, ""))),
 		"RSA with an even number": string(set(`{"kty":"RSA","n":"` + base64.RawURLEncoding.EncodeToString(append([]byte{0x80}, make([]byte, 255)...)) + `","e":"AQAB"}`)),
-		"RSA with a huge e":       string(set(fmt.Sprintf(`{"kty":"RSA","n":%q,"e":%q}`, big(256), big(256)))),
+		"RSA with a huge e":       string(set(fmt.Sprintf(`{"kty":"RSA","n":%q,"e":%q}`, random(256), random(256)))),
 		"RSA of EC algorithm":     string(set(rsaKey(256, `,"alg":"ES256"`))),
-		"off the curve":           string(set(fmt.Sprintf(`{"kty":"EC","crv":"P-256","x":%q,"y":%q}`, big(32), big(32)))),
+		"off the curve":           string(set(fmt.Sprintf(`{"kty":"EC","crv":"P-256","x":%q,"y":%q}`, random(32), random(32)))),
 		"other curve":             string(set(`{"kty":"EC","crv":"secp256k1","x":"","y":""}`)),
 		"EC of another algorithm": string(set(strings.Replace(ecKey(t, elliptic.P256(), "P-256"), "{", `{"alg":"ES384",`, 1))),
-		"short Ed25519":           string(set(fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, big(31)))),
-		"symmetric":               string(set(fmt.Sprintf(`{"kty":"oct","k":%q}`, big(32)))),
+		"short Ed25519":           string(set(fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, random(31)))),
+		"symmetric":               string(set(fmt.Sprintf(`{"kty":"oct","k":%q}`, random(32)))),
 		"long key ID":             string(set(rsaKey(256, `,"kid":"`+strings.Repeat("a", maxKeyID+1)+`"`))),
 		"too large":               string(set(rsaKey(256, ""))) + strings.Repeat(" ", MaxDocument),
 	} {
@@ -108,7 +108,7 @@ func TestUnusableSets(t *testing.T) {
 	if _, problem := Parse(set(many...), Options{}); problem == "" {
 		t.Error("too many keys are accepted")
 	}
-	if _, problem := Parse(set(fmt.Sprintf(`{"kty":"oct","k":%q}`, big(31))), Options{Symmetric: true}); problem == "" {
+	if _, problem := Parse(set(fmt.Sprintf(`{"kty":"oct","k":%q}`, random(31))), Options{Symmetric: true}); problem == "" {
 		t.Error("a short secret is accepted")
 	}
 }

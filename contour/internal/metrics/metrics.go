@@ -50,6 +50,9 @@ type Metrics struct {
 	statuses      *prometheus.CounterVec
 	statusSeconds *prometheus.HistogramVec
 
+	fetches      *prometheus.CounterVec
+	keySetStates *prometheus.GaugeVec
+
 	runs map[string]uint64
 }
 
@@ -63,6 +66,7 @@ func New(version, revision string) *Metrics {
 	m.xds()
 	m.status()
 	m.configuration()
+	m.keySets()
 	return m
 }
 

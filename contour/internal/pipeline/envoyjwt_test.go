@@ -1,0 +1,155 @@
+//go:build envoy
+
+package pipeline_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/jwks"
+	"contour.example/contour/internal/stagetest"
+)
+
+// load sends requests with a token over one connection until stop, and counts those that were not answered as expected.
+type tokenLoad struct {
+	*keptConnection
+	path, token string
+	sent, wrong atomic.Int64
+	last        atomic.Value
+}
+
+func (l *tokenLoad) run(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		status, err := l.send()
+		l.sent.Add(1)
+		if err != nil || status != http.StatusOK {
+			l.wrong.Add(1)
+			l.last.Store(fmt.Sprint(status, err))
+		}
+	}
+}
+
+func (l *tokenLoad) send() (int, error) {
+	request, err := http.NewRequest(http.MethodGet, l.url+l.path, http.NoBody)
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+l.token)
+	response, err := l.RoundTrip(request)
+	if err != nil {
+		return 0, err
+	}
+	defer response.Body.Close()
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, err
+}
+
+// Each field of a provider is edited, and its keys rotate, while requests with a valid token arrive over open connections: none
+// fails, and no connection is closed.
+func TestEditsOfProvidersFailNoRequestOnEnvoy(t *testing.T) {
+	for name, edit := range map[string]func(*config.Config){
+		"one table": func(*config.Config) {},
+		"sharded":   func(c *config.Config) { c.RouteTables.Hosts = 0 },
+		"on demand": onDemand,
+	} {
+		t.Run(name, func(t *testing.T) { editProviders(t, startFleet(t, edit)) })
+	}
+}
+
+func editProviders(t *testing.T, f *fleet) {
+	first, second := must(stagetest.NewIssuer("1"))(t), must(stagetest.NewIssuer("2"))(t)
+	token := must(first.Token(map[string]any{"iss": "issuer", "aud": "api", "exp": time.Now().Add(time.Hour).Unix()}))(t)
+	p := remoteProvider(tlsProxy(0))
+	p.Spec.Routes[0].PermitInsecure = true
+	f.sys.Step(append(append(change(service(0)), change(f.local(t, slice(0, "127.0.0.1")))...), change(secret(t, "team", "cert-1"))...))
+	f.sys.Step(change(p))
+	f.sys.SetKeySets(map[jwks.Owner]jwks.KeySet{owner(p): {Keys: parsed(t, first)}})
+	f.waitIdle(t)
+	loads := []*tokenLoad{
+		{keptConnection: f.connect("tls-0.example.com", true, false), path: "/", token: token},
+		{keptConnection: f.connect("tls-0.example.com", true, true), path: "/", token: token},
+		{keptConnection: f.connect("tls-0.example.com", false, false), path: "/", token: token},
+	}
+	for _, l := range loads {
+		if !eventually(func() bool { status, err := l.send(); return err == nil && status == 200 }) {
+			t.Fatalf("%s: the token is not accepted", l.name)
+		}
+	}
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	for _, l := range loads {
+		running.Go(func() { l.run(stop) })
+	}
+	for name, edit := range providerEdits() {
+		p = p.DeepCopy()
+		edit(&p.Spec.VirtualHost.JWTProviders[0])
+		f.sys.Step(change(p))
+		f.waitIdle(t)
+		t.Log(name)
+	}
+	for _, keys := range [][]*stagetest.Issuer{{first, second}, {second, first}, {first}} {
+		f.sys.SetKeySets(map[jwks.Owner]jwks.KeySet{owner(p): {Keys: parsed(t, keys...)}})
+		f.waitIdle(t)
+	}
+	time.Sleep(100 * time.Millisecond)
+	close(stop)
+	running.Wait()
+	for _, l := range loads {
+		if l.wrong.Load() > 0 || l.sent.Load() < 10 || l.opened.Load() != 1 {
+			t.Errorf("%s: %d of %d requests failed (the last with %v) over %d connections", l.name, l.wrong.Load(), l.sent.Load(), l.last.Load(), l.opened.Load())
+		}
+		t.Logf("%s: %d requests", l.name, l.sent.Load())
+	}
+	f.sys.SetKeySets(map[jwks.Owner]jwks.KeySet{owner(p): {Keys: parsed(t, second)}})
+	for _, l := range loads {
+		if !eventually(func() bool { status, err := l.send(); return err == nil && status == 401 }) {
+			t.Errorf("%s: a token of a former key is still accepted", l.name)
+		}
+		l.CloseIdleConnections()
+	}
+}
+
+func providerEdits() map[string]func(*contourv1.JWTProvider) {
+	return map[string]func(*contourv1.JWTProvider){
+		"issuer":    func(p *contourv1.JWTProvider) { p.Issuer = "" },
+		"audiences": func(p *contourv1.JWTProvider) { p.Audiences = []string{"web", "api"} },
+		"forward":   func(p *contourv1.JWTProvider) { p.ForwardJWT = !p.ForwardJWT },
+		"uri":       func(p *contourv1.JWTProvider) { p.RemoteJWKS.URI = "https://issuer.example.org/other" },
+		"timeout":   func(p *contourv1.JWTProvider) { p.RemoteJWKS.Timeout = "3s" },
+		"cache":     func(p *contourv1.JWTProvider) { p.RemoteJWKS.CacheDuration = "1h" },
+		"family":    func(p *contourv1.JWTProvider) { p.RemoteJWKS.DNSLookupFamily = "v4" },
+	}
+}
+
+// Envoy accepts each kind of key that is accepted from a Secret.
+func TestEnvoyAcceptsAcceptedKeys(t *testing.T) {
+	f := startFleet(t)
+	p := tlsProxy(0)
+	p.Spec.VirtualHost.JWTProviders = []contourv1.JWTProvider{{Name: "p", Default: true, LocalJWKS: &contourv1.LocalJWKS{SecretName: "keys", Key: "jwks"}}}
+	keys := &corev1.Secret{ObjectMeta: meta("keys"), Type: corev1.SecretTypeOpaque}
+	f.sys.Step(append(append(change(service(0)), change(f.local(t, slice(0, "127.0.0.1")))...), change(secret(t, "team", "cert-1"))...))
+	f.sys.Step(change(p))
+	client := f.connect("tls-0.example.com", true, false)
+	defer client.CloseIdleConnections()
+	for name, key := range stagetest.WebKeys() {
+		s := keys.DeepCopy()
+		s.Data = map[string][]byte{"jwks": []byte(`{"keys":[` + key + `]}`)}
+		f.sys.Step(change(s))
+		f.waitIdle(t) // fails for a rejection
+		client.expect(t, name, "/", 401)
+	}
+}
