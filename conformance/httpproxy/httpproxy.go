@@ -29,7 +29,7 @@ func Suite() (suite.Suite, error) {
 		return suite.Suite{}, fmt.Errorf("httpproxy: %w", err)
 	}
 	tests, err := suite.Load(files, slices.Concat(
-		hosts(), conditions(), inclusions(), services(), upstreams(), actions(), policies(), guards(), timeouts(), certificates(), clientCertificates(), tcpProxies(), invalidObjects(), reasons(),
+		hosts(), conditions(), inclusions(), services(), upstreams(), actions(), policies(), guards(), tokens(), timeouts(), certificates(), clientCertificates(), tcpProxies(), invalidObjects(), reasons(),
 	))
 	return suite.Suite{
 		Name: "httpproxy", Kind: schema.FromAPIVersionAndKind(apiVersion, "HTTPProxy"), Probe: probe(), Tests: tests,
@@ -81,6 +81,7 @@ const (
 
 	clientValidation = "HTTPProxyClientValidation"
 	noFallback       = "HTTPProxyFallbackCertificateAbsent"
+	jwtVerification  = "HTTPProxyJWTVerification"
 )
 
 func core(name string) []suite.Feature { return []suite.Feature{{Name: name, Level: suite.Core}} }

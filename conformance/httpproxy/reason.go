@@ -31,7 +31,7 @@ spec: {ports: [{port: 80}]}
 func reasons() []suite.Test {
 	var tests []suite.Test
 	for _, m := range slices.Concat(
-		conditionReasons(), routeReasons(), rewriteReasons(), serviceReasons(), hostReasons(), includeReasons(), tlsReasons(), tcpReasons(), guardReasons(),
+		conditionReasons(), routeReasons(), rewriteReasons(), serviceReasons(), hostReasons(), includeReasons(), tlsReasons(), tcpReasons(), guardReasons(), jwtReasons(),
 	) {
 		tests = append(tests, m.test())
 	}
