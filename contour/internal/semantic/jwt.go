@@ -57,16 +57,17 @@ func requirement(m *jwtauthnv3.JwtAuthentication, ofRoute *anypb.Any) (string, e
 		}
 		return c.GetRequirementName(), nil
 	}
-	for _, rule := range m.GetRules() {
-		if err := errors.Join(checkFields(rule, "match requirement_name"), checkFields(rule.GetMatch(), "prefix")); err != nil {
-			return "", err
-		}
-		if rule.GetMatch().GetPrefix() != "" {
-			return "", errors.New("the model supports only rules for any path")
-		}
-		return rule.GetRequirementName(), nil
+	if len(m.GetRules()) == 0 {
+		return "", nil
 	}
-	return "", nil
+	rule := m.GetRules()[0] // the first rule that matches counts
+	if err := errors.Join(checkFields(rule, "match requirement_name"), checkFields(rule.GetMatch(), "prefix")); err != nil {
+		return "", err
+	}
+	if rule.GetMatch().GetPrefix() != "" {
+		return "", errors.New("the model supports only rules for any path")
+	}
+	return rule.GetRequirementName(), nil
 }
 
 // verify returns the status of the response to a request without a valid token of the provider; 0 if it has one.
