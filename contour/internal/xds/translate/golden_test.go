@@ -178,16 +178,6 @@ func goldens() map[string][]*table.Resource {
 	}
 }
 
-// authorities returns a secret with authorities, and with revocation lists if crl is not empty.
-func authorities(name, crl string) *table.Resource {
-	k := secretKey{ca: true, name: kobj.Name{Namespace: "app", Name: name}}
-	if crl == "" {
-		return validationContext(k, []byte("bundle"), nil)
-	}
-	k.crl = kobj.Name{Namespace: "app", Name: crl}
-	return validationContext(k, []byte("bundle"), []byte("lists"))
-}
-
 func matches() []ir.Route {
 	var routes []ir.Route
 	add := func(m ir.Match) { routes = append(routes, ir.Route{Match: m, Direct: &ir.Direct{Code: 200}}) }
