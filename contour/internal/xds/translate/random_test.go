@@ -233,6 +233,21 @@ func (r random) key() ir.HostKey {
 	return k
 }
 
+// validation makes some hosts that terminate TLS validate clients, and others have a fallback certificate.
+func (r random) validation(t *ir.TLS) {
+	switch {
+	case t.Passthrough:
+	case r.IntN(4) == 0:
+		t.Clients = ir.ClientValidation{
+			Certificates: ir.OptionalClientCertificates + ir.ClientCertificates(r.IntN(2)), Unverified: r.flip(),
+			CA:      kobj.Name{Namespace: "app", Name: "ca"},
+			Forward: ir.ForwardedCertificate{Enabled: r.flip(), Subject: r.flip(), Cert: r.flip(), Chain: r.flip(), DNS: r.flip(), URI: r.flip()},
+		}
+	case r.IntN(4) == 0:
+		t.Fallback = r.name()
+	}
+}
+
 func (r random) host() *ir.VirtualHost {
 	v := &ir.VirtualHost{Key: r.key(), Origins: []kobj.Key{{Kind: kobj.HTTPProxy, Name: r.name()}}, Policies: r.policies()}
 	tls := func() ir.TLS { return ir.TLS{Certificate: r.name(), Min: ir.TLS12, Max: ir.TLS13} }
@@ -251,6 +266,7 @@ func (r random) host() *ir.VirtualHost {
 		} else if v.TLS == nil {
 			v.TLS = &ir.TLS{Passthrough: true}
 		}
+		r.validation(v.TLS)
 	}
 	if v.TCP == nil {
 		v.Routes = some(r, r.route)
