@@ -29,6 +29,9 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 			root.Cost.Routes += 1 + (routeSize(&own.Routes[j])+keysSize(own, own.Routes[j].Policies))>>10
 			if f := own.Routes[j].Forward; f != nil {
 				clusters.add(f.Backends)
+				if f.Special != nil && f.Special.Mirror != nil {
+					clusters.addCluster(f.Special.Mirror.Cluster)
+				}
 			}
 		}
 		if own.TCP != nil {
@@ -48,22 +51,25 @@ type clusterSet struct {
 }
 
 func (s *clusterSet) add(backends []ir.Backend) {
-	const few = 8
 	for i := range backends {
-		k := backends[i].Cluster
-		if s.seen[k] || s.seen == nil && slices.Contains(s.list, k) {
-			continue
+		s.addCluster(backends[i].Cluster)
+	}
+}
+
+func (s *clusterSet) addCluster(k ir.Cluster) {
+	const few = 8
+	if s.seen[k] || s.seen == nil && slices.Contains(s.list, k) {
+		return
+	}
+	s.list = append(s.list, k)
+	if s.seen == nil && len(s.list) > few {
+		s.seen = map[ir.Cluster]bool{}
+		for _, former := range s.list {
+			s.seen[former] = true
 		}
-		s.list = append(s.list, k)
-		if s.seen == nil && len(s.list) > few {
-			s.seen = map[ir.Cluster]bool{}
-			for _, former := range s.list {
-				s.seen[former] = true
-			}
-		}
-		if s.seen != nil {
-			s.seen[k] = true
-		}
+	}
+	if s.seen != nil {
+		s.seen[k] = true
 	}
 }
 
@@ -79,8 +85,9 @@ func routeSize(rt *ir.Route) int {
 	if f := rt.Forward; f != nil {
 		for i := range f.Backends {
 			b := &f.Backends[i]
-			n += len(b.Cluster.Endpoints.Service.Name) + len(b.Host) + editsSize(b.RequestHeaders) + editsSize(b.ResponseHeaders)
+			n += len(b.Cluster.Tuning.Value().Health.Path) + len(b.Cluster.Endpoints.Service.Name) + len(b.Host) + editsSize(b.RequestHeaders) + editsSize(b.ResponseHeaders)
 		}
+		n += specialSize(f.Special)
 	}
 	if rt.Direct != nil {
 		n += len(rt.Direct.Body)
@@ -105,6 +112,16 @@ func keysSize(of *contrib.Contribution, p *ir.Policies) int {
 		return len(provider.Keys)
 	}
 	return 0
+}
+
+func specialSize(s *ir.Special) int {
+	n := 0
+	if s != nil {
+		for _, k := range s.Hash {
+			n += len(k.Cookie) + len(k.Header) + len(k.Query)
+		}
+	}
+	return n
 }
 
 func editsSize(e ir.HeaderEdits) int {

@@ -29,6 +29,7 @@ type Port struct {
 	Name     string // "" if it has none
 	Slices   []*discoveryv1.EndpointSlice
 	Settings ir.EndpointSettings
+	Checked  string // the name of the port for health checks; "": that of the endpoint
 }
 
 // Assignment is the endpoints behind a port of a Service, under the given EDS name.
@@ -86,11 +87,15 @@ func (p Port) collect() map[readiness]addresses {
 		if !ok {
 			continue
 		}
+		checked := uint16(0)
+		if p.Checked != "" {
+			checked, _ = portNumber(p.Checked, s.Ports)
+		}
 		for i := range s.Endpoints {
 			e := &s.Endpoints[i]
 			if ip, ok := p.address(e.Addresses); ok {
 				r := readinessOf(e.Conditions)
-				found[r] = append(found[r], netip.AddrPortFrom(ip, number))
+				found[r] = append(found[r], socket{netip.AddrPortFrom(ip, number), checked})
 			}
 		}
 	}
@@ -156,15 +161,21 @@ func nameOf(p discoveryv1.EndpointPort) string {
 	return *p.Name
 }
 
+// socket is where an endpoint gets requests, and health checks.
+type socket struct {
+	netip.AddrPort
+	checked uint16 // the port of health checks; 0: the same
+}
+
 // addresses is a list of sockets, in any order and with duplicates.
-type addresses []netip.AddrPort
+type addresses []socket
 
 // lbEndpoints is each address once, in order.
 func lbEndpoints(a addresses) []*endpointv3.LbEndpoint {
-	slices.SortFunc(a, func(x, y netip.AddrPort) int {
-		return cmp.Or(x.Addr().Compare(y.Addr()), cmp.Compare(x.Port(), y.Port()))
+	slices.SortFunc(a, func(x, y socket) int {
+		return cmp.Or(x.Addr().Compare(y.Addr()), cmp.Compare(x.Port(), y.Port()), cmp.Compare(x.checked, y.checked))
 	})
-	a = slices.Compact(a)
+	a = slices.CompactFunc(a, func(x, y socket) bool { return x.AddrPort == y.AddrPort })
 	out := make([]*endpointv3.LbEndpoint, 0, len(a))
 	for _, s := range a {
 		out = append(out, lbEndpoint(s))
@@ -172,11 +183,13 @@ func lbEndpoints(a addresses) []*endpointv3.LbEndpoint {
 	return out
 }
 
-func lbEndpoint(s netip.AddrPort) *endpointv3.LbEndpoint {
-	return &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{
-		Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-			Address:       s.Addr().String(),
-			PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(s.Port())},
-		}}},
-	}}}
+func lbEndpoint(s socket) *endpointv3.LbEndpoint {
+	e := &endpointv3.Endpoint{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
+		Address:       s.Addr().String(),
+		PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(s.Port())},
+	}}}}
+	if s.checked != 0 {
+		e.HealthCheckConfig = &endpointv3.Endpoint_HealthCheckConfig{PortValue: uint32(s.checked)}
+	}
+	return &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: e}}
 }

@@ -28,7 +28,7 @@ type Cluster struct {
 	Protocol  Protocol
 	TLS       UpstreamTLS // zero: no TLS, or TLS without verification if Protocol uses TLS
 	SNI       string      // server name sent with TLS; "" sends none
-	Idle      Timeout     // of pooled connections
+	Tuning    Interned[Tuning]
 }
 
 // UpstreamTLS configures the verification of the certificate of a backend. The zero value verifies nothing.

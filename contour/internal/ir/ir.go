@@ -149,7 +149,48 @@ type Forward struct {
 	Retry    *Retry
 	// Websocket allows the connection to be upgraded.
 	Websocket bool
+	Special   *Special // settings that few routes have; nil: none
 }
+
+// Special contains the settings of a Forward that few routes have.
+type Special struct {
+	Hash             []HashKey // what requests are distributed by, if the clusters have BalanceHash
+	Mirror           *Mirror
+	InternalRedirect *InternalRedirect
+}
+
+// HashKey is a part of a request that is hashed. Exactly one of Cookie, Header, Query and SourceIP is set.
+type HashKey struct {
+	Cookie   string // the name of a session cookie, which Envoy sets if it is missing
+	Header   string
+	Query    string // a parameter
+	SourceIP bool   // the address of the client
+	Terminal bool   // if the request has the part, the keys after this one are not used
+}
+
+// Mirror sends copies of requests to a cluster, whose answers are discarded.
+type Mirror struct {
+	Cluster Cluster
+	Percent uint32 // of the requests, 1 to 100
+}
+
+// InternalRedirect follows redirects of the backend, in place of the client.
+type InternalRedirect struct {
+	Max         uint32   // of a request; 0: Envoy's default, 1
+	Codes       []uint32 // of redirects to follow: 301, 302, 303, 307 or 308; none: 302
+	CrossScheme CrossScheme
+	NoRepeat    bool // a route to which a redirect of the request led before is not used again
+}
+
+// CrossScheme is whether redirects from http to https or the reverse are followed.
+type CrossScheme uint8
+
+// The ways to follow redirects to another scheme.
+const (
+	CrossSchemeNever  CrossScheme = iota
+	CrossSchemeSafe               // only from https to http
+	CrossSchemeAlways             // in both directions
+)
 
 // Backend is a cluster with its share of the requests of a route.
 type Backend struct {
@@ -158,6 +199,7 @@ type Backend struct {
 	Host            string // literal Host header for this backend; "" for no change
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
+	Cookies         *CookieRewrites // nil: none
 }
 
 // PathRewrite replaces the part of the path that the route's prefix matched.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -76,6 +77,9 @@ func (b *backends) port(t *testing.T, name string) int {
 // echo returns a handler that responds with what it received.
 func echo(name string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			time.Sleep(300 * time.Millisecond)
+		}
 		got := received{Service: name, Protocol: protocolOf(r), Host: r.Host, Path: r.RequestURI, Header: r.Header}
 		if r.TLS != nil {
 			got.SNI = r.TLS.ServerName

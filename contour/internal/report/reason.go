@@ -116,6 +116,12 @@ const (
 	InvalidCIDR Reason = "InvalidCIDR"
 	// IPFilterPolicyNotValid: the source is neither Peer nor Remote, or there are too many ranges.
 	IPFilterPolicyNotValid Reason = "IPFilterPolicyNotValid"
+	// HealthCheckPolicyInvalid: a health check has a path, host, number or range of status codes that cannot be used.
+	HealthCheckPolicyInvalid Reason = "HealthCheckPolicyInvalid"
+	// SlowStartInvalid: slow start needs the strategy RoundRobin or WeightedLeastRequest, a window and a positive aggression.
+	SlowStartInvalid Reason = "SlowStartInvalid"
+	// OnlyOneMirror: a route has several services with mirror. Keep one.
+	OnlyOneMirror Reason = "OnlyOneMirror"
 	// RateLimitPolicyNotValid: a local rate limit has a count, unit, status code or header that cannot be used.
 	RateLimitPolicyNotValid Reason = "RateLimitPolicyNotValid"
 	// JWTVerificationNotPermitted: a host without a TLS certificate has jwtProviders; tokens would travel in clear. Add tls.secretName.

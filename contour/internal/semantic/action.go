@@ -99,7 +99,7 @@ func substitute(r *matcherv3.RegexMatchAndSubstitute, path string) (string, erro
 // forward sends the request to a cluster, or to one of several.
 func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction) (Answer, error) {
 	if err := checkFields(f, `cluster weighted_clusters timeout idle_timeout retry_policy upgrade_configs host_rewrite_literal
-		host_rewrite_header prefix_rewrite regex_rewrite`); err != nil {
+		host_rewrite_header prefix_rewrite regex_rewrite hash_policy request_mirror_policies`); err != nil {
 		return a, err
 	}
 	if x.Upgrade != "" && !upgradable(f, x.Upgrade) {
@@ -122,6 +122,10 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 		default:
 			a.Lost += weight
 		}
+	}
+	var err error
+	if a.Mirrors, err = x.mirrors(f.GetRequestMirrorPolicies()); err != nil {
+		return a, err
 	}
 	switch {
 	case len(a.From) == 0:
@@ -157,6 +161,9 @@ func (x *exchange) sendTo(
 	}
 	u.Weight = w.GetWeight().GetValue()
 	u.Timeout, u.Idle, u.Retry = duration(f.GetTimeout()), duration(f.GetIdleTimeout()), retry(f.GetRetryPolicy())
+	if u.Hash, err = hashKeys(f.GetHashPolicy()); err != nil {
+		return u, false, err
+	}
 	if u.Path, err = x.upstreamPath(f, r.GetMatch()); err != nil {
 		return u, false, err
 	}

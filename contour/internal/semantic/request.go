@@ -50,6 +50,8 @@ type Answer struct {
 	From []Upstream `json:"from,omitempty"`
 	// Lost is the weight of backends without endpoints: their share of the requests is answered with 503.
 	Lost uint32 `json:"lost,omitempty"`
+	// Mirrors are the backends that receive copies of the request.
+	Mirrors []Mirror `json:"mirrors,omitempty"`
 }
 
 // Upstream is a backend and the request that it receives.
@@ -70,6 +72,18 @@ type Upstream struct {
 	Timeout string `json:"timeout,omitempty"` // a duration; "none", or "" for Envoy's default
 	Idle    string `json:"idle,omitempty"`
 	Retry   string `json:"retry,omitempty"` // as "5xx,reset x3 within 2s"
+
+	Balancing string `json:"balancing,omitempty"` // as "least request, from 10% within 30s ^1"; "" is round robin
+	Hash      string `json:"hash,omitempty"`      // as "header X-A, source IP terminal"
+	Check     string `json:"check,omitempty"`     // of the health of endpoints, as "http a.b/health every 10s within 2s, up 2, down 3, 200-299"
+}
+
+// Mirror is a backend that receives copies of requests.
+type Mirror struct {
+	Service  string `json:"service"`
+	Percent  uint32 `json:"percent"`
+	Protocol string `json:"protocol,omitempty"`
+	SNI      string `json:"sni,omitempty"`
 }
 
 // Changes are changes to headers. Names are in lower case.

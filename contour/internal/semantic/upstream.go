@@ -3,6 +3,7 @@ package semantic
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -17,14 +18,16 @@ func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
 	if c == nil {
 		return Upstream{}, false, nil
 	}
-	if err := checkFields(c, `name alt_stat_name type eds_cluster_config connect_timeout lb_policy common_lb_config
+	if err := checkFields(c, `name alt_stat_name type eds_cluster_config connect_timeout lb_policy round_robin_lb_config least_request_lb_config health_checks common_lb_config
 		ignore_health_on_host_removal circuit_breakers per_connection_buffer_limit_bytes typed_extension_protocol_options transport_socket`); err != nil {
 		return Upstream{}, false, err
 	}
 	if c.GetType() != clusterv3.Cluster_EDS {
 		return Upstream{}, false, fmt.Errorf("cluster %s: the model supports only EDS", cluster)
 	}
-	u := Upstream{Service: c.GetEdsClusterConfig().GetServiceName()}
+	assigned := c.GetEdsClusterConfig().GetServiceName()
+	service, _, _ := strings.Cut(assigned, ":") // after it: the port of health checks
+	u := Upstream{Service: service}
 	http2, err := usesHTTP2(c)
 	if err != nil {
 		return u, false, fmt.Errorf("cluster %s: %w", cluster, err)
@@ -34,7 +37,18 @@ func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
 		return u, false, fmt.Errorf("cluster %s: %w", cluster, err)
 	}
 	u.Protocol = protocol(bytes, http2, encrypted)
-	return u, e.hasEndpoints(u.Service), nil
+	if err := e.selection(c, assigned, &u); err != nil {
+		return u, false, fmt.Errorf("cluster %s: %w", cluster, err)
+	}
+	return u, e.hasEndpoints(assigned), nil
+}
+
+// selection records how an endpoint is selected.
+func (e *Envoy) selection(c *clusterv3.Cluster, assigned string, u *Upstream) error {
+	var errs [2]error
+	u.Balancing, errs[0] = balancing(c)
+	u.Check, errs[1] = healthCheck(c, e.endpoints[assigned].GetEndpoints())
+	return errors.Join(errs[:]...)
 }
 
 func protocol(bytes, http2, encrypted bool) string {

@@ -22,6 +22,8 @@ type Expectation struct {
 	Without []string  `json:"without,omitempty"`
 	From    []Backend `json:"from,omitempty"`
 	Lost    uint32    `json:"lost,omitempty"`
+	// Mirrors are the backends that receive copies, in the order of the configuration.
+	Mirrors []semantic.Mirror `json:"mirrors,omitempty"`
 }
 
 // Backend is a backend that must be among those that may answer, and the expected request that it receives.
@@ -38,6 +40,10 @@ type Backend struct {
 	Timeout  string            `json:"timeout,omitempty"`
 	Idle     string            `json:"idle,omitempty"`
 	Retry    string            `json:"retry,omitempty"`
+	// Balancing, Hash and Check are as in semantic.Upstream.
+	Balancing string `json:"balancing,omitempty"`
+	Hash      string `json:"hash,omitempty"`
+	Check     string `json:"check,omitempty"`
 }
 
 // Compare returns the differences between an answer of the model and the expectation.
@@ -49,6 +55,7 @@ func (e Expectation) Compare(a semantic.Answer) []string {
 	d.checkIfSet("certificate", e.Certificate, a.Certificate)
 	d.checkIfSet("location", e.Location, a.Location)
 	d.checkIfSet("body", e.Body, a.Body)
+	d.check("mirrors", fmt.Sprint(e.Mirrors), fmt.Sprint(a.Mirrors))
 	changes := a.Changes
 	if len(e.From) == 1 && len(a.From) == 1 {
 		changes = a.From[0].Response
@@ -97,6 +104,9 @@ func (d *differences) backend(s Backend, from []semantic.Upstream) {
 	d.checkIfSet(s.Service+" timeout", s.Timeout, u.Timeout)
 	d.checkIfSet(s.Service+" idle timeout", s.Idle, u.Idle)
 	d.checkIfSet(s.Service+" retry", s.Retry, u.Retry)
+	d.checkIfSet(s.Service+" balancing", s.Balancing, u.Balancing)
+	d.checkIfSet(s.Service+" hash", s.Hash, u.Hash)
+	d.checkIfSet(s.Service+" health check", s.Check, u.Check)
 	d.checkIfSet(s.Service+" verified names", strings.Join(s.Verified, " "), strings.Join(u.Verified, " "))
 	d.headers(s.Service+" request", s.Headers, s.Without, u.Request)
 }

@@ -71,6 +71,10 @@ func (g *Random) tcpProxy() *contourv1.TCPProxy {
 	case 1:
 		t.IncludesDeprecated = &contourv1.TCPProxyInclude{Name: g.name("child")}
 	}
+	t.LoadBalancerPolicy = g.loadBalancer()
+	if c := g.healthCheck(); c != nil {
+		t.HealthCheckPolicy = &contourv1.TCPHealthCheckPolicy{IntervalSeconds: c.IntervalSeconds, TimeoutSeconds: c.TimeoutSeconds, HealthyThresholdCount: uint32(c.HealthyThresholdCount)}
+	}
 	return t
 }
 
@@ -177,6 +181,7 @@ func (g *Random) policies(r *contourv1.Route) {
 	r.RequestHeadersPolicy, r.ResponseHeadersPolicy = g.headers(), g.headers()
 	r.IPAllowFilterPolicy, r.IPDenyFilterPolicy = g.ipFilters()
 	r.RateLimitPolicy, r.JWTVerificationPolicy = g.rateLimit(), g.jwtPolicy()
+	r.LoadBalancerPolicy, r.HealthCheckPolicy = g.loadBalancer(), g.healthCheck()
 }
 
 func (g *Random) duration() string {
@@ -213,7 +218,7 @@ func (g *Random) services() []contourv1.Service {
 				s.UpstreamValidation.SubjectNames = pick(g, []string{"one", "two"}, []string{"two"})
 			}
 		}
-		s.Mirror = g.oneIn(20)
+		g.upstream(&s)
 		s.RequestHeadersPolicy, s.ResponseHeadersPolicy = g.headers(), g.headers()
 		out = append(out, s)
 	}
@@ -225,9 +230,5 @@ func (g *Random) unsupported(r *contourv1.Route) {
 	switch g.rand.IntN(60) {
 	case 0:
 		r.AuthPolicy = &contourv1.AuthorizationPolicy{Disabled: new(g.oneIn(2))}
-	case 2:
-		r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: "/health"}
-	case 3:
-		r.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: pick(g, "Cookie", "Random", "RoundRobin")}
 	}
 }

@@ -89,7 +89,11 @@ func (x xdsText) addEndpoints(body []byte) error {
 	for _, l := range a.GetEndpoints() {
 		for _, e := range l.GetLbEndpoints() {
 			s := e.GetEndpoint().GetAddress().GetSocketAddress()
-			addresses = append(addresses, fmt.Sprintf("%s:%d", s.GetAddress(), s.GetPortValue()))
+			text := fmt.Sprintf("%s:%d", s.GetAddress(), s.GetPortValue())
+			if port := e.GetEndpoint().GetHealthCheckConfig().GetPortValue(); port != 0 {
+				text += fmt.Sprintf(", checked on %d", port)
+			}
+			addresses = append(addresses, text)
 		}
 	}
 	x.put("endpoints", a.GetClusterName(), addresses)

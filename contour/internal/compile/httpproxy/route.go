@@ -100,12 +100,18 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 	f := &ir.Forward{Host: host, Websocket: b.spec.EnableWebsockets, Rewrite: b.rewrite(rt.Match.Path), Retry: b.retry()}
 	limits := b.timeouts()
 	f.Timeout, f.Idle = limits.response, limits.idle
-	f.Backends = b.backends(limits.connection, host)
+	tuning := ir.Tuning{Idle: limits.connection, Health: b.healthCheck()}
+	var special ir.Special
+	tuning.Balancing, special.Hash = b.balancing()
+	f.Backends, special.Mirror = b.backends(tuning, host)
 	if len(f.Backends) == 0 {
 		policies := rt.Policies
 		*rt = b.failing(rt.Match, 503).Route
 		rt.Policies = policies
 		return
+	}
+	if special.Hash != nil || special.Mirror != nil || special.InternalRedirect != nil {
+		f.Special = &special
 	}
 	rt.Forward = f
 }

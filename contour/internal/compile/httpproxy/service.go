@@ -20,37 +20,34 @@ const (
 	invalid              // its own settings are invalid: the route is not served
 )
 
-// backends returns the backends of the route; none if no service with a weight is usable.
-func (b *builder) backends(idle ir.Timeout, host *ir.HostRewrite) []ir.Backend {
+// backends returns the backends of the route, and its mirror; none if no service with a weight is usable.
+func (b *builder) backends(tuning ir.Tuning, host *ir.HostRewrite) ([]ir.Backend, *ir.Mirror) {
 	at := b.at.dot("services")
 	weights, ok := b.weights(zeroMirrorWeights(b.spec.Services), at)
 	if !ok {
 		b.invalid = true
-		return nil
+		return nil, nil
 	}
 	if !slices.ContainsFunc(b.spec.Services, func(s contourv1.Service) bool { return !s.Mirror }) {
 		b.reject(subCondition{report.TypeRoute, report.RouteActionCountNotValid}, at, "All services are mirrors; at least one service without mirror is required.")
-		return nil
+		return nil, nil
 	}
 	var out []ir.Backend
+	mirror := mirrors{builder: b}
 	for i := range b.spec.Services {
 		spec := &b.spec.Services[i]
-		b.reportUnsupportedService(spec, at.at(i))
-		if spec.Mirror {
-			continue
-		}
-		backend, v := b.backend(spec, at.at(i), host)
-		switch v {
-		case usable:
-			backend.Weight = weights[i]
-			backend.Cluster.Idle = idle
-			out = append(out, backend)
-		case invalid:
+		backend, v := b.backend(spec, at.at(i), host, tuning)
+		switch {
+		case v == invalid:
 			b.invalid = true
-		case missing:
+		case spec.Mirror:
+			mirror.add(spec, backend, v, at.at(i))
+		case v == usable:
+			backend.Weight = weights[i]
+			out = append(out, backend)
 		}
 	}
-	return withWeight(out)
+	return withWeight(out), mirror.found
 }
 
 // withWeight returns the backends if at least one of them has a weight, else none.
@@ -62,7 +59,7 @@ func withWeight(backends []ir.Backend) []ir.Backend {
 }
 
 // backend converts one service of the route, with its own changes to headers.
-func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite) (ir.Backend, availability) {
+func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite, tuning ir.Tuning) (ir.Backend, availability) {
 	values := variables{namespace: b.key.Namespace, service: spec.Name, port: spec.Port}
 	request, own := b.headers(headerPolicy{
 		spec: spec.RequestHeadersPolicy, at: at.dot("requestHeadersPolicy"), request: true, literalHost: true,
@@ -76,7 +73,12 @@ func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite
 	if own != nil {
 		out.Host, host = own.Literal, own
 	}
-	cluster, v := b.cluster(spec, at, report.TypeService)
+	slow, ok := b.slowStart(spec.SlowStartPolicy, tuning.Balancing, at.dot("slowStartPolicy"))
+	tuning.SlowStart = slow
+	cluster, v := b.cluster(spec, at, report.TypeService, tuning)
+	if !ok {
+		v = invalid
+	}
 	if host != nil && usesTLS(cluster.Protocol) {
 		cluster.SNI = validate.ServerName(host.Literal)
 	}
@@ -118,8 +120,8 @@ func (p *proxy) weights(services []contourv1.Service, at path) ([]uint32, bool) 
 	return shares, true
 }
 
-// cluster resolves the port of a Service and its protocol. t is the type of the diagnostic if the Service cannot be resolved.
-func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Cluster, availability) {
+// cluster resolves the port of a Service and its protocol; tuning are the settings of the route. t is the type of the diagnostic if the Service cannot be resolved.
+func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type, tuning ir.Tuning) (ir.Cluster, availability) {
 	if problem := validate.Port(spec.Port); problem != "" {
 		p.errorf(subCondition{report.TypeService, report.ServicePortInvalid}, at.dot("port"), "The port %d %s.", spec.Port, problem)
 		return ir.Cluster{}, missing
@@ -138,7 +140,10 @@ func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type) (ir.Clu
 	}
 	c := port.Cluster()
 	tls, v := p.upstreamTLS(spec.UpstreamValidation, at.dot("validation"), protocol)
-	c.Protocol, c.TLS = protocol, tls
+	if checks := p.setHealthPort(&tuning.Health, spec, at, t); v == usable {
+		v = checks
+	}
+	c.Protocol, c.TLS, c.Tuning = protocol, tls, ir.Intern(tuning)
 	return c, v
 }
 

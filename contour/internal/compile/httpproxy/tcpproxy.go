@@ -28,14 +28,13 @@ func (p *proxy) rootTCP() *ir.TCPProxy {
 func (p *proxy) tcp() *ir.TCPProxy {
 	spec, at := p.spec.TCPProxy, path("spec.tcpproxy")
 	include, field := tcpTarget(spec)
-	p.reportUnsupportedTCP(spec, at)
 	switch {
 	case include != nil && len(spec.Services) > 0:
 		p.errorf(subCondition{report.TypeTCPProxy, report.NoServicesAndInclude}, at, "The tcpproxy has both services and an include; exactly one is required.")
 	case include != nil:
 		return p.includedTCP(include, at.dot(field))
 	case len(spec.Services) > 0:
-		return p.tcpServices(spec.Services, at.dot("services"))
+		return p.tcpServices(spec, at)
 	default:
 		p.errorf(subCondition{report.TypeTCPProxy, report.NothingDefined}, at, "The tcpproxy has neither services nor an include; exactly one is required.")
 	}
@@ -55,15 +54,19 @@ func (p *proxy) includedTCP(include *contourv1.TCPProxyInclude, at path) *ir.TCP
 }
 
 // tcpServices converts the services of a tcpproxy; nil if a setting is invalid or no service with a weight is usable.
-func (p *proxy) tcpServices(services []contourv1.Service, at path) *ir.TCPProxy {
-	weights, ok := p.weights(services, at)
-	if !ok {
+func (p *proxy) tcpServices(spec *contourv1.TCPProxy, at path) *ir.TCPProxy {
+	tuning := ir.Tuning{Balancing: p.tcpBalancing(spec.LoadBalancerPolicy, at.dot("loadBalancerPolicy"))}
+	health, ok := p.tcpHealthCheck(spec.HealthCheckPolicy, at.dot("healthCheckPolicy"))
+	tuning.Health = health
+	services, at := spec.Services, at.dot("services")
+	weights, weighted := p.weights(services, at)
+	if !weighted {
 		return nil
 	}
 	var out []ir.Backend
 	for i := range services {
 		p.reportIgnoredTCP(&services[i], at.at(i))
-		cluster, v := p.cluster(&services[i], at.at(i), report.TypeTCPProxy)
+		cluster, v := p.cluster(&services[i], at.at(i), report.TypeTCPProxy, tuning)
 		if v == invalid {
 			ok = false
 		}

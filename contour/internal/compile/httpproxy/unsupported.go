@@ -95,43 +95,10 @@ func disabled(p *contourv1.AuthorizationPolicy) bool { return p.Disabled != nil 
 func (b *builder) reportUnsupported() {
 	r := b.spec
 	for _, f := range []field{
-		{"healthCheckPolicy", r.HealthCheckPolicy != nil},
-		{"loadBalancerPolicy", r.LoadBalancerPolicy != nil && notRoundRobin(r.LoadBalancerPolicy)},
 		{"internalRedirectPolicy", r.InternalRedirectPolicy != nil},
 		{"cookieRewritePolicies", len(r.CookieRewritePolicies) > 0},
 	} {
 		b.warnUnsupported(f, b.at, report.TypeRoute)
-	}
-}
-
-// notRoundRobin reports whether the policy has a strategy other than the supported one.
-func notRoundRobin(l *contourv1.LoadBalancerPolicy) bool {
-	return l.Strategy != "" && l.Strategy != "RoundRobin"
-}
-
-// reportUnsupportedService reports the fields of a service of a route that are ignored.
-func (p *proxy) reportUnsupportedService(s *contourv1.Service, at path) {
-	for _, f := range []field{
-		{"mirror", s.Mirror},
-		{"slowStartPolicy", s.SlowStartPolicy != nil},
-		{"cookieRewritePolicies", len(s.CookieRewritePolicies) > 0},
-	} {
-		p.warnUnsupported(f, at, report.TypeService)
-	}
-}
-
-// reportUnsupportedTCP reports the fields of a tcpproxy that are ignored.
-func (p *proxy) reportUnsupportedTCP(t *contourv1.TCPProxy, at path) {
-	p.warnUnsupported(field{"healthCheckPolicy", t.HealthCheckPolicy != nil}, at, report.TypeTCPProxy)
-	if t.LoadBalancerPolicy == nil || !notRoundRobin(t.LoadBalancerPolicy) {
-		return
-	}
-	switch s := t.LoadBalancerPolicy.Strategy; s {
-	case "Cookie", "RequestHash":
-		p.warnf(subCondition{report.TypeTCPProxy, report.IgnoredField}, at.dot("loadBalancerPolicy").dot("strategy"),
-			"The strategy %s has no effect in a tcpproxy, because it applies to requests.", s)
-	default:
-		p.warnUnsupported(field{"loadBalancerPolicy", true}, at, report.TypeTCPProxy)
 	}
 }
 

@@ -84,6 +84,12 @@ func toYAML(v reflect.Value) any {
 		return timeoutText(x)
 	case ir.List:
 		return x.Items()
+	case ir.Interned[ir.Tuning]:
+		return toYAML(reflect.ValueOf(x.Value()))
+	case ir.Balancing:
+		return named(x, "round robin", "random", "least request", "hash")
+	case ir.HealthKind:
+		return named(x, "none", "http", "tcp")
 	}
 	return kindToYAML(v)
 }

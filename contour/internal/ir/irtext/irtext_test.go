@@ -14,7 +14,7 @@ func TestMarshal(t *testing.T) {
 	t.Parallel()
 	forward := &ir.Forward{Timeout: ir.Timeout{Disabled: true}, Backends: []ir.Backend{{Weight: 1, Cluster: ir.Cluster{
 		Endpoints: ir.EndpointKey{Service: kobj.Name{Namespace: "app", Name: "web"}, Port: "http"},
-		Port:      80, Protocol: ir.ProtocolH2, SNI: "web", Idle: ir.Timeout{Duration: time.Minute},
+		Port:      80, Protocol: ir.ProtocolH2, SNI: "web", Tuning: ir.Intern(ir.Tuning{Idle: ir.Timeout{Duration: time.Minute}, Balancing: ir.BalanceRandom}),
 		TLS: ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("a", "b")},
 	}}}}
 	route := ir.Route{Forward: forward, Origin: kobj.Of(kobj.HTTPProxy, "app", "root"), Match: ir.Match{
@@ -26,7 +26,6 @@ func TestMarshal(t *testing.T) {
   backends:
   - cluster:
       endpoints: app/web/http
-      idle: 1m0s
       port: 80
       protocol: h2
       sni: web
@@ -35,6 +34,9 @@ func TestMarshal(t *testing.T) {
         names:
         - a
         - b
+      tuning:
+        balancing: random
+        idle: 1m0s
     weight: 1
   timeout: none
 match:

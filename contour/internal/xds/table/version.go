@@ -134,6 +134,7 @@ type Version struct {
 	size         int32  // of the encoded message, in bytes
 	order        uint64 // by creation, within the table
 	acceptedOnce atomic.Bool
+	checked      bool
 	fleet        bool // was effective for the fleet, not only for an Envoy with a view of its own
 
 	wiring sync.Mutex
@@ -148,6 +149,7 @@ func newVersion(ref Ref, field protowire.Number, pieces []*piece, order uint64, 
 	for _, p := range pieces[1:] {
 		size += protowire.SizeTag(field) + protowire.SizeBytes(len(p.Content))
 	}
+	v.checked = ref.Type == Cluster && hasField(pieces[0].Content, healthChecksField)
 	v.size = int32(size) // protobuf messages have at most 2 GiB
 	return v
 }
@@ -165,6 +167,24 @@ func versionHash(field protowire.Number, pieces []*piece) string {
 	}
 	return quarantine.Hash(h.Sum(nil)[:16]).String()
 }
+
+// healthChecksField is the number of the field health_checks in the message of a cluster.
+const healthChecksField = 8
+
+// hasField reports whether an encoded message has the field.
+func hasField(message []byte, field protowire.Number) bool {
+	for len(message) > 0 {
+		number, _, n := protowire.ConsumeField(message)
+		if n < 0 || number == field {
+			return n >= 0
+		}
+		message = message[n:]
+	}
+	return false
+}
+
+// ChecksHealth reports whether it is a cluster that Envoy uses only after the first health check of its endpoints.
+func (v *Version) ChecksHealth() bool { return v.checked }
 
 // Accepted reports whether an Envoy of the fleet has accepted this version.
 func (v *Version) Accepted() bool { return v.acceptedOnce.Load() }

@@ -9,6 +9,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"contour.example/contour/internal/ir"
@@ -61,10 +62,27 @@ func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 		action.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
 	}
 	setHost(action, f.Host)
+	setSpecial(action, f.Special)
 	if f.Rewrite != nil {
 		action.PrefixRewrite, action.RegexRewrite = rewrite(path, f.Rewrite.Prefix)
 	}
 	return action
+}
+
+// setSpecial sets what few routes have.
+func setSpecial(action *routev3.RouteAction, s *ir.Special) {
+	if s == nil {
+		return
+	}
+	action.HashPolicy = hashPolicies(s.Hash)
+	if s.Mirror != nil {
+		action.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{
+			Cluster: clusterName(s.Mirror.Cluster),
+			RuntimeFraction: &corev3.RuntimeFractionalPercent{
+				DefaultValue: &typev3.FractionalPercent{Numerator: s.Mirror.Percent, Denominator: typev3.FractionalPercent_HUNDRED},
+			},
+		}}
+	}
 }
 
 // unmodified reports whether requests to the backend and its responses are forwarded unmodified.

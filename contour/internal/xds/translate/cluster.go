@@ -22,9 +22,9 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 		Name:                 clusterName(c),
 		AltStatName:          clusterStats(c),
 		ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
-		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads(), ServiceName: endpointName(c.Endpoints)},
+		EdsClusterConfig:     &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads(), ServiceName: endpointNameOf(c)},
 		ConnectTimeout:       positive(s.ConnectTimeout),
-		LbPolicy:             clusterv3.Cluster_ROUND_ROBIN,
+		HealthChecks:         healthChecks(c),
 		// Below the threshold, Envoy would send requests to unhealthy endpoints.
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
@@ -33,6 +33,7 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 		TypedExtensionProtocolOptions: protocolOptions(e, c, s),
 		TransportSocket:               upstreamTLS(e, c, s.TLS),
 	}
+	setBalancing(m, c.Tuning.Value())
 	body := e.bytes(m)
 	return &table.Resource{
 		Ref: table.Ref{Type: table.Cluster, Name: m.GetName()}, Body: body, Needs: needsOf(c),
@@ -42,7 +43,7 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 
 // needsOf returns the needs of the cluster.
 func needsOf(c ir.Cluster) []table.Ref {
-	needs := []table.Ref{{Type: table.Endpoint, Name: endpointName(c.Endpoints)}}
+	needs := []table.Ref{{Type: table.Endpoint, Name: endpointNameOf(c)}}
 	if verifies(c) {
 		needs = append(needs, table.Ref{Type: table.Secret, Name: caName(c.TLS.CA)})
 	}
@@ -54,7 +55,7 @@ func needsOf(c ir.Cluster) []table.Ref {
 func protocolOptions(e *encoder, c ir.Cluster, s ir.ClusterSettings) map[string]*anypb.Any {
 	overHTTP2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
 	requests := s.MaxRequestsPerConnection
-	if !overHTTP2 && timeout(c.Idle) == nil && requests == 0 {
+	if !overHTTP2 && timeout(c.Tuning.Value().Idle) == nil && requests == 0 {
 		return nil
 	}
 	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
@@ -68,7 +69,7 @@ func protocolOptions(e *encoder, c ir.Cluster, s ir.ClusterSettings) map[string]
 		explicit.ProtocolConfig = &httpv3.HttpProtocolOptions_ExplicitHttpConfig_Http2ProtocolOptions{Http2ProtocolOptions: options}
 	}
 	return map[string]*anypb.Any{httpOptions: e.pack(&httpv3.HttpProtocolOptions{
-		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: timeout(c.Idle), MaxRequestsPerConnection: number(requests)},
+		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: timeout(c.Tuning.Value().Idle), MaxRequestsPerConnection: number(requests)},
 		UpstreamProtocolOptions:   &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit},
 	})}
 }

@@ -261,12 +261,12 @@ func manyClusters() []ir.Cluster {
 		service("plain"),
 		change("unnamed-port", func(c *ir.Cluster) { c.Endpoints.Port = "" }),
 		change("settings", func(c *ir.Cluster) {
-			c.Idle = ir.Timeout{Duration: time.Minute}
+			c.Tuning = ir.Intern(ir.Tuning{Idle: ir.Timeout{Duration: time.Minute}})
 		}),
 		change("h2c", func(c *ir.Cluster) { c.Protocol = ir.ProtocolH2C }),
 		change("tls", func(c *ir.Cluster) { c.Protocol, c.SNI = ir.ProtocolTLS, "backend.internal" }),
 		change("verified", func(c *ir.Cluster) {
-			c.Protocol, c.Idle = ir.ProtocolH2, ir.Timeout{Disabled: true}
+			c.Protocol, c.Tuning = ir.ProtocolH2, ir.Intern(ir.Tuning{Idle: ir.Timeout{Disabled: true}})
 			c.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("a.internal", "b.internal")}
 		}),
 		change("a-name-that-is-much-longer-than-most-people-choose", func(c *ir.Cluster) { c.Endpoints.Service.Namespace = "a-namespace-that-is-long-too" }),

@@ -59,6 +59,20 @@ func endpointName(k ir.EndpointKey) string {
 	return k.Service.String() + "/" + k.Port
 }
 
+// endpointNameOf returns the name of the endpoints of the cluster. Those with a port of their own for health checks are
+// another resource; no name of a port contains a colon.
+func endpointNameOf(c ir.Cluster) string {
+	return checkedName(checkedEndpoints{c.Endpoints, c.Tuning.Value().Health.Port})
+}
+
+func checkedName(k checkedEndpoints) string {
+	name := endpointName(k.EndpointKey)
+	if k.checked != "" {
+		name += ":" + k.checked
+	}
+	return name
+}
+
 // Sizes of cluster names, in bytes: every subscription contains the names, and the hash alone must distinguish clusters.
 const (
 	clusterNameSize = 60
@@ -73,14 +87,18 @@ func clusterName(c ir.Cluster) string {
 
 // identity returns the values that distinguish clusters.
 func identity(c ir.Cluster) []string {
+	tuning := c.Tuning.Value()
 	id := []string{
 		c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, c.Endpoints.Port, decimal(c.Port),
-		decimal(c.Protocol), c.SNI, c.Idle.Duration.String(), strconv.FormatBool(c.Idle.Disabled),
+		decimal(c.Protocol), c.SNI, tuning.Idle.Duration.String(), strconv.FormatBool(tuning.Idle.Disabled),
 	}
-	if c.TLS == (ir.UpstreamTLS{}) {
-		return id
+	if c.TLS != (ir.UpstreamTLS{}) {
+		id = append(append(id, "tls", c.TLS.CA.Namespace, c.TLS.CA.Name), c.TLS.Names.Items()...)
 	}
-	return append(append(id, "tls", c.TLS.CA.Namespace, c.TLS.CA.Name), c.TLS.Names.Items()...)
+	if tuning.Idle = (ir.Timeout{}); tuning != (ir.Tuning{}) {
+		id = append(id, "tuning", fmt.Sprintf("%#v", tuning))
+	}
+	return id
 }
 
 // clusterStats returns the name of a cluster in statistics: one for all clusters of a Service port.

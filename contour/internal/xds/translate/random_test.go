@@ -85,7 +85,7 @@ func (r random) name() kobj.Name { return kobj.Name{Namespace: r.text(), Name: r
 func (r random) cluster() ir.Cluster {
 	c := ir.Cluster{
 		Endpoints: ir.EndpointKey{Service: r.name(), Port: r.text()}, Port: int32(r.number(3)),
-		Protocol: enum(r, ir.ProtocolH2), SNI: r.text(), Idle: r.timeout(),
+		Protocol: enum(r, ir.ProtocolH2), SNI: r.text(), Tuning: ir.Intern(r.tuning()),
 	}
 	if !r.valid || encrypted(c) {
 		if r.flip() {
@@ -93,6 +93,40 @@ func (r random) cluster() ir.Cluster {
 		}
 	}
 	return c
+}
+
+func (r random) tuning() ir.Tuning {
+	t := ir.Tuning{Idle: r.timeout()}
+	if r.flip() {
+		return t
+	}
+	t.Balancing = enum(r, ir.BalanceHash)
+	if r.flip() {
+		t.SlowStart = ir.SlowStart{Window: time.Second, Aggression: 1.5, MinWeight: uint32(r.IntN(101))}
+	}
+	t.Health = ir.HealthCheck{
+		Kind: enum(r, ir.HealthTCP), Interval: time.Second, Timeout: time.Second, Healthy: 1, Unhealthy: 1,
+		Path: "/" + r.text(), Host: r.text(), Port: r.text(), Statuses: ir.Statuses{}.With(r.IntN(700), r.IntN(700)),
+	}
+	if !r.valid && r.flip() {
+		t.Health.Timeout, t.Health.Path, t.SlowStart.Aggression = time.Duration(r.IntN(3)-1), r.text(), float64(r.IntN(3)-1)
+	}
+	return t
+}
+
+func (r random) special() *ir.Special {
+	if !r.flip() {
+		return nil
+	}
+	s := &ir.Special{Hash: some(r, func() ir.HashKey {
+		k := ir.HashKey{Terminal: r.flip()}
+		*[]*string{&k.Cookie, &k.Header, &k.Query, new(string)}[r.IntN(4)] = "x"
+		return k
+	})}
+	if r.flip() {
+		s.Mirror = &ir.Mirror{Cluster: r.cluster(), Percent: uint32(r.IntN(101))}
+	}
+	return s
 }
 
 func (r random) edits() ir.HeaderEdits {
@@ -118,7 +152,7 @@ func (r random) backends() []ir.Backend {
 
 func (r random) forward() ir.Forward {
 	return ir.Forward{
-		Backends: r.backends(), Timeout: r.timeout(), Idle: r.timeout(), Websocket: r.flip(),
+		Backends: r.backends(), Timeout: r.timeout(), Idle: r.timeout(), Websocket: r.flip(), Special: r.special(),
 		Rewrite: maybe(r, func() ir.PathRewrite { return ir.PathRewrite{Prefix: r.path()} }),
 		Host:    maybe(r, func() ir.HostRewrite { return ir.HostRewrite{Literal: r.text(), Header: r.text()} }),
 		Retry: maybe(r, func() ir.Retry {

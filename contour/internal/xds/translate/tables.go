@@ -238,18 +238,31 @@ func (t *Tables) validationSecret(r *memo.Reader, k secretKey) *table.Resource {
 	return validationContext(k, authorities, lists)
 }
 
-// addEndpoints adds the table of the endpoints of each Service port of a cluster, empty if there are none.
+// checkedEndpoints is a set of endpoints with a port of their own for health checks.
+type checkedEndpoints struct {
+	ir.EndpointKey
+	checked string // the name of the Service's port for the checks
+}
+
+// addEndpoints adds the tables of the endpoints of each Service port of a cluster, empty if there are none.
 func (t *Tables) addEndpoints() {
 	follow(share(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
-		e := &encoder{}
-		name := endpointName(k)
-		of := endpoint.Port{Name: k.Port, Slices: t.from.Slices(r, k.Service), Settings: t.from.Endpoints(r)}
-		body := e.bytes(endpoint.Assignment(name, of))
-		return &table.Resource{
-			Ref: table.Ref{Type: table.Endpoint, Name: name}, Body: body,
-			Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}}, Invalid: e.invalid(),
-		}
+		return t.endpoints(r, endpointName(k), checkedEndpoints{EndpointKey: k})
 	}), t.from.Hosts, endpointsOf)
+	follow(share(t, "translate/endpoints with a port for health checks", func(r *memo.Reader, k checkedEndpoints) *table.Resource {
+		return t.endpoints(r, checkedName(k), k)
+	}), t.from.Hosts, checkedOf)
+}
+
+// endpoints derives the endpoints with the name.
+func (t *Tables) endpoints(r *memo.Reader, name string, k checkedEndpoints) *table.Resource {
+	e := &encoder{}
+	of := endpoint.Port{Name: k.Port, Slices: t.from.Slices(r, k.Service), Settings: t.from.Endpoints(r), Checked: k.checked}
+	body := e.bytes(endpoint.Assignment(name, of))
+	return &table.Resource{
+		Ref: table.Ref{Type: table.Endpoint, Name: name}, Body: body,
+		Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}}, Invalid: e.invalid(),
+	}
 }
 
 // hostTable adds a table with a value for each host. The value of a host that does not exist is zero and in no index.

@@ -33,9 +33,17 @@ func casOf(v *ir.VirtualHost) []secretKey {
 	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{ca: true, name: c.TLS.CA}, verifies(c) })
 }
 
-// endpointsOf returns each set of endpoints of the clusters of a virtual host, once.
+// endpointsOf returns each set of endpoints without a port for health checks of the clusters of a virtual host, once.
 func endpointsOf(v *ir.VirtualHost) []ir.EndpointKey {
-	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, true })
+	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, c.Tuning.Value().Health.Port == "" })
+}
+
+// checkedOf returns each set of endpoints with a port for health checks, once.
+func checkedOf(v *ir.VirtualHost) []checkedEndpoints {
+	return distinct(v, func(c ir.Cluster) (checkedEndpoints, bool) {
+		port := c.Tuning.Value().Health.Port
+		return checkedEndpoints{c.Endpoints, port}, port != ""
+	})
 }
 
 // distinct returns the results of of for the clusters that a virtual host uses, each once, in the order of the routes.
@@ -46,8 +54,8 @@ func distinct[K comparable](v *ir.VirtualHost, of func(ir.Cluster) (K, bool)) []
 	}
 	var all []K
 	var seen map[K]bool
-	for b := range backends(v) {
-		k, ok := of(b.Cluster)
+	for c := range clusters(v) {
+		k, ok := of(*c)
 		if !ok || seen[k] || len(all) <= few && slices.Contains(all, k) {
 			continue
 		}

@@ -107,8 +107,8 @@ func sharedHost(routes []byte, hosts []table.Part) table.Part {
 // clusterNeeds returns the clusters to which a virtual host sends requests or connections.
 func clusterNeeds(v *ir.VirtualHost) []table.Ref {
 	var needs []table.Ref
-	for b := range backends(v) {
-		needs = append(needs, table.Ref{Type: table.Cluster, Name: clusterName(b.Cluster)})
+	for c := range clusters(v) {
+		needs = append(needs, table.Ref{Type: table.Cluster, Name: clusterName(*c)})
 	}
 	slices.SortFunc(needs, table.Ref.Compare)
 	return slices.Compact(needs)
@@ -124,6 +124,23 @@ func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 		}
 		if v.TCP != nil {
 			each(v.TCP.Backends, yield)
+		}
+	}
+}
+
+// clusters visits every cluster of a virtual host, including those of mirrors.
+func clusters(v *ir.VirtualHost) func(yield func(*ir.Cluster) bool) {
+	return func(yield func(*ir.Cluster) bool) {
+		for b := range backends(v) {
+			if !yield(&b.Cluster) {
+				return
+			}
+		}
+		for i := range v.Routes {
+			r := &v.Routes[i]
+			if f := r.Forward; f != nil && f.Special != nil && f.Special.Mirror != nil && r.Direct == nil && r.Redirect == nil && !yield(&f.Special.Mirror.Cluster) {
+				return
+			}
 		}
 	}
 }

@@ -84,10 +84,10 @@ func (s *State) complete(h content) bool {
 
 // warm reports whether a cluster in flight has all that it waits for. Envoy answers CDS
 // responses in order, so another cluster may delay the answer; but a cluster that needs
-// nothing but endpoints is ready once endpoints sent after it are acknowledged. Of several
+// nothing but endpoints, not even a check of their health, is ready once endpoints sent after it are acknowledged. Of several
 // versions in flight Envoy may have rejected the newest, so each of them must be warm.
 func (s *State) warm(h content) bool {
-	if h.status != sent || len(h.version.Needs) == 0 {
+	if h.status != sent || len(h.version.Needs) == 0 || h.version.ChecksHealth() {
 		return false
 	}
 	for _, need := range h.version.Needs {

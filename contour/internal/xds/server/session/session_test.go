@@ -147,6 +147,26 @@ func TestEndpointAckOpensAClusterBehindASlowOne(t *testing.T) {
 	s.expect(table.Route, "r")
 }
 
+// Envoy uses a cluster with a health check only after the first check, which may take as long as its timeout. Clusters behind
+// it do not wait for that.
+func TestHealthCheckedClusterWaitsForItsOwnAck(t *testing.T) {
+	const checked = "\x42\x00" // the field health_checks
+	s := running(t)
+	s.publish(nil, simple(cds("checked"), checked, eds("checked")), simple(eds("checked"), "1"), simple(rds("r"), "2", cds("checked")))
+	cluster := s.expect(table.Cluster, "checked")
+	s.subscribe(table.Endpoint, "checked")
+	s.ack(s.expect(table.Endpoint, "checked"))
+	s.expectNothing()
+	s.publish(nil, append(edsCluster("b", "1"), simple(rds("q"), "2", cds("b")))...)
+	s.expect(table.Cluster, "b")
+	s.subscribe(table.Endpoint, "b")
+	s.subscribe(table.Route, "q")
+	s.ack(s.expect(table.Endpoint, "b"))
+	s.ack(s.expect(table.Route, "q"))
+	s.ack(cluster)
+	s.expect(table.Route, "r")
+}
+
 func TestClusterUpdatePushesItsEndpointsAgain(t *testing.T) {
 	s := running(t)
 	s.publish(nil, simple(cds("a"), "2", eds("a")))

@@ -1,0 +1,180 @@
+//go:build envoy
+
+package pipeline_test
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+)
+
+// upstreamEdit is an edit of how a route uses its services.
+type upstreamEdit struct {
+	name string
+	edit func(*contourv1.Route)
+}
+
+func upstreamEdits() []upstreamEdit {
+	balance := func(strategy string) upstreamEdit {
+		return upstreamEdit{strategy, func(r *contourv1.Route) { r.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: strategy} }}
+	}
+	check := func(path string) func(*contourv1.Route) {
+		return func(r *contourv1.Route) { r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: path} }
+	}
+	services := func(edit func(*contourv1.Service)) func(*contourv1.Route) {
+		return func(r *contourv1.Route) {
+			for i := range r.Services {
+				edit(&r.Services[i])
+			}
+		}
+	}
+	return []upstreamEdit{
+		{"a health check", check("/health")},
+		{"a slow health check", check("/slow")},
+		{"no health check", func(*contourv1.Route) {}},
+		balance("Random"), balance("WeightedLeastRequest"), balance("Cookie"),
+		{"RequestHash", func(r *contourv1.Route) {
+			r.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: "RequestHash", RequestHashPolicies: []contourv1.RequestHashPolicy{
+				{HeaderHashOptions: &contourv1.HeaderHashOptions{HeaderName: "X-User"}}, {HashSourceIP: true},
+			}}
+		}},
+		{"slow start", services(func(s *contourv1.Service) {
+			s.SlowStartPolicy = &contourv1.SlowStartPolicy{Window: "10s", Aggression: "1.5", MinimumWeightPercent: 10}
+		})},
+		{"a mirror", func(r *contourv1.Route) {
+			mirror := r.Services[0]
+			mirror.Mirror, mirror.Weight = true, 50
+			r.Services = append([]contourv1.Service{mirror}, r.Services...)
+		}},
+		{"a mirror with a slow health check", func(r *contourv1.Route) {
+			mirror := r.Services[0]
+			mirror.Mirror = true
+			r.Services = append([]contourv1.Service{mirror}, r.Services...)
+			check("/slow?")(r)
+		}},
+		{"nothing", func(*contourv1.Route) {}},
+	}
+}
+
+// Under a steady load each setting of the services of a route is added, changed and removed: no request fails.
+func TestEditsOfUpstreamsLoseNoRequestsOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	f.sys.Step(append(append(change(service(0)), change(service(1))...), change(secret(t, "team", "cert-1"))...))
+	for i := range 2 {
+		f.sys.Step(change(f.local(t, slice(i, "127.0.0.1"))))
+	}
+	edit := func(e func(*contourv1.Route)) {
+		for _, p := range []*contourv1.HTTPProxy{proxy(0), tlsProxy(1)} {
+			for i := range p.Spec.Routes {
+				p.Spec.Routes[i].Services = append([]contourv1.Service{}, p.Spec.Routes[i].Services...)
+				e(&p.Spec.Routes[i])
+			}
+			f.sys.Step(change(p))
+		}
+		f.waitIdle(t)
+	}
+	edit(func(*contourv1.Route) {})
+	clients := []*keptConnection{f.connect("host-0.example.com", false, false), f.connect("tls-1.example.com", true, true)}
+	for _, k := range clients {
+		k.expect(t, "before", "/", 200)
+	}
+	load := startLoad(t, clients)
+	for _, e := range upstreamEdits() {
+		before := load.sent.Load()
+		edit(e.edit)
+		if !eventually(func() bool { return load.sent.Load() > before+100 }) {
+			t.Fatalf("%s: the load stands still", e.name)
+		}
+		if n := load.failed.Swap(0); n > 0 {
+			t.Errorf("%s: %d of %d requests failed", e.name, n, load.sent.Load()-before)
+		}
+	}
+	load.stop()
+	t.Logf("%d requests", load.sent.Load())
+	for _, k := range clients {
+		if n := k.opened.Load(); n != 1 {
+			t.Errorf("%s: %d connections, want 1", k.name, n)
+		}
+		k.CloseIdleConnections()
+	}
+}
+
+// steadyLoad sends requests one after the other on each of several connections.
+type steadyLoad struct {
+	sent, failed atomic.Int64
+	stopped      chan struct{}
+	running      sync.WaitGroup
+}
+
+func startLoad(t *testing.T, clients []*keptConnection) *steadyLoad {
+	t.Helper()
+	l := &steadyLoad{stopped: make(chan struct{})}
+	for _, k := range clients {
+		l.running.Go(func() {
+			for {
+				select {
+				case <-l.stopped:
+					return
+				case <-time.After(time.Millisecond):
+				}
+				if k.status(t, "/api") != 200 {
+					l.failed.Add(1)
+				}
+				l.sent.Add(1)
+			}
+		})
+	}
+	return l
+}
+
+func (l *steadyLoad) stop() {
+	close(l.stopped)
+	l.running.Wait()
+}
+
+// The first health check of a backend that does not answer takes as long as its timeout. Hosts in other route tables do not
+// wait for it, and those in the same table for a bounded time.
+func TestHealthCheckOfASilentBackendHoldsUpNoOthersOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections by its backlog, and answers nothing
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	f.sys.Step(append(append(change(service(0)), change(service(1))...), change(secret(t, "team", "cert-1"))...))
+	dead := slice(0, "127.0.0.1")
+	dead.Ports[0].Port = new(int32(silent.Addr().(*net.TCPAddr).Port))
+	f.sys.Step(append(change(dead), change(f.local(t, slice(1, "127.0.0.1")))...))
+	f.sys.Step(append(append(change(proxy(0)), change(proxy(1))...), change(tlsProxy(1))...))
+	f.waitIdle(t)
+	secure, plain := f.connect("tls-1.example.com", true, false), f.connect("host-1.example.com", false, false)
+	secure.expect(t, "before", "/", 200)
+
+	checked := proxy(0)
+	checked.Spec.Routes[0].HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: "/", TimeoutSeconds: 8}
+	f.sys.Step(change(checked))
+	began := time.Now()
+	random := &contourv1.LoadBalancerPolicy{Strategy: "Random"} // another cluster
+	for _, p := range []*contourv1.HTTPProxy{proxy(1), tlsProxy(1)} {
+		own := p.Spec.Routes[0]
+		own.Conditions, own.LoadBalancerPolicy = []contourv1.MatchCondition{{Prefix: "/new"}}, random
+		p.Spec.Routes = append(p.Spec.Routes, own)
+		p.Spec.Routes[0] = contourv1.Route{DirectResponsePolicy: &contourv1.HTTPDirectResponsePolicy{StatusCode: 418}}
+		f.sys.Step(change(p))
+	}
+	secure.expect(t, "while the check waits", "/", 418)
+	if d := time.Since(began); d > 2*time.Second {
+		t.Errorf("an edit of another route table took %s", d)
+	}
+	secure.expect(t, "while the check waits", "/new", 200)
+	plain.expect(t, "while the check waits", "/", 418)
+	t.Logf("an edit in the same route table took %s", time.Since(began))
+	if d := time.Since(began); d > 7*time.Second {
+		t.Errorf("an edit of the same route table took %s", d)
+	}
+	f.waitIdle(t)
+}
