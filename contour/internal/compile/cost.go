@@ -85,7 +85,7 @@ func routeSize(rt *ir.Route) int {
 	if f := rt.Forward; f != nil {
 		for i := range f.Backends {
 			b := &f.Backends[i]
-			n += len(b.Cluster.Tuning.Value().Health.Path) + len(b.Cluster.Endpoints.Service.Name) + len(b.Host) + editsSize(b.RequestHeaders) + editsSize(b.ResponseHeaders)
+			n += cookiesSize(b.Cookies) + len(b.Cluster.Tuning.Value().Health.Path) + len(b.Cluster.Endpoints.Service.Name) + len(b.Host) + editsSize(b.RequestHeaders) + editsSize(b.ResponseHeaders)
 		}
 		n += specialSize(f.Special)
 	}
@@ -95,7 +95,15 @@ func routeSize(rt *ir.Route) int {
 	if d := rt.Redirect; d != nil {
 		n += len(d.Hostname) + len(d.Path) + len(d.Prefix)
 	}
-	if p := rt.Policies; p != nil && p.IPFilter != nil {
+	return n + policiesSize(rt.Policies)
+}
+
+func policiesSize(p *ir.Policies) int {
+	if p == nil {
+		return 0
+	}
+	n := cookiesSize(p.Cookies)
+	if p.IPFilter != nil {
 		const each = 32
 		n += each * len(p.IPFilter.Sources)
 	}
@@ -112,6 +120,17 @@ func keysSize(of *contrib.Contribution, p *ir.Policies) int {
 		return len(provider.Keys)
 	}
 	return 0
+}
+
+func cookiesSize(c *ir.CookieRewrites) int {
+	n := 0
+	if c != nil {
+		const each = 64 // of the messages around the texts
+		for _, r := range c.Cookies {
+			n += each + len(r.Name) + len(r.Path) + len(r.Domain)
+		}
+	}
+	return n
 }
 
 func specialSize(s *ir.Special) int {

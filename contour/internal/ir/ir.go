@@ -154,9 +154,8 @@ type Forward struct {
 
 // Special contains the settings of a Forward that few routes have.
 type Special struct {
-	Hash             []HashKey // what requests are distributed by, if the clusters have BalanceHash
-	Mirror           *Mirror
-	InternalRedirect *InternalRedirect
+	Hash   []HashKey // what requests are distributed by, if the clusters have BalanceHash
+	Mirror *Mirror
 }
 
 // HashKey is a part of a request that is hashed. Exactly one of Cookie, Header, Query and SourceIP is set.
@@ -174,24 +173,6 @@ type Mirror struct {
 	Percent uint32 // of the requests, 1 to 100
 }
 
-// InternalRedirect follows redirects of the backend, in place of the client.
-type InternalRedirect struct {
-	Max         uint32   // of a request; 0: Envoy's default, 1
-	Codes       []uint32 // of redirects to follow: 301, 302, 303, 307 or 308; none: 302
-	CrossScheme CrossScheme
-	NoRepeat    bool // a route to which a redirect of the request led before is not used again
-}
-
-// CrossScheme is whether redirects from http to https or the reverse are followed.
-type CrossScheme uint8
-
-// The ways to follow redirects to another scheme.
-const (
-	CrossSchemeNever  CrossScheme = iota
-	CrossSchemeSafe               // only from https to http
-	CrossSchemeAlways             // in both directions
-)
-
 // Backend is a cluster with its share of the requests of a route.
 type Backend struct {
 	Cluster         Cluster
@@ -199,7 +180,7 @@ type Backend struct {
 	Host            string // literal Host header for this backend; "" for no change
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
-	Cookies         *CookieRewrites // nil: none
+	Cookies         *CookieRewrites // replaces that of the policies of the route; nil: those of the route apply
 }
 
 // PathRewrite replaces the part of the path that the route's prefix matched.

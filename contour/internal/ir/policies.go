@@ -12,6 +12,7 @@ type Policies struct {
 	IPFilter       *IPFilter
 	LocalRateLimit *LocalRateLimit
 	JWT            *JWT
+	Cookies        *CookieRewrites
 }
 
 // WithDefaults returns the policies of a route with policies p on a virtual host with policies host: each section is that
@@ -35,6 +36,9 @@ func (p *Policies) WithDefaults(host *Policies) Policies {
 	}
 	if p.JWT != nil {
 		out.JWT = p.JWT
+	}
+	if p.Cookies != nil {
+		out.Cookies = p.Cookies
 	}
 	return out
 }

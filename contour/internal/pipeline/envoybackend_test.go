@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"contour.example/contour/internal/semantic"
 )
 
 const (
@@ -88,6 +90,9 @@ func echo(name string) http.Handler {
 		w.Header().Set(receivedHeader, string(text))
 		for _, h := range r.Header.Values(wantHeader) {
 			w.Header().Set(h, "from the backend")
+		}
+		for _, cookie := range r.Header.Values(semantic.SetCookieHeader) {
+			w.Header().Add("Set-Cookie", cookie)
 		}
 		if r.Header.Get("Upgrade") != "" {
 			upgrade(w, string(text))

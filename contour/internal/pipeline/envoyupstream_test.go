@@ -4,12 +4,17 @@ package pipeline_test
 
 import (
 	"net"
+	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/semantic"
 )
 
 // upstreamEdit is an edit of how a route uses its services.
@@ -56,28 +61,75 @@ func upstreamEdits() []upstreamEdit {
 			r.Services = append([]contourv1.Service{mirror}, r.Services...)
 			check("/slow?")(r)
 		}},
+		{"rewrites of cookies", func(r *contourv1.Route) {
+			r.CookieRewritePolicies = []contourv1.CookieRewritePolicy{{Name: "a", Secure: new(true)}}
+		}},
+		{"rewrites of cookies by a service", services(func(s *contourv1.Service) {
+			s.CookieRewritePolicies = []contourv1.CookieRewritePolicy{{Name: "a", Secure: new(true)}}
+		})},
 		{"nothing", func(*contourv1.Route) {}},
 	}
 }
 
-// Under a steady load each setting of the services of a route is added, changed and removed: no request fails.
-func TestEditsOfUpstreamsLoseNoRequestsOnEnvoy(t *testing.T) {
+// Several cookies of one response are rewritten each by itself, in their order.
+func TestRewritesOfSeveralCookiesOnEnvoy(t *testing.T) {
+	f := startUpstreams(t, func(r *contourv1.Route) {
+		r.CookieRewritePolicies = []contourv1.CookieRewritePolicy{{Name: "a", Secure: new(true)}, {Name: "c", SameSite: new("Lax")}}
+	})
+	for _, k := range []*keptConnection{f.connect("host-0.example.com", false, false), f.connect("tls-1.example.com", true, true)} {
+		response := k.get(t, "/api", http.Header{semantic.SetCookieHeader: {"a=1", "b=2; Secure", "c=3; Path=/", "a=4; Secure"}})
+		want := []string{"a=1; Secure", "b=2; Secure", "c=3; Path=/; SameSite=Lax", "a=4; Secure"}
+		if diff := cmp.Diff(want, response.Header.Values("Set-Cookie")); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", k.name, diff)
+		}
+		k.CloseIdleConnections()
+	}
+}
+
+// startUpstreams starts an Envoy with an HTTP and an HTTPS host, whose routes are edited.
+func startUpstreams(t *testing.T, edit func(*contourv1.Route)) *fleet {
+	t.Helper()
 	f := startFleet(t)
 	f.sys.Step(append(append(change(service(0)), change(service(1))...), change(secret(t, "team", "cert-1"))...))
 	for i := range 2 {
 		f.sys.Step(change(f.local(t, slice(i, "127.0.0.1"))))
 	}
-	edit := func(e func(*contourv1.Route)) {
-		for _, p := range []*contourv1.HTTPProxy{proxy(0), tlsProxy(1)} {
-			for i := range p.Spec.Routes {
-				p.Spec.Routes[i].Services = append([]contourv1.Service{}, p.Spec.Routes[i].Services...)
-				e(&p.Spec.Routes[i])
-			}
-			f.sys.Step(change(p))
+	f.editRoutes(t, edit)
+	return f
+}
+
+func (f *fleet) editRoutes(t *testing.T, edit func(*contourv1.Route)) {
+	t.Helper()
+	for _, p := range []*contourv1.HTTPProxy{proxy(0), tlsProxy(1)} {
+		for i := range p.Spec.Routes {
+			p.Spec.Routes[i].Services = slices.Clone(p.Spec.Routes[i].Services)
+			edit(&p.Spec.Routes[i])
 		}
-		f.waitIdle(t)
+		f.sys.Step(change(p))
 	}
-	edit(func(*contourv1.Route) {})
+	f.waitIdle(t)
+}
+
+// get returns the response to a request with the headers, without its body.
+func (k *keptConnection) get(t *testing.T, path string, header http.Header) *http.Response {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, k.url+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = header
+	k.expect(t, "before", "/", http.StatusOK)
+	response, err := k.RoundTrip(request)
+	if err != nil {
+		t.Fatalf("%s: %v", k.name, err)
+	}
+	response.Body.Close()
+	return response
+}
+
+// Under a steady load each setting of the services of a route is added, changed and removed: no request fails.
+func TestEditsOfUpstreamsLoseNoRequestsOnEnvoy(t *testing.T) {
+	f := startUpstreams(t, func(*contourv1.Route) {})
 	clients := []*keptConnection{f.connect("host-0.example.com", false, false), f.connect("tls-1.example.com", true, true)}
 	for _, k := range clients {
 		k.expect(t, "before", "/", 200)
@@ -85,7 +137,7 @@ func TestEditsOfUpstreamsLoseNoRequestsOnEnvoy(t *testing.T) {
 	load := startLoad(t, clients)
 	for _, e := range upstreamEdits() {
 		before := load.sent.Load()
-		edit(e.edit)
+		f.editRoutes(t, e.edit)
 		if !eventually(func() bool { return load.sent.Load() > before+100 }) {
 			t.Fatalf("%s: the load stands still", e.name)
 		}

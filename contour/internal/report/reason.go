@@ -118,6 +118,8 @@ const (
 	IPFilterPolicyNotValid Reason = "IPFilterPolicyNotValid"
 	// HealthCheckPolicyInvalid: a health check has a path, host, number or range of status codes that cannot be used.
 	HealthCheckPolicyInvalid Reason = "HealthCheckPolicyInvalid"
+	// CookieRewritePoliciesInvalid: a rewrite of a cookie has a name or attribute that cannot be used, or changes nothing.
+	CookieRewritePoliciesInvalid Reason = "CookieRewritePoliciesInvalid"
 	// SlowStartInvalid: slow start needs the strategy RoundRobin or WeightedLeastRequest, a window and a positive aggression.
 	SlowStartInvalid Reason = "SlowStartInvalid"
 	// OnlyOneMirror: a route has several services with mirror. Keep one.

@@ -152,7 +152,7 @@ func (x *exchange) sendTo(
 	rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight,
 ) (Upstream, bool, error) {
 	if err := checkFields(w, `name weight request_headers_to_add request_headers_to_remove response_headers_to_add
-		response_headers_to_remove host_rewrite_literal`); err != nil {
+		response_headers_to_remove host_rewrite_literal typed_per_filter_config`); err != nil {
 		return Upstream{}, false, err
 	}
 	u, ready, err := x.envoy.upstream(w.GetName(), false)
@@ -177,6 +177,9 @@ func (x *exchange) sendTo(
 		response.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
 	)
 	u.Request, u.Response = request.changes, response.changes
+	if err == nil {
+		err = x.rewriteCookie(&u.Response, levels{x.matched.GetTypedPerFilterConfig(), r.GetTypedPerFilterConfig(), w.GetTypedPerFilterConfig()})
+	}
 	u.Host = x.upstreamHost(f, w, request.headers)
 	return u, true, err
 }

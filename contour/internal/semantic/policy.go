@@ -170,6 +170,8 @@ func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig, al
 			ofRoute = own[len(own)-1]
 		}
 		return x.jwtAuthn(p, packed, ofRoute)
+	case "Lua": // applies to responses of backends
+		return nil
 	default:
 		return unsupportedMessage("HTTP filter", packed)
 	}

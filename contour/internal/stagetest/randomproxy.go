@@ -182,6 +182,7 @@ func (g *Random) policies(r *contourv1.Route) {
 	r.IPAllowFilterPolicy, r.IPDenyFilterPolicy = g.ipFilters()
 	r.RateLimitPolicy, r.JWTVerificationPolicy = g.rateLimit(), g.jwtPolicy()
 	r.LoadBalancerPolicy, r.HealthCheckPolicy = g.loadBalancer(), g.healthCheck()
+	r.CookieRewritePolicies = g.cookieRewrites()
 }
 
 func (g *Random) duration() string {
@@ -230,5 +231,7 @@ func (g *Random) unsupported(r *contourv1.Route) {
 	switch g.rand.IntN(60) {
 	case 0:
 		r.AuthPolicy = &contourv1.AuthorizationPolicy{Disabled: new(g.oneIn(2))}
+	case 2:
+		r.InternalRedirectPolicy = &contourv1.HTTPInternalRedirectPolicy{MaxInternalRedirects: 1}
 	}
 }

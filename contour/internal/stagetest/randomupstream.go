@@ -39,7 +39,7 @@ func (g *Random) healthCheck() *contourv1.HTTPHealthCheckPolicy {
 
 // upstream rarely sets what few services have.
 func (g *Random) upstream(s *contourv1.Service) {
-	s.Mirror = g.oneIn(8)
+	s.Mirror, s.CookieRewritePolicies = g.oneIn(8), g.cookieRewrites()
 	if g.oneIn(6) {
 		s.HealthPort = mostly(g, []int{80, 81}, 0, 65536, -1)
 	}
@@ -49,4 +49,29 @@ func (g *Random) upstream(s *contourv1.Service) {
 			MinimumWeightPercent: mostly(g, []uint32{0, 10, 100}, 101, 1<<32-1),
 		}
 	}
+}
+
+// cookieRewrites rarely returns rewrites.
+func (g *Random) cookieRewrites() []contourv1.CookieRewritePolicy {
+	if !g.oneIn(8) {
+		return nil
+	}
+	var out []contourv1.CookieRewritePolicy
+	g.repeat(3, func() {
+		c := contourv1.CookieRewritePolicy{Name: mostly(g, texts{"a", "b", "A", "a'b", "%1"}, "", "a b", "a\nb")}
+		if g.oneIn(2) {
+			c.PathRewrite = &contourv1.CookiePathRewrite{Value: mostly(g, texts{"/", "/a]]--\"\\", "é"}, "", "/;", "/\r\n")}
+		}
+		if g.oneIn(3) {
+			c.DomainRewrite = &contourv1.CookieDomainRewrite{Value: mostly(g, texts{"example.com"}, "", "*.a", "A b")}
+		}
+		if g.oneIn(2) {
+			c.Secure = new(g.oneIn(2))
+		}
+		if g.oneIn(3) {
+			c.SameSite = new(mostly(g, texts{"Lax", "None", "Strict"}, "", "x"))
+		}
+		out = append(out, c)
+	})
+	return out
 }

@@ -33,7 +33,8 @@ func (b *builder) policies() *ir.Policies {
 	filter, ok := b.ipFilter(ipPolicies{allow: b.spec.IPAllowFilterPolicy, deny: b.spec.IPDenyFilterPolicy, at: b.at})
 	limit, valid := b.localRateLimit(b.spec.RateLimitPolicy, b.at.dot("rateLimitPolicy"), report.TypeRoute)
 	b.invalid = b.invalid || !ok || !valid
-	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit, JWT: b.jwt()})
+	cookies := b.cookieRewrites(b.spec.CookieRewritePolicies, b.at.dot("cookieRewritePolicies"))
+	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit, JWT: b.jwt(), Cookies: cookies})
 }
 
 func orNil(p ir.Policies) *ir.Policies {

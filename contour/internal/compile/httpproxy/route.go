@@ -22,7 +22,8 @@ type builder struct {
 	*proxy
 	at      path
 	spec    *contourv1.Route
-	invalid bool // the route cannot be served as specified
+	invalid bool               // the route cannot be served as specified
+	cookies *ir.CookieRewrites // of the route; nil: none
 }
 
 // reject reports an error because of which the route answers with 500.
@@ -58,8 +59,11 @@ func (p *proxy) route(i int, above conditions) answered {
 // answer sets the action of the route.
 func (b *builder) answer(rt *ir.Route) {
 	b.checkProtections()
-	b.reportUnsupported()
+	b.warnUnsupported(field{"internalRedirectPolicy", b.spec.InternalRedirectPolicy != nil}, b.at, report.TypeRoute)
 	rt.Policies = b.policies()
+	if rt.Policies != nil {
+		b.cookies = rt.Policies.Cookies
+	}
 	request, host := b.headers(headerPolicy{
 		spec: b.spec.RequestHeadersPolicy, at: b.at.dot("requestHeadersPolicy"), request: true,
 		condition: subCondition{report.TypeRoute, report.RequestHeadersPolicyInvalid},
@@ -110,7 +114,7 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 		rt.Policies = policies
 		return
 	}
-	if special.Hash != nil || special.Mirror != nil || special.InternalRedirect != nil {
+	if special.Hash != nil || special.Mirror != nil {
 		f.Special = &special
 	}
 	rt.Forward = f

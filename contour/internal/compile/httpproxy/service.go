@@ -70,6 +70,7 @@ func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite
 		condition: subCondition{report.TypeService, report.ResponseHeadersPolicyInvalid}, variables: values,
 	})
 	out := ir.Backend{RequestHeaders: request, ResponseHeaders: response}
+	out.Cookies = withCookies(b.cookies, b.cookieRewrites(spec.CookieRewritePolicies, at.dot("cookieRewritePolicies")))
 	if own != nil {
 		out.Host, host = own.Literal, own
 	}

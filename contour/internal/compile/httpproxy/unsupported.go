@@ -91,17 +91,6 @@ func authorizes(a *contourv1.AuthorizationServer, p *contourv1.AuthorizationPoli
 
 func disabled(p *contourv1.AuthorizationPolicy) bool { return p.Disabled != nil && *p.Disabled }
 
-// reportUnsupported reports the fields of the route that are ignored.
-func (b *builder) reportUnsupported() {
-	r := b.spec
-	for _, f := range []field{
-		{"internalRedirectPolicy", r.InternalRedirectPolicy != nil},
-		{"cookieRewritePolicies", len(r.CookieRewritePolicies) > 0},
-	} {
-		b.warnUnsupported(f, b.at, report.TypeRoute)
-	}
-}
-
 // reportIgnoredTCP reports the fields of a service of a tcpproxy that apply to requests only.
 func (p *proxy) reportIgnoredTCP(s *contourv1.Service, at path) {
 	for _, f := range []field{

@@ -88,6 +88,8 @@ func toYAML(v reflect.Value) any {
 		return toYAML(reflect.ValueOf(x.Value()))
 	case ir.Balancing:
 		return named(x, "round robin", "random", "least request", "hash")
+	case ir.Switch:
+		return named(x, "unchanged", "on", "off")
 	case ir.HealthKind:
 		return named(x, "none", "http", "tcp")
 	}

@@ -87,7 +87,7 @@ func setSpecial(action *routev3.RouteAction, s *ir.Special) {
 
 // unmodified reports whether requests to the backend and its responses are forwarded unmodified.
 func unmodified(b ir.Backend) bool {
-	return b.Host == "" && !edits(b.RequestHeaders) && !edits(b.ResponseHeaders)
+	return b.Host == "" && b.Cookies == nil && !edits(b.RequestHeaders) && !edits(b.ResponseHeaders)
 }
 
 func setHost(action *routev3.RouteAction, h *ir.HostRewrite) {

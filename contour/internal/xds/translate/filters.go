@@ -25,6 +25,7 @@ const (
 	placeIPFilter                // responds with 403 by address, before more expensive filters
 	placeLocalLimit              // protects the following filters from floods
 	placeJWT                     // responds with 401 without a valid token
+	placeCookies                 // changes responses only
 	placeGRPCWeb
 	placeGRPCStats
 	placeRouter
@@ -87,6 +88,7 @@ func httpFilters() []filter {
 		{name: "local_rate_limit", place: placeLocalLimit, has: hasLocalRateLimit, policy: localRateLimit, shared: true},
 		// Shared, so that a route with other filters of its own does not repeat the keys.
 		{name: jwtName, place: placeJWT, has: hasJWT, policy: jwtFilter, shared: true, inChain: &chained{jwtOfHost, jwtOfRoute}},
+		{name: "cookies", place: placeCookies, has: hasCookies, policy: cookieFilter},
 		always("grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
 		always("grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
 		always("router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),

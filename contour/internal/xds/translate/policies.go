@@ -38,7 +38,7 @@ func policiesOf(v *ir.VirtualHost) *hostPolicies {
 }
 
 func hasPolicies(v *ir.VirtualHost) bool {
-	return v.Policies != nil || slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Policies != nil })
+	return v.Policies != nil || slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Policies != nil || changesCookies(r.Forward) })
 }
 
 // uses reports whether the policies of the host or of a route configure the filter.
@@ -54,8 +54,21 @@ func (p *hostPolicies) uses(f *filter) bool {
 			return true
 		}
 	}
+	for b := range backends(p.host) {
+		if b.Cookies != nil && f.has(ofBackend(b)) {
+			return true
+		}
+	}
 	return false
 }
+
+// changesCookies reports whether a backend has policies of its own.
+func changesCookies(f *ir.Forward) bool {
+	return f != nil && slices.ContainsFunc(f.Backends, func(b ir.Backend) bool { return b.Cookies != nil })
+}
+
+// ofBackend returns the policies of a backend.
+func ofBackend(b *ir.Backend) ir.Policies { return ir.Policies{Cookies: b.Cookies} }
 
 // forwardsRequests reports whether a route of the host forwards requests.
 func forwardsRequests(v *ir.VirtualHost) bool {
@@ -97,7 +110,16 @@ func (p *hostPolicies) selected(f *filter, r *ir.Route) message {
 	return f.inChain.route(*p.host.Policies, *r.Policies)
 }
 
-// configure returns the configuration of the wanted filters for the policies, of a route or, if r is nil, of the host.
+// atBackend returns the per-filter configuration of a backend of a route, which Envoy prefers to that of the route; nil if there
+// is none.
+func (p *hostPolicies) atBackend(e *encoder, b *ir.Backend) map[string]*anypb.Any {
+	if p == nil || b.Cookies == nil {
+		return nil
+	}
+	return p.configure(e, ofBackend(b), nil, func(*filter) bool { return true })
+}
+
+// configure returns the configuration of the wanted filters for the policies, of a route or, if r is nil, of the host or a backend.
 func (p *hostPolicies) configure(e *encoder, of ir.Policies, r *ir.Route, wanted func(*filter) bool) map[string]*anypb.Any {
 	var added []policyFilter
 	out := map[string]*anypb.Any{}
@@ -174,6 +196,9 @@ func sections(p *ir.Policies) int {
 		n++
 	}
 	if p.JWT != nil {
+		n++
+	}
+	if p.Cookies != nil {
 		n++
 	}
 	return n

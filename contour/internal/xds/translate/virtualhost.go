@@ -34,6 +34,9 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 	for i := range v.Routes {
 		r := route(e, v.Routes[i], v)
 		r.TypedPerFilterConfig = policies.atRoute(e, &v.Routes[i])
+		for j, c := range r.GetRoute().GetWeightedClusters().GetClusters() {
+			c.TypedPerFilterConfig = policies.atBackend(e, &v.Routes[i].Forward.Backends[j])
+		}
 		if p := withPort(r, &v.Routes[i], v.Key.Hostname); p != nil {
 			vh.Routes = append(vh.Routes, p)
 		}
