@@ -75,7 +75,8 @@ func (p *proxy) tcpHealthCheck(spec *contourv1.TCPHealthCheckPolicy, at path) (i
 	}
 	out, ok := p.checkOf(check{
 		spec.IntervalSeconds, spec.TimeoutSeconds, int64(spec.HealthyThresholdCount), int64(spec.UnhealthyThresholdCount),
-		at, subCondition{report.TypeTCPProxy, report.HealthCheckPolicyInvalid},
+		at,
+		subCondition{report.TypeTCPProxy, report.HealthCheckPolicyInvalid},
 	})
 	out.Kind = ir.HealthTCP
 	return out, ok

@@ -72,10 +72,6 @@ func toYAML(v reflect.Value) any {
 		return strings.TrimSuffix(x.Service.String()+"/"+x.Port, "/")
 	case ir.ListenerKey:
 		return listenerName(x)
-	case ir.ListenerProtocol:
-		return named(x, "HTTP", "HTTPS", "TLS", "TCP", "UDP")
-	case ir.Protocol:
-		return named(x, "http1", "h2c", "tls", "h2")
 	case ir.TLSVersion:
 		return map[ir.TLSVersion]string{ir.TLS12: "1.2", ir.TLS13: "1.3"}[x]
 	case ir.ClientCertificates:
@@ -86,14 +82,28 @@ func toYAML(v reflect.Value) any {
 		return x.Items()
 	case ir.Interned[ir.Tuning]:
 		return toYAML(reflect.ValueOf(x.Value()))
-	case ir.Balancing:
-		return named(x, "round robin", "random", "least request", "hash")
-	case ir.Switch:
-		return named(x, "unchanged", "on", "off")
-	case ir.HealthKind:
-		return named(x, "none", "http", "tcp")
+	}
+	if name, ok := enumerated(v.Interface()); ok {
+		return name
 	}
 	return kindToYAML(v)
+}
+
+// enumerated returns the name of an enumerated value; false if it is none.
+func enumerated(v any) (string, bool) {
+	switch x := v.(type) {
+	case ir.ListenerProtocol:
+		return named(x, "HTTP", "HTTPS", "TLS", "TCP", "UDP"), true
+	case ir.Protocol:
+		return named(x, "http1", "h2c", "tls", "h2"), true
+	case ir.Balancing:
+		return named(x, "round robin", "random", "least request", "hash"), true
+	case ir.HealthKind:
+		return named(x, "none", "http", "tcp"), true
+	case ir.Switch:
+		return named(x, "unchanged", "on", "off"), true
+	}
+	return "", false
 }
 
 func kindToYAML(v reflect.Value) any {
