@@ -56,6 +56,9 @@ func (s *State) handleAnswer(t table.Type, f *flight, req *discoveryv3.DeltaDisc
 	if t == table.Listener {
 		s.endPace(req.GetErrorDetail() == nil, now)
 	}
+	if t == table.Endpoint {
+		s.endRest(now)
+	}
 	s.recheckBlocked(t)
 	if req.GetErrorDetail() == nil {
 		return s.ack(f)

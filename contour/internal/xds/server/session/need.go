@@ -244,7 +244,7 @@ func (s *State) recheckBlocked(t table.Type) {
 
 // Deadline returns when to call Expire; false if nothing waits.
 func (s *State) Deadline() (time.Time, bool) {
-	deadline := earliest(s.checkAt, s.paceDeadline())
+	deadline := earliest(earliest(s.checkAt, s.paceDeadline()), s.restDeadline())
 	return deadline, !deadline.IsZero()
 }
 
@@ -253,6 +253,7 @@ func (s *State) Deadline() (time.Time, bool) {
 // acknowledged: an Envoy that processes many clusters makes progress.
 func (s *State) Expire(now time.Time) []Overdue {
 	s.expirePace(now)
+	s.expireRest(now)
 	if s.checkAt.IsZero() || now.Before(s.checkAt) {
 		return nil
 	}

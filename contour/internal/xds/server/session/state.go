@@ -29,7 +29,8 @@ type Limits struct {
 	UnacceptedBytes     int           // of one response, in versions that no Envoy has accepted; 1 MiB
 	UnacceptedResources int           // the same, counted; 500
 	LargeListener       int           // bytes of a listener from which on it is paced; 64 KiB
-	LongestRest         time.Duration // at most, between two large listeners; 2 s
+	LongestRest         time.Duration // at most, between two large listeners or sets of endpoints; 2 s
+	LargeEndpoints      int           // bytes of a set of endpoints from which on it is paced; 64 KiB
 	DrainingBytes       int           // of large listeners within the drain time, before they wait for it; 48 MiB
 	DrainTime           time.Duration // Envoy's --drain-time-s; 60 s
 	LongestDrain        time.Duration // at most, for which a large listener waits until Envoy releases former ones; 15 s
@@ -51,6 +52,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.UnacceptedBytes, 1<<20)
 	set(&l.UnacceptedResources, 500)
 	set(&l.LargeListener, 64<<10)
+	set(&l.LargeEndpoints, 64<<10)
 	set(&l.DrainingBytes, 48<<20)
 	l.LongestRest = cmp.Or(l.LongestRest, 2*time.Second)
 	l.DrainTime = cmp.Or(l.DrainTime, time.Minute)
@@ -82,6 +84,7 @@ type State struct {
 	checkAt  time.Time                            // when to look for overdue resources; zero: never
 	lastAck  time.Time                            // of a CDS response
 	pace     pace
+	rests    rests
 }
 
 // typeState is the state of one type.
@@ -170,6 +173,7 @@ func (s *State) at(ref table.Ref) *resource {
 // mark queues the resource for Next.
 func (s *State) mark(r *resource) {
 	s.unblock(r)
+	s.wake(r)
 	if !r.queued {
 		r.queued = true
 		state := &s.types[r.ref.Type]
