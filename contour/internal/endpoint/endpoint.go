@@ -77,8 +77,14 @@ func readinessOf(c discoveryv1.EndpointConditions) readiness {
 }
 
 // collect finds the addresses of each readiness.
-func (p Port) collect() map[readiness]addresses {
-	found := map[readiness]addresses{}
+func (p Port) collect() (found [ready + 1]addresses) {
+	total := 0
+	for _, s := range p.Slices {
+		if s != nil {
+			total += len(s.Endpoints)
+		}
+	}
+	found[ready] = make(addresses, 0, total) // most are
 	for _, s := range p.Slices {
 		if s == nil {
 			continue
@@ -176,20 +182,51 @@ func lbEndpoints(a addresses) []*endpointv3.LbEndpoint {
 		return cmp.Or(x.Addr().Compare(y.Addr()), cmp.Compare(x.Port(), y.Port()), cmp.Compare(x.checked, y.checked))
 	})
 	a = slices.CompactFunc(a, func(x, y socket) bool { return x.AddrPort == y.AddrPort })
-	out := make([]*endpointv3.LbEndpoint, 0, len(a))
-	for _, s := range a {
-		out = append(out, lbEndpoint(s))
+	out, all, texts := make([]*endpointv3.LbEndpoint, len(a)), make([]lbEndpoint, len(a)), textsOf(a)
+	for i := range a {
+		out[i] = all[i].set(texts[i], a[i])
 	}
 	return out
 }
 
-func lbEndpoint(s socket) *endpointv3.LbEndpoint {
-	e := &endpointv3.Endpoint{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-		Address:       s.Addr().String(),
-		PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(s.Port())},
-	}}}}
+// lbEndpoint is the messages of an LbEndpoint. Those of a whole set are allocated at once: one of 10,000 endpoints took 80,000
+// allocations, and twice the time (BenchmarkAssignment).
+type lbEndpoint struct {
+	lb       endpointv3.LbEndpoint
+	host     endpointv3.LbEndpoint_Endpoint
+	endpoint endpointv3.Endpoint
+	address  corev3.Address
+	either   corev3.Address_SocketAddress
+	socket   corev3.SocketAddress
+	port     corev3.SocketAddress_PortValue
+}
+
+func (m *lbEndpoint) set(address string, s socket) *endpointv3.LbEndpoint {
+	m.port.PortValue = uint32(s.Port())
+	m.socket.Address, m.socket.PortSpecifier = address, &m.port
+	m.either.SocketAddress = &m.socket
+	m.address.Address = &m.either
+	m.endpoint.Address = &m.address
 	if s.checked != 0 {
-		e.HealthCheckConfig = &endpointv3.Endpoint_HealthCheckConfig{PortValue: uint32(s.checked)}
+		m.endpoint.HealthCheckConfig = &endpointv3.Endpoint_HealthCheckConfig{PortValue: uint32(s.checked)}
 	}
-	return &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: e}}
+	m.host.Endpoint = &m.endpoint
+	m.lb.HostIdentifier = &m.host
+	return &m.lb
+}
+
+// textsOf is the texts of the addresses, which share one allocation.
+func textsOf(a addresses) []string {
+	var joined []byte
+	ends := make([]int, len(a))
+	for i := range a {
+		joined = a[i].Addr().AppendTo(joined)
+		ends[i] = len(joined)
+	}
+	all, start := string(joined), 0
+	texts := make([]string, len(a))
+	for i, end := range ends {
+		texts[i], start = all[start:end], end
+	}
+	return texts
 }

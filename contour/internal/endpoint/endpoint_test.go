@@ -228,3 +228,34 @@ func TestOrderAndSlicingDoNotMatter(t *testing.T) {
 		}
 	}
 }
+
+// crowd is n endpoints in slices of 1,000.
+func crowd(n int) (slices []*discoveryv1.EndpointSlice) {
+	for s := range n / 1000 {
+		var endpoints []discoveryv1.Endpoint
+		for i := range 1000 {
+			endpoints = append(endpoints, at(discoveryv1.EndpointConditions{}, fmt.Sprintf("10.%d.%d.%d", s, i/250, i%250)))
+		}
+		slices = append(slices, slice(onPort("http", 8080), endpoints...))
+	}
+	return slices
+}
+
+// The number of allocations does not depend on the number of endpoints: one of the slices can change at any time.
+func TestAllocationsOfManyEndpoints(t *testing.T) {
+	of := Port{Name: "http", Slices: crowd(10_000)}
+	if n := len(sockets(Assignment("c", of))); n != 10_000 {
+		t.Fatalf("%d endpoints", n)
+	}
+	const most = 200 // for any number; those of a loop would be more than 10,000
+	if got := testing.AllocsPerRun(5, func() { Assignment("c", of) }); got > most {
+		t.Errorf("%v allocations, more than %d", got, most)
+	}
+}
+
+func BenchmarkAssignment(b *testing.B) {
+	of := Port{Name: "http", Slices: crowd(10_000)}
+	for b.Loop() {
+		Assignment("c", of)
+	}
+}
