@@ -13,9 +13,9 @@ type Budgets struct {
 	Clusters int
 	// Endpoints is the endpoints of the clusters of a namespace, without those of Services with few of them.
 	Endpoints int
-	// Expressions is the cost of the regular expressions of a namespace, in instructions (validate.Expression).
+	// Expressions is the cost of the regular expressions of a namespace (validate.Expression).
 	Expressions int
-	// HostExpressions is the cost of the regular expressions of one host of an object, in instructions. It bounds the work that a
+	// HostExpressions is the cost of the regular expressions of one host of an object. It bounds the work that a
 	// request can cause, together with the size of request headers.
 	HostExpressions int
 	// ExpressionSize is the number of instructions of the program of one regular expression.

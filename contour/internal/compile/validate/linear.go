@@ -17,8 +17,9 @@ const (
 	// linearShare is how many instructions of a program with few states count as one, and linearCost what a match costs
 	// whatever the program is.
 	linearShare, linearCost = 8, 8
-	// stateCost is what a program with many states costs in addition to its instructions, for the memory of its states.
-	stateCost = 1000
+	// stepCost is what an instruction of a program with many states costs, since RE2 executes it for each byte instead of looking
+	// a state up, and stateCost what such a program costs in addition: its states are made and forgotten again.
+	stepCost, stateCost = 16, 2000
 )
 
 // linear reports whether the expression, of which programSize is size, is known to have few states: at most about four for

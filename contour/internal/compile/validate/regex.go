@@ -31,8 +31,8 @@ type Expression struct {
 	Problem Problem // "" if Envoy can use the expression
 	// Size is the number of instructions of its program in Envoy (re2.max_program_size), estimated from above.
 	Size int
-	// Cost is what a match can cost Envoy for each byte of the request, in instructions, and what it can remember of it: Size,
-	// and less if the program is known to have few states (see linear).
+	// Cost is what a match can cost Envoy for each byte of the request, and what it can remember of it: more than Size, and less
+	// if the program is known to have few states (see linear).
 	Cost int
 }
 
@@ -58,7 +58,7 @@ func Regex(expr string) Expression {
 	case linear(tree, size):
 		return Expression{Size: size, Cost: size/linearShare + linearCost}
 	}
-	return Expression{Size: size, Cost: size + stateCost}
+	return Expression{Size: size, Cost: stepCost*size + stateCost}
 }
 
 // WildcardCost is the Cost of the expression that keeps each route of a wildcard host to names with one label in the place of the

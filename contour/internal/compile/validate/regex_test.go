@@ -1,7 +1,10 @@
 package validate
 
 import (
+	"math/rand/v2"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,6 +66,43 @@ func TestCostOfRegex(t *testing.T) {
 			t.Errorf("Regex(%.40q) = %+v, want few states: %v", c.expr, e, c.linear)
 		}
 	}
+}
+
+// The cost of an expression with many states covers each instruction that RE2 executes for a byte of a text that makes the most of it:
+// such a step takes Envoy stepCost times as long as the unit of costs. Those of a program with few states are executed once for each state.
+func TestCostCoversSteps(t *testing.T) {
+	t.Parallel()
+	for _, expr := range []string{
+		"[ab]*a[ab]{60}c", "[ab]*a[ab]{400}c", "[ab]*a[ab]{900}c", "(.*a.{20})+c", "([ab]*a[ab]{30}c?){25}z", "[ab]*a([ab]{0,3}){120}c", "(x[ab]*a.{40}){2}|[ab]*b.{300}",
+	} {
+		e := Regex(expr)
+		steps := stepsPerByte(t, expr)
+		if e.Problem != "" || e.Cost < stepCost*steps {
+			t.Errorf("Regex(%q) = %+v, but a byte takes %d steps", expr, e, steps)
+		}
+	}
+}
+
+// stepsPerByte is how many instructions of the program of the expression match a byte of a text of a and b at the same time, at most.
+func stepsPerByte(t *testing.T, expr string) (most int) {
+	t.Helper()
+	tree, problem := parseRegex(expr)
+	if problem != "" {
+		t.Fatal(problem)
+	}
+	prog, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const plenty = 1 << 30 // neither states nor steps end the exploration
+	d := determinizer{prog: prog, seen: map[string]bool{}, mark: make([]int, len(prog.Inst)), states: plenty, steps: plenty}
+	d.closure([]uint32{uint32(prog.Start)})
+	random := rand.New(rand.NewPCG(1, 1))
+	for range 3000 {
+		most = max(most, len(d.state))
+		d.closure(slices.Clone(d.after(slices.Clone(d.state), rune('a'+random.IntN(2)))))
+	}
+	return most
 }
 
 // Expressions that ignore case are not parsed as characters, of which a class can have a million.
