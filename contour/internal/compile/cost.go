@@ -11,6 +11,7 @@ import (
 // charge computes the cost and the age of a root from its contributions.
 func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	var clusters clusterSet
+	root.Cost.Routes = root.Unread
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
 		root.Created = own.Created

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -118,10 +119,69 @@ func TestEveryBudget(t *testing.T) {
 	}
 }
 
+// Roots that exceed the budget of routes by themselves, by what they include, are not compiled: an edit of the child costs for each of them
+// what an inclusion costs, and not what its routes do. They are served as soon as it is within the budget.
+func TestRootsBeyondTheBudgetAreNotCompiled(t *testing.T) {
+	const routes, roots, inclusions = 2000, 10, 10
+	cfg := config.Default()
+	cfg.Budgets = config.Budgets{Routes: routes}
+	sys := newSystem(t, cfg)
+	child := func(n int, first string) *contourv1.HTTPProxy {
+		p := proxy(0)
+		p.Name, p.Spec = "child", contourv1.HTTPProxySpec{}
+		for i := range n {
+			r := proxy(0).Spec.Routes[0]
+			r.Conditions = []contourv1.MatchCondition{{Prefix: fmt.Sprintf("/%s%d", first, i)}}
+			p.Spec.Routes = append(p.Spec.Routes, r)
+		}
+		return p
+	}
+	world := append(change(service(0)), change(child(routes, "a"))...)
+	for i := range roots {
+		p := aged("team", i)
+		p.Spec.Routes = nil
+		for j := range inclusions {
+			p.Spec.Includes = append(p.Spec.Includes, contourv1.Include{
+				Name: "child", Conditions: []contourv1.MatchCondition{{Prefix: fmt.Sprintf("/%d", j)}},
+			})
+		}
+		world = append(world, change(p)...)
+	}
+	sys.Step(world)
+	if got := sys.Compile.Refused(); got["team"] != roots {
+		t.Fatalf("refused: %v", got)
+	}
+	edit := child(routes, "b")
+	const perRoute = 64 // bytes that may be allocated for each route by which the roots exceed the budget; compiled, it takes a kilobyte
+	if got := bytesAllocated(func() { sys.Step(change(edit)) }); got > roots*inclusions*routes*perRoute {
+		t.Errorf("%d bytes are allocated for an edit", got)
+	}
+	d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.HTTPProxy, "team", aged("team", 0).Name))
+	if !slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.BudgetExceeded }) {
+		t.Errorf("the root has %v", d.Diagnostics)
+	}
+	if d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.HTTPProxy, "team", "child")); slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.Orphaned }) {
+		t.Errorf("the child has %v", d.Diagnostics)
+	}
+	sys.Step(change(child(routes/roots/inclusions, "c")))
+	if got := sys.Compile.Refused(); len(got) != 0 {
+		t.Errorf("with fewer routes, refused: %v", got)
+	}
+}
+
+// bytesAllocated is how many bytes f allocates, freed or not.
+func bytesAllocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
 // Several Ingresses of a host share the budget of regular expressions of the host: the older ones have theirs.
 func TestIngressesShareTheExpressionsOfAHost(t *testing.T) {
 	cfg := config.Default()
-	cfg.Budgets.HostExpressions = 1100
+	cfg.Budgets.HostExpressions = 3000
 	sys := newSystem(t, cfg)
 	kind := networkingv1.PathTypeImplementationSpecific
 	for i, path := range []string{"/.*a.{20}", "/.*b.{20}", "/c+"} {

@@ -26,6 +26,8 @@ type Root struct {
 	// Cost and Created are those of all contributions, served or not; zero without any.
 	Cost    Cost
 	Created time.Time
+	// Unread is the number of routes that are not in the contributions, because they exceed a budget by themselves.
+	Unread int
 }
 
 // Contribution contains what one root object adds to one hostname on one listener, with the rules for merging it.

@@ -7,7 +7,7 @@ type Cost struct {
 	TLSHosts     int // on listeners for TLS; more for large authorities and revocation lists of clients
 	Clusters     int // each once for an object
 	Endpoints    int // of clusters with many of them, once for each cluster
-	Expressions  int // cost of regular expressions, in instructions
+	Expressions  int // cost of regular expressions, see validate.Expression
 }
 
 // Plus returns the sum.

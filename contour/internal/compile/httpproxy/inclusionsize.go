@@ -5,6 +5,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
 )
 
 const (
@@ -54,11 +55,62 @@ func (n *inclusions) add(name kobj.Name, spec *contourv1.HTTPProxySpec, above co
 		n.written += size
 	}
 	bytes := size + parts*above.size()
-	if n.parts+parts > min(maxParts, freeParts+maxRepeats*n.writtenParts) ||
-		n.bytes+bytes > min(maxCopied, freeBytes+maxRepeats*n.written) {
+	if n.parts+parts > n.mostParts() || n.bytes+bytes > min(maxCopied, freeBytes+maxRepeats*n.written) {
 		return false
 	}
 	n.parts += parts
 	n.bytes += bytes
+	return true
+}
+
+// mostParts is how many routes and includes may be reached, as far as the proxies are known.
+func (n *inclusions) mostParts() int { return min(maxParts, freeParts+maxRepeats*n.writtenParts) }
+
+// written returns how many routes the root and what it includes have, each time that they are reached, as far as they would be compiled.
+// It takes time for each inclusion only, so that routes that no budget admits need not be compiled to count them. It stops above the
+// budget, and is 0 where no root can exceed that.
+func (p *proxy) written() int {
+	if p.budgets.Routes == 0 || p.budgets.Routes >= maxParts || len(p.spec.Includes) == 0 {
+		return 0
+	}
+	w := written{most: p.budgets.Routes}
+	w.sizes = map[kobj.Name]int{}
+	w.parts = len(p.spec.Routes) + len(p.spec.Includes)
+	w.writtenParts = w.parts
+	w.count(p)
+	return w.routes
+}
+
+// written counts the routes of one root.
+type written struct {
+	inclusions
+	routes, most int
+}
+
+func (w *written) count(p *proxy) {
+	w.routes += len(p.spec.Routes)
+	for i := range p.spec.Includes {
+		if w.routes > w.most {
+			return
+		}
+		include := &p.spec.Includes[i]
+		child, found := p.target(include.Namespace, include.Name, path("spec.includes").at(i), report.TypeInclude)
+		if found && w.reach(child.key.Name, child.spec) {
+			w.count(child)
+		}
+	}
+}
+
+// reach is add without the size of texts.
+func (w *written) reach(name kobj.Name, spec *contourv1.HTTPProxySpec) bool {
+	parts := len(spec.Routes) + len(spec.Includes)
+	if _, known := w.sizes[name]; !known {
+		w.sizes[name] = 0
+		w.writtenParts += parts
+	}
+	if w.parts+parts > w.mostParts() {
+		return false
+	}
+	w.parts += parts
 	return true
 }

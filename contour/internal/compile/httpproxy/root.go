@@ -47,7 +47,7 @@ func Root(r *memo.Reader, env Env, name kobj.Name) contrib.Root {
 	c.host = obj.Spec.VirtualHost
 	root := c.visit(obj, name, nil)
 	contributions := root.contributions(obj.CreationTimestamp.Time)
-	return contrib.Root{Contributions: contributions, Report: c.report.Finish(report.TypeSpec)}
+	return contrib.Root{Contributions: contributions, Report: c.report.Finish(report.TypeSpec), Unread: c.unread}
 }
 
 // compiler compiles one root.
@@ -59,6 +59,7 @@ type compiler struct {
 	host    *contourv1.VirtualHost // of the root
 	report  report.Collector
 
+	unread      int // routes, if they exceed a budget by themselves and are not compiled
 	inclusions  inclusions
 	expressions expressions
 	tokens      tokens // of the JWT providers
@@ -162,6 +163,10 @@ func (p *proxy) rootRoutes() []route {
 	if !p.inclusions.root(p.spec) {
 		p.errorf(subCondition{report.TypeSpec, report.TooMany}, "spec", "The HTTPProxy has more than %d routes and includes.", maxParts)
 		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
+	}
+	if n := p.written(); p.budgets.Routes > 0 && n > p.budgets.Routes {
+		p.unread = n
+		return nil
 	}
 	routes := p.routes(conditions{})
 	slices.SortStableFunc(routes, func(a, b route) int { return compareBools(b.placeholder, a.placeholder) })
