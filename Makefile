@@ -63,7 +63,7 @@ fuzz: ## Run each fuzz target: FUZZTIME=DURATION (default 30s).
 	    echo "== $$name"; go test -run '^$$' -fuzz "^$$name$$" -fuzztime $${FUZZTIME:-30s} -fuzzminimizetime 1x ./$$(dirname $$f); done; done
 
 bench: build ## Measure the controller: N, RUNS, SCENARIOS, API, OUT, CONTROLLER ...; see docs/benchmarks.
-	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; go run ./harness/cmd/bench $(foreach n,$(or $(N),1000 10000),-n $(n)) \
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; go run ./harness/cmd/bench $(foreach n,$(or $(N),$(if $(filter hostile,$(SCENARIOS)),1000,1000 10000)),-n $(n)) \
 	  $(if $(RUNS),-runs $(RUNS)) $(if $(SCENARIOS),-scenarios $(SCENARIOS)) $(if $(API),-api $(API)) $(if $(OUT),-o $(OUT).json -html $(OUT).html) \
 	  $(if $(COMPARE),-compare $(COMPARE)) $(if $(CONTROLLER),-controller '$(strip $(CONTROLLER))') $(if $(BOOTSTRAP),-bootstrap '$(strip $(BOOTSTRAP))') $(if $(CRDS),-crds $(CRDS)) \
 	  $(if $(filter command,$(firstword $(origin KUBECONFIG))),-kubeconfig $(KUBECONFIG)) $(BENCHFLAGS)

@@ -41,6 +41,8 @@ type Options struct {
 	TLSHosts int
 	// TLSShared makes all of them use one Secret with a wildcard certificate, instead of one each.
 	TLSShared bool
+	// Attacked is of the hostile scenario.
+	Attacked Attacked
 }
 
 // MaxTLSHosts bounds the TLS hosts that are added unless Options specify a number.
@@ -49,12 +51,13 @@ const MaxTLSHosts = 1000
 // Defaults are the options that published figures are made with.
 func Defaults() Options {
 	return Options{
-		N: 1000, API: HTTPProxy, Scenarios: Scenarios(),
+		N: 1000, API: HTTPProxy, Scenarios: UsualScenarios(),
 		Samples: 100, Writers: 16,
 		LoadTimeout: 10 * time.Minute, Timeout: time.Minute,
 		Idle: time.Minute, Churn: 30 * time.Second, ChurnRate: 20,
 		Switches: 50, Rate: 1500,
 		Rounds: 5, Requests: 40_000,
+		Attacked: Attacked{Duration: 15 * time.Second, Quiet: 30 * time.Second, Edits: 10, Requests: 200},
 	}
 }
 
@@ -70,7 +73,8 @@ type bench struct {
 	statuses *statuses
 	random   *rand.Rand
 	ca       *pki.CA
-	tlsHosts int // that exist
+	tlsHosts int    // that exist
+	closed   string // directory of the configuration that the hostile scenario gives the controller
 }
 
 // Run measures one size, calls emit with each measure as it is taken, and returns all of them.

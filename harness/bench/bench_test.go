@@ -146,6 +146,32 @@ func TestRunElsewhere(t *testing.T) {
 	}
 }
 
+// Each attack happens, and each has its figures; Envoy rejects what it shall.
+func TestHostile(t *testing.T) {
+	o := Defaults()
+	o.N, o.Scenarios = 20, []string{"hostile"}
+	o.Attacked.Duration, o.Attacked.Quiet = time.Second, time.Second
+	local := startLocally(t)
+	found := index(t, run(t, local.Target, o))
+	figures, _ := result.Figures("hostile")
+	for _, name := range append(Attacks(), quietPhase) {
+		for _, figure := range figures {
+			if _, ok := found[[2]string{"hostile", name + ": " + figure}]; !ok {
+				t.Errorf("no measure %q of %s", figure, name)
+			}
+		}
+		if m := found[[2]string{"hostile", name + ": hostile writes"}]; strings.Contains(m.Detail, "refused") {
+			t.Errorf("%s: %s", name, m.Detail)
+		}
+	}
+	if updates, err := local.Updates(t.Context()); err != nil || updates.Rejected == 0 {
+		t.Errorf("Envoy rejected %d updates, %v", updates.Rejected, err)
+	}
+	if m := found[[2]string{"hostile", "claims: requests failed"}]; m.Value != 0 {
+		t.Errorf("claims: %v requests failed: %s", m.Value, m.Detail)
+	}
+}
+
 func startLocally(t *testing.T) *target.Local {
 	t.Helper()
 	local, err := target.Start(t.Context(), target.Options{})

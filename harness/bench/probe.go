@@ -93,10 +93,16 @@ func (p *prober) handshake(ctx context.Context, host string) (*x509.Certificate,
 
 // repeat calls try until it succeeds; try returns what it observed, for the error.
 func repeat(ctx context.Context, timeout time.Duration, what string, try func(context.Context) (saw string, ok bool)) (time.Time, error) {
+	return repeatEvery(ctx, timeout, what, func(time.Duration) time.Duration { return interval }, try)
+}
+
+// repeatEvery is repeat with a pause that depends on the time since the start.
+func repeatEvery(ctx context.Context, timeout time.Duration, what string,
+	pause func(time.Duration) time.Duration, try func(context.Context) (saw string, ok bool),
+) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
+	start := time.Now()
 	last := "nothing"
 	for {
 		saw, ok := try(ctx)
@@ -107,7 +113,7 @@ func repeat(ctx context.Context, timeout time.Duration, what string, try func(co
 			last = saw
 		}
 		select {
-		case <-ticker.C:
+		case <-time.After(pause(time.Since(start))):
 		case <-ctx.Done():
 			return time.Time{}, fmt.Errorf("%s: %w after %s; last seen: %s", what, ctx.Err(), timeout, last)
 		}

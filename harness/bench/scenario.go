@@ -15,29 +15,32 @@ import (
 type scenario struct {
 	name string
 	run  func(*bench, context.Context) error
+	// byName is one that runs only if its name is given.
+	byName bool
 }
 
 // scenarios are in the order in which they run: those that need an idle system first,
 // those that cause load later, and restarts last.
 func scenarios() []scenario {
 	return []scenario{
-		{"load", (*bench).load},
-		{"idle", (*bench).idle},
-		{"edit", (*bench).edit},
-		{"create", (*bench).create},
-		{"delete", (*bench).delete},
-		{"service", (*bench).service},
-		{"status", (*bench).status},
-		{"endpoint", (*bench).endpoint},
-		{"rotation", (*bench).rotation},
-		{"churn", (*bench).churn},
-		{"switch", (*bench).switchServices},
-		{"requests", (*bench).requests},
-		{"tls", (*bench).manyTLS},
-		{"tls-edit", (*bench).editTLS},
-		{"tls-add", (*bench).addTLS},
-		{"restart", (*bench).restart},
-		{"cold", (*bench).cold},
+		{name: "load", run: (*bench).load},
+		{name: "idle", run: (*bench).idle},
+		{name: "edit", run: (*bench).edit},
+		{name: "create", run: (*bench).create},
+		{name: "delete", run: (*bench).delete},
+		{name: "service", run: (*bench).service},
+		{name: "status", run: (*bench).status},
+		{name: "endpoint", run: (*bench).endpoint},
+		{name: "rotation", run: (*bench).rotation},
+		{name: "churn", run: (*bench).churn},
+		{name: "switch", run: (*bench).switchServices},
+		{name: "requests", run: (*bench).requests},
+		{name: "tls", run: (*bench).manyTLS},
+		{name: "tls-edit", run: (*bench).editTLS},
+		{name: "tls-add", run: (*bench).addTLS},
+		{name: "hostile", run: (*bench).hostile, byName: true},
+		{name: "restart", run: (*bench).restart},
+		{name: "cold", run: (*bench).cold},
 	}
 }
 
@@ -46,6 +49,17 @@ func Scenarios() []string {
 	var names []string
 	for _, s := range scenarios() {
 		names = append(names, s.name)
+	}
+	return names
+}
+
+// UsualScenarios are the names of those that run if none is named.
+func UsualScenarios() []string {
+	var names []string
+	for _, s := range scenarios() {
+		if !s.byName {
+			names = append(names, s.name)
+		}
 	}
 	return names
 }

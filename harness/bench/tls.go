@@ -44,7 +44,7 @@ func (b *bench) rotation(ctx context.Context) error {
 		if err != nil {
 			return 0, err
 		}
-		if err := b.replaceSecret(ctx, name, pair); err != nil {
+		if err := b.client.replaceSecret(ctx, name, pair); err != nil {
 			return 0, err
 		}
 		start := time.Now()
@@ -179,7 +179,7 @@ func (b *bench) createTLSSecrets(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return b.createSecret(ctx, sharedSecret, pair)
+		return b.client.createSecret(ctx, sharedSecret, pair)
 	}
 	return parallel(ctx, b.Writers, b.wantedTLS(), func(ctx context.Context, i int) error {
 		_, _, err := b.secure(ctx, nth("tls", i))
@@ -225,23 +225,27 @@ func (b *bench) secure(ctx context.Context, name string) (routed, pki.Pair, erro
 	if err != nil {
 		return routed{}, pki.Pair{}, err
 	}
-	return spec, pair, b.createSecret(ctx, name, pair)
+	return spec, pair, b.client.createSecret(ctx, name, pair)
 }
 
-func (b *bench) createSecret(ctx context.Context, name string, pair pki.Pair) error {
-	return b.client.create(ctx, secrets, object{
+func (c *client) createSecret(ctx context.Context, name string, pair pki.Pair) error {
+	return c.createSecretOf(ctx, name, corev1.SecretTypeTLS, pair)
+}
+
+func (c *client) createSecretOf(ctx context.Context, name string, secretType corev1.SecretType, pair pki.Pair) error {
+	return c.create(ctx, secrets, object{
 		"apiVersion": "v1", "kind": "Secret", "metadata": object{"name": name},
-		"type": string(corev1.SecretTypeTLS), "data": secretData(pair),
+		"type": string(secretType), "data": secretData(pair),
 	})
 }
 
 // replaceSecret replaces the pair in a Secret.
-func (b *bench) replaceSecret(ctx context.Context, name string, pair pki.Pair) error {
+func (c *client) replaceSecret(ctx context.Context, name string, pair pki.Pair) error {
 	body, err := json.Marshal(object{"data": secretData(pair)})
 	if err != nil {
 		return fmt.Errorf("secret %s: %w", name, err)
 	}
-	_, err = b.client.patch(ctx, secrets, name, types.MergePatchType, body)
+	_, err = c.patch(ctx, secrets, name, types.MergePatchType, body)
 	return err
 }
 

@@ -27,6 +27,9 @@ func MainCPU(pid int) (time.Duration, error) {
 // Memory is what the process has resident now, in MiB.
 func Memory(pid int) (float64, error) { return memory(pid, "VmRSS") }
 
+// AnonymousMemory is the part of Memory that is not of files, such as the program: what the process itself has allocated.
+func AnonymousMemory(pid int) (float64, error) { return memory(pid, "RssAnon") }
+
 // PeakMemory is the most that Memory has ever been.
 func PeakMemory(pid int) (float64, error) { return memory(pid, "VmHWM") }
 

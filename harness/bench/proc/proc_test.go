@@ -34,6 +34,10 @@ func TestThisProcess(t *testing.T) {
 	if err != nil || now < 1 {
 		t.Errorf("memory is %v MiB, %v", now, err)
 	}
+	own, err := AnonymousMemory(os.Getpid())
+	if err != nil || own <= 0 || own > now+64 {
+		t.Errorf("anonymous memory is %v of %v MiB, %v", own, now, err)
+	}
 	peak, err := PeakMemory(os.Getpid())
 	if err != nil || peak < 1 {
 		t.Errorf("peak is %v MiB, %v", peak, err)

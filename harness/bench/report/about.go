@@ -18,6 +18,7 @@ func about(scenario string) string {
 		"tls":      "Many hosts with TLS are created beside the N objects. CPU and bytes are per host.",
 		"tls-edit": "With the many TLS hosts there, one route of a random one of them is edited.",
 		"tls-add":  "With the many TLS hosts there, one more is created; a client connects until it is served.",
+		"hostile":  "One tenant edits 10 objects a second and gets 200 requests a second, first alone, then while another tenant creates, edits and deletes what costs most, an attack after the other; the last column names the bounds that are exceeded. Cells of latencies are the median and the 99th percentile.",
 		"restart":  "The controller is stopped, an object edited, and the controller started again; Envoy keeps running.",
 		"cold":     "Envoy is killed and started without any configuration.",
 	}[scenario]

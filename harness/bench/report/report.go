@@ -51,7 +51,15 @@ type section struct {
 	Plots       []plot
 	Columns     []column
 	Rows        []row
+	Cases       []cases
 	Failures    []string
+}
+
+// cases are those of one size of one report.
+type cases struct {
+	column
+	Headings []string
+	Rows     []result.Case
 }
 
 // column is one size of one report.
@@ -130,6 +138,10 @@ func scenario(keys []result.Key, all []measured) section {
 	for _, m := range all {
 		for _, size := range m.Runs {
 			s.Failures = append(s.Failures, failures(m, size, name)...)
+			figures, headings := result.Figures(name)
+			if found := size.Cases(name, figures); len(found) > 0 {
+				s.Cases = append(s.Cases, cases{column{thousands(size.N), m.class}, headings, found})
+			}
 		}
 	}
 	for _, k := range keys {

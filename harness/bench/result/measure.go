@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -74,13 +75,26 @@ func (r Recorder) Latencies(name string, d []time.Duration) {
 		return
 	}
 	r.Emit(Measure{
-		Scenario: r.Scenario, Name: name, Unit: "ms", Value: round(Milliseconds(quantile(d, 0.5))),
+		Scenario: r.Scenario, Name: name, Unit: "ms", Value: round(Milliseconds(Quantile(d, 0.5))),
 		Spread: &Spread{
-			P99:     round(Milliseconds(quantile(d, 0.99))),
-			Max:     round(Milliseconds(quantile(d, 1))),
+			P99:     round(Milliseconds(Quantile(d, 0.99))),
+			Max:     round(Milliseconds(Quantile(d, 1))),
 			Samples: len(d),
 		},
 	})
+}
+
+// Distribution records a distribution of n durations whose quantiles are known.
+func (r Recorder) Distribution(name string, p50, p99, highest time.Duration, n int) {
+	r.Emit(Measure{
+		Scenario: r.Scenario, Name: name, Unit: "ms", Value: round(Milliseconds(p50)),
+		Spread: &Spread{P99: round(Milliseconds(p99)), Max: round(Milliseconds(highest)), Samples: n},
+	})
+}
+
+// Verdict records how many bounds something exceeds, and which.
+func (r Recorder) Verdict(name string, exceeded []string) {
+	r.Value(name, "", float64(len(exceeded)), strings.Join(exceeded, "; "))
 }
 
 // Median records the median of several samples of a figure, with their range; without samples there is nothing to record.
@@ -106,8 +120,8 @@ func Ratios(samples, by []float64) []float64 {
 	return ratios
 }
 
-// quantile is the smallest of the durations (at least one) that at least the share q of them does not exceed.
-func quantile(d []time.Duration, q float64) time.Duration {
+// Quantile is the smallest of the durations (at least one) that at least the share q of them does not exceed.
+func Quantile(d []time.Duration, q float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(d))
 	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }

@@ -30,7 +30,7 @@ func TestQuantile(t *testing.T) {
 		{hundred[:3], 0.5, 99},
 		{hundred[:1], 0.99, 100},
 	} {
-		if got := quantile(test.of, test.q); got != test.want {
+		if got := Quantile(test.of, test.q); got != test.want {
 			t.Errorf("quantile %v of %d: got %d, want %d", test.q, len(test.of), got, test.want)
 		}
 	}

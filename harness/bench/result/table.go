@@ -104,7 +104,7 @@ func Number(v float64) string {
 	}
 }
 
-// WriteTable writes all measures, a column for each size.
+// WriteTable writes all measures, a column for each size; of scenarios that have cases, those with their most important figures.
 func WriteTable(w io.Writer, r Report) {
 	fmt.Fprintf(w, "\n%-9s %-46s %-4s", "scenario", "measure", "unit")
 	for _, size := range r.Runs {
@@ -112,10 +112,16 @@ func WriteTable(w io.Writer, r Report) {
 	}
 	fmt.Fprintln(w)
 	for _, k := range Keys(r) {
+		if names, _ := Figures(k.Scenario); names != nil {
+			continue
+		}
 		fmt.Fprintf(w, "%-9s %-46s %-4s", k.Scenario, k.Name, r.Unit(k))
 		for _, size := range r.Runs {
 			fmt.Fprintf(w, " %17s", Cell(size.Find(k)))
 		}
 		fmt.Fprintln(w)
+	}
+	for _, size := range r.Runs {
+		WriteCases(w, size, "hostile")
 	}
 }

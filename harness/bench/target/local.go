@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"contour.example/envoybootstrap"
+	"contour.example/envoybootstrap/admin"
 
 	"contour.example/harness/address"
 	"contour.example/harness/asset"
@@ -34,6 +35,8 @@ const (
 	namespace = "projectcontour"
 	// stopGrace is how long a controller has to terminate after SIGTERM.
 	stopGrace = 30 * time.Second
+	// adminTimeout bounds a request to the admin endpoint of an Envoy that is busy.
+	adminTimeout = 10 * time.Second
 	// openTimeout is how long a controller has to open its xDS port.
 	openTimeout = 5 * time.Minute
 )
@@ -236,6 +239,7 @@ func (l *Local) writeBootstrap(ctx context.Context) (string, error) {
 func (l *Local) describe(ctx context.Context) error {
 	l.Config, l.Disposable, l.Lifecycle, l.Wire = l.cluster.Config, true, lifecycle{l}, l.relay
 	l.HTTP, l.HTTPS = l.loopback(HTTPPort), l.loopback(HTTPSPort)
+	l.Admin = admin.New(l.values[AdminSocket], admin.Options{Timeout: adminTimeout})
 	info, err := l.envoy.Admin(ctx, "/server_info")
 	if err != nil {
 		return err
@@ -280,6 +284,9 @@ func (l *Local) Check(ctx context.Context) error {
 	}
 	return errors.Join(append(errs, err)...)
 }
+
+// Updates counts what Envoy has accepted and rejected.
+func (l *Local) Updates(ctx context.Context) (envoy.Updates, error) { return l.envoy.Updates(ctx) }
 
 // Stop ends all processes and deletes their files.
 func (l *Local) Stop() error {

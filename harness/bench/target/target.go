@@ -6,6 +6,8 @@ import (
 
 	"k8s.io/client-go/rest"
 
+	"contour.example/envoybootstrap/admin"
+
 	"contour.example/harness/bench/proc"
 	"contour.example/harness/relay"
 )
@@ -21,6 +23,8 @@ type Target struct {
 	Controller Controller
 	// Wire is between Envoy and the controller; nil if there is none: then no bytes are reported.
 	Wire *relay.Relay
+	// Admin is Envoy's admin endpoint; nil if it cannot be reached: no figures of what Envoy has allocated then, and it rejects nothing.
+	Admin *admin.Client
 	// Lifecycle restarts the controller and Envoy; nil if the benchmark must not do so.
 	Lifecycle Lifecycle
 	// Backends are the addresses on which two test backends listen, as Envoy reaches them. Port 0 chooses a free one.
@@ -69,6 +73,9 @@ func (t Target) Processes() []Process {
 
 // Memory is what the process has resident now, in MiB.
 func (p Process) Memory() (float64, error) { return proc.Memory(p.PID) }
+
+// AnonymousMemory is the part of Memory that the process has allocated, in MiB.
+func (p Process) AnonymousMemory() (float64, error) { return proc.AnonymousMemory(p.PID) }
 
 // PeakMemory is the most that Memory has ever been, in MiB.
 func (p Process) PeakMemory() (float64, error) { return proc.PeakMemory(p.PID) }

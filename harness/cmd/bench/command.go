@@ -80,7 +80,7 @@ func (c *command) measureFlags(flags *flag.FlagSet) {
 		return nil
 	})
 	all := strings.Join(bench.Scenarios(), ",")
-	flags.Func("scenarios", "`names`, comma-separated; load always runs (default "+all+")", func(s string) error {
+	flags.Func("scenarios", "`names`, comma-separated; load always runs; of "+all+" (default all but hostile)", func(s string) error {
 		o.Scenarios = strings.Split(s, ",")
 		return nil
 	})
@@ -98,6 +98,12 @@ func (c *command) measureFlags(flags *flag.FlagSet) {
 	flags.IntVar(&o.Requests, "requests", o.Requests, "requests to send each time")
 	flags.IntVar(&o.TLSHosts, "tls-hosts", 0, "TLS hosts to add; 0 is N, at most "+strconv.Itoa(bench.MaxTLSHosts))
 	flags.BoolVar(&o.TLSShared, "tls-shared", false, "make those hosts share one Secret with a wildcard certificate")
+	flags.DurationVar(&o.Attacked.Duration, "attack", o.Attacked.Duration, "how long each attack of the hostile scenario lasts")
+	flags.BoolVar(&o.Attacked.Open, "attack-open", false, "keep the settings of the controller in the hostile scenario, instead of those of the manifests")
+	flags.Func("attacks", "`names` of attacks of the hostile scenario, comma-separated (default "+strings.Join(bench.Attacks(), ",")+")", func(s string) error {
+		o.Attacked.Only = strings.Split(s, ",")
+		return nil
+	})
 	flags.IntVar(&c.runs, "runs", 1, "how often to measure each size; the report has medians")
 }
 
