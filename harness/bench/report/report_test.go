@@ -55,6 +55,20 @@ func write(t *testing.T, r result.Report, other *result.Report) string {
 	return b.String()
 }
 
+// A scenario with cases has a table of them, with what each exceeds.
+func TestCasesAreATable(t *testing.T) {
+	t.Parallel()
+	r := result.Report{Runs: []result.Size{{N: 1000, Measures: []result.Measure{
+		single("hostile", "flips: edit", 5), {Scenario: "hostile", Name: "flips: bounds exceeded", Value: 1, Detail: "edit p99 60ms > 50ms"},
+	}}}}
+	page := write(t, r, nil)
+	for _, want := range []string{"<tr><td>flips</td><td>5</td><td>n/a</td>", "<td>1</td><td class=\"detail\">edit p99 60ms &gt; 50ms</td></tr>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in the page", want)
+		}
+	}
+}
+
 // The page is well-formed for a lenient XML reader, and refers to nothing outside of itself.
 func TestPageHasNoDependencies(t *testing.T) {
 	t.Parallel()
