@@ -184,9 +184,7 @@ func (s *State) block(r *resource, blocker table.Ref, now time.Time) {
 	if b.awaited.IsZero() {
 		b.awaited = now
 	}
-	if s.checkAt.IsZero() {
-		s.checkAt = now.Add(s.limits.NeedWait)
-	}
+	s.checkAt = earliest(s.checkAt, s.dueTime(b))
 }
 
 // watchWarming rechecks a cluster when something that it waits for is acknowledged.
@@ -281,12 +279,19 @@ func (s *State) Expire(now time.Time) []Overdue {
 	return overdue
 }
 
+// dueTime returns when the resource has been waited for too long. Envoy acknowledges a cluster with health checks after the
+// first check of each endpoint, so that its owner decides how long that takes; others that share a route table with it do not
+// wait for that, and no acknowledgement of another cluster prolongs it.
 func (s *State) dueTime(awaited *resource) time.Time {
 	since := awaited.awaited
-	for _, t := range []time.Time{awaited.sentAt, s.lastAck} {
-		if t.After(since) {
-			since = t
-		}
+	if awaited.sentAt.After(since) {
+		since = awaited.sentAt
+	}
+	if awaited.want != nil && awaited.want.ChecksHealth() {
+		return since.Add(s.limits.HealthCheckWait)
+	}
+	if s.lastAck.After(since) {
+		since = s.lastAck
 	}
 	return since.Add(s.limits.NeedWait)
 }

@@ -167,6 +167,30 @@ func TestHealthCheckedClusterWaitsForItsOwnAck(t *testing.T) {
 	s.expect(table.Route, "r")
 }
 
+// The owner of a backend decides how long its health check takes; route tables that others share do not wait for that, and
+// acknowledgements of other clusters do not prolong the wait.
+func TestHealthCheckHoldsUpForAShortTime(t *testing.T) {
+	const checked = "\x42\x00" // the field health_checks
+	s := running(t)
+	s.publish(nil, edsCluster("b", "1")...)
+	other := s.expect(table.Cluster, "b")
+	s.publish(nil, simple(cds("checked"), checked, eds("checked")), simple(eds("checked"), "1"), simple(rds("r"), "2", cds("checked")))
+	s.expect(table.Cluster, "checked")
+	s.expectNothing()
+	s.now = s.now.Add(100 * time.Millisecond)
+	s.ack(other)
+	s.expectNothing()
+	deadline, ok := s.state.Deadline()
+	if !ok || deadline.Sub(s.now) != 150*time.Millisecond {
+		t.Fatalf("deadline in %v %v", deadline.Sub(s.now), ok)
+	}
+	s.now = deadline
+	if got := s.state.Expire(s.now); len(got) != 1 || got[0] != (session.Overdue{Need: cds("checked"), Waiting: 1, Sent: true}) {
+		t.Fatalf("overdue: %v", got)
+	}
+	s.expect(table.Route, "r")
+}
+
 func TestClusterUpdatePushesItsEndpointsAgain(t *testing.T) {
 	s := running(t)
 	s.publish(nil, simple(cds("a"), "2", eds("a")))
