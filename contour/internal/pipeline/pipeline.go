@@ -223,10 +223,15 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 		case f := <-p.inspect:
 			f()
 		case <-tick.C:
-			if expired := p.updateExpired(p.Compile.Ref.Expiries()); p.reshard() || expired {
-				done(p.deriveAndPublish())
-			}
+			p.checkPeriodically(done)
 		}
+	}
+}
+
+// checkPeriodically publishes what has changed by time alone.
+func (p *Pipeline) checkPeriodically(done func(Result)) {
+	if expired := p.updateExpired(p.Compile.Ref.Expiries()); p.reshard() || expired {
+		done(p.deriveAndPublish())
 	}
 }
 
