@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -83,6 +84,33 @@ func TestRewritesOfSeveralCookiesOnEnvoy(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", k.name, diff)
 		}
 		k.CloseIdleConnections()
+	}
+}
+
+// A worker of Envoy serves many tenants: a cookie that a backend chooses does not keep it busy, however many spaces it has.
+func TestRewritesOfLongCookiesAreQuickOnEnvoy(t *testing.T) {
+	f := startUpstreams(t, func(r *contourv1.Route) {
+		r.CookieRewritePolicies = []contourv1.CookieRewritePolicy{{Name: "a", Secure: new(true)}}
+	})
+	k := f.connect("host-0.example.com", false, false)
+	defer k.CloseIdleConnections()
+	spaces := strings.Repeat(" ", 25_000)
+	for cookie, want := range map[string]string{
+		"a=1; x" + spaces + "y": "a=1; x" + spaces + "y; Secure",
+		"a=1" + spaces + "; x":  "a=1" + spaces + "; x; Secure",
+		"a" + spaces + "=1":     "a" + spaces + "=1; Secure",
+		"a" + spaces + "b":      "a" + spaces + "b",
+		"a=1;" + spaces + "; x": "a=1; ; x; Secure",
+	} {
+		began := time.Now()
+		got := k.get(t, "/api", http.Header{semantic.SetCookieHeader: {cookie}}).Header.Get("Set-Cookie")
+		d := time.Since(began)
+		if got != want {
+			t.Errorf("%.8q becomes %.8q...%q", cookie, got, got[max(0, len(got)-20):])
+		}
+		if d > time.Second {
+			t.Errorf("%.8q takes %s", cookie, d)
+		}
 	}
 }
 

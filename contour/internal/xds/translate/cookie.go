@@ -11,7 +11,9 @@ import (
 func hasCookies(p ir.Policies) bool { return p.Cookies != nil }
 
 // cookieFilter returns the filter that rewrites attributes of cookies in responses. The script is constant: what an object
-// says is data that the script reads. All filters share one interpreter for each worker.
+// says is data that the script reads. All filters share one interpreter for each worker. Backends choose the cookies, and a
+// worker serves nothing else meanwhile: each pattern takes time proportional to the cookie, so that it has no two repetitions
+// between which the same characters may be divided, such as those of "(.-)%s*$".
 func cookieFilter(e *encoder, p ir.Policies) message {
 	if !hasCookies(p) {
 		return nil
@@ -49,11 +51,22 @@ func newAttributes(c ir.CookieRewrite) *structpb.Struct {
 
 const cookieScript = `local names = {"path", "domain", "samesite", "secure"}
 
+local function trimmed(text)
+  local from = text:match("^%s*()")
+  return text:match("^.*%S", from) or ""
+end
+
+local function name_of(cookie)
+  local from = cookie:match("^%s*()")
+  local name, after = cookie:match("^([^=;%s]*)()", from)
+  return cookie:match("^%s*[=;]", after) and name
+end
+
 local function rewritten(cookie, attributes)
   local pair, rest = cookie:match("^([^;]*)(.*)$")
   local parts = {pair}
   for part in rest:gmatch("[^;]+") do
-    local text = part:match("^%s*(.-)%s*$")
+    local text = trimmed(part)
     if attributes[text:match("^[^=%s]*"):lower()] == nil then
       parts[#parts + 1] = text
     end
@@ -76,7 +89,7 @@ function envoy_on_response(response)
   local cookies = {}
   for i = 0, count - 1 do
     local cookie = headers:getAtIndex("set-cookie", i)
-    local attributes = rewrites[cookie:match("^%s*(.-)%s*[=;]") or ""]
+    local attributes = rewrites[name_of(cookie) or ""]
     if attributes ~= nil then
       cookie = rewritten(cookie, attributes)
     end
