@@ -75,7 +75,7 @@ func (s *shares) charge(updates []translate.ListenerUpdate) {
 // admit returns the changes of a batch to apply now: those of namespaces whose accounts are not overdrawn, and those of
 // endpoints, which change no filter chain.
 func (s *shares) admit(batch []store.Change) []store.Change {
-	if s.rate == 0 || len(s.accounts) == 0 && len(s.held) == 0 {
+	if len(s.held) == 0 && (s.rate == 0 || len(s.accounts) == 0) {
 		return batch
 	}
 	var admitted []store.Change
@@ -83,9 +83,9 @@ func (s *shares) admit(batch []store.Change) []store.Change {
 		switch held := s.held[c.Key.Namespace]; {
 		case c.Key.Kind == kobj.EndpointSlice:
 			admitted = append(admitted, c)
-		case held != nil:
+		case held != nil: // also without a bound: none overtakes those that wait for due
 			held[c.Key] = c
-		case s.balance(c.Key.Namespace) < 0:
+		case s.rate > 0 && s.balance(c.Key.Namespace) < 0:
 			if len(s.held) == 0 {
 				s.timer.Reset(retry)
 			}

@@ -98,7 +98,10 @@ func TestSharesOfOneUpdate(t *testing.T) {
 		}
 		s.rate = 0
 		s.charge(nil)
-		if got := s.due(); len(got) != 1 || len(s.held) != 0 || len(s.admit([]store.Change{edited("a", "p", 2)})) != 1 {
+		if got := s.admit([]store.Change{edited("a", "p", 3), edited("a", "q", 1)}); len(got) != 0 {
+			t.Errorf("%v overtakes what waits", got)
+		}
+		if got := s.due(); len(got) != 2 || got[0].Object.GetGeneration() != 3 || len(s.held) != 0 || len(s.admit([]store.Change{edited("a", "p", 4)})) != 1 {
 			t.Errorf("without a bound: %v is applied, %d wait", got, len(s.held))
 		}
 	})
