@@ -21,6 +21,12 @@ func random(n int) string {
 
 func ecKey(t *testing.T, curve elliptic.Curve, name string) string {
 	t.Helper()
+	return dividedKey(t, curve, name, 0)
+}
+
+// dividedKey is an EC key whose x has more bytes than y, twice the number.
+func dividedKey(t *testing.T, curve elliptic.Curve, name string, more int) string {
+	t.Helper()
 	k, err := ecdsa.GenerateKey(curve, rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +35,7 @@ func ecKey(t *testing.T, curve elliptic.Curve, name string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	half := len(point) / 2
+	half := len(point)/2 + more
 	text := base64.RawURLEncoding.EncodeToString
 	return fmt.Sprintf(`{"kty":"EC","crv":%q,"x":%q,"y":%q,"d":"secret"}`, name, text(point[1:1+half]), text(point[1+half:]))
 }
@@ -90,6 +96,7 @@ func TestUnusableSets(t *testing.T) {
 		"RSA with a huge e":       string(set(fmt.Sprintf(`{"kty":"RSA","n":%q,"e":%q}`, random(256), random(256)))),
 		"RSA of EC algorithm":     string(set(rsaKey(256, `,"alg":"ES256"`))),
 		"off the curve":           string(set(fmt.Sprintf(`{"kty":"EC","crv":"P-256","x":%q,"y":%q}`, random(32), random(32)))),
+		"x longer than y":         string(set(dividedKey(t, elliptic.P256(), "P-256", 1))),
 		"other curve":             string(set(`{"kty":"EC","crv":"secp256k1","x":"","y":""}`)),
 		"EC of another algorithm": string(set(strings.Replace(ecKey(t, elliptic.P256(), "P-256"), "{", `{"alg":"ES384",`, 1))),
 		"short Ed25519":           string(set(fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","x":%q}`, random(31)))),

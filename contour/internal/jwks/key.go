@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -117,7 +118,8 @@ func (k *key) ec() string {
 	if !k.signs(algorithm) {
 		return "is an EC key with an algorithm of another curve"
 	}
-	if _, err := curve.NewPublicKey(append(append([]byte{4}, decode(k.X)...), decode(k.Y)...)); err != nil {
+	x, y := decode(k.X), decode(k.Y)
+	if _, err := curve.NewPublicKey(slices.Concat([]byte{4}, x, y)); err != nil || len(x) != len(y) {
 		return "is not a point on its curve"
 	}
 	return ""
