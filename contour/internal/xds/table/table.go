@@ -45,6 +45,7 @@ type Table struct {
 	changed        map[Ref]struct{} // to be updated before the end of the step
 	dependants     map[Ref]map[Ref]struct{}
 	watches        map[*Watch]struct{}
+	connected      map[identity]int // number of watches of an Envoy; no zeros
 	stats          Stats
 
 	verdicts       map[content]*verdict
@@ -85,6 +86,7 @@ func New() *Table {
 		changed:        map[Ref]struct{}{},
 		dependants:     map[Ref]map[Ref]struct{}{},
 		watches:        map[*Watch]struct{}{},
+		connected:      map[identity]int{},
 		verdicts:       map[content]*verdict{},
 		closed:         make(chan struct{}),
 	}

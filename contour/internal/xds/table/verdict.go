@@ -259,22 +259,13 @@ func (t *Table) leave(id identity) {
 	t.verdictsChanged(changed)
 }
 
-func (t *Table) isConnected(id identity) bool {
-	for w := range t.watches {
-		if w.identity == id {
-			return true
-		}
-	}
-	return false
-}
+func (t *Table) isConnected(id identity) bool { return t.connected[id] > 0 }
 
 // supporters counts the connected Envoys that are known to reject the content.
 func (t *Table) supporters(v *verdict) int {
 	connected := 0
-	for w := range t.watches {
-		if v.rejectedBy(w.identity) {
-			connected++
-		}
+	for _, of := range v.voters {
+		connected += t.connected[of.identity]
 	}
 	return connected
 }

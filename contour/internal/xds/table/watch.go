@@ -34,6 +34,7 @@ func (t *Table) WatchFrom(node, address string) *Watch {
 	w.wake <- struct{}{}
 	defer t.step()()
 	t.watches[w] = struct{}{}
+	t.connected[w.identity]++
 	if len(t.verdicts) > 0 {
 		t.unsupported.Store(true)
 		t.claim(w)
@@ -78,6 +79,9 @@ func (w *Watch) Close() {
 		return
 	}
 	delete(t.watches, w)
+	if t.connected[w.identity]--; t.connected[w.identity] == 0 {
+		delete(t.connected, w.identity)
+	}
 	for ref := range w.involved {
 		if e := t.entries[ref]; e != nil {
 			delete(e.unusable, w)
