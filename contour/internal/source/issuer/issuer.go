@@ -100,6 +100,9 @@ func (f *Fetcher) Settled() <-chan struct{} { return f.settled }
 func (f *Fetcher) Update(changes []memo.Change[jwks.Remote, []byte]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if len(changes) == 0 && f.updated {
+		return
+	}
 	changes = slices.Clone(changes)
 	slices.SortFunc(changes, func(a, b memo.Change[jwks.Remote, []byte]) int { return compareOwners(a.Key.Owner, b.Key.Owner) })
 	wanted := map[jwks.Owner]bool{}

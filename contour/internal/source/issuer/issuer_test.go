@@ -232,6 +232,10 @@ func TestLimits(t *testing.T) {
 		expect(t, "of another namespace", i.of(provider("b", "www")), jwks.KeySet{Keys: "k"})
 		i.Update(changes{removed(remote(provider("a", "0"), "u0"))})
 		synctest.Wait()
+		before := i.waiting
+		if i.Update(nil); &before[0] != &i.waiting[0] {
+			t.Error("an update without changes looks at what waits")
+		}
 		expect(t, "with room", i.of(provider("a", "2")), jwks.KeySet{Keys: "k"})
 		expect(t, "still beyond", i.of(provider("a", "3")), jwks.KeySet{Failure: jwks.OverBudget})
 	})
