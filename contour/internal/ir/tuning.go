@@ -22,7 +22,7 @@ const (
 	BalanceRoundRobin Balancing = iota
 	BalanceRandom
 	BalanceLeastRequest // of two endpoints, the one with fewer requests in progress
-	BalanceHash         // consistent, by the hash of the request (Forward.Hash)
+	BalanceHash         // consistent, by the hash of the request (Special.Hash)
 )
 
 // SlowStart increases the share of an endpoint that is new or healthy again.
