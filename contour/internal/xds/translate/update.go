@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"bytes"
 	"maps"
 	"slices"
 
@@ -14,7 +15,8 @@ type ListenerUpdate struct {
 }
 
 // ListenerUpdates returns the updates since the last call. A filter chain that a host with its certificate on demand gets or
-// loses, because a wildcard host covers it or no longer does, is not a change of its own namespace.
+// loses, because a wildcard host covers it or no longer does, is not a change of its own namespace. An object that only adds routes
+// to a host changes no filter chain.
 func (t *Tables) ListenerUpdates() []ListenerUpdate {
 	changed := map[ir.ListenerKey]map[string]bool{}
 	for _, ch := range t.chains.Changes() {
@@ -25,7 +27,7 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 		if ch.New != nil {
 			after = *ch.New
 		}
-		if equalPart(before.part, after.part) || before.certificate != nil && after.certificate != nil {
+		if bytes.Equal(before.part.Body, after.part.Body) || before.certificate != nil && after.certificate != nil {
 			continue
 		}
 		of := changed[ch.Key.Listener]

@@ -32,6 +32,13 @@ func TestListenerUpdates(t *testing.T) {
 	if got := fx.tables.ListenerUpdates(); len(got) != 0 {
 		t.Errorf("without a change: %v", got)
 	}
+	joined := hostOf("c", "*.example.com")
+	joined.Origins = append(joined.Origins, kobj.Of(kobj.Ingress, "d", "more-routes"))
+	fx.set(joined)
+	fx.engine.Run()
+	if got := fx.tables.ListenerUpdates(); len(got) != 0 {
+		t.Errorf("another object of a host: %v", got)
+	}
 	own := hostOf("a", "a.example.com")
 	own.TLS = &ir.TLS{CloseConnections: true}
 	fx.set(own)
