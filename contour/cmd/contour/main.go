@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/go-logr/logr"
+	_ "golang.org/x/crypto/x509roots/fallback" // the roots for issuers of tokens, where the system has none, as in our image
 	"k8s.io/klog/v2"
 
 	"contour.example/contour/internal/app"
