@@ -8,29 +8,31 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// checkFallback reports the settings that would not apply to clients that receive the fallback certificate.
-func (p *proxy) checkFallback(spec *contourv1.TLS, at path) {
+// permitsFallback reports whether the host may have the fallback certificate: not with settings that would not apply to clients
+// that receive it.
+func (p *proxy) permitsFallback(spec *contourv1.TLS) bool {
+	ok := true
 	for _, c := range []struct {
 		on   bool
 		what string
 	}{
+		{spec.Passthrough, "passthrough"},
 		{spec.ClientValidation != nil, "clientValidation"},
 		{p.host.Authorization != nil, "authorization"},
 		{len(p.host.JWTProviders) > 0, "jwtProviders"},
 	} {
 		if c.on {
-			p.errorf(subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}, at.dot("enableFallbackCertificate"),
-				"The fallback certificate cannot be used together with %s.", c.what)
+			p.errorf(subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}, "spec.virtualhost.tls.enableFallbackCertificate",
+				"The fallback certificate cannot be used together with %s; clients without a server name are not served.", c.what)
+			ok = false
 		}
 	}
+	return ok
 }
 
 // fallbackCertificate sets the certificate for clients without a server name, if the host has one. A host whose fallback
 // certificate cannot be used is served to the others.
-func (p *proxy) fallbackCertificate(spec *contourv1.TLS, out *ir.TLS) {
-	if !spec.EnableFallbackCertificate {
-		return
-	}
+func (p *proxy) fallbackCertificate(out *ir.TLS) {
 	at, secret := path("spec.virtualhost.tls.enableFallbackCertificate"), p.objects.FallbackCertificate
 	problem := func(r report.Reason, format string, args ...any) {
 		p.errorf(subCondition{report.TypeTLS, r}, at, format, args...)

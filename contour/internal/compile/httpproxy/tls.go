@@ -16,6 +16,7 @@ func (p *proxy) tls() *ir.TLS {
 	if spec == nil {
 		return nil
 	}
+	fallback := spec.EnableFallbackCertificate && p.permitsFallback(spec)
 	if !p.checkTLS(spec) {
 		return nil
 	}
@@ -27,14 +28,15 @@ func (p *proxy) tls() *ir.TLS {
 	if !p.clientValidation(spec, out) || !ok {
 		return nil
 	}
-	p.fallbackCertificate(spec, out)
+	if fallback {
+		p.fallbackCertificate(out)
+	}
 	return out
 }
 
 // checkTLS reports settings that exclude each other.
 func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	at := path("spec.virtualhost.tls")
-	exclusive := subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}
 	settings := subCondition{report.TypeTLS, report.TLSConfigNotValid}
 	before := p.report.Found
 	switch {
@@ -45,14 +47,8 @@ func (p *proxy) checkTLS(spec *contourv1.TLS) bool {
 	case spec.Passthrough && p.spec.TCPProxy == nil:
 		p.errorf(settings, at.dot("passthrough"), "TLS passthrough requires spec.tcpproxy.")
 	}
-	if spec.Passthrough && spec.EnableFallbackCertificate {
-		p.errorf(exclusive, at.dot("enableFallbackCertificate"), "The fallback certificate has no effect with passthrough.")
-	}
 	if spec.Passthrough && spec.ClientValidation != nil {
-		p.errorf(exclusive, at.dot("clientValidation"), "The field clientValidation cannot be used together with passthrough.")
-	}
-	if spec.EnableFallbackCertificate {
-		p.checkFallback(spec, at)
+		p.errorf(subCondition{report.TypeTLS, report.TLSIncompatibleFeatures}, at.dot("clientValidation"), "The field clientValidation cannot be used together with passthrough.")
 	}
 	return p.report.Found == before
 }
