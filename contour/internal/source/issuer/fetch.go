@@ -38,7 +38,7 @@ func (c client) fetch(ctx context.Context, of jwks.Request, ca []byte) (ir.KeySe
 	if err != nil {
 		return "", failed(jwks.Unreachable, "unreachable", err)
 	}
-	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	request.Header.Set("Accept", "application/jwk-set+json, application/json, */*;q=0.1") // Envoy, which users come from, accepts anything
 	request.Header.Set("User-Agent", "contour")
 	transport := &http.Transport{
 		DialContext:            dialer{rules: c.endpoints(), family: of.Family}.dial,

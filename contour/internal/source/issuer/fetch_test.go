@@ -48,7 +48,13 @@ func TestFetch(t *testing.T) {
 			f(w, r)
 		})
 	}
-	answer("/keys", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, keyDocument) })
+	answer("/keys", func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept"), "*/*") { // as a server of text/plain requires
+			w.WriteHeader(http.StatusNotAcceptable)
+			return
+		}
+		fmt.Fprint(w, keyDocument)
+	})
 	answer("/redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL, http.StatusFound) })
 	answer("/large", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Repeat(" ", jwks.MaxDocument+1)) })
 	answer("/endless", func(w http.ResponseWriter, r *http.Request) {
