@@ -74,7 +74,7 @@ func protocolOptions(e *encoder, c ir.Cluster, s ir.ClusterSettings) map[string]
 	})}
 }
 
-// circuitBreakers returns nil if no limit is set.
+// circuitBreakers returns nil if no limit is set. The statistics of what remains are those of Contour.
 func circuitBreakers(l ir.CircuitBreakers) *clusterv3.CircuitBreakers {
 	if l == (ir.CircuitBreakers{}) {
 		return nil
@@ -88,10 +88,11 @@ func circuitBreakers(l ir.CircuitBreakers) *clusterv3.CircuitBreakers {
 			MaxPendingRequests: number(l.MaxPendingRequests),
 			MaxRequests:        number(l.MaxRequests),
 			MaxRetries:         number(l.MaxRetries),
+			TrackRemaining:     true,
 		}}
 	}
 	if perHost != 0 {
-		cb.PerHostThresholds = []*clusterv3.CircuitBreakers_Thresholds{{MaxConnections: number(perHost)}}
+		cb.PerHostThresholds = []*clusterv3.CircuitBreakers_Thresholds{{MaxConnections: number(perHost), TrackRemaining: true}}
 	}
 	return cb
 }
