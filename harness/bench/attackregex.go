@@ -35,7 +35,7 @@ func expressionAttacks() []attack {
 		{
 			name: "regex-budget",
 			// As many as the budget of a host allows; each reads the whole header.
-			create: expressions(4, 110, func(i int) string { return fmt.Sprintf("x{0,%d}[ab]+c", i%50+1) }),
+			create: expressions(4, 300, func(i int) string { return fmt.Sprintf("x{0,%d}[ab]+c", i%50+1) }),
 			edit:   editExpression, rate: 10, send: sendLongHeader, sendRate: 5,
 		},
 		{

@@ -181,7 +181,7 @@ func bytesAllocated(f func()) uint64 {
 // Several Ingresses of a host share the budget of regular expressions of the host: the older ones have theirs.
 func TestIngressesShareTheExpressionsOfAHost(t *testing.T) {
 	cfg := config.Default()
-	cfg.Budgets.HostExpressions = 3000
+	cfg.Budgets.HostExpressions = 6000
 	sys := newSystem(t, cfg)
 	kind := networkingv1.PathTypeImplementationSpecific
 	for i, path := range []string{"/.*a.{20}", "/.*b.{20}", "/c+"} {

@@ -19,7 +19,7 @@ const (
 	linearShare, linearCost = 8, 8
 	// stepCost is what an instruction of a program with many states costs, since RE2 executes it for each byte instead of looking
 	// a state up, and stateCost what such a program costs in addition: its states are made and forgotten again.
-	stepCost, stateCost = 16, 2000
+	stepCost, stateCost = 16, 5000
 )
 
 // linear reports whether the expression, of which programSize is size, is known to have few states: at most about four for
