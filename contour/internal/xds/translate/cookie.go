@@ -11,9 +11,7 @@ import (
 func hasCookies(p ir.Policies) bool { return p.Cookies != nil }
 
 // cookieFilter returns the filter that rewrites attributes of cookies in responses. The script is constant: what an object
-// says is data that the script reads. All filters share one interpreter for each worker. Backends choose the cookies, and a
-// worker serves nothing else meanwhile: each pattern takes time proportional to the cookie, so that it has no two repetitions
-// between which the same characters may be divided, such as those of "(.-)%s*$".
+// says is data that the script reads. All filters share one interpreter for each worker.
 func cookieFilter(e *encoder, p ir.Policies) message {
 	if !hasCookies(p) {
 		return nil
@@ -49,17 +47,13 @@ func newAttributes(c ir.CookieRewrite) *structpb.Struct {
 	return out
 }
 
+// cookieScript takes time proportional to the size of the cookies, whatever a backend sends: a pattern with two repetitions
+// that match the same characters would hold up a worker of Envoy for seconds.
 const cookieScript = `local names = {"path", "domain", "samesite", "secure"}
 
 local function trimmed(text)
-  local from = text:match("^%s*()")
-  return text:match("^.*%S", from) or ""
-end
-
-local function name_of(cookie)
-  local from = cookie:match("^%s*()")
-  local name, after = cookie:match("^([^=;%s]*)()", from)
-  return cookie:match("^%s*[=;]", after) and name
+  local first = text:find("%S")
+  return first and text:match(".*%S", first) or ""
 end
 
 local function rewritten(cookie, attributes)
@@ -89,7 +83,7 @@ function envoy_on_response(response)
   local cookies = {}
   for i = 0, count - 1 do
     local cookie = headers:getAtIndex("set-cookie", i)
-    local attributes = rewrites[name_of(cookie) or ""]
+    local attributes = rewrites[trimmed(cookie:match("^([^=;]*)[=;]") or "")]
     if attributes ~= nil then
       cookie = rewritten(cookie, attributes)
     end
