@@ -51,11 +51,11 @@ func newResourceTable[K comparable](t *Tables, name string, derive func(*memo.Re
 	return out
 }
 
-func deref(r **table.Resource) *table.Resource {
-	if r == nil {
-		return nil
+func deref[V any](v *V) (value V) {
+	if v != nil {
+		value = *v
 	}
-	return *r
+	return value
 }
 
 // Change contains the changes of one fleet: added and changed resources, and the refs of removed ones. Both are sorted, and

@@ -6,6 +6,9 @@ import (
 	"slices"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/xds/table"
 )
 
 // ListenerUpdate is a change of the filter chains of a listener: Envoy processes all of them again.
@@ -15,28 +18,25 @@ type ListenerUpdate struct {
 }
 
 // ListenerUpdates returns the updates since the last call. A filter chain that a host with its certificate on demand gets or
-// loses, because a wildcard host covers it or no longer does, is not a change of its own namespace. An object that only adds routes
-// to a host changes no filter chain.
+// loses, because a wildcard host covers it or no longer does, is not a change of its own namespace. The filter chain with the
+// fallback certificate is a change of the hosts that are the first with a fallback, or were the last.
 func (t *Tables) ListenerUpdates() []ListenerUpdate {
 	changed := map[ir.ListenerKey]map[string]bool{}
+	fallbacks := map[ir.ListenerKey]*fallbackChange{}
 	for _, ch := range t.chains.Changes() {
-		var before, after chain
-		if ch.Old != nil {
-			before = *ch.Old
+		before, after := deref(ch.Old), deref(ch.New)
+		if had, has := before.fallback != (kobj.Name{}), after.fallback != (kobj.Name{}); had != has {
+			fallbacks[ch.Key.Listener] = fallbacks[ch.Key.Listener].with(ch, has)
 		}
-		if ch.New != nil {
-			after = *ch.New
+		if !sameChain(before.part, after.part) && (before.certificate == nil || after.certificate == nil) {
+			addNamespaces(changed, ch)
 		}
-		if bytes.Equal(before.part.Body, after.part.Body) || before.certificate != nil && after.certificate != nil {
-			continue
-		}
-		of := changed[ch.Key.Listener]
-		if of == nil {
-			of = map[string]bool{}
-			changed[ch.Key.Listener] = of
-		}
-		for _, k := range slices.Concat(before.part.Origins, after.part.Origins) {
-			of[k.Namespace] = true
+	}
+	for l, f := range fallbacks {
+		if now := t.fallbacks.Count(l); (now == 0) != (now-f.more == 0) {
+			for _, ch := range f.hosts {
+				addNamespaces(changed, ch)
+			}
 		}
 	}
 	var out []ListenerUpdate
@@ -44,4 +44,40 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 		out = append(out, ListenerUpdate{Chains: t.ownChains.Count(l), Namespaces: slices.Sorted(maps.Keys(namespaces))})
 	}
 	return out
+}
+
+// sameChain reports whether Envoy gets the same filter chain. Its objects may differ: who joins the host of another namespace
+// changes nothing, and must not spend its share.
+func sameChain(a, b table.Part) bool {
+	return a.Name == b.Name && a.Invalid == b.Invalid && bytes.Equal(a.Body, b.Body)
+}
+
+// fallbackChange is the hosts of a listener that got a fallback certificate, or lost it.
+type fallbackChange struct {
+	hosts []memo.Change[ir.HostKey, chain]
+	more  int // than before; negative: fewer
+}
+
+// with returns the change with one more host.
+func (f *fallbackChange) with(host memo.Change[ir.HostKey, chain], has bool) *fallbackChange {
+	if f == nil {
+		f = &fallbackChange{}
+	}
+	f.hosts = append(f.hosts, host)
+	if f.more--; has {
+		f.more += 2
+	}
+	return f
+}
+
+// addNamespaces adds the namespaces of the objects of a host, as it was and as it is.
+func addNamespaces(changed map[ir.ListenerKey]map[string]bool, host memo.Change[ir.HostKey, chain]) {
+	of := changed[host.Key.Listener]
+	if of == nil {
+		of = map[string]bool{}
+		changed[host.Key.Listener] = of
+	}
+	for _, k := range slices.Concat(deref(host.Old).part.Origins, deref(host.New).part.Origins) {
+		of[k.Namespace] = true
+	}
 }

@@ -48,3 +48,51 @@ func TestListenerUpdates(t *testing.T) {
 		t.Errorf("a host of a (-want +got):\n%s", d)
 	}
 }
+
+// An object of another namespace that joins a host, or leaves it, is no update if it does not change what Envoy gets: its
+// author must not spend the share of the owner.
+func TestObjectsThatJoinAHostAreNoListenerUpdates(t *testing.T) {
+	t.Parallel()
+	fx := newFixture()
+	fx.set(hostOf("a", "a.example.com"))
+	fx.engine.Run()
+	fx.tables.ListenerUpdates()
+	joined := hostOf("a", "a.example.com")
+	joined.Origins = append(joined.Origins, kobj.Of(kobj.Ingress, "b", "joins"))
+	fx.set(joined)
+	fx.engine.Run()
+	if got := fx.tables.ListenerUpdates(); len(got) != 0 {
+		t.Errorf("an object joins: %v", got)
+	}
+}
+
+// The first host with a fallback certificate adds a filter chain to the listener, and the last one removes it: an update of
+// its namespace. Others in between are none.
+func TestTheFallbackChainIsAListenerUpdate(t *testing.T) {
+	t.Parallel()
+	fx := newFixture()
+	with := func(v *ir.VirtualHost) *ir.VirtualHost {
+		v.TLS.Fallback = kobj.Name{Namespace: "operator", Name: "fallback"}
+		return v
+	}
+	without := func(v *ir.VirtualHost) *ir.VirtualHost { return v }
+	fx.set(hostOf("a", "a.example.com"), hostOf("b", "b.example.com"))
+	fx.engine.Run()
+	fx.tables.ListenerUpdates()
+	for _, step := range []struct {
+		what, namespace string
+		edit            func(*ir.VirtualHost) *ir.VirtualHost
+		want            []ListenerUpdate
+	}{
+		{"the first", "a", with, []ListenerUpdate{{Chains: 2, Namespaces: []string{"a"}}}},
+		{"a second", "b", with, nil},
+		{"one of two ends", "a", without, nil},
+		{"the last ends", "b", without, []ListenerUpdate{{Chains: 2, Namespaces: []string{"b"}}}},
+	} {
+		fx.set(step.edit(hostOf(step.namespace, step.namespace+".example.com")))
+		fx.engine.Run()
+		if d := cmp.Diff(step.want, fx.tables.ListenerUpdates()); d != "" {
+			t.Errorf("%s (-want +got):\n%s", step.what, d)
+		}
+	}
+}
