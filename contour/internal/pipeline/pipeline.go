@@ -112,7 +112,7 @@ func (p *Pipeline) Step(batch []store.Change) Result {
 func (p *Pipeline) step(apply func() []kobj.Key) Result {
 	started := p.now()
 	changed := apply()
-	r := p.deriveAndPublish()
+	r := p.deriveAndPublish(changed...)
 	r.Objects, r.Took = len(changed), p.now().Sub(started)
 	return r
 }
@@ -128,8 +128,8 @@ func (p *Pipeline) Configure(c config.Config) Result {
 // Stats returns the number of derivations of every table.
 func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 
-// deriveAndPublish runs the derivations, publishes changed resources, and returns all changes.
-func (p *Pipeline) deriveAndPublish() Result {
+// deriveAndPublish runs the derivations after changes of the objects, publishes changed resources, and returns all changes.
+func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	before := p.engine.Runs()
 	p.engine.Run()
 	for p.Compile.EnforceBudgets() {
@@ -145,7 +145,7 @@ func (p *Pipeline) deriveAndPublish() Result {
 	published := p.publish()
 	p.shares.rate = p.Store.Settings.Budgets.Peek().FilterChains
 	if updates := p.Translate.ListenerUpdates(); loaded { // the first configuration is nobody's change
-		p.shares.charge(updates)
+		p.shares.charge(updates, changed...)
 	}
 	p.reportRejections()
 	p.engine.Run()

@@ -58,18 +58,34 @@ func (s *shares) balance(namespace string) float64 {
 	return a.chains
 }
 
-// charge charges the namespaces that changed the filter chains of listeners.
-func (s *shares) charge(updates []translate.ListenerUpdate) {
+// charge charges the namespaces that changed the filter chains of listeners by changes of the objects.
+func (s *shares) charge(updates []translate.ListenerUpdate, changed ...kobj.Key) {
 	if s.rate == 0 {
 		clear(s.accounts)
 		return
 	}
+	by := map[string]bool{}
+	for _, k := range changed {
+		by[k.Namespace] = true
+	}
 	for _, u := range updates {
-		for _, namespace := range u.Namespaces {
-			left := s.balance(namespace) - float64(u.Chains)/float64(len(u.Namespaces))
+		causes := causesOf(u, by)
+		for _, namespace := range causes {
+			left := s.balance(namespace) - float64(u.Chains)/float64(len(causes))
 			s.accounts[namespace] = &account{chains: left, at: s.now()}
 		}
 	}
+}
+
+// causesOf returns the namespaces that caused an update: of those with the objects and the Secrets of its filter chains, those
+// by which objects were changed. A Secret that comes and goes is thus charged to its namespace, and not to those that it is
+// lent to. If none of them changed an object, it is those of the objects.
+func causesOf(u translate.ListenerUpdate, by map[string]bool) []string {
+	causes := slices.DeleteFunc(slices.Concat(u.Namespaces, u.Lenders), func(namespace string) bool { return !by[namespace] })
+	if len(causes) == 0 {
+		return u.Namespaces
+	}
+	return causes
 }
 
 // admit returns the changes of a batch to apply now: those of namespaces whose accounts are not overdrawn, and those of

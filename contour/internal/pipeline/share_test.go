@@ -2,13 +2,18 @@ package pipeline
 
 import (
 	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/stagetest"
 	"contour.example/contour/internal/store"
+	xdsfleet "contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/translate"
 )
 
@@ -105,4 +110,21 @@ func TestSharesOfOneUpdate(t *testing.T) {
 			t.Errorf("without a bound: %v is applied, %d wait", got, len(s.held))
 		}
 	})
+}
+
+// A Secret that is lent to another namespace and taken back changes the filter chain of a host there. That is charged to who
+// did it: the other namespace neither waits for it, nor pays for it.
+func TestTheLenderOfASecretPaysForTakingItBack(t *testing.T) {
+	cases, err := stagetest.Load("testdata", "ir.yaml", "report.yaml", "xds.yaml", "status.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lent := cases[slices.IndexFunc(cases, func(c stagetest.Case) bool { return c.Name == "tls/delegation-targets" })]
+	lent.Config.Budgets.FilterChains = 1
+	p := New(Options{Config: lent.Config, Fleets: xdsfleet.New(nil), Log: slog.New(slog.DiscardHandler), Now: stagetest.Now})
+	p.Step(lent.Objects)
+	p.Step([]store.Change{{Key: kobj.Of(kobj.TLSCertificateDelegation, "one", "d")}})
+	if got := slices.Collect(maps.Keys(p.shares.accounts)); !slices.Equal(got, []string{"one"}) {
+		t.Errorf("%v are charged", got)
+	}
 }

@@ -99,7 +99,7 @@ func (t *Tables) addOnDemand() {
 func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 	l := t.from.Listeners.Get(r, v.Key.Listener)
 	if l == nil || !l.CertificatesOnDemand || !canShareFilterChain(v) {
-		return chain{part: filterChain(v, l), fallback: fallbackOf(v)}
+		return chain{part: filterChain(v, l), fallback: fallbackOf(v), lenders: lenders(v)}
 	}
 	c := chain{certificate: &v.TLS.Certificate}
 	for _, w := range coveredBy(v.Key.Hostname) {

@@ -65,6 +65,7 @@ type chain struct {
 	part        table.Part // of the listener; zero: the host has no filter chain of its own
 	certificate *kobj.Name // non-nil: Envoys may also subscribe to the certificate by the hostname
 	fallback    kobj.Name  // the certificate for clients without the server name; zero: none
+	lenders     []string   // see lenders; part is another one if they differ
 }
 
 func equalChain(a, b chain) bool {

@@ -15,13 +15,15 @@ import (
 type ListenerUpdate struct {
 	Chains     int      // of the listener
 	Namespaces []string // of the objects whose filter chains changed, sorted
+	// Lenders are the other namespaces whose Secrets these filter chains use, sorted.
+	Lenders []string
 }
 
 // ListenerUpdates returns the updates since the last call. A filter chain that a host with its certificate on demand gets or
 // loses, because a wildcard host covers it or no longer does, is not a change of its own namespace. The filter chain with the
 // fallback certificate is a change of the hosts that are the first with a fallback, or were the last.
 func (t *Tables) ListenerUpdates() []ListenerUpdate {
-	changed := map[ir.ListenerKey]map[string]bool{}
+	changed := map[ir.ListenerKey]*changedChains{}
 	fallbacks := map[ir.ListenerKey]*fallbackChange{}
 	for _, ch := range t.chains.Changes() {
 		before, after := deref(ch.Old), deref(ch.New)
@@ -40,8 +42,10 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 		}
 	}
 	var out []ListenerUpdate
-	for l, namespaces := range changed {
-		out = append(out, ListenerUpdate{Chains: t.ownChains.Count(l), Namespaces: slices.Sorted(maps.Keys(namespaces))})
+	for l, of := range changed {
+		out = append(out, ListenerUpdate{
+			Chains: t.ownChains.Count(l), Namespaces: slices.Sorted(maps.Keys(of.owners)), Lenders: slices.Sorted(maps.Keys(of.lenders)),
+		})
 	}
 	return out
 }
@@ -70,14 +74,36 @@ func (f *fallbackChange) with(host memo.Change[ir.HostKey, chain], has bool) *fa
 	return f
 }
 
-// addNamespaces adds the namespaces of the objects of a host, as it was and as it is.
-func addNamespaces(changed map[ir.ListenerKey]map[string]bool, host memo.Change[ir.HostKey, chain]) {
+// changedChains is the namespaces of the filter chains of a listener that changed.
+type changedChains struct{ owners, lenders map[string]bool }
+
+// addNamespaces adds the namespaces of the objects of a host and of its Secrets, as it was and as it is.
+func addNamespaces(changed map[ir.ListenerKey]*changedChains, host memo.Change[ir.HostKey, chain]) {
 	of := changed[host.Key.Listener]
 	if of == nil {
-		of = map[string]bool{}
+		of = &changedChains{map[string]bool{}, map[string]bool{}}
 		changed[host.Key.Listener] = of
 	}
-	for _, k := range slices.Concat(deref(host.Old).part.Origins, deref(host.New).part.Origins) {
-		of[k.Namespace] = true
+	for _, c := range []chain{deref(host.Old), deref(host.New)} {
+		for _, k := range c.part.Origins {
+			of.owners[k.Namespace] = true
+		}
+		for _, namespace := range c.lenders {
+			of.lenders[namespace] = true
+		}
 	}
+}
+
+// lenders returns the namespaces whose Secrets the filter chain of a host uses without an object of the host in them.
+func lenders(v *ir.VirtualHost) []string {
+	if v.TLS == nil {
+		return nil
+	}
+	var out []string
+	for _, n := range []kobj.Name{v.TLS.Certificate, v.TLS.Clients.CA, v.TLS.Clients.CRL} {
+		if n.Namespace != "" && !slices.ContainsFunc(v.Origins, func(k kobj.Key) bool { return k.Namespace == n.Namespace }) {
+			out = append(out, n.Namespace)
+		}
+	}
+	return out
 }

@@ -12,6 +12,7 @@ import (
 func hostOf(namespace, name string) *ir.VirtualHost {
 	v := tlsHost(name)
 	v.Origins = []kobj.Key{kobj.Of(kobj.HTTPProxy, namespace, name)}
+	v.TLS.Certificate.Namespace = namespace
 	return v
 }
 
