@@ -159,7 +159,7 @@ func TestPermittedAddresses(t *testing.T) {
 		"10.0.0.1": true, "192.0.2.1": true, "2001:db8::1": true, "64:ff9b::192.0.2.1": true,
 		"127.0.0.1": false, "169.254.169.254": false, "100.100.100.200": false, "192.0.0.192": false, "168.63.129.16": false, "fd00:ec2::254": false,
 		"224.0.0.1": false, "255.255.255.255": false, "0.1.2.3": false, "fe80::1": false, "fe80::1%eth0": false, "::": false, "::1": false, "::ffff:10.0.0.1": false,
-		"64:ff9b::169.254.169.254": false, "2002:7f00:1::": false, "2002:a9fe:a9fe::": false,
+		"64:ff9b::169.254.169.254": false, "64:ff9b:1::169.254.169.254": false, "64:ff9b:1::192.0.2.1": true, "2002:7f00:1::": false, "2002:a9fe:a9fe::": false,
 	} {
 		if got := permitted(netip.MustParseAddr(text), ir.EndpointSettings{}); got != want {
 			t.Errorf("%s: permitted is %t", text, got)

@@ -96,7 +96,8 @@ func New(o Options) *Fetcher {
 // Settled is closed when each key set of the first Update was attempted once, and the outcomes were delivered.
 func (f *Fetcher) Settled() <-chan struct{} { return f.settled }
 
-// Update changes what is wanted. It does not block.
+// Update changes what is wanted. It does not block. Without changes it does nothing after the first time, however much waits:
+// it follows every edit of any object.
 func (f *Fetcher) Update(changes []memo.Change[jwks.Remote, []byte]) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -260,3 +260,19 @@ func TestSlowIssuersDelayNobodyElse(t *testing.T) {
 		expect(t, "another namespace", i.of(provider("b", "www")), jwks.KeySet{Keys: "k"})
 	})
 }
+
+// Every edit of any object calls Update: without changes of key sets it costs nothing, however many of a namespace wait.
+func TestWhatWaitsCostsOtherEditsNothing(t *testing.T) {
+	f := New(Options{Log: slog.New(slog.DiscardHandler), Limits: Limits{PerNamespace: 0, Total: 100, Parallel: 1, ParallelEach: 1}})
+	f.ctx = t.Context()
+	var all changes
+	for n := range 2000 {
+		uri := fmt.Sprint("https://issuer.example.org/", n)
+		all = append(all, added(remote(provider("greedy", uri), uri)))
+	}
+	f.Update(all)
+	expect(t, "waiting", len(f.waiting), 2000)
+	if n := testing.AllocsPerRun(10, func() { f.Update(nil) }); n > 2 {
+		t.Errorf("an update without changes allocates %.0f times", n)
+	}
+}
