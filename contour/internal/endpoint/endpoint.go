@@ -39,16 +39,20 @@ type Port struct {
 // sent without a health status, because Envoy sends no requests to endpoints marked as draining. Without any
 // endpoint the message is empty, never nil.
 func Assignment(name string, of Port) *endpointv3.ClusterLoadAssignment {
-	found := of.collect()
 	cla := &endpointv3.ClusterLoadAssignment{ClusterName: name}
-	usable := found[ready]
-	if len(usable) == 0 {
-		usable = found[draining]
-	}
-	if len(usable) > 0 {
-		cla.Endpoints = []*endpointv3.LocalityLbEndpoints{{LbEndpoints: lbEndpoints(usable)}}
+	if used := of.used(); len(used) > 0 {
+		cla.Endpoints = []*endpointv3.LocalityLbEndpoints{{LbEndpoints: lbEndpoints(used)}}
 	}
 	return cla
+}
+
+// used returns the addresses of the endpoints that are used.
+func (p Port) used() addresses {
+	found := p.collect()
+	if ready := found[ready]; len(ready) > 0 {
+		return ready
+	}
+	return found[draining]
 }
 
 // readiness is whether an endpoint may get requests.

@@ -19,6 +19,7 @@ const (
 	TypeCORS            Type = "CORSError"
 	TypeIPFilter        Type = "IPFilterError"
 	TypeJWT             Type = "JWTVerificationError"
+	TypeAuth            Type = "AuthError"
 
 	// TypeEnvoy is not in Contour: a resource that Envoy rejects, or a fault of the controller.
 	TypeEnvoy Type = "EnvoyError"
@@ -124,6 +125,24 @@ const (
 	SlowStartInvalid Reason = "SlowStartInvalid"
 	// OnlyOneMirror: a route has several services with mirror. Keep one.
 	OnlyOneMirror Reason = "OnlyOneMirror"
+	// AuthNotPermitted: a host that does not terminate TLS names an authorization service. Give it a certificate.
+	AuthNotPermitted Reason = "AuthNotPermitted"
+	// AuthBadResourceVersion: the apiVersion of an extensionRef is not projectcontour.io/v1alpha1. Remove it.
+	AuthBadResourceVersion Reason = "AuthBadResourceVersion"
+	// ExtensionServiceNotFound: the ExtensionService of an authorization does not exist, has errors, or cannot be called in the
+	// way of the authorization. See its status.
+	ExtensionServiceNotFound Reason = "ExtensionServiceNotFound"
+	// AuthResponseTimeoutInvalid: the responseTimeout of an authorization is no duration.
+	AuthResponseTimeoutInvalid Reason = "AuthResponseTimeoutInvalid"
+	// AuthContextForHTTP: an authorization has a context for a service that speaks HTTP, which has no place for one.
+	AuthContextForHTTP Reason = "AuthContextForHTTP"
+	// AuthBadAllowedHeader: an allowed header of an authorization does not have exactly one of its fields, or a name that no
+	// header has, or that of a header of the connection.
+	AuthBadAllowedHeader Reason = "AuthBadAllowedHeader"
+	// InconsistentProtocol: an ExtensionService verifies certificates with a protocol other than h2, or has an unknown protocol.
+	InconsistentProtocol Reason = "InconsistentProtocol"
+	// UnsupportedServiceType: an ExtensionService names a Service of type ExternalName. Name one with endpoints.
+	UnsupportedServiceType Reason = "UnsupportedServiceType"
 	// RateLimitPolicyNotValid: a local rate limit has a count, unit, status code or header that cannot be used.
 	RateLimitPolicyNotValid Reason = "RateLimitPolicyNotValid"
 	// JWTVerificationNotPermitted: a host without a TLS certificate has jwtProviders; tokens would travel in clear. Add tls.secretName.
@@ -199,6 +218,9 @@ const (
 	PathNotValid Reason = "PathNotValid"
 	// BackendNotSupported: a resource backend; only Services can be served.
 	BackendNotSupported Reason = "BackendNotSupported"
+	// AuthorizationNotValid: an authorization has an unknown type of service, a prefix that is no path, or a limit of bodies that
+	// is too large.
+	AuthorizationNotValid Reason = "AuthorizationNotValid"
 	// AnnotationNotValid: the value of an annotation cannot be used, or the annotation has no effect on this kind.
 	AnnotationNotValid Reason = "AnnotationNotValid"
 )

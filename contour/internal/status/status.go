@@ -85,7 +85,7 @@ func (t *Status) derive(r *memo.Reader, k kobj.Key) *Desired {
 		return nil
 	}
 	o, ok := t.store.Get(r, k)
-	if !ok || !class.Matches(o.GetAnnotations(), api.Status.Class(o), t.store.Settings.Objects.Get(r).IngressClassNames) {
+	if !ok || api.Status.Class != nil && !class.Matches(o.GetAnnotations(), api.Status.Class(o), t.store.Settings.Objects.Get(r).IngressClassNames) {
 		return nil
 	}
 	d := &Desired{Key: k, Generation: o.GetGeneration(), Diagnostics: t.diagnostics(r, k, api.Status)}

@@ -22,6 +22,8 @@ type Settings struct {
 	RouteTables *Setting[config.RouteTables]
 	XDS         *Setting[config.XDS]
 	Budgets     *Setting[config.Budgets]
+
+	Authorization *Setting[config.Authorization]
 }
 
 // Setting is one group of the configuration.
@@ -61,6 +63,8 @@ func newSettings(e *memo.Engine) *Settings {
 		RouteTables: newSetting[config.RouteTables](e, "routetables"),
 		XDS:         newSetting[config.XDS](e, "xds"),
 		Budgets:     newSetting[config.Budgets](e, "budgets"),
+
+		Authorization: newSetting[config.Authorization](e, "authorization"),
 	}
 }
 
@@ -84,6 +88,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.RouteTables, c.RouteTables)
 	set(s.Settings.XDS, c.XDS)
 	set(s.Settings.Budgets, c.Budgets)
+	set(s.Settings.Authorization, c.Authorization)
 }
 
 func set[T any](s *Setting[T], v T) { s.input.Set(struct{}{}, v) }

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kind"
@@ -37,6 +38,8 @@ type Store struct {
 	Services      *memo.Input[kobj.Name, *corev1.Service]
 	Secrets       *memo.Input[kobj.Name, *corev1.Secret]
 	EndpointSlice *memo.Input[kobj.Name, *discoveryv1.EndpointSlice]
+
+	ExtensionServices *memo.Input[kobj.Name, *contourv1alpha1.ExtensionService]
 
 	// ManyEndpoints holds the number of endpoints, ready or not, of each Service with many of them, rounded up to a power of
 	// two so that it rarely changes.
@@ -63,6 +66,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.HTTPProxies = add[*contourv1.HTTPProxy](s, e, s.descriptors.Get(kobj.HTTPProxy)).Input
 	s.Ingresses = add[*networkingv1.Ingress](s, e, s.descriptors.Get(kobj.Ingress)).Input
 	s.Services = add[*corev1.Service](s, e, s.descriptors.Get(kobj.Service)).Input
+	s.ExtensionServices = add[*contourv1alpha1.ExtensionService](s, e, s.descriptors.Get(kobj.ExtensionService)).Input
 	s.Secrets = add[*corev1.Secret](s, e, s.descriptors.Get(kobj.Secret)).Input
 	s.slices = add[*discoveryv1.EndpointSlice](s, e, s.descriptors.Get(kobj.EndpointSlice))
 	s.delegations = add[*contourv1.TLSCertificateDelegation](s, e, s.descriptors.Get(kobj.TLSCertificateDelegation))

@@ -106,6 +106,19 @@ func clusterStats(c ir.Cluster) string {
 	return strings.Join([]string{c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port)}, "_")
 }
 
+// extensionName returns the name of a cluster that Envoy itself calls.
+func extensionName(c ir.ExtensionCluster) string {
+	id := append([]string{
+		"extension", c.Object.Namespace, c.Object.Name, decimal(c.Protocol), c.SNI, c.Idle.Duration.String(),
+		strconv.FormatBool(c.Idle.Disabled), decimal(c.Balance), c.TLS.CA.Namespace, c.TLS.CA.Name,
+	}, c.TLS.Names.Items()...)
+	parts := cut(clusterNameSize-clusterHashSize-1, "extension", c.Object.Namespace, c.Object.Name)
+	return strings.Join(append(parts, hash(clusterHashSize, id...)), "/")
+}
+
+// extensionEndpointName returns the name of the endpoints of an ExtensionService in EDS: no namespace has a colon.
+func extensionEndpointName(n kobj.Name) string { return "extension:" + n.String() }
+
 // cut shortens parts, the last ones first, until they fit into size when joined by single characters.
 // A shortened part ends with a hash of the whole.
 func cut(size int, parts ...string) []string {

@@ -1,0 +1,67 @@
+package endpoint
+
+import (
+	"slices"
+
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+// Target is a port of a Service and its share of the calls to a cluster of several Services.
+type Target struct {
+	Port
+	Weight uint32 // positive
+}
+
+// scale is about the sum of the weights of all endpoints of a cluster of several Services.
+const scale = 1_000_000
+
+// Weighted is the endpoints of all targets, under the given EDS name. The endpoints of a target share its weight equally; the
+// weight of a target without usable endpoints goes to the others. With one target the result is that of Assignment.
+func Weighted(name string, targets []Target) *endpointv3.ClusterLoadAssignment {
+	if len(targets) == 1 {
+		return Assignment(name, targets[0].Port)
+	}
+	var total uint64
+	found := make([][]*endpointv3.LbEndpoint, len(targets))
+	for i, t := range targets {
+		if found[i] = lbEndpoints(t.used()); len(found[i]) > 0 {
+			total += uint64(t.Weight)
+		}
+	}
+	var all []*endpointv3.LbEndpoint
+	for i, own := range found {
+		for _, e := range own {
+			share := uint64(targets[i].Weight) * scale / total / uint64(len(own))
+			e.LoadBalancingWeight = wrapperspb.UInt32(uint32(max(1, share)))
+		}
+		all = append(all, own...)
+	}
+	cla := &endpointv3.ClusterLoadAssignment{ClusterName: name}
+	if all = merged(all); len(all) > 0 {
+		cla.Endpoints = []*endpointv3.LocalityLbEndpoints{{LbEndpoints: all}}
+	}
+	return cla
+}
+
+// merged returns each address once, with the sum of its weights: Envoy would use one of several with an equal address.
+func merged(all []*endpointv3.LbEndpoint) []*endpointv3.LbEndpoint {
+	type socket struct {
+		address string
+		port    uint32
+	}
+	key := func(e *endpointv3.LbEndpoint) socket {
+		a := e.GetEndpoint().GetAddress().GetSocketAddress()
+		return socket{a.GetAddress(), a.GetPortValue()}
+	}
+	at := map[socket]*endpointv3.LbEndpoint{}
+	return slices.DeleteFunc(all, func(e *endpointv3.LbEndpoint) bool {
+		first := at[key(e)]
+		if first == nil {
+			at[key(e)] = e
+			return false
+		}
+		first.LoadBalancingWeight.Value += e.GetLoadBalancingWeight().GetValue()
+		return true
+	})
+}

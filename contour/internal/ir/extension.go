@@ -1,0 +1,36 @@
+package ir
+
+import "contour.example/contour/internal/kobj"
+
+// ExtensionCluster is a service that Envoy itself calls, such as an authorization service, with connection settings. It is
+// comparable and identifies an Envoy cluster, as Cluster does. Its endpoints and circuit breakers are not part of it.
+type ExtensionCluster struct {
+	Object   kobj.Name // the ExtensionService
+	Protocol Protocol
+	TLS      UpstreamTLS // zero: no TLS, or TLS without verification if Protocol uses TLS
+	SNI      string
+	Idle     Timeout // of pooled connections
+	Balance  ExtensionBalance
+}
+
+// ExtensionBalance is how calls are distributed over the endpoints of an ExtensionCluster.
+type ExtensionBalance uint8
+
+// The distributions.
+const (
+	ExtensionRoundRobin   ExtensionBalance = iota
+	ExtensionRandom                        // any endpoint
+	ExtensionLeastRequest                  // the one of two with fewer calls
+)
+
+// ExtensionBackends is what may change in place of an ExtensionCluster.
+type ExtensionBackends struct {
+	Targets         []ExtensionTarget // none if the ExtensionService cannot be used
+	CircuitBreakers CircuitBreakers
+}
+
+// ExtensionTarget is the endpoints of a Service port and their share of the calls.
+type ExtensionTarget struct {
+	Endpoints EndpointKey
+	Weight    uint32 // positive
+}

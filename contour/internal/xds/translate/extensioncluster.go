@@ -1,0 +1,116 @@
+package translate
+
+import (
+	"slices"
+	"strings"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	typev3 "github.com/envoyproxy/go-control-plane/envoy/type/v3"
+
+	"contour.example/contour/internal/endpoint"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/xds/table"
+)
+
+// addExtensions adds the tables of the clusters that Envoy itself calls, and of their endpoints. A cluster has another name
+// for other settings; the endpoints of an ExtensionService have one name and change in place.
+func (t *Tables) addExtensions(secrets *shared[secretKey]) {
+	follow(share(t, "translate/extension clusters", func(r *memo.Reader, c ir.ExtensionCluster) *table.Resource {
+		return extensionCluster(c, t.from.Extensions(r, c.Object).CircuitBreakers, t.from.Clusters(r))
+	}), t.from.Hosts, extensionsOf)
+	follow(share(t, "translate/extension endpoints", t.extensionEndpoints), t.from.Hosts, func(v *ir.VirtualHost) []kobj.Name {
+		var names []kobj.Name
+		for _, c := range extensionsOf(v) {
+			names = append(names, c.Object)
+		}
+		return names
+	})
+	follow(secrets, t.from.Hosts, func(v *ir.VirtualHost) []secretKey {
+		var keys []secretKey
+		for _, c := range extensionsOf(v) {
+			if verifies(connectionTo(c)) {
+				keys = append(keys, secretKey{ca: true, name: c.TLS.CA})
+			}
+		}
+		return keys
+	})
+}
+
+// extensionsOf returns the clusters that Envoy calls for requests to the virtual host, each once.
+func extensionsOf(v *ir.VirtualHost) []ir.ExtensionCluster {
+	if v == nil || !hasPolicies(v) {
+		return nil
+	}
+	var all []ir.ExtensionCluster
+	for i := range v.Routes {
+		a := authorizationOf(&v.Routes[i], v.Policies)
+		if a.Asks() && !slices.Contains(all, a.Service.Cluster) {
+			all = append(all, a.Service.Cluster)
+		}
+	}
+	return all
+}
+
+// connectionTo returns the settings of connections to c as those of a cluster.
+func connectionTo(c ir.ExtensionCluster) ir.Cluster {
+	return ir.Cluster{Protocol: c.Protocol, TLS: c.TLS, SNI: c.SNI, Idle: c.Idle}
+}
+
+// extensionCluster returns the resource of a cluster that Envoy itself calls.
+func extensionCluster(c ir.ExtensionCluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *table.Resource {
+	e := &encoder{}
+	as := connectionTo(c)
+	m := &clusterv3.Cluster{
+		Name:                          extensionName(c),
+		AltStatName:                   strings.Join([]string{"extension", c.Object.Namespace, c.Object.Name}, "_"),
+		ClusterDiscoveryType:          &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
+		EdsClusterConfig:              &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads(), ServiceName: extensionEndpointName(c.Object)},
+		ConnectTimeout:                positive(s.ConnectTimeout),
+		LbPolicy:                      extensionBalance(c.Balance),
+		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
+		IgnoreHealthOnHostRemoval:     true,
+		PerConnectionBufferLimitBytes: number(s.BufferLimitBytes),
+		CircuitBreakers:               circuitBreakers(limits.WithDefaults(s.CircuitBreakers)),
+		TypedExtensionProtocolOptions: protocolOptions(e, as, s),
+		TransportSocket:               upstreamTLS(e, as, s.TLS),
+	}
+	body := e.bytes(m)
+	needs := []table.Ref{{Type: table.Endpoint, Name: extensionEndpointName(c.Object)}}
+	if verifies(as) {
+		needs = append(needs, table.Ref{Type: table.Secret, Name: caName(c.TLS.CA)})
+	}
+	return &table.Resource{
+		Ref: table.Ref{Type: table.Cluster, Name: m.GetName()}, Body: body, Needs: needs,
+		Origins: []kobj.Key{{Kind: kobj.ExtensionService, Name: c.Object}}, Invalid: e.invalid(),
+	}
+}
+
+func extensionBalance(b ir.ExtensionBalance) clusterv3.Cluster_LbPolicy {
+	switch b {
+	case ir.ExtensionRandom:
+		return clusterv3.Cluster_RANDOM
+	case ir.ExtensionLeastRequest:
+		return clusterv3.Cluster_LEAST_REQUEST
+	case ir.ExtensionRoundRobin:
+	}
+	return clusterv3.Cluster_ROUND_ROBIN
+}
+
+// extensionEndpoints derives the endpoints of the targets of an ExtensionService.
+func (t *Tables) extensionEndpoints(r *memo.Reader, n kobj.Name) *table.Resource {
+	var targets []endpoint.Target
+	for _, to := range t.from.Extensions(r, n).Targets {
+		targets = append(targets, endpoint.Target{Weight: to.Weight, Port: endpoint.Port{
+			Name: to.Endpoints.Port, Slices: t.from.Slices(r, to.Endpoints.Service), Settings: t.from.Endpoints(r),
+		}})
+	}
+	e := &encoder{}
+	name := extensionEndpointName(n)
+	body := e.bytes(endpoint.Weighted(name, targets))
+	return &table.Resource{
+		Ref: table.Ref{Type: table.Endpoint, Name: name}, Body: body,
+		Origins: []kobj.Key{{Kind: kobj.ExtensionService, Name: n}}, Invalid: e.invalid(),
+	}
+}
