@@ -4,8 +4,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/extension"
 	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/compile/ingress"
 	"contour.example/contour/internal/compile/ref"
@@ -23,6 +25,8 @@ type Env struct {
 	Store       *store.Store
 	Ref         *ref.Resolver
 	Expressions *validate.Expressions
+
+	Authorization *authorization.Resolver
 }
 
 // API is a kind of root objects and the derivation of their contributions.
@@ -51,7 +55,8 @@ type Types struct {
 
 // Status derives the statuses of the objects of an API.
 type Status struct {
-	// Class returns the class in the spec of an object; "" if there is none.
+	// Class returns the class in the spec of an object; "" if there is none. Objects of a nil Class have no class: this
+	// controller reports on all of them.
 	Class func(metav1.Object) string
 	// Of returns the status of an object with that generation and these diagnostics, which are sorted, as kind.Status has it.
 	Of func(generation int64, diagnostics []report.Diagnostic, addresses []corev1.LoadBalancerIngress) any
@@ -99,7 +104,9 @@ func classOf[T metav1.Object](of func(T) string) func(metav1.Object) string {
 }
 
 // builtin returns the APIs of every Compile, in the order of their ranks: HTTPProxy precedes Ingress, as in Contour.
-func builtin() []API { return []API{configuration(), ingressAPI(), httpProxyAPI()} }
+func (c *Compile) builtin() []API {
+	return []API{configuration(), extensionAPI(c.Extensions), ingressAPI(), httpProxyAPI()}
+}
 
 // configuration is the API of the configuration, which is an object without a name.
 func configuration() API {
@@ -114,6 +121,22 @@ func configuration() API {
 		},
 		DemandRoots: func(_ *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) { roots.Demand(kobj.Key{}) },
 		Types:       Types{Conflict: report.TypeEnvoy, Fault: report.TypeEnvoy},
+	}
+}
+
+// extensionAPI is the API of ExtensionServices, which claim no hosts.
+func extensionAPI(extensions *extension.Table) API {
+	return API{
+		Kind: kobj.ExtensionService,
+		Root: func(r *memo.Reader, _ Env, n kobj.Name) contrib.Root {
+			return extensions.Root(r, n)
+		},
+		References:  references(extension.References),
+		DemandRoots: roots(kobj.ExtensionService),
+		Types:       Types{Conflict: report.TypeSpec, Fault: report.TypeEnvoy},
+		Status: &Status{Of: func(generation int64, diagnostics []report.Diagnostic, addresses []corev1.LoadBalancerIngress) any {
+			return extension.Status(generation, diagnostics, addresses)
+		}},
 	}
 }
 

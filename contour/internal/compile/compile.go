@@ -13,7 +13,9 @@ import (
 	"slices"
 	"time"
 
+	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/extension"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
@@ -46,6 +48,8 @@ type Object struct {
 // Compile is the tables from objects to virtual hosts and reports.
 type Compile struct {
 	Ref *ref.Resolver
+	// Extensions contains the ExtensionServices.
+	Extensions *extension.Table
 	// Listeners has an entry for every listener of a root; nil if it cannot be served.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
 	// VirtualHosts has an entry for every claimed hostname; nil if nothing can be served.
@@ -73,9 +77,12 @@ type Compile struct {
 // New adds the tables to the engine of the store. The APIs are added to Ingress and HTTPProxy.
 func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c := &Compile{store: s, Ref: ref.New(e, s), apis: map[kobj.Kind]API{}}
-	c.env = Env{Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e)}
+	c.Extensions = extension.New(e, s, c.Ref)
+	c.env = Env{
+		Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e), Authorization: authorization.New(e, s, c.Extensions),
+	}
 	c.addBudgets(e)
-	c.addRoots(e, append(builtin(), apis...))
+	c.addRoots(e, append(c.builtin(), apis...))
 	c.addListeners(e)
 	c.addOwners(e)
 	c.addHosts(e)

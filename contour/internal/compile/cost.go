@@ -108,6 +108,11 @@ func policiesSize(p *ir.Policies) int {
 		const each = 32
 		n += each * len(p.IPFilter.Sources)
 	}
+	if p.Authorization != nil {
+		for _, e := range p.Authorization.Context {
+			n += len(e.Key) + len(e.Value)
+		}
+	}
 	return n
 }
 

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"contour.example/contour/internal/compile"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kind"
@@ -48,7 +50,7 @@ func TestReferencesIncludeMissingObjects(t *testing.T) {
 		}
 	}
 	t.Logf("missing: %v", found)
-	for _, what := range []string{"service", "secret", "httpproxy", "permission"} {
+	for _, what := range []string{"service", "secret", "httpproxy", "extensionservice", "permission"} {
 		if found[what] == 0 {
 			t.Errorf("no derivation read a missing %s", what)
 		}
@@ -64,6 +66,9 @@ func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root k
 		for _, r := range c.References(v.Kind, objects.Peek(v)) {
 			referenced[r.To] = true
 			denied[v] = denied[v] || r.Permission != "" && !objects.Permitted(r)
+			for _, next := range c.References(r.To.Kind, ofExtension(objects, r.To)) { // whose edits wait for them
+				referenced[next.To] = true
+			}
 		}
 	}
 	c.Missing(root, func(input string, key any) {
@@ -85,6 +90,14 @@ func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root k
 			}
 		}
 	}
+}
+
+// ofExtension returns the ExtensionService of the key; nil for other kinds.
+func ofExtension(objects *store.Store, k kobj.Key) metav1.Object {
+	if k.Kind != kobj.ExtensionService {
+		return nil
+	}
+	return objects.Peek(k)
 }
 
 func kindNamed(lower string) *kind.Descriptor {

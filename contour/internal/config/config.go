@@ -8,6 +8,7 @@ package config
 import (
 	"time"
 
+	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	XDS         XDS
 	Budgets     Budgets
 	Process     Process
+
+	Authorization Authorization
 }
 
 // Objects selects the objects that are served and the features that they may use.
@@ -86,6 +89,11 @@ type Cluster = ir.ClusterSettings
 
 // Endpoints says which addresses of endpoints are used.
 type Endpoints = ir.EndpointSettings
+
+// Authorization asks a service about the requests of every host that does not have its own authorization.
+type Authorization struct {
+	Server *contourv1.AuthorizationServer // nil: requests are not authorized; its extensionRef has a namespace
+}
 
 // RouteTables configures the sharding of HTTP hosts.
 type RouteTables struct {

@@ -13,10 +13,11 @@ type Policies struct {
 	LocalRateLimit *LocalRateLimit
 	JWT            *JWT
 	Cookies        *CookieRewrites
+	Authorization  *Authorization
 }
 
 // WithDefaults returns the policies of a route with policies p on a virtual host with policies host: each section is that
-// of the route, else that of the host. Either may be nil.
+// of the route, else that of the host; the two of Authorization are merged. Either may be nil.
 func (p *Policies) WithDefaults(host *Policies) Policies {
 	var out Policies
 	if host != nil {
@@ -40,10 +41,11 @@ func (p *Policies) WithDefaults(host *Policies) Policies {
 	if p.Cookies != nil {
 		out.Cookies = p.Cookies
 	}
+	out.Authorization = p.Authorization.WithDefaults(out.Authorization)
 	return out
 }
 
-// Invalid reports whether a section is invalid.
+// Invalid reports whether a section other than Authorization is invalid.
 func (p *Policies) Invalid() bool {
 	return p != nil && (p.IPFilter != nil && p.IPFilter.Invalid || p.LocalRateLimit != nil && p.LocalRateLimit.Invalid)
 }

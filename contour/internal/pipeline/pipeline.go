@@ -84,6 +84,7 @@ func New(o Options) *Pipeline {
 		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
 		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get,
 		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Store.SlicesOf,
+		Extensions: p.Compile.Extensions.Backends,
 	})
 	p.followListeners()
 	p.Status = status.New(p.engine, p.Store, p.Compile.API, p.Compile.Objects)

@@ -211,7 +211,7 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 		return 0, nil
 	}
 	switch packed.MessageName().Name() {
-	case "Compressor", "GrpcWeb", "FilterConfig", "Router":
+	case "Compressor", "GrpcWeb", "FilterConfig", "Router", "ExtAuthz":
 		return 0, nil
 	case "Cors", "FilterChainConfig", "Composite":
 		if len(packed.GetValue()) > 0 {

@@ -30,6 +30,7 @@ type filterResult struct {
 	answered bool // a filter has answered the request
 	answer   Answer
 	response Changes // to the response, of a backend or of Envoy
+	request  Changes // to the request that a backend receives
 }
 
 // policies runs the filters of the listener that the virtual host or the route configures.
@@ -93,6 +94,9 @@ func (l levels) configs(name string) []*anypb.Any {
 
 func (x *exchange) policy(p *filterResult, f *hcmv3.HttpFilter, all levels, r *routev3.Route) error {
 	configs := all.configs(f.GetName())
+	if f.GetTypedConfig().MessageName().Name() == "ExtAuthz" {
+		return x.authorize(p, f.GetTypedConfig(), configs)
+	}
 	if len(configs) == 0 {
 		return nil
 	}
@@ -113,10 +117,10 @@ func (x *exchange) policy(p *filterResult, f *hcmv3.HttpFilter, all levels, r *r
 		return err
 	case "Composite":
 		extension, err := slotFilter(last)
-		if err != nil {
+		if err != nil || extension == nil {
 			return err
 		}
-		return x.runFilter(p, extension, nil)
+		return x.runFilter(p, extension, nil) // it finds nothing under its own name, as it has that of the slot
 	}
 	return errors.New("the model does not support configuration of this filter by routes")
 }
@@ -137,7 +141,7 @@ func mergeChains(configs []*anypb.Any) ([]*corev3.TypedExtensionConfig, error) {
 	return out, nil
 }
 
-// slotFilter returns the filter that a composite filter runs for every request.
+// slotFilter returns the filter that a composite filter runs for every request; nil if it runs none.
 func slotFilter(packed *anypb.Any) (*corev3.TypedExtensionConfig, error) {
 	c, err := unpack(packed, &compositev3.CompositePerRoute{})
 	if err != nil {
@@ -145,6 +149,9 @@ func slotFilter(packed *anypb.Any) (*corev3.TypedExtensionConfig, error) {
 	}
 	if err := checkFields(c.GetMatcher(), "on_no_match"); err != nil {
 		return nil, err
+	}
+	if c.GetMatcher() != nil && c.GetMatcher().GetOnNoMatch() == nil {
+		return nil, nil
 	}
 	on, ok := c.GetMatcher().GetOnNoMatch().GetOnMatch().(*xdsmatcherv3.Matcher_OnMatch_Action)
 	if !ok {
@@ -157,7 +164,7 @@ func slotFilter(packed *anypb.Any) (*corev3.TypedExtensionConfig, error) {
 	return action.GetTypedConfig(), checkFields(action, "typed_config")
 }
 
-// runFilter runs a filter of a policy. In a chain, all is what the virtual host and the route configure.
+// runFilter runs a filter of a policy. In a chain, all is what the virtual host and the route configure; in a slot it is nil.
 func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig, all levels) error {
 	switch packed := f.GetTypedConfig(); packed.MessageName().Name() {
 	case "RBAC":
@@ -172,6 +179,10 @@ func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig, al
 		return x.jwtAuthn(p, packed, ofRoute)
 	case "Lua": // applies to responses of backends
 		return nil
+	case "ExtAuthz":
+		return x.authorize(p, packed, all.configs(f.GetName()))
+	case "Config": // of set_metadata
+		return x.setMetadata(packed)
 	default:
 		return unsupportedMessage("HTTP filter", packed)
 	}
@@ -243,6 +254,13 @@ func (x *exchange) localRateLimit(p *filterResult, packed *anypb.Any) error {
 
 // add adds the changes of the filters to the answer, of a backend or of Envoy.
 func (p *filterResult) add(a Answer) Answer {
+	for i := range a.From {
+		if len(p.request.Set) > 0 {
+			removed := a.From[i].Request.Removed
+			a.From[i].Request = a.From[i].Request.after(p.request)
+			a.From[i].Request.Removed = removed
+		}
+	}
 	if len(p.response.Set) == 0 {
 		return a
 	}

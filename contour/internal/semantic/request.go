@@ -105,6 +105,7 @@ type exchange struct {
 	matched   *routev3.VirtualHost // of the route found last
 	client    *x509.Certificate    // that the client showed
 	forged    bool                 // the client sent a header about its certificate
+	metadata  map[string]string    // of the filters, by namespace/key
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 }
 
@@ -131,7 +132,7 @@ func (e *Envoy) Send(r Request) (Answer, error) {
 
 // receive normalizes the request.
 func (e *Envoy) receive(r Request) (*exchange, error) {
-	x := &exchange{Request: r, envoy: e, authority: r.Host, host: hostname(r.Host), headers: map[string]string{}}
+	x := &exchange{Request: r, envoy: e, authority: r.Host, host: hostname(r.Host), headers: map[string]string{}, metadata: map[string]string{}}
 	if x.Method == "" {
 		x.Method = "GET"
 	}

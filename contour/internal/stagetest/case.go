@@ -12,6 +12,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -61,6 +62,8 @@ type settings struct {
 	FallbackCertificate string `json:"fallbackCertificate,omitempty"`
 	// Budgets has the fields of config.Budgets, from lower case on.
 	Budgets *config.Budgets `json:"budgets,omitempty"`
+	// GlobalExtAuth is that of a ContourConfiguration.
+	GlobalExtAuth *contourv1.AuthorizationServer `json:"globalExtAuth,omitempty"`
 }
 
 // Load reads all cases under a directory, ordered by name. goldens are the names of the generated files
@@ -145,6 +148,7 @@ func (c *Case) readConfig() error {
 	if namespace, name, ok := strings.Cut(s.FallbackCertificate, "/"); ok {
 		c.Config.Objects.FallbackCertificate = kobj.Name{Namespace: namespace, Name: name}
 	}
+	c.Config.Authorization.Server = s.GlobalExtAuth
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}

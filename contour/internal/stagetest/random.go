@@ -77,10 +77,10 @@ func (g *Random) edit() store.Change {
 // key returns the key of an object that may or may not exist.
 func (g *Random) key() kobj.Key {
 	kind := pick(g, kobj.HTTPProxy, kobj.HTTPProxy, kobj.HTTPProxy, kobj.Ingress, kobj.Ingress, kobj.Service, kobj.Service,
-		kobj.Secret, kobj.TLSCertificateDelegation, kobj.EndpointSlice)
+		kobj.Secret, kobj.TLSCertificateDelegation, kobj.EndpointSlice, kobj.ExtensionService)
 	names := map[kobj.Kind]string{
 		kobj.HTTPProxy: pick(g, "root", "root", "child"), kobj.Ingress: "ingress", kobj.Service: "service", kobj.Secret: "secret",
-		kobj.TLSCertificateDelegation: "delegation", kobj.EndpointSlice: "slice",
+		kobj.TLSCertificateDelegation: "delegation", kobj.EndpointSlice: "slice", kobj.ExtensionService: "extension",
 	}
 	return kobj.Of(kind, g.namespace(), g.name(names[kind]))
 }
@@ -140,6 +140,8 @@ func (g *Random) object(k kobj.Key) metav1.Object {
 		return g.secret(meta)
 	case kobj.EndpointSlice:
 		return g.slice(meta)
+	case kobj.ExtensionService:
+		return g.extension(meta)
 	default:
 		return g.delegation(meta)
 	}

@@ -34,8 +34,11 @@ func (g *Random) virtualHost() *contourv1.VirtualHost {
 			vh.TLS.ClientValidation = g.clientValidation()
 		}
 	}
+	if g.oneIn(4) {
+		vh.Authorization = g.authorization()
+	}
 	if g.oneIn(40) {
-		vh.Authorization = &contourv1.AuthorizationServer{FailOpen: true}
+		vh.Authorization = &contourv1.AuthorizationServer{FailOpen: true} // of the global service
 	}
 	vh.JWTProviders = g.jwtProviders()
 	vh.IPAllowFilterPolicy, vh.IPDenyFilterPolicy = g.ipFilters()
@@ -133,6 +136,7 @@ func (g *Random) route() contourv1.Route {
 		r.Services = g.services()
 	}
 	g.policies(&r)
+	r.AuthPolicy = g.authPolicy()
 	g.unsupported(&r)
 	return r
 }
@@ -229,8 +233,6 @@ func (g *Random) services() []contourv1.Service {
 // unsupported rarely sets a field that is not supported.
 func (g *Random) unsupported(r *contourv1.Route) {
 	switch g.rand.IntN(60) {
-	case 0:
-		r.AuthPolicy = &contourv1.AuthorizationPolicy{Disabled: new(g.oneIn(2))}
 	case 2:
 		r.InternalRedirectPolicy = &contourv1.HTTPInternalRedirectPolicy{MaxInternalRedirects: 1}
 	}

@@ -2,6 +2,7 @@ package httpproxy
 
 import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
@@ -25,6 +26,11 @@ func (p *proxy) hostPolicies() *ir.Policies {
 		limit = &ir.LocalRateLimit{Invalid: true}
 	}
 	out.LocalRateLimit, out.JWT = limit, p.tokens.host
+	p.asked = p.hostAuthorization(at)
+	out.Authorization = p.asked
+	if global := p.env.Authorization.Global(p.reader).Policies; global != nil && *global == out { // shared by all such hosts
+		return global
+	}
 	return orNil(out)
 }
 
@@ -34,7 +40,7 @@ func (b *builder) policies() *ir.Policies {
 	limit, valid := b.localRateLimit(b.spec.RateLimitPolicy, b.at.dot("rateLimitPolicy"), report.TypeRoute)
 	b.invalid = b.invalid || !ok || !valid
 	cookies := b.cookieRewrites(b.spec.CookieRewritePolicies, b.at.dot("cookieRewritePolicies"))
-	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit, JWT: b.jwt(), Cookies: cookies})
+	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit, JWT: b.jwt(), Authorization: b.authorization(), Cookies: cookies})
 }
 
 func orNil(p ir.Policies) *ir.Policies {
@@ -51,6 +57,7 @@ func requestsOnly(h *contourv1.VirtualHost) []field {
 		{"ipDenyPolicy", len(h.IPDenyFilterPolicy) > 0},
 		{"rateLimitPolicy", h.RateLimitPolicy != nil && h.RateLimitPolicy.Local != nil},
 		{"jwtProviders", len(h.JWTProviders) > 0},
+		{"authorization", namesService(h.Authorization) && authorization.Mode(h.Authorization.AuthPolicy) != ir.AuthorizeNever},
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// References returns the references of an HTTPProxy to the Services, Secrets and HTTPProxies that it needs, in any order,
-// possibly with duplicates. They include every object that its derivation reads and does not find, except for the fallback
-// certificate, which the configuration names.
+// References returns the references of an HTTPProxy to the Services, Secrets, HTTPProxies and ExtensionServices that it needs,
+// in any order, possibly with duplicates. They include every object that its derivation reads and does not find, except for
+// the fallback certificate, which the configuration names.
 func References(p *contourv1.HTTPProxy) []kind.Reference {
 	refs := references{from: kobj.Of(kobj.HTTPProxy, p.Namespace, p.Name)}
 	if v := p.Spec.VirtualHost; v != nil && v.TLS != nil {
@@ -23,6 +23,10 @@ func References(p *contourv1.HTTPProxy) []kind.Reference {
 	}
 	if v := p.Spec.VirtualHost; v != nil {
 		refs.providers(v.JWTProviders)
+	}
+	if v := p.Spec.VirtualHost; v != nil && namesService(v.Authorization) {
+		to := v.Authorization.ExtensionServiceRef
+		refs.add(kobj.Of(kobj.ExtensionService, cmp.Or(to.Namespace, p.Namespace), to.Name))
 	}
 	for i := range p.Spec.Routes {
 		refs.services(p.Spec.Routes[i].Services)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/class"
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
@@ -35,6 +36,8 @@ type Env struct {
 	Store       *store.Store
 	Ref         *ref.Resolver
 	Expressions *validate.Expressions
+
+	Authorization *authorization.Resolver
 }
 
 // Root compiles the HTTPProxy with that name, if it is a root of a class that is served; otherwise the result is empty.
@@ -57,6 +60,7 @@ type compiler struct {
 	objects config.Objects
 	budgets config.Budgets
 	host    *contourv1.VirtualHost // of the root
+	asked   *ir.Authorization      // of the host; nil: none
 	report  report.Collector
 
 	unread      int // routes, if they exceed a budget by themselves and are not compiled

@@ -195,27 +195,9 @@ func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol i
 
 // subjectNames returns the names of which the certificate must contain one.
 func (p *proxy) subjectNames(v *contourv1.UpstreamValidation, at path) ([]string, bool) {
-	const maxNames, maxLength = 8, 250
-	f := subCondition{report.TypeService, report.TLSUpstreamValidation}
-	names := slices.Clone(v.SubjectNames)
-	if len(names) == 0 {
-		names = []string{v.SubjectName}
+	names, field, message := validate.SubjectNames(v.SubjectName, v.SubjectNames, quoted)
+	if message != "" {
+		p.errorf(subCondition{report.TypeService, report.TLSUpstreamValidation}, at.dot(field), "%s", message)
 	}
-	switch {
-	case v.SubjectName == "":
-		p.errorf(f, at.dot("subjectName"), "The subjectName is empty; a name is required.")
-	case len(names) > maxNames:
-		p.errorf(f, at.dot("subjectNames"), "There are %d subject names; at most %d are allowed.", len(names), maxNames)
-	case names[0] != v.SubjectName:
-		p.errorf(f, at.dot("subjectNames").at(0), "The first name %s must be equal to subjectName %s.", quoted(names[0]), quoted(v.SubjectName))
-	default:
-		for i, n := range names {
-			if n == "" || len(n) > maxLength || !validate.IsText(n) {
-				p.errorf(f, at.dot("subjectNames").at(i), "%s is not a subject name of 1 to %d bytes without control characters.", quoted(n), maxLength)
-				return nil, false
-			}
-		}
-		return names, true
-	}
-	return nil, false
+	return names, message == ""
 }

@@ -21,7 +21,6 @@ type field struct {
 // protections returns the fields of a virtual host that protect its routes and are not supported.
 func protections(h *contourv1.VirtualHost) []field {
 	return []field{
-		{"authorization", h.Authorization != nil},
 		{"rateLimitPolicy.global", limitsGlobally(h.RateLimitPolicy)},
 	}
 }
@@ -62,7 +61,6 @@ func (p *proxy) warnUnsupported(f field, at path, t report.Type) {
 func (b *builder) checkProtections() {
 	r := b.spec
 	for _, g := range []field{
-		{"authPolicy", r.AuthPolicy != nil && !disabled(r.AuthPolicy)},
 		{"rateLimitPolicy.global", limitsGlobally(r.RateLimitPolicy)},
 	} {
 		if g.set {
@@ -77,19 +75,8 @@ func (b *builder) checkProtections() {
 
 // protectedByHost reports whether an unsupported protection of the virtual host applies to the route.
 func (b *builder) protectedByHost() bool {
-	h, r := b.host, b.spec
-	return limitsGlobally(h.RateLimitPolicy) || h.Authorization != nil && authorizes(h.Authorization, r.AuthPolicy)
+	return limitsGlobally(b.host.RateLimitPolicy)
 }
-
-// authorizes reports whether requests of a route with the policy, which may be nil, need authorization.
-func authorizes(a *contourv1.AuthorizationServer, p *contourv1.AuthorizationPolicy) bool {
-	if p != nil && p.Disabled != nil {
-		return !*p.Disabled
-	}
-	return a.AuthPolicy == nil || !disabled(a.AuthPolicy)
-}
-
-func disabled(p *contourv1.AuthorizationPolicy) bool { return p.Disabled != nil && *p.Disabled }
 
 // reportIgnoredTCP reports the fields of a service of a tcpproxy that apply to requests only.
 func (p *proxy) reportIgnoredTCP(s *contourv1.Service, at path) {

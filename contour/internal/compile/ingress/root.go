@@ -18,6 +18,7 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 
+	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/class"
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
@@ -36,6 +37,8 @@ type Env struct {
 	Store       *store.Store
 	Ref         *ref.Resolver
 	Expressions *validate.Expressions
+
+	Authorization *authorization.Resolver
 }
 
 // Root compiles the Ingress with that name. The result is empty, without a visit, if the Ingress
@@ -114,6 +117,7 @@ func (b *builder) root() contrib.Root {
 	b.readAnnotations()
 	b.readRules()
 	b.readTLS()
+	b.reportAuthorization()
 	var root contrib.Root
 	for _, h := range b.hosts {
 		h.routes = append(h.routes, h.refused...)
@@ -156,6 +160,7 @@ func (b *builder) contribution(l ir.ListenerKey, h *host, routes []ir.Route) con
 		Routes:  routes,
 
 		Expressions: h.expressions,
+		Policies:    b.env.Authorization.Global(b.reader).Policies,
 	}
 }
 
@@ -172,4 +177,11 @@ func (b *builder) httpRoutes(routes []ir.Route) []ir.Route {
 		out = append(out, ir.Route{Match: r.Match, Redirect: &ir.Redirect{HTTPS: true, Code: 301}, Origin: r.Origin})
 	}
 	return out
+}
+
+// reportAuthorization reports why the authorization of the configuration, which applies to all hosts, cannot be asked.
+func (b *builder) reportAuthorization() {
+	for _, problem := range b.env.Authorization.Global(b.reader).Problems {
+		b.fail(problem.Reason, "spec", "The global authorization cannot be asked, so the routes are not served: %s", problem.Message)
+	}
 }

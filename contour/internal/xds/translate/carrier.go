@@ -53,7 +53,8 @@ func (c carrier) filters(e *encoder) []*hcmv3.HttpFilter {
 
 func slotName(i int) string { return fmt.Sprint(chainName, "/", i) }
 
-// policyFilter is a filter of a policy; slot is its number among those of its virtual host.
+// policyFilter is a filter of a policy; slot is its number among those of its virtual host. Without config, which only
+// slots may have, the slot runs no filter.
 type policyFilter struct {
 	name   string
 	slot   int
@@ -87,8 +88,11 @@ func filterChainOf(e *encoder, filters []policyFilter) *anypb.Any {
 	return e.pack(&filterchainv3.FilterChainConfigPerRoute{FilterChain: chain})
 }
 
-// runAlways returns a configuration of composite that runs one filter for every request.
+// runAlways returns a configuration of composite that runs one filter, or none, for every request.
 func runAlways(e *encoder, f policyFilter) *anypb.Any {
+	if f.config == nil {
+		return e.pack(&compositev3.CompositePerRoute{Matcher: &xdsmatcherv3.Matcher{}})
+	}
 	run := &xdscorev3.TypedExtensionConfig{
 		Name: "run", TypedConfig: e.pack(&compositev3.ExecuteFilterAction{TypedConfig: f.extension()}),
 	}

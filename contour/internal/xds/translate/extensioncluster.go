@@ -30,8 +30,8 @@ func (t *Tables) addExtensions(secrets *shared[secretKey]) {
 	follow(secrets, t.from.Hosts, func(v *ir.VirtualHost) []secretKey {
 		var keys []secretKey
 		for _, c := range extensionsOf(v) {
-			if verifies(connectionTo(c)) {
-				keys = append(keys, secretKey{ca: true, name: c.TLS.CA})
+			if key := (secretKey{ca: true, name: c.TLS.CA}); verifies(connectionTo(c)) && !slices.Contains(keys, key) {
+				keys = append(keys, key)
 			}
 		}
 		return keys
@@ -55,7 +55,7 @@ func extensionsOf(v *ir.VirtualHost) []ir.ExtensionCluster {
 
 // connectionTo returns the settings of connections to c as those of a cluster.
 func connectionTo(c ir.ExtensionCluster) ir.Cluster {
-	return ir.Cluster{Protocol: c.Protocol, TLS: c.TLS, SNI: c.SNI, Idle: c.Idle}
+	return ir.Cluster{Protocol: c.Protocol, TLS: c.TLS, SNI: c.SNI, Tuning: ir.Intern(ir.Tuning{Idle: c.Idle})}
 }
 
 // extensionCluster returns the resource of a cluster that Envoy itself calls.

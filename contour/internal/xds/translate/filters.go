@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"slices"
+
 	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
 	grpcstatsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_stats/v3"
 	grpcwebv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_web/v3"
@@ -18,14 +20,17 @@ type place uint8
 
 // The places. Those between placeCORS and placeGRPCWeb are of the filters of policies.
 const (
-	placeDispatch   place = iota // on HTTP listeners: selects the route table
-	placeMisdirect               // on wildcard TLS hosts: responds with 421
-	placeCompress                // compresses the final body
-	placeCORS                    // responds to preflights, which have no credentials
-	placeIPFilter                // responds with 403 by address, before more expensive filters
-	placeLocalLimit              // protects the following filters from floods
-	placeJWT                     // responds with 401 without a valid token
-	placeCookies                 // changes responses only
+	placeDispatch      place = iota // on HTTP listeners: selects the route table
+	placeMisdirect                  // on wildcard TLS hosts: responds with 421
+	placeCompress                   // compresses the final body
+	placeCORS                       // responds to preflights, which have no credentials
+	placeIPFilter                   // responds with 403 by address, before more expensive filters
+	placeLocalLimit                 // protects the following filters from floods
+	placeJWT                        // responds with 401 without a valid token
+	placeAuthorizeHTTP              // asks a service, which is expensive
+	placeAuthorize                  // the same by gRPC
+	placeAuthorizeOpen              // the same, for services that need not be reachable
+	placeCookies                    // changes responses only
 	placeGRPCWeb
 	placeGRPCStats
 	placeRouter
@@ -38,29 +43,34 @@ type filter struct {
 	place place
 	// listener returns the filter for the requests of a filter chain; nil: none.
 	listener func(*encoder, httpChain) *hcmv3.HttpFilter
+	// onlyInChain: the carrier of listeners for TLS runs the filter; only the others have that of the listener function.
+	onlyInChain bool
 	// has reports whether the policies configure the filter; nil: no policies do.
 	has func(ir.Policies) bool
 	// policy returns the configuration for the policies, nil exactly if has reports false.
 	policy func(*encoder, ir.Policies) message
+	// used reports whether a virtual host needs the filter; nil: as soon as policies of it configure the filter.
+	used func(*ir.VirtualHost) bool
+	// refer returns what a virtual host, a route or a backend has of the filter; nil: that of policy, if its own policies
+	// configure the filter.
+	refer func(*encoder, level) part
 	// shared: the filter has state, such as a count, that the routes of a virtual host share if they do not configure the filter.
 	shared bool
-	// inChain is how a chain has the filter; nil: as everywhere else.
-	inChain *chained
 	// forwarding: the filter does nothing on routes that do not forward requests.
 	forwarding bool
 }
 
-// chained is a filter in a chain of which a virtual host has everything and a route refers to a part, so that routes do
-// not repeat what is large. In a slot this is not possible.
-type chained struct {
-	// host returns the configuration of a virtual host, for its policies.
-	host func(*encoder, ir.Policies) message
-	// route returns what a route with policies own selects from the filter of a host; nil: the route needs a filter of its own.
-	route func(host, own ir.Policies) message
-}
-
 // httpFilters returns all HTTP filters, in order. Their names are short, because each filter chain of a TLS host repeats them.
 func httpFilters() []filter {
+	return slices.Concat(listenerFilters(), policyFilters(), []filter{
+		always("grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
+		always("grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
+		always("router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),
+	})
+}
+
+// listenerFilters returns the filters before those that carriers run.
+func listenerFilters() []filter {
 	return []filter{
 		{name: dispatchFilter, place: placeDispatch, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
 			if h.listener.Protocol.Secure() {
@@ -84,15 +94,19 @@ func httpFilters() []filter {
 			name: corsName, place: placeCORS, has: hasCORS, policy: corsPolicy, forwarding: true,
 			listener: func(e *encoder, _ httpChain) *hcmv3.HttpFilter { return httpFilter(e, corsName, &corsv3.Cors{}) },
 		},
+	}
+}
+
+// policyFilters returns the filters that carriers run.
+func policyFilters() []filter {
+	return slices.Concat([]filter{
 		{name: "ip_filter", place: placeIPFilter, has: hasIPFilter, policy: ipFilter},
 		{name: "local_rate_limit", place: placeLocalLimit, has: hasLocalRateLimit, policy: localRateLimit, shared: true},
 		// Shared, so that a route with other filters of its own does not repeat the keys.
-		{name: jwtName, place: placeJWT, has: hasJWT, policy: jwtFilter, shared: true, inChain: &chained{jwtOfHost, jwtOfRoute}},
+		{name: jwtName, place: placeJWT, has: hasJWT, policy: jwtFilter, used: requiresToken, refer: jwtPart, shared: true},
+	}, authzFilters(), []filter{
 		{name: "cookies", place: placeCookies, has: hasCookies, policy: cookieFilter},
-		always("grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
-		always("grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
-		always("router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),
-	}
+	})
 }
 
 // always returns a filter of every filter chain, independent of policies.
@@ -102,23 +116,25 @@ func always(name string, at place, config func(*encoder) message) filter {
 	}}
 }
 
-// carried reports whether a carrier runs the filter.
-func (f *filter) carried() bool { return f.listener == nil }
+// carried reports whether the carrier runs the filter.
+func (f *filter) carried(c carrier) bool {
+	return f.listener == nil || f.onlyInChain && c == carrierChain
+}
 
 // filters returns the HTTP filters of the filter chain in order. The carrier has the place of the filters of policies, and
 // is always present, so that policies never change a listener.
 func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
-	carried := false
+	carried, on := false, carrierOf(h.listener.Protocol.Secure())
 	for _, f := range httpFilters() {
 		switch {
-		case f.carried() && !carried:
+		case f.carried(on) && !carried:
 			carried = true
-			out = append(out, carrierOf(h.listener.Protocol.Secure()).filters(e)...)
-		case f.carried():
+			out = append(out, on.filters(e)...)
+		case f.carried(on):
 		default:
-			if on := f.listener(e, h); on != nil {
-				out = append(out, on)
+			if of := f.listener(e, h); of != nil {
+				out = append(out, of)
 			}
 		}
 	}

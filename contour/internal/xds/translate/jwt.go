@@ -35,11 +35,25 @@ func jwtFilter(_ *encoder, p ir.Policies) message {
 	return jwtAuthn("", nil)
 }
 
-// jwtOfHost returns the filter with all providers, from which routes select. It verifies tokens of the required one.
-func jwtOfHost(_ *encoder, p ir.Policies) message {
-	if !hasJWT(p) {
-		return nil
+// jwtPart returns the filter, or what a route selects from that of its virtual host: in a chain, a virtual host has all
+// providers, so that routes do not repeat the keys. In a slot a route cannot select.
+func jwtPart(e *encoder, l level) part {
+	if l.own == nil || !hasJWT(*l.own) {
+		return part{}
 	}
+	if l.carrier == carrierChain && l.route == nil {
+		return part{run: jwtOfHost(*l.own)}
+	}
+	if l.carrier == carrierChain && l.host != nil {
+		if selection := jwtOfRoute(*l.host, *l.own); selection != nil {
+			return part{settings: selection}
+		}
+	}
+	return part{run: jwtFilter(e, *l.own)}
+}
+
+// jwtOfHost returns the filter with all providers, from which routes select. It verifies tokens of the required one.
+func jwtOfHost(p ir.Policies) message {
 	var providers []ir.JWTProvider
 	if p.JWT.Providers != nil {
 		providers = p.JWT.Providers.List
@@ -49,7 +63,7 @@ func jwtOfHost(_ *encoder, p ir.Policies) message {
 
 // jwtOfRoute returns the selection of a route among the providers of its host, nil if it has others.
 func jwtOfRoute(host, own ir.Policies) message {
-	if !hasJWT(host) || !hasJWT(own) || host.JWT.Providers != own.JWT.Providers {
+	if !hasJWT(host) || host.JWT.Providers != own.JWT.Providers {
 		return nil
 	}
 	if own.JWT.Require == "" {

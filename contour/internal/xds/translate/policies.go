@@ -29,7 +29,7 @@ func policiesOf(v *ir.VirtualHost) *hostPolicies {
 		if f.has == nil || !p.uses(&f) {
 			continue
 		}
-		if f.carried() {
+		if f.carried(p.carrier) || f.refer != nil {
 			p.slots[f.name] = len(p.slots)
 		}
 		p.filters = append(p.filters, f)
@@ -43,8 +43,11 @@ func hasPolicies(v *ir.VirtualHost) bool {
 
 // uses reports whether the policies of the host or of a route configure the filter.
 func (p *hostPolicies) uses(f *filter) bool {
-	if f.forwarding && !forwardsRequests(p.host) || f.name == jwtName && !requiresToken(p.host) {
+	if f.forwarding && !forwardsRequests(p.host) {
 		return false
+	}
+	if f.used != nil {
+		return f.used(p.host)
 	}
 	if p.host.Policies != nil && f.has(*p.host.Policies) {
 		return true
@@ -78,36 +81,39 @@ func forwardsRequests(v *ir.VirtualHost) bool {
 	return false
 }
 
+// level is a virtual host, a route or a backend, and what it configures.
+type level struct {
+	carrier carrier
+	host    *ir.Policies // of the virtual host; may be nil
+	own     *ir.Policies // of the level itself; may be nil
+	of      ir.Policies  // that apply: of a route, with those of the virtual host
+	route   *ir.Route    // nil at a virtual host and at a backend
+}
+
+// part is what a level has of a filter; zero: nothing.
+type part struct {
+	run      message // a filter that the carrier runs
+	idle     bool    // the slot runs no filter, where that of the virtual host would
+	settings message // what a filter on the listener, or in the chain, finds under its name
+}
+
 // atHost returns the per-filter configuration of the virtual host, nil if there is none.
 func (p *hostPolicies) atHost(e *encoder) map[string]*anypb.Any {
 	if p == nil || p.host.Policies == nil {
 		return nil
 	}
-	return p.configure(e, *p.host.Policies, nil, func(*filter) bool { return true })
+	own := p.host.Policies
+	return p.configure(e, level{carrier: p.carrier, host: own, own: own, of: *own})
 }
 
 // atRoute returns the per-filter configuration of a route, nil if there is none.
 func (p *hostPolicies) atRoute(e *encoder, r *ir.Route) map[string]*anypb.Any {
-	if p == nil || r.Policies == nil {
+	if p == nil {
 		return nil
 	}
-	after := false // a filter of the route itself
-	return p.configure(e, r.Policies.WithDefaults(p.host.Policies), r, func(f *filter) bool {
-		own := f.has(*r.Policies)
-		if own && p.selected(f, r) != nil {
-			return true
-		}
-		after = after || own && f.carried()
-		return own || after && f.carried() && !f.shared
+	return p.configure(e, level{
+		carrier: p.carrier, host: p.host.Policies, own: r.Policies, of: r.Policies.WithDefaults(p.host.Policies), route: r,
 	})
-}
-
-// selected returns what a route selects from a filter that its host has in its chain; nil if it selects nothing.
-func (p *hostPolicies) selected(f *filter, r *ir.Route) message {
-	if f.inChain == nil || p.carrier != carrierChain || p.host.Policies == nil {
-		return nil
-	}
-	return f.inChain.route(*p.host.Policies, *r.Policies)
 }
 
 // atBackend returns the per-filter configuration of a backend of a route, which Envoy prefers to that of the route; nil if there
@@ -116,40 +122,50 @@ func (p *hostPolicies) atBackend(e *encoder, b *ir.Backend) map[string]*anypb.An
 	if p == nil || b.Cookies == nil {
 		return nil
 	}
-	return p.configure(e, ofBackend(b), nil, func(*filter) bool { return true })
+	own := ofBackend(b)
+	return p.configure(e, level{carrier: p.carrier, own: &own, of: own})
 }
 
-// configure returns the configuration of the wanted filters for the policies, of a route or, if r is nil, of the host or a backend.
-func (p *hostPolicies) configure(e *encoder, of ir.Policies, r *ir.Route, wanted func(*filter) bool) map[string]*anypb.Any {
+// configure returns the configuration of the filters at the level.
+func (p *hostPolicies) configure(e *encoder, l level) map[string]*anypb.Any {
 	var added []policyFilter
 	out := map[string]*anypb.Any{}
+	after := false // a filter of the route itself
 	for i := range p.filters {
 		f := &p.filters[i]
-		if !f.has(of) || !wanted(f) {
-			continue
+		has := f.partOf(e, l, after)
+		after = after || l.route != nil && has.run != nil
+		runs := policyFilter{name: f.name, slot: p.slots[f.name]}
+		if has.run != nil {
+			runs.config = e.pack(has.run)
 		}
-		var selection message
-		config := f.policy
-		switch {
-		case r != nil:
-			selection = p.selected(f, r)
-		case f.inChain != nil && p.carrier == carrierChain:
-			config = f.inChain.host
+		if has.run != nil || has.idle {
+			added = append(added, runs)
 		}
-		switch {
-		case selection != nil:
-			out[f.name] = e.pack(selection)
-		case f.carried():
-			added = append(added, policyFilter{name: f.name, slot: p.slots[f.name], config: e.pack(config(e, of))})
-		default:
-			out[f.name] = e.pack(config(e, of))
+		if has.settings != nil {
+			out[f.name] = e.pack(has.settings)
 		}
 	}
-	p.carrier.add(e, added, out)
+	l.carrier.add(e, added, out)
 	if len(out) == 0 {
 		return nil
 	}
 	return out
+}
+
+// partOf returns what the level has of the filter. after: it has a filter of its own before this one.
+func (f *filter) partOf(e *encoder, l level, after bool) part {
+	if f.refer != nil {
+		return f.refer(e, l)
+	}
+	own, carried := l.own != nil && f.has(*l.own), f.carried(l.carrier)
+	switch repeats := after && carried && !f.shared; {
+	case !own && !repeats, !f.has(l.of):
+		return part{}
+	case carried:
+		return part{run: f.policy(e, l.of)}
+	}
+	return part{settings: f.policy(e, l.of)}
 }
 
 // filtered reports whether routes configure filters of the listener.
@@ -200,6 +216,9 @@ func sections(p *ir.Policies) int {
 	}
 	if p.Cookies != nil {
 		n++
+	}
+	if p.Authorization != nil && p.Authorization.Service != nil {
+		n += 4 // 47 to 53 ms
 	}
 	return n
 }

@@ -44,7 +44,7 @@ func TestFiltersAreInOrder(t *testing.T) {
 		if names[f.name] {
 			t.Errorf("two filters have the name %s", f.name)
 		}
-		if f.carried() && f.policy == nil {
+		if f.carried(carrierChain) && f.policy == nil {
 			t.Errorf("no policy configures filter %s", f.name)
 		}
 		names[f.name], last = true, f

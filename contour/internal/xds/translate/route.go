@@ -9,7 +9,7 @@ import (
 // route returns one route of the host, without its policies. If a policy is invalid, the route responds with an error.
 func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 	hostname := host.Key.Hostname
-	if code := failureOf(of.Policies, host.Policies); code != 0 {
+	if code := failureOf(&of, host.Policies); code != 0 {
 		of = ir.Route{Match: of.Match, Direct: &ir.Direct{Code: code}}
 	}
 	r := &routev3.Route{
@@ -28,10 +28,10 @@ func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 
 // failureOf returns the code with which a route responds instead of being served without a policy; 0 if it has all of them.
 // A route that requires no token, or one of another provider, is served when that of its host cannot be verified.
-func failureOf(own, host *ir.Policies) uint32 {
-	jwt := own.WithDefaults(host).JWT
+func failureOf(r *ir.Route, host *ir.Policies) uint32 {
+	jwt := r.Policies.WithDefaults(host).JWT
 	switch {
-	case own.Invalid(), host.Invalid(), jwt != nil && jwt.Invalid:
+	case r.Policies.Invalid(), host.Invalid(), jwt != nil && jwt.Invalid, authorizationOf(r, host).Refuses():
 		return 500
 	case jwt != nil && jwt.Unavailable:
 		return 503

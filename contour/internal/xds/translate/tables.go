@@ -39,6 +39,8 @@ type Sources struct {
 	Clusters func(*memo.Reader) ir.ClusterSettings
 	// Endpoints says which addresses of the slices are used.
 	Endpoints func(*memo.Reader) ir.EndpointSettings
+	// Extensions returns what may change in place of the clusters of an ExtensionService.
+	Extensions func(r *memo.Reader, n kobj.Name) ir.ExtensionBackends
 	// Slices is the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
 }
@@ -222,6 +224,7 @@ func (t *Tables) addSecrets() {
 		}
 		return []use[secretKey]{{k.Listener.Fleet, secretKey{name: *c.certificate, host: k.Hostname}}}
 	}, secrets.count)
+	t.addExtensions(secrets)
 }
 
 // validationSecret returns the CA bundle, with its revocation lists if it has any; nil if one of them is missing.
