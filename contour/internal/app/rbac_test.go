@@ -317,6 +317,7 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	t.Helper()
 	slices.Sort(want)
 	r := newRecorder()
+	r.lists["extensionservices"] = `{"metadata": {"name": "unusable", "namespace": "a", "uid": "2", "resourceVersion": "1"}, "spec": {}}`
 	r.lists["httpproxies"] = `{"metadata": {"name": "orphan", "namespace": "a", "uid": "1", "resourceVersion": "1"}, "spec": {}}`
 	r.lists["ingresses"] = `{"metadata": {"name": "mistaken", "namespace": "a", "uid": "2", "resourceVersion": "1"}, "spec": {"rules": [
   {"host": "a.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "none", "port": {"number": 80}}}}]}}]}}`

@@ -42,6 +42,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a.edge()
 	a.isolation()
 	a.budgets()
+	a.authorization()
 	if e := d.spec.Envoy; e != nil {
 		a.listeners(*e)
 		a.http(*e)

@@ -69,7 +69,9 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"host ownership":         {"isolation:\n  host-ownership: mine\n", "f:2: isolation.host-ownership: \"mine\" is not one of namespace, shared."},
 		"inclusion consent":      {"isolation:\n  inclusion-consent: yes\n", "f:2: isolation.inclusion-consent: \"yes\" is not one of required, open."},
 		"denied range":           {"isolation:\n  denied-endpoint-ranges: [10.0.0.0/33]\n", "f:2: isolation.denied-endpoint-ranges: \"10.0.0.0/33\" is not an IP address or a CIDR range, such as 10.0.0.0/8."},
-		"global authorization":   {"globalExtAuth:\n  extensionService: a/b\n", "f:2: globalExtAuth.extensionService: This version does not support this setting: requests are not authorized by an external service. Remove it to start without that protection."},
+		"global authorization":   {"globalExtAuth:\n  extensionService: a/b\n  responseTimeout: 1x\n", "f:3: globalExtAuth.responseTimeout: \"1x\" is not a duration such as 1m30s, or infinity."},
+		"no global service":      {"globalExtAuth:\n  failOpen: true\n", "f: globalExtAuth.extensionService: A namespace and a name of an ExtensionService are required."},
+		"global rate limits":     {"rateLimitService:\n  extensionService: a/b\n", "f:2: rateLimitService.extensionService: This version does not support this setting: there are no global rate limits. Remove it to start without that protection."},
 		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a, namespace: b}\n", "f:2: tls.envoy-client-certificate.name: This version does not support this setting"},
 	} {
 		d, err := File("f", []byte(c.text))

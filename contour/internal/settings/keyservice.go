@@ -28,10 +28,9 @@ func clusterKeys() []key {
 // serviceKeys is what all requests go through: authorization, rate limits, header policies and tracing.
 func serviceKeys() []key {
 	const (
-		authorization = "requests are not authorized by an external service"
-		limits        = "there are no global rate limits"
-		headers       = "there are no default header policies"
-		traces        = "requests are not traced"
+		limits  = "there are no global rate limits"
+		headers = "there are no default header policies"
+		traces  = "requests are not traced"
 	)
 	out := []key{
 		{field: "globalExtAuth"},
@@ -43,7 +42,6 @@ func serviceKeys() []key {
 		{field: "globalExtAuth.failOpen", file: "globalExtAuth.failOpen"},
 		{field: "globalExtAuth.withRequestBody", file: "globalExtAuth.withRequestBody"},
 	}
-	out = withEffect(out, unprotected, authorization)
 	out = append(out, withEffect([]key{
 		{field: "rateLimitService.extensionService", file: "rateLimitService.extensionService", named: true},
 		{field: "rateLimitService.domain", file: "rateLimitService.domain"},
