@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -47,6 +48,14 @@ func otherValues() map[string][]any {
 		"AccessLog.LogFormat.Text":      {"%PROTOCOL%\n"},
 		"AccessLog.LogFormat.Fields":    {[]ir.LogField{{Name: "protocol", Value: "%PROTOCOL%"}}},
 		"AccessLog.LogFormat.MinStatus": {uint32(400)},
+
+		"Authorization.Server": {
+			&contourv1.AuthorizationServer{ExtensionServiceRef: contourv1.ExtensionServiceReference{Namespace: "a", Name: "extension-1"}},
+			&contourv1.AuthorizationServer{
+				ExtensionServiceRef: contourv1.ExtensionServiceReference{Namespace: "b", Name: "extension-2"},
+				AuthPolicy:          &contourv1.AuthorizationPolicy{Disabled: new(true), Context: map[string]string{"a": "global"}},
+			},
+		},
 
 		"Endpoints.Denied": {[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/31")}},
 

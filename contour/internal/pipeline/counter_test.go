@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
@@ -203,6 +204,8 @@ func kindOf(o metav1.Object) kobj.Kind {
 		return kobj.Secret
 	case *discoveryv1.EndpointSlice:
 		return kobj.EndpointSlice
+	case *contourv1alpha1.ExtensionService:
+		return kobj.ExtensionService
 	}
 	panic(fmt.Sprintf("kind of %T", o))
 }

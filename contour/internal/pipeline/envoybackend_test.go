@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	"google.golang.org/grpc"
+
 	"contour.example/contour/internal/semantic"
 )
 
@@ -67,13 +70,26 @@ func (b *backends) port(t *testing.T, name string) int {
 		Certificates: []tls.Certificate{b.certificate}, NextProtos: []string{"h2", "http/1.1"},
 	}}
 	go either.accept()
-	s := &http.Server{Handler: echo(name), TLSConfig: either.config, Protocols: new(http.Protocols)}
+	s := &http.Server{Handler: handlerOf(name), TLSConfig: either.config, Protocols: new(http.Protocols)}
 	s.Protocols.SetHTTP1(true)
 	s.Protocols.SetHTTP2(true)
 	s.Protocols.SetUnencryptedHTTP2(true)
 	go func() { _ = s.Serve(either) }()
 	b.ports[name] = l.Addr().(*net.TCPAddr).Port
 	return b.ports[name]
+}
+
+// handlerOf returns the handler of a backend: authorization servers are those of Services called grpc-authz and http-authz.
+func handlerOf(name string) http.Handler {
+	switch _, service, _ := strings.Cut(name, "/"); {
+	case strings.HasPrefix(service, "grpc-authz"):
+		g := grpc.NewServer()
+		authv3.RegisterAuthorizationServer(g, grpcAuthz{authzServer: &authzServer{}})
+		return g
+	case strings.HasPrefix(service, "http-authz"):
+		return &authzServer{}
+	}
+	return echo(name)
 }
 
 // echo returns a handler that responds with what it received.

@@ -107,7 +107,6 @@ var untestable = map[report.Reason]string{
 	report.InternalError:        "a derivation has to fail: see the tests of package compile",
 	report.RejectedByEnvoy:      "an Envoy has to reject a resource: see the tests of package status and of the xDS server",
 	report.RemoteJWKSNotFetched: "an attempt to fetch has to fail: see TestKeySets",
-	report.TooMany:              "requires manifests of megabytes: see the limits tests of compile/httpproxy",
 }
 
 // Every reason is in the report of a case.
