@@ -74,12 +74,13 @@ func (f *filter) authorize(e *encoder, l level) part {
 	return f.markedAuthorization(l, step)
 }
 
-// skip returns the exemption of a route from the service of its virtual host.
+// skip returns the exemption of a route from the service of its virtual host. On a listener without TLS it takes away the
+// filter or the mark: a mark that stays would replace that of another service.
 func (f *filter) skip(l level) part {
 	switch {
 	case l.host == nil || !f.has(*l.host):
 		return part{}
-	case f.carried(l.carrier) && l.carrier == carrierSlots:
+	case l.carrier == carrierSlots:
 		return part{idle: true}
 	}
 	return part{settings: &extauthzv3.ExtAuthzPerRoute{Override: &extauthzv3.ExtAuthzPerRoute_Disabled{Disabled: true}}}

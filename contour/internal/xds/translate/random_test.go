@@ -138,6 +138,9 @@ func (r random) backend() ir.Backend {
 	if r.flip() {
 		b.Host = r.text()
 	}
+	if r.IntN(8) == 0 {
+		b.Cookies = new(r.cookies())
+	}
 	return b
 }
 
@@ -201,8 +204,40 @@ func (r random) policies() *ir.Policies {
 			}
 			return l
 		}),
-		JWT: maybe(r, r.jwt),
+		JWT:           maybe(r, r.jwt),
+		Authorization: maybe(r, r.authorization),
+		Cookies:       maybe(r, r.cookies),
 	}
+}
+
+func (r random) cookies() ir.CookieRewrites {
+	return ir.CookieRewrites{Cookies: []ir.CookieRewrite{{Name: r.text(), Path: "/", Domain: "example.com"}}}
+}
+
+// authorization returns a section of a virtual host or of a route; a route may refer to the service of its host.
+func (r random) authorization() ir.Authorization {
+	if r.IntN(8) == 0 {
+		return ir.Authorization{Invalid: true, Mode: enum(r, ir.AuthorizeNever)}
+	}
+	a := ir.Authorization{Mode: enum(r, ir.AuthorizeNever), Service: maybe(r, r.authorizationService)}
+	if a.Service == nil || a.Service.HTTP == nil {
+		a.Context = some(r, func() ir.ContextEntry { return ir.ContextEntry{Key: r.text(), Value: r.text()} })
+	}
+	return a
+}
+
+func (r random) authorizationService() ir.AuthorizationService {
+	s := ir.AuthorizationService{
+		Cluster: ir.ExtensionCluster{Object: r.name(), Protocol: ir.ProtocolH2C, Idle: r.timeout(), Balance: enum(r, ir.ExtensionLeastRequest)},
+		Timeout: r.timeout(), FailOpen: r.flip(),
+		Body: maybe(r, func() ir.AuthorizationBody {
+			return ir.AuthorizationBody{MaxBytes: 1 + r.number(100), Partial: r.flip(), Raw: r.flip()}
+		}),
+	}
+	if r.flip() {
+		s.HTTP = &ir.HTTPAuthorization{PathPrefix: r.path(), RequestHeaders: []ir.StringMatch{{Value: "x-header"}}}
+	}
+	return s
 }
 
 // jwt returns a section whose providers have the public key of RFC 7517, appendix A.1.
