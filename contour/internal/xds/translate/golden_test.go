@@ -3,6 +3,7 @@ package translate
 import (
 	"flag"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -330,15 +331,20 @@ func headOf(r *table.Resource) string {
 // decode returns the message that Envoy receives.
 func decode(t testing.TB, r *table.Resource) message {
 	t.Helper()
-	body := r.Body
-	for _, p := range r.Parts {
-		body = protowire.AppendBytes(protowire.AppendTag(body, r.Field, protowire.BytesType), p.Body)
-	}
 	m := empty(r.Ref.Type)
-	if err := proto.Unmarshal(body, m); err != nil {
+	if err := proto.Unmarshal(assembled(r), m); err != nil {
 		t.Fatalf("%s: %v", r.Ref, err)
 	}
 	return m
+}
+
+// assembled returns the encoded resource with its parts.
+func assembled(r *table.Resource) []byte {
+	body := slices.Clone(r.Body)
+	for _, p := range r.Parts {
+		body = protowire.AppendBytes(protowire.AppendTag(body, r.Field, protowire.BytesType), p.Body)
+	}
+	return body
 }
 
 func empty(t table.Type) message {

@@ -45,11 +45,13 @@ func newFixture(edit ...func(*listeners)) *fixture {
 	fx.listeners = memo.NewInput[ir.ListenerKey](fx.engine, "listeners", func(a, b *ir.Listener) bool { return reflect.DeepEqual(a, b) })
 	fx.tables = New(Sources{
 		Engine: fx.engine, Listeners: derived(fx.listeners, "listeners", fx.engine), Hosts: derived(fx.hosts, "hosts", fx.engine), Secrets: fx,
-		Limits:     func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := fx.limits.Get(r, n); return l },
-		Clusters:   func(*memo.Reader) ir.ClusterSettings { return config.Default().Cluster },
-		Endpoints:  func(*memo.Reader) ir.EndpointSettings { return ir.EndpointSettings{Loopback: true} }, // as the backends of tests
-		Extensions: func(*memo.Reader, kobj.Name) ir.ExtensionBackends { return ir.ExtensionBackends{} },
-		Slices:     func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := fx.slices.Get(r, n); return s },
+		Limits:    func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := fx.limits.Get(r, n); return l },
+		Clusters:  func(*memo.Reader) ir.ClusterSettings { return config.Default().Cluster },
+		Endpoints: func(*memo.Reader) ir.EndpointSettings { return ir.EndpointSettings{Loopback: true} }, // as the backends of tests
+		Extensions: func(_ *memo.Reader, n kobj.Name) ir.ExtensionBackends {
+			return ir.ExtensionBackends{Targets: []ir.ExtensionTarget{{Endpoints: ir.EndpointKey{Service: n, Port: "http"}, Weight: 1}}}
+		},
+		Slices: func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := fx.slices.Get(r, n); return s },
 	})
 	fx.listen(classicListeners(edit...))
 	return fx
