@@ -11,6 +11,7 @@ import (
 // charge computes the cost and the age of a root from its contributions.
 func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	var clusters clusterSet
+	var extensions []ir.ExtensionCluster
 	root.Cost.Routes = root.Unread
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
@@ -26,6 +27,9 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 		if own.Policies != nil && own.Policies.JWT != nil {
 			root.Cost.Routes += own.Policies.JWT.Providers.Size() >> 10
 		}
+		if asked := c.ownService(r, own.Policies); asked != nil && !slices.Contains(extensions, asked.Cluster) {
+			extensions = append(extensions, asked.Cluster)
+		}
 		for j := range own.Routes {
 			root.Cost.Routes += 1 + (routeSize(&own.Routes[j])+keysSize(own, own.Routes[j].Policies))>>10
 			if f := own.Routes[j].Forward; f != nil {
@@ -39,10 +43,26 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 			clusters.add(own.TCP.Backends)
 		}
 	}
-	root.Cost.Clusters = len(clusters.list)
+	root.Cost.Clusters = len(clusters.list) + len(extensions)
 	for i := range clusters.list {
 		root.Cost.Endpoints += c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
 	}
+	for _, e := range extensions {
+		root.Cost.Endpoints += c.Extensions.ManyEndpoints(r, e.Object)
+	}
+}
+
+// ownService returns the authorization service that the policies name; nil if they name none, or have that of the
+// configuration, which costs no object anything.
+func (c *Compile) ownService(r *memo.Reader, p *ir.Policies) *ir.AuthorizationService {
+	if p == nil || !p.Authorization.Asks() {
+		return nil
+	}
+	own := p.Authorization.Service
+	if global := c.env.Authorization.Global(r).Policies; global != nil && global.Authorization.Asks() && global.Authorization.Service == own {
+		return nil
+	}
+	return own
 }
 
 // clusterSet is the clusters of a root, each once, in the order of the routes.

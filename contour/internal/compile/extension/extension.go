@@ -33,6 +33,7 @@ type Table struct {
 	ref      *ref.Resolver
 	compiled *memo.Table[kobj.Name, compiled]
 	usable   *memo.Table[kobj.Name, Extension]
+	many     *memo.Table[kobj.Name, int]
 }
 
 // compiled is an ExtensionService with everything that is derived of it.
@@ -52,7 +53,17 @@ func New(e *memo.Engine, s *store.Store, r *ref.Resolver) *Table {
 		Name: "extension/usable", Equal: func(a, b Extension) bool { return a == b },
 		Derive: func(r *memo.Reader, n kobj.Name) Extension { return t.compiled.Get(r, n).Extension },
 	})
+	t.many = memo.NewTable(e, memo.Options[kobj.Name, int]{
+		Name: "extension/many endpoints", Equal: func(a, b int) bool { return a == b }, Derive: t.countEndpoints,
+	})
 	return t
+}
+
+func (t *Table) countEndpoints(r *memo.Reader, n kobj.Name) (sum int) {
+	for _, to := range t.Backends(r, n).Targets {
+		sum += t.ref.ManyEndpoints(r, to.Endpoints.Service)
+	}
+	return sum
 }
 
 // Get returns the ExtensionService of that name. It does not depend on its targets, so that an edit of these concerns no host.
@@ -62,6 +73,10 @@ func (t *Table) Get(r *memo.Reader, n kobj.Name) Extension { return t.usable.Get
 func (t *Table) Backends(r *memo.Reader, n kobj.Name) ir.ExtensionBackends {
 	return t.compiled.Get(r, n).backends
 }
+
+// ManyEndpoints returns the number of endpoints of an ExtensionService, of which few count nothing (ref.ManyEndpoints). Most edits
+// of targets do not change it, so that they concern no root.
+func (t *Table) ManyEndpoints(r *memo.Reader, n kobj.Name) int { return t.many.Get(r, n) }
 
 // Root returns the report of an ExtensionService. It contributes to no host.
 func (t *Table) Root(r *memo.Reader, n kobj.Name) contrib.Root {
