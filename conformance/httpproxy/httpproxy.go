@@ -29,7 +29,7 @@ func Suite() (suite.Suite, error) {
 		return suite.Suite{}, fmt.Errorf("httpproxy: %w", err)
 	}
 	tests, err := suite.Load(files, slices.Concat(
-		hosts(), conditions(), inclusions(), services(), upstreams(), uses(), actions(), policies(), guards(), tokens(), timeouts(), certificates(), clientCertificates(), tcpProxies(), invalidObjects(), reasons(),
+		hosts(), conditions(), inclusions(), services(), upstreams(), uses(), actions(), policies(), guards(), tokens(), authorizations(), timeouts(), certificates(), clientCertificates(), tcpProxies(), invalidObjects(), reasons(),
 	))
 	return suite.Suite{
 		Name: "httpproxy", Kind: schema.FromAPIVersionAndKind(apiVersion, "HTTPProxy"), Probe: probe(), Tests: tests,
@@ -86,6 +86,8 @@ const (
 	clientValidation = "HTTPProxyClientValidation"
 	noFallback       = "HTTPProxyFallbackCertificateAbsent"
 	jwtVerification  = "HTTPProxyJWTVerification"
+
+	externalAuthorization = "HTTPProxyExternalAuthorization"
 )
 
 func core(name string) []suite.Feature { return []suite.Feature{{Name: name, Level: suite.Core}} }
