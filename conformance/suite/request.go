@@ -145,7 +145,7 @@ func rejection(err error) string {
 	switch {
 	case errors.As(err, &op) && op.Op == "remote error":
 		return strings.TrimPrefix(op.Err.Error(), "tls: ")
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Closed
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return NotListening
