@@ -72,6 +72,13 @@ func (m *configMap) notify() {
 	m.changed = make(chan struct{})
 }
 
+// counts returns the number of entries and of patches.
+func (m *configMap) counts() (entries, patches int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.data), m.patches
+}
+
 // fail makes each request fail, or work again if err is nil.
 func (m *configMap) fail(err error) {
 	m.mu.Lock()
@@ -153,8 +160,8 @@ func TestRejectedSecretIsKnownAfterARestart(t *testing.T) {
 			t.Errorf("after the repair: %+v", got)
 		}
 		time.Sleep(30 * time.Minute)
-		if len(m.data) > 0 {
-			t.Errorf("left over: %v", m.data)
+		if entries, _ := m.counts(); entries > 0 {
+			t.Errorf("left over: %d entries", entries)
 		}
 		again.kill()
 	})
@@ -184,13 +191,14 @@ func sharingFails(t *testing.T, name string, err error) {
 	w := r.table.Watch("envoy")
 	w.Reject(w.Get(bad.Ref), "no", nil)
 	time.Sleep(time.Hour)
-	if got := r.table.Rejections(); len(got) != 1 || m.patches > 0 {
-		t.Errorf("%+v, %d patches", got, m.patches)
+	_, patches := m.counts()
+	if got := r.table.Rejections(); len(got) != 1 || patches > 0 {
+		t.Errorf("%+v, %d patches", got, patches)
 	}
 	m.fail(nil)
 	time.Sleep(time.Second)
-	if len(m.data) != 1 {
-		t.Errorf("when it is possible again: %v", m.data)
+	if entries, _ := m.counts(); entries != 1 {
+		t.Errorf("when it is possible again: %d entries", entries)
 	}
 	m.mu.Lock()
 	m.err, m.patches = errors.New("conflict"), 0 // of patches only: the watch goes on
@@ -198,8 +206,8 @@ func sharingFails(t *testing.T, name string, err error) {
 	r.table.Publish([]*table.Resource{secret("worse")}, nil)
 	w.Reject(w.Get(bad.Ref), "no", nil)
 	time.Sleep(10 * time.Minute)
-	if m.patches < 5 || m.patches > 30 {
-		t.Errorf("%d attempts in 10 minutes", m.patches)
+	if _, patches = m.counts(); patches < 5 || patches > 30 {
+		t.Errorf("%d attempts in 10 minutes", patches)
 	}
 	r.kill()
 	if n := strings.Count(r.log.String(), "are not shared"); n != 2 {
@@ -219,8 +227,8 @@ func TestWritesAreBounded(t *testing.T) {
 			w.Reject(w.Get(s.Ref), "no", nil)
 			time.Sleep(100 * time.Millisecond)
 		}
-		if m.patches > 45 {
-			t.Errorf("%d writes in a minute", m.patches)
+		if _, patches := m.counts(); patches > 45 {
+			t.Errorf("%d writes in a minute", patches)
 		}
 		r.kill()
 	})
