@@ -546,9 +546,8 @@ func TestEnvoyRejectsWithoutAcceptedContent(t *testing.T) {
 	if served("bad.test") {
 		t.Error("the wildcard host answers for the rejected TLS host")
 	}
-	if diff := cmp.Diff([]string{"LDS https bad.test", "RDS rc bad.test"}, p.rejected()); diff != "" {
-		t.Error(diff)
-	}
+	want := []string{"LDS https bad.test", "RDS rc bad.test"}
+	eventually(t, "both are known to be rejected", func() bool { return cmp.Equal(want, p.rejected()) })
 
 	again := table.New()
 	again.SetFallback(translate.Fallback)

@@ -127,8 +127,9 @@ func newAuthz(open bool) *extauthzv3.ExtAuthz {
 		ValidateMutations:      true,
 		DecoderHeaderMutationRules: &mutationv3.HeaderMutationRules{
 			DisallowSystem: wrapperspb.Bool(true),
+			// An Envoy whose runtime does not say otherwise accepts a program of 100 instructions.
 			DisallowExpression: &matcherv3.RegexMatcher{
-				Regex: "connection|content-length|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade|" + shardHeader,
+				Regex: "(proxy-)?connection|content-length|keep-alive|t(e|railer|ransfer-encoding)|upgrade|" + shardHeader,
 			},
 		},
 	}

@@ -35,7 +35,7 @@ type Limits struct {
 	DrainTime           time.Duration // Envoy's --drain-time-s; 60 s
 	LongestDrain        time.Duration // at most, for which a large listener waits until Envoy releases former ones; 15 s
 	NeedWait            time.Duration // how long an unacknowledged resource blocks what needs it, except a listener; 5 s
-	HealthCheckWait     time.Duration // the same for a cluster with health checks; 250 ms
+	HealthCheckWait     time.Duration // the same for a cluster with health checks; 1 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -59,7 +59,7 @@ func (l Limits) withDefaults() Limits {
 	l.DrainTime = cmp.Or(l.DrainTime, time.Minute)
 	l.LongestDrain = cmp.Or(l.LongestDrain, 15*time.Second)
 	l.NeedWait = cmp.Or(l.NeedWait, 5*time.Second)
-	l.HealthCheckWait = cmp.Or(l.HealthCheckWait, 250*time.Millisecond)
+	l.HealthCheckWait = cmp.Or(l.HealthCheckWait, time.Second)
 	return l
 }
 
