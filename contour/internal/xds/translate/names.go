@@ -92,13 +92,33 @@ func identity(c ir.Cluster) []string {
 		c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, c.Endpoints.Port, decimal(c.Port),
 		decimal(c.Protocol), c.SNI, tuning.Idle.Duration.String(), strconv.FormatBool(tuning.Idle.Disabled),
 	}
+	if t := tuningIdentity(tuning); t != "" {
+		id = append(id, t)
+	}
 	if c.TLS != (ir.UpstreamTLS{}) {
 		id = append(append(id, "tls", c.TLS.CA.Namespace, c.TLS.CA.Name), c.TLS.Names.Items()...)
 	}
-	if tuning.Idle = (ir.Timeout{}); tuning != (ir.Tuning{}) {
-		id = append(id, "tuning", fmt.Sprintf("%#v", tuning))
-	}
 	return id
+}
+
+// tuningIdentity returns the values that distinguish clusters by the rare settings as one text, "" if none is set. What is not
+// set adds nothing, so that a new setting renames no other cluster.
+func tuningIdentity(t ir.Tuning) string {
+	var id []string
+	if t.Balancing != ir.BalanceRoundRobin {
+		id = append(id, "balancing", decimal(t.Balancing))
+	}
+	if s := t.SlowStart; s != (ir.SlowStart{}) {
+		aggression := strconv.FormatFloat(s.Aggression, 'g', -1, 64)
+		id = append(id, "slow start", s.Window.String(), aggression, decimal(s.MinWeight))
+	}
+	if h := t.Health; h != (ir.HealthCheck{}) {
+		id = append(
+			id, "health", decimal(h.Kind), h.Interval.String(), h.Timeout.String(), decimal(h.Healthy), decimal(h.Unhealthy),
+			h.Port, h.Path, h.Host, h.Statuses.String(),
+		)
+	}
+	return string(ir.NewList(id...))
 }
 
 // clusterStats returns the name of a cluster in statistics: one for all clusters of a Service port.
@@ -142,4 +162,4 @@ func hash(size int, parts ...string) string {
 	return hex.EncodeToString(sum[:])[:size]
 }
 
-func decimal[T ~int32 | ~uint8](n T) string { return strconv.FormatInt(int64(n), 10) }
+func decimal[T ~int32 | ~uint8 | ~uint32](n T) string { return strconv.FormatInt(int64(n), 10) }

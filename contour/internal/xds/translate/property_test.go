@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -203,7 +204,7 @@ func TestClusterNamesDependOnTheContent(t *testing.T) {
 	seen := map[string]ir.Cluster{}
 	r := newRandom(seeded(t))
 	long := strings.Repeat("long-", 12)
-	r.texts = append(r.texts, "", "ab", "a/b", "tls", long+"a", long+"b", "1")
+	r.texts = append(r.texts, "", "ab", "a/b", "tls", "balancing", "health", long+"a", long+"b", "1")
 	for range 5000 {
 		c := r.cluster()
 		name := clusterName(c)
@@ -214,6 +215,55 @@ func TestClusterNamesDependOnTheContent(t *testing.T) {
 		if len(name) > clusterNameSize {
 			t.Fatalf("%s has %d bytes, more than %d", name, len(name), clusterNameSize)
 		}
+	}
+}
+
+// Each field of the rare settings is in the name, those that are added later too.
+func TestEverySettingIsInTheNameOfACluster(t *testing.T) {
+	t.Parallel()
+	var each func(reflect.Value, string, func(string))
+	each = func(v reflect.Value, path string, f func(string)) {
+		if v.Kind() != reflect.Struct {
+			before := reflect.New(v.Type()).Elem()
+			before.Set(v)
+			setAny(t, v)
+			f(path)
+			v.Set(before)
+			return
+		}
+		for i := range v.NumField() {
+			each(v.Field(i), path+"."+v.Type().Field(i).Name, f)
+		}
+	}
+	var tuning ir.Tuning
+	seen := map[string]string{clusterName(ir.Cluster{}): "no setting"}
+	each(reflect.ValueOf(&tuning).Elem(), "Tuning", func(path string) {
+		name := clusterName(ir.Cluster{Tuning: ir.Intern(tuning)})
+		if before, ok := seen[name]; ok {
+			t.Errorf("one name for %s and %s", before, path)
+		}
+		seen[name] = path
+	})
+}
+
+// setAny sets a value other than zero.
+func setAny(t *testing.T, v reflect.Value) {
+	t.Helper()
+	switch {
+	case v.CanInt():
+		v.SetInt(7)
+	case v.CanUint():
+		v.SetUint(1)
+	case v.CanFloat():
+		v.SetFloat(1.5)
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.Kind() == reflect.String:
+		v.SetString("x")
+	case v.Kind() == reflect.Array:
+		v.Index(0).SetUint(1)
+	default:
+		t.Fatalf("kind %s", v.Kind())
 	}
 }
 

@@ -19,7 +19,7 @@ type ListenerUpdate struct {
 	Lenders []string
 }
 
-// ListenerUpdates returns the updates since the last call. A filter chain that a host with its certificate on demand gets or
+// ListenerUpdates returns the updates since the last call, sorted by listener. A filter chain that a host with its certificate on demand gets or
 // loses, because a wildcard host covers it or no longer does, is not a change of its own namespace. The filter chain with the
 // fallback certificate is a change of the hosts that are the first with a fallback, or were the last.
 func (t *Tables) ListenerUpdates() []ListenerUpdate {
@@ -42,9 +42,10 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 		}
 	}
 	var out []ListenerUpdate
-	for l, of := range changed {
+	for _, l := range slices.SortedFunc(maps.Keys(changed), ir.ListenerKey.Compare) {
 		out = append(out, ListenerUpdate{
-			Chains: t.ownChains.Count(l), Namespaces: slices.Sorted(maps.Keys(of.owners)), Lenders: slices.Sorted(maps.Keys(of.lenders)),
+			Chains:     t.ownChains.Count(l),
+			Namespaces: slices.Sorted(maps.Keys(changed[l].owners)), Lenders: slices.Sorted(maps.Keys(changed[l].lenders)),
 		})
 	}
 	return out
@@ -68,8 +69,10 @@ func (f *fallbackChange) with(host memo.Change[ir.HostKey, chain], has bool) *fa
 		f = &fallbackChange{}
 	}
 	f.hosts = append(f.hosts, host)
-	if f.more--; has {
-		f.more += 2
+	if has {
+		f.more++
+	} else {
+		f.more--
 	}
 	return f
 }
