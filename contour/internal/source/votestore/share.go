@@ -27,6 +27,10 @@ const (
 	maxRetry        = time.Minute
 )
 
+// planShare bounds the time of plans, whose cost grows with the votes and is paid at each change of one: after a plan there is
+// no other for planShare times as long as it took.
+const planShare = 9
+
 // checkPeriod is the interval of the checks that depend on time.
 const checkPeriod = 5 * time.Second
 
@@ -64,7 +68,7 @@ type Sharer struct {
 	remote   map[ir.Fleet][]table.Vote
 	retry    *time.Timer
 	backoff  time.Duration // after a failed write; 0: it did not fail
-	notUntil time.Time     // the next write
+	notUntil time.Time     // the next plan
 	known    bool          // the ConfigMap exists
 	failed   struct{ read, write error }
 	failing  bool // what was logged last
@@ -171,15 +175,18 @@ func (s *Sharer) write(ctx context.Context) {
 		return
 	}
 	now := time.Now()
+	if now.Before(s.notUntil) {
+		s.retry.Reset(s.notUntil.Sub(now))
+		return
+	}
 	plan := s.exchange.Plan(s.options.Fleets.Votes(), now)
+	s.notUntil = time.Now().Add(planShare * time.Since(now))
 	s.options.Observe(s.exchange.Len(), plan.Unshared)
 	switch {
 	case plan.Empty():
 		return
-	case now.Before(s.notUntil):
-		s.retry.Reset(s.notUntil.Sub(now))
-		return
 	case !s.limiter.TryAccept():
+		s.notUntil = now.Add(minRetry)
 		s.retry.Reset(minRetry)
 		return
 	}
