@@ -52,6 +52,8 @@ func TestExceeded(t *testing.T) {
 		"edit p99 51ms > 50ms":          func(p *phase) { p.edits.served[1] += time.Millisecond },
 		"1 edits missed (why)":          func(p *phase) { p.edits.missed, p.edits.err = 1, errors.New("why") },
 		"1 requests failed (reset: 1)":  func(p *phase) { p.loads[0].OK, p.loads[0].Failures = 4, map[string]int{"reset": 1} },
+		"no edit was served":            func(p *phase) { p.edits.served = nil },
+		"no request was sent":           func(p *phase) { p.loads[0].Sent, p.loads[0].OK = 0, 0 },
 		"3 requests not sent":           func(p *phase) { p.loads[0].NotSent = 3 },
 		"controller +513 MiB > 512 MiB": func(p *phase) { p.memory.peak[controllerOwn] += controllerBound + 1 },
 		"Envoy +513 MiB > 512 MiB":      func(p *phase) { p.memory.peak[envoyAllocated] += envoyBound + 1 },

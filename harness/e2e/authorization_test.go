@@ -15,17 +15,61 @@ import (
 // recovery is the time within which requests are authorized again when a service is back.
 const recovery = time.Second
 
+// authorized are the hosts of the test, with the service that each asks.
+type authorized struct {
+	f            *fixture
+	calls, plain *authorizer
+	closed, open map[string]*authorizer // by host: refuses or allows requests while the service is away
+}
+
+const authzNeighbor = "authz-neighbor.example"
+
 // The routes of a host are closed while its authorization service is away, slow or faulty, or open if the host says so; other
 // hosts and exempt routes never notice, and nothing has to change in Kubernetes for the recovery.
 func TestAuthorization(t *testing.T) {
+	a := newAuthorized(t)
+	a.answersByToken()
+	// An answer later than that is a loss.
+	const late = 2 * time.Second
+	start := func(r traffic.Request) *load.Load {
+		r.Timeout = late
+		return load.Start(t.Context(), load.Options{Client: a.f.s.Traffic, Request: r, Rate: 50, Check: ok})
+	}
+	neighbor, exempt := start(traffic.Request{Host: authzNeighbor}), start(withToken("authz-grpc.example", "/public", "")[1])
+	for _, fault := range []struct {
+		name        string
+		begin, stop func(*authorizer)
+	}{
+		{"away", func(a *authorizer) { a.stop() }, func(a *authorizer) { a.start(t) }},
+		{"slow", func(a *authorizer) { a.set(late, false) }, func(a *authorizer) { a.set(0, false) }},
+		{"faulty", func(a *authorizer) { a.set(0, true) }, func(a *authorizer) { a.set(0, false) }},
+	} {
+		fault.begin(a.calls)
+		fault.begin(a.plain)
+		a.whileFaulty(fault.name)
+		fault.stop(a.calls)
+		fault.stop(a.plain)
+		a.all(a.closed, "/", "yes", 200)
+		a.all(a.closed, "/", "", 401)
+		a.all(a.open, "/", "", 401)
+	}
+	for what, report := range map[string]load.Report{"neighbor": neighbor.Stop(), "exempt route": exempt.Stop()} {
+		if !report.Lossless(100) {
+			t.Errorf("%s:\n%s", what, report)
+		}
+	}
+}
+
+// newAuthorized creates the services and the hosts.
+func newAuthorized(t *testing.T) *authorized {
+	t.Helper()
 	f := newFixture(t, shared)
-	const neighbor = "authz-neighbor.example"
-	calls, plain := f.newAuthorizer(grpcServer), f.newAuthorizer(httpServer)
+	a := &authorized{f: f, calls: f.newAuthorizer(grpcServer), plain: f.newAuthorizer(httpServer)}
+	a.closed = map[string]*authorizer{"authz-grpc.example": a.calls, "authz-http.example": a.plain}
+	a.open = map[string]*authorizer{"authz-grpc-open.example": a.calls, "authz-http-open.example": a.plain}
 	f.service("shop", f.server("shop", "0"))
-	f.extension("calls", "h2c", calls)
-	f.extension("plain", "http/1.1", plain)
-	hosts := map[string]*authorizer{"authz-grpc.example": calls, "authz-http.example": plain}
-	open := map[string]*authorizer{"authz-grpc-open.example": calls, "authz-http-open.example": plain}
+	f.extension("calls", "h2c", a.calls)
+	f.extension("plain", "http/1.1", a.plain)
 	f.certificate("cert", "authz-grpc.example", "authz-http.example", "authz-grpc-open.example", "authz-http-open.example")
 	f.authorizedHost("authz-grpc", "extensionRef: {name: calls}, responseTimeout: 300ms")
 	f.authorizedHost("authz-http", plainService)
@@ -36,69 +80,54 @@ apiVersion: projectcontour.io/v1
 kind: HTTPProxy
 metadata: {name: neighbor}
 spec: {virtualhost: {fqdn: %s}, routes: [{services: [{name: shop, port: 80}]}]}
-`, neighbor)
+`, authzNeighbor)
+	return a
+}
 
-	f.status(traffic.Request{Host: neighbor}, 200)
-	all := func(of map[string]*authorizer, path, token string, code int) {
-		t.Helper()
+// all waits until requests with the token to all of the hosts, with TLS and without, are answered with the code.
+func (a *authorized) all(of map[string]*authorizer, path, token string, code int) {
+	a.f.t.Helper()
+	for host := range of {
+		for _, r := range withToken(host, path, token) {
+			a.f.eventually(r, code, recovery)
+		}
+	}
+}
+
+// answersByToken checks what the hosts answer while their services are there.
+func (a *authorized) answersByToken() {
+	a.f.t.Helper()
+	a.f.status(traffic.Request{Host: authzNeighbor}, 200)
+	for _, of := range []map[string]*authorizer{a.open, a.closed} {
 		for host := range of {
-			for _, r := range withToken(host, path, token) {
-				f.eventually(r, code, recovery)
+			for _, r := range withToken(host, "/", "yes") {
+				a.f.status(r, 200)
 			}
 		}
 	}
-	for host := range open {
-		f.status(withToken(host, "/", "yes")[0], 200)
-		f.status(withToken(host, "/", "yes")[1], 200)
+	for _, of := range []map[string]*authorizer{a.closed, a.open} {
+		a.all(of, "/", "", 401)
+		a.all(of, "/", "no", 401)
 	}
-	for host := range hosts {
-		f.status(withToken(host, "/", "yes")[0], 200)
-		f.status(withToken(host, "/", "yes")[1], 200)
-	}
-	for _, of := range []map[string]*authorizer{hosts, open} {
-		all(of, "/", "", 401)
-		all(of, "/", "no", 401)
-	}
-	f.notAsked(func() {
-		all(hosts, "/public", "", 200)
-		f.status(traffic.Request{Host: neighbor}, 200)
-	}, calls, plain)
+	a.f.notAsked(func() {
+		a.all(a.closed, "/public", "", 200)
+		a.f.status(traffic.Request{Host: authzNeighbor}, 200)
+	}, a.calls, a.plain)
+}
 
-	running := load.Start(t.Context(), load.Options{Client: f.s.Traffic, Request: traffic.Request{Host: neighbor}, Rate: 50, Check: ok})
-	public := load.Start(t.Context(), load.Options{Client: f.s.Traffic, Request: withToken("authz-grpc.example", "/public", "")[1], Rate: 50, Check: ok})
-	for _, fault := range []struct {
-		name        string
-		begin, stop func(*authorizer)
-	}{
-		{"away", func(a *authorizer) { a.stop() }, func(a *authorizer) { a.start(t) }},
-		{"slow", func(a *authorizer) { a.set(2*time.Second, false) }, func(a *authorizer) { a.set(0, false) }},
-		{"faulty", func(a *authorizer) { a.set(0, true) }, func(a *authorizer) { a.set(0, false) }},
-	} {
-		for _, a := range []*authorizer{calls, plain} {
-			fault.begin(a)
-		}
-		for range 3 {
-			for host := range hosts {
-				for _, r := range withToken(host, "/", "yes") {
-					f.never(r, fault.name, 503)
-				}
-			}
-			for host := range open {
-				for _, r := range withToken(host, "/", "") {
-					f.never(r, fault.name, 200)
-				}
+// whileFaulty checks that closed hosts answer with an error, and open ones serve.
+func (a *authorized) whileFaulty(fault string) {
+	a.f.t.Helper()
+	for range 3 {
+		for host := range a.closed {
+			for _, r := range withToken(host, "/", "yes") {
+				a.f.never(r, fault, 503)
 			}
 		}
-		for _, a := range []*authorizer{calls, plain} {
-			fault.stop(a)
-		}
-		all(hosts, "/", "yes", 200)
-		all(hosts, "/", "", 401)
-		all(open, "/", "", 401)
-	}
-	for what, report := range map[string]load.Report{"neighbor": running.Stop(), "exempt route": public.Stop()} {
-		if report.OK != report.Sent || report.OK < 100 {
-			t.Errorf("%s:\n%s", what, report)
+		for host := range a.open {
+			for _, r := range withToken(host, "/", "") {
+				a.f.never(r, fault, 200)
+			}
 		}
 	}
 }

@@ -28,30 +28,50 @@ func bearer(host, path, token string) traffic.Request {
 	return r
 }
 
+// tokens is a host whose tokens are of an issuer, and a neighbor in another route table.
+type tokens struct {
+	*fixture
+	issuer    *issuer
+	neighbors int // edits of the neighbor
+}
+
+const tokenHost, tokenNeighbor = "tokens.example", "tokens-neighbor.example"
+
 // Tokens of an issuer whose keys are fetched: routes are closed until the keys are there, valid tokens work while the issuer
 // is away and others edit, and keys rotate without a failed request.
 func TestTokens(t *testing.T) {
 	f := newFixture(t, shared)
-	const host, neighbor = "tokens.example", "tokens-neighbor.example"
-	i := f.newIssuer()
-	i.set(func(i *issuer) { i.away = true })
+	k := &tokens{fixture: f, issuer: f.newIssuer()}
+	k.issuer.set(func(i *issuer) { i.away = true })
 	f.service("shop", f.server("shop", "0"))
-	f.certificate("cert", host)
-	neighbors := 0
-	editNeighbor := func() {
-		neighbors++
-		f.apply(`
-apiVersion: projectcontour.io/v1
-kind: HTTPProxy
-metadata: {name: neighbor}
-spec:
-  virtualhost: {fqdn: %s}
-  routes: [{services: [{name: shop, port: 80}]}, {conditions: [{prefix: /%d}], directResponsePolicy: {statusCode: 204}}]
-`, neighbor, neighbors)
-		f.status(traffic.Request{Host: neighbor, Path: fmt.Sprint("/", neighbors)}, 204)
+	f.certificate("cert", tokenHost)
+	k.provide(fmt.Sprintf(`audiences: [shop], remoteJWKS: {uri: %q, cacheDuration: 10s}`, k.issuer.uri))
+	valid := k.issuer.token(t, "1", "shop", time.Hour)
+	k.closedWithoutKeys(valid)
+	k.answersByToken(valid)
+	k.equalKeysSendNothing()
+
+	// Requests with a valid token arrive during all that follows; an answer later than that is a loss.
+	r := bearer(tokenHost, "/", valid)
+	r.Timeout = 2 * time.Second
+	running := load.Start(t.Context(), load.Options{Client: f.s.Traffic, Request: r, Rate: 50, Check: ok})
+	k.editsWhileAway()
+	k.editsWhileSlow(valid)
+	k.issuer.set(func(i *issuer) { i.delay = 0 })
+	k.issuer.publish(t, "2")
+	f.eventually(bearer(tokenHost, "/", k.issuer.token(t, "2", "shop", time.Hour)), 200, rotated)
+	report := running.Stop()
+	if t.Log(report); !report.Lossless(100) {
+		t.Error("valid tokens were refused, or requests were late")
 	}
-	provide := func(fields string) {
-		f.apply(`
+	k.issuer.set(func(i *issuer) { delete(i.keys, "1") })
+	f.eventually(bearer(tokenHost, "/", valid), 401, rotated)
+}
+
+// provide applies the host with the fields of its provider.
+func (k *tokens) provide(fields string) {
+	k.t.Helper()
+	k.apply(`
 apiVersion: projectcontour.io/v1
 kind: HTTPProxy
 metadata: {name: tokens}
@@ -65,73 +85,86 @@ spec:
   - {services: [{name: shop, port: 80}]}
   - {conditions: [{prefix: /plain}], permitInsecure: true, services: [{name: shop, port: 80}]}
   - {conditions: [{prefix: /public}], services: [{name: shop, port: 80}], jwtVerificationPolicy: {disabled: true}}
-`, host, fields)
-	}
-	remote := fmt.Sprintf(`audiences: [shop], remoteJWKS: {uri: %q, cacheDuration: 10s}`, i.uri)
-	provide(remote)
-	valid := i.token(t, "1", "shop", time.Hour)
+`, tokenHost, fields)
+}
 
-	f.answered(bearer(host, "/public", ""), "shop")
-	f.status(bearer(host, "/", valid), 503)
-	editNeighbor()
-	f.reported("Error", "RemoteJWKSNotFetched")
+// editNeighbor edits another host, and waits until that is served.
+func (k *tokens) editNeighbor() {
+	k.t.Helper()
+	k.neighbors++
+	k.apply(`
+apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata: {name: neighbor}
+spec:
+  virtualhost: {fqdn: %s}
+  routes: [{services: [{name: shop, port: 80}]}, {conditions: [{prefix: /%d}], directResponsePolicy: {statusCode: 204}}]
+`, tokenNeighbor, k.neighbors)
+	k.status(traffic.Request{Host: tokenNeighbor, Path: fmt.Sprint("/", k.neighbors)}, 204)
+}
 
-	i.set(func(i *issuer) { i.away = false })
-	f.eventually(bearer(host, "/", valid), 200, 2*refresh)
-	f.status(bearer(host, "/", ""), 401)
-	f.status(bearer(host, "/", i.token(t, "1", "shop", -time.Hour)), 401)
-	f.status(bearer(host, "/", i.token(t, "1", "other", time.Hour)), 403)
-	insecure := bearer(host, "/plain", valid)
+// closedWithoutKeys checks the answers while the issuer is away and was never reached.
+func (k *tokens) closedWithoutKeys(valid string) {
+	k.t.Helper()
+	k.answered(bearer(tokenHost, "/public", ""), "shop")
+	k.status(bearer(tokenHost, "/", valid), 503)
+	k.editNeighbor()
+	k.reported("Error", "RemoteJWKSNotFetched")
+}
+
+// answersByToken waits for the keys, and checks the answers with them.
+func (k *tokens) answersByToken(valid string) {
+	k.t.Helper()
+	k.issuer.set(func(i *issuer) { i.away = false })
+	k.eventually(bearer(tokenHost, "/", valid), 200, 2*refresh)
+	k.status(bearer(tokenHost, "/", ""), 401)
+	k.status(bearer(tokenHost, "/", k.issuer.token(k.t, "1", "shop", -time.Hour)), 401)
+	k.status(bearer(tokenHost, "/", k.issuer.token(k.t, "1", "other", time.Hour)), 403)
+	insecure := bearer(tokenHost, "/plain", valid)
 	insecure.TLS = nil
-	f.status(insecure, 200)
+	k.status(insecure, 200)
 	insecure.Headers = nil
-	f.status(insecure, 401)
-	f.runSteps(scenario.Step{Name: "the object is valid", Objects: []scenario.Object{f.proxyStatus("valid")}})
+	k.status(insecure, 401)
+	k.runSteps(scenario.Step{Name: "the object is valid", Objects: []scenario.Object{k.proxyStatus("valid")}})
+}
 
-	sent, asked := f.sent(), i.requests()
-	f.wait("a refresh", rotated, func() bool { return i.requests() > asked })
-	if n := f.sent() - sent; n != 0 {
-		t.Errorf("a fetch of equal keys sent %d resources", n)
+func (k *tokens) equalKeysSendNothing() {
+	k.t.Helper()
+	sent, asked := k.sent(), k.issuer.requests()
+	k.wait("a refresh", rotated, func() bool { return k.issuer.requests() > asked })
+	if n := k.sent() - sent; n != 0 {
+		k.t.Errorf("a fetch of equal keys sent %d resources", n)
 	}
+}
 
-	// Requests with a valid token arrive during all that follows.
-	running := load.Start(t.Context(), load.Options{Client: f.s.Traffic, Request: bearer(host, "/", valid), Rate: 50, Check: func(a traffic.Answer) string {
-		if a.Status != 200 {
-			return fmt.Sprintf("status %d", a.Status)
-		}
-		return ""
-	}})
-	i.set(func(i *issuer) { i.away = true })
-	asked = i.requests()
-	f.wait("failed fetches", rotated, func() bool { return i.requests() > asked+3 })
+func (k *tokens) editsWhileAway() {
+	k.t.Helper()
+	k.issuer.set(func(i *issuer) { i.away = true })
+	asked := k.issuer.requests()
+	k.wait("failed fetches", rotated, func() bool { return k.issuer.requests() > asked+3 })
 	for range 5 {
-		editNeighbor()
+		k.editNeighbor()
 	}
-	f.reported("Warning", "RemoteJWKSNotFetched")
-	provide(fmt.Sprintf(`audiences: [shop, more], remoteJWKS: {uri: %q, cacheDuration: 10s}`, i.uri))
-	f.status(bearer(host, "/", i.token(t, "1", "more", time.Hour)), 200)
-	i.set(func(i *issuer) { i.away, i.delay = false, 3*time.Second }) // beyond the timeout of 1 s
+	k.reported("Warning", "RemoteJWKSNotFetched")
+	k.provide(fmt.Sprintf(`audiences: [shop, more], remoteJWKS: {uri: %q, cacheDuration: 10s}`, k.issuer.uri))
+	k.status(bearer(tokenHost, "/", k.issuer.token(k.t, "1", "more", time.Hour)), 200)
+}
+
+// editsWhileSlow edits the provider while the issuer takes longer than the timeout of 1 s.
+func (k *tokens) editsWhileSlow(valid string) {
+	k.t.Helper()
+	k.issuer.set(func(i *issuer) { i.away, i.delay = false, 3*time.Second })
 	for n, fields := range []string{
-		fmt.Sprintf(`forwardJWT: true, remoteJWKS: {uri: %q, cacheDuration: 10s}`, i.uri),
-		fmt.Sprintf(`remoteJWKS: {uri: "%s?other", cacheDuration: 10s}`, i.uri),
-		fmt.Sprintf(`remoteJWKS: {uri: %q, cacheDuration: 10s, timeout: 10s}`, i.uri),
-		fmt.Sprintf(`remoteJWKS: {uri: %q, cacheDuration: 11s, timeout: 10s, dnsLookupFamily: v4}`, i.uri),
+		fmt.Sprintf(`forwardJWT: true, remoteJWKS: {uri: %q, cacheDuration: 10s}`, k.issuer.uri),
+		fmt.Sprintf(`remoteJWKS: {uri: "%s?other", cacheDuration: 10s}`, k.issuer.uri),
+		fmt.Sprintf(`remoteJWKS: {uri: %q, cacheDuration: 10s, timeout: 10s}`, k.issuer.uri),
+		fmt.Sprintf(`remoteJWKS: {uri: %q, cacheDuration: 11s, timeout: 10s, dnsLookupFamily: v4}`, k.issuer.uri),
 	} {
-		provide(fields)
-		editNeighbor()
-		f.status(bearer(host, "/", valid), 200)
-		t.Logf("edit %d: %d requests for keys", n, i.requests())
+		k.provide(fields)
+		k.editNeighbor()
+		k.status(bearer(tokenHost, "/", valid), 200)
+		k.t.Logf("edit %d: %d requests for keys", n, k.issuer.requests())
 	}
-	i.set(func(i *issuer) { i.delay = 0 })
-	i.publish(t, "2")
-	f.eventually(bearer(host, "/", i.token(t, "2", "shop", time.Hour)), 200, rotated)
-	if report := running.Stop(); report.OK != report.Sent || report.OK < 100 {
-		t.Errorf("valid tokens were refused:\n%s", report)
-	} else {
-		t.Logf("%d requests, none failed", report.OK)
-	}
-	i.set(func(i *issuer) { delete(i.keys, "1") })
-	f.eventually(bearer(host, "/", valid), 401, rotated)
 }
 
 // eventually waits for a status for longer than a change of objects takes.

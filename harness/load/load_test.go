@@ -80,6 +80,24 @@ func TestCutConnectionsAreFailures(t *testing.T) {
 	}
 }
 
+// Each kind of loss is one: a failure, a request that was due and not sent, and no load at all.
+func TestLossless(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		report Report
+		want   bool
+	}{
+		"all":      {Report{Sent: 10, OK: 10}, true},
+		"failed":   {Report{Sent: 11, OK: 10}, false},
+		"not sent": {Report{Sent: 10, OK: 10, NotSent: 1}, false},
+		"too few":  {Report{Sent: 9, OK: 9}, false},
+	} {
+		if c.report.Lossless(10) != c.want {
+			t.Errorf("%s: want %t", name, c.want)
+		}
+	}
+}
+
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	s, c := serve(t)

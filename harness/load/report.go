@@ -37,6 +37,10 @@ type Report struct {
 // Failed is how many requests failed.
 func (r Report) Failed() int { return r.Sent - r.OK }
 
+// Lossless reports whether at least n requests were sent and each that was due got the right answer. An answer that comes after
+// the timeout of the request is a failure.
+func (r Report) Lossless(n int) bool { return r.OK >= n && r.Failed() == 0 && r.NotSent == 0 }
+
 // Latency is the quantile q (0 to 1) of the latency of answers, within 2 %.
 func (r Report) Latency(q float64) time.Duration { return r.latency.quantile(q) }
 
