@@ -142,7 +142,7 @@ func forward(t *suite.T, a *authority) {
 	t.Send(as(a.good), suite.From("shop"), func(answer traffic.Answer) string {
 		got := strings.Split(answer.Echo.Headers.Get("X-Forwarded-Client-Cert"), ";")
 		if !slices.Contains(got, `Subject="CN=good"`) || !slices.Contains(got, "DNS=good.example.com") || slices.Contains(got, "Hash=forged") {
-			return fmt.Sprintf("the backend is told %q", got)
+			return fmt.Sprintf("the backend receives %q", got)
 		}
 		return ""
 	})

@@ -21,7 +21,7 @@ const (
 // Shares waits until all backends of want and no others answer requests to the URL, and then requires that their shares,
 // in per cent, are as wanted within five points. Each request has a connection of its own.
 func (t *T) Shares(url string, want map[string]float64) {
-	t.settle(url, slices.Collect(maps.Keys(want)))
+	t.reach(url, slices.Collect(maps.Keys(want)))
 	var wrong string
 	for range samples {
 		if t.err != nil {
@@ -39,8 +39,8 @@ func (t *T) Shares(url string, want map[string]float64) {
 	t.Failf("shares of the backends: %s, in the last of %d samples", wrong, samples)
 }
 
-// settle waits until requests reach the backends and no others.
-func (t *T) settle(url string, backends []string) {
+// reach waits until requests reach the backends and no others.
+func (t *T) reach(url string, backends []string) {
 	slices.Sort(backends)
 	t.Eventually("answers of the backends", func(ctx context.Context) string {
 		const few = 50

@@ -51,12 +51,12 @@ func (k *keySets) run(ctx context.Context) error {
 // that require tokens respond with 503, also on an Envoy that had the keys from a former controller.
 const firstFetches = 5 * time.Second
 
-// settled waits until the first key sets are published, or firstFetches.
-func (k *keySets) settled(ctx context.Context) {
+// awaitFirst waits until the first key sets are published, or firstFetches.
+func (k *keySets) awaitFirst(ctx context.Context) {
 	limit := time.NewTimer(firstFetches)
 	defer limit.Stop()
 	select {
-	case <-k.fetcher.Settled():
+	case <-k.fetcher.Attempted():
 	case <-limit.C:
 	case <-ctx.Done():
 	}

@@ -319,7 +319,7 @@ func (c *controller) xds(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.keySets.settled(ctx)
+	c.keySets.awaitFirst(ctx)
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", socketOf(c.process.Server.Address).String())
 	if err != nil {
 		return fmt.Errorf("xDS: %w", err)

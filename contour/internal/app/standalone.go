@@ -196,7 +196,7 @@ func (a *standalone) listenXDS(ctx context.Context) (net.Listener, error) {
 func (a *standalone) xds(ctx context.Context, l net.Listener) error {
 	select {
 	case <-a.published:
-		a.keySets.settled(ctx)
+		a.keySets.awaitFirst(ctx)
 		return serveXDS(ctx, l, a.server, newGRPC(nil, 0)) // only this user can access the directory of the socket
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), l.Close())

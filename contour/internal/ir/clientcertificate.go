@@ -16,7 +16,7 @@ const (
 // the zero value requests no certificates.
 type ClientValidation struct {
 	Certificates ClientCertificates
-	Unverified   bool      // any certificate is accepted; clients are told the authorities of CA, if there is one
+	Unverified   bool      // any certificate is accepted; the handshake names the authorities of CA, if there is one
 	CA           kobj.Name // the Secret with the authorities; zero: none, only with Unverified
 	CRL          kobj.Name // the Secret with the revocation lists; zero: none
 	LeafCRLOnly  bool      // only the certificates of clients are looked up in the lists, not those of authorities

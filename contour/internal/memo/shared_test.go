@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// The shared terms of a key are those that another key has too, after any changes, and whoever reads them at its own key is
+// The shared terms of a key are those that another key has too, after any changes, and what reads them at its own key is
 // derived again when they change.
 func TestShared(t *testing.T) {
 	t.Parallel()

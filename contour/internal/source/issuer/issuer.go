@@ -64,7 +64,7 @@ type Fetcher struct {
 	arrived   chan struct{}      // contains a value while pending may not be empty
 	updated   bool               // Update was called
 	first     map[*document]bool // those of the first Update without an attempt; nil before they are started
-	settled   chan struct{}
+	attempted chan struct{}      // closed: see Attempted
 	running   sync.WaitGroup
 	total     chan struct{} // slots of attempts
 }
@@ -86,15 +86,16 @@ type documentKey struct {
 func New(o Options) *Fetcher {
 	f := &Fetcher{
 		options: o, owners: map[jwks.Owner]*owner{}, documents: map[documentKey]*document{}, spaces: map[string]*space{},
-		pending: map[jwks.Owner]jwks.KeySet{}, arrived: make(chan struct{}, 1), settled: make(chan struct{}),
+		pending: map[jwks.Owner]jwks.KeySet{}, arrived: make(chan struct{}, 1), attempted: make(chan struct{}),
 		total: make(chan struct{}, o.Limits.Parallel),
 	}
 	f.fetch = client{endpoints: o.Endpoints}.fetch
 	return f
 }
 
-// Settled is closed when each key set of the first Update was attempted once, and the outcomes were delivered.
-func (f *Fetcher) Settled() <-chan struct{} { return f.settled }
+// Attempted returns a channel that is closed when each key set of the first Update was attempted once, and the outcomes were
+// delivered.
+func (f *Fetcher) Attempted() <-chan struct{} { return f.attempted }
 
 // Update changes what is wanted. It does not block. Without changes it does nothing after the first time, however much waits:
 // it follows every edit of any object.
@@ -150,7 +151,7 @@ func (f *Fetcher) Run(ctx context.Context, deliver func(context.Context, map[jwk
 			return
 		}
 		if complete {
-			close(f.settled)
+			close(f.attempted)
 		}
 	}
 }
@@ -161,7 +162,7 @@ func (f *Fetcher) take() (sets map[jwks.Owner]jwks.KeySet, complete bool) {
 	defer f.mu.Unlock()
 	sets, f.pending = f.pending, map[jwks.Owner]jwks.KeySet{}
 	select {
-	case <-f.settled:
+	case <-f.attempted:
 		return sets, false
 	default:
 		return sets, f.first != nil && len(f.first) == 0
@@ -193,7 +194,6 @@ func (f *Fetcher) Count() map[string]int {
 	return n
 }
 
-// age bounds.
 const (
 	// maxAge is how long keys are used after the last successful attempt.
 	maxAge = 24 * time.Hour

@@ -115,9 +115,9 @@ func TestRefreshAndRotation(t *testing.T) {
 		synctest.Wait()
 		expect(t, "at first", i.of(o), jwks.KeySet{Keys: "k1"})
 		select {
-		case <-i.Settled():
+		case <-i.Attempted():
 		default:
-			t.Error("the first keys are delivered, and the fetcher is not settled")
+			t.Error("the first keys are delivered, and Attempted is not closed")
 		}
 		time.Sleep(time.Hour)
 		if n := i.tried("u"); n < 12 || n > 16 {

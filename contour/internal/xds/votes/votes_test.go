@@ -29,8 +29,8 @@ func rejects(node, address, namespace string, i int) table.Vote {
 	}
 }
 
-// settle writes what the replica wants, and reports how many writes that took.
-func settle(t *testing.T, x *Exchange, data map[string]string, own []table.Vote, now time.Time) (writes int) {
+// writeAll writes what the replica wants, and reports how many writes that took.
+func writeAll(t *testing.T, x *Exchange, data map[string]string, own []table.Vote, now time.Time) (writes int) {
 	t.Helper()
 	for range 10 {
 		x.Read(data)
@@ -53,7 +53,7 @@ func TestEntriesComeBackAsVotes(t *testing.T) {
 	vote.ErrorDetail = `a "quoted" <text>`
 	accepts := vote
 	accepts.Accepts, accepts.Node, accepts.Address, accepts.ErrorDetail = true, "", "", ""
-	settle(t, one, data, []table.Vote{vote, accepts}, now)
+	writeAll(t, one, data, []table.Vote{vote, accepts}, now)
 	if len(data) != 3 {
 		t.Fatalf("data: %v", data)
 	}
@@ -74,19 +74,19 @@ func TestVotesFollowTheirEnvoy(t *testing.T) {
 	now := time.Now()
 	one, two, data := New("one"), New("two"), map[string]string{}
 	vote := rejects("envoy", "10.0.0.1", "ns", 1)
-	settle(t, one, data, []table.Vote{vote}, now)
-	settle(t, one, data, nil, now) // it has left
+	writeAll(t, one, data, []table.Vote{vote}, now)
+	writeAll(t, one, data, nil, now) // it has left
 	if len(data) != 1 {
 		t.Fatal("removed at once")
 	}
-	settle(t, two, data, []table.Vote{vote}, now)
-	settle(t, one, data, nil, now.Add(time.Hour))
+	writeAll(t, two, data, []table.Vote{vote}, now)
+	writeAll(t, one, data, nil, now.Add(time.Hour))
 	one.Read(data)
 	if len(data) != 1 || len(one.Others(now)) != 1 {
 		t.Errorf("data %v", data)
 	}
-	settle(t, two, data, nil, now)
-	if settle(t, two, data, nil, now.Add(2*keepLeft)); len(data) != 0 {
+	writeAll(t, two, data, nil, now)
+	if writeAll(t, two, data, nil, now.Add(2*keepLeft)); len(data) != 0 {
 		t.Errorf("data %v", data)
 	}
 }
@@ -99,7 +99,7 @@ func TestSameNameTwice(t *testing.T) {
 	vote, writes := rejects("envoy", "10.0.0.1", "ns", 1), 0
 	for range 60 {
 		for _, x := range []*Exchange{one, two} {
-			writes += settle(t, x, data, []table.Vote{vote}, now)
+			writes += writeAll(t, x, data, []table.Vote{vote}, now)
 		}
 		now = now.Add(time.Second)
 	}
@@ -117,12 +117,12 @@ func TestShares(t *testing.T) {
 	for i := range 1000 { // it changes its name each time
 		own = append(own, rejects(fmt.Sprint("liar", i), "10.0.0.1", "victim", i))
 	}
-	settle(t, x, data, own, now)
+	writeAll(t, x, data, own, now)
 	if len(data) != maxOfAddress {
 		t.Errorf("a liar has %d entries, want %d", len(data), maxOfAddress)
 	}
 	own = append(own, rejects("envoy", "10.0.0.2", "ns", 2000), rejects("liar", "10.0.0.1", "ns", 2001))
-	settle(t, x, data, own, now)
+	writeAll(t, x, data, own, now)
 	found := 0
 	for _, value := range data {
 		if strings.Contains(value, "host2000") || strings.Contains(value, "host2001") {
@@ -137,14 +137,14 @@ func TestShares(t *testing.T) {
 			own = append(own, rejects(fmt.Sprint("envoy", i), fmt.Sprint("address", i), "ns", 3000+j))
 		}
 	}
-	if settle(t, x, data, own, now); len(data) > maxOfFleet {
+	if writeAll(t, x, data, own, now); len(data) > maxOfFleet {
 		t.Errorf("%d entries", len(data))
 	}
 	again := New("after a restart")
-	if settle(t, again, data, nil, now); len(data) == 0 {
+	if writeAll(t, again, data, nil, now); len(data) == 0 {
 		t.Error("a replica that has just started removes what others said")
 	}
-	if settle(t, again, data, nil, now.Add(2*expireAfter)); len(data) > 0 {
+	if writeAll(t, again, data, nil, now.Add(2*expireAfter)); len(data) > 0 {
 		t.Errorf("%d entries that nobody renews are left", len(data))
 	}
 }
@@ -154,13 +154,13 @@ func TestUnwantedVotesExpire(t *testing.T) {
 	now := time.Now()
 	x, data := New("one"), map[string]string{}
 	vote := rejects("envoy", "10.0.0.1", "ns", 1)
-	settle(t, x, data, []table.Vote{vote}, now)
+	writeAll(t, x, data, []table.Vote{vote}, now)
 	vote.Wanted = false
-	if writes := settle(t, x, data, []table.Vote{vote}, now); writes > 0 || len(data) != 1 {
+	if writes := writeAll(t, x, data, []table.Vote{vote}, now); writes > 0 || len(data) != 1 {
 		t.Errorf("%d writes when it is not wanted for a moment", writes)
 	}
-	settle(t, x, data, []table.Vote{vote}, now.Add(keepUnwanted))
-	if settle(t, x, data, []table.Vote{vote}, now.Add(keepUnwanted+keepLeft)); len(data) > 0 {
+	writeAll(t, x, data, []table.Vote{vote}, now.Add(keepUnwanted))
+	if writeAll(t, x, data, []table.Vote{vote}, now.Add(keepUnwanted+keepLeft)); len(data) > 0 {
 		t.Error("it is still there")
 	}
 }
@@ -174,7 +174,7 @@ func TestRenewal(t *testing.T) {
 	own := []table.Vote{rejects("envoy", "10.0.0.1", "ns", 1), long}
 	writes := 0
 	for range 24 * 60 {
-		writes += settle(t, x, data, own, now)
+		writes += writeAll(t, x, data, own, now)
 		now = now.Add(time.Minute)
 	}
 	if len(data) != 1 || writes < 40 || writes > 50 || len(New("other").entries) > 0 {
