@@ -27,6 +27,7 @@ const (
 type honest struct {
 	*bench
 	workload *workload
+	watched  *statuses // of the tenant's namespace
 }
 
 // newHonest creates the tenant's namespace and objects, and returns when they are served.
@@ -39,9 +40,13 @@ func (b *bench) newHonest(ctx context.Context) (*honest, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &honest{b, w}
-	if err := h.start(ctx); err != nil {
+	h := &honest{bench: b, workload: w}
+	if h.watched, err = watchStatuses(ctx, &c, b.routing); err != nil {
 		w.close()
+		return nil, err
+	}
+	if err := h.start(ctx); err != nil {
+		h.close()
 		return nil, err
 	}
 	return h, nil
@@ -53,6 +58,9 @@ func (h *honest) start(ctx context.Context) error {
 	}
 	if err := h.workload.createRoute(ctx, h.workload.withoutTLS(requested, 0, 1)); err != nil {
 		return err
+	}
+	for i := range honestHosts {
+		h.watched.follow(objectName(i))
 	}
 	wants := []want{h.workload.wants(honestHosts - 1), {host: h.workload.host(requested), path: firstPath, backend: backendName(0)}}
 	if h.target.HTTPS != "" {
@@ -78,7 +86,10 @@ func (h *honest) start(ctx context.Context) error {
 	return nil
 }
 
-func (h *honest) close() { h.workload.close() }
+func (h *honest) close() {
+	h.watched.close()
+	h.workload.close()
+}
 
 // requests sends requests at the rate, over kept connections: most of them without TLS.
 func (h *honest) requests(ctx context.Context) []*load.Load {
@@ -110,8 +121,10 @@ func checkBackend(a traffic.Answer) string {
 type schedule struct {
 	// due is how many there were; missed those that were not served in time, or not made since the same object's last one still waited.
 	due, missed int
-	// served is from the answer of the API server to the first right answer through Envoy; written is from when an edit was due to the former.
-	served, written []time.Duration
+	// written is from when an edit was due to the answer of the API server, served from there to the first right answer through
+	// Envoy. handled is the part of served after the API server has sent the edit to a watch of the tenant's namespace: what the
+	// controller and Envoy add, without what large objects of others cost the API server.
+	written, served, handled []time.Duration
 	// err is the first reason for an edit that was missed.
 	err error
 }
@@ -156,28 +169,37 @@ func (h *honest) edits(ctx context.Context, done <-chan struct{}) schedule {
 		}
 		waiting.Go(func() {
 			defer free[i].Unlock()
-			written, served, err := h.editOnce(ctx, i)
+			at, err := h.editOnce(ctx, i)
 			if err != nil {
 				miss(err)
 				return
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			s.written, s.served = append(s.written, written.Sub(due)), append(s.served, served.Sub(written))
+			s.written, s.served = append(s.written, at.written.Sub(due)), append(s.served, at.served.Sub(at.written))
+			s.handled = append(s.handled, max(0, at.served.Sub(at.watched)))
 		})
 	}
 }
 
-// editOnce edits object i and returns when the API server has answered and when the edit was served.
-func (h *honest) editOnce(ctx context.Context, i int) (written, served time.Time, err error) {
-	if _, err := h.workload.edit(ctx, i); err != nil {
-		return written, served, err
+// editTimes is when the API server answered an edit, when a watch had it, and when it was served.
+type editTimes struct{ written, watched, served time.Time }
+
+// editOnce edits object i and waits until the edit is served.
+func (h *honest) editOnce(ctx context.Context, i int) (at editTimes, err error) {
+	generation, err := h.workload.edit(ctx, i)
+	if err != nil {
+		return at, err
 	}
-	written = time.Now()
+	at.written = time.Now()
 	w := h.workload.wants(i)
-	served, err = repeatEvery(ctx, editTimeout, "answer to "+w.host+w.path, sparse,
+	at.served, err = repeatEvery(ctx, editTimeout, "answer to "+w.host+w.path, sparse,
 		func(ctx context.Context) (string, bool) { return h.prober.send(ctx, w) })
-	return written, served, err
+	if err != nil {
+		return at, err
+	}
+	at.watched, err = h.watched.arrived(ctx, editTimeout, objectName(i), generation)
+	return at, err
 }
 
 // sparse is the pause between requests that wait for an edit: a twentieth of the time so far, so that many that wait are no load of their own.

@@ -166,6 +166,7 @@ const quietPhase = "quiet"
 func (b *bench) recordPhase(name string, p, quiet phase, done attackReport) {
 	r := b.recorder
 	r.Latencies(name+": edit", p.edits.served)
+	r.Latencies(name+": edit, after a watch had it", p.edits.handled)
 	r.Latencies(name+": edit written by the API server", p.edits.written)
 	r.Value(name+": edits late or missed", "", float64(p.edits.late(editBound)+p.edits.missed),
 		fmt.Sprintf("of %d due: %d above %s, %d missed", p.edits.due, p.edits.late(editBound), editBound, p.edits.missed))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
@@ -20,15 +21,16 @@ type statuses struct {
 
 	mu      sync.Mutex
 	valid   map[string]time.Time
-	history map[string][]validity // of objects that are followed
+	history map[string][]sighting // of objects that are followed
 	events  int
 	err     error         // the watch has ended
 	changed chan struct{} // closed at the next event
 }
 
-// validity is when the status of a generation became valid.
-type validity struct {
+// sighting is an event of an object.
+type sighting struct {
 	generation int64
+	valid      bool // and its status is of this generation
 	at         time.Time
 }
 
@@ -49,7 +51,7 @@ func watchStatuses(ctx context.Context, c *client, r routing) (*statuses, error)
 	}
 	s := &statuses{
 		client: c, routing: r, cancel: cancel,
-		done: make(chan struct{}), valid: map[string]time.Time{}, history: map[string][]validity{}, changed: make(chan struct{}),
+		done: make(chan struct{}), valid: map[string]time.Time{}, history: map[string][]sighting{}, changed: make(chan struct{}),
 	}
 	go s.run(ctx, stream, version)
 	return s, nil
@@ -106,12 +108,13 @@ func (s *statuses) read(stream io.Reader, version *string) error {
 func (s *statuses) see(event string, o answered, now time.Time) {
 	s.note(func() {
 		s.events++
-		if event == "DELETED" || !s.routing.valid(o) {
+		valid := event != "DELETED" && s.routing.valid(o)
+		if h, ok := s.history[o.Metadata.Name]; ok {
+			s.history[o.Metadata.Name] = append(h, sighting{o.Metadata.Generation, valid, now})
+		}
+		if !valid {
 			delete(s.valid, o.Metadata.Name)
 			return
-		}
-		if h, ok := s.history[o.Metadata.Name]; ok {
-			s.history[o.Metadata.Name] = append(h, validity{o.Metadata.Generation, now})
 		}
 		if _, ok := s.valid[o.Metadata.Name]; !ok {
 			s.valid[o.Metadata.Name] = now
@@ -134,21 +137,34 @@ func (s *statuses) seen() int {
 	return s.events
 }
 
-// follow keeps, from now on, when each generation of an object became valid.
+// follow keeps, from now on, when each generation of an object was seen.
 func (s *statuses) follow(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.history[name] = []validity{}
+	s.history[name] = []sighting{}
 }
 
 // since returns when a followed object was first seen valid with that generation or a later one; false if it was not yet.
 func (s *statuses) since(name string, generation int64) (time.Time, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, v := range s.history[name] {
-		if v.generation >= generation {
-			return v.at, true
-		}
+	return s.first(name, func(o sighting) bool { return o.valid && o.generation >= generation })
+}
+
+// arrived returns when a followed object was first seen with that generation or a later one; it waits for that.
+func (s *statuses) arrived(ctx context.Context, timeout time.Duration, name string, generation int64) (at time.Time, err error) {
+	err = s.wait(ctx, timeout, func() (string, bool) {
+		var ok bool
+		at, ok = s.first(name, func(o sighting) bool { return o.generation >= generation })
+		return fmt.Sprintf("generation %d of %s was not seen", generation, name), ok
+	})
+	return at, err
+}
+
+// first returns when a followed object was first seen as specified; the caller holds mu.
+func (s *statuses) first(name string, is func(sighting) bool) (time.Time, bool) {
+	if i := slices.IndexFunc(s.history[name], is); i >= 0 {
+		return s.history[name][i].at, true
 	}
 	return time.Time{}, false
 }

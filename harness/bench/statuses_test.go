@@ -129,7 +129,7 @@ func TestIngressIsValidWithAnAddress(t *testing.T) {
 // A followed object reports when each generation became valid; a later one includes the earlier.
 func TestStatusesOfGenerations(t *testing.T) {
 	t.Parallel()
-	s := &statuses{valid: map[string]time.Time{}, history: map[string][]validity{}, changed: make(chan struct{})}
+	s := &statuses{valid: map[string]time.Time{}, history: map[string][]sighting{}, changed: make(chan struct{})}
 	s.routing = routing{api: HTTPProxy}
 	s.follow("a")
 	start := time.Now()
