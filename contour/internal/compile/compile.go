@@ -93,6 +93,7 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
 		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: c.keepLastRoot,
+		Defer: true, // an HTTPProxy, Service or Secret can concern all roots of a namespace
 	})
 	store.ReadEverywhere(c.store.Settings.Objects, c.roots)
 	store.ReadEverywhere(c.store.Settings.Budgets, c.roots)

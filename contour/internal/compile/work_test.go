@@ -44,6 +44,30 @@ func TestWorkIsProportionalToSize(t *testing.T) {
 	}
 }
 
+// A root whose expressions each cost more than the budget of a host costs the check of a few of them.
+func TestExpressionsBeyondTheBudgetAreNotChecked(t *testing.T) {
+	settings := config.Default()
+	settings.Budgets.HostExpressions = 5000
+	engine := memo.New(func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s", f.Table, f.Key, f.Reason) })
+	objects := store.New(engine, settings)
+	compile.New(engine, objects)
+	var spec contourv1.HTTPProxySpec
+	spec.VirtualHost = &contourv1.VirtualHost{Fqdn: "h.example"}
+	for i := range 500 {
+		spec.Routes = append(spec.Routes, contourv1.Route{Conditions: []contourv1.MatchCondition{
+			{Header: &contourv1.HeaderMatchCondition{Name: "x", Regex: fmt.Sprintf("x{%d}([ab]*a[ab]{90}c)?", i+1)}},
+		}})
+	}
+	p := &contourv1.HTTPProxy{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}, Spec: spec}
+	objects.Apply([]store.Change{{Key: kobj.Of(kobj.HTTPProxy, "ns", "p"), Object: p}})
+	engine.Run()
+	for _, s := range engine.Stats() {
+		if s.Table == "compile/expression" && (s.Runs == 0 || s.Runs > 32) {
+			t.Errorf("%d expressions were checked, want at most 32", s.Runs)
+		}
+	}
+}
+
 func textSize(t *testing.T, world []store.Change) uint64 {
 	t.Helper()
 	size := 0

@@ -12,7 +12,8 @@
 //
 // The contract of a derivation: it is pure, it reads only through its Reader, and it
 // does not modify what it reads. Run updates tables in the order in which they were
-// made. An Index of a Table is complete only after that table is up to date;
+// made. RunWhile bounds how long one change with many readers takes, where tables permit that (Options.Defer).
+// An Index of a Table is complete only after that table is up to date;
 // therefore only tables that were made after the indexed table read the Index.
 //
 // A panic of a function that a table, an index or Follow was made with is a Fault and affects

@@ -17,10 +17,11 @@ type Fault struct {
 
 // Engine owns a set of tables and updates them.
 type Engine struct {
-	tables  []*core
-	unused  []*node
-	reads   []*node // by the running derivations, those of the innermost one last
-	onFault func(Fault)
+	tables   []*core
+	unused   []*node
+	reads    []*node // by the running derivations, those of the innermost one last
+	deferred deferred
+	onFault  func(Fault)
 }
 
 // New returns an Engine without tables. It calls onFault, if not nil, at every Fault.
@@ -33,7 +34,20 @@ func New(onFault func(Fault)) *Engine {
 
 // Run updates every demanded key, table by table in the order in which they were made, and removes the keys that are
 // neither demanded nor read.
-func (e *Engine) Run() {
+func (e *Engine) Run() { e.RunWhile(func() bool { return true }) }
+
+// RunWhile is Run, except that it updates deferred keys, one after the other, only while more returns true. The others keep
+// their values, as if what they read had not changed, until a later call.
+func (e *Engine) RunWhile(more func() bool) {
+	e.runMarked()
+	for len(e.deferred.queue) > 0 && more() {
+		e.deferred.next()
+		e.runMarked()
+	}
+}
+
+// runMarked updates the keys that are not deferred.
+func (e *Engine) runMarked() {
 	for e.sweep(); e.pending(); {
 		for _, t := range e.tables {
 			t.run()
@@ -99,6 +113,7 @@ func (e *Engine) sweep() {
 // core is the part of a table or index that does not depend on its types.
 type core struct {
 	engine *Engine
+	defers bool // Options.Defer
 	name   string
 	order  int // index among the derived tables; -1 for inputs
 	input  bool

@@ -37,7 +37,7 @@ func (n *node) unused() bool { return n.demand == 0 && n.readers.empty() }
 
 // invalidate marks the readers of n dirty after a change of its value.
 func (n *node) invalidate() {
-	n.readers.each(n, func(r *node) { r.mark(dirty) })
+	n.markReaders(dirty)
 }
 
 // mark raises the state of n, and marks everything downstream as possibly stale.
@@ -53,7 +53,21 @@ func (n *node) mark(s state) {
 	if n.demand > 0 {
 		n.self.tableCore().enqueue(n)
 	}
-	n.readers.each(n, func(r *node) { r.mark(maybe) })
+	n.markReaders(maybe)
+}
+
+// markReaders marks the readers of n, or defers that.
+func (n *node) markReaders(s state) {
+	marked := 0
+	n.readers.each(n, func(r *node) {
+		if t := r.self.tableCore(); t.defers && r.state < s {
+			if marked++; marked > atOnce {
+				t.engine.deferred.add(r, s)
+				return
+			}
+		}
+		r.mark(s)
+	})
 }
 
 // refresh updates n: first the nodes that it read, then, if one of them changed, n itself. A node that n read can read n

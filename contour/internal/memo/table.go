@@ -13,6 +13,10 @@ type Options[K comparable, V any] struct {
 	// values are not equal.
 	Equal func(a, b V) bool
 
+	// Defer makes keys wait for their turn (RunWhile) where one change concerns more than two of the table. It is for
+	// tables of which each key is useful without the others.
+	Defer bool
+
 	// OnPanic, if not nil, returns the value of a key whose derivation panicked. last is the last value that Derive
 	// returned (the zero value if ok is false); text describes the panic for users. If OnPanic is nil or panics too, the
 	// present value stays.
@@ -47,7 +51,7 @@ type lastGood[V any] struct {
 func NewTable[K comparable, V any](e *Engine, o Options[K, V]) *Table[K, V] {
 	t := &Table[K, V]{Options: o, entries: newKeyed[K, *derived[K, V]]()}
 	t.core = core{
-		engine: e, name: o.Name, order: len(e.tables),
+		engine: e, name: o.Name, order: len(e.tables), defers: o.Defer,
 		size:  func() int { return t.entries.len() },
 		keyOf: func(n *node) any { return n.self.(*derived[K, V]).key },
 	}

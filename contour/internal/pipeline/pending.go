@@ -28,9 +28,9 @@ type pendingEdits struct {
 }
 
 type edit struct {
-	newest store.Change
-	refers []kind.Reference // of the newest change
-	aged   bool             // the timer has fired since the first change
+	newest  store.Change
+	awaited []kind.Reference // that the newest change adds and that were not seen to resolve
+	aged    bool             // the timer has fired since the first change
 }
 
 func newPendingEdits(s *store.Store, c *compile.Compile) *pendingEdits {
@@ -45,8 +45,8 @@ func (p *pendingEdits) apply(batch []store.Change) []kobj.Key {
 	var edits []edit
 	var others []store.Change
 	for _, c := range batch {
-		if refers := p.editedReferences(c); len(refers) > 0 {
-			edits = append(edits, edit{newest: c, refers: refers})
+		if added := p.addedReferences(c); len(added) > 0 {
+			edits = append(edits, edit{newest: c, awaited: added})
 			continue
 		}
 		delete(p.edits, c.Key)
@@ -59,24 +59,34 @@ func (p *pendingEdits) apply(batch []store.Change) []kobj.Key {
 // maxReferences is the largest number of references of an edit that waits: they are looked up each time that objects change.
 const maxReferences = 1000
 
-// editedReferences returns the references of the new object, each once, if the change is an edit of an object in the store,
+// addedReferences returns the references that the change adds to the object, each once, if it is an edit of an object in the store,
 // else nil. An object with more references than maxReferences has none that edits wait for.
-func (p *pendingEdits) editedReferences(c store.Change) []kind.Reference {
-	if c.Object == nil || p.store.Peek(c.Key) == nil {
+func (p *pendingEdits) addedReferences(c store.Change) []kind.Reference {
+	before := p.store.Peek(c.Key)
+	if c.Object == nil || before == nil {
 		return nil
 	}
-	var refers []kind.Reference
-	seen := map[kind.Reference]bool{}
-	for _, r := range p.compile.References(c.Key.Kind, c.Object) {
-		if !seen[r] {
-			seen[r] = true
-			refers = append(refers, r)
-		}
-	}
+	refers := distinct(p.compile.References(c.Key.Kind, c.Object))
 	if len(refers) > maxReferences {
 		return nil
 	}
-	return refers
+	had := map[kind.Reference]bool{}
+	for _, r := range p.compile.References(c.Key.Kind, before) {
+		had[r] = true
+	}
+	return slices.DeleteFunc(refers, func(r kind.Reference) bool { return had[r] })
+}
+
+// distinct returns the references, each once.
+func distinct(refers []kind.Reference) (once []kind.Reference) {
+	seen := map[kind.Reference]bool{}
+	for _, r := range refers {
+		if !seen[r] {
+			seen[r] = true
+			once = append(once, r)
+		}
+	}
+	return once
 }
 
 // admit returns the edits to apply now, among the given and the pending ones.
@@ -85,7 +95,7 @@ func (p *pendingEdits) admit(edits []edit) []store.Change {
 	for i := range edits {
 		e := &edits[i]
 		if pending := p.edits[e.newest.Key]; pending != nil {
-			pending.newest, pending.refers = e.newest, e.refers
+			pending.newest, pending.awaited = e.newest, e.awaited
 		} else if p.unresolved(e) {
 			p.wait(e)
 		} else {
@@ -126,17 +136,13 @@ func (p *pendingEdits) release(ready func(*edit) bool) []store.Change {
 	return released
 }
 
-// unresolved reports whether an edit adds a reference that does not resolve or is not permitted.
+// unresolved reports whether an edit adds a reference that does not resolve or is not permitted. It looks each up until it resolves:
+// an edit that waits costs each batch of others one reference.
 func (p *pendingEdits) unresolved(e *edit) bool {
-	missing := slices.DeleteFunc(slices.Clone(e.refers), p.resolves)
-	if len(missing) == 0 {
-		return false
+	for len(e.awaited) > 0 && p.resolves(e.awaited[0]) {
+		e.awaited = e.awaited[1:]
 	}
-	before := map[kind.Reference]bool{}
-	for _, r := range p.referencesOf(e.newest.Key) {
-		before[r] = true
-	}
-	return slices.ContainsFunc(missing, func(r kind.Reference) bool { return !before[r] })
+	return len(e.awaited) > 0
 }
 
 // resolves reports whether the target of r is complete and, where necessary, permitted, and the targets of its own

@@ -54,6 +54,10 @@ type Pipeline struct {
 	configs chan config.Config
 	keySets chan map[jwks.Owner]jwks.KeySet
 
+	sliced  bool      // the loop is Run
+	started time.Time // when the present iteration began
+	held    heldStatuses
+
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
 	rejected  *rejections
@@ -104,18 +108,30 @@ type Result struct {
 	KeySets     []memo.Change[jwks.Remote, []byte] // to fetch, with the CA bundle
 }
 
-// Step applies a batch to the store, derives and publishes.
+// Step applies a batch to the store, derives all that depends on it and publishes.
 func (p *Pipeline) Step(batch []store.Change) Result {
 	return p.step(func() []kobj.Key { return p.Store.Apply(batch) })
 }
 
 // step calls apply, which changes the store and returns the changed objects, then derives and publishes.
 func (p *Pipeline) step(apply func() []kobj.Key) Result {
-	started := p.now()
+	p.started = p.now()
 	changed := apply()
 	r := p.deriveAndPublish(changed...)
-	r.Objects, r.Took = len(changed), p.now().Sub(started)
+	r.Objects, r.Took = len(changed), p.now().Sub(p.started)
 	return r
+}
+
+// rederive derives and publishes what is deferred, or has changed otherwise than by objects.
+func (p *Pipeline) rederive() Result { return p.step(func() []kobj.Key { return nil }) }
+
+// slice is about the time that an iteration of Run may take before it leaves what is deferred to the next one, in whose batch there
+// may be changes of others. The first iteration is not bounded: Envoys get a complete configuration.
+const slice = 8 * time.Millisecond
+
+// more reports whether there is time for deferred keys in this iteration.
+func (p *Pipeline) more() bool {
+	return !p.sliced || p.served == nil || p.now().Sub(p.started) < slice
 }
 
 // Configure replaces the configuration, derives and publishes.
@@ -132,15 +148,15 @@ func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 // deriveAndPublish runs the derivations after changes of the objects, publishes changed resources, and returns all changes.
 func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	before := p.engine.Runs()
-	p.engine.Run()
+	p.engine.RunWhile(p.more)
 	for p.Compile.EnforceBudgets() {
-		p.engine.Run()
+		p.engine.RunWhile(p.more)
 	}
 	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {
-		p.engine.Run()
+		p.engine.RunWhile(p.more)
 	}
 	if p.reshard() {
-		p.engine.Run()
+		p.engine.RunWhile(p.more)
 	}
 	loaded := p.served != nil
 	published := p.publish()
@@ -149,12 +165,13 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		p.shares.charge(updates, changed...)
 	}
 	p.reportRejections()
-	p.engine.Run()
+	p.engine.RunWhile(p.more)
+	deferred, derived := p.engine.Deferrals()
 	return Result{
 		Derivations: p.engine.Runs() - before,
 		Published:   published,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
-		Statuses:    p.Status.Desired.Changes(),
+		Statuses:    p.held.admit(p.Status.Desired.Changes(), deferred, derived, changed),
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
 	}
 }
@@ -186,8 +203,9 @@ func (p *Pipeline) updateExpired(ends map[kobj.Name]time.Time) bool {
 const period = time.Minute
 
 // Run processes batches until the context ends or the channel is closed, and calls done with every Result. Edits whose
-// references do not resolve yet may be applied later than the rest of their batch, by at most pendingTime.
-// rejected receives a value when rejections of a fleet have changed.
+// references do not resolve yet may be applied later than the rest of their batch, by at most pendingTime. A change that concerns
+// many keys is derived and published in slices, with the batches that arrive meanwhile between them; the statuses of its
+// namespace follow the last one. rejected receives a value when rejections of a fleet have changed.
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -195,7 +213,12 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 	defer pending.timer.Stop()
 	defer p.rejected.confirm.Stop()
 	defer p.shares.timer.Stop()
+	p.sliced = true
 	for {
+		var deferred <-chan struct{}
+		if all, derived := p.engine.Deferrals(); derived < all {
+			deferred = always
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -212,11 +235,13 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			if due := pending.overdue(); len(due) > 0 {
 				done(p.Step(due))
 			}
+		case <-deferred:
+			done(p.rederive())
 		case <-rejected:
-			done(p.deriveAndPublish())
+			done(p.rederive())
 		case <-p.rejected.confirm.C:
 			p.confirmRejections()
-			done(p.deriveAndPublish())
+			done(p.rederive())
 		case c := <-p.configs:
 			done(p.Configure(c))
 		case sets := <-p.keySets:
@@ -232,9 +257,16 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 // checkPeriodically publishes what has changed by time alone.
 func (p *Pipeline) checkPeriodically(done func(Result)) {
 	if expired := p.updateExpired(p.Compile.Ref.Expiries()); p.reshard() || expired {
-		done(p.deriveAndPublish())
+		done(p.rederive())
 	}
 }
+
+// always can always be received from.
+var always = func() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
 
 // Reconfigure makes Run call Configure. It reports false if the context ended before.
 func (p *Pipeline) Reconfigure(ctx context.Context, c config.Config) bool {

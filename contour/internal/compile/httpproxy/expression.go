@@ -8,26 +8,23 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// maxChecked bounds the regular expressions that are checked for one root: their bytes, and the instructions of their programs.
-const maxChecked = 1 << 18
-
 // expressions is the regular expressions of a root and of what it includes.
 type expressions struct {
 	verdicts map[string]validate.Expression // of those that were checked
-	checked  int                            // bytes and instructions of those, up to about maxChecked
-	cost     int                            // of the routes so far
-	ofHost   int                            // cost of the expression that each route of a wildcard host has
+	effort   validate.Effort
+	cost     int // of the routes so far
+	ofHost   int // cost of the expression that each route of a wildcard host has
 }
 
 // regex checks a regular expression.
 func (c *compiler) regex(expr string) validate.Problem {
 	verdict, known := c.expressions.verdicts[expr]
 	if !known {
-		if c.expressions.checked > maxChecked {
-			return "is not checked, because the expressions before it are too many or too large"
+		if problem := c.expressions.effort.Unchecked(); problem != "" {
+			return problem
 		}
 		verdict = c.env.Expressions.Get(c.reader, expr)
-		c.expressions.checked += len(expr) + verdict.Size
+		c.expressions.effort.Add(expr, verdict, c.budgets.HostExpressions)
 		if c.expressions.verdicts == nil {
 			c.expressions.verdicts = map[string]validate.Expression{}
 		}

@@ -79,16 +79,13 @@ func (b *builder) pathProblem(path string, isRegex bool) validate.Problem {
 	return ""
 }
 
-// maxChecked bounds the regular expressions of an Ingress that are checked: their bytes, and the instructions of their programs.
-const maxChecked = 1 << 18
-
 // regex checks a regular expression.
 func (b *builder) regex(expr string) validate.Problem {
-	if b.checked > maxChecked {
-		return "is not checked, because the expressions before it are too many or too large"
+	if problem := b.effort.Unchecked(); problem != "" {
+		return problem
 	}
 	verdict := b.env.Expressions.Get(b.reader, expr)
-	b.checked += len(expr) + verdict.Size
+	b.effort.Add(expr, verdict, b.budgets.HostExpressions)
 	return verdict.Within(b.budgets.ExpressionSize)
 }
 

@@ -95,7 +95,7 @@ type builder struct {
 	budgets config.Budgets
 
 	settings settings
-	checked  int     // bytes and instructions of the regular expressions that were checked, up to about maxChecked
+	effort   validate.Effort
 	hosts    []*host // in order of first appearance
 	byName   map[string]*host
 	report   report.Collector

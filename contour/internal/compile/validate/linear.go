@@ -23,20 +23,22 @@ const (
 )
 
 // linear reports whether the expression, of which programSize is size, is known to have few states: at most about four for
-// each instruction. It takes a number of steps in proportion to size, and gives up after them.
-func linear(re *syntax.Regexp, size int) bool {
+// each instruction. It takes a number of steps in proportion to size, which it returns, and gives up after them.
+func linear(re *syntax.Regexp, size int) (few bool, steps int) {
 	if size > maxLinear {
-		return false
+		return false, 0
 	}
 	prog, err := syntax.Compile(re.Simplify())
 	if err != nil {
-		return false
+		return false, 0
 	}
+	most := 4096 + 64*size
 	d := determinizer{
 		prog: prog, seen: map[string]bool{}, mark: make([]int, len(prog.Inst)),
-		states: 32 + 4*size, steps: 4096 + 64*size,
+		states: 32 + 4*size, steps: most,
 	}
-	return d.explore()
+	few = d.explore()
+	return few, most - d.steps
 }
 
 // determinizer counts the states of a program: the sets of its instructions that texts lead to. Assertions such as \b

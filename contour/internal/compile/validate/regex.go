@@ -34,6 +34,8 @@ type Expression struct {
 	// Cost is what a match can cost Envoy for each byte of the request, and what it can remember of it: more than Size, and less
 	// if the program is known to have few states (see linear).
 	Cost int
+	// Steps is what the check of the states took, about 40 ns each.
+	Steps int
 }
 
 // Within returns the Problem of the expression, or that its program is larger than most instructions; 0 permits all.
@@ -52,13 +54,14 @@ func Regex(expr string) Expression {
 		return Expression{Problem: problem}
 	}
 	size := programSize(tree)
-	switch {
-	case size > maxProgram:
+	if size > maxProgram {
 		return Expression{Problem: "compiles to too large a program"}
-	case linear(tree, size):
-		return Expression{Size: size, Cost: size/linearShare + linearCost}
 	}
-	return Expression{Size: size, Cost: stepCost*size + stateCost}
+	few, steps := linear(tree, size)
+	if few {
+		return Expression{Size: size, Cost: size/linearShare + linearCost, Steps: steps}
+	}
+	return Expression{Size: size, Cost: stepCost*size + stateCost, Steps: steps}
 }
 
 // WildcardCost is the Cost of the expression that keeps each route of a wildcard host to names with one label in the place of the

@@ -25,7 +25,7 @@ type own[K comparable] struct {
 
 // owned adds a table whose values are published to the fleet of their key; nil is none.
 func owned[K comparable](t *Tables, name string, fleet func(K) ir.Fleet, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
-	out := newResourceTable(t, name, derive)
+	out := newResourceTable(t, memo.Options[K, *table.Resource]{Name: name, Derive: derive})
 	t.outputs = append(t.outputs, own[K]{out, fleet})
 	return out
 }
@@ -45,8 +45,9 @@ func (o own[K]) all(fleets map[ir.Fleet]bool, add func(ir.Fleet, *table.Resource
 	})
 }
 
-func newResourceTable[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *memo.Table[K, *table.Resource] {
-	out := memo.NewTable(t.from.Engine, memo.Options[K, *table.Resource]{Name: name, Equal: equalResource, Derive: derive})
+func newResourceTable[K comparable](t *Tables, o memo.Options[K, *table.Resource]) *memo.Table[K, *table.Resource] {
+	o.Equal = equalResource
+	out := memo.NewTable(t.from.Engine, o)
 	out.Watch()
 	return out
 }

@@ -32,7 +32,7 @@ type user struct {
 
 // share adds a table whose values are published to the fleets that use them; nil is none.
 func share[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *shared[K] {
-	s := &shared[K]{resources: newResourceTable(t, name, derive), before: map[use[K]]bool{}}
+	s := &shared[K]{resources: newResourceTable(t, memo.Options[K, *table.Resource]{Name: name, Derive: derive, Defer: true}), before: map[use[K]]bool{}}
 	t.outputs = append(t.outputs, s)
 	return s
 }

@@ -1,0 +1,141 @@
+package memo
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// wide is inputs that many keys read, directly and through another table.
+type wide struct {
+	engine  *Engine
+	inputs  *Input[int, int]
+	doubled *Table[int, int] // twice an input
+	sums    *Table[int, string]
+	total   *Table[int, int] // reads some of the sums
+}
+
+const wideKeys = 100
+
+func newWide(t *testing.T, defers bool) *wide {
+	w := &wide{engine: New(func(f Fault) { t.Errorf("%+v", f) })}
+	w.inputs = NewInput[int](w.engine, "inputs", eq[int])
+	w.doubled = NewTable(w.engine, Options[int, int]{Name: "doubled", Equal: eq[int], Derive: func(r *Reader, k int) int {
+		v, _ := w.inputs.Get(r, k)
+		return v / 2 * 2 // half of the changes change nothing
+	}})
+	w.sums = NewTable(w.engine, Options[int, string]{Name: "sums", Defer: defers, Equal: eq[string], Derive: func(r *Reader, k int) string {
+		direct, _ := w.inputs.Get(r, k%3)
+		return fmt.Sprint(direct, w.doubled.Get(r, 3+k%4))
+	}})
+	w.total = NewTable(w.engine, Options[int, int]{Name: "total", Equal: eq[int], Derive: func(r *Reader, k int) int {
+		n := 0
+		for i := k; i < wideKeys; i += 10 {
+			n += len(w.sums.Get(r, i))
+		}
+		return n
+	}})
+	for k := range wideKeys {
+		w.sums.Demand(k)
+	}
+	for k := range 10 {
+		w.total.Demand(k)
+	}
+	return w
+}
+
+// Whatever is deferred, in the end all is as without deferring; and nothing is derived before its turn.
+func TestDeferredKeysAreUpdatedInTheEnd(t *testing.T) {
+	w, model := newWide(t, true), newWide(t, false)
+	rnd := rand.New(rand.NewPCG(5, 6))
+	for round := range 2_000 {
+		for range rnd.IntN(3) {
+			k, v := rnd.IntN(7), rnd.IntN(4)
+			w.inputs.Set(k, v)
+			model.inputs.Set(k, v)
+		}
+		model.engine.Run()
+		if rnd.IntN(50) != 0 {
+			left := rnd.IntN(8)
+			w.engine.RunWhile(func() bool { left--; return left >= 0 })
+			continue
+		}
+		w.engine.Run()
+		if deferred, updated := w.engine.Deferrals(); deferred != updated {
+			t.Fatalf("round %d: %d of %d deferred keys are updated after Run", round, updated, deferred)
+		}
+		for k := range wideKeys {
+			got, _ := w.sums.Peek(k)
+			if want, _ := model.sums.Peek(k); got != want {
+				t.Fatalf("round %d: key %d has %q, want %q", round, k, got, want)
+			}
+		}
+		for k := range 10 {
+			got, _ := w.total.Peek(k)
+			if want, _ := model.total.Peek(k); got != want {
+				t.Fatalf("round %d: total %d is %d, want %d", round, k, got, want)
+			}
+		}
+	}
+}
+
+// A change with many readers costs one call a few of them, and the change of another value does not wait for the others.
+func TestOthersDoNotWaitForDeferredKeys(t *testing.T) {
+	w := newWide(t, true)
+	for k := range 7 {
+		w.inputs.Set(k, 1)
+	}
+	w.engine.Run()
+	own := NewTable(w.engine, Options[int, int]{Name: "own", Equal: eq[int], Derive: func(r *Reader, k int) int {
+		v, _ := w.inputs.Get(r, k)
+		return v
+	}})
+	own.Demand(99)
+	w.engine.Run()
+	none := func() bool { return false }
+
+	w.inputs.Set(0, 7)
+	before := w.engine.Runs()
+	w.engine.RunWhile(none)
+	if deferred, updated := w.engine.Deferrals(); deferred-updated != 34-atOnce {
+		t.Errorf("%d keys wait, want all but %d of 34", deferred-updated, atOnce)
+	}
+	if ran := w.engine.Runs() - before; ran > 2*atOnce {
+		t.Errorf("%d derivations ran at once", ran)
+	}
+	w.inputs.Set(99, 3)
+	before = w.engine.Runs()
+	w.engine.RunWhile(none)
+	if got, _ := own.Peek(99); got != 3 || w.engine.Runs()-before != 1 {
+		t.Errorf("another key has %d after %d derivations, want 3 after its own", got, w.engine.Runs()-before)
+	}
+
+	w.inputs.Set(0, 8) // those that wait keep their place, and see the newest value once
+	_, updated := w.engine.Deferrals()
+	w.engine.Run()
+	if all, now := w.engine.Deferrals(); all != now || now-updated != 34-atOnce {
+		t.Errorf("%d of %d keys updated", now-updated, all-updated)
+	}
+	if got, _ := w.sums.Peek(99); got != "8 0" {
+		t.Errorf("the last key has %q", got)
+	}
+}
+
+// What is dropped while it waits is not derived any more.
+func TestDroppedWhileDeferred(t *testing.T) {
+	w := newWide(t, true)
+	w.engine.Run()
+	w.inputs.Set(0, 1)
+	w.engine.RunWhile(func() bool { return false })
+	for k := range 10 {
+		w.total.Release(k)
+	}
+	for k := range wideKeys {
+		w.sums.Release(k)
+	}
+	before := w.engine.Runs()
+	w.engine.Run()
+	if ran := w.engine.Runs() - before; ran != 0 {
+		t.Errorf("%d derivations of dropped keys", ran)
+	}
+}
