@@ -1,6 +1,7 @@
 package endpoint
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -9,6 +10,7 @@ import (
 
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -248,14 +250,64 @@ func TestAllocationsOfManyEndpoints(t *testing.T) {
 		t.Fatalf("%d endpoints", n)
 	}
 	const most = 200 // for any number; those of a loop would be more than 10,000
-	if got := testing.AllocsPerRun(5, func() { Assignment("c", of) }); got > most {
+	if got := testing.AllocsPerRun(5, func() { Encoded("c", of) }); got > most {
 		t.Errorf("%v allocations, more than %d", got, most)
 	}
 }
 
-func BenchmarkAssignment(b *testing.B) {
-	of := Port{Name: "http", Slices: crowd(10_000)}
-	for b.Loop() {
-		Assignment("c", of)
+// The encoding is that of the message.
+func TestEncoded(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	for round := range 300 {
+		of := Port{Name: "http", Checked: []string{"", "http", "health"}[round%3], Slices: randomSlices(rnd)}
+		want := Assignment("ns/name/http", of)
+		var got endpointv3.ClusterLoadAssignment
+		if err := proto.Unmarshal(Encoded("ns/name/http", of), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, &got, protocmp.Transform()); diff != "" {
+			t.Fatalf("round %d (-message +encoding):\n%s", round, diff)
+		}
+		if err := want.ValidateAll(); err != nil {
+			t.Errorf("round %d: %v", round, err)
+		}
 	}
+}
+
+// randomSlices is EndpointSlices with addresses of both families, some of them twice, and ports for requests and health checks.
+func randomSlices(rnd *rand.Rand) []*discoveryv1.EndpointSlice {
+	var out []*discoveryv1.EndpointSlice
+	for range rnd.IntN(4) {
+		s := &discoveryv1.EndpointSlice{}
+		for _, name := range []string{"http", "health"}[:1+rnd.IntN(2)] {
+			s.Ports = append(s.Ports, discoveryv1.EndpointPort{Name: &name, Port: ptr(1 + rnd.Int32N(1<<(1+rnd.IntN(16))-1))})
+		}
+		for range rnd.IntN(6) {
+			address := fmt.Sprintf("10.0.%d.%d", rnd.IntN(256), rnd.IntN(4))
+			if rnd.IntN(2) == 0 {
+				address = fmt.Sprintf("fd00:%x::%x", rnd.IntN(1<<16), rnd.IntN(4))
+			}
+			s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{address}})
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func BenchmarkEncoded(b *testing.B) {
+	of := Port{Name: "http", Slices: crowd(10_000)}
+	b.Run("directly", func(b *testing.B) {
+		for b.Loop() {
+			Encoded("c", of)
+		}
+	})
+	b.Run("message", func(b *testing.B) {
+		for b.Loop() {
+			m := Assignment("c", of)
+			_, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+			if err = errors.Join(err, m.ValidateAll()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

@@ -1,7 +1,7 @@
 package memo
 
 // atOnce is how many readers of one value, in tables with Options.Defer, are updated together when it changes.
-const atOnce = 2
+const atOnce = 1
 
 // deferred is the entries that a change concerns and that are not marked yet, in the order in which they were deferred.
 type deferred struct {

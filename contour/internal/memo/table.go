@@ -13,7 +13,7 @@ type Options[K comparable, V any] struct {
 	// values are not equal.
 	Equal func(a, b V) bool
 
-	// Defer makes keys wait for their turn (RunWhile) where one change concerns more than two of the table. It is for
+	// Defer makes keys wait for their turn (RunWhile) where one change concerns several of the table. It is for
 	// tables of which each key is useful without the others.
 	Defer bool
 

@@ -260,12 +260,11 @@ func (t *Tables) addEndpoints() {
 
 // endpoints derives the endpoints with the name.
 func (t *Tables) endpoints(r *memo.Reader, name string, k checkedEndpoints) *table.Resource {
-	e := &encoder{}
 	of := endpoint.Port{Name: k.Port, Slices: t.from.Slices(r, k.Service), Settings: t.from.Endpoints(r), Checked: k.checked}
-	body := e.bytes(endpoint.Assignment(name, of))
+	body := endpoint.Encoded(name, of)
 	return &table.Resource{
 		Ref: table.Ref{Type: table.Endpoint, Name: name}, Body: body,
-		Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}}, Invalid: e.invalid(),
+		Origins: []kobj.Key{{Kind: kobj.Service, Name: k.Service}},
 	}
 }
 
