@@ -23,7 +23,7 @@ func extensionService() Descriptor {
 		New:         func() Object { return &contourv1alpha1.ExtensionService{} },
 		Trim:        trims(func(s *contourv1alpha1.ExtensionService) { trimMeta(&s.ObjectMeta) }),
 		Equal: equals(func(a, b *contourv1alpha1.ExtensionService) bool {
-			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && reflect.DeepEqual(a.Spec, b.Spec)
+			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && (sameSpec(&a.ObjectMeta, &b.ObjectMeta) || reflect.DeepEqual(a.Spec, b.Spec))
 		}),
 		DeletionWaits: true,
 		Claims:        Claims{All: true},

@@ -17,7 +17,7 @@ func gateway() Descriptor {
 		New:         func() Object { return &gatewayv1.Gateway{} },
 		Trim:        trims(func(g *gatewayv1.Gateway) { trimMeta(&g.ObjectMeta) }),
 		Equal: equals(func(a, b *gatewayv1.Gateway) bool {
-			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && reflect.DeepEqual(a.Spec, b.Spec)
+			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && (sameSpec(&a.ObjectMeta, &b.ObjectMeta) || reflect.DeepEqual(a.Spec, b.Spec))
 		}),
 		Manifest: &Manifest{Defaults: gatewayDefaults()},
 	}

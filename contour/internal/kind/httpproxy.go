@@ -24,7 +24,7 @@ func httpProxy() Descriptor {
 		Trim:        trims(func(p *contourv1.HTTPProxy) { trimMeta(&p.ObjectMeta) }),
 		NewShare:    func() func(metav1.Object) { return new(shared).replace },
 		Equal: equals(func(a, b *contourv1.HTTPProxy) bool {
-			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && reflect.DeepEqual(a.Spec, b.Spec)
+			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && (sameSpec(&a.ObjectMeta, &b.ObjectMeta) || reflect.DeepEqual(a.Spec, b.Spec))
 		}),
 		Claims:   Claims{If: predicate(func(p *contourv1.HTTPProxy) bool { return p.Spec.VirtualHost != nil })},
 		Status:   statusCodec[*contourv1.HTTPProxy, contourv1.HTTPProxyStatus]{next: nextProxyStatus, fields: proxyFields, object: proxyWith}.status(),

@@ -22,7 +22,7 @@ func ingress() Descriptor {
 		New:         func() Object { return &networkingv1.Ingress{} },
 		Trim:        trims(func(i *networkingv1.Ingress) { trimMeta(&i.ObjectMeta) }),
 		Equal: equals(func(a, b *networkingv1.Ingress) bool {
-			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && reflect.DeepEqual(a.Spec, b.Spec)
+			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && (sameSpec(&a.ObjectMeta, &b.ObjectMeta) || reflect.DeepEqual(a.Spec, b.Spec))
 		}),
 		Claims: Claims{All: true},
 		Status: statusCodec[*networkingv1.Ingress, networkingv1.IngressStatus]{
