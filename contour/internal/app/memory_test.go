@@ -1,8 +1,10 @@
 package app
 
 import (
+	"runtime"
 	"runtime/debug"
 	"testing"
+	"time"
 )
 
 func TestGarbageIsLimitedUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
@@ -19,6 +21,43 @@ func TestGarbageIsLimitedUnlessTheEnvironmentSaysOtherwise(t *testing.T) {
 		})
 		if got := debug.SetGCPercent(of); got != want {
 			t.Errorf("GOGC=%q: %d percent, want %d", gogc, got, want)
+		}
+	}
+}
+
+// Collections that follow each other closely raise the percentage, others do not.
+func TestCollectionsAreRarerWhileThereAreMany(t *testing.T) {
+	var set []int
+	calm := time.NewTimer(time.Hour)
+	defer calm.Stop()
+	p := &gcPace{set: func(percent int) { set = append(set, percent) }, calm: calm}
+	now := time.Unix(1_000_000, 0)
+	for range 100 {
+		p.collected(now)
+		now = now.Add(gcBurstTime / gcBurst)
+	}
+	if len(set) != 0 {
+		t.Errorf("collections at a moderate rate set %v", set)
+	}
+	for range 2 * gcBurst {
+		p.collected(now)
+		now = now.Add(gcBurstTime / gcBurst / 2)
+	}
+	if len(set) == 0 || set[0] != busyGCPercent {
+		t.Errorf("collections at a high rate set %v", set)
+	}
+}
+
+// Each collection is seen.
+func TestAfterEachCollection(t *testing.T) {
+	seen := make(chan time.Time, 100)
+	afterEachCollection(func(at time.Time) { seen <- at })
+	for range 3 {
+		runtime.GC()
+		select {
+		case <-seen:
+		case <-time.After(10 * time.Second):
+			t.Fatal("a collection was not seen")
 		}
 	}
 }

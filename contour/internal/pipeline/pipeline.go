@@ -12,6 +12,7 @@ package pipeline
 import (
 	"context"
 	"log/slog"
+	"math"
 	"time"
 
 	"contour.example/contour/internal/compile"
@@ -56,6 +57,7 @@ type Pipeline struct {
 
 	sliced  bool      // the loop is Run
 	started time.Time // when the present iteration began
+	backlog backlog
 	held    heldStatuses
 
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
@@ -124,6 +126,24 @@ func (p *Pipeline) step(apply func() []kobj.Key) Result {
 
 // rederive derives and publishes what is deferred, or has changed otherwise than by objects.
 func (p *Pipeline) rederive() Result { return p.step(func() []kobj.Key { return nil }) }
+
+// applySome applies the backlog in portions, each twice as large as the one before, and derives what depends on each, as long as this
+// iteration has time. The first portion is one change, since one can cost as much as thousands of others.
+func (p *Pipeline) applySome(apply func([]store.Change) []kobj.Key) (changed []kobj.Key) {
+	if p.served == nil {
+		return apply(p.backlog.take(math.MaxInt))
+	}
+	for n := 1; ; n *= 2 {
+		changed = append(changed, apply(p.backlog.take(n))...)
+		if p.backlog.empty() {
+			return changed
+		}
+		p.engine.RunWhile(func() bool { return false })
+		if !p.more() {
+			return changed
+		}
+	}
+}
 
 // slice is about the time that an iteration of Run may take before it leaves what is deferred to the next one, in whose batch there
 // may be changes of others. The first iteration is not bounded: Envoys get a complete configuration.
@@ -203,9 +223,9 @@ func (p *Pipeline) updateExpired(ends map[kobj.Name]time.Time) bool {
 const period = time.Minute
 
 // Run processes batches until the context ends or the channel is closed, and calls done with every Result. Edits whose
-// references do not resolve yet may be applied later than the rest of their batch, by at most pendingTime. A change that concerns
-// many keys is derived and published in slices, with the batches that arrive meanwhile between them; the statuses of its
-// namespace follow the last one. rejected receives a value when rejections of a fleet have changed.
+// references do not resolve yet may be applied later than the rest of their batch, by at most pendingTime. Batches that take long, and
+// changes that concern many keys, are derived and published in slices, with the batches that arrive meanwhile between them;
+// the statuses of a namespace follow the last slice of its change. rejected receives a value when rejections of a fleet have changed.
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -214,10 +234,14 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 	defer p.rejected.confirm.Stop()
 	defer p.shares.timer.Stop()
 	p.sliced = true
+	apply := func(batch []store.Change) {
+		p.backlog.add(batch)
+		done(p.step(func() []kobj.Key { return p.applySome(pending.apply) }))
+	}
 	for {
-		var deferred <-chan struct{}
-		if all, derived := p.engine.Deferrals(); derived < all {
-			deferred = always
+		var unfinished <-chan struct{}
+		if p.unfinished() {
+			unfinished = always
 		}
 		select {
 		case <-ctx.Done():
@@ -226,17 +250,17 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			if !ok {
 				return
 			}
-			done(p.step(func() []kobj.Key { return pending.apply(p.shares.admit(batch)) }))
+			apply(p.shares.admit(batch))
 		case <-p.shares.timer.C:
 			if due := p.shares.due(); len(due) > 0 {
-				done(p.step(func() []kobj.Key { return pending.apply(due) }))
+				apply(due)
 			}
 		case <-pending.timer.C:
 			if due := pending.overdue(); len(due) > 0 {
 				done(p.Step(due))
 			}
-		case <-deferred:
-			done(p.rederive())
+		case <-unfinished:
+			apply(nil)
 		case <-rejected:
 			done(p.rederive())
 		case <-p.rejected.confirm.C:
@@ -259,6 +283,12 @@ func (p *Pipeline) checkPeriodically(done func(Result)) {
 	if expired := p.updateExpired(p.Compile.Ref.Expiries()); p.reshard() || expired {
 		done(p.rederive())
 	}
+}
+
+// unfinished reports whether the last iteration left something to do.
+func (p *Pipeline) unfinished() bool {
+	deferred, derived := p.engine.Deferrals()
+	return derived < deferred || !p.backlog.empty()
 }
 
 // always can always be received from.
