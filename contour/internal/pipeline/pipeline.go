@@ -238,10 +238,12 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 		p.backlog.add(batch)
 		done(p.step(func() []kobj.Key { return p.applySome(pending.apply) }))
 	}
+	always := make(chan struct{}) // can always be received from
+	close(always)
 	for {
-		var unfinished <-chan struct{}
-		if p.unfinished() {
-			unfinished = always
+		unfinished := always
+		if !p.unfinished() {
+			unfinished = nil
 		}
 		select {
 		case <-ctx.Done():
@@ -252,9 +254,7 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			}
 			apply(p.shares.admit(batch))
 		case <-p.shares.timer.C:
-			if due := p.shares.due(); len(due) > 0 {
-				apply(due)
-			}
+			apply(p.shares.due())
 		case <-pending.timer.C:
 			if due := pending.overdue(); len(due) > 0 {
 				done(p.Step(due))
@@ -290,13 +290,6 @@ func (p *Pipeline) unfinished() bool {
 	deferred, derived := p.engine.Deferrals()
 	return derived < deferred || !p.backlog.empty()
 }
-
-// always can always be received from.
-var always = func() <-chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
 
 // Reconfigure makes Run call Configure. It reports false if the context ended before.
 func (p *Pipeline) Reconfigure(ctx context.Context, c config.Config) bool {
