@@ -49,6 +49,8 @@ type Objects struct {
 	// FallbackCertificate is the Secret with the certificate for clients that send no server name, or one of no host; zero is
 	// none.
 	FallbackCertificate kobj.Name
+	// ClientCertificate is the Secret with the certificate that Envoy shows to backends with TLS; zero is none.
+	ClientCertificate kobj.Name
 	// DisablePermitInsecure makes HTTPProxy's permitInsecure have no effect.
 	DisablePermitInsecure bool
 }

@@ -19,6 +19,9 @@ const (
 	ProtocolH2                    // HTTP/2 over TLS
 )
 
+// UsesTLS reports whether connections use TLS.
+func (p Protocol) UsesTLS() bool { return p == ProtocolTLS || p == ProtocolH2 }
+
 // Cluster is a port of a Service with connection settings. It is comparable and identifies an Envoy cluster: different
 // settings are different clusters. The endpoints and circuit breakers of the Service and the ClusterSettings are not
 // part of it and change in place.

@@ -11,6 +11,8 @@ type ExtensionCluster struct {
 	SNI      string
 	Idle     Timeout // of pooled connections
 	Balance  ExtensionBalance
+	// ClientCertificate is the Secret with the certificate that Envoy shows to the service if Protocol uses TLS; zero: none.
+	ClientCertificate kobj.Name
 }
 
 // ExtensionBalance is how calls are distributed over the endpoints of an ExtensionCluster.

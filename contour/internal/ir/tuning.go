@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"contour.example/contour/internal/kobj"
 )
 
 // Tuning contains the settings of a cluster that few clusters have. It is comparable.
@@ -12,6 +14,8 @@ type Tuning struct {
 	Balancing Balancing
 	SlowStart SlowStart   // zero: none; only with BalanceRoundRobin and BalanceLeastRequest
 	Health    HealthCheck // zero: none
+	// ClientCertificate is the Secret with the certificate that Envoy shows to endpoints, with a protocol that uses TLS; zero: none.
+	ClientCertificate kobj.Name
 }
 
 // Balancing is how an endpoint is selected for a request.

@@ -28,6 +28,7 @@ func otherValues() map[string][]any {
 		"Objects.RootNamespaces":    {[]string{"a"}},
 
 		"Objects.FallbackCertificate": {kobj.Name{Namespace: "a", Name: "secret-1"}},
+		"Objects.ClientCertificate":   {kobj.Name{Namespace: "a", Name: "secret-1"}},
 		"Status.Addresses":            {[]string{"192.0.2.1", "lb.example.com"}},
 		"Status.EnvoyService":         {config.Service{Namespace: "a", Name: "service-1"}},
 

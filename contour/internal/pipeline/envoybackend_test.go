@@ -31,6 +31,7 @@ type received struct {
 	Service  string
 	Protocol string // as package semantic names it
 	SNI      string
+	Shows    bool // Envoy showed a certificate
 	Host     string
 	Path     string
 	Header   http.Header
@@ -67,7 +68,7 @@ func (b *backends) port(t *testing.T, name string) int {
 		t.Fatal(err)
 	}
 	either := &eitherListener{Listener: l, ready: make(chan net.Conn), closed: make(chan struct{}), config: &tls.Config{
-		Certificates: []tls.Certificate{b.certificate}, NextProtos: []string{"h2", "http/1.1"},
+		Certificates: []tls.Certificate{b.certificate}, NextProtos: []string{"h2", "http/1.1"}, ClientAuth: tls.RequestClientCert,
 	}}
 	go either.accept()
 	s := &http.Server{Handler: handlerOf(name), TLSConfig: either.config, Protocols: new(http.Protocols)}
@@ -100,7 +101,7 @@ func echo(name string) http.Handler {
 		}
 		got := received{Service: name, Protocol: protocolOf(r), Host: r.Host, Path: r.RequestURI, Header: r.Header}
 		if r.TLS != nil {
-			got.SNI = r.TLS.ServerName
+			got.SNI, got.Shows = r.TLS.ServerName, len(r.TLS.PeerCertificates) > 0
 		}
 		text, _ := json.Marshal(got)
 		w.Header().Set(receivedHeader, string(text))

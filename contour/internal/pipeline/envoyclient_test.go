@@ -155,6 +155,7 @@ func compareBackend(from []stagetest.Backend, got *received) []string {
 	check("path", s.Path, got.Path)
 	check("host", s.Host, got.Host)
 	check("server name", s.SNI, got.SNI)
+	check("a certificate of Envoy", fmt.Sprint(s.Shows != ""), fmt.Sprint(got.Shows))
 	if s.Protocol != "tcp" {
 		check("protocol", s.Protocol, got.Protocol)
 	}

@@ -63,6 +63,8 @@ type Upstream struct {
 	SNI      string `json:"sni,omitempty"`
 	// Verified are the names of which the certificate of the backend must contain one; empty if it is not verified.
 	Verified []string `json:"verified,omitempty"`
+	// Shows is the name of the certificate that Envoy shows to the backend; empty if there is none.
+	Shows string `json:"shows,omitempty"`
 
 	Path     string  `json:"path,omitempty"`
 	Host     string  `json:"host,omitempty"`

@@ -92,11 +92,17 @@ func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 	common := context.GetCommonTlsContext()
 	if err := errors.Join(
 		checkFields(context, "common_tls_context sni"),
-		checkFields(common, "tls_params alpn_protocols combined_validation_context"),
+		checkFields(common, "tls_params alpn_protocols combined_validation_context tls_certificate_sds_secret_configs"),
 	); err != nil {
 		return false, err
 	}
 	u.SNI = context.GetSni()
+	for _, shown := range common.GetTlsCertificateSdsSecretConfigs() {
+		if e.secrets[shown.GetName()].GetTlsCertificate() == nil {
+			return true, fmt.Errorf("the certificate %q is missing", shown.GetName())
+		}
+		u.Shows += strings.TrimSuffix(shown.GetName(), "\x00")
+	}
 	combined := common.GetCombinedValidationContext()
 	if combined == nil {
 		return true, nil

@@ -145,7 +145,7 @@ func (a *applier) objects() {
 	c, s := &a.cfg, a.doc.spec
 	if p := s.HTTPProxy; p != nil {
 		setField(&c.Objects.DisablePermitInsecure, p.DisablePermitInsecure)
-		a.fallbackCertificate(p.FallbackCertificate)
+		a.secret(&c.Objects.FallbackCertificate, "httpproxy.fallbackCertificate", p.FallbackCertificate)
 		if len(p.RootNamespaces) > 0 {
 			c.Objects.RootNamespaces = p.RootNamespaces
 		}
@@ -157,6 +157,9 @@ func (a *applier) objects() {
 		if i.StatusAddress != "" {
 			c.Status.Addresses = list(i.StatusAddress)
 		}
+	}
+	if s.Envoy != nil {
+		a.secret(&c.Objects.ClientCertificate, "envoy.clientCertificate", s.Envoy.ClientCertificate)
 	}
 	if s.Envoy != nil && s.Envoy.Service != nil {
 		setText(&c.Status.EnvoyService.Name, s.Envoy.Service.Name)

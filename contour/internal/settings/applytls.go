@@ -33,17 +33,18 @@ func (a *applier) tlsParameters(field string, t v1alpha1.EnvoyTLS, into *config.
 	}
 }
 
-// fallbackCertificate copies the name of a Secret, of which both parts are required.
-func (a *applier) fallbackCertificate(n *v1alpha1.NamespacedName) {
-	const field = "httpproxy.fallbackCertificate"
-	if n == nil {
+// secret copies the name of a Secret, of which both parts are required unless both are empty.
+func (a *applier) secret(into *kobj.Name, field string, n *v1alpha1.NamespacedName) {
+	if n == nil || *n == (v1alpha1.NamespacedName{}) {
 		return
 	}
-	if n.Name == "" || n.Namespace == "" {
-		a.errorf(field, "The name and the namespace of the fallback certificate are required.")
-		return
+	switch "" {
+	case n.Name:
+		a.errorf(field+".name", "The name of the Secret is required.")
+	case n.Namespace:
+		a.errorf(field+".namespace", "The namespace of the Secret is required.")
 	}
-	a.cfg.Objects.FallbackCertificate = kobj.Name{Namespace: n.Namespace, Name: n.Name}
+	*into = kobj.Name{Namespace: n.Namespace, Name: n.Name}
 }
 
 func (a *applier) version(into *ir.TLSVersion, field, v string) {

@@ -72,7 +72,7 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"global authorization":   {"globalExtAuth:\n  extensionService: a/b\n  responseTimeout: 1x\n", "f:3: globalExtAuth.responseTimeout: \"1x\" is not a duration such as 1m30s, or infinity."},
 		"no global service":      {"globalExtAuth:\n  failOpen: true\n", "f: globalExtAuth.extensionService: A namespace and a name of an ExtensionService are required."},
 		"global rate limits":     {"rateLimitService:\n  extensionService: a/b\n", "f:2: rateLimitService.extensionService: This version does not support this setting: there are no global rate limits. Remove it to start without that protection."},
-		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a, namespace: b}\n", "f:2: tls.envoy-client-certificate.name: This version does not support this setting"},
+		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a}\n", "f: tls.envoy-client-certificate.namespace: The namespace of the Secret is required."},
 	} {
 		d, err := File("f", []byte(c.text))
 		if err == nil {

@@ -3,13 +3,12 @@ package settings
 import "strings"
 
 func clusterKeys() []key {
-	const certificate = "Envoy shows no certificate to backends"
 	const dns = "no cluster is resolved by DNS"
 	breakers, inFile := "envoy.cluster.circuitBreakers.", "cluster.circuit-breakers."
 	tls, tlsInFile := "envoy.cluster.upstreamTLS.", "cluster.upstream-tls."
 	return []key{
-		{field: "envoy.clientCertificate.name", file: "tls.envoy-client-certificate.name", effect: unprotected, reason: certificate},
-		{field: "envoy.clientCertificate.namespace", file: "tls.envoy-client-certificate.namespace", effect: unprotected, reason: certificate},
+		{field: "envoy.clientCertificate.name", file: "tls.envoy-client-certificate.name"},
+		{field: "envoy.clientCertificate.namespace", file: "tls.envoy-client-certificate.namespace"},
 		{field: breakers + "maxConnections", file: inFile + "max-connections"},
 		{field: breakers + "maxPendingRequests", file: inFile + "max-pending-requests"},
 		{field: breakers + "maxRequests", file: inFile + "max-requests"},

@@ -60,6 +60,8 @@ type settings struct {
 	StatusAddresses           []string `json:"statusAddresses,omitempty"`
 	// FallbackCertificate is a Secret, as namespace/name.
 	FallbackCertificate string `json:"fallbackCertificate,omitempty"`
+	// ClientCertificate is a Secret, as namespace/name.
+	ClientCertificate string `json:"clientCertificate,omitempty"`
 	// Budgets has the fields of config.Budgets, from lower case on.
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 	// GlobalExtAuth is that of a ContourConfiguration.
@@ -147,6 +149,9 @@ func (c *Case) readConfig() error {
 	c.Config.Status.Addresses = s.StatusAddresses
 	if namespace, name, ok := strings.Cut(s.FallbackCertificate, "/"); ok {
 		c.Config.Objects.FallbackCertificate = kobj.Name{Namespace: namespace, Name: name}
+	}
+	if namespace, name, ok := strings.Cut(s.ClientCertificate, "/"); ok {
+		c.Config.Objects.ClientCertificate = kobj.Name{Namespace: namespace, Name: name}
 	}
 	c.Config.Authorization.Server = s.GlobalExtAuth
 	if s.Budgets != nil {

@@ -33,6 +33,7 @@ type Backend struct {
 	Protocol string            `json:"protocol,omitempty"`
 	SNI      string            `json:"sni,omitempty"`
 	Verified []string          `json:"verified,omitempty"`
+	Shows    string            `json:"shows,omitempty"` // the certificate of Envoy; always compared
 	Path     string            `json:"path,omitempty"`
 	Host     string            `json:"host,omitempty"`
 	Headers  map[string]string `json:"headers,omitempty"` // that it must receive; "*" stands for any value
@@ -107,6 +108,7 @@ func (d *differences) backend(s Backend, from []semantic.Upstream) {
 	d.checkIfSet(s.Service+" balancing", s.Balancing, u.Balancing)
 	d.checkIfSet(s.Service+" hash", s.Hash, u.Hash)
 	d.checkIfSet(s.Service+" health check", s.Check, u.Check)
+	d.check(s.Service+" certificate of Envoy", s.Shows, u.Shows)
 	d.checkIfSet(s.Service+" verified names", strings.Join(s.Verified, " "), strings.Join(u.Verified, " "))
 	d.headers(s.Service+" request", s.Headers, s.Without, u.Request)
 }

@@ -71,6 +71,11 @@ func (c *compiler) protocol(out *ir.ExtensionCluster) {
 	if v := c.spec.ProtocolVersion; v != "" && v != contourv1alpha1.SupportProtocolVersion3 {
 		c.errorf(inconsistent, "protocolVersion", "The version %s of the API of Envoy is not v3.", report.Quote(string(v)))
 	}
+	shown, failure := c.ref.ClientCertificate(c.reader, out.Protocol)
+	if failure != nil {
+		c.errorf(reason{report.TypeTLS, report.SecretNotValid}, "protocol", "%s", failure.Message)
+	}
+	out.ClientCertificate = shown
 	if c.spec.UpstreamValidation == nil {
 		return
 	}

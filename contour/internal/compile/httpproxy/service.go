@@ -80,7 +80,7 @@ func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite
 	if !ok {
 		v = invalid
 	}
-	if host != nil && usesTLS(cluster.Protocol) {
+	if host != nil && cluster.Protocol.UsesTLS() {
 		cluster.SNI = validate.ServerName(host.Literal)
 	}
 	out.Cluster = cluster
@@ -145,6 +145,10 @@ func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type, tuning 
 		v = checks
 	}
 	c.Protocol, c.TLS, c.Tuning = protocol, tls, ir.Intern(tuning)
+	if failure := p.env.Ref.ShowCertificate(p.reader, &c); failure != nil {
+		p.errorf(subCondition{report.TypeTLS, report.SecretNotValid}, at, "%s", failure.Message)
+		return ir.Cluster{}, missing
+	}
 	return c, v
 }
 
@@ -166,14 +170,12 @@ func (p *proxy) protocol(spec *contourv1.Service, at path, ofService ir.Protocol
 	return 0, false
 }
 
-func usesTLS(p ir.Protocol) bool { return p == ir.ProtocolTLS || p == ir.ProtocolH2 }
-
 // upstreamTLS returns the verification of the certificate of the service; zero if there is none.
 func (p *proxy) upstreamTLS(v *contourv1.UpstreamValidation, at path, protocol ir.Protocol) (ir.UpstreamTLS, availability) {
 	if v == nil {
 		return ir.UpstreamTLS{}, usable
 	}
-	if !usesTLS(protocol) {
+	if !protocol.UsesTLS() {
 		p.warnf(subCondition{report.TypeService, report.IgnoredField}, at, "The validation has no effect, because the protocol of the service is not tls or h2.")
 		return ir.UpstreamTLS{}, usable
 	}

@@ -24,7 +24,13 @@ func (b *builder) route(field, path string, be *networkingv1.IngressBackend) ir.
 		r.Direct = &ir.Direct{Code: 503}
 		return r
 	}
-	r.Forward = b.forward(path, port)
+	cluster := port.Cluster()
+	if f := b.env.Ref.ShowCertificate(b.reader, &cluster); f != nil {
+		b.fail(report.SecretNotValid, field+".service", "%s", f.Message)
+		r.Direct = &ir.Direct{Code: 503}
+		return r
+	}
+	r.Forward = b.forward(path, cluster)
 	return r
 }
 
@@ -48,9 +54,9 @@ func (b *builder) lookUp(name kobj.Name, port networkingv1.ServiceBackendPort) (
 	return b.env.Ref.Service(b.reader, name, port.Number)
 }
 
-func (b *builder) forward(path string, port ref.ServicePort) *ir.Forward {
+func (b *builder) forward(path string, to ir.Cluster) *ir.Forward {
 	return &ir.Forward{
-		Backends:  []ir.Backend{{Weight: 1, Cluster: port.Cluster()}},
+		Backends:  []ir.Backend{{Weight: 1, Cluster: to}},
 		Timeout:   b.settings.timeout,
 		Retry:     b.settings.retry,
 		Websocket: b.settings.websockets[path],

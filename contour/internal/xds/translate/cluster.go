@@ -43,9 +43,16 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 
 // needsOf returns the needs of the cluster.
 func needsOf(c ir.Cluster) []table.Ref {
-	needs := []table.Ref{{Type: table.Endpoint, Name: endpointNameOf(c)}}
+	return append([]table.Ref{{Type: table.Endpoint, Name: endpointNameOf(c)}}, secretsOf(c)...)
+}
+
+// secretsOf returns the secrets that connections to the cluster need.
+func secretsOf(c ir.Cluster) (needs []table.Ref) {
 	if verifies(c) {
 		needs = append(needs, table.Ref{Type: table.Secret, Name: caName(c.TLS.CA)})
+	}
+	if n := shownTo(c); n != (kobj.Name{}) {
+		needs = append(needs, table.Ref{Type: table.Secret, Name: certificateName(n)})
 	}
 	return needs
 }

@@ -30,7 +30,11 @@ func (t *Tables) addExtensions(secrets *shared[secretKey]) {
 	follow(secrets, t.from.Hosts, func(v *ir.VirtualHost) []secretKey {
 		var keys []secretKey
 		for _, c := range extensionsOf(v) {
-			if key := (secretKey{ca: true, name: c.TLS.CA}); verifies(connectionTo(c)) && !slices.Contains(keys, key) {
+			as := connectionTo(c)
+			if key := (secretKey{ca: true, name: c.TLS.CA}); verifies(as) && !slices.Contains(keys, key) {
+				keys = append(keys, key)
+			}
+			if key := (secretKey{name: shownTo(as)}); key.name != (kobj.Name{}) && !slices.Contains(keys, key) {
 				keys = append(keys, key)
 			}
 		}
@@ -55,7 +59,7 @@ func extensionsOf(v *ir.VirtualHost) []ir.ExtensionCluster {
 
 // connectionTo returns the settings of connections to c as those of a cluster.
 func connectionTo(c ir.ExtensionCluster) ir.Cluster {
-	return ir.Cluster{Protocol: c.Protocol, TLS: c.TLS, SNI: c.SNI, Tuning: ir.Intern(ir.Tuning{Idle: c.Idle})}
+	return ir.Cluster{Protocol: c.Protocol, TLS: c.TLS, SNI: c.SNI, Tuning: ir.Intern(ir.Tuning{Idle: c.Idle, ClientCertificate: c.ClientCertificate})}
 }
 
 // extensionCluster returns the resource of a cluster that Envoy itself calls.
@@ -77,10 +81,7 @@ func extensionCluster(c ir.ExtensionCluster, limits ir.CircuitBreakers, s ir.Clu
 		TransportSocket:               upstreamTLS(e, as, s.TLS),
 	}
 	body := e.bytes(m)
-	needs := []table.Ref{{Type: table.Endpoint, Name: extensionEndpointName(c.Object)}}
-	if verifies(as) {
-		needs = append(needs, table.Ref{Type: table.Secret, Name: caName(c.TLS.CA)})
-	}
+	needs := append([]table.Ref{{Type: table.Endpoint, Name: extensionEndpointName(c.Object)}}, secretsOf(as)...)
 	return &table.Resource{
 		Ref: table.Ref{Type: table.Cluster, Name: m.GetName()}, Body: body, Needs: needs,
 		Origins: []kobj.Key{{Kind: kobj.ExtensionService, Name: c.Object}}, Invalid: e.invalid(),

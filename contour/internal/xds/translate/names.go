@@ -118,6 +118,9 @@ func tuningIdentity(t ir.Tuning) string {
 			h.Port, h.Path, h.Host, h.Statuses.String(),
 		)
 	}
+	if n := t.ClientCertificate; n != (kobj.Name{}) {
+		id = append(id, "client certificate", n.Namespace, n.Name)
+	}
 	return string(ir.NewList(id...))
 }
 
@@ -132,6 +135,9 @@ func extensionName(c ir.ExtensionCluster) string {
 		"extension", c.Object.Namespace, c.Object.Name, decimal(c.Protocol), c.SNI, c.Idle.Duration.String(),
 		strconv.FormatBool(c.Idle.Disabled), decimal(c.Balance), c.TLS.CA.Namespace, c.TLS.CA.Name,
 	}, c.TLS.Names.Items()...)
+	if n := c.ClientCertificate; n != (kobj.Name{}) {
+		id = append(id, "client certificate", n.Namespace, n.Name)
+	}
 	parts := cut(clusterNameSize-clusterHashSize-1, "extension", c.Object.Namespace, c.Object.Name)
 	return strings.Join(append(parts, hash(clusterHashSize, id...)), "/")
 }

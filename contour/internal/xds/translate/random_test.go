@@ -87,7 +87,7 @@ func (r random) cluster() ir.Cluster {
 		Endpoints: ir.EndpointKey{Service: r.name(), Port: r.text()}, Port: int32(r.number(3)),
 		Protocol: enum(r, ir.ProtocolH2), SNI: r.text(), Tuning: ir.Intern(r.tuning()),
 	}
-	if !r.valid || encrypted(c) {
+	if !r.valid || c.Protocol.UsesTLS() {
 		if r.flip() {
 			c.TLS = ir.UpstreamTLS{CA: r.name(), Names: ir.NewList(some(r, r.text)...)}
 		}
@@ -97,6 +97,9 @@ func (r random) cluster() ir.Cluster {
 
 func (r random) tuning() ir.Tuning {
 	t := ir.Tuning{Idle: r.timeout()}
+	if r.flip() {
+		t.ClientCertificate = r.name()
+	}
 	if r.flip() {
 		return t
 	}

@@ -217,6 +217,7 @@ func (t *Tables) addSecrets() {
 	follow(secrets, t.from.Hosts, certificatesOf)
 	follow(secrets, t.from.Hosts, fallbackCertificatesOf)
 	follow(secrets, t.from.Hosts, casOf)
+	follow(secrets, t.from.Hosts, shownBy)
 	follow(secrets, t.from.Hosts, authoritiesOf)
 	memo.Follow(t.chains, func(k ir.HostKey, c chain) []use[secretKey] {
 		if c.certificate == nil {

@@ -8,18 +8,25 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 )
 
 const tlsSocket = "envoy.transport_sockets.tls"
 
 // verifies reports whether the backend's certificate is verified.
-func verifies(c ir.Cluster) bool { return encrypted(c) && c.TLS != (ir.UpstreamTLS{}) }
+func verifies(c ir.Cluster) bool { return c.Protocol.UsesTLS() && c.TLS != (ir.UpstreamTLS{}) }
 
-func encrypted(c ir.Cluster) bool { return c.Protocol == ir.ProtocolTLS || c.Protocol == ir.ProtocolH2 }
+// shownTo returns the certificate that Envoy shows to the backend; zero if there is none.
+func shownTo(c ir.Cluster) kobj.Name {
+	if !c.Protocol.UsesTLS() {
+		return kobj.Name{}
+	}
+	return c.Tuning.Value().ClientCertificate
+}
 
 // upstreamTLS encrypts the connections to a cluster with the versions and ciphers of s; nil for a protocol without TLS.
 func upstreamTLS(e *encoder, c ir.Cluster, s ir.TLSSettings) *corev3.TransportSocket {
-	if !encrypted(c) {
+	if !c.Protocol.UsesTLS() {
 		if c.TLS != (ir.UpstreamTLS{}) {
 			e.addInvalid("a protocol without TLS cannot verify the backend's certificate")
 		}
@@ -32,6 +39,9 @@ func upstreamTLS(e *encoder, c ir.Cluster, s ir.TLSSettings) *corev3.TransportSo
 	}}
 	if c.Protocol == ir.ProtocolH2 {
 		common.AlpnProtocols = []string{"h2"}
+	}
+	if n := shownTo(c); n != (kobj.Name{}) {
+		common.TlsCertificateSdsSecretConfigs = []*tlsv3.SdsSecretConfig{sds(certificateName(n))}
 	}
 	if verifies(c) {
 		common.ValidationContextType = validation(c.TLS)

@@ -33,6 +33,14 @@ func casOf(v *ir.VirtualHost) []secretKey {
 	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{ca: true, name: c.TLS.CA}, verifies(c) })
 }
 
+// shownBy returns each certificate that a virtual host shows to backends, once.
+func shownBy(v *ir.VirtualHost) []secretKey {
+	return distinct(v, func(c ir.Cluster) (secretKey, bool) {
+		n := shownTo(c)
+		return secretKey{name: n}, n != (kobj.Name{})
+	})
+}
+
 // endpointsOf returns each set of endpoints without a port for health checks of the clusters of a virtual host, once.
 func endpointsOf(v *ir.VirtualHost) []ir.EndpointKey {
 	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, c.Tuning.Value().Health.Port == "" })
