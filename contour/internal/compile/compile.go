@@ -97,6 +97,7 @@ func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	})
 	store.ReadEverywhere(c.store.Settings.Objects, c.roots)
 	store.ReadEverywhere(c.store.Settings.Budgets, c.roots)
+	store.ReadEverywhere(c.store.Settings.Headers, c.roots)
 	c.roots.Watch()
 	memo.ReadAtOwnKey(c.budgets.refused, c.roots)
 	for i, api := range apis {
@@ -187,6 +188,7 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	if verdict, ok := c.budgets.refused.Get(r, k); ok {
 		return c.refuse(k, root, verdict, limitOf(c.store.Settings.Budgets.Get(r)))
 	}
+	addHeaders(k, &root, c.store.Settings.Headers.Get(r))
 	return root
 }
 

@@ -30,6 +30,7 @@ type Config struct {
 	Process     Process
 
 	Authorization Authorization
+	Headers       Headers
 }
 
 // Objects selects the objects that are served and the features that they may use.
@@ -95,6 +96,13 @@ type Endpoints = ir.EndpointSettings
 // Authorization asks a service about the requests of every host that does not have its own authorization.
 type Authorization struct {
 	Server *contourv1.AuthorizationServer // nil: requests are not authorized; its extensionRef has a namespace
+}
+
+// Headers contains the default changes to the headers of requests and responses. Values have the variables CONTOUR_* and
+// those of Envoy, as in the specification of a route. What an object sets takes precedence.
+type Headers struct {
+	Requests, Responses ir.HeaderEdits
+	Ingress             bool // they apply to Ingresses, too
 }
 
 // RouteTables configures the sharding of HTTP hosts.

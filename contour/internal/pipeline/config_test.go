@@ -58,6 +58,14 @@ func otherValues() map[string][]any {
 			},
 		},
 
+		"Headers.Requests": {
+			ir.HeaderEdits{Set: []ir.Header{{Name: "X-Default", Value: "%CONTOUR_SERVICE_NAME%"}, {Name: "X-A", Value: "default"}}},
+			ir.HeaderEdits{Remove: []string{"X-A", "X-Default"}},
+		},
+		"Headers.Responses": {
+			ir.HeaderEdits{Set: []ir.Header{{Name: "X-Default", Value: "%CONTOUR_NAMESPACE% %RESPONSE_FLAGS%"}}, Remove: []string{"X-A"}},
+		},
+
 		"Endpoints.Denied": {[]netip.Prefix{netip.MustParsePrefix("10.0.0.0/31")}},
 
 		"RouteTables.Hosts": {0, 100_000},

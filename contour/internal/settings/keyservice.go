@@ -27,9 +27,8 @@ func clusterKeys() []key {
 // serviceKeys is what all requests go through: authorization, rate limits, header policies and tracing.
 func serviceKeys() []key {
 	const (
-		limits  = "there are no global rate limits"
-		headers = "there are no default header policies"
-		traces  = "requests are not traced"
+		limits = "there are no global rate limits"
+		traces = "requests are not traced"
 	)
 	out := []key{
 		{field: "globalExtAuth"},
@@ -54,13 +53,13 @@ func serviceKeys() []key {
 			out[i].with = "rateLimitService.extensionService"
 		}
 	}
-	out = append(out, withEffect([]key{
+	out = append(out, []key{
 		{field: "policy.requestHeaders.set", file: "policy.request-headers.set"},
 		{field: "policy.requestHeaders.remove", file: "policy.request-headers.remove"},
 		{field: "policy.responseHeaders.set", file: "policy.response-headers.set"},
 		{field: "policy.responseHeaders.remove", file: "policy.response-headers.remove"},
-	}, unprotected, headers)...)
-	out = append(out, key{field: "policy.applyToIngress", file: "policy.applyToIngress", value: "false", effect: ignored, reason: headers})
+		{field: "policy.applyToIngress", file: "policy.applyToIngress", value: "false"},
+	}...)
 	return append(out, withEffect([]key{
 		{field: "tracing.includePodDetail", file: "tracing.includePodDetail", value: "true"},
 		{field: "tracing.serviceName", file: "tracing.serviceName", value: "contour"},

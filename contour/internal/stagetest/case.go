@@ -66,6 +66,8 @@ type settings struct {
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 	// GlobalExtAuth is that of a ContourConfiguration.
 	GlobalExtAuth *contourv1.AuthorizationServer `json:"globalExtAuth,omitempty"`
+	// Headers has the fields of config.Headers, from lower case on.
+	Headers config.Headers `json:"headers,omitzero"`
 }
 
 // Load reads all cases under a directory, ordered by name. goldens are the names of the generated files
@@ -154,6 +156,7 @@ func (c *Case) readConfig() error {
 		c.Config.Objects.ClientCertificate = kobj.Name{Namespace: namespace, Name: name}
 	}
 	c.Config.Authorization.Server = s.GlobalExtAuth
+	c.Config.Headers = s.Headers
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}

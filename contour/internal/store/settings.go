@@ -24,6 +24,7 @@ type Settings struct {
 	Budgets     *Setting[config.Budgets]
 
 	Authorization *Setting[config.Authorization]
+	Headers       *Setting[config.Headers]
 }
 
 // Setting is one group of the configuration.
@@ -65,6 +66,7 @@ func newSettings(e *memo.Engine) *Settings {
 		Budgets:     newSetting[config.Budgets](e, "budgets"),
 
 		Authorization: newSetting[config.Authorization](e, "authorization"),
+		Headers:       newSetting[config.Headers](e, "headers"),
 	}
 }
 
@@ -89,6 +91,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.XDS, c.XDS)
 	set(s.Settings.Budgets, c.Budgets)
 	set(s.Settings.Authorization, c.Authorization)
+	set(s.Settings.Headers, c.Headers)
 }
 
 func set[T any](s *Setting[T], v T) { s.input.Set(struct{}{}, v) }

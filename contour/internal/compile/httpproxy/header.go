@@ -2,7 +2,6 @@ package httpproxy
 
 import (
 	"net/textproto"
-	"strconv"
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -17,7 +16,7 @@ type headerPolicy struct {
 	condition   subCondition
 	request     bool // the changes are to requests, in which Host can be set
 	literalHost bool // Host can be set to a fixed value only
-	variables   variables
+	variables   validate.Variables
 }
 
 // headers converts a header policy; the rewrite of Host is separate from the other headers. Errors reject the route.
@@ -31,7 +30,7 @@ func (b *builder) headers(h headerPolicy) (ir.HeaderEdits, *ir.HostRewrite) {
 	for i, v := range h.spec.Set {
 		at := h.at.dot("set").at(i)
 		name := textproto.CanonicalMIMEHeaderKey(v.Name)
-		value := h.variables.expand(v.Value)
+		value := h.variables.Expand(v.Value)
 		problem := validate.HeaderValue(v.Value, value)
 		switch {
 		case problem != "":
@@ -93,27 +92,4 @@ func (b *builder) hostRewrite(h headerPolicy, value string, at path) *ir.HostRew
 		return nil
 	}
 	return &ir.HostRewrite{Literal: value}
-}
-
-// variables contains the values of the variables CONTOUR_*.
-type variables struct {
-	namespace string
-	service   string // "" outside a service
-	port      int
-}
-
-// expand returns the format for a value: the variables CONTOUR_* are replaced, the variables of Envoy remain.
-func (v variables) expand(value string) string { return validate.Expand(value, v.value) }
-
-// value returns the format for the value of a variable CONTOUR_*; false if there is no such variable.
-func (v variables) value(name string) (string, bool) {
-	switch name {
-	case "CONTOUR_NAMESPACE":
-		return validate.Escape(v.namespace), true
-	case "CONTOUR_SERVICE_NAME":
-		return validate.Escape(v.service), v.service != ""
-	case "CONTOUR_SERVICE_PORT":
-		return strconv.Itoa(v.port), v.service != ""
-	}
-	return "", false
 }

@@ -67,12 +67,12 @@ func (b *builder) answer(rt *ir.Route) {
 	request, host := b.headers(headerPolicy{
 		spec: b.spec.RequestHeadersPolicy, at: b.at.dot("requestHeadersPolicy"), request: true,
 		condition: subCondition{report.TypeRoute, report.RequestHeadersPolicyInvalid},
-		variables: variables{namespace: b.key.Namespace},
+		variables: validate.Variables{Namespace: b.key.Namespace},
 	})
 	rt.ResponseHeaders, _ = b.headers(headerPolicy{
 		spec: b.spec.ResponseHeadersPolicy, at: b.at.dot("responseHeadersPolicy"),
 		condition: subCondition{report.TypeRoute, report.ResponseHeaderPolicyInvalid},
-		variables: variables{namespace: b.key.Namespace},
+		variables: validate.Variables{Namespace: b.key.Namespace},
 	})
 	switch redirect, direct := b.spec.RequestRedirectPolicy, b.spec.DirectResponsePolicy; {
 	case b.actions() != 1:

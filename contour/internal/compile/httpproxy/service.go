@@ -60,7 +60,7 @@ func withWeight(backends []ir.Backend) []ir.Backend {
 
 // backend converts one service of the route, with its own changes to headers.
 func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite, tuning ir.Tuning) (ir.Backend, availability) {
-	values := variables{namespace: b.key.Namespace, service: spec.Name, port: spec.Port}
+	values := validate.Variables{Namespace: b.key.Namespace, Service: spec.Name, Port: spec.Port}
 	request, own := b.headers(headerPolicy{
 		spec: spec.RequestHeadersPolicy, at: at.dot("requestHeadersPolicy"), request: true, literalHost: true,
 		condition: subCondition{report.TypeService, report.RequestHeadersPolicyInvalid}, variables: values,

@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	// MaxHeaderEdits is the maximum number of headers in one list of changes of Envoy.
-	MaxHeaderEdits = 1000
+	// MaxHeaderEdits is the maximum number of headers in one list of changes of an object. With those of the configuration
+	// they are as many as one list of Envoy may have.
+	MaxHeaderEdits = 1000 - MaxDefaultHeaderEdits
+	// MaxDefaultHeaderEdits is the maximum number of headers in one list of changes of the configuration.
+	MaxDefaultHeaderEdits = 100
 	// maxHeaderValue is the maximum length in bytes of the format string of a value that Envoy adds.
 	maxHeaderValue = 16384
 	// maxName is the maximum length in bytes of the name of a header or query parameter in Envoy.
