@@ -138,6 +138,7 @@ func (c *Compile) addHosts(e *memo.Engine) {
 	c.hosts = memo.NewTable(e, memo.Options[ir.HostKey, Host]{
 		Name: "compile/host", Derive: c.deriveHost, Equal: equalValue[Host],
 	})
+	store.ReadEverywhere(c.store.Settings.LogObjects, c.hosts)
 	c.diagnosed = memo.NewIndex(c.hosts, "compile/hosts by diagnosed object", ir.HostKey.Compare, func(_ ir.HostKey, h Host) []kobj.Key {
 		var keys []kobj.Key
 		for _, d := range h.diagnostics() {
@@ -243,7 +244,11 @@ func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 		}
 	}
 	claims, over := c.affordable(r, k, claims)
-	return merge(k, claims, over...)
+	host := merge(k, claims, over...)
+	if host.VirtualHost != nil {
+		host.VirtualHost.LogObjects = c.store.Settings.LogObjects.Get(r)
+	}
+	return host
 }
 
 // contributionsTo returns those of the sorted contributions that are to the hostname, on any listener.

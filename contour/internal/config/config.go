@@ -6,6 +6,8 @@
 package config
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -85,6 +87,13 @@ type AccessLog struct {
 	// Disabled turns both logs off, whatever their paths are.
 	Disabled bool
 	ir.LogFormat
+}
+
+// NamesObjects reports whether a log names the object of the route of each request, which routes then have with them.
+func (a AccessLog) NamesObjects() bool {
+	names := func(text string) bool { return strings.Contains(text, ir.LogObjectKey) }
+	return !a.Disabled && a.HTTP+a.HTTPS != "" &&
+		(a.Format != "json" && names(a.Text) || a.Format == "json" && slices.ContainsFunc(a.Fields, func(f ir.LogField) bool { return names(f.Value) }))
 }
 
 // Cluster contains the settings of all clusters.

@@ -131,5 +131,9 @@ type LogFormat struct {
 	MinStatus uint32     // the least status code that is logged; 0 logs all
 }
 
+// LogObjectKey begins the keys of route metadata with the kind, the namespace and the name of the object of a route. Formats
+// of logs contain them.
+const LogObjectKey = "io.projectcontour."
+
 // LogField is a field of an access log in JSON: a name, and a text with command operators of Envoy.
 type LogField struct{ Name, Value string }

@@ -20,6 +20,8 @@ type VirtualHost struct {
 	TCP    *TCPProxy // non-nil: forwards connections, or flows of datagrams; Routes is empty then
 	// Policies are those of all routes, unless a route has its own; nil: none. They do not apply to TCP.
 	Policies *Policies
+	// LogObjects: access logs name the object of the route of a request.
+	LogObjects bool
 	// Origins are the root objects of the host, on which a rejection by Envoy is reported.
 	Origins []kobj.Key
 }

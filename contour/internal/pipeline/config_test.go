@@ -46,7 +46,7 @@ func otherValues() map[string][]any {
 
 		"AccessLog.HTTP": {"", "/tmp/http"}, "AccessLog.HTTPS": {"", "/tmp/https"},
 		"AccessLog.LogFormat.Format":    {"json"},
-		"AccessLog.LogFormat.Text":      {"%PROTOCOL%\n"},
+		"AccessLog.LogFormat.Text":      {"%PROTOCOL%\n", "%METADATA(ROUTE:envoy.access_loggers.file:io.projectcontour.name)%\n"},
 		"AccessLog.LogFormat.Fields":    {[]ir.LogField{{Name: "protocol", Value: "%PROTOCOL%"}}},
 		"AccessLog.LogFormat.MinStatus": {uint32(400)},
 

@@ -50,11 +50,6 @@ func (a *applier) level(level string) {
 // jsonFields is the setting that lists the fields of a line in JSON.
 const jsonFields = "envoy.logging.accessLogJSONFields"
 
-// objectField begins the names of the fields for the object of a route.
-const objectField = "contour_config_"
-
-func namesObject(field string) bool { return strings.HasPrefix(field, objectField) }
-
 // fields reads the fields of a line in JSON: the name of a known one, or name=value. The default list is nil.
 func (a *applier) fields(from []string) []ir.LogField {
 	const field = jsonFields
@@ -108,7 +103,7 @@ func (a *applier) operators(field, text string) {
 // knownFields is the fields that can be asked for by name, and what Envoy puts there.
 func knownFields() map[string]string {
 	kind := func(s string) string {
-		return "%METADATA(ROUTE:envoy.access_loggers.file:io.projectcontour." + s + ")%"
+		return "%METADATA(ROUTE:envoy.access_loggers.file:" + ir.LogObjectKey + s + ")%"
 	}
 	fields := map[string]string{
 		"@timestamp":               "%START_TIME%",

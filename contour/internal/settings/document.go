@@ -102,13 +102,9 @@ func lookupFile(field string) string {
 
 // Ignored is the settings that have no effect, as the Document names them.
 func (d Document) Ignored() []Problem {
-	out := d.settingsWith(ignored, func(k key) string {
+	return d.settingsWith(ignored, func(k key) string {
 		return fmt.Sprintf("This setting has no effect in this version: %s.", k.reason)
 	})
-	if e := d.spec.Envoy; e != nil && e.Logging != nil && slices.ContainsFunc(e.Logging.AccessLogJSONFields, namesObject) {
-		out = append(out, d.problem(jsonFields, "The fields %s* are empty in this version: routes do not name their object.", objectField))
-	}
-	return out
 }
 
 // Unprotected is the settings without whose effect something is unprotected.
@@ -141,7 +137,7 @@ func (d Document) isDefault(field string, k key) bool {
 
 // IgnoredNames is the name of every setting that Ignored may return: in the file, or in the object.
 func IgnoredNames() []string {
-	names := []string{lookupFile(jsonFields), "spec." + jsonFields}
+	var names []string
 	for _, k := range keys() {
 		if k.effect == ignored {
 			names = append(names, k.file, "spec."+k.field)

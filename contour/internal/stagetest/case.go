@@ -66,6 +66,8 @@ type settings struct {
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 	// GlobalExtAuth is that of a ContourConfiguration.
 	GlobalExtAuth *contourv1.AuthorizationServer `json:"globalExtAuth,omitempty"`
+	// LogText is the format of access logs.
+	LogText string `json:"logText,omitempty"`
 	// Headers has the fields of config.Headers, from lower case on.
 	Headers config.Headers `json:"headers,omitzero"`
 }
@@ -156,7 +158,7 @@ func (c *Case) readConfig() error {
 		c.Config.Objects.ClientCertificate = kobj.Name{Namespace: namespace, Name: name}
 	}
 	c.Config.Authorization.Server = s.GlobalExtAuth
-	c.Config.Headers = s.Headers
+	c.Config.Headers, c.Config.AccessLog.Text = s.Headers, s.LogText
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}

@@ -25,6 +25,9 @@ type Settings struct {
 
 	Authorization *Setting[config.Authorization]
 	Headers       *Setting[config.Headers]
+
+	// LogObjects is whether routes need the names of their objects for AccessLog.
+	LogObjects *Setting[bool]
 }
 
 // Setting is one group of the configuration.
@@ -67,6 +70,8 @@ func newSettings(e *memo.Engine) *Settings {
 
 		Authorization: newSetting[config.Authorization](e, "authorization"),
 		Headers:       newSetting[config.Headers](e, "headers"),
+
+		LogObjects: newSetting[bool](e, "logobjects"),
 	}
 }
 
@@ -92,6 +97,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Budgets, c.Budgets)
 	set(s.Settings.Authorization, c.Authorization)
 	set(s.Settings.Headers, c.Headers)
+	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())
 }
 
 func set[T any](s *Setting[T], v T) { s.input.Set(struct{}{}, v) }

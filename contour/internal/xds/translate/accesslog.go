@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 )
 
 // fileLogger is the name of the access logger and the key of route metadata for access logs.
@@ -57,6 +58,18 @@ func formatters(e *encoder, f ir.LogFormat) []*corev3.TypedExtensionConfig {
 		return nil
 	}
 	return []*corev3.TypedExtensionConfig{{Name: "envoy.formatter.req_without_query", TypedConfig: e.pack(&reqwithoutqueryv3.ReqWithoutQuery{})}}
+}
+
+// logMetadata returns what access logs write about the object of a route, with the keys of Contour; nil if it has none.
+func logMetadata(of kobj.Key) *corev3.Metadata {
+	if of == (kobj.Key{}) {
+		return nil
+	}
+	return &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{fileLogger: {Fields: map[string]*structpb.Value{
+		ir.LogObjectKey + "kind":      structpb.NewStringValue(string(of.Kind)),
+		ir.LogObjectKey + "namespace": structpb.NewStringValue(of.Namespace),
+		ir.LogObjectKey + "name":      structpb.NewStringValue(of.Name.Name),
+	}}}}
 }
 
 // statusFilter selects responses with at least that status code; nil selects all.

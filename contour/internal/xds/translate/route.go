@@ -10,7 +10,7 @@ import (
 func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 	hostname := host.Key.Hostname
 	if code := failureOf(&of, host.Policies); code != 0 {
-		of = ir.Route{Match: of.Match, Direct: &ir.Direct{Code: code}}
+		of = ir.Route{Match: of.Match, Direct: &ir.Direct{Code: code}, Origin: of.Origin}
 	}
 	r := &routev3.Route{
 		Match:                   routeMatch(of.Match, hostname),
@@ -18,6 +18,9 @@ func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 		RequestHeadersToRemove:  of.RequestHeaders.Remove,
 		ResponseHeadersToAdd:    setHeaders(of.ResponseHeaders.Set),
 		ResponseHeadersToRemove: of.ResponseHeaders.Remove,
+	}
+	if host.LogObjects {
+		r.Metadata = logMetadata(of.Origin)
 	}
 	setAction(e, r, of, hostname)
 	if r.GetRoute() != nil && of.Forward.Websocket {
