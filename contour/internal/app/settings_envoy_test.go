@@ -114,3 +114,57 @@ func (s *standalone) half() int {
 	defer response.Body.Close()
 	return response.StatusCode
 }
+
+// The access log names the object of the route of each request, and the header policies of the configuration change
+// responses, once a running Envoy's configuration says so.
+func TestStandaloneLogsObjectsAndSetsDefaultHeaders(t *testing.T) {
+	t.Parallel()
+	s := setUp(t)
+	conf, log := filepath.Join(t.TempDir(), "contour.yaml"), filepath.Join(t.TempDir(), "access.log")
+	text := `accesslog-format: json
+json-fields: [path, contour_config_kind, contour_config_namespace, contour_config_name]
+`
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.start("--config-path", conf, "--access-log", log)
+	s.serves("a.example", "/x", "200 a.example/x")
+	until(t, "object in the log", func() (bool, string) {
+		s.get("a.example", "/logged")
+		lines, _ := os.ReadFile(log)
+		return strings.Contains(string(lines), `"contour_config_kind":"HTTPProxy"`) &&
+			strings.Contains(string(lines), `"contour_config_name":"a"`) &&
+			strings.Contains(string(lines), `"contour_config_namespace":"default"`), string(lines)
+	})
+	if header := s.header("a.example", "/x", "X-Frame-Options"); header != "" {
+		t.Errorf("X-Frame-Options is %q before it is configured", header)
+	}
+
+	text = "policy: {response-headers: {set: {x-frame-options: \"%CONTOUR_NAMESPACE%/%CONTOUR_SERVICE_NAME%\"}}}\n"
+	if err := os.WriteFile(conf+".new", []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(conf+".new", conf); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "default header", func() (bool, string) {
+		got := s.header("a.example", "/x", "X-Frame-Options")
+		return got == "default/web", got
+	})
+	s.still("a.example", "/x", "200 a.example/x")
+}
+
+// header returns a header of the response to a request.
+func (s *standalone) header(host, path, name string) string {
+	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path), http.NoBody)
+	if err != nil {
+		return err.Error()
+	}
+	r.Host = host
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err.Error()
+	}
+	defer response.Body.Close()
+	return response.Header.Get(name)
+}
