@@ -30,8 +30,14 @@ func limitGarbage(env func(string) string) {
 		return
 	}
 	debug.SetGCPercent(gcPercent)
-	p := &gcPace{set: func(percent int) { debug.SetGCPercent(percent) }, calm: time.AfterFunc(gcCalmTime, func() { debug.SetGCPercent(gcPercent) })}
+	p := &gcPace{set: func(percent int) { debug.SetGCPercent(percent) }, calm: time.AfterFunc(gcCalmTime, endBusyGC)}
 	afterEachCollection(p.collected)
+}
+
+// endBusyGC sets gcPercent again, and returns the memory that the garbage of the busy time took.
+func endBusyGC() {
+	debug.SetGCPercent(gcPercent)
+	debug.FreeOSMemory()
 }
 
 // afterEachCollection calls f after each collection, on the goroutine of finalizers.
