@@ -94,12 +94,6 @@ func lookup(field string) (key, bool) {
 	return best, best.field != ""
 }
 
-// lookupFile is the key of the file for a field.
-func lookupFile(field string) string {
-	k, _ := lookup(field)
-	return k.file
-}
-
 // Ignored is the settings that have no effect, as the Document names them.
 func (d Document) Ignored() []Problem {
 	return d.settingsWith(ignored, func(k key) string {
