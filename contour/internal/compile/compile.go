@@ -93,7 +93,8 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 func (c *Compile) addRoots(e *memo.Engine, apis []API) {
 	c.roots = memo.NewTable(e, memo.Options[kobj.Key, contrib.Root]{
 		Name: "compile/root", Derive: c.deriveRoot, Equal: equalValue[contrib.Root], OnPanic: c.keepLastRoot,
-		Defer: true, // an HTTPProxy, Service or Secret can concern all roots of a namespace
+		// An HTTPProxy, Service or Secret can concern all roots of a namespace, and of others.
+		DeferBy: func(k kobj.Key) string { return k.Namespace },
 	})
 	store.ReadEverywhere(c.store.Settings.Objects, c.roots)
 	store.ReadEverywhere(c.store.Settings.Budgets, c.roots)

@@ -61,10 +61,14 @@ func TestExpressionsBeyondTheBudgetAreNotChecked(t *testing.T) {
 	p := &contourv1.HTTPProxy{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "p"}, Spec: spec}
 	objects.Apply([]store.Change{{Key: kobj.Of(kobj.HTTPProxy, "ns", "p"), Object: p}})
 	engine.Run()
+	checked := uint64(0)
 	for _, s := range engine.Stats() {
-		if s.Table == "compile/expression" && (s.Runs == 0 || s.Runs > 32) {
-			t.Errorf("%d expressions were checked, want at most 32", s.Runs)
+		if s.Table == "compile/expression" {
+			checked = s.Runs
 		}
+	}
+	if checked == 0 || checked > 32 {
+		t.Errorf("%d expressions were checked, want 1 to 32", checked)
 	}
 }
 

@@ -1,42 +1,68 @@
 package memo
 
-// atOnce is how many readers of one value, in tables with Options.Defer, are updated together when it changes.
+import "contour.example/contour/internal/fairqueue"
+
+// atOnce is how many readers of one value, in tables with Options.DeferBy, are updated together when it changes.
 const atOnce = 1
 
-// deferred is the entries that a change concerns and that are not marked yet, in the order in which they were deferred.
+// deferred is the entries that a change concerns and that are not marked yet. Owners are served in round robin, so that a change
+// that concerns many entries of one owner does not hold up those of others.
 type deferred struct {
-	queue []*node
-	marks map[*node]state
-	taken uint64 // entries that were in the queue
+	queue   fairqueue.Queue[*node]
+	marks   map[*node]*deferredMark
+	current *Deferral // of what is deferred now; nil: nobody follows it
 }
+
+// deferredMark is the mark that an entry gets.
+type deferredMark struct {
+	state state
+	of    []*Deferral
+}
+
+// Deferral follows the keys that were deferred in a period (TrackDeferred).
+type Deferral struct{ left int }
+
+// Done reports whether none of the keys is deferred any more.
+func (d *Deferral) Done() bool { return d.left == 0 }
 
 // add defers the mark of n. An entry that waits already keeps its place.
-func (d *deferred) add(n *node, s state) {
-	if d.marks == nil {
-		d.marks = map[*node]state{}
+func (d *deferred) add(owner string, n *node, s state) {
+	m := d.marks[n]
+	if m == nil {
+		if d.marks == nil {
+			d.marks = map[*node]*deferredMark{}
+		}
+		m = &deferredMark{}
+		d.marks[n] = m
+		d.queue.Push(owner, n)
 	}
-	was, waits := d.marks[n]
-	if !waits {
-		d.queue = append(d.queue, n)
+	m.state = max(m.state, s)
+	if last := len(m.of) - 1; d.current != nil && (last < 0 || m.of[last] != d.current) {
+		m.of = append(m.of, d.current)
+		d.current.left++
 	}
-	d.marks[n] = max(was, s)
 }
 
-// next marks the first entry.
+// next marks the next entry.
 func (d *deferred) next() {
-	n := d.queue[0]
-	s := d.marks[n]
-	delete(d.marks, n)
-	d.taken++
-	if d.queue = d.queue[1:]; len(d.queue) == 0 {
-		d.queue, d.marks = nil, nil
+	n, _ := d.queue.Pop()
+	m := d.marks[n]
+	if delete(d.marks, n); len(d.marks) == 0 {
+		d.marks = nil
+	}
+	for _, of := range m.of {
+		of.left--
 	}
 	if n.self != nil {
-		n.mark(s)
+		n.mark(m.state)
 	}
 }
 
-// Deferrals returns how many keys were deferred since the start (RunWhile), and how many of these, in that order, were updated.
-func (e *Engine) Deferrals() (deferred, updated uint64) {
-	return e.deferred.taken + uint64(len(e.deferred.queue)), e.deferred.taken
+// Deferred reports whether there are keys that are not updated yet (RunWhile).
+func (e *Engine) Deferred() bool { return e.deferred.queue.Len() > 0 }
+
+// TrackDeferred returns a Deferral of the keys that are deferred from now on, until the next call.
+func (e *Engine) TrackDeferred() *Deferral {
+	e.deferred.current = &Deferral{}
+	return e.deferred.current
 }

@@ -24,10 +24,14 @@ func newWide(t *testing.T, defers bool) *wide {
 		v, _ := w.inputs.Get(r, k)
 		return v / 2 * 2 // half of the changes change nothing
 	}})
-	w.sums = NewTable(w.engine, Options[int, string]{Name: "sums", Defer: defers, Equal: eq[string], Derive: func(r *Reader, k int) string {
+	sums := Options[int, string]{Name: "sums", Equal: eq[string], Derive: func(r *Reader, k int) string {
 		direct, _ := w.inputs.Get(r, k%3)
 		return fmt.Sprint(direct, w.doubled.Get(r, 3+k%4))
-	}})
+	}}
+	if defers {
+		sums.DeferBy = func(k int) string { return fmt.Sprint(k % 2) }
+	}
+	w.sums = NewTable(w.engine, sums)
 	w.total = NewTable(w.engine, Options[int, int]{Name: "total", Equal: eq[int], Derive: func(r *Reader, k int) int {
 		n := 0
 		for i := k; i < wideKeys; i += 10 {
@@ -61,8 +65,8 @@ func TestDeferredKeysAreUpdatedInTheEnd(t *testing.T) {
 			continue
 		}
 		w.engine.Run()
-		if deferred, updated := w.engine.Deferrals(); deferred != updated {
-			t.Fatalf("round %d: %d of %d deferred keys are updated after Run", round, updated, deferred)
+		if w.engine.Deferred() {
+			t.Fatalf("round %d: keys are deferred after Run", round)
 		}
 		for k := range wideKeys {
 			got, _ := w.sums.Peek(k)
@@ -97,8 +101,8 @@ func TestOthersDoNotWaitForDeferredKeys(t *testing.T) {
 	w.inputs.Set(0, 7)
 	before := w.engine.Runs()
 	w.engine.RunWhile(none)
-	if deferred, updated := w.engine.Deferrals(); deferred-updated != 34-atOnce {
-		t.Errorf("%d keys wait, want all but %d of 34", deferred-updated, atOnce)
+	if waiting := w.engine.deferred.queue.Len(); waiting != 34-atOnce {
+		t.Errorf("%d keys wait, want all but %d of 34", waiting, atOnce)
 	}
 	if ran := w.engine.Runs() - before; ran > 2*atOnce {
 		t.Errorf("%d derivations ran at once", ran)
@@ -111,10 +115,10 @@ func TestOthersDoNotWaitForDeferredKeys(t *testing.T) {
 	}
 
 	w.inputs.Set(0, 8) // those that wait keep their place, and see the newest value once
-	_, updated := w.engine.Deferrals()
-	w.engine.Run()
-	if all, now := w.engine.Deferrals(); all != now || now-updated != 34-atOnce {
-		t.Errorf("%d of %d keys updated", now-updated, all-updated)
+	updated := 0
+	w.engine.RunWhile(func() bool { updated++; return true })
+	if w.engine.Deferred() || updated != 34-atOnce {
+		t.Errorf("%d deferred keys were updated, want %d", updated, 34-atOnce)
 	}
 	if got, _ := w.sums.Peek(99); got != "8 0" {
 		t.Errorf("the last key has %q", got)
@@ -137,5 +141,47 @@ func TestDroppedWhileDeferred(t *testing.T) {
 	w.engine.Run()
 	if ran := w.engine.Runs() - before; ran != 0 {
 		t.Errorf("%d derivations of dropped keys", ran)
+	}
+}
+
+// The deferred keys of one owner do not hold up those of another one, and a Deferral is about its own keys.
+func TestDeferredKeysOfOneOwnerDoNotHoldUpAnother(t *testing.T) {
+	e := New(func(f Fault) { t.Errorf("%+v", f) })
+	in := NewInput[string](e, "in", eq[int])
+	type key struct {
+		owner string
+		n     int
+	}
+	tab := NewTable(e, Options[key, int]{
+		Name: "tab", Equal: eq[int], DeferBy: func(k key) string { return k.owner },
+		Derive: func(r *Reader, k key) int { v, _ := in.Get(r, k.owner); return v },
+	})
+	const large, small = 50, 3
+	for n := range large {
+		tab.Demand(key{"large", n})
+	}
+	for n := range small {
+		tab.Demand(key{"small", n})
+	}
+	e.Run()
+	ofLarge := e.TrackDeferred()
+	in.Set("large", 1)
+	e.RunWhile(func() bool { return false })
+	ofSmall := e.TrackDeferred()
+	in.Set("small", 1)
+	of := 0
+	e.RunWhile(func() bool { of++; return !ofSmall.Done() })
+	if !ofSmall.Done() || ofLarge.Done() || of > 2*small {
+		t.Errorf("the keys of the small owner are done: %t, those of the large one: %t, after %d", ofSmall.Done(), ofLarge.Done(), of)
+	}
+	again := e.TrackDeferred() // keys that wait already count for both changes
+	in.Set("large", 2)
+	if e.Run(); !ofLarge.Done() || !again.Done() {
+		t.Error("a deferral is not done, but nothing is deferred")
+	}
+	for n := range large {
+		if v, _ := tab.Peek(key{"large", n}); v != 2 {
+			t.Fatalf("key %d has %d", n, v)
+		}
 	}
 }

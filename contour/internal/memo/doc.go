@@ -12,7 +12,7 @@
 //
 // The contract of a derivation: it is pure, it reads only through its Reader, and it
 // does not modify what it reads. Run updates tables in the order in which they were
-// made. RunWhile bounds how long one change with many readers takes, where tables permit that (Options.Defer).
+// made. RunWhile bounds how long one change with many readers takes, where tables permit that (Options.DeferBy).
 // An Index of a Table is complete only after that table is up to date;
 // therefore only tables that were made after the indexed table read the Index.
 //

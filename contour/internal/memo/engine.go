@@ -40,7 +40,7 @@ func (e *Engine) Run() { e.RunWhile(func() bool { return true }) }
 // their values, as if what they read had not changed, until a later call.
 func (e *Engine) RunWhile(more func() bool) {
 	e.runMarked()
-	for len(e.deferred.queue) > 0 && more() {
+	for e.Deferred() && more() {
 		e.deferred.next()
 		e.runMarked()
 	}
@@ -113,7 +113,7 @@ func (e *Engine) sweep() {
 // core is the part of a table or index that does not depend on its types.
 type core struct {
 	engine *Engine
-	defers bool // Options.Defer
+	owner  func(*node) string // Options.DeferBy; nil: entries are not deferred
 	name   string
 	order  int // index among the derived tables; -1 for inputs
 	input  bool

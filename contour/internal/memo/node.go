@@ -60,9 +60,9 @@ func (n *node) mark(s state) {
 func (n *node) markReaders(s state) {
 	marked := 0
 	n.readers.each(n, func(r *node) {
-		if t := r.self.tableCore(); t.defers && r.state < s {
+		if t := r.self.tableCore(); t.owner != nil && r.state < s {
 			if marked++; marked > atOnce {
-				t.engine.deferred.add(r, s)
+				t.engine.deferred.add(t.owner(r), r, s)
 				return
 			}
 		}

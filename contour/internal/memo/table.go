@@ -13,9 +13,9 @@ type Options[K comparable, V any] struct {
 	// values are not equal.
 	Equal func(a, b V) bool
 
-	// Defer makes keys wait for their turn (RunWhile) where one change concerns several of the table. It is for
-	// tables of which each key is useful without the others.
-	Defer bool
+	// DeferBy, if not nil, returns the owner of a key, and defers keys (RunWhile) where one change concerns several of the
+	// table. It is for tables of which each key is useful without the others.
+	DeferBy func(K) string
 
 	// OnPanic, if not nil, returns the value of a key whose derivation panicked. last is the last value that Derive
 	// returned (the zero value if ok is false); text describes the panic for users. If OnPanic is nil or panics too, the
@@ -51,9 +51,12 @@ type lastGood[V any] struct {
 func NewTable[K comparable, V any](e *Engine, o Options[K, V]) *Table[K, V] {
 	t := &Table[K, V]{Options: o, entries: newKeyed[K, *derived[K, V]]()}
 	t.core = core{
-		engine: e, name: o.Name, order: len(e.tables), defers: o.Defer,
+		engine: e, name: o.Name, order: len(e.tables),
 		size:  func() int { return t.entries.len() },
 		keyOf: func(n *node) any { return n.self.(*derived[K, V]).key },
+	}
+	if o.DeferBy != nil {
+		t.owner = func(n *node) string { return o.DeferBy(n.self.(*derived[K, V]).key) }
 	}
 	e.tables = append(e.tables, &t.core)
 	return t

@@ -11,65 +11,71 @@ import (
 
 type statusChange = memo.Change[kobj.Key, *status.Desired]
 
-// heldStatuses is the changes of statuses that wait: an object is not reported as valid before all that depends on it is derived.
-// Where the changes of an iteration made it defer keys, the statuses of the namespaces of the changed objects wait for these.
+// heldStatuses is the statuses of changed objects that wait until nothing that their change concerns is deferred: an object is not
+// reported as valid with a new generation while another one is derived from the former generation.
 type heldStatuses struct {
-	deferred   uint64 // keys deferred so far
-	namespaces map[string]*heldNamespace
+	batches []*heldBatch
+	of      map[kobj.Key]*heldBatch // the one that an object is in
 }
 
-// heldNamespace is the changes of statuses of one namespace, one for each object.
-type heldNamespace struct {
-	until   uint64 // they wait for as many deferred keys, in their order
-	changes []statusChange
-	at      map[kobj.Key]int
+// heldBatch is the objects that changed in one iteration, each with the change of its status; nil: it has not changed.
+type heldBatch struct {
+	deferral *memo.Deferral // of that iteration
+	changes  map[kobj.Key]*statusChange
 }
 
-// admit returns the changes of statuses to make known now, among those that wait and the given ones. deferred is how many keys were
-// deferred so far, and derived how many of those were derived since; changed is the objects that changed in this iteration.
-func (h *heldStatuses) admit(changes []statusChange, deferred, derived uint64, changed []kobj.Key) []statusChange {
-	if deferred > h.deferred && deferred > derived {
-		h.hold(deferred, changed)
+// admit returns the changes of statuses to make known now, among those that wait and the given ones. deferral is that of this
+// iteration, and changed are the objects that changed in it.
+func (h *heldStatuses) admit(changes []statusChange, deferral *memo.Deferral, changed []kobj.Key) []statusChange {
+	if !deferral.Done() {
+		h.hold(deferral, changed)
 	}
-	h.deferred = deferred
-	if len(h.namespaces) == 0 {
+	if len(h.batches) == 0 {
 		return changes
 	}
 	var admitted []statusChange
 	for _, c := range changes {
-		if n := h.namespaces[c.Key.Namespace]; n != nil {
-			n.add(c)
-		} else {
+		if b := h.of[c.Key]; b == nil {
 			admitted = append(admitted, c)
+		} else if waits := b.changes[c.Key]; waits != nil {
+			waits.New = c.New
+		} else {
+			b.changes[c.Key] = &c
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(h.namespaces)) {
-		if n := h.namespaces[name]; n.until <= derived {
-			admitted = append(admitted, n.changes...)
-			delete(h.namespaces, name)
-		}
-	}
-	return admitted
+	return append(admitted, h.release()...)
 }
 
-func (h *heldStatuses) hold(until uint64, changed []kobj.Key) {
-	if h.namespaces == nil {
-		h.namespaces = map[string]*heldNamespace{}
+// hold makes the statuses of the objects wait for a deferral, also those that wait for an earlier one.
+func (h *heldStatuses) hold(deferral *memo.Deferral, objects []kobj.Key) {
+	if h.of == nil {
+		h.of = map[kobj.Key]*heldBatch{}
 	}
-	for _, k := range changed {
-		if h.namespaces[k.Namespace] == nil {
-			h.namespaces[k.Namespace] = &heldNamespace{at: map[kobj.Key]int{}}
+	b := &heldBatch{deferral: deferral, changes: make(map[kobj.Key]*statusChange, len(objects))}
+	for _, k := range objects {
+		var waits *statusChange
+		if former := h.of[k]; former != nil {
+			waits = former.changes[k]
+			delete(former.changes, k)
 		}
-		h.namespaces[k.Namespace].until = until
+		b.changes[k], h.of[k] = waits, b
 	}
+	h.batches = append(h.batches, b)
 }
 
-// add merges a change with that of the same object, if there is one.
-func (n *heldNamespace) add(c statusChange) {
-	if i, waits := n.at[c.Key]; waits {
-		n.changes[i].New = c.New
-		return
-	}
-	n.at[c.Key] = len(n.changes)
-	n.changes = append(n.changes, c)
+// release removes and returns the changes that need not wait any more.
+func (h *heldStatuses) release() (released []statusChange) {
+	h.batches = slices.DeleteFunc(h.batches, func(b *heldBatch) bool {
+		if !b.deferral.Done() {
+			return false
+		}
+		for _, k := range slices.SortedFunc(maps.Keys(b.changes), kobj.Key.Compare) {
+			if c := b.changes[k]; c != nil {
+				released = append(released, *c)
+			}
+			delete(h.of, k)
+		}
+		return true
+	})
+	return released
 }

@@ -56,7 +56,7 @@ func (p *pendingEdits) apply(batch []store.Change) []kobj.Key {
 	return append(changed, p.store.Apply(p.admit(edits))...)
 }
 
-// maxReferences is the largest number of references of an edit that waits: they are looked up each time that objects change.
+// maxReferences is the largest number of references of an object whose edits wait.
 const maxReferences = 1000
 
 // addedReferences returns the references that the change adds to the object, each once, if it is an edit of an object in the store,

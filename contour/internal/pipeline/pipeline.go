@@ -55,10 +55,11 @@ type Pipeline struct {
 	configs chan config.Config
 	keySets chan map[jwks.Owner]jwks.KeySet
 
-	sliced  bool      // the loop is Run
-	started time.Time // when the present iteration began
-	backlog backlog
-	held    heldStatuses
+	sliced   bool           // the loop is Run
+	started  time.Time      // when the present iteration began
+	deferral *memo.Deferral // of the present iteration
+	backlog  backlog
+	held     heldStatuses
 
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
@@ -117,7 +118,7 @@ func (p *Pipeline) Step(batch []store.Change) Result {
 
 // step calls apply, which changes the store and returns the changed objects, then derives and publishes.
 func (p *Pipeline) step(apply func() []kobj.Key) Result {
-	p.started = p.now()
+	p.started, p.deferral = p.now(), p.engine.TrackDeferred()
 	changed := apply()
 	r := p.deriveAndPublish(changed...)
 	r.Objects, r.Took = len(changed), p.now().Sub(p.started)
@@ -139,7 +140,7 @@ func (p *Pipeline) applySome(apply func([]store.Change) []kobj.Key) (changed []k
 			return changed
 		}
 		p.engine.RunWhile(func() bool { return false })
-		if !p.more() {
+		if !p.inTime() {
 			return changed
 		}
 	}
@@ -149,8 +150,8 @@ func (p *Pipeline) applySome(apply func([]store.Change) []kobj.Key) (changed []k
 // may be changes of others. The first iteration is not bounded: Envoys get a complete configuration.
 const slice = 8 * time.Millisecond
 
-// more reports whether there is time for deferred keys in this iteration.
-func (p *Pipeline) more() bool {
+// inTime reports whether this iteration has taken less than a slice.
+func (p *Pipeline) inTime() bool {
 	return !p.sliced || p.served == nil || p.now().Sub(p.started) < slice
 }
 
@@ -168,15 +169,21 @@ func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 // deriveAndPublish runs the derivations after changes of the objects, publishes changed resources, and returns all changes.
 func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	before := p.engine.Runs()
-	p.engine.RunWhile(p.more)
+	progress := false // each iteration updates at least one deferred key, whatever its batch took
+	more := func() bool {
+		first := !progress
+		progress = true
+		return first || p.inTime()
+	}
+	p.engine.RunWhile(more)
 	for p.Compile.EnforceBudgets() {
-		p.engine.RunWhile(p.more)
+		p.engine.RunWhile(more)
 	}
 	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {
-		p.engine.RunWhile(p.more)
+		p.engine.RunWhile(more)
 	}
 	if p.reshard() {
-		p.engine.RunWhile(p.more)
+		p.engine.RunWhile(more)
 	}
 	loaded := p.served != nil
 	published := p.publish()
@@ -185,13 +192,12 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		p.shares.charge(updates, changed...)
 	}
 	p.reportRejections()
-	p.engine.RunWhile(p.more)
-	deferred, derived := p.engine.Deferrals()
+	p.engine.RunWhile(more)
 	return Result{
 		Derivations: p.engine.Runs() - before,
 		Published:   published,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
-		Statuses:    p.held.admit(p.Status.Desired.Changes(), deferred, derived, changed),
+		Statuses:    p.held.admit(p.Status.Desired.Changes(), p.deferral, changed),
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
 	}
 }
@@ -225,7 +231,7 @@ const period = time.Minute
 // Run processes batches until the context ends or the channel is closed, and calls done with every Result. Edits whose
 // references do not resolve yet may be applied later than the rest of their batch, by at most pendingTime. Batches that take long, and
 // changes that concern many keys, are derived and published in slices, with the batches that arrive meanwhile between them;
-// the statuses of a namespace follow the last slice of its change. rejected receives a value when rejections of a fleet have changed.
+// the status of a changed object follows the last slice of its change. rejected receives a value when rejections of a fleet have changed.
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -256,11 +262,13 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 		case <-p.shares.timer.C:
 			apply(p.shares.due())
 		case <-pending.timer.C:
-			if due := pending.overdue(); len(due) > 0 {
-				done(p.Step(due))
-			}
+			done(p.Step(pending.overdue()))
 		case <-unfinished:
-			apply(nil)
+			batch, ok := poll(batches)
+			if !ok {
+				return
+			}
+			apply(p.shares.admit(batch))
 		case <-rejected:
 			done(p.rederive())
 		case <-p.rejected.confirm.C:
@@ -285,10 +293,19 @@ func (p *Pipeline) checkPeriodically(done func(Result)) {
 	}
 }
 
+// poll returns a batch that can be received at once, or nil; false if the channel is closed.
+func poll(batches <-chan []store.Change) ([]store.Change, bool) {
+	select {
+	case batch, ok := <-batches:
+		return batch, ok
+	default:
+		return nil, true
+	}
+}
+
 // unfinished reports whether the last iteration left something to do.
 func (p *Pipeline) unfinished() bool {
-	deferred, derived := p.engine.Deferrals()
-	return derived < deferred || !p.backlog.empty()
+	return p.engine.Deferred() || !p.backlog.empty()
 }
 
 // Reconfigure makes Run call Configure. It reports false if the context ended before.

@@ -1,8 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
+	"maps"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,28 +34,37 @@ func answering(namespace, name string, generation int64, host string, includes .
 	return store.Change{Key: kobj.Of(kobj.HTTPProxy, namespace, name), Object: p}
 }
 
-// An edit that concerns many roots is published in slices. The edit of another namespace is published between them, and its status
-// known; the statuses of the namespace itself are known when all its roots have the edit.
-func TestAnEditOfManyRootsIsSliced(t *testing.T) {
-	const roots = 30
+// slicedPipeline is a pipeline whose clock advances by a step with each look, so that an iteration has no time for more than
+// slice/step deferred keys.
+func slicedPipeline(step time.Duration) *Pipeline {
 	clock := stagetest.Now()
-	p := New(Options{Config: config.Default(), Fleets: xdsfleet.New(nil), Log: slog.New(slog.DiscardHandler), Now: func() time.Time {
-		clock = clock.Add(slice / 2) // one deferred key for each iteration
+	return New(Options{Config: config.Default(), Fleets: xdsfleet.New(nil), Log: slog.New(slog.DiscardHandler), Now: func() time.Time {
+		clock = clock.Add(step)
 		return clock
 	}})
-	world := []store.Change{answering("big", "child", 1, ""), answering("small", "p", 1, "small.example")}
+}
+
+// including is roots of a namespace that include its object "child", and that object.
+func including(namespace string, roots int) []store.Change {
+	all := []store.Change{answering(namespace, "child", 1, "")}
 	for i := range roots {
-		world = append(world, answering("big", fmt.Sprint("root", i), 1, fmt.Sprintf("big%d.example", i), "child"))
+		all = append(all, answering(namespace, fmt.Sprint("root", i), 1, fmt.Sprintf("%s%d.example", namespace, i), "child"))
 	}
+	return all
+}
+
+// An edit that concerns many roots is published in slices. One of another namespace, which concerns several roots too, is published
+// between them; the status of each edited object is known when all its roots have the edit.
+func TestAnEditOfManyRootsIsSliced(t *testing.T) {
+	const big, small = 30, 3
+	p := slicedPipeline(slice / 2)
 	batches := make(chan []store.Change, 3)
-	batches <- world
-	edit := kobj.Of(kobj.HTTPProxy, "big", "child")
-	var hosts, statuses, after int
-	small := -1 // hosts of namespace big that had the edit when the other namespace had its own
-	first := true
+	batches <- append(including("big", big), including("small", small)...)
+	roots, hosts, before := map[string]int{"big": big, "small": small}, map[string]int{}, 0
+	first, statuses, end := true, map[kobj.Key]int{}, sync.OnceFunc(func() { close(batches) })
 	p.Run(t.Context(), batches, nil, func(r Result) {
 		if first {
-			if first = false; len(r.Hosts) != roots+1 {
+			if first = false; len(r.Hosts) != big+small {
 				t.Fatalf("the first configuration has %d hosts, want all", len(r.Hosts))
 			}
 			batches <- []store.Change{answering("big", "child", 2, "")}
@@ -62,30 +74,58 @@ func TestAnEditOfManyRootsIsSliced(t *testing.T) {
 			t.Errorf("%d hosts are published at once", len(r.Hosts))
 		}
 		for _, h := range r.Hosts {
-			if h.Key.Hostname == "small.example" {
-				small = hosts
-				continue
+			namespace := (*cmp.Or(h.New, h.Old)).Origins[0].Namespace
+			if hosts[namespace]++; namespace == "big" && hosts["big"] == 1 {
+				batches <- []store.Change{answering("small", "child", 2, "")}
 			}
-			if hosts++; hosts == 1 {
-				batches <- []store.Change{answering("small", "p", 2, "small.example")}
+			if hosts["small"] < small {
+				before = hosts["big"]
 			}
 		}
 		for _, s := range r.Statuses {
-			switch {
-			case s.Key.Namespace == "small":
-				statuses++
-			case hosts < roots:
-				t.Errorf("the status of %s changed when %d hosts had the edit", s.Key, hosts)
-			case s.Key == edit:
-				after++
-				close(batches)
+			if hosts[s.Key.Namespace] < roots[s.Key.Namespace] {
+				t.Errorf("the status of %s changed when %v hosts had the edits", s.Key, hosts)
+			}
+			if statuses[s.Key]++; len(statuses) == 2 {
+				end()
 			}
 		}
 	})
-	if hosts != roots || after != 1 {
-		t.Errorf("%d hosts were published with the edit, %d statuses of its object", hosts, after)
+	if hosts["big"] != big || hosts["small"] != small || before > big/2 {
+		t.Errorf("%v hosts were published with the edits, %d of the large one before the last of the small one", hosts, before)
 	}
-	if small < 0 || small > roots/2 || statuses != 1 {
-		t.Errorf("the edit of the other namespace was published after %d hosts, with %d statuses", small, statuses)
+	want := map[kobj.Key]int{kobj.Of(kobj.HTTPProxy, "big", "child"): 1, kobj.Of(kobj.HTTPProxy, "small", "child"): 1}
+	if !maps.Equal(statuses, want) {
+		t.Errorf("statuses %v, want %v", statuses, want)
+	}
+}
+
+// However long each batch takes, and however many there are, what is deferred goes on.
+func TestBatchesDoNotStopWhatIsDeferred(t *testing.T) {
+	const roots = 20
+	p := slicedPipeline(slice)
+	batches := make(chan []store.Change, 2)
+	batches <- including("small", roots)
+	end := sync.OnceFunc(func() { close(batches) })
+	hosts, iterations, generation := 0, 0, int64(1)
+	p.Run(t.Context(), batches, nil, func(r Result) {
+		if generation++; generation == 2 {
+			batches <- []store.Change{answering("small", "child", 2, "")}
+			return
+		}
+		iterations++
+		for _, h := range r.Hosts {
+			if h.Key.Hostname != "other.example" {
+				hosts++
+			}
+		}
+		if hosts >= roots || iterations > 4*roots {
+			end()
+		} else if len(batches) == 0 {
+			batches <- []store.Change{answering("other", "p", generation, "other.example")}
+		}
+	})
+	if hosts < roots {
+		t.Errorf("%d of %d hosts had the edit after %d iterations", hosts, roots, iterations)
 	}
 }

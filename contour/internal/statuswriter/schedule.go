@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"contour.example/contour/internal/fairqueue"
 	"contour.example/contour/internal/kobj"
 )
 
@@ -29,7 +30,7 @@ type schedule struct {
 	mu    sync.Mutex
 	wake  *sync.Cond // signaled when an object may be ready
 	items map[kobj.Key]*item
-	lanes map[urgency]*lane
+	lanes map[urgency]*fairqueue.Queue[kobj.Key] // by namespace
 	later delays
 	timer *time.Timer
 	pace  *pace
@@ -55,7 +56,7 @@ type item struct {
 
 func newSchedule(workers int, now func() time.Time) *schedule {
 	s := &schedule{
-		now: now, items: map[kobj.Key]*item{}, lanes: map[urgency]*lane{live: newLane(), backlog: newLane()},
+		now: now, items: map[kobj.Key]*item{}, lanes: map[urgency]*fairqueue.Queue[kobj.Key]{live: {}, backlog: {}},
 		pace: newPace(workers), busy: map[string]int{}, share: max(1, workers*3/4),
 	}
 	s.wake = sync.NewCond(&s.mu)
@@ -95,7 +96,7 @@ func (s *schedule) enqueue(k kobj.Key, u urgency) {
 		return
 	}
 	it.due, it.waits = time.Time{}, u // pop skips its former place
-	s.lanes[u].push(k)
+	s.lanes[u].Push(k.Namespace, k)
 	s.wake.Signal()
 }
 
@@ -140,7 +141,7 @@ func (s *schedule) pick(now time.Time) (kobj.Key, bool) {
 // pop removes and returns an object of a lane, and removes outdated entries before it.
 func (s *schedule) pop(u urgency) (kobj.Key, bool) {
 	for {
-		k, ok := s.lanes[u].pop(func(namespace string) bool { return s.busy[namespace] < s.share })
+		k, ok := s.lanes[u].PopIf(func(namespace string) bool { return s.busy[namespace] < s.share })
 		if it := s.items[k]; !ok || it != nil && it.waits == u {
 			return k, ok
 		}

@@ -17,10 +17,10 @@ import (
 // addExtensions adds the tables of the clusters that Envoy itself calls, and of their endpoints. A cluster has another name
 // for other settings; the endpoints of an ExtensionService have one name and change in place.
 func (t *Tables) addExtensions(secrets *shared[secretKey]) {
-	follow(share(t, "translate/extension clusters", func(r *memo.Reader, c ir.ExtensionCluster) *table.Resource {
+	follow(share(t, "translate/extension clusters", func(c ir.ExtensionCluster) string { return c.Object.Namespace }, func(r *memo.Reader, c ir.ExtensionCluster) *table.Resource {
 		return extensionCluster(c, t.from.Extensions(r, c.Object).CircuitBreakers, t.from.Clusters(r))
 	}), t.from.Hosts, extensionsOf)
-	follow(share(t, "translate/extension endpoints", t.extensionEndpoints), t.from.Hosts, func(v *ir.VirtualHost) []kobj.Name {
+	follow(share(t, "translate/extension endpoints", func(n kobj.Name) string { return n.Namespace }, t.extensionEndpoints), t.from.Hosts, func(v *ir.VirtualHost) []kobj.Name {
 		var names []kobj.Name
 		for _, c := range extensionsOf(v) {
 			names = append(names, c.Object)

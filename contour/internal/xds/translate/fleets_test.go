@@ -5,6 +5,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -222,7 +223,7 @@ func TestListenersShareASocket(t *testing.T) {
 // After many uses have begun or ended at once, their map is replaced: clearing it would take as long each time.
 func TestALargeMapOfUsesIsReplaced(t *testing.T) {
 	for uses, replaced := range map[int]bool{maxReused: false, maxReused + 1: true} {
-		s := share(newFixture().tables, "test", func(*memo.Reader, int) *table.Resource { return nil })
+		s := share(newFixture().tables, "test", strconv.Itoa, func(*memo.Reader, int) *table.Resource { return nil })
 		for i := range uses {
 			s.count(use[int]{ir.DefaultFleet, i}, true)
 		}

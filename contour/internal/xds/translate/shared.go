@@ -30,9 +30,13 @@ type user struct {
 	uses  int
 }
 
-// share adds a table whose values are published to the fleets that use them; nil is none.
-func share[K comparable](t *Tables, name string, derive func(*memo.Reader, K) *table.Resource) *shared[K] {
-	s := &shared[K]{resources: newResourceTable(t, memo.Options[K, *table.Resource]{Name: name, Derive: derive, Defer: true}), before: map[use[K]]bool{}}
+// share adds a table whose values are published to the fleets that use them; nil is none. namespace is that of the object that a
+// resource is about: a change that concerns many resources of one namespace does not hold up those of others.
+func share[K comparable](t *Tables, name string, namespace func(K) string, derive func(*memo.Reader, K) *table.Resource) *shared[K] {
+	s := &shared[K]{
+		resources: newResourceTable(t, memo.Options[K, *table.Resource]{Name: name, Derive: derive, DeferBy: namespace}),
+		before:    map[use[K]]bool{},
+	}
 	t.outputs = append(t.outputs, s)
 	return s
 }

@@ -193,7 +193,7 @@ func valuesOf[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir
 
 // addClusters adds the table of the clusters that hosts use.
 func (t *Tables) addClusters() {
-	follow(share(t, "translate/clusters", func(r *memo.Reader, c ir.Cluster) *table.Resource {
+	follow(share(t, "translate/clusters", func(c ir.Cluster) string { return c.Endpoints.Service.Namespace }, func(r *memo.Reader, c ir.Cluster) *table.Resource {
 		return cluster(c, t.from.Limits(r, c.Endpoints.Service), t.from.Clusters(r))
 	}), t.from.Hosts, clustersOf)
 }
@@ -201,7 +201,7 @@ func (t *Tables) addClusters() {
 // addSecrets derives the certificates that hosts serve and the CA bundles that clusters trust. A Secret
 // that is missing has no resource.
 func (t *Tables) addSecrets() {
-	secrets := share(t, "translate/secrets", func(r *memo.Reader, k secretKey) *table.Resource {
+	secrets := share(t, "translate/secrets", func(k secretKey) string { return k.name.Namespace }, func(r *memo.Reader, k secretKey) *table.Resource {
 		if k.ca {
 			return t.validationSecret(r, k)
 		}
@@ -251,10 +251,10 @@ type checkedEndpoints struct {
 
 // addEndpoints adds the tables of the endpoints of each Service port of a cluster, empty if there are none.
 func (t *Tables) addEndpoints() {
-	follow(share(t, "translate/endpoints", func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
+	follow(share(t, "translate/endpoints", func(k ir.EndpointKey) string { return k.Service.Namespace }, func(r *memo.Reader, k ir.EndpointKey) *table.Resource {
 		return t.endpoints(r, endpointName(k), checkedEndpoints{EndpointKey: k})
 	}), t.from.Hosts, endpointsOf)
-	follow(share(t, "translate/endpoints with a port for health checks", func(r *memo.Reader, k checkedEndpoints) *table.Resource {
+	follow(share(t, "translate/endpoints with a port for health checks", func(k checkedEndpoints) string { return k.Service.Namespace }, func(r *memo.Reader, k checkedEndpoints) *table.Resource {
 		return t.endpoints(r, checkedName(k), k)
 	}), t.from.Hosts, checkedOf)
 }
