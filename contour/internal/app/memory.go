@@ -56,7 +56,7 @@ type gcPace struct {
 	set  func(percent int)
 	calm *time.Timer // resets the percentage
 
-	recent [gcBurst]time.Time // of the last collections, in turn
+	recent [gcBurst]time.Time // of the last collections, oldest overwritten first
 	next   int
 }
 

@@ -153,18 +153,3 @@ json-fields: [path, contour_config_kind, contour_config_namespace, contour_confi
 	})
 	s.still("a.example", "/x", "200 a.example/x")
 }
-
-// header returns a header of the response to a request.
-func (s *standalone) header(host, path, name string) string {
-	r, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path), http.NoBody)
-	if err != nil {
-		return err.Error()
-	}
-	r.Host = host
-	response, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return err.Error()
-	}
-	defer response.Body.Close()
-	return response.Header.Get(name)
-}

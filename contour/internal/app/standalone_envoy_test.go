@@ -200,6 +200,19 @@ func (s *standalone) forget() {
 
 // get is the answer of a host as "status body".
 func (s *standalone) get(host, path string) string {
+	return s.request(host, path, func(r *http.Response) (string, error) {
+		body, err := io.ReadAll(r.Body)
+		return fmt.Sprintf("%d %s", r.StatusCode, body), err
+	})
+}
+
+// header is a header of the answer of a host.
+func (s *standalone) header(host, path, name string) string {
+	return s.request(host, path, func(r *http.Response) (string, error) { return r.Header.Get(name), nil })
+}
+
+// request is what read makes of the answer of a host, or an error.
+func (s *standalone) request(host, path string, read func(*http.Response) (string, error)) string {
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", s.http, path), http.NoBody)
@@ -212,11 +225,11 @@ func (s *standalone) get(host, path string) string {
 		return err.Error()
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	text, err := read(response)
 	if err != nil {
 		return err.Error()
 	}
-	return fmt.Sprintf("%d %s", response.StatusCode, body)
+	return text
 }
 
 func (s *standalone) serves(host, path, want string) {

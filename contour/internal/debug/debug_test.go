@@ -2,6 +2,7 @@ package debug_test
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,6 +19,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/certs"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
 	"contour.example/contour/internal/kobj"
@@ -230,4 +232,43 @@ func (w *blockedWriter) Write(p []byte) (int, error) {
 	close(w.writing)
 	<-w.release
 	return len(p), nil
+}
+
+// Key sets of JWT providers may be symmetric: whoever reads one can issue tokens.
+func TestKeysOfProvidersAreNotShown(t *testing.T) {
+	c := start(t, 1, inline)
+	const secret = "c3ltbWV0cmljIGtleSBvZiAzMiBieXRlcyBvciBtb3Jl"
+	bundle, err := certs.Generate(certs.Options{Namespace: "team", LifetimeDays: 10, Now: stagetest.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair := bundle.Secrets(certs.SecretOptions{Namespace: "team", Format: certs.Compact})[0]
+	c.pipeline.Step([]store.Change{
+		{Key: key(kobj.Secret, pair.Name), Object: pair},
+		{Key: key(kobj.Secret, "keys"), Object: &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "keys"},
+			Data:       map[string][]byte{"jwks": fmt.Appendf(nil, `{"keys":[{"kty":"oct","alg":"HS256","k":%q}]}`, secret)},
+		}},
+		{Key: key(kobj.HTTPProxy, "p00000"), Object: withTokens(proxy(0, "/").Object.(*contourv1.HTTPProxy), pair.Name)},
+	})
+	for _, page := range []string{"/debug/ir", "/debug/xds?type=RDS&name=https/p00000.example.com", "/debug/report"} {
+		text, _ := c.get(page)
+		if strings.Contains(text, secret) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(secret))) {
+			t.Errorf("%s shows the key: %s", page, text)
+		}
+		if strings.HasPrefix(page, "/debug/xds") && !strings.Contains(text, "[redacted]") {
+			report, _ := c.get("/debug/report")
+			t.Errorf("%s has no key: %s", page, report)
+		}
+	}
+}
+
+// withTokens adds TLS, and a JWT provider with keys in a Secret, to a proxy.
+func withTokens(p *contourv1.HTTPProxy, certificate string) *contourv1.HTTPProxy {
+	p.Spec.VirtualHost.TLS = &contourv1.TLS{SecretName: certificate}
+	p.Spec.VirtualHost.JWTProviders = []contourv1.JWTProvider{{
+		Name: "p", Default: true, Issuer: "issuer.example", LocalJWKS: &contourv1.LocalJWKS{SecretName: "keys", Key: "jwks"},
+	}}
+	p.Generation++
+	return p
 }

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/xds/redact"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/table"
 )
@@ -123,6 +124,10 @@ func one(w http.ResponseWriter, of *table.Table, typ, name string) {
 }
 
 func show(a *anypb.Any) ([]byte, error) {
+	a, err := redact.Any(a)
+	if err != nil {
+		return nil, err
+	}
 	text, err := protojson.Marshal(a)
 	if err != nil {
 		return nil, fmt.Errorf("resource: %w", err)

@@ -260,9 +260,9 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			}
 			apply(p.shares.admit(batch))
 		case <-p.shares.timer.C:
-			apply(p.shares.due())
+			ifAny(p.shares.due(), apply)
 		case <-pending.timer.C:
-			done(p.Step(pending.overdue()))
+			ifAny(pending.overdue(), func(due []store.Change) { done(p.Step(due)) })
 		case <-unfinished:
 			batch, ok := poll(batches)
 			if !ok {
@@ -290,6 +290,13 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 func (p *Pipeline) checkPeriodically(done func(Result)) {
 	if expired := p.updateExpired(p.Compile.Ref.Expiries()); p.reshard() || expired {
 		done(p.rederive())
+	}
+}
+
+// ifAny calls f with the changes if there are any.
+func ifAny(changes []store.Change, f func([]store.Change)) {
+	if len(changes) > 0 {
+		f(changes)
 	}
 }
 
