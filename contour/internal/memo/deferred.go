@@ -10,7 +10,7 @@ const atOnce = 1
 type deferred struct {
 	queue   fairqueue.Queue[*node]
 	marks   map[*node]*deferredMark
-	current *Deferral // of what is deferred now; nil: nobody follows it
+	current *Deferral // of what is deferred now; nil: it is not tracked
 }
 
 // deferredMark is the mark that an entry gets.
@@ -19,7 +19,7 @@ type deferredMark struct {
 	of    []*Deferral
 }
 
-// Deferral follows the keys that were deferred in a period (TrackDeferred).
+// Deferral is the keys that a call deferred (TrackDeferred).
 type Deferral struct{ left int }
 
 // Done reports whether none of the keys is deferred any more.
@@ -61,8 +61,11 @@ func (d *deferred) next() {
 // Deferred reports whether there are keys that are not updated yet (RunWhile).
 func (e *Engine) Deferred() bool { return e.deferred.queue.Len() > 0 }
 
-// TrackDeferred returns a Deferral of the keys that are deferred from now on, until the next call.
-func (e *Engine) TrackDeferred() *Deferral {
-	e.deferred.current = &Deferral{}
-	return e.deferred.current
+// TrackDeferred calls change, which changes inputs, and returns the keys that this defers.
+func (e *Engine) TrackDeferred(change func()) *Deferral {
+	d := &Deferral{}
+	e.deferred.current = d
+	change()
+	e.deferred.current = nil
+	return d
 }

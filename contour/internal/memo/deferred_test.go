@@ -164,18 +164,18 @@ func TestDeferredKeysOfOneOwnerDoNotHoldUpAnother(t *testing.T) {
 		tab.Demand(key{"small", n})
 	}
 	e.Run()
-	ofLarge := e.TrackDeferred()
-	in.Set("large", 1)
+	ofLarge := e.TrackDeferred(func() { in.Set("large", 1) })
 	e.RunWhile(func() bool { return false })
-	ofSmall := e.TrackDeferred()
-	in.Set("small", 1)
+	ofSmall := e.TrackDeferred(func() { in.Set("small", 1) })
 	of := 0
 	e.RunWhile(func() bool { of++; return !ofSmall.Done() })
 	if !ofSmall.Done() || ofLarge.Done() || of > 2*small {
 		t.Errorf("the keys of the small owner are done: %t, those of the large one: %t, after %d", ofSmall.Done(), ofLarge.Done(), of)
 	}
-	again := e.TrackDeferred() // keys that wait already count for both changes
-	in.Set("large", 2)
+	again := e.TrackDeferred(func() { in.Set("large", 2) }) // keys that wait already count for both changes
+	if again.Done() {
+		t.Error("a deferral is done, but its keys wait")
+	}
 	if e.Run(); !ofLarge.Done() || !again.Done() {
 		t.Error("a deferral is not done, but nothing is deferred")
 	}

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"maps"
 	"slices"
 
 	"contour.example/contour/internal/kobj"
@@ -13,69 +12,50 @@ type statusChange = memo.Change[kobj.Key, *status.Desired]
 
 // heldStatuses is the statuses of changed objects that wait until nothing that their change concerns is deferred: an object is not
 // reported as valid with a new generation while another one is derived from the former generation.
-type heldStatuses struct {
-	batches []*heldBatch
-	of      map[kobj.Key]*heldBatch // the one that an object is in
+type heldStatuses map[kobj.Key]*heldStatus
+
+type heldStatus struct {
+	deferral *memo.Deferral // of the newest change of the object
+	change   *statusChange  // nil: the status has not changed
 }
 
-// heldBatch is the objects that changed in one iteration, each with the change of its status; nil: it has not changed.
-type heldBatch struct {
-	deferral *memo.Deferral // of that iteration
-	changes  map[kobj.Key]*statusChange
-}
-
-// admit returns the changes of statuses to make known now, among those that wait and the given ones. deferral is that of this
-// iteration, and changed are the objects that changed in it.
-func (h *heldStatuses) admit(changes []statusChange, deferral *memo.Deferral, changed []kobj.Key) []statusChange {
-	if !deferral.Done() {
-		h.hold(deferral, changed)
+// hold makes the status of an object wait for a deferral, instead of an earlier one.
+func (h heldStatuses) hold(k kobj.Key, d *memo.Deferral) {
+	if h[k] == nil {
+		h[k] = &heldStatus{}
 	}
-	if len(h.batches) == 0 {
+	h[k].deferral = d
+}
+
+// admit returns the changes of statuses to make known now, among the given ones and those that wait.
+func (h heldStatuses) admit(changes []statusChange) []statusChange {
+	if len(h) == 0 {
 		return changes
 	}
 	var admitted []statusChange
 	for _, c := range changes {
-		if b := h.of[c.Key]; b == nil {
+		switch held := h[c.Key]; {
+		case held == nil:
 			admitted = append(admitted, c)
-		} else if waits := b.changes[c.Key]; waits != nil {
-			waits.New = c.New
-		} else {
-			b.changes[c.Key] = &c
+		case held.change == nil:
+			held.change = &c
+		default:
+			held.change.New = c.New
 		}
 	}
 	return append(admitted, h.release()...)
 }
 
-// hold makes the statuses of the objects wait for a deferral, also those that wait for an earlier one.
-func (h *heldStatuses) hold(deferral *memo.Deferral, objects []kobj.Key) {
-	if h.of == nil {
-		h.of = map[kobj.Key]*heldBatch{}
+// release removes what need not wait any more, and returns its changes, sorted by object.
+func (h heldStatuses) release() (released []statusChange) {
+	for k, held := range h {
+		if !held.deferral.Done() {
+			continue
+		}
+		if delete(h, k); held.change != nil {
+			released = append(released, *held.change)
+		}
 	}
-	b := &heldBatch{deferral: deferral, changes: make(map[kobj.Key]*statusChange, len(objects))}
-	for _, k := range objects {
-		var waits *statusChange
-		if former := h.of[k]; former != nil {
-			waits = former.changes[k]
-			delete(former.changes, k)
-		}
-		b.changes[k], h.of[k] = waits, b
-	}
-	h.batches = append(h.batches, b)
-}
-
-// release removes and returns the changes that need not wait any more.
-func (h *heldStatuses) release() (released []statusChange) {
-	h.batches = slices.DeleteFunc(h.batches, func(b *heldBatch) bool {
-		if !b.deferral.Done() {
-			return false
-		}
-		for _, k := range slices.SortedFunc(maps.Keys(b.changes), kobj.Key.Compare) {
-			if c := b.changes[k]; c != nil {
-				released = append(released, *c)
-			}
-			delete(h.of, k)
-		}
-		return true
-	})
+	slices.SortFunc(released, func(a, b statusChange) int { return a.Key.Compare(b.Key) })
 	return released
 }

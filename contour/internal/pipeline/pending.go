@@ -21,8 +21,9 @@ const pendingTime = 150 * time.Millisecond
 // errors in between. Only the edited object waits, its former state is served until then, and the time is bounded, since
 // the reference may never resolve. A new object does not wait (docs/design/0008-edits-wait.md).
 type pendingEdits struct {
-	store   *store.Store
+	store   *store.Store // only read
 	compile *compile.Compile
+	commit  func([]store.Change) []kobj.Key // applies changes to the store, and returns the changed objects
 	edits   map[kobj.Key]*edit
 	timer   *time.Timer // period pendingTime/2; stopped while no edit is pending
 }
@@ -33,14 +34,14 @@ type edit struct {
 	aged    bool             // the timer has fired since the first change
 }
 
-func newPendingEdits(s *store.Store, c *compile.Compile) *pendingEdits {
-	p := &pendingEdits{store: s, compile: c, edits: map[kobj.Key]*edit{}, timer: time.NewTimer(pendingTime)}
+func newPendingEdits(s *store.Store, c *compile.Compile, commit func([]store.Change) []kobj.Key) *pendingEdits {
+	p := &pendingEdits{store: s, compile: c, commit: commit, edits: map[kobj.Key]*edit{}, timer: time.NewTimer(pendingTime)}
 	p.timer.Stop()
 	return p
 }
 
 // apply applies a batch to the store, without the edits whose references do not resolve, and with the pending edits whose
-// references now resolve. It returns the result of store.Apply.
+// references now resolve. It returns the changed objects.
 func (p *pendingEdits) apply(batch []store.Change) []kobj.Key {
 	var edits []edit
 	var others []store.Change
@@ -52,8 +53,8 @@ func (p *pendingEdits) apply(batch []store.Change) []kobj.Key {
 		delete(p.edits, c.Key)
 		others = append(others, c)
 	}
-	changed := p.store.Apply(others) // before edits, which may refer to these objects
-	return append(changed, p.store.Apply(p.admit(edits))...)
+	changed := p.commit(others) // before edits, which may refer to these objects
+	return append(changed, p.commit(p.admit(edits))...)
 }
 
 // maxReferences is the largest number of references of an object whose edits wait.

@@ -55,11 +55,10 @@ type Pipeline struct {
 	configs chan config.Config
 	keySets chan map[jwks.Owner]jwks.KeySet
 
-	sliced   bool           // the loop is Run
-	started  time.Time      // when the present iteration began
-	deferral *memo.Deferral // of the present iteration
-	backlog  backlog
-	held     heldStatuses
+	sliced  bool      // the loop is Run
+	started time.Time // when the present iteration began
+	backlog backlog
+	held    heldStatuses
 
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
@@ -75,7 +74,7 @@ func New(o Options) *Pipeline {
 	p := &Pipeline{
 		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
 		keySets:   make(chan map[jwks.Owner]jwks.KeySet),
-		listeners: map[ir.Fleet]int{}, rejected: newRejections(),
+		listeners: map[ir.Fleet]int{}, rejected: newRejections(), held: heldStatuses{},
 	}
 	p.shares = newShares(o.Now)
 	p.fleets.SetFallback(translate.Fallback)
@@ -113,12 +112,23 @@ type Result struct {
 
 // Step applies a batch to the store, derives all that depends on it and publishes.
 func (p *Pipeline) Step(batch []store.Change) Result {
-	return p.step(func() []kobj.Key { return p.Store.Apply(batch) })
+	return p.step(func() []kobj.Key { return p.apply(batch) })
+}
+
+// apply applies a batch to the store and returns the changed objects. The statuses of those whose change defers keys wait.
+func (p *Pipeline) apply(batch []store.Change) (changed []kobj.Key) {
+	for i := range batch {
+		deferral := p.engine.TrackDeferred(func() { changed = append(changed, p.Store.Apply(batch[i:i+1])...) })
+		if !deferral.Done() {
+			p.held.hold(batch[i].Key, deferral)
+		}
+	}
+	return changed
 }
 
 // step calls apply, which changes the store and returns the changed objects, then derives and publishes.
 func (p *Pipeline) step(apply func() []kobj.Key) Result {
-	p.started, p.deferral = p.now(), p.engine.TrackDeferred()
+	p.started = p.now()
 	changed := apply()
 	r := p.deriveAndPublish(changed...)
 	r.Objects, r.Took = len(changed), p.now().Sub(p.started)
@@ -197,7 +207,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		Derivations: p.engine.Runs() - before,
 		Published:   published,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
-		Statuses:    p.held.admit(p.Status.Desired.Changes(), p.deferral, changed),
+		Statuses:    p.held.admit(p.Status.Desired.Changes()),
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
 	}
 }
@@ -235,7 +245,7 @@ const period = time.Minute
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
-	pending := newPendingEdits(p.Store, p.Compile)
+	pending := newPendingEdits(p.Store, p.Compile, p.apply)
 	defer pending.timer.Stop()
 	defer p.rejected.confirm.Stop()
 	defer p.shares.timer.Stop()

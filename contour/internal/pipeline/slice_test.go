@@ -129,3 +129,34 @@ func TestBatchesDoNotStopWhatIsDeferred(t *testing.T) {
 		t.Errorf("%d of %d hosts had the edit after %d iterations", hosts, roots, iterations)
 	}
 }
+
+// The status of an object does not wait for what another one of the same batch concerns.
+func TestStatusesWaitForTheirOwnChangeOnly(t *testing.T) {
+	const big = 30
+	p := slicedPipeline(slice)
+	batches := make(chan []store.Change, 2)
+	batches <- append(including("big", big), answering("small", "p", 1, "small.example"))
+	end := sync.OnceFunc(func() { close(batches) })
+	hosts, first, order := 0, true, []string{}
+	p.Run(t.Context(), batches, nil, func(r Result) {
+		if first {
+			first = false
+			batches <- []store.Change{answering("small", "p", 2, "small.example"), answering("big", "child", 2, "")}
+			return
+		}
+		for _, h := range r.Hosts {
+			if h.Key.Hostname != "small.example" {
+				hosts++
+			}
+		}
+		for _, s := range r.Statuses {
+			order = append(order, fmt.Sprintf("%s after %t", s.Key.Namespace, hosts == big))
+		}
+		if len(order) == 2 {
+			end()
+		}
+	})
+	if want := "[small after false big after true]"; fmt.Sprint(order) != want {
+		t.Errorf("statuses %v, want %s", order, want)
+	}
+}
