@@ -25,7 +25,7 @@ import (
 // quick are limits with which tests do not wait.
 func quick() server.ObserverLimits { return server.ObserverLimits{Interval: time.Millisecond} }
 
-func encode(t *testing.T, m proto.Message) []byte {
+func marshal(t *testing.T, m proto.Message) []byte {
 	t.Helper()
 	b, err := proto.Marshal(m)
 	if err != nil {
@@ -35,7 +35,7 @@ func encode(t *testing.T, m proto.Message) []byte {
 }
 
 func validCluster(t *testing.T, name, alt string) *table.Resource {
-	return cluster(name, string(encode(t, &clusterv3.Cluster{Name: name, AltStatName: alt})))
+	return cluster(name, string(marshal(t, &clusterv3.Cluster{Name: name, AltStatName: alt})))
 }
 
 func (f *fixture) context() context.Context {
@@ -154,7 +154,7 @@ func TestObserverSeesNoPrivateKey(t *testing.T) {
 		CertificateChain: inline("public"), PrivateKey: inline(key),
 	}}}
 	f.table.Publish([]*table.Resource{
-		{Ref: table.Ref{Type: table.Secret, Name: "s"}, Body: encode(t, secret)},
+		{Ref: table.Ref{Type: table.Secret, Name: "s"}, Body: marshal(t, secret)},
 		{Ref: table.Ref{Type: table.Secret, Name: "unreadable"}, Body: []byte(key)},
 	}, nil)
 	stream, err := secretservicev3.NewSecretDiscoveryServiceClient(f.conn).StreamSecrets(f.context())
