@@ -125,13 +125,3 @@ func buildVersion() (version, revision string) {
 	}
 	return version, revision
 }
-
-// logger writes to the error stream in the chosen format.
-func logger(w io.Writer, f *logFlags) *slog.Logger {
-	f.setDebug(false)
-	o := &slog.HandlerOptions{Level: &f.level}
-	if f.format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
-}
