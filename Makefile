@@ -33,7 +33,7 @@ check: verify test-unit ## Verify the sources and run the tests that have no req
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
 
 test-unit: ## Run unit, golden, semantic, property and in-process feature tests.
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done; echo "== tools/dashboards"; cd tools/dashboards && GOWORK=off go test ./...
 
 test-race: ## Run the same tests of contour/ and harness/ with the race detector, which needs a C compiler.
 	@for m in contour harness; do echo "== $$m"; (cd $$m && CGO_ENABLED=1 go test -race -timeout 20m ./...); done
@@ -122,7 +122,7 @@ verify-modules: ## Verify that go.mod and go.sum are tidy.
 	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Verify that each module builds and vets without the workspace.
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ../tools/dashboards && GOWORK=off go vet .
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules
