@@ -108,7 +108,7 @@ verify-edges: ## Verify that packages import only what is below them (tools/edge
 	@cd tools && GOWORK=off go run ./edges ..
 
 verify-generate: ## Verify that generated files are up to date.
-	@tools/unchanged.sh 'make fix-generate' contour/api manifests -- $(MAKE) --no-print-directory fix-generate
+	@tools/unchanged.sh 'make fix-generate' contour/api manifests docs/compatibility.md -- $(MAKE) --no-print-directory fix-generate
 
 verify-format: ## Verify that Go files are formatted.
 	@$(LINT) mvdan.cc/gofumpt
@@ -128,8 +128,8 @@ verify-workspace: ## Verify that each module builds and vets without the workspa
 .PHONY: fix fix-generate fix-format fix-modules
 fix: fix-modules fix-generate fix-format ## Fix what verify reports, where a program can.
 
-fix-generate: ## Generate deepcopy functions, CRDs, RBAC rules and manifests/contour.yaml.
-	@cd tools && GOWORK=off go run ./crdgen .. && GOWORK=off go run ./manifestgen ..
+fix-generate: ## Generate deepcopy functions, CRDs, RBAC rules, manifests/contour.yaml and docs/compatibility.md.
+	@cd tools && GOWORK=off go run ./crdgen .. && GOWORK=off go run ./manifestgen .. && GOWORK=off go run ./compatibility ..
 
 fix-format: ## Format Go files.
 	@$(LINT) mvdan.cc/gofumpt

@@ -15,8 +15,8 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/grpc"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/console"

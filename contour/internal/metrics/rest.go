@@ -6,7 +6,9 @@ import (
 )
 
 // CountRequests returns a transport that counts the requests of clients of the API server, also those that fail.
-func (m *Metrics) CountRequests(to http.RoundTripper) http.RoundTripper { return &countedTransport{m, to} }
+func (m *Metrics) CountRequests(to http.RoundTripper) http.RoundTripper {
+	return &countedTransport{m, to}
+}
 
 type countedTransport struct {
 	metrics *Metrics
