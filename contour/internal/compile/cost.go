@@ -15,7 +15,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	root.Cost.Routes = root.Unread
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
-		root.Created = own.Created
+		root.Created, own.Weight = own.Created, weigh(own)
 		if own.JoinsTLS && own.TLS == nil { // served only where another object has the TLS host
 			continue
 		}
@@ -30,8 +30,8 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 		if asked := c.ownService(r, own.Policies); asked != nil && !slices.Contains(extensions, asked.Cluster) {
 			extensions = append(extensions, asked.Cluster)
 		}
+		root.Cost.Routes += own.Weight
 		for j := range own.Routes {
-			root.Cost.Routes += 1 + (routeSize(&own.Routes[j])+keysSize(own, own.Routes[j].Policies))>>10
 			if f := own.Routes[j].Forward; f != nil {
 				clusters.add(f.Backends)
 				if f.Special != nil && f.Special.Mirror != nil {
@@ -50,6 +50,15 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	for _, e := range extensions {
 		root.Cost.Endpoints += c.Extensions.ManyEndpoints(r, e.Object)
 	}
+}
+
+// weigh returns the number of routes, where one counts once more for each KiB of its text.
+func weigh(own *contrib.Contribution) int {
+	n := 0
+	for i := range own.Routes {
+		n += 1 + (routeSize(&own.Routes[i])+keysSize(own, own.Routes[i].Policies))>>10
+	}
+	return n
 }
 
 // ownService returns the authorization service that the policies name; nil if they name none, or have that of the

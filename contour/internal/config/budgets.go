@@ -5,6 +5,10 @@ package config
 type Budgets struct {
 	// Routes is the routes of a namespace on all listeners; a route counts once for each KiB of its text.
 	Routes int
+	// ObjectRoutes is the routes of one root object, with those of the objects that it includes, and of one host, which several
+	// objects may share; they count as those of a namespace. A root is derived as a whole, and Envoy gets a host as a whole, so that
+	// this bounds how long others wait for it.
+	ObjectRoutes int
 	// VirtualHosts is the hosts of a namespace on all listeners.
 	VirtualHosts int
 	// TLSHosts is the hosts of a namespace on listeners for TLS.
@@ -30,6 +34,7 @@ type Budgets struct {
 func defaultBudgets() Budgets {
 	return Budgets{
 		Routes:          200_000,
+		ObjectRoutes:    40_000,
 		VirtualHosts:    120_000,
 		TLSHosts:        60_000,
 		Clusters:        100_000,
@@ -38,4 +43,15 @@ func defaultBudgets() Budgets {
 		HostExpressions: 20_000,
 		ExpressionSize:  2_000,
 	}
+}
+
+// RootRoutes is how many routes a root may have by itself; 0: any number.
+func (b Budgets) RootRoutes() int {
+	switch {
+	case b.Routes == 0:
+		return b.ObjectRoutes
+	case b.ObjectRoutes == 0:
+		return b.Routes
+	}
+	return min(b.Routes, b.ObjectRoutes)
 }

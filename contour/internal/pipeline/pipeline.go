@@ -57,6 +57,7 @@ type Pipeline struct {
 
 	sliced  bool      // the loop is Run
 	started time.Time // when the present iteration began
+	waited  bool      // the last iteration had no time for deferred keys; the next one updates at least one, whatever its batch takes
 	backlog backlog
 	held    heldStatuses
 
@@ -179,11 +180,11 @@ func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 // deriveAndPublish runs the derivations after changes of the objects, publishes changed resources, and returns all changes.
 func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	before := p.engine.Runs()
-	progress := false // each iteration updates at least one deferred key, whatever its batch took
+	resumed := false // a deferred key is updated
 	more := func() bool {
-		first := !progress
-		progress = true
-		return first || p.inTime()
+		more := p.inTime() || p.waited && !resumed
+		resumed = resumed || more
+		return more
 	}
 	p.engine.RunWhile(more)
 	for p.Compile.EnforceBudgets() {
@@ -203,6 +204,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	}
 	p.reportRejections()
 	p.engine.RunWhile(more)
+	p.waited = p.engine.Deferred() && !resumed
 	return Result{
 		Derivations: p.engine.Runs() - before,
 		Published:   published,

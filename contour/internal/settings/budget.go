@@ -5,6 +5,7 @@ package settings
 func budgetKeys() []key {
 	out := []key{
 		{file: "budgets.routes", value: "200000"},
+		{file: "budgets.object-routes", value: "40000"},
 		{file: "budgets.virtual-hosts", value: "120000"},
 		{file: "budgets.tls-hosts", value: "60000"},
 		{file: "budgets.clusters", value: "100000"},
@@ -25,6 +26,7 @@ func budgetKeys() []key {
 // budgetSection is the section budgets of the file.
 type budgetSection struct {
 	Routes            *uint32 `json:"routes"`
+	ObjectRoutes      *uint32 `json:"object-routes"`
 	VirtualHosts      *uint32 `json:"virtual-hosts"`
 	TLSHosts          *uint32 `json:"tls-hosts"`
 	Clusters          *uint32 `json:"clusters"`
@@ -45,6 +47,7 @@ func (a *applier) budgets() {
 		into *int
 	}{
 		{from.Routes, &b.Routes},
+		{from.ObjectRoutes, &b.ObjectRoutes},
 		{from.VirtualHosts, &b.VirtualHosts},
 		{from.TLSHosts, &b.TLSHosts},
 		{from.Clusters, &b.Clusters},
