@@ -60,7 +60,7 @@ func objectOf(k kobj.Key, root *contrib.Root) *budget.Object {
 func limitOf(b config.Budgets) contrib.Cost {
 	return contrib.Cost{
 		Routes: b.Routes, VirtualHosts: b.VirtualHosts, TLSHosts: b.TLSHosts, Clusters: b.Clusters, Endpoints: b.Endpoints,
-		Expressions: b.Expressions,
+		HealthChecks: 60 * b.HealthChecks, Expressions: b.Expressions,
 	}
 }
 
@@ -204,6 +204,7 @@ func shares(cost, limit contrib.Cost) string {
 		{cost.TLSHosts, limit.TLSHosts, "TLS hosts"},
 		{cost.Clusters, limit.Clusters, "clusters"},
 		{cost.Endpoints, limit.Endpoints, "endpoints"},
+		{(cost.HealthChecks + 59) / 60, limit.HealthChecks / 60, "health checks per second"},
 		{cost.Expressions, limit.Expressions, "for regular expressions"},
 	} {
 		if x.most > 0 {

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"slices"
+	"time"
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
@@ -45,11 +46,25 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	}
 	root.Cost.Clusters = len(clusters.list) + len(extensions)
 	for i := range clusters.list {
-		root.Cost.Endpoints += c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
+		many := c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
+		root.Cost.Endpoints += many
+		root.Cost.HealthChecks += healthChecks(clusters.list[i].Tuning.Value().Health, many)
 	}
 	for _, e := range extensions {
 		root.Cost.Endpoints += c.Extensions.ManyEndpoints(r, e.Object)
 	}
+}
+
+// uncounted is how many endpoints a cluster is taken to have that has few of them: their number is not known here, so that a root is
+// not derived again with each change of it.
+const uncounted = 16
+
+// healthChecks returns about how many health checks an Envoy makes in a minute, with the number of endpoints as of ManyEndpoints.
+func healthChecks(h ir.HealthCheck, endpoints int) int {
+	if h.Interval <= 0 {
+		return 0
+	}
+	return int(int64(max(endpoints, uncounted)) * int64(time.Minute) / int64(h.Interval))
 }
 
 // weigh returns the number of routes, where one counts once more for each KiB of its text.

@@ -17,6 +17,9 @@ type Budgets struct {
 	Clusters int
 	// Endpoints is the endpoints of the clusters of a namespace, without those of Services with few of them.
 	Endpoints int
+	// HealthChecks is the health checks per second that one Envoy makes for the clusters of a namespace, where a Service with few
+	// endpoints counts as one with 16.
+	HealthChecks int
 	// Expressions is the cost of the regular expressions of a namespace (validate.Expression).
 	Expressions int
 	// HostExpressions is the cost of the regular expressions of one host of an object. It bounds the work that a
@@ -39,6 +42,7 @@ func defaultBudgets() Budgets {
 		TLSHosts:        60_000,
 		Clusters:        100_000,
 		Endpoints:       200_000,
+		HealthChecks:    20_000,
 		Expressions:     100_000,
 		HostExpressions: 20_000,
 		ExpressionSize:  2_000,

@@ -90,12 +90,14 @@ func TestEveryBudget(t *testing.T) {
 		p.Spec.VirtualHost.TLS = &contourv1.TLS{SecretName: "cert-1"}
 		p.Spec.Routes = []contourv1.Route{{
 			Conditions: []contourv1.MatchCondition{{Regex: "/a+"}}, Services: []contourv1.Service{{Name: "service-1", Port: 80}},
+			HealthCheckPolicy: &contourv1.HTTPHealthCheckPolicy{Path: "/", IntervalSeconds: 10},
 		}}
 		objects = append(objects, change(p)...)
 	}
 	for name, b := range map[string]config.Budgets{
 		"routes": {Routes: 4}, "virtual hosts": {VirtualHosts: 4}, "TLS hosts": {TLSHosts: 2}, "clusters": {Clusters: 2},
 		"endpoints": {Endpoints: 2 * 128}, "expressions": {Expressions: 36},
+		"health checks": {HealthChecks: 26},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Default()

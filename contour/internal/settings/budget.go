@@ -10,6 +10,7 @@ func budgetKeys() []key {
 		{file: "budgets.tls-hosts", value: "60000"},
 		{file: "budgets.clusters", value: "100000"},
 		{file: "budgets.endpoints", value: "200000"},
+		{file: "budgets.health-checks", value: "20000"},
 		{file: "budgets.expressions", value: "100000"},
 		{file: "budgets.host-expressions", value: "20000"},
 		{file: "budgets.expression-size", value: "2000"},
@@ -31,6 +32,7 @@ type budgetSection struct {
 	TLSHosts          *uint32 `json:"tls-hosts"`
 	Clusters          *uint32 `json:"clusters"`
 	Endpoints         *uint32 `json:"endpoints"`
+	HealthChecks      *uint32 `json:"health-checks"`
 	Expressions       *uint32 `json:"expressions"`
 	HostExpressions   *uint32 `json:"host-expressions"`
 	ExpressionSize    *uint32 `json:"expression-size"`
@@ -52,6 +54,7 @@ func (a *applier) budgets() {
 		{from.TLSHosts, &b.TLSHosts},
 		{from.Clusters, &b.Clusters},
 		{from.Endpoints, &b.Endpoints},
+		{from.HealthChecks, &b.HealthChecks},
 		{from.Expressions, &b.Expressions},
 		{from.HostExpressions, &b.HostExpressions},
 		{from.ExpressionSize, &b.ExpressionSize},
