@@ -74,7 +74,7 @@ func command(s Streams, misused *bool) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	logging := &logFlags{}
 	logging.add(root.PersistentFlags())
-	root.AddCommand(serveCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), versionCommand(s))
+	root.AddCommand(serveCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), cliCommand(s, logging), versionCommand(s))
 	return root
 }
 

@@ -15,6 +15,7 @@ import (
 	"runtime"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 	"github.com/spf13/pflag"
 
 	"contour.example/contour/internal/config"
@@ -197,7 +198,7 @@ func (a *standalone) xds(ctx context.Context, l net.Listener) error {
 	select {
 	case <-a.published:
 		a.keySets.awaitFirst(ctx)
-		return serveXDS(ctx, l, a.server, newGRPC(nil, 0)) // only this user can access the directory of the socket
+		return serveXDS(ctx, l, a.server, newGRPC(nil, 0, grpc.StreamInterceptor(a.metrics.CountCalls()))) // only this user can access the directory of the socket
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), l.Close())
 	}

@@ -106,6 +106,7 @@ type Result struct {
 	Objects     int    // changed objects that derivations may depend on
 	Derivations uint64 // derivations run
 	Published   int    // xDS resources set or removed
+	PublishTook time.Duration
 	Hosts       []memo.Change[ir.HostKey, *ir.VirtualHost]
 	Statuses    []memo.Change[kobj.Key, *status.Desired]
 	KeySets     []memo.Change[jwks.Remote, []byte] // to fetch, with the CA bundle
@@ -197,7 +198,9 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		p.engine.RunWhile(more)
 	}
 	loaded := p.served != nil
+	begun := p.now()
 	published := p.publish()
+	publishTook := p.now().Sub(begun)
 	p.shares.rate = p.Store.Settings.Budgets.Peek().FilterChains
 	if updates := p.Translate.ListenerUpdates(); loaded { // the first configuration is nobody's change
 		p.shares.charge(updates, changed...)
@@ -208,6 +211,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	return Result{
 		Derivations: p.engine.Runs() - before,
 		Published:   published,
+		PublishTook: publishTook,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
 		Statuses:    p.held.admit(p.Status.Desired.Changes()),
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
