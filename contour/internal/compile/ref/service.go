@@ -150,8 +150,8 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 
 func tcp(p *corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
 
-// protocol returns the protocol of the port: by appProtocol, else by the annotations.
-// An unknown appProtocol is ignored.
+// protocol returns the protocol of the port: by appProtocol alone if it is set, as in Contour, and HTTP/1.1 for one that is not
+// known; else by the annotations, of which those that list the name of the port take precedence over those with its number.
 func protocol(p *corev1.ServicePort, annotated map[string]ir.Protocol) ir.Protocol {
 	if p.AppProtocol != nil {
 		switch *p.AppProtocol {
@@ -159,56 +159,30 @@ func protocol(p *corev1.ServicePort, annotated map[string]ir.Protocol) ir.Protoc
 			return ir.ProtocolH2C
 		case "https":
 			return ir.ProtocolTLS
-		case "http", "kubernetes.io/ws":
-			return ir.ProtocolHTTP1
 		}
+		return ir.ProtocolHTTP1
 	}
-	byName, named := annotated[p.Name]
-	byNumber, numbered := annotated[strconv.Itoa(int(p.Port))]
-	switch {
-	case named && numbered:
-		return preferredProtocol(byName, byNumber)
-	case named:
+	if byName, ok := annotated[p.Name]; ok {
 		return byName
-	case numbered:
-		return byNumber
 	}
-	return ir.ProtocolHTTP1
+	return annotated[strconv.Itoa(int(p.Port))]
 }
 
-// annotatedProtocols is the protocol of each port, by name or number, that annotations of the Service list.
+// annotatedProtocols is the protocol of each port, by name or number, that annotations of the Service list: of a port that several
+// list tls, else h2c, as in Contour.
 func annotatedProtocols(svc *corev1.Service) map[string]ir.Protocol {
 	out := map[string]ir.Protocol{}
-	for _, a := range protocolAnnotations() {
+	for _, a := range []struct {
+		name     string
+		protocol ir.Protocol
+	}{{"h2", ir.ProtocolH2}, {"h2c", ir.ProtocolH2C}, {"tls", ir.ProtocolTLS}} {
 		for item := range strings.SplitSeq(svc.Annotations["projectcontour.io/upstream-protocol."+a.name], ",") {
-			item = strings.TrimSpace(item)
-			if _, listed := out[item]; item != "" && !listed {
+			if item = strings.TrimSpace(item); item != "" {
 				out[item] = a.protocol
 			}
 		}
 	}
 	return out
-}
-
-// protocolAnnotation is an annotation of Services that lists ports of a protocol.
-type protocolAnnotation struct {
-	name     string
-	protocol ir.Protocol
-}
-
-// protocolAnnotations is the annotations in order of precedence.
-func protocolAnnotations() [3]protocolAnnotation {
-	return [...]protocolAnnotation{{"h2", ir.ProtocolH2}, {"h2c", ir.ProtocolH2C}, {"tls", ir.ProtocolTLS}}
-}
-
-// preferredProtocol is the one of two protocols whose annotation takes precedence.
-func preferredProtocol(a, b ir.Protocol) ir.Protocol {
-	for _, p := range protocolAnnotations() {
-		if p.protocol == a || p.protocol == b {
-			return p.protocol
-		}
-	}
-	return a
 }
 
 // CircuitBreakers returns the circuit breakers of the annotations of a Service; zero if the Service does not exist.
