@@ -53,6 +53,9 @@ type Metrics struct {
 	fetches      *prometheus.CounterVec
 	keySetStates *prometheus.GaugeVec
 
+	lookups            *prometheus.CounterVec
+	externalNameStates *prometheus.GaugeVec
+
 	runs map[string]uint64
 }
 
@@ -67,6 +70,7 @@ func New(version, revision string) *Metrics {
 	m.status()
 	m.configuration()
 	m.keySets()
+	m.externalNames()
 	return m
 }
 

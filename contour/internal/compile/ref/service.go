@@ -2,6 +2,7 @@ package ref
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,13 +20,28 @@ type ServicePort struct {
 	Number   int32
 	Name     string      // the port's name in the Service; "" if it has none
 	Protocol ir.Protocol // by appProtocol or annotation of the Service
+	Host     string      // the name of an ExternalName Service; "" for other Services
+	Warning  string      // one sentence about the Service, for the author of the reference; "" if there is none
 }
 
 // Cluster returns the cluster of the port with the settings of the Service.
 func (p ServicePort) Cluster() ir.Cluster {
-	return ir.Cluster{
+	c := ir.Cluster{
 		Endpoints: ir.EndpointKey{Service: p.Service, Port: p.Name}, Port: p.Number, Protocol: p.Protocol,
 	}
+	if p.Protocol.UsesTLS() {
+		c.SNI = p.ServerName()
+	}
+	return c
+}
+
+// ServerName returns the server name for TLS connections to the name of an ExternalName Service; "" for an address, and for
+// other Services.
+func (p ServicePort) ServerName() string {
+	if _, err := netip.ParseAddr(p.Host); err == nil {
+		return ""
+	}
+	return p.Host
 }
 
 // Service returns a port of a Service by its number.
@@ -129,8 +145,15 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 	if !ok {
 		return servicePorts{failure: failure(NotFound, "Service %q does not exist.", n)}
 	}
+	var host, warning string
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
-		return servicePorts{failure: failure(NotPermitted, "Service %q is of type ExternalName, which is not enabled.", n)}
+		var f *Failure
+		if host, f = x.externalHost(r, n, svc); f != nil {
+			return servicePorts{failure: f}
+		}
+		if problem := x.unresolved(r, n); problem != "" {
+			warning = fmt.Sprintf("The externalName %q of Service %q %s.", host, n, problem)
+		}
 	}
 	var out servicePorts
 	out.endpoints, _ = x.store.ManyEndpoints.Get(r, n)
@@ -140,7 +163,7 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 		if !tcp(p) {
 			continue
 		}
-		port := ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated)}
+		port := ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated), Host: host, Warning: warning}
 		out.ports = append(out.ports, port)
 		out.forwards = append(out.forwards, &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}})
 	}
