@@ -29,8 +29,10 @@ func otherValues() map[string][]any {
 
 		"Objects.FallbackCertificate": {kobj.Name{Namespace: "a", Name: "secret-1"}},
 		"Objects.ClientCertificate":   {kobj.Name{Namespace: "a", Name: "secret-1"}},
-		"Status.Addresses":            {[]string{"192.0.2.1", "lb.example.com"}},
-		"Status.EnvoyService":         {config.Service{Namespace: "a", Name: "service-1"}},
+		"Names.Family":                {ir.AddressesV4, ir.AddressesAll},
+
+		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},
+		"Status.EnvoyService": {config.Service{Namespace: "a", Name: "service-1"}},
 
 		"ir.HTTPVersions":   {ir.OnlyHTTP1, ir.OnlyHTTP2},
 		"ir.ServerHeader":   {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},

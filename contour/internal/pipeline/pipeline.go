@@ -109,7 +109,8 @@ type Result struct {
 	PublishTook time.Duration
 	Hosts       []memo.Change[ir.HostKey, *ir.VirtualHost]
 	Statuses    []memo.Change[kobj.Key, *status.Desired]
-	KeySets     []memo.Change[jwks.Remote, []byte] // to fetch, with the CA bundle
+	KeySets     []memo.Change[jwks.Remote, []byte]           // to fetch, with the CA bundle
+	External    []memo.Change[kobj.Name, ir.ExternalService] // with a name to resolve
 }
 
 // Step applies a batch to the store, derives all that depends on it and publishes.
@@ -215,6 +216,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		Hosts:       p.Compile.VirtualHosts.Changes(),
 		Statuses:    p.held.admit(p.Status.Desired.Changes()),
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
+		External:    p.Compile.Ref.ChangedExternal(),
 	}
 }
 
