@@ -128,8 +128,8 @@ func (s *served) cli(messages int, args ...string) (out []map[string]any, text s
 	return out, printed.String()
 }
 
-// names lists the names of the resources in a response of the variant.
-func names(response map[string]any, delta bool) (names []string) {
+// resourceNames lists the names of the resources in a response of the variant.
+func resourceNames(response map[string]any, delta bool) (names []string) {
 	resources, _ := response["resources"].([]any)
 	for _, one := range resources {
 		r := one.(map[string]any)
@@ -164,7 +164,7 @@ func TestCLIShowsEachType(t *testing.T) {
 			}
 			shown, text := s.cli(3, args...)
 			node := shown[0]["node"].(map[string]any)["id"]
-			if got := strings.Join(names(shown[1], delta), " "); got != c.want || node != "ContourCLI" {
+			if got := strings.Join(resourceNames(shown[1], delta), " "); got != c.want || node != "ContourCLI" {
 				t.Errorf("%v: node %v, resources %q", args, node, got)
 			}
 			if nonce := shown[1]["nonce"]; nonce == nil || nonce != shown[2]["response_nonce"] || shown[2]["error_detail"] != nil {

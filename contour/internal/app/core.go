@@ -26,6 +26,7 @@ type core struct {
 	pipeline *pipeline.Pipeline
 	server   *server.Server
 	keySets  *keySets
+	names    *names
 
 	rejected  chan struct{} // a value: the tables' rejections have changed
 	voted     chan struct{} // a value: what Envoys say about rejected contents has changed
@@ -45,6 +46,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	k.fleets.OnVotes(notify(k.voted))
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
 	k.keySets = newKeySets(c, k.pipeline, k.metrics, log)
+	k.names = newNames(c, k.pipeline, k.metrics, log)
 	k.server = server.New(server.Options{
 		Fleet: k.fleets.Get, Log: log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
 		Clients: server.ClientLimits{PerAddress: c.Process.Server.PerAddress},
@@ -75,6 +77,7 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 		k.metrics.Waiting(k.pipeline.Waiting())
 		k.countProxies(r)
 		k.keySets.update(r)
+		k.names.update(r)
 		done(r)
 		k.once.Do(func() {
 			k.log.Info("first configuration published", "resources", r.Published, "after", time.Since(started))
@@ -82,6 +85,25 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 		})
 	})
 	return ctx.Err()
+}
+
+// firstAttempts is how long a controller that starts waits for key sets and addresses before it serves Envoys: without keys,
+// routes that require tokens respond with 503, and without addresses those to names, also on an Envoy that had them from a
+// former controller.
+const firstAttempts = 5 * time.Second
+
+// awaitFirst waits until the first key sets and addresses are published, or firstAttempts.
+func (k *core) awaitFirst(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, firstAttempts)
+	defer cancel()
+	for _, attempted := range []<-chan struct{}{k.keySets.fetcher.Attempted(), k.names.resolver.Attempted()} {
+		select {
+		case <-attempted:
+		case <-limited.Done():
+			return
+		}
+	}
+	k.pipeline.Inspect(limited, func(*pipeline.Pipeline) {}) // after the iteration that publishes them
 }
 
 // countRejections keeps the gauges of rejections.

@@ -169,6 +169,7 @@ func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error
 		c.sharer.Run,
 		func(ctx context.Context) error { return c.publish(ctx, batches) },
 		c.keySets.run,
+		func(ctx context.Context) error { return c.names.run(ctx, batches) },
 		func(ctx context.Context) error { return c.follow(ctx, s, begun) },
 		c.lead,
 		c.xds,
@@ -321,7 +322,7 @@ func (c *controller) xds(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.keySets.awaitFirst(ctx)
+	c.awaitFirst(ctx)
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", socketOf(c.process.Server.Address).String())
 	if err != nil {
 		return fmt.Errorf("xDS: %w", err)

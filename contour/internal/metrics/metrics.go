@@ -57,6 +57,9 @@ type Metrics struct {
 	fetches      *prometheus.CounterVec
 	keySetStates *prometheus.GaugeVec
 
+	lookups            *prometheus.CounterVec
+	externalNameStates *prometheus.GaugeVec
+
 	runs map[string]uint64
 }
 
@@ -83,6 +86,7 @@ func New(o Options) *Metrics {
 	m.requests = m.counters("rest_client_requests_total", "Requests to the API server, by status code, method and host.", "code", "method", "host")
 	m.configuration()
 	m.keySets()
+	m.externalNames()
 	return m
 }
 

@@ -62,6 +62,8 @@ type settings struct {
 	FallbackCertificate string `json:"fallbackCertificate,omitempty"`
 	// ClientCertificate is a Secret, as namespace/name.
 	ClientCertificate string `json:"clientCertificate,omitempty"`
+	// ExternalServices permits Services of type ExternalName.
+	ExternalServices bool `json:"externalServices,omitempty"`
 	// Budgets has the fields of config.Budgets, from lower case on.
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 	// GlobalExtAuth is that of a ContourConfiguration.
@@ -157,7 +159,7 @@ func (c *Case) readConfig() error {
 	if namespace, name, ok := strings.Cut(s.ClientCertificate, "/"); ok {
 		c.Config.Objects.ClientCertificate = kobj.Name{Namespace: namespace, Name: name}
 	}
-	c.Config.Authorization.Server = s.GlobalExtAuth
+	c.Config.Authorization.Server, c.Config.Names.ExternalServices = s.GlobalExtAuth, s.ExternalServices
 	c.Config.Headers, c.Config.AccessLog.Text = s.Headers, s.LogText
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
