@@ -151,6 +151,7 @@ func TestCLIShowsEachType(t *testing.T) {
 	}{
 		{[]string{"cds"}, "one two"},
 		{[]string{"cds", "two"}, "two"},
+		{[]string{"cds", "two", "--cert-file=" + s.file("contourcert.pem"), "--key-file=" + s.file("contourkey.pem")}, "two"}, // in a pod of the controller
 		{[]string{"lds"}, "web"},
 		{[]string{"sds"}, "cert"},
 		{[]string{"eds"}, ""},

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -18,7 +19,9 @@ import (
 
 // ObserverLimits bounds what observers may have and cost. Zero values mean the defaults.
 type ObserverLimits struct {
-	Streams  int           // of all observers at a time; 4
+	// Streams is the number of observers at a time: of other machines, at most half of them of one address, and as many more
+	// of loopback, so that those who can log in to this machine are not locked out; 4.
+	Streams  int
 	Names    int           // of resources that one asks for; 1,000
 	Bytes    int           // of all resources in one response, where the variant has all of them in one; 16 MiB
 	Interval time.Duration // at least, between two responses; 1 s. An observer also rests for nine times the time of a response.
@@ -40,8 +43,16 @@ func (l ObserverLimits) withDefaults() ObserverLimits {
 	return l
 }
 
+// most returns the number of observers with which there is none more from an address; the zero Addr is loopback.
+func (l ObserverLimits) most(a netip.Addr) int {
+	if a.IsValid() {
+		return l.Streams
+	}
+	return 2 * l.Streams
+}
+
 // restFactor is the number of times of the duration of a response for which an observer rests: all observers together take
-// at most Streams/(1+restFactor) of a processor.
+// at most 2*Streams/(1+restFactor) of a processor.
 const restFactor = 9
 
 // maxObserverRequest is the maximum size of a request of an observer, in bytes.
@@ -70,13 +81,12 @@ func (s *Server) observe(t table.Type, rpc grpc.ServerStream, p protocol) error 
 		return err
 	}
 	defer leave()
-	select {
-	case s.observers <- struct{}{}:
-		defer func() { <-s.observers }()
-	default:
+	a := addressOf(rpc.Context())
+	if !s.observers.add(a, (s.options.Observers.Streams+1)/2, s.options.Observers.most(a)) {
 		s.refused("observers")
-		return status.Errorf(codes.ResourceExhausted, "there are %d observers", cap(s.observers))
+		return status.Error(codes.ResourceExhausted, "there are too many observers")
 	}
+	defer s.observers.remove(a)
 	requests, failed := receiveQueries(rpc, p)
 	first, err := s.firstQuery(rpc.Context(), requests, failed)
 	if err != nil {

@@ -63,7 +63,7 @@ type Server struct {
 	stop      func()
 	stopped   chan struct{}
 	streams   addressCounts
-	observers chan struct{} // a value for each
+	observers addressCounts
 
 	mu       sync.Mutex
 	sessions map[*stream]struct{}
@@ -85,8 +85,7 @@ func New(options Options) *Server {
 	stopped := make(chan struct{})
 	return &Server{
 		options: options, stopped: stopped, sessions: map[*stream]struct{}{},
-		observers: make(chan struct{}, options.Observers.Streams),
-		stop:      sync.OnceFunc(func() { close(stopped) }),
+		stop: sync.OnceFunc(func() { close(stopped) }),
 	}
 }
 
