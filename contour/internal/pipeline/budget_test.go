@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -117,6 +118,41 @@ func TestEveryBudget(t *testing.T) {
 			sys.Configure(config.Default())
 			if got := sys.Compile.Refused(); len(got) > 0 {
 				t.Errorf("with the default budgets: %v", got)
+			}
+		})
+	}
+}
+
+// What descriptors of rate limits say counts as routes, also where routes repeat those of their host after filters of their own.
+func TestDescriptorsCountAgainstTheBudget(t *testing.T) {
+	descriptors := make([]contourv1.RateLimitDescriptor, 64)
+	for i := range descriptors {
+		descriptors[i].Entries = []contourv1.RateLimitDescriptorEntry{{GenericKey: &contourv1.GenericKeyDescriptor{Key: strings.Repeat("k", 1000), Value: "v"}}}
+	}
+	limit := &contourv1.RateLimitPolicy{Global: &contourv1.GlobalRateLimitPolicy{Descriptors: descriptors}}
+	filter := []contourv1.IPFilterPolicy{{Source: contourv1.IPFilterSourcePeer, CIDR: "127.0.0.1"}}
+	limits := &contourv1alpha1.ExtensionService{ObjectMeta: meta("limits")}
+	limits.Spec.Services = []contourv1alpha1.ExtensionServiceTarget{{Name: "service-0", Port: 80}}
+	for name, edit := range map[string]func(p *contourv1.HTTPProxy){
+		"of a route": func(p *contourv1.HTTPProxy) { p.Spec.Routes[0].RateLimitPolicy = limit },
+		"of a host":  func(p *contourv1.HTTPProxy) { p.Spec.VirtualHost.RateLimitPolicy = limit },
+		"repeated": func(p *contourv1.HTTPProxy) {
+			p.Spec.VirtualHost.RateLimitPolicy = limit
+			p.Spec.Routes[0].IPAllowFilterPolicy, p.Spec.Routes[1].IPAllowFilterPolicy = filter, filter
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := aged("team", 0)
+			edit(p)
+			copies := map[string]int{"repeated": 3}[name]
+			for most, refused := range map[int]int{60 * max(1, copies): 1, 70 * max(1, copies): 0} {
+				cfg := config.Default()
+				cfg.Budgets, cfg.RateLimits.Service = config.Budgets{Routes: most}, kobj.Name{Namespace: "team", Name: "limits"}
+				sys := newSystem(t, cfg)
+				sys.Step(slices.Concat(change(service(0)), change(limits), change(p)))
+				if got := sys.Compile.Refused()["team"]; got != refused {
+					t.Errorf("a budget of %d routes: %d refused, want %d", most, got, refused)
+				}
 			}
 		})
 	}

@@ -25,6 +25,7 @@ type Settings struct {
 	Budgets     *Setting[config.Budgets]
 
 	Authorization *Setting[config.Authorization]
+	RateLimits    *Setting[config.RateLimits]
 	Headers       *Setting[config.Headers]
 
 	// LogObjects is whether routes need the names of their objects for AccessLog.
@@ -71,6 +72,7 @@ func newSettings(e *memo.Engine) *Settings {
 		Budgets:     newSetting[config.Budgets](e, "budgets"),
 
 		Authorization: newSetting[config.Authorization](e, "authorization"),
+		RateLimits:    newSetting[config.RateLimits](e, "ratelimits"),
 		Headers:       newSetting[config.Headers](e, "headers"),
 
 		LogObjects: newSetting[bool](e, "logobjects"),
@@ -99,6 +101,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.XDS, c.XDS)
 	set(s.Settings.Budgets, c.Budgets)
 	set(s.Settings.Authorization, c.Authorization)
+	set(s.Settings.RateLimits, c.RateLimits)
 	set(s.Settings.Headers, c.Headers)
 	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())
 }
