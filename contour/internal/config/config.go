@@ -26,6 +26,7 @@ type Config struct {
 	AccessLog   AccessLog
 	Cluster     Cluster
 	Endpoints   Endpoints
+	Names       Names
 	RouteTables RouteTables
 	XDS         XDS
 	Budgets     Budgets
@@ -103,6 +104,13 @@ type Cluster = ir.ClusterSettings
 // Endpoints says which addresses of endpoints are used.
 type Endpoints = ir.EndpointSettings
 
+// Names configures the Services whose endpoints are the addresses of a DNS name.
+type Names struct {
+	// ExternalServices permits Services of type ExternalName.
+	ExternalServices bool
+	Family           ir.AddressFamily
+}
+
 // Authorization asks a service about the requests of every host that does not have its own authorization.
 type Authorization struct {
 	Server *contourv1.AuthorizationServer // nil: requests are not authorized; its extensionRef has a namespace
@@ -166,6 +174,7 @@ func Default() Config {
 		TLS:         defaultTLS(),
 		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", LogFormat: ir.LogFormat{Format: "envoy"}},
 		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, BufferLimitBytes: edgeBuffer, Windows: edgeWindows(), TLS: defaultTLS()},
+		Names:       Names{Family: ir.AddressesAuto},
 		RouteTables: RouteTables{Hosts: 128},
 		XDS:         XDS{DrainTime: time.Minute},
 		Budgets:     defaultBudgets(),

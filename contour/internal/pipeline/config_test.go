@@ -29,8 +29,10 @@ func otherValues() map[string][]any {
 
 		"Objects.FallbackCertificate": {kobj.Name{Namespace: "a", Name: "secret-1"}},
 		"Objects.ClientCertificate":   {kobj.Name{Namespace: "a", Name: "secret-1"}},
-		"Status.Addresses":            {[]string{"192.0.2.1", "lb.example.com"}},
-		"Status.EnvoyService":         {config.Service{Namespace: "a", Name: "service-1"}},
+		"Names.Family":                {ir.AddressesV4, ir.AddressesAll},
+
+		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},
+		"Status.EnvoyService": {config.Service{Namespace: "a", Name: "service-1"}},
 
 		"ir.HTTPVersions":   {ir.OnlyHTTP1, ir.OnlyHTTP2},
 		"ir.ServerHeader":   {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},
@@ -77,8 +79,8 @@ func otherValues() map[string][]any {
 
 		"RouteTables.Hosts": {0, 100_000},
 
-		"Budgets.Routes": {40, 0}, "Budgets.VirtualHosts": {15, 0}, "Budgets.TLSHosts": {3, 0}, "Budgets.Clusters": {20, 0},
-		"Budgets.Endpoints": {200, 0}, "Budgets.Expressions": {60, 0}, "Budgets.HostExpressions": {40, 0}, "Budgets.ExpressionSize": {20, 0},
+		"Budgets.Routes": {40, 0}, "Budgets.ObjectRoutes": {6, 0}, "Budgets.VirtualHosts": {15, 0}, "Budgets.TLSHosts": {3, 0}, "Budgets.Clusters": {20, 0},
+		"Budgets.Endpoints": {200, 0}, "Budgets.HealthChecks": {2, 0}, "Budgets.Expressions": {60, 0}, "Budgets.HostExpressions": {40, 0}, "Budgets.ExpressionSize": {20, 0},
 		"Budgets.FilterChains": {50},
 	}
 }

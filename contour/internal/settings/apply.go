@@ -160,6 +160,7 @@ func (a *applier) objects() {
 			c.Status.Addresses = list(i.StatusAddress)
 		}
 	}
+	setField(&c.Names.ExternalServices, s.EnableExternalNameService)
 	if s.Envoy != nil {
 		a.secret(&c.Objects.ClientCertificate, "envoy.clientCertificate", s.Envoy.ClientCertificate)
 	}

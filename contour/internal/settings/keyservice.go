@@ -3,7 +3,6 @@ package settings
 import "strings"
 
 func clusterKeys() []key {
-	const dns = "no cluster is resolved by DNS"
 	breakers, inFile := "envoy.cluster.circuitBreakers.", "cluster.circuit-breakers."
 	tls, tlsInFile := "envoy.cluster.upstreamTLS.", "cluster.upstream-tls."
 	return []key{
@@ -14,7 +13,7 @@ func clusterKeys() []key {
 		{field: breakers + "maxRequests", file: inFile + "max-requests"},
 		{field: breakers + "maxRetries", file: inFile + "max-retries"},
 		{field: breakers + "perHostMaxConnections", file: inFile + "per-host-max-connections"},
-		{field: "envoy.cluster.dnsLookupFamily", file: "cluster.dns-lookup-family", value: "auto", effect: ignored, reason: dns},
+		{field: "envoy.cluster.dnsLookupFamily", file: "cluster.dns-lookup-family", value: "auto"},
 		{field: "envoy.cluster.maxRequestsPerConnection", file: "cluster.max-requests-per-connection"},
 		{field: "envoy.cluster.per-connection-buffer-limit-bytes", file: "cluster.per-connection-buffer-limit-bytes"},
 		{field: tls + "cipherSuites", file: tlsInFile + "cipher-suites"},

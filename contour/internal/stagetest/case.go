@@ -64,6 +64,8 @@ type settings struct {
 	FallbackCertificate string `json:"fallbackCertificate,omitempty"`
 	// ClientCertificate is a Secret, as namespace/name.
 	ClientCertificate string `json:"clientCertificate,omitempty"`
+	// ExternalServices permits Services of type ExternalName.
+	ExternalServices bool `json:"externalServices,omitempty"`
 	// Budgets has the fields of config.Budgets, from lower case on.
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 	// GlobalExtAuth is that of a ContourConfiguration.
@@ -183,7 +185,7 @@ func (c *Case) readConfig() error {
 	if c.Config.RateLimits, err = s.RateLimitService.config(); err != nil {
 		return err
 	}
-	c.Config.Authorization.Server = s.GlobalExtAuth
+	c.Config.Authorization.Server, c.Config.Names.ExternalServices = s.GlobalExtAuth, s.ExternalServices
 	c.Config.Headers, c.Config.AccessLog.Text = s.Headers, s.LogText
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets

@@ -19,6 +19,7 @@ type Settings struct {
 	AccessLog   *Setting[config.AccessLog]
 	Cluster     *Setting[config.Cluster]
 	Endpoints   *Setting[config.Endpoints]
+	Names       *Setting[config.Names]
 	RouteTables *Setting[config.RouteTables]
 	XDS         *Setting[config.XDS]
 	Budgets     *Setting[config.Budgets]
@@ -65,6 +66,7 @@ func newSettings(e *memo.Engine) *Settings {
 		AccessLog:   newSetting[config.AccessLog](e, "accesslog"),
 		Cluster:     newSetting[config.Cluster](e, "cluster"),
 		Endpoints:   newSetting[config.Endpoints](e, "endpoints"),
+		Names:       newSetting[config.Names](e, "names"),
 		RouteTables: newSetting[config.RouteTables](e, "routetables"),
 		XDS:         newSetting[config.XDS](e, "xds"),
 		Budgets:     newSetting[config.Budgets](e, "budgets"),
@@ -94,6 +96,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.AccessLog, c.AccessLog)
 	set(s.Settings.Cluster, c.Cluster)
 	set(s.Settings.Endpoints, c.Endpoints)
+	set(s.Settings.Names, c.Names)
 	set(s.Settings.RouteTables, c.RouteTables)
 	set(s.Settings.XDS, c.XDS)
 	set(s.Settings.Budgets, c.Budgets)

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
@@ -50,6 +51,7 @@ type Resolver struct {
 	consents       *memo.Table[kobj.Name, map[string]bool]
 	delegations    *memo.Table[string, delegations]
 	services       *memo.Table[kobj.Name, servicePorts]
+	external       *memo.Table[kobj.Name, ir.ExternalService]
 	keySets        *memo.Table[secretKey, keySet]
 	remotes        *memo.Table[jwks.Remote, []byte]
 }
@@ -59,6 +61,7 @@ func New(e *memo.Engine, s *store.Store) *Resolver {
 	x := &Resolver{store: s}
 	x.addDelegations(e)
 	x.addServices(e)
+	x.addExternal(e)
 	x.certificates = memo.NewTable(e, memo.Options[kobj.Name, certificate]{
 		Name: "ref/certificate", Derive: x.deriveCertificate, Equal: certificate.equal,
 	})
