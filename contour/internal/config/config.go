@@ -34,6 +34,7 @@ type Config struct {
 
 	Authorization Authorization
 	Headers       Headers
+	Tracing       Tracing
 }
 
 // Objects selects the objects that are served and the features that they may use.
@@ -122,6 +123,18 @@ type Headers struct {
 	Ingress             bool // they apply to Ingresses, too
 }
 
+// Tracing configures the records of requests.
+type Tracing struct {
+	Collector   kobj.Name // an ExtensionService; zero: requests are not traced
+	ServiceName string
+	// OmitPodDetail leaves the name and the namespace of the pod of Envoy out of the records.
+	OmitPodDetail bool
+	// The fields of ir.Tracing.
+	Client, Random, Overall float64
+	MaxPathBytes            uint32
+	Tags                    []ir.TraceTag
+}
+
 // RouteTables configures the sharding of HTTP hosts.
 type RouteTables struct {
 	// Hosts is the largest number of HTTP hosts in a single route table; more are sharded.
@@ -167,6 +180,7 @@ func Default() Config {
 		RouteTables: RouteTables{Hosts: 128},
 		XDS:         XDS{DrainTime: time.Minute},
 		Budgets:     defaultBudgets(),
+		Tracing:     Tracing{ServiceName: "contour", Client: 100, Random: 100, Overall: 100, MaxPathBytes: 256},
 		Process:     defaultProcess(),
 	}
 }

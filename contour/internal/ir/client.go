@@ -24,6 +24,7 @@ type ClientSettings struct {
 	AccessLog     AccessLog
 	HTTP          HTTPSettings
 	Timeouts      ClientTimeouts
+	Tracing       *Tracing // nil: requests are not traced
 }
 
 // HTTPSettings configures the HTTP connection manager of a listener. The zero value is the default.

@@ -44,6 +44,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a.budgets()
 	a.authorization()
 	a.headers()
+	a.tracing()
 	if e := d.spec.Envoy; e != nil {
 		a.listeners(*e)
 		a.http(*e)

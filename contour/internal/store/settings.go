@@ -26,6 +26,7 @@ type Settings struct {
 
 	Authorization *Setting[config.Authorization]
 	Headers       *Setting[config.Headers]
+	Tracing       *Setting[config.Tracing]
 
 	// LogObjects is whether routes need the names of their objects for AccessLog.
 	LogObjects *Setting[bool]
@@ -72,6 +73,7 @@ func newSettings(e *memo.Engine) *Settings {
 
 		Authorization: newSetting[config.Authorization](e, "authorization"),
 		Headers:       newSetting[config.Headers](e, "headers"),
+		Tracing:       newSetting[config.Tracing](e, "tracing"),
 
 		LogObjects: newSetting[bool](e, "logobjects"),
 	}
@@ -100,6 +102,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Budgets, c.Budgets)
 	set(s.Settings.Authorization, c.Authorization)
 	set(s.Settings.Headers, c.Headers)
+	set(s.Settings.Tracing, c.Tracing)
 	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())
 }
 
