@@ -35,6 +35,7 @@ type Config struct {
 	Authorization Authorization
 	Headers       Headers
 	Tracing       Tracing
+	Runtime       Runtime
 }
 
 // Objects selects the objects that are served and the features that they may use.
@@ -97,6 +98,9 @@ func (a AccessLog) NamesObjects() bool {
 	return !a.Disabled && a.HTTP+a.HTTPS != "" &&
 		(a.Format != "json" && names(a.Text) || a.Format == "json" && slices.ContainsFunc(a.Fields, func(f ir.LogField) bool { return names(f.Value) }))
 }
+
+// Runtime is what Envoys read from their runtime.
+type Runtime = ir.RuntimeSettings
 
 // Cluster contains the settings of all clusters.
 type Cluster = ir.ClusterSettings

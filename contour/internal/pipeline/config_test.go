@@ -34,6 +34,8 @@ func otherValues() map[string][]any {
 		"Tracing.Tags":                {[]ir.TraceTag{{Name: "cluster", Literal: "c"}, {Name: "agent", Header: "User-Agent"}}},
 		"float64":                     {12.5, 0.0},
 
+		"Runtime.Values": {[]ir.RuntimeValue{{Key: "upstream.use_retry", Value: "100"}}},
+
 		"Names.Family": {ir.AddressesV4, ir.AddressesAll},
 
 		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},

@@ -51,6 +51,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 		a.accessLog(*e)
 		a.timeouts(e.Timeouts)
 		a.cluster(e.Cluster)
+		a.runtime(e.RuntimeSettings)
 	}
 	for _, p := range d.Unprotected() {
 		a.problems = append(a.problems, p)
@@ -210,6 +211,8 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 	if s := e.Listener; s != nil {
 		setField(&l.UseProxyProtocol, s.UseProxyProto)
 		a.positive(&l.Connections.BufferLimitBytes, s.PerConnectionBufferLimitBytes, "envoy.listener.per-connection-buffer-limit-bytes")
+		a.positive(&l.Connections.MaxConnections, s.MaxConnectionsPerListener, "envoy.listener.maxConnectionsPerListener")
+		a.positive(&a.cfg.Runtime.MaxRequestsPerIOCycle, s.MaxRequestsPerIOCycle, "envoy.listener.maxRequestsPerIOCycle")
 		a.positive(&l.Connections.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent, "envoy.listener.maxConnectionsToAcceptPerSocketEvent")
 		if s.ConnectionBalancer != "" && a.oneOf("envoy.listener.connectionBalancer", s.ConnectionBalancer, "exact") {
 			l.Connections.ExactBalance = true

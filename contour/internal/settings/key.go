@@ -82,20 +82,16 @@ func objectKeys() []key {
 }
 
 func listenerKeys() []key {
-	const runtime = "Envoy is given no runtime layer"
 	return []key{
 		{field: "envoy.listener.compression.algorithm", file: "compression.algorithm", value: "gzip"},
 		{field: "envoy.listener.connectionBalancer", file: "listener.connection-balancer"},
 		{field: "envoy.listener.disableAllowChunkedLength", file: "disableAllowChunkedLength", value: "false"},
 		{field: "envoy.listener.disableMergeSlashes", file: "disableMergeSlashes", value: "false"},
 		{field: "envoy.listener.httpMaxConcurrentStreams", file: "listener.http2-max-concurrent-streams"},
-		{
-			field: "envoy.listener.maxConnectionsPerListener", file: "listener.max-connections-per-listener", effect: unprotected,
-			reason: "connections are limited by the flag --overload-downstream-max-conn of contour bootstrap, for all listeners of an Envoy",
-		},
+		{field: "envoy.listener.maxConnectionsPerListener", file: "listener.max-connections-per-listener"},
 		{field: "envoy.listener.maxConnectionsToAcceptPerSocketEvent", file: "listener.max-connections-to-accept-per-socket-event"},
 		{field: "envoy.listener.maxRequestsPerConnection", file: "listener.max-requests-per-connection"},
-		{field: "envoy.listener.maxRequestsPerIOCycle", file: "listener.max-requests-per-io-cycle", effect: ignored, reason: runtime},
+		{field: "envoy.listener.maxRequestsPerIOCycle", file: "listener.max-requests-per-io-cycle"},
 		{field: "envoy.listener.per-connection-buffer-limit-bytes", file: "listener.per-connection-buffer-limit-bytes"},
 		{field: "envoy.listener.serverHeaderTransformation", file: "serverHeaderTransformation", value: "overwrite"},
 		{field: "envoy.listener.socketOptions.tos", file: "listener.socket-options.tos"},
@@ -107,7 +103,7 @@ func listenerKeys() []key {
 		{field: "envoy.listener.tls.maximumProtocolVersion", file: "tls.maximum-protocol-version", value: "1.3"},
 		{field: "envoy.listener.tls.minimumProtocolVersion", file: "tls.minimum-protocol-version", value: "1.2"},
 		{field: "envoy.listener.useProxyProtocol", value: "false"},
-		{field: "envoy.runtimeSettings", file: "runtime-settings", effect: ignored, reason: runtime},
+		{field: "envoy.runtimeSettings", file: "runtime-settings"},
 	}
 }
 

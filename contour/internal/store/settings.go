@@ -27,6 +27,7 @@ type Settings struct {
 	Authorization *Setting[config.Authorization]
 	Headers       *Setting[config.Headers]
 	Tracing       *Setting[config.Tracing]
+	Runtime       *Setting[config.Runtime]
 
 	// LogObjects is whether routes need the names of their objects for AccessLog.
 	LogObjects *Setting[bool]
@@ -74,6 +75,7 @@ func newSettings(e *memo.Engine) *Settings {
 		Authorization: newSetting[config.Authorization](e, "authorization"),
 		Headers:       newSetting[config.Headers](e, "headers"),
 		Tracing:       newSetting[config.Tracing](e, "tracing"),
+		Runtime:       newSetting[config.Runtime](e, "runtime"),
 
 		LogObjects: newSetting[bool](e, "logobjects"),
 	}
@@ -103,6 +105,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Authorization, c.Authorization)
 	set(s.Settings.Headers, c.Headers)
 	set(s.Settings.Tracing, c.Tracing)
+	set(s.Settings.Runtime, c.Runtime)
 	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())
 }
 

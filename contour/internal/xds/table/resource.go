@@ -21,10 +21,11 @@ const (
 	Listener
 	Scope
 	Route
+	Runtime
 )
 
 // Types lists every Type in serving order.
-func Types() []Type { return []Type{Cluster, Endpoint, Secret, Listener, Scope, Route} }
+func Types() []Type { return []Type{Cluster, Endpoint, Secret, Listener, Scope, Route, Runtime} }
 
 const urlPrefix = "type.googleapis.com/envoy."
 
@@ -43,6 +44,8 @@ func (t Type) URL() string {
 		return urlPrefix + "config.route.v3.ScopedRouteConfiguration"
 	case Route:
 		return urlPrefix + "config.route.v3.RouteConfiguration"
+	case Runtime:
+		return urlPrefix + "service.runtime.v3.Runtime"
 	}
 	return ""
 }
@@ -62,6 +65,8 @@ func (t Type) String() string {
 		return "SRDS"
 	case Route:
 		return "RDS"
+	case Runtime:
+		return "RTDS"
 	}
 	return "unknown"
 }
