@@ -71,6 +71,7 @@ type Status struct {
 type Listeners struct {
 	HTTP, HTTPS, Stats Address
 	Health             Address // serves Envoy's readiness by itself; zero leaves it to Stats
+	OverloadHealth     Address // serves Envoy's readiness, which fails under overload; zero: there is none
 	UseProxyProtocol   bool    // connections begin with the PROXY protocol
 	Connections        ir.ConnectionSettings
 }

@@ -82,8 +82,8 @@ func TestRuntimeOnEnvoy(t *testing.T) {
 			t.Error("a connection beyond the limit is served")
 		}
 	}
-	if r := f.stats(t); r != http.StatusOK {
-		t.Errorf("the listener for statistics answers %d", r)
+	if r := f.ready(t); r != http.StatusOK {
+		t.Errorf("/ready of an Envoy with a listener at its limit: %d", r)
 	}
 	before, err := client.Stats(t.Context(), "listener_manager")
 	if err != nil {
@@ -108,16 +108,4 @@ func TestRuntimeOnEnvoy(t *testing.T) {
 	if len(f.rejections) > 0 {
 		t.Errorf("rejections: %v", f.rejections)
 	}
-}
-
-// stats returns the status of the answer of the listener for statistics.
-func (f *fleet) stats(t *testing.T) int {
-	t.Helper()
-	at := f.config.Listeners.Stats
-	r, err := http.Get(fmt.Sprintf("http://%s:%d/ready", at.Host, at.Port))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Body.Close() //nolint:errcheck // the status is what counts
-	return r.StatusCode
 }

@@ -205,6 +205,12 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 	if e.Metrics != nil {
 		a.address(&l.Stats, "envoy.metrics", e.Metrics.Address, e.Metrics.Port)
 	}
+	if o := e.OMEnforcedHealth; o != nil && (o.Address != "" || o.Port != 0 || a.doc.setsBelow("envoy.omEnforcedHealth")) {
+		l.OverloadHealth.Host = "0.0.0.0"
+		if a.address(&l.OverloadHealth, "envoy.omEnforcedHealth", o.Address, o.Port); o.Port == 0 {
+			a.errorf("envoy.omEnforcedHealth.port", "A port is required.")
+		}
+	}
 	if l.Health = health; health == l.Stats {
 		l.Health = config.Address{}
 	}
@@ -256,6 +262,10 @@ func (d Document) CheckListeners(c config.Config) error {
 		{l.Stats, l.HTTPS, "envoy.metrics", "metrics", "HTTPS"},
 		{l.Health, l.HTTP, "envoy.health", "health", "HTTP"},
 		{l.Health, l.HTTPS, "envoy.health", "health", "HTTPS"},
+		{l.OverloadHealth, l.HTTP, "envoy.omEnforcedHealth", "health under overload", "HTTP"},
+		{l.OverloadHealth, l.HTTPS, "envoy.omEnforcedHealth", "health under overload", "HTTPS"},
+		{l.OverloadHealth, l.Stats, "envoy.omEnforcedHealth", "health under overload", "metrics"},
+		{l.OverloadHealth, l.Health, "envoy.omEnforcedHealth", "health under overload", "health"},
 	} {
 		if pair.a != pair.b || pair.a.Port == 0 {
 			continue

@@ -67,7 +67,7 @@ const (
 func objectKeys() []key {
 	return []key{
 		{field: "enableExternalNameService", file: "enableExternalNameService", value: "false"},
-		{field: "featureFlags", file: "featureFlags", effect: ignored, reason: "there are no feature flags"},
+		{field: "featureFlags", file: "featureFlags", effect: ignored, reason: "EndpointSlices are always used, and there are no other flags"},
 		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name", effect: ignored, reason: gateways},
 		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace", effect: ignored, reason: gateways},
 		{field: "httpproxy.disablePermitInsecure", file: "disablePermitInsecure", value: "false"},
@@ -108,7 +108,6 @@ func listenerKeys() []key {
 }
 
 func envoyKeys() []key {
-	const overload = "the health of Envoy has one listener"
 	return []key{
 		{field: "envoy.defaultHTTPVersions", file: "default-http-versions", value: "[HTTP/1.1, HTTP/2]"},
 		{field: "envoy.health.address", value: "0.0.0.0"},
@@ -131,8 +130,8 @@ func envoyKeys() []key {
 		{field: "envoy.network.adminPort", file: "network.admin-port", value: "9001", effect: ignored, reason: "the administration of Envoy has no listener"},
 		{field: "envoy.network.numTrustedHops", file: "network.num-trusted-hops", value: "0"},
 		{field: "envoy.network.stripTrailingHostDot", file: "network.strip-trailing-host-dot", value: "false"},
-		{field: "envoy.omEnforcedHealth.address", file: "omEnforcedHealthListener.address", effect: ignored, reason: overload},
-		{field: "envoy.omEnforcedHealth.port", file: "omEnforcedHealthListener.port", effect: ignored, reason: overload},
+		{field: "envoy.omEnforcedHealth.address", file: "omEnforcedHealthListener.address"},
+		{field: "envoy.omEnforcedHealth.port", file: "omEnforcedHealthListener.port"},
 		{field: "envoy.timeouts.connectTimeout", file: "timeouts.connect-timeout", value: "2s"},
 		{field: "envoy.timeouts.connectionIdleTimeout", file: "timeouts.connection-idle-timeout", inFile: "60s"},
 		{field: "envoy.timeouts.connectionShutdownGracePeriod", file: "timeouts.connection-shutdown-grace-period"},
