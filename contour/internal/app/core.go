@@ -42,7 +42,7 @@ type core struct {
 func newCore(c config.Config, log *slog.Logger) *core {
 	version, revision := buildVersion()
 	k := &core{
-		log: log, metrics: metrics.New(version, revision),
+		log: log, metrics: metrics.New(metrics.Options{Version: version, Revision: revision, PerHost: c.Process.MetricsPerHost}),
 		rejected: make(chan struct{}, 1), voted: make(chan struct{}, 1), published: make(chan struct{}),
 	}
 	k.fleets = fleet.New(notify(k.rejected))
@@ -71,7 +71,10 @@ func notify(c chan<- struct{}) func() {
 func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func(pipeline.Result)) error {
 	started := time.Now()
 	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
-		k.metrics.Batch(r.Took, r.Published, k.pipeline.Stats(), k.pipeline.Store.Len())
+		k.metrics.Batch(metrics.Batch{
+			Ended: time.Now(), Took: r.Took, PublishTook: r.PublishTook, Published: r.Published,
+			Tables: k.pipeline.Stats(), ObjectsByKind: k.pipeline.Store.Len(),
+		})
 		k.countRejections()
 		k.metrics.OverBudget(k.pipeline.Compile.Refused())
 		k.metrics.Waiting(k.pipeline.Waiting())
@@ -138,13 +141,15 @@ func (k *core) countRejections() {
 	k.metrics.Disagreements(byNode)
 }
 
-// countProxies keeps the gauge of HTTPProxies by status.
+// countProxies keeps the numbers of HTTPProxies.
 func (k *core) countProxies(r pipeline.Result) {
-	of := func(d **status.Desired) string {
+	of := func(d **status.Desired) *metrics.Proxy {
 		if d == nil || *d == nil || (*d).HTTPProxy() == nil {
-			return ""
+			return nil
 		}
-		return (*d).HTTPProxy().CurrentStatus
+		return &metrics.Proxy{
+			Namespace: (*d).Key.Namespace, Root: (*d).Root, Host: (*d).Host, Status: (*d).HTTPProxy().CurrentStatus,
+		}
 	}
 	for _, c := range r.Statuses {
 		k.metrics.Proxy(of(c.Old), of(c.New))

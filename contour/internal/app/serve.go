@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 
@@ -212,12 +213,13 @@ func (c *controller) connect() error {
 	if err != nil {
 		return err
 	}
+	api.Wrap(c.metrics.CountRequests)
 	c.api, c.name = api, identity()
 	client, err := statuswriter.NewAPI(c.api)
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)
 	}
-	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: kind.All().Watched(f.needs...), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }})
+	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: kind.All().Watched(f.needs...), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }, Count: c.metrics.Operation})
 	if err != nil {
 		return err
 	}
@@ -326,7 +328,7 @@ func (c *controller) xds(ctx context.Context) error {
 		return fmt.Errorf("xDS: %w", err)
 	}
 	c.log.Info("listening", "address", l.Addr().String(), "for", "xds", "tls", c.tls != nil)
-	return serveXDS(ctx, l, c.server, newGRPC(c.tls, c.process.Server.ConnectionAge))
+	return serveXDS(ctx, l, c.server, newGRPC(c.tls, c.process.Server.ConnectionAge, grpc.StreamInterceptor(c.metrics.CountCalls())))
 }
 
 // identity is a name that no other replica has.

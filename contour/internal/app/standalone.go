@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/console"
@@ -198,7 +199,7 @@ func (a *standalone) xds(ctx context.Context, l net.Listener) error {
 	select {
 	case <-a.published:
 		a.awaitFirst(ctx)
-		return serveXDS(ctx, l, a.server, newGRPC(nil, 0)) // only this user can access the directory of the socket
+		return serveXDS(ctx, l, a.server, newGRPC(nil, 0, grpc.StreamInterceptor(a.metrics.CountCalls()))) // only this user can access the directory of the socket
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), l.Close())
 	}

@@ -187,8 +187,8 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 		return hostname(a.Key).Compare(hostname(b.Key))
 	})
 	c.charge(r, &root)
-	if verdict, ok := c.budgets.refused.Get(r, k); ok {
-		return c.refuse(k, root, verdict, limitOf(c.store.Settings.Budgets.Get(r)))
+	if refused, ok := c.overBudget(r, k, root); ok {
+		return refused
 	}
 	addHeaders(k, &root, c.store.Settings.Headers.Get(r))
 	return root

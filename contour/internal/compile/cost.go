@@ -2,6 +2,7 @@ package compile
 
 import (
 	"slices"
+	"time"
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
@@ -15,7 +16,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	root.Cost.Routes = root.Unread
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
-		root.Created = own.Created
+		root.Created, own.Weight = own.Created, weigh(own)
 		if own.JoinsTLS && own.TLS == nil { // served only where another object has the TLS host
 			continue
 		}
@@ -30,8 +31,8 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 		if asked := c.ownService(r, own.Policies); asked != nil && !slices.Contains(extensions, asked.Cluster) {
 			extensions = append(extensions, asked.Cluster)
 		}
+		root.Cost.Routes += own.Weight
 		for j := range own.Routes {
-			root.Cost.Routes += 1 + (routeSize(&own.Routes[j])+keysSize(own, own.Routes[j].Policies))>>10
 			if f := own.Routes[j].Forward; f != nil {
 				clusters.add(f.Backends)
 				if f.Special != nil && f.Special.Mirror != nil {
@@ -45,11 +46,34 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	}
 	root.Cost.Clusters = len(clusters.list) + len(extensions)
 	for i := range clusters.list {
-		root.Cost.Endpoints += c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
+		many := c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
+		root.Cost.Endpoints += many
+		root.Cost.HealthChecks += healthChecks(clusters.list[i].Tuning.Value().Health, many)
 	}
 	for _, e := range extensions {
 		root.Cost.Endpoints += c.Extensions.ManyEndpoints(r, e.Object)
 	}
+}
+
+// uncounted is how many endpoints a cluster is taken to have that has few of them: their number is not known here, so that a root is
+// not derived again with each change of it.
+const uncounted = 16
+
+// healthChecks returns about how many health checks an Envoy makes in a minute, with the number of endpoints as of ManyEndpoints.
+func healthChecks(h ir.HealthCheck, endpoints int) int {
+	if h.Interval <= 0 {
+		return 0
+	}
+	return int(int64(max(endpoints, uncounted)) * int64(time.Minute) / int64(h.Interval))
+}
+
+// weigh returns the number of routes, where one counts once more for each KiB of its text.
+func weigh(own *contrib.Contribution) int {
+	n := 0
+	for i := range own.Routes {
+		n += 1 + (routeSize(&own.Routes[i])+keysSize(own, own.Routes[i].Policies))>>10
+	}
+	return n
 }
 
 // ownService returns the authorization service that the policies name; nil if they name none, or have that of the

@@ -168,7 +168,7 @@ func (p *proxy) rootRoutes() []route {
 		p.errorf(subCondition{report.TypeSpec, report.TooMany}, "spec", "The HTTPProxy has more than %d routes and includes.", maxParts)
 		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
 	}
-	if n := p.written(); p.budgets.Routes > 0 && n > p.budgets.Routes {
+	if n, most := p.written(), p.budgets.RootRoutes(); n > most {
 		p.unread = n
 		return nil
 	}

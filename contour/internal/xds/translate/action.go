@@ -24,7 +24,7 @@ func setAction(e *encoder, r *routev3.Route, of ir.Route, hostname string) {
 	case of.Redirect != nil:
 		r.Action = &routev3.Route_Redirect{Redirect: redirect(*of.Redirect, of.Match.Path, hostname)}
 	case of.Forward != nil && len(of.Forward.Backends) > 0:
-		r.Action = &routev3.Route_Route{Route: forward(*of.Forward, of.Match.Path)}
+		r.Action = &routev3.Route_Route{Route: forward(e, *of.Forward, of.Match.Path)}
 	case of.Forward != nil:
 		r.Action = &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 503})}
 	default:
@@ -47,22 +47,22 @@ func directResponse(e *encoder, d ir.Direct) *routev3.DirectResponseAction {
 }
 
 // forward returns the action that sends a request to one cluster, or to one of several by weight.
-func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
+func forward(e *encoder, f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 	action := &routev3.RouteAction{
 		Timeout:     timeout(f.Timeout),
 		IdleTimeout: timeout(f.Idle),
 		RetryPolicy: retryPolicy(f.Retry),
 	}
 	if b := f.Backends; len(b) == 1 && unmodified(b[0]) {
-		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: clusterName(b[0].Cluster)}
+		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: e.cluster(b[0].Cluster)}
 	} else {
-		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weightedClusters(b)}
+		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weightedClusters(e, b)}
 	}
 	if f.Websocket {
 		action.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
 	}
 	setHost(action, f.Host)
-	setSpecial(action, f.Special)
+	setSpecial(e, action, f.Special)
 	if f.Rewrite != nil {
 		action.PrefixRewrite, action.RegexRewrite = rewrite(path, f.Rewrite.Prefix)
 	}
@@ -70,14 +70,14 @@ func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 }
 
 // setSpecial sets what few routes have.
-func setSpecial(action *routev3.RouteAction, s *ir.Special) {
+func setSpecial(e *encoder, action *routev3.RouteAction, s *ir.Special) {
 	if s == nil {
 		return
 	}
 	action.HashPolicy = hashPolicies(s.Hash)
 	if s.Mirror != nil {
 		action.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{
-			Cluster: clusterName(s.Mirror.Cluster),
+			Cluster: e.cluster(s.Mirror.Cluster),
 			RuntimeFraction: &corev3.RuntimeFractionalPercent{
 				DefaultValue: &typev3.FractionalPercent{Numerator: s.Mirror.Percent, Denominator: typev3.FractionalPercent_HUNDRED},
 			},
@@ -100,17 +100,17 @@ func setHost(action *routev3.RouteAction, h *ir.HostRewrite) {
 	}
 }
 
-func weightedClusters(backends []ir.Backend) *routev3.WeightedCluster {
+func weightedClusters(e *encoder, backends []ir.Backend) *routev3.WeightedCluster {
 	wc := &routev3.WeightedCluster{}
 	for i, w := range weights(backends) {
-		wc.Clusters = append(wc.Clusters, weightedCluster(backends[i], w))
+		wc.Clusters = append(wc.Clusters, weightedCluster(e, backends[i], w))
 	}
 	return wc
 }
 
-func weightedCluster(b ir.Backend, weight uint32) *routev3.WeightedCluster_ClusterWeight {
+func weightedCluster(e *encoder, b ir.Backend, weight uint32) *routev3.WeightedCluster_ClusterWeight {
 	cw := &routev3.WeightedCluster_ClusterWeight{
-		Name:                    clusterName(b.Cluster),
+		Name:                    e.cluster(b.Cluster),
 		Weight:                  wrapperspb.UInt32(weight),
 		RequestHeadersToAdd:     setHeaders(b.RequestHeaders.Set),
 		RequestHeadersToRemove:  b.RequestHeaders.Remove,

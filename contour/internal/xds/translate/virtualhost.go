@@ -110,8 +110,8 @@ func sharedHost(routes []byte, hosts []table.Part) table.Part {
 // clusterNeeds returns the clusters to which a virtual host sends requests or connections, or which it asks about them.
 func clusterNeeds(v *ir.VirtualHost) []table.Ref {
 	var needs []table.Ref
-	for c := range clusters(v) {
-		needs = append(needs, table.Ref{Type: table.Cluster, Name: clusterName(*c)})
+	for _, c := range clustersOf(v) {
+		needs = append(needs, table.Ref{Type: table.Cluster, Name: clusterName(c)})
 	}
 	for _, c := range extensionsOf(v) {
 		needs = append(needs, table.Ref{Type: table.Cluster, Name: extensionName(c)})
