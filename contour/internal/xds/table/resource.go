@@ -66,6 +66,8 @@ func (t Type) Service() (service, word string) {
 		return "envoy.service.route.v3.ScopedRoutesDiscoveryService", "ScopedRoutes"
 	case Route:
 		return "envoy.service.route.v3.RouteDiscoveryService", "Routes"
+	case Runtime:
+		return "envoy.service.runtime.v3.RuntimeDiscoveryService", "Runtime"
 	}
 	return "", ""
 }
