@@ -106,14 +106,18 @@ func reconnectBackOff() object {
 	return object{"base_interval": "0.200s", "max_interval": "1s"}
 }
 
-// runtimeLayers are the runtime values, later ones win. A layer that the controller
-// serves (RTDS) belongs between the two. The program sizes are those of RE2
+// runtimeLayers are the runtime values, later ones win. The controller serves the one in the middle, so that its settings apply
+// while Envoy runs; one that does not know it must not keep Envoy from starting. The program sizes are those of RE2
 // programs: the largest that is accepted, and the one from which Envoy counts a warning.
 func runtimeLayers() list {
 	return list{
 		object{"name": "base", "static_layer": object{
 			"re2.max_program_size.error_level": 1 << 20,
 			"re2.max_program_size.warn_level":  1000,
+		}},
+		object{"name": "dynamic", "rtds_layer": object{
+			"name":        "dynamic",
+			"rtds_config": object{"ads": object{}, "resource_api_version": "V3", "initial_fetch_timeout": "3s"},
 		}},
 		object{"name": "admin", "admin_layer": object{}},
 	}

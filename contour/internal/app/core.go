@@ -6,8 +6,10 @@ import (
 	"sync"
 	"time"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/metrics"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/status"
@@ -34,6 +36,7 @@ type core struct {
 	once      sync.Once
 
 	rejectionSeq uint64 // of the rejections that are counted
+	untraced     bool   // requests are to be traced and are not
 }
 
 func newCore(c config.Config, log *slog.Logger) *core {
@@ -78,6 +81,7 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 		k.countProxies(r)
 		k.keySets.update(r)
 		k.names.update(r)
+		k.logTracing()
 		done(r)
 		k.once.Do(func() {
 			k.log.Info("first configuration published", "resources", r.Published, "after", time.Since(started))
@@ -104,6 +108,22 @@ func (k *core) awaitFirst(ctx context.Context) {
 		}
 	}
 	k.pipeline.Inspect(limited, func(*pipeline.Pipeline) {}) // after the iteration that publishes them
+}
+
+// logTracing logs when requests are to be traced and are not, and when they are again: an ExtensionService that does not exist has no
+// status.
+func (k *core) logTracing() {
+	wanted := k.pipeline.Store.Settings.Tracing.Peek().Collector
+	l, _ := k.pipeline.Compile.Listeners.Peek(classic.HTTP())
+	untraced := wanted != (kobj.Name{}) && l != nil && l.Client.Tracing == nil
+	switch {
+	case untraced == k.untraced:
+	case untraced:
+		k.log.Warn("requests are not traced, because the ExtensionService does not exist or has an error", "extensionservice", wanted.String())
+	case wanted != (kobj.Name{}):
+		k.log.Info("requests are traced", "extensionservice", wanted.String())
+	}
+	k.untraced = untraced
 }
 
 // countRejections keeps the gauges of rejections.

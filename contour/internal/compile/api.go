@@ -107,19 +107,19 @@ func classOf[T metav1.Object](of func(T) string) func(metav1.Object) string {
 
 // builtin returns the APIs of every Compile, in the order of their ranks: HTTPProxy precedes Ingress, as in Contour.
 func (c *Compile) builtin() []API {
-	return []API{configuration(), extensionAPI(c.Extensions), ingressAPI(), httpProxyAPI()}
+	return []API{configuration(c.Extensions), extensionAPI(c.Extensions), ingressAPI(), httpProxyAPI()}
 }
 
 // configuration is the API of the configuration, which is an object without a name.
-func configuration() API {
+func configuration(extensions *extension.Table) API {
 	return API{
 		Kind: "",
 		Root: func(r *memo.Reader, env Env, _ kobj.Name) contrib.Root {
 			s := env.Store.Settings
-			return classic.Root(config.Config{
+			return traced(r, s.Tracing.Get(r), extensions, classic.Root(config.Config{
 				Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r),
 				TLS: s.TLS.Get(r), AccessLog: s.AccessLog.Get(r), RouteTables: s.RouteTables.Get(r), XDS: s.XDS.Get(r),
-			})
+			}))
 		},
 		DemandRoots: func(_ *store.Store, roots *memo.Table[kobj.Key, contrib.Root]) { roots.Demand(kobj.Key{}) },
 		Types:       Types{Conflict: report.TypeEnvoy, Fault: report.TypeEnvoy},

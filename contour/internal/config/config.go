@@ -35,6 +35,8 @@ type Config struct {
 	Authorization Authorization
 	RateLimits    RateLimits
 	Headers       Headers
+	Tracing       Tracing
+	Runtime       Runtime
 }
 
 // Objects selects the objects that are served and the features that they may use.
@@ -70,6 +72,7 @@ type Status struct {
 type Listeners struct {
 	HTTP, HTTPS, Stats Address
 	Health             Address // serves Envoy's readiness by itself; zero leaves it to Stats
+	OverloadHealth     Address // serves Envoy's readiness, which fails under overload; zero: there is none
 	UseProxyProtocol   bool    // connections begin with the PROXY protocol
 	Connections        ir.ConnectionSettings
 }
@@ -97,6 +100,9 @@ func (a AccessLog) NamesObjects() bool {
 	return !a.Disabled && a.HTTP+a.HTTPS != "" &&
 		(a.Format != "json" && names(a.Text) || a.Format == "json" && slices.ContainsFunc(a.Fields, func(f ir.LogField) bool { return names(f.Value) }))
 }
+
+// Runtime is what Envoys read from their runtime.
+type Runtime = ir.RuntimeSettings
 
 // Cluster contains the settings of all clusters.
 type Cluster = ir.ClusterSettings
@@ -130,6 +136,18 @@ type RateLimits struct {
 type Headers struct {
 	Requests, Responses ir.HeaderEdits
 	Ingress             bool // they apply to Ingresses, too
+}
+
+// Tracing configures the records of requests.
+type Tracing struct {
+	Collector   kobj.Name // an ExtensionService; zero: requests are not traced
+	ServiceName string
+	// OmitPodDetail leaves the name and the namespace of the pod of Envoy out of the records.
+	OmitPodDetail bool
+	// The fields of ir.Tracing.
+	Client, Random, Overall float64
+	MaxPathBytes            uint32
+	Tags                    []ir.TraceTag
 }
 
 // RouteTables configures the sharding of HTTP hosts.
@@ -178,6 +196,7 @@ func Default() Config {
 		RouteTables: RouteTables{Hosts: 128},
 		XDS:         XDS{DrainTime: time.Minute},
 		Budgets:     defaultBudgets(),
+		Tracing:     Tracing{ServiceName: "contour", Client: 100, Random: 100, Overall: 100, MaxPathBytes: 256},
 		Process:     defaultProcess(),
 	}
 }

@@ -13,6 +13,7 @@ type ConnectionSettings struct {
 	ExactBalance         bool   // connections are spread evenly over Envoy's threads
 	BufferLimitBytes     uint32 // of a connection, a soft limit
 	AcceptPerSocketEvent uint32 // connections accepted per socket event
+	MaxConnections       uint32 // at a time; 0 is no limit
 	TypeOfService        int32  // of IPv4 packets
 	TrafficClass         int32  // of IPv6 packets
 	JA3, JA4             bool   // fingerprints of TLS clients are computed, for the access log
@@ -24,6 +25,7 @@ type ClientSettings struct {
 	AccessLog     AccessLog
 	HTTP          HTTPSettings
 	Timeouts      ClientTimeouts
+	Tracing       *Tracing // nil: requests are not traced
 }
 
 // HTTPSettings configures the HTTP connection manager of a listener. The zero value is the default.

@@ -66,6 +66,8 @@ type Listener struct {
 	Admin bool
 	// ReadyOnly leaves out the statistics of Admin.
 	ReadyOnly bool
+	// EnforceOverload makes Admin subject to the limits of Envoy as a whole, so that its readiness fails under overload.
+	EnforceOverload bool
 	// TLS is the default of hosts.
 	TLS TLSSettings
 	// CertificatesOnDemand makes hosts with default TLS settings share one filter chain; Envoy requests the certificate of

@@ -29,7 +29,14 @@ func otherValues() map[string][]any {
 
 		"Objects.FallbackCertificate": {kobj.Name{Namespace: "a", Name: "secret-1"}},
 		"Objects.ClientCertificate":   {kobj.Name{Namespace: "a", Name: "secret-1"}},
-		"Names.Family":                {ir.AddressesV4, ir.AddressesAll},
+		"Tracing.Collector":           {kobj.Name{Namespace: "a", Name: "extension-1"}, kobj.Name{Namespace: "b", Name: "extension-2"}},
+		"Tracing.ServiceName":         {"edge"},
+		"Tracing.Tags":                {[]ir.TraceTag{{Name: "cluster", Literal: "c"}, {Name: "agent", Header: "User-Agent"}}},
+		"float64":                     {12.5, 0.0},
+
+		"Runtime.Values": {[]ir.RuntimeValue{{Key: "upstream.use_retry", Value: "100"}}},
+
+		"Names.Family": {ir.AddressesV4, ir.AddressesAll},
 
 		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},
 		"Status.EnvoyService": {config.Service{Namespace: "a", Name: "service-1"}},

@@ -22,6 +22,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/envoytest"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
@@ -302,7 +303,13 @@ func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // ready returns the status of /ready.
 func (f *fleet) ready(t *testing.T) int {
 	t.Helper()
-	c := connect(t, f.config.Listeners.Stats)
+	return f.readyAt(t, f.config.Listeners.Stats)
+}
+
+// readyAt returns the status of /ready of a listener; 0 if it closes the connection.
+func (f *fleet) readyAt(t *testing.T, at config.Address) int {
+	t.Helper()
+	c := connect(t, at)
 	defer c.Close()
 	_, _ = io.WriteString(c, "GET /ready HTTP/1.1\r\nHost: envoy\r\nConnection: close\r\n\r\n")
 	response, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -315,7 +322,8 @@ func (f *fleet) ready(t *testing.T) int {
 
 // Connections of clients are limited in total, and an Envoy that is full is ready and shows its statistics.
 func TestEdgeConnectionsAreLimited(t *testing.T) {
-	f := startEdge(t, func(c *envoybootstrap.Config) { c.MaxDownstreamConnections = 3 }, func(*config.Config) {})
+	enforced := config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
+	f := startEdge(t, func(c *envoybootstrap.Config) { c.MaxDownstreamConnections = 3 }, func(c *config.Config) { c.Listeners.OverloadHealth = enforced })
 	f.until(t, "one connection too many is closed", func() (bool, string) {
 		open := 0
 		for range 5 {
@@ -330,11 +338,15 @@ func TestEdgeConnectionsAreLimited(t *testing.T) {
 	if got := f.ready(t); got != http.StatusOK {
 		t.Errorf("/ready of an Envoy that is full: %d", got)
 	}
+	if got := f.readyAt(t, enforced); got != 0 {
+		t.Errorf("/ready of an Envoy that is full, of the listener to which the limits apply: %d", got)
+	}
 }
 
-// An Envoy whose heap is full rejects requests, and is ready: its neighbors are as full.
+// An Envoy whose heap is full rejects requests, and is ready: its neighbors are as full. Only the listener for that says otherwise.
 func TestEdgeHeapIsLimited(t *testing.T) {
-	f := startFleetWith(t, func(c *envoybootstrap.Config) { c.MaxHeapBytes = 1 << 20 })
+	enforced := config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
+	f := startFleetWith(t, func(c *envoybootstrap.Config) { c.MaxHeapBytes = 1 << 20 }, func(c *config.Config) { c.Listeners.OverloadHealth = enforced })
 	f.sys.Step(f.edgeObjects(t, 0))
 	f.waitIdle(t)
 	f.until(t, "requests are rejected", func() (bool, string) {
@@ -343,6 +355,9 @@ func TestEdgeHeapIsLimited(t *testing.T) {
 	})
 	if got := f.ready(t); got != http.StatusOK {
 		t.Errorf("/ready of an Envoy without memory: %d", got)
+	}
+	if got := f.readyAt(t, enforced); got != http.StatusServiceUnavailable {
+		t.Errorf("/ready of an Envoy without memory, of the listener to which the limits apply: %d", got)
 	}
 }
 

@@ -183,7 +183,7 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 	if err := checkFields(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
 		merge_slashes preserve_external_request_id common_http_protocol_options http2_protocol_options request_headers_timeout
 		scoped_routes early_header_mutation_extensions upgrade_configs forward_client_cert_details
-		set_current_client_cert_details`); err != nil {
+		set_current_client_cert_details tracing`); err != nil {
 		return a, err
 	}
 	x.identifyClient(m)

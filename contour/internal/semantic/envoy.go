@@ -77,6 +77,8 @@ func (e *Envoy) add(r Resource) error {
 		return decode(e.clusters, r, &clusterv3.Cluster{}, (*clusterv3.Cluster).GetName)
 	case table.Endpoint:
 		return decode(e.endpoints, r, &endpointv3.ClusterLoadAssignment{}, (*endpointv3.ClusterLoadAssignment).GetClusterName)
+	case table.Runtime:
+		return nil // answers no request
 	case table.Secret:
 		return decode(e.secrets, r, &tlsv3.Secret{}, (*tlsv3.Secret).GetName)
 	}

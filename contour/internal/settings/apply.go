@@ -45,12 +45,14 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a.authorization()
 	a.rateLimits()
 	a.headers()
+	a.tracing()
 	if e := d.spec.Envoy; e != nil {
 		a.listeners(*e)
 		a.http(*e)
 		a.accessLog(*e)
 		a.timeouts(e.Timeouts)
 		a.cluster(e.Cluster)
+		a.runtime(e.RuntimeSettings)
 	}
 	for _, p := range d.Unprotected() {
 		a.problems = append(a.problems, p)
@@ -204,12 +206,20 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 	if e.Metrics != nil {
 		a.address(&l.Stats, "envoy.metrics", e.Metrics.Address, e.Metrics.Port)
 	}
+	if o := e.OMEnforcedHealth; o != nil && (o.Address != "" || o.Port != 0 || a.doc.setsBelow("envoy.omEnforcedHealth")) {
+		l.OverloadHealth.Host = "0.0.0.0"
+		if a.address(&l.OverloadHealth, "envoy.omEnforcedHealth", o.Address, o.Port); o.Port == 0 {
+			a.errorf("envoy.omEnforcedHealth.port", "A port is required.")
+		}
+	}
 	if l.Health = health; health == l.Stats {
 		l.Health = config.Address{}
 	}
 	if s := e.Listener; s != nil {
 		setField(&l.UseProxyProtocol, s.UseProxyProto)
 		a.positive(&l.Connections.BufferLimitBytes, s.PerConnectionBufferLimitBytes, "envoy.listener.per-connection-buffer-limit-bytes")
+		a.positive(&l.Connections.MaxConnections, s.MaxConnectionsPerListener, "envoy.listener.maxConnectionsPerListener")
+		a.positive(&a.cfg.Runtime.MaxRequestsPerIOCycle, s.MaxRequestsPerIOCycle, "envoy.listener.maxRequestsPerIOCycle")
 		a.positive(&l.Connections.AcceptPerSocketEvent, s.MaxConnectionsToAcceptPerSocketEvent, "envoy.listener.maxConnectionsToAcceptPerSocketEvent")
 		if s.ConnectionBalancer != "" && a.oneOf("envoy.listener.connectionBalancer", s.ConnectionBalancer, "exact") {
 			l.Connections.ExactBalance = true
@@ -253,6 +263,10 @@ func (d Document) CheckListeners(c config.Config) error {
 		{l.Stats, l.HTTPS, "envoy.metrics", "metrics", "HTTPS"},
 		{l.Health, l.HTTP, "envoy.health", "health", "HTTP"},
 		{l.Health, l.HTTPS, "envoy.health", "health", "HTTPS"},
+		{l.OverloadHealth, l.HTTP, "envoy.omEnforcedHealth", "health under overload", "HTTP"},
+		{l.OverloadHealth, l.HTTPS, "envoy.omEnforcedHealth", "health under overload", "HTTPS"},
+		{l.OverloadHealth, l.Stats, "envoy.omEnforcedHealth", "health under overload", "metrics"},
+		{l.OverloadHealth, l.Health, "envoy.omEnforcedHealth", "health under overload", "health"},
 	} {
 		if pair.a != pair.b || pair.a.Port == 0 {
 			continue

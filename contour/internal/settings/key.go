@@ -67,7 +67,7 @@ const (
 func objectKeys() []key {
 	return []key{
 		{field: "enableExternalNameService", file: "enableExternalNameService", value: "false"},
-		{field: "featureFlags", file: "featureFlags", effect: ignored, reason: "there are no feature flags"},
+		{field: "featureFlags", file: "featureFlags", effect: ignored, reason: "EndpointSlices are always used, and there are no other flags"},
 		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name", effect: ignored, reason: gateways},
 		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace", effect: ignored, reason: gateways},
 		{field: "httpproxy.disablePermitInsecure", file: "disablePermitInsecure", value: "false"},
@@ -82,20 +82,16 @@ func objectKeys() []key {
 }
 
 func listenerKeys() []key {
-	const runtime = "Envoy is given no runtime layer"
 	return []key{
 		{field: "envoy.listener.compression.algorithm", file: "compression.algorithm", value: "gzip"},
 		{field: "envoy.listener.connectionBalancer", file: "listener.connection-balancer"},
 		{field: "envoy.listener.disableAllowChunkedLength", file: "disableAllowChunkedLength", value: "false"},
 		{field: "envoy.listener.disableMergeSlashes", file: "disableMergeSlashes", value: "false"},
 		{field: "envoy.listener.httpMaxConcurrentStreams", file: "listener.http2-max-concurrent-streams"},
-		{
-			field: "envoy.listener.maxConnectionsPerListener", file: "listener.max-connections-per-listener", effect: unprotected,
-			reason: "connections are limited by the flag --overload-downstream-max-conn of contour bootstrap, for all listeners of an Envoy",
-		},
+		{field: "envoy.listener.maxConnectionsPerListener", file: "listener.max-connections-per-listener"},
 		{field: "envoy.listener.maxConnectionsToAcceptPerSocketEvent", file: "listener.max-connections-to-accept-per-socket-event"},
 		{field: "envoy.listener.maxRequestsPerConnection", file: "listener.max-requests-per-connection"},
-		{field: "envoy.listener.maxRequestsPerIOCycle", file: "listener.max-requests-per-io-cycle", effect: ignored, reason: runtime},
+		{field: "envoy.listener.maxRequestsPerIOCycle", file: "listener.max-requests-per-io-cycle"},
 		{field: "envoy.listener.per-connection-buffer-limit-bytes", file: "listener.per-connection-buffer-limit-bytes"},
 		{field: "envoy.listener.serverHeaderTransformation", file: "serverHeaderTransformation", value: "overwrite"},
 		{field: "envoy.listener.socketOptions.tos", file: "listener.socket-options.tos"},
@@ -107,12 +103,11 @@ func listenerKeys() []key {
 		{field: "envoy.listener.tls.maximumProtocolVersion", file: "tls.maximum-protocol-version", value: "1.3"},
 		{field: "envoy.listener.tls.minimumProtocolVersion", file: "tls.minimum-protocol-version", value: "1.2"},
 		{field: "envoy.listener.useProxyProtocol", value: "false"},
-		{field: "envoy.runtimeSettings", file: "runtime-settings", effect: ignored, reason: runtime},
+		{field: "envoy.runtimeSettings", file: "runtime-settings"},
 	}
 }
 
 func envoyKeys() []key {
-	const overload = "the health of Envoy has one listener"
 	return []key{
 		{field: "envoy.defaultHTTPVersions", file: "default-http-versions", value: "[HTTP/1.1, HTTP/2]"},
 		{field: "envoy.health.address", value: "0.0.0.0"},
@@ -135,8 +130,8 @@ func envoyKeys() []key {
 		{field: "envoy.network.adminPort", file: "network.admin-port", value: "9001", effect: ignored, reason: "the administration of Envoy has no listener"},
 		{field: "envoy.network.numTrustedHops", file: "network.num-trusted-hops", value: "0"},
 		{field: "envoy.network.stripTrailingHostDot", file: "network.strip-trailing-host-dot", value: "false"},
-		{field: "envoy.omEnforcedHealth.address", file: "omEnforcedHealthListener.address", effect: ignored, reason: overload},
-		{field: "envoy.omEnforcedHealth.port", file: "omEnforcedHealthListener.port", effect: ignored, reason: overload},
+		{field: "envoy.omEnforcedHealth.address", file: "omEnforcedHealthListener.address"},
+		{field: "envoy.omEnforcedHealth.port", file: "omEnforcedHealthListener.port"},
 		{field: "envoy.timeouts.connectTimeout", file: "timeouts.connect-timeout", value: "2s"},
 		{field: "envoy.timeouts.connectionIdleTimeout", file: "timeouts.connection-idle-timeout", inFile: "60s"},
 		{field: "envoy.timeouts.connectionShutdownGracePeriod", file: "timeouts.connection-shutdown-grace-period"},

@@ -25,7 +25,6 @@ func clusterKeys() []key {
 
 // serviceKeys is what all requests go through: authorization, rate limits, header policies and tracing.
 func serviceKeys() []key {
-	const traces = "requests are not traced"
 	out := []key{
 		{field: "globalExtAuth"},
 		{field: "globalExtAuth.extensionRef", file: "globalExtAuth.extensionService", named: true},
@@ -54,7 +53,7 @@ func serviceKeys() []key {
 		{field: "policy.responseHeaders.remove", file: "policy.response-headers.remove"},
 		{field: "policy.applyToIngress", file: "policy.applyToIngress", value: "false"},
 	}...)
-	return append(out, withEffect([]key{
+	return append(out, []key{
 		{field: "tracing.includePodDetail", file: "tracing.includePodDetail", value: "true"},
 		{field: "tracing.serviceName", file: "tracing.serviceName", value: "contour"},
 		{field: "tracing.overallSampling", file: "tracing.overallSampling", value: "100"},
@@ -63,7 +62,7 @@ func serviceKeys() []key {
 		{field: "tracing.maxPathTagLength", file: "tracing.maxPathTagLength", value: "256"},
 		{field: "tracing.customTags", file: "tracing.customTags"},
 		{field: "tracing.extensionService", file: "tracing.extensionService", named: true},
-	}, ignored, traces)...)
+	}...)
 }
 
 // withEffect marks keys whose feature is missing.

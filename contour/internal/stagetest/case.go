@@ -66,6 +66,8 @@ type settings struct {
 	ClientCertificate string `json:"clientCertificate,omitempty"`
 	// ExternalServices permits Services of type ExternalName.
 	ExternalServices bool `json:"externalServices,omitempty"`
+	// Tracing has the fields of config.Tracing, from lower case on.
+	Tracing *config.Tracing `json:"tracing,omitempty"`
 	// Budgets has the fields of config.Budgets, from lower case on.
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 	// GlobalExtAuth is that of a ContourConfiguration.
@@ -187,6 +189,9 @@ func (c *Case) readConfig() error {
 	}
 	c.Config.Authorization.Server, c.Config.Names.ExternalServices = s.GlobalExtAuth, s.ExternalServices
 	c.Config.Headers, c.Config.AccessLog.Text = s.Headers, s.LogText
+	if s.Tracing != nil {
+		c.Config.Tracing = *s.Tracing
+	}
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}

@@ -57,7 +57,7 @@ func (x xdsText) add(r semantic.Resource) error {
 		return x.addListener(r.Body)
 	case table.Route:
 		return x.addRoutes(r.Body)
-	case table.Scope: // equal in all cases
+	case table.Scope, table.Runtime: // equal in all cases
 		return nil
 	}
 	return errors.New("unknown type")

@@ -27,6 +27,8 @@ type Settings struct {
 	Authorization *Setting[config.Authorization]
 	RateLimits    *Setting[config.RateLimits]
 	Headers       *Setting[config.Headers]
+	Tracing       *Setting[config.Tracing]
+	Runtime       *Setting[config.Runtime]
 
 	// LogObjects is whether routes need the names of their objects for AccessLog.
 	LogObjects *Setting[bool]
@@ -74,6 +76,8 @@ func newSettings(e *memo.Engine) *Settings {
 		Authorization: newSetting[config.Authorization](e, "authorization"),
 		RateLimits:    newSetting[config.RateLimits](e, "ratelimits"),
 		Headers:       newSetting[config.Headers](e, "headers"),
+		Tracing:       newSetting[config.Tracing](e, "tracing"),
+		Runtime:       newSetting[config.Runtime](e, "runtime"),
 
 		LogObjects: newSetting[bool](e, "logobjects"),
 	}
@@ -103,6 +107,8 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Authorization, c.Authorization)
 	set(s.Settings.RateLimits, c.RateLimits)
 	set(s.Settings.Headers, c.Headers)
+	set(s.Settings.Tracing, c.Tracing)
+	set(s.Settings.Runtime, c.Runtime)
 	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())
 }
 

@@ -23,6 +23,11 @@ func Stats() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name
 // Health returns the key of the listener for the readiness of Envoy, if the listener for statistics does not serve it.
 func Health() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "health"} }
 
+// OverloadHealth returns the key of the listener for a readiness of Envoy that fails under overload, with the name that Contour gives it.
+func OverloadHealth() ir.ListenerKey {
+	return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "health-om-enforced"}
+}
+
 // Root returns the listeners of the configuration. It uses the groups Listeners, HTTP, Timeouts, TLS, AccessLog,
 // RouteTables and XDS.
 func Root(c config.Config) contrib.Root {
@@ -42,6 +47,11 @@ func Root(c config.Config) contrib.Root {
 	if c.Listeners.Health != (config.Address{}) {
 		health := listener(Health(), c.Listeners.Health)
 		health.Admin, health.ReadyOnly = true, true
+		all = append(all, health)
+	}
+	if c.Listeners.OverloadHealth != (config.Address{}) {
+		health := listener(OverloadHealth(), c.Listeners.OverloadHealth)
+		health.Admin, health.ReadyOnly, health.EnforceOverload = true, true, true
 		all = append(all, health)
 	}
 	return contrib.Root{Listeners: all}

@@ -21,10 +21,11 @@ const (
 	Listener
 	Scope
 	Route
+	Runtime
 )
 
 // Types lists every Type in serving order.
-func Types() []Type { return []Type{Cluster, Endpoint, Secret, Listener, Scope, Route} }
+func Types() []Type { return []Type{Cluster, Endpoint, Secret, Listener, Scope, Route, Runtime} }
 
 const urlPrefix = "type.googleapis.com/envoy."
 
@@ -43,6 +44,8 @@ func (t Type) URL() string {
 		return urlPrefix + "config.route.v3.ScopedRouteConfiguration"
 	case Route:
 		return urlPrefix + "config.route.v3.RouteConfiguration"
+	case Runtime:
+		return urlPrefix + "service.runtime.v3.Runtime"
 	}
 	return ""
 }
@@ -63,6 +66,8 @@ func (t Type) Service() (service, word string) {
 		return "envoy.service.route.v3.ScopedRoutesDiscoveryService", "ScopedRoutes"
 	case Route:
 		return "envoy.service.route.v3.RouteDiscoveryService", "Routes"
+	case Runtime:
+		return "envoy.service.runtime.v3.RuntimeDiscoveryService", "Runtime"
 	}
 	return "", ""
 }
@@ -82,6 +87,8 @@ func (t Type) String() string {
 		return "SRDS"
 	case Route:
 		return "RDS"
+	case Runtime:
+		return "RTDS"
 	}
 	return "unknown"
 }

@@ -8,7 +8,7 @@ import (
 
 // Versions is versions by resource. The zero value is empty. Its memory is proportional to what it contains.
 type Versions struct {
-	byType [Route + 1]shrinkmap.Map[string, *Version]
+	byType [Runtime + 1]shrinkmap.Map[string, *Version]
 }
 
 // Get returns the version of the resource, nil if there is none.

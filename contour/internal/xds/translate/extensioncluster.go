@@ -17,29 +17,38 @@ import (
 // addExtensions adds the tables of the clusters that Envoy itself calls, and of their endpoints. A cluster has another name
 // for other settings; the endpoints of an ExtensionService have one name and change in place.
 func (t *Tables) addExtensions(secrets *shared[secretKey]) {
-	follow(share(t, "translate/extension clusters", func(c ir.ExtensionCluster) string { return c.Object.Namespace }, func(r *memo.Reader, c ir.ExtensionCluster) *table.Resource {
+	clusters := share(t, "translate/extension clusters", func(c ir.ExtensionCluster) string { return c.Object.Namespace }, func(r *memo.Reader, c ir.ExtensionCluster) *table.Resource {
 		return extensionCluster(c, t.from.Extensions(r, c.Object).CircuitBreakers, t.from.Clusters(r))
-	}), t.from.Hosts, extensionsOf)
-	follow(share(t, "translate/extension endpoints", func(n kobj.Name) string { return n.Namespace }, t.extensionEndpoints), t.from.Hosts, func(v *ir.VirtualHost) []kobj.Name {
-		var names []kobj.Name
-		for _, c := range extensionsOf(v) {
-			names = append(names, c.Object)
-		}
-		return names
 	})
-	follow(secrets, t.from.Hosts, func(v *ir.VirtualHost) []secretKey {
-		var keys []secretKey
-		for _, c := range extensionsOf(v) {
-			as := connectionTo(c)
-			if key := (secretKey{ca: true, name: c.TLS.CA}); verifies(as) && !slices.Contains(keys, key) {
-				keys = append(keys, key)
-			}
-			if key := (secretKey{name: shownTo(as)}); key.name != (kobj.Name{}) && !slices.Contains(keys, key) {
-				keys = append(keys, key)
-			}
+	follow(clusters, t.from.Hosts, extensionsOf)
+	followListeners(clusters, t.from.Listeners, collectorsOf)
+	endpoints := share(t, "translate/extension endpoints", func(n kobj.Name) string { return n.Namespace }, t.extensionEndpoints)
+	follow(endpoints, t.from.Hosts, func(v *ir.VirtualHost) []kobj.Name { return objectsOf(extensionsOf(v)) })
+	followListeners(endpoints, t.from.Listeners, func(l *ir.Listener) []kobj.Name { return objectsOf(collectorsOf(l)) })
+	follow(secrets, t.from.Hosts, func(v *ir.VirtualHost) []secretKey { return secretsFor(extensionsOf(v)) })
+	followListeners(secrets, t.from.Listeners, func(l *ir.Listener) []secretKey { return secretsFor(collectorsOf(l)) })
+}
+
+// objectsOf returns the ExtensionServices of the clusters.
+func objectsOf(all []ir.ExtensionCluster) (names []kobj.Name) {
+	for _, c := range all {
+		names = append(names, c.Object)
+	}
+	return names
+}
+
+// secretsFor returns the secrets that connections to the clusters need, each once.
+func secretsFor(all []ir.ExtensionCluster) (keys []secretKey) {
+	for _, c := range all {
+		as := connectionTo(c)
+		if key := (secretKey{ca: true, name: c.TLS.CA}); verifies(as) && !slices.Contains(keys, key) {
+			keys = append(keys, key)
 		}
-		return keys
-	})
+		if key := (secretKey{name: shownTo(as)}); key.name != (kobj.Name{}) && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }
 
 // extensionsOf returns the clusters that Envoy calls for requests to the virtual host, each once.

@@ -36,6 +36,7 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 		UseRemoteAddress:          wrapperspb.Bool(true),
 		NormalizePath:             wrapperspb.Bool(true),
 		PreserveExternalRequestId: true,
+		Tracing:                   tracing(e, h.listener.Client.Tracing),
 	}
 	setHTTP(m, h.listener.Client.HTTP)
 	setTimeouts(m, h.listener.Client)

@@ -41,7 +41,7 @@ func httpListener(of *ir.Listener) *table.Resource {
 	l := listener(of)
 	l.ListenerFilters = proxyProtocol(e, of)
 	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{httpChain{listener: of}.filter(e)}}}
-	return listenerResource(e, l, table.Ref{Type: table.Scope, Name: shard{listener: of.Key}.name()})
+	return listenerResource(e, l, append(tracingNeeds(of), table.Ref{Type: table.Scope, Name: shard{listener: of.Key}.name()})...)
 }
 
 // tlsListener returns the listener for TLS connections, with a filter chain for each host.
@@ -52,7 +52,7 @@ func tlsListener(of *ir.Listener, chains []table.Part) *table.Resource {
 		proxyProtocol(e, of),
 		listenerFilter(e, "envoy.filters.listener.tls_inspector", tlsInspector(of.Connections)),
 	)
-	r := listenerResource(e, l)
+	r := listenerResource(e, l, tracingNeeds(of)...)
 	r.Field, r.Parts = filterChainsField, chains
 	return r
 }

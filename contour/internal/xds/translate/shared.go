@@ -56,6 +56,17 @@ func follow[K comparable, V any](s *shared[K], hosts memo.Derived[ir.HostKey, V]
 	}, s.count)
 }
 
+// followListeners counts the uses of resources by listeners.
+func followListeners[K comparable](s *shared[K], listeners *memo.Table[ir.ListenerKey, *ir.Listener], of func(*ir.Listener) []K) {
+	memo.Follow(listeners, func(k ir.ListenerKey, l *ir.Listener) []use[K] {
+		var uses []use[K]
+		for _, key := range of(l) {
+			uses = append(uses, use[K]{k.Fleet, key})
+		}
+		return uses
+	}, s.count)
+}
+
 // count counts a use that began, or one that ended.
 func (s *shared[K]) count(u use[K], more bool) {
 	users := s.users.Get(u.key)

@@ -30,12 +30,12 @@ const (
 
 // statsListener returns the listener for Envoy's readiness and statistics, and nothing else of its admin interface: it
 // matches exact paths. It has no needs, so that it responds as soon as Envoy is connected. The limit of connections and the
-// overload manager do not apply to it, and it has a limit of its own: if an Envoy at its limits seemed unhealthy, the other
-// Envoys would get its clients.
+// overload manager do not apply to it, unless EnforceOverload is set, and it has a limit of its own: if an Envoy at its limits seemed
+// unhealthy, the other Envoys would get its clients.
 func statsListener(of *ir.Listener) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
-	l.IgnoreGlobalConnLimit, l.BypassOverloadManager = true, true
+	l.IgnoreGlobalConnLimit, l.BypassOverloadManager = !of.EnforceOverload, !of.EnforceOverload
 	l.PerConnectionBufferLimitBytes = number(statsBufferBytes)
 	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{
 		networkFilter("envoy.filters.network.connection_limit", e.pack(&connectionlimitv3.ConnectionLimit{

@@ -41,6 +41,8 @@ type Sources struct {
 	Endpoints func(*memo.Reader) ir.EndpointSettings
 	// Extensions returns what may change in place of the clusters of an ExtensionService.
 	Extensions func(r *memo.Reader, n kobj.Name) ir.ExtensionBackends
+	// Runtime returns the values of the runtime.
+	Runtime func(*memo.Reader) ir.RuntimeSettings
 	// Slices is the EndpointSlices of a Service, in any order.
 	Slices func(r *memo.Reader, service kobj.Name) []*discoveryv1.EndpointSlice
 }
@@ -95,6 +97,7 @@ func New(s Sources) *Tables {
 	t.addClusters()
 	t.addSecrets()
 	t.addEndpoints()
+	t.addRuntime()
 	return t
 }
 

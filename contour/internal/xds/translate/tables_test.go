@@ -47,6 +47,7 @@ func newFixture(edit ...func(*listeners)) *fixture {
 		Engine: fx.engine, Listeners: derived(fx.listeners, "listeners", fx.engine), Hosts: derived(fx.hosts, "hosts", fx.engine), Secrets: fx,
 		Limits:    func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := fx.limits.Get(r, n); return l },
 		Clusters:  func(*memo.Reader) ir.ClusterSettings { return config.Default().Cluster },
+		Runtime:   func(*memo.Reader) ir.RuntimeSettings { return config.Default().Runtime },
 		Endpoints: func(*memo.Reader) ir.EndpointSettings { return ir.EndpointSettings{Loopback: true} }, // as the backends of tests
 		Extensions: func(_ *memo.Reader, n kobj.Name) ir.ExtensionBackends {
 			return ir.ExtensionBackends{Targets: []ir.ExtensionTarget{{Endpoints: ir.EndpointKey{Service: n, Port: "http"}, Weight: 1}}}
@@ -146,7 +147,7 @@ func ref(c ir.Cluster) string { return "CDS " + clusterName(c) }
 
 func TestResourcesWithoutHosts(t *testing.T) {
 	fx := newFixture()
-	fx.expect(t, map[string]uint64{"translate/listeners": 3, "translate/HTTP route tables": 1, "translate/scopes": 1},
+	fx.expect(t, map[string]uint64{"translate/listeners": 3, "translate/HTTP route tables": 1, "translate/scopes": 1, "translate/runtime": 1},
 		"set LDS ingress_http", "set LDS stats-health", "set SRDS ingress_http", "set RDS ingress_http")
 }
 
@@ -262,7 +263,7 @@ func TestChangeOfAListenerChangesNoOther(t *testing.T) {
 	at := fx.at
 	at.http.Port++
 	fx.listen(at)
-	fx.expect(t, map[string]uint64{"translate/listeners": 1}, "set LDS ingress_http")
+	fx.expect(t, map[string]uint64{"translate/listeners": 1, "translate/runtime": 1}, "set LDS ingress_http")
 }
 
 func TestAllEqualsTheSumOfChanges(t *testing.T) {

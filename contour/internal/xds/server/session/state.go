@@ -71,15 +71,15 @@ type State struct {
 	synced    table.Versions          // see synced.go
 	postponed []*resource             // may become synced when Envoy has reported more
 
-	types     [table.Route + 1]typeState
+	types     [table.Runtime + 1]typeState
 	seq       uint64 // of the last response; syncedSeq before the first
 	names     int    // subscribed by name
 	nameBytes int    // of the names subscribed to, and of the names and versions reported
 
 	needed   shrinkmap.Map[table.Ref, int]        // how many contents that the client has or may have need it
-	neededOf [table.Route + 1]int                 // by type, names in needed
+	neededOf [table.Runtime + 1]int               // by type, names in needed
 	resumed  bool                                 // the client has something from a former stream
-	unknown  [table.Route + 1]int                 // by type, contents that the client has and the table does not: their needs are unknown
+	unknown  [table.Runtime + 1]int               // by type, contents that the client has and the table does not: their needs are unknown
 	outdated bool                                 // see review
 	warming  map[table.Ref][]table.Ref            // by resource that a blocking cluster needs, the blocking clusters
 	blocked  map[table.Ref]map[*resource]struct{} // by resource that must be acknowledged first, the resources blocked by it
@@ -114,7 +114,7 @@ func New(limits Limits) *State {
 // Apply records what changed in the table. Changes of one publish belong in one call. It returns, for the table,
 // the versions that the client already has from a former stream.
 func (s *State) Apply(changes []table.Change) (had []*table.Version) {
-	var seen [table.Route + 1]bool
+	var seen [table.Runtime + 1]bool
 	for _, c := range changes {
 		r := s.at(c.Ref)
 		state := &s.types[c.Ref.Type]
