@@ -10,6 +10,7 @@ import (
 	"contour.example/contour/internal/compile/extension"
 	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/compile/ingress"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
@@ -27,6 +28,7 @@ type Env struct {
 	Expressions *validate.Expressions
 
 	Authorization *authorization.Resolver
+	RateLimits    *ratelimit.Resolver
 }
 
 // API is a kind of root objects and the derivation of their contributions.

@@ -16,6 +16,7 @@ import (
 	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/extension"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
@@ -80,6 +81,7 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c.Extensions = extension.New(e, s, c.Ref)
 	c.env = Env{
 		Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e), Authorization: authorization.New(e, s, c.Extensions),
+		RateLimits: ratelimit.New(e, s, c.Extensions),
 	}
 	c.addBudgets(e)
 	c.addRoots(e, append(c.builtin(), apis...))

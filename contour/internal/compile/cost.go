@@ -7,6 +7,7 @@ import (
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/store"
 )
 
 // charge computes the cost and the age of a root from its contributions.
@@ -25,9 +26,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 			root.Cost.TLSHosts += 1 + own.Validation
 		}
 		root.Cost.Expressions += own.Expressions
-		if own.Policies != nil && own.Policies.JWT != nil {
-			root.Cost.Routes += own.Policies.JWT.Providers.Size() >> 10
-		}
+		root.Cost.Routes += c.hostPoliciesSize(r, own.Policies) >> 10
 		if asked := c.ownService(r, own.Policies); asked != nil && !slices.Contains(extensions, asked.Cluster) {
 			extensions = append(extensions, asked.Cluster)
 		}
@@ -55,23 +54,21 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	}
 }
 
-// uncounted is how many endpoints a cluster is taken to have that has few of them: their number is not known here, so that a root is
-// not derived again with each change of it.
-const uncounted = 16
-
-// healthChecks returns about how many health checks an Envoy makes in a minute, with the number of endpoints as of ManyEndpoints.
+// healthChecks returns how many health checks an Envoy makes in a minute, with the number of endpoints as of ManyEndpoints; at most,
+// since a cluster with few endpoints is taken to have store.FewEndpoints.
 func healthChecks(h ir.HealthCheck, endpoints int) int {
 	if h.Interval <= 0 {
 		return 0
 	}
-	return int(int64(max(endpoints, uncounted)) * int64(time.Minute) / int64(h.Interval))
+	return int(int64(max(endpoints, store.FewEndpoints)) * int64(time.Minute) / int64(h.Interval))
 }
 
 // weigh returns the number of routes, where one counts once more for each KiB of its text.
 func weigh(own *contrib.Contribution) int {
 	n := 0
 	for i := range own.Routes {
-		n += 1 + (routeSize(&own.Routes[i])+keysSize(own, own.Routes[i].Policies))>>10
+		p := own.Routes[i].Policies
+		n += 1 + (routeSize(&own.Routes[i])+keysSize(own, p)+repeatedSize(own, p))>>10
 	}
 	return n
 }
@@ -147,7 +144,7 @@ func policiesSize(p *ir.Policies) int {
 	if p == nil {
 		return 0
 	}
-	n := cookiesSize(p.Cookies)
+	n := cookiesSize(p.Cookies) + descriptorsSize(p.GlobalRateLimit)
 	if p.IPFilter != nil {
 		const each = 32
 		n += each * len(p.IPFilter.Sources)
@@ -170,6 +167,45 @@ func keysSize(of *contrib.Contribution, p *ir.Policies) int {
 		return len(provider.Keys)
 	}
 	return 0
+}
+
+// hostPoliciesSize is about how many bytes of keys and descriptors a virtual host has, without those of the configuration.
+func (c *Compile) hostPoliciesSize(r *memo.Reader, p *ir.Policies) int {
+	if p == nil {
+		return 0
+	}
+	n := 0
+	if p.JWT != nil {
+		n = p.JWT.Providers.Size()
+	}
+	if p.GlobalRateLimit != c.env.RateLimits.Service(r).Default {
+		n += descriptorsSize(p.GlobalRateLimit)
+	}
+	return n
+}
+
+// repeatedSize is how many bytes of the host's descriptors a route with policies of its own repeats, at most.
+func repeatedSize(of *contrib.Contribution, p *ir.Policies) int {
+	if p == nil || of.Policies == nil || p.GlobalRateLimit != nil {
+		return 0
+	}
+	return descriptorsSize(of.Policies.GlobalRateLimit)
+}
+
+func descriptorsSize(g *ir.GlobalRateLimit) int {
+	n := 0
+	if g != nil {
+		const each = 32 // of the messages around the texts
+		for _, d := range g.Descriptors {
+			for i := range d {
+				n += each + len(d[i].Key) + len(d[i].Value) + len(d[i].Header)
+				for _, h := range d[i].Headers {
+					n += each + len(h.Name) + len(h.Value)
+				}
+			}
+		}
+	}
+	return n
 }
 
 func cookiesSize(c *ir.CookieRewrites) int {

@@ -33,6 +33,7 @@ type Config struct {
 	Process     Process
 
 	Authorization Authorization
+	RateLimits    RateLimits
 	Headers       Headers
 	Tracing       Tracing
 	Runtime       Runtime
@@ -121,6 +122,15 @@ type Authorization struct {
 	Server *contourv1.AuthorizationServer // nil: requests are not authorized; its extensionRef has a namespace
 }
 
+// RateLimits asks a service about the requests that have a global rate limit.
+type RateLimits struct {
+	Service                              kobj.Name // an ExtensionService; zero: there is none
+	Domain                               string    // of the limits, in the configuration of the service
+	FailOpen, Headers, ResourceExhausted bool      // as in ir.RateLimitService
+	// Default is the limit of HTTPProxies without their own.
+	Default []ir.LimitDescriptor
+}
+
 // Headers contains the default changes to the headers of requests and responses. Values have the variables CONTOUR_* and
 // those of Envoy, as in the specification of a route. What an object sets takes precedence.
 type Headers struct {
@@ -177,6 +187,7 @@ func Default() Config {
 			Connections: ir.ConnectionSettings{BufferLimitBytes: edgeBuffer},
 		},
 		HTTP:        HTTP{MaxConcurrentStreams: 100, Windows: edgeWindows()},
+		RateLimits:  RateLimits{Domain: "contour"},
 		Timeouts:    Timeouts{ConnectionIdle: ir.Timeout{Duration: time.Minute}, RequestHeaders: ir.Timeout{Duration: 30 * time.Second}},
 		TLS:         defaultTLS(),
 		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", LogFormat: ir.LogFormat{Format: "envoy"}},

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -122,6 +123,41 @@ func TestEveryBudget(t *testing.T) {
 	}
 }
 
+// What descriptors of rate limits say counts as routes, also where routes repeat those of their host after filters of their own.
+func TestDescriptorsCountAgainstTheBudget(t *testing.T) {
+	descriptors := make([]contourv1.RateLimitDescriptor, 64)
+	for i := range descriptors {
+		descriptors[i].Entries = []contourv1.RateLimitDescriptorEntry{{GenericKey: &contourv1.GenericKeyDescriptor{Key: strings.Repeat("k", 1000), Value: "v"}}}
+	}
+	limit := &contourv1.RateLimitPolicy{Global: &contourv1.GlobalRateLimitPolicy{Descriptors: descriptors}}
+	filter := []contourv1.IPFilterPolicy{{Source: contourv1.IPFilterSourcePeer, CIDR: "127.0.0.1"}}
+	limits := &contourv1alpha1.ExtensionService{ObjectMeta: meta("limits")}
+	limits.Spec.Services = []contourv1alpha1.ExtensionServiceTarget{{Name: "service-0", Port: 80}}
+	for name, edit := range map[string]func(p *contourv1.HTTPProxy){
+		"of a route": func(p *contourv1.HTTPProxy) { p.Spec.Routes[0].RateLimitPolicy = limit },
+		"of a host":  func(p *contourv1.HTTPProxy) { p.Spec.VirtualHost.RateLimitPolicy = limit },
+		"repeated": func(p *contourv1.HTTPProxy) {
+			p.Spec.VirtualHost.RateLimitPolicy = limit
+			p.Spec.Routes[0].IPAllowFilterPolicy, p.Spec.Routes[1].IPAllowFilterPolicy = filter, filter
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := aged("team", 0)
+			edit(p)
+			copies := map[string]int{"repeated": 3}[name]
+			for most, refused := range map[int]int{60 * max(1, copies): 1, 70 * max(1, copies): 0} {
+				cfg := config.Default()
+				cfg.Budgets, cfg.RateLimits.Service = config.Budgets{Routes: most}, kobj.Name{Namespace: "team", Name: "limits"}
+				sys := newSystem(t, cfg)
+				sys.Step(slices.Concat(change(service(0)), change(limits), change(p)))
+				if got := sys.Compile.Refused()["team"]; got != refused {
+					t.Errorf("a budget of %d routes: %d refused, want %d", most, got, refused)
+				}
+			}
+		})
+	}
+}
+
 // Roots that exceed the budget of routes by themselves, by what they include, are not compiled: an edit of the child costs for each of them
 // what an inclusion costs, and not what its routes do. They are served as soon as it is within the budget.
 func TestRootsBeyondTheBudgetAreNotCompiled(t *testing.T) {
@@ -199,32 +235,42 @@ func TestIngressesShareTheRoutesOfAHost(t *testing.T) {
 	if want := []string{"/e", "/b", "/a"}; !slices.Equal(paths, want) || !slices.Equal(over, []int{1}) {
 		t.Errorf("routes %v, want %v; Ingresses %v exceed the budget, want the second one", paths, want, over)
 	}
+	// A namespace does not use up what another one has, where they share hosts.
+	paths, over = ofOneHost(t, cfg, []string{"/a", "/b"}, []string{"/c", "/d", "other"}, []string{"/e"})
+	if want := []string{"/e", "/d", "/c", "/b", "/a"}; !slices.Equal(paths, want) || len(over) > 0 {
+		t.Errorf("routes %v, want %v; Ingresses %v exceed the budget, want none", paths, want, over)
+	}
 }
 
 // ofOneHost returns the paths of the routes of a host that several Ingresses share, each younger than the one before, and which of
-// them exceed a budget.
+// them exceed a budget. The last item of an Ingress is its namespace if it is no path.
 func ofOneHost(t *testing.T, cfg config.Config, ingresses ...[]string) (paths []string, over []int) {
 	t.Helper()
 	sys := newSystem(t, cfg)
 	kind := networkingv1.PathTypeImplementationSpecific
+	var keys []kobj.Key
 	for i, own := range ingresses {
 		ing := &networkingv1.Ingress{ObjectMeta: meta(fmt.Sprint("ingress-", i))}
 		ing.CreationTimestamp = metav1.NewTime(stagetest.Now().Add(time.Duration(i) * time.Second))
 		backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "s", Port: networkingv1.ServiceBackendPort{Number: 80}}}
 		rule := networkingv1.IngressRule{Host: "a.example.com"}
 		rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
+		if last := len(own) - 1; !strings.HasPrefix(own[last], "/") {
+			ing.Namespace, own = own[last], own[:last]
+		}
 		for _, path := range own {
 			rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: path, PathType: &kind, Backend: backend})
 		}
 		ing.Spec.Rules = []networkingv1.IngressRule{rule}
 		sys.Step(change(ing))
+		keys = append(keys, kobj.Of(kobj.Ingress, ing.Namespace, ing.Name))
 	}
 	host := sys.state().Hosts[ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"}, Hostname: "a.example.com"}]
 	for _, r := range host.Routes {
 		paths = append(paths, r.Match.Path.Value)
 	}
-	for i := range ingresses {
-		d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.Ingress, "team", fmt.Sprint("ingress-", i)))
+	for i, k := range keys {
+		d, _ := sys.Status.Desired.Peek(k)
 		if slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.BudgetExceeded }) {
 			over = append(over, i)
 		}

@@ -67,6 +67,13 @@ func otherValues() map[string][]any {
 			},
 		},
 
+		"RateLimits.Service": {kobj.Name{Namespace: "a", Name: "extension-1"}, kobj.Name{Namespace: "b", Name: "extension-2"}},
+		"RateLimits.Domain":  {"other"},
+		"RateLimits.Default": {
+			[]ir.LimitDescriptor{{{Kind: ir.LimitAddress}}},
+			[]ir.LimitDescriptor{{{Value: "over"}}, {{Kind: ir.LimitMatch, Value: "m", Headers: []ir.HeaderMatch{{Name: "x-a", Kind: ir.StringPresent}}}}},
+		},
+
 		"Headers.Requests": {
 			ir.HeaderEdits{Set: []ir.Header{{Name: "X-Default", Value: "%CONTOUR_SERVICE_NAME%"}, {Name: "X-A", Value: "default"}}},
 			ir.HeaderEdits{Remove: []string{"X-A", "X-Default"}},

@@ -108,6 +108,7 @@ type exchange struct {
 	client    *x509.Certificate    // that the client showed
 	forged    bool                 // the client sent a header about its certificate
 	metadata  map[string]string    // of the filters, by namespace/key
+	forwarded bool                 // the route found last forwards requests
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 }
 

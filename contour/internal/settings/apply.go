@@ -43,6 +43,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a.isolation()
 	a.budgets()
 	a.authorization()
+	a.rateLimits()
 	a.headers()
 	a.tracing()
 	if e := d.spec.Envoy; e != nil {

@@ -25,7 +25,6 @@ func clusterKeys() []key {
 
 // serviceKeys is what all requests go through: authorization, rate limits, header policies and tracing.
 func serviceKeys() []key {
-	const limits = "there are no global rate limits"
 	out := []key{
 		{field: "globalExtAuth"},
 		{field: "globalExtAuth.extensionRef", file: "globalExtAuth.extensionService", named: true},
@@ -35,15 +34,13 @@ func serviceKeys() []key {
 		{field: "globalExtAuth.responseTimeout", file: "globalExtAuth.responseTimeout"},
 		{field: "globalExtAuth.failOpen", file: "globalExtAuth.failOpen"},
 		{field: "globalExtAuth.withRequestBody", file: "globalExtAuth.withRequestBody"},
-	}
-	out = append(out, withEffect([]key{
 		{field: "rateLimitService.extensionService", file: "rateLimitService.extensionService", named: true},
 		{field: "rateLimitService.domain", file: "rateLimitService.domain"},
 		{field: "rateLimitService.failOpen", file: "rateLimitService.failOpen", value: "false"},
 		{field: "rateLimitService.enableXRateLimitHeaders", file: "rateLimitService.enableXRateLimitHeaders", value: "false"},
 		{field: "rateLimitService.enableResourceExhaustedCode", file: "rateLimitService.enableResourceExhaustedCode", value: "false"},
 		{field: "rateLimitService.defaultGlobalRateLimitPolicy", file: "rateLimitService.defaultGlobalRateLimitPolicy"},
-	}, unprotected, limits)...)
+	}
 	for i := range out {
 		if strings.HasPrefix(out[i].field, "rateLimitService.") {
 			out[i].with = "rateLimitService.extensionService"
@@ -66,12 +63,4 @@ func serviceKeys() []key {
 		{field: "tracing.customTags", file: "tracing.customTags"},
 		{field: "tracing.extensionService", file: "tracing.extensionService", named: true},
 	}...)
-}
-
-// withEffect marks keys whose feature is missing.
-func withEffect(keys []key, e effect, reason string) []key {
-	for i := range keys {
-		keys[i].effect, keys[i].reason = e, reason
-	}
-	return keys
 }

@@ -25,6 +25,7 @@ type Settings struct {
 	Budgets     *Setting[config.Budgets]
 
 	Authorization *Setting[config.Authorization]
+	RateLimits    *Setting[config.RateLimits]
 	Headers       *Setting[config.Headers]
 	Tracing       *Setting[config.Tracing]
 	Runtime       *Setting[config.Runtime]
@@ -73,6 +74,7 @@ func newSettings(e *memo.Engine) *Settings {
 		Budgets:     newSetting[config.Budgets](e, "budgets"),
 
 		Authorization: newSetting[config.Authorization](e, "authorization"),
+		RateLimits:    newSetting[config.RateLimits](e, "ratelimits"),
 		Headers:       newSetting[config.Headers](e, "headers"),
 		Tracing:       newSetting[config.Tracing](e, "tracing"),
 		Runtime:       newSetting[config.Runtime](e, "runtime"),
@@ -103,6 +105,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.XDS, c.XDS)
 	set(s.Settings.Budgets, c.Budgets)
 	set(s.Settings.Authorization, c.Authorization)
+	set(s.Settings.RateLimits, c.RateLimits)
 	set(s.Settings.Headers, c.Headers)
 	set(s.Settings.Tracing, c.Tracing)
 	set(s.Settings.Runtime, c.Runtime)

@@ -124,7 +124,7 @@ func clusterNeeds(v *ir.VirtualHost) []table.Ref {
 func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 	return func(yield func(*ir.Backend) bool) {
 		for i := range v.Routes {
-			if r := &v.Routes[i]; r.Forward != nil && r.Direct == nil && r.Redirect == nil && !each(r.Forward.Backends, yield) {
+			if r := &v.Routes[i]; reachesBackend(r) && !each(r.Forward.Backends, yield) {
 				return
 			}
 		}
@@ -133,6 +133,9 @@ func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 		}
 	}
 }
+
+// reachesBackend reports whether a route forwards requests to backends.
+func reachesBackend(r *ir.Route) bool { return r.Forward != nil && r.Direct == nil && r.Redirect == nil }
 
 // clusters visits every cluster of a virtual host, including those of mirrors.
 func clusters(v *ir.VirtualHost) func(yield func(*ir.Cluster) bool) {
