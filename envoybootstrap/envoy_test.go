@@ -117,7 +117,7 @@ func TestEnvoySpeaksDeltaADS(t *testing.T) {
 	if want := "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"; stream.path != want {
 		t.Errorf("stream %s, want %s", stream.path, want)
 	}
-	for _, want := range []string{"node-under-test", "type.googleapis.com/envoy.config.cluster.v3.Cluster"} {
+	for _, want := range []string{"node-under-test", "type.googleapis.com/envoy.service.runtime.v3.Runtime"} {
 		if !strings.Contains(stream.first, want) {
 			t.Errorf("first message lacks %q", want)
 		}

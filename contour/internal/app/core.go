@@ -119,9 +119,9 @@ func (k *core) logTracing() {
 	switch {
 	case untraced == k.untraced:
 	case untraced:
-		k.log.Warn("requests are not traced, because the ExtensionService does not exist or has an error", "extensionservice", wanted.String())
+		k.log.Warn("requests are not traced, because the ExtensionService does not exist or has an error", "object", "ExtensionService "+wanted.String())
 	case wanted != (kobj.Name{}):
-		k.log.Info("requests are traced", "extensionservice", wanted.String())
+		k.log.Info("requests are traced", "object", "ExtensionService "+wanted.String())
 	}
 	k.untraced = untraced
 }

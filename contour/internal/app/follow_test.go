@@ -114,8 +114,8 @@ func (f *followed) listener() string {
 // are counted. What has no effect, or none before a restart, is said.
 func TestFileIsFollowed(t *testing.T) {
 	t.Parallel()
-	f := follow(t, "tracing:\n  serviceName: a\n")
-	if !strings.Contains(f.log.String(), "tracing.serviceName") {
+	f := follow(t, "network:\n  admin-port: 9002\n")
+	if !strings.Contains(f.log.String(), "network.admin-port") {
 		t.Errorf("a setting without effect is not in the log: %s", f.log)
 	}
 	f.write("accesslog-format: json\njson-fields: [\"followed=%PROTOCOL%\"]\nmetrics:\n  contour: {port: 9999}\n")
@@ -214,13 +214,12 @@ func TestCreatedAgain(t *testing.T) {
 // The status of the object says what is wrong, what has no effect, and what waits for a restart.
 func TestConditionsOfTheObject(t *testing.T) {
 	t.Parallel()
-	name := "tracing.serviceName"
-	d := settings.Object("o", v1alpha1.ContourConfigurationSpec{Tracing: &v1alpha1.TracingConfig{ServiceName: &name}})
+	d := settings.Object("o", v1alpha1.ContourConfigurationSpec{FeatureFlags: []string{"useEndpointSlices=true"}})
 	good := conditions(3, outcome{missing: d.Ignored(), restart: []string{"xDS server"}})[0]
 	if good.Type != "Valid" || good.Status != "True" || good.ObservedGeneration != 3 || len(good.Warnings) != 2 || len(good.Errors) != 0 {
 		t.Errorf("%+v", good)
 	}
-	if w := good.Warnings; !strings.Contains(w[0].Message, "spec.tracing.serviceName") || !strings.Contains(w[1].Message, "xDS server") {
+	if w := good.Warnings; !strings.Contains(w[0].Message, "spec.featureFlags") || !strings.Contains(w[1].Message, "xDS server") {
 		t.Errorf("%+v", w)
 	}
 	_, err := settings.Object("o", v1alpha1.ContourConfigurationSpec{Envoy: &v1alpha1.EnvoyConfig{DefaultHTTPVersions: []v1alpha1.HTTPVersionType{"HTTP/3"}}}).Apply(config.Default())

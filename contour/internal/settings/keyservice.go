@@ -64,11 +64,3 @@ func serviceKeys() []key {
 		{field: "tracing.extensionService", file: "tracing.extensionService", named: true},
 	}...)
 }
-
-// withEffect marks keys whose feature is missing.
-func withEffect(keys []key, e effect, reason string) []key {
-	for i := range keys {
-		keys[i].effect, keys[i].reason = e, reason
-	}
-	return keys
-}
