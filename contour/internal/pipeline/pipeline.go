@@ -90,7 +90,7 @@ func New(o Options) *Pipeline {
 	p.Translate = translate.New(translate.Sources{
 		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
 		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get,
-		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Store.SlicesOf,
+		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Compile.Ref.SlicesOf,
 		Extensions: p.Compile.Extensions.Backends,
 	})
 	p.followListeners()
