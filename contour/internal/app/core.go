@@ -103,7 +103,7 @@ func (k *core) awaitFirst(ctx context.Context) {
 			return
 		}
 	}
-	k.pipeline.Inspect(limited, func(*pipeline.Pipeline) {}) // after the iteration that publishes them
+	k.pipeline.AwaitFinished(limited) // all of them are published, in as many iterations as that takes
 }
 
 // countRejections keeps the gauges of rejections.

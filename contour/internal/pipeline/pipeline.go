@@ -333,6 +333,17 @@ func (p *Pipeline) unfinished() bool {
 	return p.engine.Deferred() || !p.backlog.empty()
 }
 
+// AwaitFinished waits until an iteration of Run left nothing to do, so that what Run has received is published. It reports false if the
+// context ended before.
+func (p *Pipeline) AwaitFinished(ctx context.Context) bool {
+	for finished := false; !finished; {
+		if !p.Inspect(ctx, func(p *Pipeline) { finished = !p.unfinished() }) {
+			return false
+		}
+	}
+	return true
+}
+
 // Reconfigure makes Run call Configure. It reports false if the context ended before.
 func (p *Pipeline) Reconfigure(ctx context.Context, c config.Config) bool {
 	select {
