@@ -435,6 +435,31 @@ func TestFailingNamesAreLoggedRarely(t *testing.T) {
 	})
 }
 
+// A name that recovers whenever its failure is reported is reported ever more rarely.
+func TestNamesThatKeepFailing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n := start(t, DefaultLimits()), service1("a")
+		s.set("x", "192.0.2.1")
+		s.Update(wanted(n, web("x")))
+		synctest.Wait()
+		reports, was := 0, s.of(n)
+		for range 36_000 { // an hour
+			if s.of(n) != was {
+				reports, was = reports+1, s.of(n)
+			}
+			if s.of(n) == "192.0.2.1 web:80" {
+				s.remove("x")
+			} else {
+				s.set("x", "192.0.2.1")
+			}
+			time.Sleep(time.Second / 10)
+		}
+		if reports < 6 || reports > 24 {
+			t.Errorf("%d changes in an hour", reports)
+		}
+	})
+}
+
 // The addresses of a former name end a minute after the edit, also when the names of the namespace that do not answer keep the present one
 // from its lookup.
 func TestInheritedAddressesEnd(t *testing.T) {

@@ -38,6 +38,28 @@ const fewChanges = 3
 // server of several that does not know a name ends no traffic.
 const fewFailures = 2
 
+// manyOutages is how often that number is doubled for a name that keeps failing and recovering: each time costs derivations and
+// statuses of all that use it, without any request to the API server. They are forgotten after calm.
+const (
+	manyOutages = 3
+	calm        = time.Hour
+)
+
+// patience is the number of failures in a row that change nothing while there are addresses.
+func (s *service) patience() int { return fewFailures << min(s.outages, manyOutages) }
+
+// recovered notes an answer after failures.
+func (s *service) recovered() {
+	if s.failures <= s.patience() {
+		return
+	}
+	if time.Since(s.ended) > calm {
+		s.outages = 0
+	}
+	s.outages++
+	s.ended = time.Now()
+}
+
 // service is a Service whose name is resolved. Its fields are guarded by the lock of the Resolver.
 type service struct {
 	name   kobj.Name
@@ -52,6 +74,8 @@ type service struct {
 	failure   failure      // the last one
 	answered  time.Time    // the last success; zero: none
 	changes   int          // answers in a row that differed from the one before
+	outages   int          // that were reported and have ended, without a long time between them
+	ended     time.Time    // the last of them
 	slow      bool         // the last lookup was not quick
 
 	sent    bool
@@ -83,7 +107,7 @@ func (x *Resolver) want(n kobj.Name, of ir.ExternalService) {
 	case s.of.Host != of.Host && s.waits == nil:
 		s.cancel()
 		s.of, s.inherited = of, len(s.addresses) > 0
-		s.failures, s.failure, s.answered, s.changes, s.slow = 0, "", time.Time{}, 0, false
+		s.failures, s.failure, s.answered, s.changes, s.outages, s.slow = 0, "", time.Time{}, 0, 0, false
 		x.launch(s)
 		return
 	}
@@ -189,13 +213,14 @@ func (x *Resolver) record(ctx context.Context, s *service, l lookup, slow bool) 
 	s.failure, s.slow = l.outcome, slow
 	switch {
 	case l.outcome == "":
+		s.recovered()
 		if slices.Equal(s.addresses, l.found) {
 			s.changes = 0
 		} else if !s.answered.IsZero() {
 			s.changes++
 		}
 		s.addresses, s.inherited, s.failures, s.answered = l.found, false, 0, time.Now()
-	case s.inherited || l.outcome.definite() && s.failures >= fewFailures:
+	case s.inherited || l.outcome.definite() && s.failures >= s.patience():
 		s.addresses, s.inherited = nil, false
 		fallthrough
 	default:
@@ -213,7 +238,7 @@ func (x *Resolver) record(ctx context.Context, s *service, l lookup, slow bool) 
 // publish makes the EndpointSlice of the Service pending if it changed; the caller holds the lock.
 func (x *Resolver) publish(s *service) {
 	now := published{addresses: s.addresses, ports: s.of.Ports}
-	if len(s.addresses) == 0 || s.failures > fewFailures {
+	if len(s.addresses) == 0 || s.failures > s.patience() {
 		now.problem = string(s.failure)
 	}
 	if s.sent && now.equal(s.current) {
