@@ -352,6 +352,39 @@ func TestSilentNamespacesDelayNobodyElse(t *testing.T) {
 	})
 }
 
+// More of them than there are slots make the names of others wait for a part of the time of a lookup.
+func TestMoreSilentNamespacesThanSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := DefaultLimits()
+		s := start(t, limits)
+		var all changes
+		for i := range limits.Parallel + 1 {
+			for j := range 8 {
+				n := kobj.Name{Namespace: fmt.Sprintf("a-%d", i), Name: fmt.Sprint(j)}
+				all = append(all, wanted(n, web(fmt.Sprintf("silent-%d-%d", i, j)))...)
+			}
+		}
+		s.Update(all)
+		synctest.Wait()
+		s.set("x", "192.0.2.1")
+		var honest changes
+		for i := range 50 {
+			honest = append(honest, wanted(service1(fmt.Sprintf("team-%d", i)), web("x"))...)
+		}
+		s.Update(honest)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for _, c := range honest {
+			expect(t, c.Key.Namespace, s.of(c.Key), "192.0.2.1 web:80")
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.most > limits.Parallel+limits.Slow {
+			t.Errorf("%d lookups at a time", s.most)
+		}
+	})
+}
+
 // An edit keeps its place, each namespace has what it is guaranteed, and places that become free are shared.
 func TestPlaces(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
