@@ -42,6 +42,13 @@ func delegations() []suite.Test {
 			},
 		},
 		{
+			Name:     "httpproxy/include-conditions-of-every-kind",
+			Sentence: "Every kind of condition on headers and query parameters selects the requests of an inclusion.",
+			Features: core(inclusion),
+			Backends: backends("root", "leaf"),
+			Run:      includedByEveryKind,
+		},
+		{
 			Name:     "httpproxy/include-joins-paths",
 			Sentence: "Paths of inclusions and of a route are joined with one slash; a pattern at the end makes a pattern of all.",
 			Features: core(inclusion),
@@ -147,4 +154,38 @@ spec:
 	orphaned(t, "child")
 	t.Get("http://a.${DOMAIN}/", suite.Status(404))
 	t.Get("http://stays.${DOMAIN}/", suite.From("child"))
+}
+
+// includedByEveryKind sends requests that meet the condition of an inclusion, and requests that do not.
+func includedByEveryKind(t *suite.T) {
+	const missing = "-"
+	for path, values := range map[string]struct{ leaf, root []string }{
+		"/present":     {[]string{"x"}, []string{missing}},
+		"/notpresent":  {[]string{missing}, []string{"x"}},
+		"/contains":    {[]string{"amidst"}, []string{"aMidst", missing}},
+		"/notcontains": {[]string{"aMidst"}, []string{"amidst"}},
+		"/any-case":    {[]string{"Value", "vALUE"}, []string{"values", missing}},
+		"/notexact":    {[]string{"value"}, []string{"Value"}},
+		"/missing":     {[]string{"value", missing}, []string{"Value"}},
+		"/regex":       {[]string{"aab"}, []string{"aabc", "caab", missing}},
+	} {
+		for backend, list := range map[string][]string{"leaf": values.leaf, "root": values.root} {
+			for _, v := range list {
+				r := suite.Request{URL: "http://a.${DOMAIN}" + path}
+				if v != missing {
+					r.Headers = map[string]string{"X-A": v}
+				}
+				t.Send(r, suite.From(backend))
+			}
+		}
+	}
+	for path, backend := range map[string]string{
+		"prefix?q=abc": "leaf", "prefix?q=cab": "root", "suffix?q=xyz": "leaf", "suffix?q=yzx": "root",
+		"contains?q=amidst": "leaf", "contains?q=aMidst": "root", "regex?q=aab": "leaf", "regex?q=aabc": "root",
+		"present?q=": "leaf", "present?r=1": "root", "any-case?q=vALUE": "leaf", "any-case?q=values": "root",
+	} {
+		t.Get("http://a.${DOMAIN}/query/"+path, suite.From(backend))
+	}
+	valid(t, "leaf")
+	valid(t, "root")
 }

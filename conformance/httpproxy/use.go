@@ -1,6 +1,10 @@
 package httpproxy
 
-import "contour.example/conformance/suite"
+import (
+	"net/http"
+
+	"contour.example/conformance/suite"
+)
 
 // uses are tests of how a route uses its services.
 func uses() []suite.Test {
@@ -61,6 +65,22 @@ func uses() []suite.Test {
 			Run: func(t *suite.T) {
 				t.Get("http://a.${DOMAIN}/", suite.From("shop"), suite.Header("Set-Cookie", "session=1; Path=/new"))
 				t.Get("http://a.${DOMAIN}/service", suite.From("shop"), suite.Header("Set-Cookie", "session=1; Path=/service"))
+				valid(t, "a")
+			},
+		},
+		{
+			Name:     "httpproxy/cookie-attributes",
+			Sentence: "Domain, Secure and SameSite of a cookie are rewritten by route and by Service; other cookies are unchanged.",
+			Features: extended(cookieRewrite),
+			Backends: backends("shop"),
+			Run: func(t *suite.T) {
+				for path, want := range map[string]http.Cookie{
+					"/":        {Name: "session", Domain: "new.example", SameSite: http.SameSiteStrictMode},
+					"/service": {Name: "session", Domain: "service.example", Secure: true, SameSite: http.SameSiteNoneMode},
+					"/other":   {Name: "other", Domain: "old.example", SameSite: http.SameSiteLaxMode},
+				} {
+					t.Get("http://a.${DOMAIN}"+path, suite.From("shop"), suite.Cookie(want))
+				}
 				valid(t, "a")
 			},
 		},

@@ -79,6 +79,19 @@ func Header(name, want string) Check {
 	return func(a traffic.Answer) string { return wrongHeader("the answer", a.Headers, name, want) }
 }
 
+// Cookie requires that the answer sets a cookie with the name, domain, Secure and SameSite of want, whatever their order.
+func Cookie(want http.Cookie) Check {
+	return func(a traffic.Answer) string {
+		header := &http.Response{Header: a.Headers}
+		for _, got := range header.Cookies() {
+			if got.Name == want.Name && got.Domain == want.Domain && got.Secure == want.Secure && got.SameSite == want.SameSite {
+				return ""
+			}
+		}
+		return fmt.Sprintf("the answer has Set-Cookie %q, want %s", a.Headers["Set-Cookie"], want.String())
+	}
+}
+
 // Sent requires that the backend received the header; an empty value requires it to be absent.
 func Sent(name, want string) Check {
 	return func(a traffic.Answer) string {

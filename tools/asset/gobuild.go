@@ -19,6 +19,7 @@ import (
 const (
 	kubernetesVersion = "1.37.2"
 	etcdVersion       = "3.7.3"
+	rateLimitVersion  = "1.4.1-0.20260122083618-3fb702589d36"
 )
 
 // Etcd is $KUBEBUILDER_ASSETS/etcd, or else built from tools/etcd. root is the repository's root.
@@ -29,6 +30,16 @@ func Etcd(root string) (Asset, error) {
 		module:      filepath.Join(root, "tools", "etcd"),
 		target:      "go.etcd.io/etcd/server/v3",
 		kubebuilder: true,
+	}.asset()
+}
+
+// RateLimit is the rate limit service of the Envoy project, built from tools/ratelimit. root is the repository's root.
+func RateLimit(root string) (Asset, error) {
+	return program{
+		name: "ratelimit", version: rateLimitVersion,
+		hint:   "building, about a minute on 2 cores",
+		module: filepath.Join(root, "tools", "ratelimit"),
+		target: "github.com/envoyproxy/ratelimit/src/service_cmd",
 	}.asset()
 }
 

@@ -7,6 +7,7 @@ import (
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/store"
 )
 
 // charge computes the cost and the age of a root from its contributions.
@@ -53,16 +54,13 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	}
 }
 
-// uncounted is how many endpoints a cluster is taken to have that has few of them: their number is not known here, so that a root is
-// not derived again with each change of it.
-const uncounted = 16
-
-// healthChecks returns about how many health checks an Envoy makes in a minute, with the number of endpoints as of ManyEndpoints.
+// healthChecks returns how many health checks an Envoy makes in a minute, with the number of endpoints as of ManyEndpoints; at most,
+// since a cluster with few endpoints is taken to have store.FewEndpoints.
 func healthChecks(h ir.HealthCheck, endpoints int) int {
 	if h.Interval <= 0 {
 		return 0
 	}
-	return int(int64(max(endpoints, uncounted)) * int64(time.Minute) / int64(h.Interval))
+	return int(int64(max(endpoints, store.FewEndpoints)) * int64(time.Minute) / int64(h.Interval))
 }
 
 // weigh returns the number of routes, where one counts once more for each KiB of its text.

@@ -12,8 +12,8 @@ import (
 )
 
 // affordable returns the contributions to a hostname without the routes that exceed a budget of the virtual host k, with a
-// diagnostic on each object that loses routes. Contributions are counted in order of precedence. An object is within the
-// budgets by itself; several may exceed them.
+// diagnostic on each object that loses routes. Contributions of a namespace are counted in order of precedence: where namespaces
+// share a host, none uses up the budgets of another one. An object is within the budgets by itself; several may exceed them.
 func (c *Compile) affordable(r *memo.Reader, k ir.HostKey, claims []*contrib.Contribution) ([]*contrib.Contribution, []report.Diagnostic) {
 	budgets := c.store.Settings.Budgets.Get(r)
 	if withinHost(k, claims, budgets) {
@@ -22,23 +22,22 @@ func (c *Compile) affordable(r *memo.Reader, k ir.HostKey, claims []*contrib.Con
 	ordered := slices.Clone(claims)
 	slices.SortStableFunc(ordered, (*contrib.Contribution).Compare)
 	var over []report.Diagnostic
-	routes, expressions := 0, 0
+	used := map[string]hostUse{}
 	for i, claim := range ordered {
 		if claim.Key != k {
 			continue
 		}
-		without := *claim
+		without, use := *claim, used[claim.Object.Namespace]
 		problem := ""
 		switch {
-		case exceeds(routes+claim.Weight, budgets.ObjectRoutes):
+		case exceeds(use.routes+claim.Weight, budgets.ObjectRoutes):
 			without.Routes, without.Weight, without.Expressions = nil, 0, 0
 			problem = fmt.Sprintf("The routes of host %q, with those of older objects, are more than %d; those of the object are not served.", k.Hostname, budgets.ObjectRoutes)
-		case exceeds(expressions+claim.Expressions, budgets.HostExpressions):
+		case exceeds(use.expressions+claim.Expressions, budgets.HostExpressions):
 			without.Routes, without.Expressions = withoutExpressions(claim.Routes), 0
 			problem = fmt.Sprintf("The regular expressions of host %q, with those of older objects, cost more than %d; the routes with such paths are not served.", k.Hostname, budgets.HostExpressions)
 		}
-		routes += without.Weight
-		expressions += without.Expressions
+		used[claim.Object.Namespace] = use.plus(&without)
 		if problem == "" {
 			continue
 		}
@@ -50,16 +49,22 @@ func (c *Compile) affordable(r *memo.Reader, k ir.HostKey, claims []*contrib.Con
 	return ordered, over
 }
 
-// withinHost reports whether all contributions to the virtual host k together are within its budgets.
+// withinHost reports whether all contributions to the virtual host k together are within the budgets of one namespace.
 func withinHost(k ir.HostKey, claims []*contrib.Contribution, b config.Budgets) bool {
-	routes, expressions := 0, 0
+	var use hostUse
 	for _, claim := range claims {
 		if claim.Key == k {
-			routes += claim.Weight
-			expressions += claim.Expressions
+			use = use.plus(claim)
 		}
 	}
-	return !exceeds(routes, b.ObjectRoutes) && !exceeds(expressions, b.HostExpressions)
+	return !exceeds(use.routes, b.ObjectRoutes) && !exceeds(use.expressions, b.HostExpressions)
+}
+
+// hostUse is what contributions use of the budgets of a host.
+type hostUse struct{ routes, expressions int }
+
+func (u hostUse) plus(c *contrib.Contribution) hostUse {
+	return hostUse{u.routes + c.Weight, u.expressions + c.Expressions}
 }
 
 // exceeds reports whether n is more than a budget, where 0 bounds nothing.

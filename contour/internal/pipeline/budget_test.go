@@ -235,32 +235,42 @@ func TestIngressesShareTheRoutesOfAHost(t *testing.T) {
 	if want := []string{"/e", "/b", "/a"}; !slices.Equal(paths, want) || !slices.Equal(over, []int{1}) {
 		t.Errorf("routes %v, want %v; Ingresses %v exceed the budget, want the second one", paths, want, over)
 	}
+	// A namespace does not use up what another one has, where they share hosts.
+	paths, over = ofOneHost(t, cfg, []string{"/a", "/b"}, []string{"/c", "/d", "other"}, []string{"/e"})
+	if want := []string{"/e", "/d", "/c", "/b", "/a"}; !slices.Equal(paths, want) || len(over) > 0 {
+		t.Errorf("routes %v, want %v; Ingresses %v exceed the budget, want none", paths, want, over)
+	}
 }
 
 // ofOneHost returns the paths of the routes of a host that several Ingresses share, each younger than the one before, and which of
-// them exceed a budget.
+// them exceed a budget. The last item of an Ingress is its namespace if it is no path.
 func ofOneHost(t *testing.T, cfg config.Config, ingresses ...[]string) (paths []string, over []int) {
 	t.Helper()
 	sys := newSystem(t, cfg)
 	kind := networkingv1.PathTypeImplementationSpecific
+	var keys []kobj.Key
 	for i, own := range ingresses {
 		ing := &networkingv1.Ingress{ObjectMeta: meta(fmt.Sprint("ingress-", i))}
 		ing.CreationTimestamp = metav1.NewTime(stagetest.Now().Add(time.Duration(i) * time.Second))
 		backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "s", Port: networkingv1.ServiceBackendPort{Number: 80}}}
 		rule := networkingv1.IngressRule{Host: "a.example.com"}
 		rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
+		if last := len(own) - 1; !strings.HasPrefix(own[last], "/") {
+			ing.Namespace, own = own[last], own[:last]
+		}
 		for _, path := range own {
 			rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: path, PathType: &kind, Backend: backend})
 		}
 		ing.Spec.Rules = []networkingv1.IngressRule{rule}
 		sys.Step(change(ing))
+		keys = append(keys, kobj.Of(kobj.Ingress, ing.Namespace, ing.Name))
 	}
 	host := sys.state().Hosts[ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"}, Hostname: "a.example.com"}]
 	for _, r := range host.Routes {
 		paths = append(paths, r.Match.Path.Value)
 	}
-	for i := range ingresses {
-		d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.Ingress, "team", fmt.Sprint("ingress-", i)))
+	for i, k := range keys {
+		d, _ := sys.Status.Desired.Peek(k)
 		if slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.BudgetExceeded }) {
 			over = append(over, i)
 		}

@@ -9,8 +9,8 @@ import (
 	"contour.example/contour/internal/memo"
 )
 
-// fewEndpoints is how many endpoints of a Service do not count: so that most changes of endpoints change no count.
-const fewEndpoints = 64
+// FewEndpoints is up to how many endpoints of a Service do not count: so that most changes of endpoints change no count.
+const FewEndpoints = 16
 
 // endpointCount is the endpoints of one EndpointSlice of a Service.
 type endpointCount struct {
@@ -34,7 +34,7 @@ func (s *Store) countEndpoints(e *memo.Engine) {
 		} else if sums[c.service] -= c.number; sums[c.service] == 0 {
 			delete(sums, c.service)
 		}
-		if n := sums[c.service]; n > fewEndpoints {
+		if n := sums[c.service]; n > FewEndpoints {
 			s.ManyEndpoints.Set(c.service, 1<<bits.Len(uint(n-1)))
 		} else {
 			s.ManyEndpoints.Delete(c.service)

@@ -31,7 +31,7 @@ func TestManyEndpoints(t *testing.T) {
 		change Change
 		want   int
 	}{
-		{slice(1, 60), 0}, {slice(2, 4), 0}, {slice(2, 5), 128}, {slice(1, 123), 128}, {slice(1, 1000), 1024}, {gone, 1024}, {slice(1, 64), 0},
+		{slice(1, 12), 0}, {slice(2, 4), 0}, {slice(2, 5), 32}, {slice(1, 123), 128}, {slice(1, 1000), 1024}, {gone, 1024}, {slice(1, 16), 0},
 	} {
 		s.Apply([]Change{step.change})
 		if got, _ := s.ManyEndpoints.Peek(service); got != step.want {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
 	"google.golang.org/grpc"
@@ -30,6 +31,7 @@ type observation struct {
 	asked    bool              // since the last look
 	begun    bool              // something was sent
 	revision uint64            // of the table, at the last look
+	rested   time.Time         // when the rest after the last look is over
 }
 
 func newObservation(t table.Type, f ir.Fleet, of *table.Table, limits ObserverLimits) *observation {
@@ -108,14 +110,16 @@ func (o *observation) look(rpc grpc.ServerStream, p protocol) error {
 // compare compares the table with what the observer has, and records that it has the difference.
 func (o *observation) compare() difference {
 	now := map[string]*table.Version{}
-	for v := range o.table.Scan() {
-		if v.Ref.Type == o.typ && o.wants(v.Ref.Name) {
-			now[v.Ref.Name] = v
+	if o.all {
+		for v := range o.table.Scan() {
+			if v.Ref.Type == o.typ {
+				now[v.Ref.Name] = v
+			}
 		}
 	}
 	for name := range o.names {
 		if now[name] == nil {
-			now[name] = nil
+			now[name] = o.table.Get(table.Ref{Type: o.typ, Name: name})
 		}
 	}
 	for name := range o.sent {

@@ -86,9 +86,14 @@ func (s *Server) observe(t table.Type, rpc grpc.ServerStream, p protocol) error 
 		s.refused("observers")
 		return status.Error(codes.ResourceExhausted, "there are too many observers")
 	}
-	defer s.observers.remove(a)
+	var rested time.Time // the place stays occupied until then, so that who reconnects does not rest less
+	defer func() { time.AfterFunc(time.Until(rested), func() { s.observers.remove(a) }) }()
 	requests, failed := receiveQueries(rpc, p)
 	first, err := s.firstQuery(rpc.Context(), requests, failed)
+	if err != nil {
+		return err
+	}
+	f, of, err := s.admit(rpc.Context(), first.node)
 	if err != nil {
 		return err
 	}
@@ -96,14 +101,12 @@ func (s *Server) observe(t table.Type, rpc grpc.ServerStream, p protocol) error 
 		s.options.Log.Warn("rejected an Envoy", "node", first.node.GetId(), "error", "its bootstrap is not one of this controller")
 		return status.Error(codes.Unimplemented, "an Envoy is served by the aggregated service: write its bootstrap with contour bootstrap of this controller")
 	}
-	f, of, err := s.admit(rpc.Context(), first.node)
-	if err != nil {
-		return err
-	}
 	s.options.Log.Info("observer connected", "node", first.node.GetId(), "fleet", f, "type", t.String())
 	defer s.options.Log.Info("observer disconnected", "node", first.node.GetId(), "fleet", f, "type", t.String())
 	o := newObservation(t, f, of, s.options.Observers)
-	return s.runObserver(rpc, o, p, first, requests, failed)
+	err = s.runObserver(rpc, o, p, first, requests, failed)
+	rested = o.rested
+	return err
 }
 
 // firstQuery returns the first query, which contains the node description.
@@ -123,19 +126,24 @@ func (s *Server) firstQuery(ctx context.Context, requests <-chan query, failed <
 	}
 }
 
-// runObserver sends what changes, with a rest after each look at the table, whatever the observer sends.
+// runObserver sends what changes, with a rest after each look at the table, whatever the observer sends. Of its requests it takes one
+// between two looks.
 func (s *Server) runObserver(rpc grpc.ServerStream, o *observation, p protocol, first query, requests <-chan query, failed <-chan error) error {
 	look := time.NewTimer(0)
 	defer look.Stop()
 	err := o.ask(first)
+	var next <-chan query // requests, if one may be taken
 	for err == nil {
 		select {
-		case q := <-requests:
-			err = o.ask(q)
+		case q := <-next:
+			err, next = o.ask(q), nil
 		case <-look.C:
 			begun := time.Now()
 			err = o.look(rpc, p)
-			look.Reset(max(o.limits.Interval, restFactor*time.Since(begun)))
+			rest := restFactor * time.Since(begun)
+			o.rested = time.Now().Add(rest)
+			look.Reset(max(o.limits.Interval, rest))
+			next = requests
 		case err = <-failed:
 		case <-o.table.Closed():
 			err = errNoFleet(o.fleet)

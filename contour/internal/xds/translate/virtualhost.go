@@ -135,7 +135,9 @@ func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 }
 
 // reachesBackend reports whether a route forwards requests to backends.
-func reachesBackend(r *ir.Route) bool { return r.Forward != nil && r.Direct == nil && r.Redirect == nil }
+func reachesBackend(r *ir.Route) bool {
+	return r.Forward != nil && r.Direct == nil && r.Redirect == nil
+}
 
 // clusters visits every cluster of a virtual host, including those of mirrors.
 func clusters(v *ir.VirtualHost) func(yield func(*ir.Cluster) bool) {
