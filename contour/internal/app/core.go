@@ -107,7 +107,7 @@ func (k *core) awaitFirst(ctx context.Context) {
 			return
 		}
 	}
-	k.pipeline.Inspect(limited, func(*pipeline.Pipeline) {}) // after the iteration that publishes them
+	k.pipeline.AwaitFinished(limited) // all of them are published, in as many iterations as that takes
 }
 
 // logTracing logs when requests are to be traced and are not, and when they are again: an ExtensionService that does not exist has no

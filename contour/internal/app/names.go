@@ -24,11 +24,9 @@ func newNames(c config.Config, p *pipeline.Pipeline, m *metrics.Metrics, log *sl
 	n.rules.Store(&dns.Rules{Endpoints: c.Endpoints, Family: c.Names.Family})
 	n.resolver = dns.New(dns.Options{
 		Log: log, Limits: dns.DefaultLimits(), Rules: func() dns.Rules { return *n.rules.Load() },
-		Observe: func(outcome string) {
-			m.LookedUp(outcome)
-			m.ExternalNames(n.resolver.Count())
-		},
+		Observe: m.LookedUp,
 	})
+	m.ExternalNames(n.resolver.Count)
 	return n
 }
 

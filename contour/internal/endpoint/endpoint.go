@@ -132,7 +132,27 @@ func Permitted(ip netip.Addr, s ir.EndpointSettings) bool {
 	if ip.Zone() != "" || ip.IsLoopback() && !s.Loopback || special(ip) {
 		return false
 	}
+	if inner, ok := embedded(ip); ok && !Permitted(inner, ir.EndpointSettings{Denied: s.Denied}) {
+		return false
+	}
 	return !slices.ContainsFunc(s.Denied, func(r netip.Prefix) bool { return r.Contains(ip) })
+}
+
+// embedded returns the IPv4 address to which a gateway of the network sends what is for an IPv6 address: that of the well-known prefix of
+// NAT64 (RFC 6052), where the gateway may reach what the ranges of IPv4 addresses deny, and of 6to4 (RFC 3056).
+// Prefixes of NAT64 that a network chooses itself are not known here.
+func embedded(ip netip.Addr) (netip.Addr, bool) {
+	if !ip.Is6() {
+		return netip.Addr{}, false
+	}
+	bytes := ip.As16()
+	switch {
+	case [12]byte(bytes[:12]) == [12]byte{0, 0x64, 0xff, 0x9b}:
+		return netip.AddrFrom4([4]byte(bytes[12:])), true
+	case bytes[0] == 0x20 && bytes[1] == 0x02:
+		return netip.AddrFrom4([4]byte(bytes[2:6])), true
+	}
+	return netip.Addr{}, false
 }
 
 // special reports whether an address is, whatever the network, not that of one other machine: unspecified (and the rest

@@ -194,6 +194,15 @@ func TestAddressesThatAreNoBackend(t *testing.T) {
 		"10.111.255.255":        {},
 		"10.112.0.0":            {true, true},
 		"fd00:1::1":             {},
+		"64:ff9b::8.8.8.8":      {true, true}, // NAT64: that is what a network of IPv6 alone resolves a name to
+		"64:ff9b::127.0.0.1":    {},
+		"64:ff9b::a9fe:a9fe":    {},
+		"64:ff9b::10.96.0.1":    {},
+		"64:ff9b::":             {},
+		"2002:0808:0808::1":     {true, true}, // 6to4
+		"2002:a9fe:a9fe::1":     {},
+		"2002:7f00:1::1":        {},
+		"2002:0a60:1::":         {},
 		"127.1":                 {},
 		"0x7f.0.0.1":            {},
 		"017700000001":          {},

@@ -29,6 +29,12 @@ func endpointSlice() Descriptor {
 // cannot be resolved: why, as the end of a sentence. Annotations of other EndpointSlices are not stored.
 const UnresolvedAnnotation = "projectcontour.io/unresolved"
 
+// ExternalSlice is the name of the EndpointSlice that the source of names makes for a Service of type ExternalName. No object in a
+// cluster can have it.
+func ExternalSlice(service kobj.Name) kobj.Name {
+	return kobj.Name{Namespace: service.Namespace, Name: "externalname:" + service.Name}
+}
+
 // serviceOf returns the Service of an EndpointSlice.
 func serviceOf(o metav1.Object) (kobj.Name, bool) {
 	e, ok := o.(*discoveryv1.EndpointSlice)

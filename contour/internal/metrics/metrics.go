@@ -58,7 +58,7 @@ type Metrics struct {
 	keySetStates *prometheus.GaugeVec
 
 	lookups            *prometheus.CounterVec
-	externalNameStates *prometheus.GaugeVec
+	externalNameStates *externalNames
 
 	runs map[string]uint64
 }

@@ -4,14 +4,17 @@ import (
 	"slices"
 	"testing"
 
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/kind"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/table"
 )
 
 // external makes the Service of the proxies one of type ExternalName.
@@ -24,7 +27,7 @@ func external(host string) *corev1.Service {
 // resolved is the EndpointSlice that the source of names makes of the Service.
 func resolved(problem string, addresses ...string) []store.Change {
 	s := slice(0, "10.0.0.1")
-	s.Name = "externalname:" + service(0).Name
+	s.Name = kind.ExternalSlice(kobj.Name{Namespace: s.Namespace, Name: service(0).Name}).Name
 	s.Endpoints = nil
 	for _, a := range addresses {
 		s.Endpoints = append(s.Endpoints, discoveryv1.Endpoint{Addresses: []string{a}})
@@ -81,4 +84,43 @@ func TestExternalNames(t *testing.T) {
 	if len(r.External) != 1 || r.External[0].New != nil {
 		t.Errorf("not of the type any more: %+v", r.External)
 	}
+}
+
+// Kubernetes leaves the EndpointSlices of a Service whose type becomes ExternalName as they are, and their addresses go to other Pods.
+// Only what the name has is used, and nothing of it after the Service has another type again.
+func TestFormerEndpointsOfAnExternalName(t *testing.T) {
+	c := config.Default()
+	c.Names.ExternalServices = true
+	sys := newSystem(t, c)
+	p := proxy(0)
+	sys.Step(slices.Concat(change(service(0)), change(slice(0, "10.0.0.1")), change(p)))
+	for _, step := range []struct {
+		name   string
+		change []store.Change
+		want   []string
+	}{
+		{"of another type", nil, []string{"10.0.0.1"}},
+		{"before the name was looked up", change(external("api.example.org")), nil},
+		{"with both", resolved("", "192.0.2.1"), []string{"192.0.2.1"}},
+		{"without an answer", resolved("is not resolved"), nil},
+		{"of another type again, and not forgotten yet", slices.Concat(resolved("", "192.0.2.1"), change(service(0))), []string{"10.0.0.1"}},
+	} {
+		sys.Step(step.change)
+		if got := sys.endpointAddresses(t); !slices.Equal(got, step.want) {
+			t.Errorf("%s: endpoints %v, want %v", step.name, got, step.want)
+		}
+	}
+}
+
+// endpointAddresses returns the addresses of the endpoints of the Service of the first proxy.
+func (s *system) endpointAddresses(t *testing.T) (out []string) {
+	t.Helper()
+	var got endpointv3.ClusterLoadAssignment
+	s.resource(t, table.Endpoint, "team/service-0", &got)
+	for _, l := range got.Endpoints {
+		for _, e := range l.LbEndpoints {
+			out = append(out, e.GetEndpoint().Address.GetSocketAddress().Address)
+		}
+	}
+	return out
 }

@@ -90,7 +90,7 @@ func New(o Options) *Pipeline {
 	p.Translate = translate.New(translate.Sources{
 		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
 		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get,
-		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Store.SlicesOf, Runtime: p.Store.Settings.Runtime.Get,
+		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Compile.Ref.SlicesOf, Runtime: p.Store.Settings.Runtime.Get,
 		Extensions: p.Compile.Extensions.Backends,
 	})
 	p.followListeners()
@@ -331,6 +331,17 @@ func poll(batches <-chan []store.Change) ([]store.Change, bool) {
 // unfinished reports whether the last iteration left something to do.
 func (p *Pipeline) unfinished() bool {
 	return p.engine.Deferred() || !p.backlog.empty()
+}
+
+// AwaitFinished waits until an iteration of Run left nothing to do, so that what Run has received is published. It reports false if the
+// context ended before.
+func (p *Pipeline) AwaitFinished(ctx context.Context) bool {
+	for finished := false; !finished; {
+		if !p.Inspect(ctx, func(p *Pipeline) { finished = !p.unfinished() }) {
+			return false
+		}
+	}
+	return true
 }
 
 // Reconfigure makes Run call Configure. It reports false if the context ended before.

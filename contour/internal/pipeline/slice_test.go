@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -158,5 +159,32 @@ func TestStatusesWaitForTheirOwnChangeOnly(t *testing.T) {
 	})
 	if want := "[small after false big after true]"; fmt.Sprint(order) != want {
 		t.Errorf("statuses %v, want %s", order, want)
+	}
+}
+
+// A batch that takes many iterations is published when AwaitFinished returns, and an end of the context ends the wait.
+func TestAwaitFinished(t *testing.T) {
+	p := slicedPipeline(slice)
+	ctx, cancel := context.WithCancel(t.Context())
+	batches, done := make(chan []store.Change), make(chan struct{})
+	iterations := 0
+	go func() {
+		defer close(done)
+		p.Run(ctx, batches, nil, func(Result) { iterations++ })
+	}()
+	batches <- including("first", 1) // the first iteration is not bounded
+	batches <- including("second", 40)
+	if !p.AwaitFinished(ctx) {
+		t.Error("the context has not ended")
+	}
+	p.Inspect(ctx, func(p *Pipeline) {
+		if p.unfinished() || iterations < 10 {
+			t.Errorf("after %d iterations: unfinished: %t", iterations, p.unfinished())
+		}
+	})
+	cancel()
+	<-done
+	if p.AwaitFinished(ctx) {
+		t.Error("nothing is known after the end")
 	}
 }

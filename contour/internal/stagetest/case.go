@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	discoveryv1 "k8s.io/api/discovery/v1"
 	"sigs.k8s.io/yaml"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -17,6 +18,7 @@ import (
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/store"
@@ -158,7 +160,25 @@ func (c *Case) readObjects() error {
 	if c.Objects, err = Decode(in); err != nil {
 		return fmt.Errorf("%s: %w", inFile, err)
 	}
+	for i := range c.Objects {
+		c.Objects[i] = resolved(c.Objects[i])
+	}
 	return nil
+}
+
+// resolved makes an EndpointSlice called externalname.<service> that of the source of names, whose name no manifest can have.
+func resolved(c store.Change) store.Change {
+	slice, ok := c.Object.(*discoveryv1.EndpointSlice)
+	if !ok {
+		return c
+	}
+	service, ok := strings.CutPrefix(slice.Name, "externalname.")
+	if !ok {
+		return c
+	}
+	n := kind.ExternalSlice(kobj.Name{Namespace: slice.Namespace, Name: service})
+	slice.Name = n.Name
+	return store.Change{Key: kobj.Key{Kind: kobj.EndpointSlice, Name: n}, Object: slice}
 }
 
 func (c *Case) readConfig() error {

@@ -156,10 +156,15 @@ func (s *Store) Peek(k kobj.Key) metav1.Object {
 }
 
 // Complete reports whether the store has an object and, if its kind has parts, at least one part, such as a (possibly
-// empty) EndpointSlice of a Service. It is for callers outside the derivations.
+// empty) EndpointSlice of a Service: that of the source of names for one of type ExternalName. It is for callers outside the derivations.
 func (s *Store) Complete(k kobj.Key) bool {
-	if s.Peek(k) == nil {
+	o := s.Peek(k)
+	if o == nil {
 		return false
+	}
+	if svc, ok := o.(*corev1.Service); ok && svc.Spec.Type == corev1.ServiceTypeExternalName {
+		_, resolved := s.EndpointSlice.Peek(kind.ExternalSlice(k.Name))
+		return resolved
 	}
 	parts := s.descriptors.Get(k.Kind).Parts
 	return parts == "" || s.kinds[parts].parts(k.Name) > 0

@@ -80,7 +80,7 @@ func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite
 	if !ok {
 		v = invalid
 	}
-	if host != nil && cluster.Protocol.UsesTLS() {
+	if host != nil && host.Literal != "" && cluster.Protocol.UsesTLS() {
 		cluster.SNI = validate.ServerName(host.Literal)
 	}
 	out.Cluster = cluster

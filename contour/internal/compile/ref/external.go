@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kind"
@@ -96,10 +97,19 @@ func isName(host string) bool {
 // unresolved returns why the name of an ExternalName Service has no addresses, or not its newest; "" if it has, or before the
 // first attempt.
 func (x *Resolver) unresolved(r *memo.Reader, n kobj.Name) string {
-	for _, s := range x.store.SlicesOf(r, n) {
-		if problem := s.Annotations[kind.UnresolvedAnnotation]; problem != "" {
-			return problem
-		}
+	s, ok := x.store.EndpointSlice.Get(r, kind.ExternalSlice(n))
+	if !ok {
+		return ""
 	}
-	return ""
+	return s.Annotations[kind.UnresolvedAnnotation]
+}
+
+// SlicesOf returns the EndpointSlices of which a Service has its endpoints: that of the source of names if it is of type ExternalName,
+// else all others. Kubernetes leaves the former slices of a Service whose type becomes ExternalName, with addresses that belong
+// to Pods of anybody later.
+func (x *Resolver) SlicesOf(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice {
+	external, resolved := x.services.Get(r, n).external, kind.ExternalSlice(n)
+	return slices.DeleteFunc(x.store.SlicesOf(r, n), func(s *discoveryv1.EndpointSlice) bool {
+		return (s.Name == resolved.Name) != external
+	})
 }

@@ -76,6 +76,7 @@ func (x *Resolver) ManyEndpoints(r *memo.Reader, n kobj.Name) int {
 // servicePorts is the TCP ports of a Service. It is derived once for a Service, so that the number of its ports and the size of
 // its annotations do not count for each reference, and a root has one dependency for all that it needs of a Service.
 type servicePorts struct {
+	external  bool     // the Service is of type ExternalName
 	failure   *Failure // why none can be used
 	ports     []ServicePort
 	forwards  []*ir.Forward // by port; a function of ports
@@ -88,7 +89,7 @@ type servicePorts struct {
 const fewPorts = 8
 
 func (s servicePorts) equal(o servicePorts) bool {
-	return equalFailure(s.failure, o.failure) && s.endpoints == o.endpoints && slices.Equal(s.ports, o.ports)
+	return s.external == o.external && equalFailure(s.failure, o.failure) && s.endpoints == o.endpoints && slices.Equal(s.ports, o.ports)
 }
 
 // numbered returns the index of the first port with a number.
@@ -145,18 +146,18 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 	if !ok {
 		return servicePorts{failure: failure(NotFound, "Service %q does not exist.", n)}
 	}
+	out := servicePorts{external: svc.Spec.Type == corev1.ServiceTypeExternalName}
 	var host, warning string
-	if svc.Spec.Type == corev1.ServiceTypeExternalName {
-		var f *Failure
-		if host, f = x.externalHost(r, n, svc); f != nil {
-			return servicePorts{failure: f}
+	if out.external {
+		if host, out.failure = x.externalHost(r, n, svc); out.failure != nil {
+			return out
 		}
 		if problem := x.unresolved(r, n); problem != "" {
 			warning = fmt.Sprintf("The externalName %q of Service %q %s.", host, n, problem)
 		}
+	} else {
+		out.endpoints, _ = x.store.ManyEndpoints.Get(r, n)
 	}
-	var out servicePorts
-	out.endpoints, _ = x.store.ManyEndpoints.Get(r, n)
 	annotated := annotatedProtocols(svc)
 	for i := range svc.Spec.Ports {
 		p := &svc.Spec.Ports[i]

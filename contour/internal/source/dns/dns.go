@@ -13,10 +13,10 @@ package dns
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"slices"
 	"sync"
+	"time"
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -27,15 +27,22 @@ import (
 // Limits bound what is resolved.
 type Limits struct {
 	PerNamespace int // names of one namespace
-	Total        int // names of all namespaces
-	Parallel     int // lookups of all namespaces at a time
-	ParallelEach int // lookups of one namespace at a time
+	Guaranteed   int // names of one namespace, however many others have
+	Total        int // names of all namespaces, beyond which each has only what is guaranteed
+	Parallel     int // quick lookups of all namespaces at a time
+	ParallelEach int // quick lookups of one namespace at a time, of names that have answered
+	ParallelNew  int // the same of names that have not
+	Slow         int // slow lookups of all namespaces at a time
+	SlowEach     int // slow lookups of one namespace at a time
 	Addresses    int // of one name
 }
 
 // DefaultLimits are far above honest use. A Service with more endpoints than Addresses would count against a budget.
 func DefaultLimits() Limits {
-	return Limits{PerNamespace: 256, Total: 4096, Parallel: 64, ParallelEach: 4, Addresses: 64}
+	return Limits{
+		PerNamespace: 256, Guaranteed: 16, Total: 4096,
+		Parallel: 128, ParallelEach: 4, ParallelNew: 2, Slow: 32, SlowEach: 2, Addresses: 64,
+	}
 }
 
 // Rules say which addresses are used.
@@ -63,23 +70,18 @@ type Resolver struct {
 	mu        sync.Mutex
 	ctx       context.Context // of Run; nil before
 	services  map[kobj.Name]*service
-	waiting   []*service // beyond the limits, in the order of their arrival
-	started   int        // services that are resolved
+	started   int // services that are resolved
 	spaces    map[string]*space
+	blocked   []*space   // with services that wait for the limit of all namespaces alone; they take turns
+	arrivals  []*service // since the last admission
 	pending   map[kobj.Key]store.Change
 	arrived   chan struct{}     // contains a value while pending may not be empty
 	updated   bool              // Update was called
 	first     map[*service]bool // those of the first Update without a lookup; nil before they are started
 	attempted chan struct{}     // closed: see Attempted
-	states    map[string]int    // number of Services by state
 	running   sync.WaitGroup
-	total     chan struct{} // slots of lookups
-}
-
-// space is what one namespace occupies.
-type space struct {
-	started int
-	lookups chan struct{}
+	quick     chan struct{} // slots of lookups
+	slow      chan struct{}
 }
 
 // New returns a Resolver, which Run starts.
@@ -89,8 +91,8 @@ func New(o Options) *Resolver {
 	}
 	return &Resolver{
 		options: o, services: map[kobj.Name]*service{}, spaces: map[string]*space{}, pending: map[kobj.Key]store.Change{},
-		arrived: make(chan struct{}, 1), attempted: make(chan struct{}), total: make(chan struct{}, o.Limits.Parallel),
-		states: map[string]int{"resolved": 0, "stale": 0, "unresolved": 0},
+		arrived: make(chan struct{}, 1), attempted: make(chan struct{}),
+		quick: make(chan struct{}, o.Limits.Parallel), slow: make(chan struct{}, o.Limits.Slow),
 	}
 }
 
@@ -169,28 +171,24 @@ func (x *Resolver) signal() {
 	}
 }
 
+// staleAfter is the age of the last answer after which addresses count as stale, although no lookup has failed since: the lookups of
+// the namespace wait for those of names that do not answer.
+const staleAfter = time.Minute
+
 // Count returns the number of Services by state.
 func (x *Resolver) Count() map[string]int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return maps.Clone(x.states)
-}
-
-// count moves a Service to its present state, or out of all; the caller holds the lock.
-func (x *Resolver) count(s *service, present bool) {
-	if s.state != "" {
-		x.states[s.state]--
+	n := map[string]int{"resolved": 0, "stale": 0, "unresolved": 0}
+	for _, s := range x.services {
+		switch {
+		case len(s.addresses) == 0:
+			n["unresolved"]++
+		case s.failures > 0 || s.inherited || time.Since(s.answered) > staleAfter:
+			n["stale"]++
+		default:
+			n["resolved"]++
+		}
 	}
-	if s.state = ""; !present {
-		return
-	}
-	switch {
-	case len(s.addresses) == 0:
-		s.state = "unresolved"
-	case s.failures > 0:
-		s.state = "stale"
-	default:
-		s.state = "resolved"
-	}
-	x.states[s.state]++
+	return n
 }

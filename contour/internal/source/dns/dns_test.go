@@ -272,7 +272,7 @@ func TestFamilies(t *testing.T) {
 // Names that do not answer delay only those of their namespace, and the names of a namespace are bounded.
 func TestSilentNamesDelayNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limits := Limits{PerNamespace: 20, Total: 100, Parallel: 4, ParallelEach: 2, Addresses: 4}
+		limits := Limits{PerNamespace: 20, Total: 100, Parallel: 4, ParallelEach: 2, ParallelNew: 2, Slow: 2, SlowEach: 1, Addresses: 4}
 		s := start(t, limits)
 		var all changes
 		for i := range 30 {
@@ -298,7 +298,7 @@ func TestSilentNamesDelayNobodyElse(t *testing.T) {
 // What was over the limit and is given up leaves nothing behind.
 func TestForgottenServicesLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Limits{PerNamespace: 1, Total: 10, Parallel: 4, ParallelEach: 2, Addresses: 4})
+		s := start(t, Limits{PerNamespace: 1, Total: 10, Parallel: 4, ParallelEach: 2, ParallelNew: 2, Slow: 2, SlowEach: 1, Addresses: 4})
 		names := []kobj.Name{{Namespace: "a", Name: "1"}, {Namespace: "a", Name: "2"}, {Namespace: "b", Name: "1"}}
 		for _, n := range names {
 			s.Update(wanted(n, web("x")))
@@ -310,11 +310,231 @@ func TestForgottenServicesLeaveNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if n := len(s.services) + len(s.waiting) + len(s.spaces) + s.started + len(s.delivered); n > 0 {
+		if n := len(s.services) + len(s.arrivals) + len(s.spaces) + s.started + len(s.delivered); n > 0 {
 			t.Errorf("%d things are left", n)
 		}
-		for state, n := range s.states {
-			expect(t, state, n, 0)
+	})
+}
+
+// Silent names of many namespaces do not keep the names of others from their first addresses.
+func TestSilentNamespacesDelayNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, DefaultLimits())
+		var all changes
+		for i := range 40 {
+			for j := range 8 {
+				n := kobj.Name{Namespace: fmt.Sprintf("hostile-%d", i), Name: fmt.Sprint(j)}
+				all = append(all, wanted(n, web(fmt.Sprintf("silent-%d-%d", i, j)))...)
+			}
+		}
+		honest := []kobj.Name{}
+		for i := range 50 {
+			n := kobj.Name{Namespace: "team", Name: fmt.Sprint(i)}
+			s.set("x"+n.Name, "192.0.2.1")
+			honest, all = append(honest, n), append(all, wanted(n, web("x"+n.Name))...)
+		}
+		s.Update(all)
+		time.Sleep(quick)
+		synctest.Wait()
+		for _, n := range honest {
+			expect(t, n.Name, s.of(n), "192.0.2.1 web:80")
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		for _, n := range honest {
+			s.set("x"+n.Name, "192.0.2.2")
+		}
+		time.Sleep(refresh)
+		synctest.Wait()
+		for _, n := range honest {
+			expect(t, n.Name+" after a change", s.of(n), "192.0.2.2 web:80")
+		}
+	})
+}
+
+// More of them than there are slots make the names of others wait for a part of the time of a lookup.
+func TestMoreSilentNamespacesThanSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := DefaultLimits()
+		s := start(t, limits)
+		var all changes
+		for i := range limits.Parallel + 1 {
+			for j := range 8 {
+				n := kobj.Name{Namespace: fmt.Sprintf("a-%d", i), Name: fmt.Sprint(j)}
+				all = append(all, wanted(n, web(fmt.Sprintf("silent-%d-%d", i, j)))...)
+			}
+		}
+		s.Update(all)
+		synctest.Wait()
+		s.set("x", "192.0.2.1")
+		var honest changes
+		for i := range 50 {
+			honest = append(honest, wanted(service1(fmt.Sprintf("team-%d", i)), web("x"))...)
+		}
+		s.Update(honest)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		for _, c := range honest {
+			expect(t, c.Key.Namespace, s.of(c.Key), "192.0.2.1 web:80")
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.most > limits.Parallel+limits.Slow {
+			t.Errorf("%d lookups at a time", s.most)
+		}
+	})
+}
+
+// An edit keeps its place, each namespace has what it is guaranteed, and places that become free are shared.
+func TestPlaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := DefaultLimits()
+		limits.PerNamespace, limits.Guaranteed, limits.Total = 4, 1, 6
+		s := start(t, limits)
+		s.set("x", "192.0.2.1")
+		s.set("y", "192.0.2.2")
+		name := func(namespace string, i int) kobj.Name { return kobj.Name{Namespace: namespace, Name: fmt.Sprint(i)} }
+		var all changes
+		for _, namespace := range []string{"a", "b"} {
+			for i := range 5 {
+				all = append(all, wanted(name(namespace, i), web("x"))...)
+			}
+		}
+		s.Update(all)
+		synctest.Wait()
+		s.Update(wanted(name("late", 0), web("x")))
+		s.Update(wanted(name("late", 1), web("x")))
+		synctest.Wait()
+		resolved, over := "192.0.2.1 web:80", "web:80 "+string(overLimit)
+		for _, namespace := range []string{"a", "b"} {
+			expect(t, namespace+"/2", s.of(name(namespace, 2)), resolved)
+			expect(t, namespace+"/3", s.of(name(namespace, 3)), over)
+		}
+		expect(t, "guaranteed", s.of(name("late", 0)), resolved)
+		expect(t, "not guaranteed", s.of(name("late", 1)), over)
+		s.Update(wanted(name("a", 0), web("y")))
+		synctest.Wait()
+		expect(t, "edited", s.of(name("a", 0)), "192.0.2.2 web:80")
+		s.Update(changes{{Key: name("a", 0)}, {Key: name("a", 1)}})
+		synctest.Wait()
+		expect(t, "with room, the first to wait", s.of(name("a", 3)), resolved)
+		expect(t, "without room", s.of(name("a", 4)), over)
+	})
+}
+
+// An edit costs the caller the same, however many Services wait.
+func TestWorkOfAnEditWhileManyWait(t *testing.T) {
+	work := func(waiting int) float64 {
+		x := New(Options{Log: slog.New(slog.DiscardHandler), Limits: Limits{}})
+		x.ctx = t.Context()
+		for i := range waiting {
+			x.Update(wanted(kobj.Name{Namespace: "a", Name: fmt.Sprint(i)}, web("x")))
+		}
+		clear(x.pending)
+		i := 0
+		return testing.AllocsPerRun(100, func() {
+			i++
+			x.Update(wanted(kobj.Name{Namespace: "a", Name: "0"}, web(fmt.Sprint("x", i))))
+			x.Update(wanted(kobj.Name{Namespace: "b", Name: "0"}, web("x")))
+			x.Update(changes{{Key: kobj.Name{Namespace: "b", Name: "0"}}})
+		})
+	}
+	if few, many := work(10), work(10_000); many > few+2 {
+		t.Errorf("%.0f allocations while 10 wait, %.0f while 10,000 do", few, many)
+	}
+}
+
+// Names that fail again and again, with answers between, are logged once a minute for all of a namespace.
+func TestFailingNamesAreLoggedRarely(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t, DefaultLimits())
+		var log strings.Builder // the handler writes with a lock of its own
+		s.options.Log = slog.New(slog.NewTextHandler(&log, nil))
+		for i := range 20 {
+			s.Update(wanted(kobj.Name{Namespace: "a", Name: fmt.Sprint(i)}, web(fmt.Sprint("x", i))))
+		}
+		for minute := range 10 {
+			for i := range 20 {
+				if s.set(fmt.Sprint("x", i), "192.0.2.1"); minute%2 == 0 {
+					s.remove(fmt.Sprint("x", i))
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		synctest.Wait()
+		if n := strings.Count(log.String(), "cannot be resolved"); n == 0 || n > 10 {
+			t.Errorf("%d warnings in ten minutes", n)
+		}
+	})
+}
+
+// A name that recovers whenever its failure is reported is reported ever more rarely.
+func TestNamesThatKeepFailing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n := start(t, DefaultLimits()), service1("a")
+		s.set("x", "192.0.2.1")
+		s.Update(wanted(n, web("x")))
+		synctest.Wait()
+		reports, was := 0, s.of(n)
+		for range 36_000 { // an hour
+			if s.of(n) != was {
+				reports, was = reports+1, s.of(n)
+			}
+			if s.of(n) == "192.0.2.1 web:80" {
+				s.remove("x")
+			} else {
+				s.set("x", "192.0.2.1")
+			}
+			time.Sleep(time.Second / 10)
+		}
+		if reports < 6 || reports > 24 {
+			t.Errorf("%d changes in an hour", reports)
+		}
+	})
+}
+
+// The addresses of a former name end a minute after the edit, also when the names of the namespace that do not answer keep the present one
+// from its lookup.
+func TestInheritedAddressesEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := DefaultLimits()
+		limits.ParallelNew = 0 // none is ever looked up
+		s, n := start(t, limits), service1("a")
+		s.Update(wanted(n, web("x")))
+		synctest.Wait()
+		s.mu.Lock()
+		s.services[n].addresses = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+		s.mu.Unlock()
+		s.Update(wanted(n, web("y")))
+		expect(t, "stale", s.Count()["stale"], 1)
+		time.Sleep(maxInherited + time.Second)
+		synctest.Wait()
+		expect(t, "after a minute", s.of(n), "web:80 "+string(noAnswer))
+		expect(t, "unresolved", s.Count()["unresolved"], 1)
+	})
+}
+
+// A name whose answers keep changing is looked up less often.
+func TestUnsteadyNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, n := start(t, DefaultLimits()), service1("a")
+		s.set("x", "192.0.2.1")
+		s.Update(wanted(n, web("x")))
+		synctest.Wait()
+		before := s.count
+		for i := range 6000 { // ten minutes
+			s.set("x", fmt.Sprintf("192.0.%d.%d", i/250, i%250))
+			time.Sleep(time.Second / 10)
+		}
+		synctest.Wait()
+		if got := s.count - before; got > 40 {
+			t.Errorf("%d changes are delivered in ten minutes", got)
+		}
+		time.Sleep(3 * maxBackoff)
+		before = s.tried("x")
+		time.Sleep(time.Minute)
+		if got := s.tried("x") - before; got < 12 {
+			t.Errorf("%d lookups in a minute after the answers are steady again", got)
 		}
 	})
 }

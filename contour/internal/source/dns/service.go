@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"container/list"
 	"context"
 	"math/rand/v2"
 	"net/netip"
@@ -20,26 +21,63 @@ import (
 // The times of lookups. Envoy, by which Contour resolves, repeats lookups as often.
 const (
 	timeout    = 5 * time.Second
+	quick      = 500 * time.Millisecond // of it, in which most answers come
 	refresh    = 5 * time.Second
 	maxBackoff = 30 * time.Second
+
+	// maxInherited is how long the addresses of a former name are used while the present one waits for its first lookup.
+	maxInherited = time.Minute
+	// warnings is the least time between two warnings in the log about the names of one namespace.
+	warnings = time.Minute
 )
+
+// fewChanges is how many answers in a row may differ before the name is looked up less often: each change costs an update of all Envoys.
+const fewChanges = 3
 
 // fewFailures is how many failures in a row change nothing while there are addresses: a lost packet changes no status, and one
 // server of several that does not know a name ends no traffic.
 const fewFailures = 2
 
+// manyOutages is how often that number is doubled for a name that keeps failing and recovering: each time costs derivations and
+// statuses of all that use it, without any request to the API server. They are forgotten after calm.
+const (
+	manyOutages = 3
+	calm        = time.Hour
+)
+
+// patience is the number of failures in a row that change nothing while there are addresses.
+func (s *service) patience() int { return fewFailures << min(s.outages, manyOutages) }
+
+// recovered notes an answer after failures.
+func (s *service) recovered() {
+	if s.failures <= s.patience() {
+		return
+	}
+	if time.Since(s.ended) > calm {
+		s.outages = 0
+	}
+	s.outages++
+	s.ended = time.Now()
+}
+
 // service is a Service whose name is resolved. Its fields are guarded by the lock of the Resolver.
 type service struct {
 	name   kobj.Name
 	of     ir.ExternalService
-	cancel context.CancelFunc // nil while it waits for the limits
+	space  *space
+	waits  *list.Element      // in the queue of the space; nil if it has a place
+	cancel context.CancelFunc // ends the lookups; nil while it waits
 
 	addresses []netip.Addr // the last good ones, in order; after a change of the name those of the former one
 	inherited bool         // addresses are those of the former name
 	failures  int          // in a row
 	failure   failure      // the last one
+	answered  time.Time    // the last success; zero: none
+	changes   int          // answers in a row that differed from the one before
+	outages   int          // that were reported and have ended, without a long time between them
+	ended     time.Time    // the last of them
+	slow      bool         // the last lookup was not quick
 
-	state   string // as Count names it; "": not counted
 	sent    bool
 	current published
 }
@@ -56,25 +94,27 @@ func (p published) equal(o published) bool {
 }
 
 // want resolves the name of a Service; the caller holds the lock. The addresses of a former name are used until the new one was
-// looked up, so that an edit of the name fails no request.
+// looked up, so that an edit of the name fails no request. An edit keeps the place of the Service.
 func (x *Resolver) want(n kobj.Name, of ir.ExternalService) {
-	former := x.services[n]
-	if former != nil && former.of.Host == of.Host {
-		former.of = of
-		if former.sent {
-			x.publish(former)
-		}
+	s := x.services[n]
+	switch {
+	case s == nil:
+		s = &service{name: n, of: of, space: x.spaceOf(n.Namespace)}
+		s.waits = s.space.waiting.PushBack(s)
+		x.services[n] = s
+		x.arrivals = append(x.arrivals, s)
+		return
+	case s.of.Host != of.Host && s.waits == nil:
+		s.cancel()
+		s.of, s.inherited = of, len(s.addresses) > 0
+		s.failures, s.failure, s.answered, s.changes, s.outages, s.slow = 0, "", time.Time{}, 0, 0, false
+		x.launch(s)
 		return
 	}
-	s := &service{name: n, of: of}
-	if former != nil {
-		s.addresses, s.inherited = former.addresses, len(former.addresses) > 0
-		s.sent, s.current = former.sent, former.current
-		x.leave(former)
+	s.of = of
+	if s.sent {
+		x.publish(s)
 	}
-	x.services[n] = s
-	x.count(s, true)
-	x.waiting = append(x.waiting, s)
 }
 
 // forget ends the resolution for a Service; the caller holds the lock.
@@ -85,70 +125,15 @@ func (x *Resolver) forget(n kobj.Name) {
 	}
 	x.leave(s)
 	delete(x.services, n)
+	x.arrivals = slices.DeleteFunc(x.arrivals, func(a *service) bool { return a == s })
 	if s.sent {
 		x.pending[sliceOf(n)] = store.Change{Key: sliceOf(n)}
 	}
 }
 
-// leave ends the lookups for a Service; the caller holds the lock.
-func (x *Resolver) leave(s *service) {
-	x.count(s, false)
-	delete(x.first, s)
-	if s.cancel == nil {
-		return // admit removes it from those that wait
-	}
-	s.cancel()
-	x.started--
-	of := x.spaces[s.name.Namespace]
-	if of.started--; of.started == 0 {
-		delete(x.spaces, s.name.Namespace)
-	}
-}
-
-// admit starts the Services that wait, as far as the limits permit, and publishes that the others are not resolved; the caller
-// holds the lock.
-func (x *Resolver) admit() {
-	if x.ctx == nil {
-		return
-	}
-	var still []*service
-	for _, s := range x.waiting {
-		if x.services[s.name] != s {
-			continue
-		}
-		of := x.spaces[s.name.Namespace]
-		if of == nil {
-			of = &space{lookups: make(chan struct{}, x.options.Limits.ParallelEach)}
-		}
-		if x.started >= x.options.Limits.Total || of.started >= x.options.Limits.PerNamespace {
-			still = append(still, s)
-			s.addresses, s.inherited, s.failure = nil, false, overLimit
-			x.count(s, true)
-			x.publish(s)
-			continue
-		}
-		x.spaces[s.name.Namespace] = of
-		x.started++
-		of.started++
-		s.failure = ""
-		ctx, cancel := context.WithCancel(x.ctx)
-		s.cancel = cancel
-		x.running.Go(func() { x.follow(ctx, s, of) })
-	}
-	x.waiting = still
-	if x.first == nil && x.updated {
-		x.first = map[*service]bool{}
-		for _, s := range x.services {
-			if s.cancel != nil {
-				x.first[s] = true
-			}
-		}
-	}
-}
-
 // follow looks the name up again and again.
-func (x *Resolver) follow(ctx context.Context, s *service, of *space) {
-	for x.attempt(ctx, s, of) {
+func (x *Resolver) follow(ctx context.Context, s *service) {
+	for x.attempt(ctx, s) {
 		x.mu.Lock()
 		delay := s.delay(rand.Float64()) //nolint:gosec // jitter
 		x.mu.Unlock()
@@ -160,62 +145,100 @@ func (x *Resolver) follow(ctx context.Context, s *service, of *space) {
 	}
 }
 
-// attempt looks the name up once, when the limits permit. It reports false if the context ended.
-func (x *Resolver) attempt(ctx context.Context, s *service, of *space) bool {
-	for _, slots := range []chan struct{}{of.lookups, x.total} {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		case <-ctx.Done():
-			return false
-		}
-	}
+// attempt looks the name up once, when the limits permit. It reports false if the context ended. A name that does not answer at once is
+// looked up again with more time, and in other slots, so that those of names that answer are not occupied for long.
+func (x *Resolver) attempt(ctx context.Context, s *service) bool {
 	x.mu.Lock()
-	host := s.of.Host
+	host, slow, slots := s.of.Host, s.slow, s.space.new
+	if !s.answered.IsZero() {
+		slots = s.space.known
+	}
 	x.mu.Unlock()
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	found, outcome := x.resolve(limited, host)
-	if ctx.Err() != nil {
+	var l lookup
+	if !slow {
+		l = x.look(ctx, host, quick, slots, x.quick)
+		slow = l.outcome == noAnswer
+	}
+	if slow && ctx.Err() == nil {
+		l = x.look(ctx, host, timeout-quick, s.space.slow, x.slow)
+		slow = l.took >= quick
+	}
+	warns, ok := x.record(ctx, s, l, slow)
+	if !ok {
 		return false
 	}
-	x.record(s, found, outcome)
+	if warns {
+		x.options.Log.Warn("name of a Service cannot be resolved, retrying", "service", s.name.String(), "host", host, "problem", string(l.outcome))
+	}
 	if x.options.Observe != nil {
-		x.options.Observe(outcome.name())
+		x.options.Observe(l.outcome.name())
 	}
 	return true
 }
 
-// record notes the outcome of a lookup and publishes what it changes.
-func (x *Resolver) record(s *service, found []netip.Addr, outcome failure) {
+// lookup is what a lookup has found, or why it has not.
+type lookup struct {
+	found   []netip.Addr
+	outcome failure
+	took    time.Duration
+}
+
+// look looks a host up when there is a slot of each kind: first of those of the namespace, so that in the queue for the others each
+// namespace has no more than its own.
+func (x *Resolver) look(ctx context.Context, host string, limit time.Duration, each, all chan struct{}) (l lookup) {
+	for _, slots := range []chan struct{}{each, all} {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		case <-ctx.Done():
+			return l
+		}
+	}
+	limited, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	began := time.Now()
+	l.found, l.outcome = x.resolve(limited, host)
+	l.took = time.Since(began)
+	return l
+}
+
+// record notes the outcome of a lookup and publishes what it changes. It reports whether to warn, and false if the lookups of the
+// context have ended.
+func (x *Resolver) record(ctx context.Context, s *service, l lookup, slow bool) (warns, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.services[s.name] != s {
-		return
+	if ctx.Err() != nil {
+		return false, false
 	}
-	s.failure = outcome
+	s.failure, s.slow = l.outcome, slow
 	switch {
-	case outcome == "":
-		s.addresses, s.inherited, s.failures = found, false, 0
-	case s.inherited || outcome.definite() && s.failures >= fewFailures:
+	case l.outcome == "":
+		s.recovered()
+		if slices.Equal(s.addresses, l.found) {
+			s.changes = 0
+		} else if !s.answered.IsZero() {
+			s.changes++
+		}
+		s.addresses, s.inherited, s.failures, s.answered = l.found, false, 0, time.Now()
+	case s.inherited || l.outcome.definite() && s.failures >= s.patience():
 		s.addresses, s.inherited = nil, false
 		fallthrough
 	default:
 		s.failures++
-		if n := s.failures; n&(n-1) == 0 {
-			x.options.Log.Warn("name of a Service cannot be resolved, retrying", "service", s.name.String(), "host", s.of.Host, "failures", n, "problem", string(outcome))
-		}
+	}
+	if s.failures > fewFailures && time.Since(s.space.warned) >= warnings {
+		s.space.warned, warns = time.Now(), true
 	}
 	delete(x.first, s)
-	x.count(s, true)
 	x.publish(s)
 	x.signal()
+	return warns, true
 }
 
 // publish makes the EndpointSlice of the Service pending if it changed; the caller holds the lock.
 func (x *Resolver) publish(s *service) {
 	now := published{addresses: s.addresses, ports: s.of.Ports}
-	if len(s.addresses) == 0 || s.failures > fewFailures {
+	if len(s.addresses) == 0 || s.failures > s.patience() {
 		now.problem = string(s.failure)
 	}
 	if s.sent && now.equal(s.current) {
@@ -227,16 +250,16 @@ func (x *Resolver) publish(s *service) {
 
 // delay is the time until the next lookup; jitter is between 0 and 1.
 func (s *service) delay(jitter float64) time.Duration {
-	d := refresh
+	d := min(refresh<<min(max(s.changes-fewChanges, 0), 10), maxBackoff)
 	if n := s.failures - 1; n >= 0 {
 		d = min(time.Second<<min(n, 10), maxBackoff)
 	}
 	return time.Duration(float64(d) * (1 - 0.2*jitter)) // replicas and names do not ask at the same time
 }
 
-// sliceOf is the key of the EndpointSlice of a Service. No object in a cluster can have this name.
+// sliceOf is the key of the EndpointSlice of a Service.
 func sliceOf(n kobj.Name) kobj.Key {
-	return kobj.Of(kobj.EndpointSlice, n.Namespace, "externalname:"+n.Name)
+	return kobj.Key{Kind: kobj.EndpointSlice, Name: kind.ExternalSlice(n)}
 }
 
 // slice returns the EndpointSlice.
