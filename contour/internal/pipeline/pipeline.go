@@ -63,6 +63,7 @@ type Pipeline struct {
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
 	rejected  *rejections
+	states    states
 	shares    *shares
 }
 
@@ -93,6 +94,7 @@ func New(o Options) *Pipeline {
 		Extensions: p.Compile.Extensions.Backends,
 	})
 	p.followListeners()
+	p.followStates()
 	p.Status = status.New(p.engine, p.Store, p.Compile.API, p.Compile.Objects)
 	p.Compile.VirtualHosts.Watch()
 	p.Status.Desired.Watch()
@@ -186,7 +188,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		return first || p.inTime()
 	}
 	p.engine.RunWhile(more)
-	for p.Compile.EnforceBudgets() {
+	for p.Compile.EnforceBudgets() || p.Compile.Gateways.AssignAddresses() {
 		p.engine.RunWhile(more)
 	}
 	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {
@@ -202,6 +204,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		p.shares.charge(updates, changed...)
 	}
 	p.reportRejections()
+	p.updateStates()
 	p.engine.RunWhile(more)
 	return Result{
 		Derivations: p.engine.Runs() - before,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -70,6 +71,8 @@ type settings struct {
 	LogText string `json:"logText,omitempty"`
 	// Headers has the fields of config.Headers, from lower case on.
 	Headers config.Headers `json:"headers,omitzero"`
+	// GatewayAddresses are the ranges of addresses of Gateways.
+	GatewayAddresses []netip.Prefix `json:"gatewayAddresses,omitempty"`
 }
 
 // Load reads all cases under a directory, ordered by name. goldens are the names of the generated files
@@ -159,6 +162,7 @@ func (c *Case) readConfig() error {
 	}
 	c.Config.Authorization.Server = s.GlobalExtAuth
 	c.Config.Headers, c.Config.AccessLog.Text = s.Headers, s.LogText
+	c.Config.Gateways.Addresses = s.GatewayAddresses
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}

@@ -89,6 +89,12 @@ func (t *Status) derive(r *memo.Reader, k kobj.Key) *Desired {
 		return nil
 	}
 	d := &Desired{Key: k, Generation: o.GetGeneration(), Diagnostics: t.diagnostics(r, k, api.Status)}
+	if api.Status.From != nil {
+		if d.Status = api.Status.From(r, o, d.Diagnostics); d.Status == nil {
+			return nil
+		}
+		return d
+	}
 	if len(d.Diagnostics) == 0 {
 		d.Status = t.valid.Get(r, version{k.Kind, d.Generation})
 	} else {

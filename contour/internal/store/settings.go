@@ -25,6 +25,7 @@ type Settings struct {
 
 	Authorization *Setting[config.Authorization]
 	Headers       *Setting[config.Headers]
+	Gateways      *Setting[config.Gateways]
 
 	// LogObjects is whether routes need the names of their objects for AccessLog.
 	LogObjects *Setting[bool]
@@ -70,6 +71,7 @@ func newSettings(e *memo.Engine) *Settings {
 
 		Authorization: newSetting[config.Authorization](e, "authorization"),
 		Headers:       newSetting[config.Headers](e, "headers"),
+		Gateways:      newSetting[config.Gateways](e, "gateways"),
 
 		LogObjects: newSetting[bool](e, "logobjects"),
 	}
@@ -97,6 +99,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Budgets, c.Budgets)
 	set(s.Settings.Authorization, c.Authorization)
 	set(s.Settings.Headers, c.Headers)
+	set(s.Settings.Gateways, c.Gateways)
 	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())
 }
 

@@ -49,6 +49,7 @@ type Resolver struct {
 	crlSecrets     *memo.Table[kobj.Name, usability]
 	consents       *memo.Table[kobj.Name, map[string]bool]
 	delegations    *memo.Table[string, delegations]
+	grants         *memo.Table[string, grants]
 	services       *memo.Table[kobj.Name, servicePorts]
 	keySets        *memo.Table[secretKey, keySet]
 	remotes        *memo.Table[jwks.Remote, []byte]
@@ -58,6 +59,7 @@ type Resolver struct {
 func New(e *memo.Engine, s *store.Store) *Resolver {
 	x := &Resolver{store: s}
 	x.addDelegations(e)
+	x.addGrants(e)
 	x.addServices(e)
 	x.certificates = memo.NewTable(e, memo.Options[kobj.Name, certificate]{
 		Name: "ref/certificate", Derive: x.deriveCertificate, Equal: certificate.equal,

@@ -19,6 +19,8 @@ type ServicePort struct {
 	Number   int32
 	Name     string      // the port's name in the Service; "" if it has none
 	Protocol ir.Protocol // by appProtocol or annotation of the Service
+	// WebSocket: the appProtocol says that the port speaks WebSocket.
+	WebSocket bool
 }
 
 // Cluster returns the cluster of the port with the settings of the Service.
@@ -140,7 +142,10 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 		if !tcp(p) {
 			continue
 		}
-		port := ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated)}
+		port := ServicePort{
+			Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated),
+			WebSocket: p.AppProtocol != nil && (*p.AppProtocol == "kubernetes.io/ws" || *p.AppProtocol == "kubernetes.io/wss"),
+		}
 		out.ports = append(out.ports, port)
 		out.forwards = append(out.forwards, &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}})
 	}
@@ -157,7 +162,7 @@ func protocol(p *corev1.ServicePort, annotated map[string]ir.Protocol) ir.Protoc
 		switch *p.AppProtocol {
 		case "kubernetes.io/h2c":
 			return ir.ProtocolH2C
-		case "https":
+		case "https", "kubernetes.io/wss":
 			return ir.ProtocolTLS
 		case "http", "kubernetes.io/ws":
 			return ir.ProtocolHTTP1

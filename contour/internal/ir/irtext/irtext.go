@@ -61,13 +61,13 @@ func toYAML(v reflect.Value) any {
 			return x.String()
 		}
 	case ir.PathMatch:
-		return named(x.Kind, "prefix", "segments", "exact", "regex") + " " + x.Value
+		return named(x.Kind, "prefix", "segments", "exact", "regex", "method") + " " + x.Value
 	case ir.HeaderMatch:
 		return headerText(x)
 	case ir.QueryMatch:
 		return comparison(x.Name, x.Kind, x.Value, flag(x.IgnoreCase, "ignoring case"))
 	case ir.Header:
-		return x.Name + ": " + x.Value
+		return x.Name + ": " + x.Value + flag(x.Append, "appended")
 	case ir.EndpointKey:
 		return strings.TrimSuffix(x.Service.String()+"/"+x.Port, "/")
 	case ir.ListenerKey:

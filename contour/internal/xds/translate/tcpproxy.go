@@ -34,7 +34,7 @@ func setTCPClusters(proxy *tcpproxyv3.TcpProxy, backends []ir.Backend) {
 	for i, w := range weights(backends) {
 		if w > 0 {
 			weighted.Clusters = append(weighted.Clusters, &tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight{
-				Name: clusterName(backends[i].Cluster), Weight: w,
+				Name: backendName(backends[i]), Weight: w,
 			})
 		}
 	}
