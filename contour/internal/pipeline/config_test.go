@@ -29,8 +29,8 @@ func otherValues() map[string][]any {
 
 		"Objects.FallbackCertificate": {kobj.Name{Namespace: "a", Name: "secret-1"}},
 		"Objects.ClientCertificate":   {kobj.Name{Namespace: "a", Name: "secret-1"}},
-		"Gateways.ControllerName": {"example.com/other"},
-		"Gateways.Addresses":      {[]netip.Prefix{netip.MustParsePrefix("127.9.0.0/24")}},
+		"Gateways.ControllerName":     {"example.com/other"},
+		"Gateways.Addresses":          {[]netip.Prefix{netip.MustParsePrefix("127.9.0.0/24")}},
 		"Status.Addresses":            {[]string{"192.0.2.1", "lb.example.com"}},
 		"Status.EnvoyService":         {config.Service{Namespace: "a", Name: "service-1"}},
 
