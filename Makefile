@@ -33,7 +33,7 @@ check: verify test-unit ## Verify the sources and run the tests that have no req
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
 
 test-unit: ## Run unit, golden, semantic, property and in-process feature tests.
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done; echo "== tools/dashboards"; cd tools/dashboards && GOWORK=off go test ./...
 
 test-race: ## Run the same tests of contour/ and harness/ with the race detector, which needs a C compiler.
 	@for m in contour harness; do echo "== $$m"; (cd $$m && CGO_ENABLED=1 go test -race -timeout 20m ./...); done
@@ -108,7 +108,7 @@ verify-edges: ## Verify that packages import only what is below them (tools/edge
 	@cd tools && GOWORK=off go run ./edges ..
 
 verify-generate: ## Verify that generated files are up to date.
-	@tools/unchanged.sh 'make fix-generate' contour/api manifests -- $(MAKE) --no-print-directory fix-generate
+	@tools/unchanged.sh 'make fix-generate' contour/api manifests docs/compatibility.md -- $(MAKE) --no-print-directory fix-generate
 
 verify-format: ## Verify that Go files are formatted.
 	@$(LINT) mvdan.cc/gofumpt
@@ -122,14 +122,14 @@ verify-modules: ## Verify that go.mod and go.sum are tidy.
 	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Verify that each module builds and vets without the workspace.
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ../tools/dashboards && GOWORK=off go vet .
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules
 fix: fix-modules fix-generate fix-format ## Fix what verify reports, where a program can.
 
-fix-generate: ## Generate deepcopy functions, CRDs, RBAC rules and manifests/contour.yaml.
-	@cd tools && GOWORK=off go run ./crdgen .. && GOWORK=off go run ./manifestgen ..
+fix-generate: ## Generate deepcopy functions, CRDs, RBAC rules, manifests/contour.yaml and docs/compatibility.md.
+	@cd tools && GOWORK=off go run ./crdgen .. && GOWORK=off go run ./manifestgen .. && GOWORK=off go run ./compatibility ..
 
 fix-format: ## Format Go files.
 	@$(LINT) mvdan.cc/gofumpt

@@ -14,7 +14,7 @@ func TestZeroValuesAreWritten(t *testing.T) {
 		in   any
 		want string
 	}{
-		{contourv1.RequestHeaderValueMatchDescriptor{Value: "v"}, `{"expectMatch":false,"value":"v"}`},
+		{contourv1.RequestHeaderValueMatchDescriptor{Value: "v", ExpectMatch: new(bool)}, `{"expectMatch":false,"value":"v"}`},
 		{contourv1.SlowStartPolicy{Window: "5s"}, `{"window":"5s","minWeightPercent":0}`},
 		{contourv1.AuthorizationPolicy{Disabled: new(bool)}, `{"disabled":false}`},
 	} {

@@ -129,11 +129,16 @@ func (c *Controller) Healthy(ctx context.Context) error {
 
 // Metrics reads the metrics now.
 func (c *Controller) Metrics(ctx context.Context) (Metrics, error) {
-	text, err := get(ctx, c.MetricsPort, "/metrics")
+	text, err := c.MetricsPage(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return parseMetrics(text)
+}
+
+// MetricsPage requests the metrics in the text format of Prometheus.
+func (c *Controller) MetricsPage(ctx context.Context) ([]byte, error) {
+	return get(ctx, c.MetricsPort, "/metrics")
 }
 
 // Debug requests a path of the debug server, for example /debug/pprof/heap.

@@ -205,7 +205,7 @@ func (w *environment) controls(objects []*kube.Object) {
 	log, err := os.ReadFile(c.Log())
 	w.require(err)
 	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, "forbidden") || strings.Contains(line, "level=ERROR") {
+		if strings.Contains(line, "forbidden") || strings.Contains(line, "level=error") {
 			w.Errorf("controller: %s", line)
 		}
 	}

@@ -30,7 +30,7 @@ func checkLog(path string, allowed func(line string) bool) error {
 	lines.Buffer(nil, len(content)+1)
 	for lines.Scan() && len(errs) < enough {
 		line := lines.Text()
-		if bytes.Contains(lines.Bytes(), []byte("level=ERROR")) && (allowed == nil || !allowed(line)) {
+		if bytes.Contains(lines.Bytes(), []byte("level=error")) && (allowed == nil || !allowed(line)) {
 			errs = append(errs, fmt.Errorf("%s: %s", path, line))
 		}
 	}

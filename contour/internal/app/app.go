@@ -74,7 +74,7 @@ func command(s Streams, misused *bool) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	logging := &logFlags{}
 	logging.add(root.PersistentFlags())
-	root.AddCommand(serveCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), versionCommand(s))
+	root.AddCommand(serveCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), cliCommand(s, logging), versionCommand(s))
 	return root
 }
 
@@ -124,14 +124,4 @@ func buildVersion() (version, revision string) {
 		}
 	}
 	return version, revision
-}
-
-// logger writes to the error stream in the chosen format.
-func logger(w io.Writer, f *logFlags) *slog.Logger {
-	f.setDebug(false)
-	o := &slog.HandlerOptions{Level: &f.level}
-	if f.format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
-	}
-	return slog.New(slog.NewTextHandler(w, o))
 }

@@ -26,6 +26,7 @@ type core struct {
 	pipeline *pipeline.Pipeline
 	server   *server.Server
 	keySets  *keySets
+	names    *names
 
 	rejected  chan struct{} // a value: the tables' rejections have changed
 	voted     chan struct{} // a value: what Envoys say about rejected contents has changed
@@ -38,13 +39,14 @@ type core struct {
 func newCore(c config.Config, log *slog.Logger) *core {
 	version, revision := buildVersion()
 	k := &core{
-		log: log, metrics: metrics.New(version, revision),
+		log: log, metrics: metrics.New(metrics.Options{Version: version, Revision: revision, PerHost: c.Process.MetricsPerHost}),
 		rejected: make(chan struct{}, 1), voted: make(chan struct{}, 1), published: make(chan struct{}),
 	}
 	k.fleets = fleet.New(notify(k.rejected))
 	k.fleets.OnVotes(notify(k.voted))
 	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
 	k.keySets = newKeySets(c, k.pipeline, k.metrics, log)
+	k.names = newNames(c, k.pipeline, k.metrics, log)
 	k.server = server.New(server.Options{
 		Fleet: k.fleets.Get, Log: log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
 		Clients: server.ClientLimits{PerAddress: c.Process.Server.PerAddress},
@@ -66,12 +68,16 @@ func notify(c chan<- struct{}) func() {
 func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func(pipeline.Result)) error {
 	started := time.Now()
 	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
-		k.metrics.Batch(r.Took, r.Published, k.pipeline.Stats(), k.pipeline.Store.Len())
+		k.metrics.Batch(metrics.Batch{
+			Ended: time.Now(), Took: r.Took, PublishTook: r.PublishTook, Published: r.Published,
+			Tables: k.pipeline.Stats(), ObjectsByKind: k.pipeline.Store.Len(),
+		})
 		k.countRejections()
 		k.metrics.OverBudget(k.pipeline.Compile.Refused())
 		k.metrics.Waiting(k.pipeline.Waiting())
 		k.countProxies(r)
 		k.keySets.update(r)
+		k.names.update(r)
 		done(r)
 		k.once.Do(func() {
 			k.log.Info("first configuration published", "resources", r.Published, "after", time.Since(started))
@@ -79,6 +85,25 @@ func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func
 		})
 	})
 	return ctx.Err()
+}
+
+// firstAttempts is how long a controller that starts waits for key sets and addresses before it serves Envoys: without keys,
+// routes that require tokens respond with 503, and without addresses those to names, also on an Envoy that had them from a
+// former controller.
+const firstAttempts = 5 * time.Second
+
+// awaitFirst waits until the first key sets and addresses are published, or firstAttempts.
+func (k *core) awaitFirst(ctx context.Context) {
+	limited, cancel := context.WithTimeout(ctx, firstAttempts)
+	defer cancel()
+	for _, attempted := range []<-chan struct{}{k.keySets.fetcher.Attempted(), k.names.resolver.Attempted()} {
+		select {
+		case <-attempted:
+		case <-limited.Done():
+			return
+		}
+	}
+	k.pipeline.Inspect(limited, func(*pipeline.Pipeline) {}) // after the iteration that publishes them
 }
 
 // countRejections keeps the gauges of rejections.
@@ -96,13 +121,15 @@ func (k *core) countRejections() {
 	k.metrics.Disagreements(byNode)
 }
 
-// countProxies keeps the gauge of HTTPProxies by status.
+// countProxies keeps the numbers of HTTPProxies.
 func (k *core) countProxies(r pipeline.Result) {
-	of := func(d **status.Desired) string {
+	of := func(d **status.Desired) *metrics.Proxy {
 		if d == nil || *d == nil || (*d).HTTPProxy() == nil {
-			return ""
+			return nil
 		}
-		return (*d).HTTPProxy().CurrentStatus
+		return &metrics.Proxy{
+			Namespace: (*d).Key.Namespace, Root: (*d).Root, Host: (*d).Host, Status: (*d).HTTPProxy().CurrentStatus,
+		}
 	}
 	for _, c := range r.Statuses {
 		k.metrics.Proxy(of(c.Old), of(c.New))

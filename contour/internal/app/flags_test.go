@@ -149,7 +149,7 @@ func TestLayers(t *testing.T) {
 func TestServeSaysWhyItCannotStart(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/contour.yaml"
-	if err := os.WriteFile(path, []byte("rateLimitService:\n  extensionService: a/b\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("listener:\n  max-connections-per-listener: 7\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -159,7 +159,7 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 	}{
 		"file and object":    {[]string{"-c", path, "--contour-config-name=a"}, 1, "choose one"},
 		"no file":            {[]string{"-c", path + ".not"}, 1, "no such file"},
-		"unprotected":        {[]string{"-c", path}, 1, path + ":2: rateLimitService.extensionService: This version does not support this setting"},
+		"unprotected":        {[]string{"-c", path}, 1, path + ":2: listener.max-connections-per-listener: This version does not support this setting"},
 		"no such feature":    {[]string{"--disable-feature=gateways"}, 1, "--disable-feature"},
 		"no such format":     {[]string{"--accesslog-format=text"}, 2, `"text" is not one of envoy, json`},
 		"no address":         {[]string{"--health-address=localhost"}, 2, `"localhost" is not an IP address`},

@@ -115,6 +115,7 @@ func addProcess(o *overlay) {
 	addFlag(o, func(c *config.Config) *string { return &c.Process.Server.Key }, fs.StringVar, "contour-key-file", "Key of the xDS server.")
 	o.addAddress(func(c *config.Config) *config.Address { return &c.Process.Health }, "health", "/healthz", "")
 	o.addAddress(func(c *config.Config) *config.Address { return &c.Process.Metrics }, "http", "/metrics", "metrics")
+	addFlag(o, func(c *config.Config) *bool { return &c.Process.MetricsPerHost }, fs.BoolVar, "metrics-per-host", "Label the metrics of valid and invalid HTTPProxies with their host: a series for each host, as in Contour.")
 	o.addAddress(func(c *config.Config) *config.Address { return &c.Process.Debug }, "debug-http", "/debug", "")
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync/atomic"
-	"time"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
@@ -45,19 +44,4 @@ func (k *keySets) update(r pipeline.Result) {
 func (k *keySets) run(ctx context.Context) error {
 	k.fetcher.Run(ctx, k.pipeline.DeliverKeySets)
 	return ctx.Err()
-}
-
-// firstFetches is how long a controller that starts waits for the key sets before it serves Envoys: without keys, routes
-// that require tokens respond with 503, also on an Envoy that had the keys from a former controller.
-const firstFetches = 5 * time.Second
-
-// awaitFirst waits until the first key sets are published, or firstFetches.
-func (k *keySets) awaitFirst(ctx context.Context) {
-	limit := time.NewTimer(firstFetches)
-	defer limit.Stop()
-	select {
-	case <-k.fetcher.Attempted():
-	case <-limit.C:
-	case <-ctx.Done():
-	}
 }

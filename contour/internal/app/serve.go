@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/client-go/rest"
 
@@ -171,6 +172,7 @@ func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error
 		c.sharer.Run,
 		func(ctx context.Context) error { return c.publish(ctx, batches) },
 		c.keySets.run,
+		func(ctx context.Context) error { return c.names.run(ctx, batches) },
 		func(ctx context.Context) error { return c.follow(ctx, s, begun) },
 		c.lead,
 		c.xds,
@@ -214,12 +216,13 @@ func (c *controller) connect() error {
 	if err != nil {
 		return err
 	}
+	api.Wrap(c.metrics.CountRequests)
 	c.api, c.name = api, identity()
 	client, err := statuswriter.NewAPI(c.api)
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)
 	}
-	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: kind.All().Watched(f.needs...), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }})
+	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: kind.All().Watched(f.needs...), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }, Count: c.metrics.Operation})
 	if err != nil {
 		return err
 	}
@@ -322,13 +325,13 @@ func (c *controller) xds(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	c.keySets.awaitFirst(ctx)
+	c.awaitFirst(ctx)
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", socketOf(c.process.Server.Address).String())
 	if err != nil {
 		return fmt.Errorf("xDS: %w", err)
 	}
 	c.log.Info("listening", "address", l.Addr().String(), "for", "xds", "tls", c.tls != nil)
-	return serveXDS(ctx, l, c.server, newGRPC(c.tls, c.process.Server.ConnectionAge))
+	return serveXDS(ctx, l, c.server, newGRPC(c.tls, c.process.Server.ConnectionAge, grpc.StreamInterceptor(c.metrics.CountCalls())))
 }
 
 // identity is a name that no other replica has.

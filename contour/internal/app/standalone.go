@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/console"
@@ -176,6 +177,7 @@ func (a *standalone) run(ctx context.Context) error {
 			})
 		},
 		a.keySets.run,
+		func(ctx context.Context) error { return a.names.run(ctx, batches) },
 		func(ctx context.Context) error { return a.follower.followFile(ctx, a.text) },
 		func(ctx context.Context) error { return a.xds(ctx, xds) },
 		a.console.Run,
@@ -197,8 +199,8 @@ func (a *standalone) listenXDS(ctx context.Context) (net.Listener, error) {
 func (a *standalone) xds(ctx context.Context, l net.Listener) error {
 	select {
 	case <-a.published:
-		a.keySets.awaitFirst(ctx)
-		return serveXDS(ctx, l, a.server, newGRPC(nil, 0)) // only this user can access the directory of the socket
+		a.awaitFirst(ctx)
+		return serveXDS(ctx, l, a.server, newGRPC(nil, 0, grpc.StreamInterceptor(a.metrics.CountCalls()))) // only this user can access the directory of the socket
 	case <-ctx.Done():
 		return errors.Join(ctx.Err(), l.Close())
 	}

@@ -50,7 +50,7 @@ func serveXDS(ctx context.Context, l net.Listener, s *server.Server, g *grpc.Ser
 
 // newGRPC returns a server whose connections end at that age, which gRPC varies by a tenth; 0 is never. A nil config is
 // plain text.
-func newGRPC(config *tls.Config, age time.Duration) *grpc.Server {
+func newGRPC(config *tls.Config, age time.Duration, more ...grpc.ServerOption) *grpc.Server {
 	options := append(
 		server.GRPCOptions(),
 		grpc.MaxRecvMsgSize(maxRequestBytes),
@@ -63,7 +63,7 @@ func newGRPC(config *tls.Config, age time.Duration) *grpc.Server {
 	if config != nil {
 		options = append(options, grpc.Creds(credentials.NewTLS(config)))
 	}
-	return grpc.NewServer(options...)
+	return grpc.NewServer(append(options, more...)...)
 }
 
 // stopGRPC waits until the streams end, and closes those that have not ended in time.

@@ -13,6 +13,7 @@ import (
 	"contour.example/contour/internal/compile/gatewayapi"
 	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/compile/ingress"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
@@ -30,6 +31,7 @@ type Env struct {
 	Expressions *validate.Expressions
 
 	Authorization *authorization.Resolver
+	RateLimits    *ratelimit.Resolver
 }
 
 // API is a kind of root objects and the derivation of their contributions.

@@ -21,7 +21,7 @@ type budgets struct {
 	book    *budget.Budgets
 	setting config.Budgets
 	refused *memo.Input[kobj.Key, budget.Verdict] // those that are not served
-	counts  map[string]int                        // of those, by namespace; no zeros
+	counts  map[string]int                        // of those, and of roots that are too large, by namespace; no zeros
 }
 
 func (c *Compile) addBudgets(e *memo.Engine) {
@@ -60,7 +60,7 @@ func objectOf(k kobj.Key, root *contrib.Root) *budget.Object {
 func limitOf(b config.Budgets) contrib.Cost {
 	return contrib.Cost{
 		Routes: b.Routes, VirtualHosts: b.VirtualHosts, TLSHosts: b.TLSHosts, Clusters: b.Clusters, Endpoints: b.Endpoints,
-		Expressions: b.Expressions,
+		HealthChecks: 60 * b.HealthChecks, Expressions: b.Expressions,
 	}
 }
 
@@ -73,6 +73,8 @@ func (c *Compile) EnforceBudgets() bool {
 	}
 	for _, ch := range c.roots.Changes() {
 		b.book.Set(ch.Key, objectOf(ch.Key, ch.Old), objectOf(ch.Key, ch.New))
+		b.countTooLarge(ch.Key, ch.Old, -1)
+		b.countTooLarge(ch.Key, ch.New, 1)
 	}
 	changed := false
 	for _, v := range b.book.Changes() {
@@ -86,32 +88,45 @@ func (b *budgets) setVerdict(k kobj.Key, v budget.Verdict) bool {
 	_, was := b.refused.Peek(k)
 	if v != budget.Served {
 		if !was {
-			b.counts[k.Namespace]++
+			b.count(k.Namespace, 1)
 		}
 		return b.refused.Set(k, v)
 	}
 	if !was {
 		return false
 	}
-	if b.counts[k.Namespace]--; b.counts[k.Namespace] == 0 {
-		delete(b.counts, k.Namespace)
-	}
+	b.count(k.Namespace, -1)
 	return b.refused.Delete(k)
+}
+
+// countTooLarge counts a root, if there is one, that has more routes than an object may have.
+func (b *budgets) countTooLarge(k kobj.Key, root *contrib.Root, by int) {
+	if root != nil && root.TooLarge {
+		b.count(k.Namespace, by)
+	}
+}
+
+// count adds to the number of objects of a namespace that are not served.
+func (b *budgets) count(namespace string, by int) {
+	if b.counts[namespace] += by; b.counts[namespace] == 0 {
+		delete(b.counts, namespace)
+	}
 }
 
 // resetBudgets counts all roots again, for other budgets.
 func (c *Compile) resetBudgets(s config.Budgets) {
 	b := &c.budgets
 	c.roots.Changes() // they are among the present roots
-	b.setting, b.book = s, budget.New(limitOf(s), c.charged)
+	b.setting, b.book, b.counts = s, budget.New(limitOf(s), c.charged), map[string]int{}
 	var refused []kobj.Key
 	b.refused.Each(func(k kobj.Key, _ budget.Verdict) bool { refused = append(refused, k); return true })
 	for _, k := range refused {
-		b.setVerdict(k, budget.Served)
+		b.refused.Delete(k)
 	}
 	c.roots.Keys(func(k kobj.Key) bool {
 		if root, ok := c.roots.Peek(k); ok {
 			b.book.Set(k, nil, objectOf(k, &root))
+			b.countTooLarge(k, &root, 1)
 		}
 		return true
 	})
@@ -120,8 +135,25 @@ func (c *Compile) resetBudgets(s config.Budgets) {
 // Refused returns the number of roots of each namespace that are not served because of its budgets; no zeros.
 func (c *Compile) Refused() map[string]int { return maps.Clone(c.budgets.counts) }
 
-// refuse returns the root as it is served instead, with a diagnostic: its hosts are closed, or not there at all.
-func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, limit contrib.Cost) contrib.Root {
+// overBudget returns the root as it is served instead, if it exceeds a budget by itself or with the older objects of its namespace.
+func (c *Compile) overBudget(r *memo.Reader, k kobj.Key, root contrib.Root) (contrib.Root, bool) {
+	verdict, refused := c.budgets.refused.Get(r, k)
+	budgets := c.store.Settings.Budgets.Get(r)
+	if exceeds(root.Cost.Routes, budgets.ObjectRoutes) {
+		cause := fmt.Sprintf("The object has more than %d routes", budgets.ObjectRoutes)
+		root.TooLarge = !refused
+		root.Cost = contrib.Cost{VirtualHosts: root.Cost.VirtualHosts, TLSHosts: root.Cost.TLSHosts}
+		return c.refuse(k, root, max(verdict, budget.Closed), cause), true
+	}
+	if !refused {
+		return contrib.Root{}, false
+	}
+	cause := fmt.Sprintf("The object exceeds a budget of namespace %q, alone or with older objects (%s)", k.Namespace, shares(root.Cost, limitOf(budgets)))
+	return c.refuse(k, root, verdict, cause), true
+}
+
+// refuse returns the root as it is served instead, with a diagnostic for the cause: its hosts are closed, or not there at all.
+func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, cause string) contrib.Root {
 	out := root
 	out.Contributions = nil
 	if v == budget.Closed {
@@ -132,14 +164,20 @@ func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, limit 
 		}
 	}
 	out.Report = report.Report{Visited: root.Report.Visited, Diagnostics: slices.Clone(root.Report.Diagnostics)}
-	out.Report.Add(c.overBudget(k, root.Cost, v, limit))
+	answer := "its hosts answer 503"
+	if v == budget.Omitted {
+		answer = "its hosts do not exist"
+	}
+	out.Report.Add(report.Diagnostic{
+		Object: k, Type: c.apis[k.Kind].Types.Conflict, Reason: report.BudgetExceeded, Field: "spec", Message: cause + "; " + answer + ".",
+	})
 	out.Report.Seal()
 	return out
 }
 
 // closed is a contribution whose host answers requests with 503 and closes connections.
 func closed(c contrib.Contribution) (contrib.Contribution, bool) {
-	c.Policies, c.Expressions, c.TCP = nil, 0, nil
+	c.Policies, c.Weight, c.Expressions, c.TCP = nil, 0, 0, nil
 	switch {
 	case c.TLS != nil:
 		c.TLS, c.Routes = &ir.TLS{CloseConnections: true}, nil
@@ -151,17 +189,6 @@ func closed(c contrib.Contribution) (contrib.Contribution, bool) {
 		}}
 	}
 	return c, true
-}
-
-// overBudget returns the diagnostic of a root that is not served.
-func (c *Compile) overBudget(k kobj.Key, cost contrib.Cost, v budget.Verdict, limit contrib.Cost) report.Diagnostic {
-	answer := "its hosts answer 503"
-	if v == budget.Omitted {
-		answer = "its hosts do not exist"
-	}
-	d := report.Diagnostic{Object: k, Type: c.apis[k.Kind].Types.Conflict, Reason: report.BudgetExceeded, Field: "spec"}
-	d.Message = fmt.Sprintf("The object exceeds a budget of namespace %q, alone or with older objects (%s); %s.", k.Namespace, shares(cost, limit), answer)
-	return d
 }
 
 // shares describes the cost of an object and the budgets, as in "3 of 2 routes".
@@ -176,6 +203,7 @@ func shares(cost, limit contrib.Cost) string {
 		{cost.TLSHosts, limit.TLSHosts, "TLS hosts"},
 		{cost.Clusters, limit.Clusters, "clusters"},
 		{cost.Endpoints, limit.Endpoints, "endpoints"},
+		{(cost.HealthChecks + 59) / 60, limit.HealthChecks / 60, "health checks per second"},
 		{cost.Expressions, limit.Expressions, "for regular expressions"},
 	} {
 		if x.most > 0 {

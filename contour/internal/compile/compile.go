@@ -17,6 +17,7 @@ import (
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/extension"
 	"contour.example/contour/internal/compile/gatewayapi"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
@@ -83,6 +84,7 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c.Extensions = extension.New(e, s, c.Ref)
 	c.env = Env{
 		Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e), Authorization: authorization.New(e, s, c.Extensions),
+		RateLimits: ratelimit.New(e, s, c.Extensions),
 	}
 	c.Gateways = gatewayapi.New(e, gatewayapi.Env(c.env))
 	c.addBudgets(e)
@@ -191,8 +193,8 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 		return hostname(a.Key).Compare(hostname(b.Key))
 	})
 	c.charge(r, &root)
-	if verdict, ok := c.budgets.refused.Get(r, k); ok {
-		return c.refuse(k, root, verdict, limitOf(c.store.Settings.Budgets.Get(r)))
+	if refused, ok := c.overBudget(r, k, root); ok {
+		return refused
 	}
 	addHeaders(k, &root, c.store.Settings.Headers.Get(r))
 	return root

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"slices"
+	"time"
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/ir"
@@ -15,7 +16,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	root.Cost.Routes = root.Unread
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
-		root.Created = own.Created
+		root.Created, own.Weight = own.Created, weigh(own)
 		if own.JoinsTLS && own.TLS == nil { // served only where another object has the TLS host
 			continue
 		}
@@ -24,14 +25,12 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 			root.Cost.TLSHosts += 1 + own.Validation
 		}
 		root.Cost.Expressions += own.Expressions
-		if own.Policies != nil && own.Policies.JWT != nil {
-			root.Cost.Routes += own.Policies.JWT.Providers.Size() >> 10
-		}
+		root.Cost.Routes += c.hostPoliciesSize(r, own.Policies) >> 10
 		if asked := c.ownService(r, own.Policies); asked != nil && !slices.Contains(extensions, asked.Cluster) {
 			extensions = append(extensions, asked.Cluster)
 		}
+		root.Cost.Routes += own.Weight
 		for j := range own.Routes {
-			root.Cost.Routes += 1 + (routeSize(&own.Routes[j])+keysSize(own, own.Routes[j].Policies))>>10
 			if f := own.Routes[j].Forward; f != nil {
 				clusters.add(f.Backends)
 				if f.Special != nil {
@@ -47,11 +46,35 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	}
 	root.Cost.Clusters = len(clusters.list) + len(extensions)
 	for i := range clusters.list {
-		root.Cost.Endpoints += c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
+		many := c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
+		root.Cost.Endpoints += many
+		root.Cost.HealthChecks += healthChecks(clusters.list[i].Tuning.Value().Health, many)
 	}
 	for _, e := range extensions {
 		root.Cost.Endpoints += c.Extensions.ManyEndpoints(r, e.Object)
 	}
+}
+
+// uncounted is how many endpoints a cluster is taken to have that has few of them: their number is not known here, so that a root is
+// not derived again with each change of it.
+const uncounted = 16
+
+// healthChecks returns about how many health checks an Envoy makes in a minute, with the number of endpoints as of ManyEndpoints.
+func healthChecks(h ir.HealthCheck, endpoints int) int {
+	if h.Interval <= 0 {
+		return 0
+	}
+	return int(int64(max(endpoints, uncounted)) * int64(time.Minute) / int64(h.Interval))
+}
+
+// weigh returns the number of routes, where one counts once more for each KiB of its text.
+func weigh(own *contrib.Contribution) int {
+	n := 0
+	for i := range own.Routes {
+		p := own.Routes[i].Policies
+		n += 1 + (routeSize(&own.Routes[i])+keysSize(own, p)+repeatedSize(own, p))>>10
+	}
+	return n
 }
 
 // ownService returns the authorization service that the policies name; nil if they name none, or have that of the
@@ -125,7 +148,7 @@ func policiesSize(p *ir.Policies) int {
 	if p == nil {
 		return 0
 	}
-	n := cookiesSize(p.Cookies)
+	n := cookiesSize(p.Cookies) + descriptorsSize(p.GlobalRateLimit)
 	if p.IPFilter != nil {
 		const each = 32
 		n += each * len(p.IPFilter.Sources)
@@ -148,6 +171,45 @@ func keysSize(of *contrib.Contribution, p *ir.Policies) int {
 		return len(provider.Keys)
 	}
 	return 0
+}
+
+// hostPoliciesSize is about how many bytes of keys and descriptors a virtual host has, without those of the configuration.
+func (c *Compile) hostPoliciesSize(r *memo.Reader, p *ir.Policies) int {
+	if p == nil {
+		return 0
+	}
+	n := 0
+	if p.JWT != nil {
+		n = p.JWT.Providers.Size()
+	}
+	if p.GlobalRateLimit != c.env.RateLimits.Service(r).Default {
+		n += descriptorsSize(p.GlobalRateLimit)
+	}
+	return n
+}
+
+// repeatedSize is how many bytes of the host's descriptors a route with policies of its own repeats, at most.
+func repeatedSize(of *contrib.Contribution, p *ir.Policies) int {
+	if p == nil || of.Policies == nil || p.GlobalRateLimit != nil {
+		return 0
+	}
+	return descriptorsSize(of.Policies.GlobalRateLimit)
+}
+
+func descriptorsSize(g *ir.GlobalRateLimit) int {
+	n := 0
+	if g != nil {
+		const each = 32 // of the messages around the texts
+		for _, d := range g.Descriptors {
+			for i := range d {
+				n += each + len(d[i].Key) + len(d[i].Value) + len(d[i].Header)
+				for _, h := range d[i].Headers {
+					n += each + len(h.Name) + len(h.Value)
+				}
+			}
+		}
+	}
+	return n
 }
 
 func cookiesSize(c *ir.CookieRewrites) int {

@@ -95,18 +95,26 @@ func ordered(routes []ir.Route) []ir.Route {
 		return routes
 	}
 	all := slices.Clone(routes)
+	order := make([]*ir.Route, len(all)) // routes are large, so that they are not moved by the sort
 	for i := range all {
 		all[i].Match = canonical(all[i].Match)
+		order[i] = &all[i]
 	}
-	slices.SortStableFunc(all, func(a, b ir.Route) int { return comparePrecedence(&a.Match, &b.Match) })
-	out := all[:0]
-	for i := range all {
-		if i+1 == len(all) || comparePrecedence(&all[i].Match, &all[i+1].Match) != 0 {
-			out = append(out, all[i])
+	slices.SortStableFunc(order, func(a, b *ir.Route) int { return comparePrecedence(&a.Match, &b.Match) })
+	last := func(i int) bool { // of those with equal matches
+		return i+1 == len(order) || comparePrecedence(&order[i].Match, &order[i+1].Match) != 0
+	}
+	n := 0
+	for i := range order {
+		if last(i) {
+			n++
 		}
 	}
-	if len(out) < len(all) {
-		out = slices.Clone(out)
+	out := make([]ir.Route, 0, n)
+	for i := range order {
+		if last(i) {
+			out = append(out, *order[i])
+		}
 	}
 	return out
 }

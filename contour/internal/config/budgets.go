@@ -5,6 +5,10 @@ package config
 type Budgets struct {
 	// Routes is the routes of a namespace on all listeners; a route counts once for each KiB of its text.
 	Routes int
+	// ObjectRoutes is the routes of one root object, with those of the objects that it includes, and of one host, which several
+	// objects may share; they count as those of a namespace. A root is derived as a whole, and Envoy gets a host as a whole, so that
+	// this bounds how long others wait for it.
+	ObjectRoutes int
 	// VirtualHosts is the hosts of a namespace on all listeners.
 	VirtualHosts int
 	// TLSHosts is the hosts of a namespace on listeners for TLS.
@@ -13,6 +17,9 @@ type Budgets struct {
 	Clusters int
 	// Endpoints is the endpoints of the clusters of a namespace, without those of Services with few of them.
 	Endpoints int
+	// HealthChecks is the health checks per second that one Envoy makes for the clusters of a namespace, where a Service with few
+	// endpoints counts as one with 16.
+	HealthChecks int
 	// Expressions is the cost of the regular expressions of a namespace (validate.Expression).
 	Expressions int
 	// HostExpressions is the cost of the regular expressions of one host of an object. It bounds the work that a
@@ -30,12 +37,25 @@ type Budgets struct {
 func defaultBudgets() Budgets {
 	return Budgets{
 		Routes:          200_000,
+		ObjectRoutes:    40_000,
 		VirtualHosts:    120_000,
 		TLSHosts:        60_000,
 		Clusters:        100_000,
 		Endpoints:       200_000,
+		HealthChecks:    20_000,
 		Expressions:     100_000,
 		HostExpressions: 20_000,
 		ExpressionSize:  2_000,
 	}
+}
+
+// RootRoutes is how many routes a root may have by itself; 0: any number.
+func (b Budgets) RootRoutes() int {
+	switch {
+	case b.Routes == 0:
+		return b.ObjectRoutes
+	case b.ObjectRoutes == 0:
+		return b.Routes
+	}
+	return min(b.Routes, b.ObjectRoutes)
 }

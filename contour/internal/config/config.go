@@ -27,12 +27,14 @@ type Config struct {
 	AccessLog   AccessLog
 	Cluster     Cluster
 	Endpoints   Endpoints
+	Names       Names
 	RouteTables RouteTables
 	XDS         XDS
 	Budgets     Budgets
 	Process     Process
 
 	Authorization Authorization
+	RateLimits    RateLimits
 	Headers       Headers
 	Gateways      Gateways
 }
@@ -118,9 +120,25 @@ type Cluster = ir.ClusterSettings
 // Endpoints says which addresses of endpoints are used.
 type Endpoints = ir.EndpointSettings
 
+// Names configures the Services whose endpoints are the addresses of a DNS name.
+type Names struct {
+	// ExternalServices permits Services of type ExternalName.
+	ExternalServices bool
+	Family           ir.AddressFamily
+}
+
 // Authorization asks a service about the requests of every host that does not have its own authorization.
 type Authorization struct {
 	Server *contourv1.AuthorizationServer // nil: requests are not authorized; its extensionRef has a namespace
+}
+
+// RateLimits asks a service about the requests that have a global rate limit.
+type RateLimits struct {
+	Service                              kobj.Name // an ExtensionService; zero: there is none
+	Domain                               string    // of the limits, in the configuration of the service
+	FailOpen, Headers, ResourceExhausted bool      // as in ir.RateLimitService
+	// Default is the limit of HTTPProxies without their own.
+	Default []ir.LimitDescriptor
 }
 
 // Headers contains the default changes to the headers of requests and responses. Values have the variables CONTOUR_* and
@@ -167,10 +185,12 @@ func Default() Config {
 			Connections: ir.ConnectionSettings{BufferLimitBytes: edgeBuffer},
 		},
 		HTTP:        HTTP{MaxConcurrentStreams: 100, Windows: edgeWindows()},
+		RateLimits:  RateLimits{Domain: "contour"},
 		Timeouts:    Timeouts{ConnectionIdle: ir.Timeout{Duration: time.Minute}, RequestHeaders: ir.Timeout{Duration: 30 * time.Second}},
 		TLS:         defaultTLS(),
 		AccessLog:   AccessLog{HTTP: "/dev/stdout", HTTPS: "/dev/stdout", LogFormat: ir.LogFormat{Format: "envoy"}},
 		Cluster:     Cluster{ConnectTimeout: 2 * time.Second, BufferLimitBytes: edgeBuffer, Windows: edgeWindows(), TLS: defaultTLS()},
+		Names:       Names{Family: ir.AddressesAuto},
 		RouteTables: RouteTables{Hosts: 128},
 		XDS:         XDS{DrainTime: time.Minute},
 		Budgets:     defaultBudgets(),

@@ -6,6 +6,7 @@ import "time"
 type Process struct {
 	Server          Server
 	Health, Metrics Address
+	MetricsPerHost  bool // hosts are labels of metrics
 	Debug           Address
 	LogDebug        bool
 	API             API

@@ -51,6 +51,7 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.HandleFunc("GET /debug/derivations", s.inspected(func(v View) any { return v.Stats() }))
 	mux.HandleFunc("GET /debug/fleets", func(w http.ResponseWriter, _ *http.Request) { write(w, s.fleets()) })
 	mux.Handle("GET /debug/ir", s.hosts().handler(slots))
+	mux.Handle("GET /debug/dag", s.dag().handler(slots))
 	mux.Handle("GET /debug/listeners", s.listeners().handler(slots))
 	mux.Handle("GET /debug/report", s.report().handler(slots))
 	mux.Handle("GET /debug/rejections", s.rejections().handler(slots))
@@ -61,6 +62,7 @@ func Register(mux *http.ServeMux, s Sources) {
 
 const pages = `/debug/store        objects in the store, by kind
 /debug/ir           virtual hosts
+/debug/dag          virtual hosts as a graph from listeners to Services, in the DOT language; at most 500 routes of each host
 /debug/report       statuses and diagnostics
 /debug/derivations  keys and runs of each derived table
 /debug/fleets       fleets, and the counters of each table

@@ -1,6 +1,7 @@
 package debug
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,7 +24,11 @@ type list[V any] struct {
 	each func(r *http.Request, add func(key string, v V)) *failure
 	// render returns the YAML of an entry; the YAML of several in a row is a list, a mapping or a stream of documents.
 	render func(key string, v V) ([]byte, error)
+	form   form
 }
+
+// form is what surrounds the entries of a page; the zero value is YAML.
+type form struct{ contentType, head, tail string }
 
 // handler answers with the part of the list that the query asks for. slots bounds the pages that are made at a time.
 func (l list[V]) handler(slots chan struct{}) http.HandlerFunc {
@@ -55,7 +60,8 @@ func (l list[V]) handler(slots chan struct{}) http.HandlerFunc {
 			w.Header().Set("Link", fmt.Sprintf("<%s>; rel=\"next\"", next))
 			text = append(text, "# more: "+next+"\n"...)
 		}
-		writeText(w, text)
+		w.Header().Set("Content-Type", cmp.Or(l.form.contentType, "application/yaml"))
+		_, _ = w.Write(slices.Concat([]byte(l.form.head), text, []byte(l.form.tail)))
 	}
 }
 

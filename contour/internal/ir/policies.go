@@ -14,6 +14,8 @@ type Policies struct {
 	JWT            *JWT
 	Cookies        *CookieRewrites
 	Authorization  *Authorization
+
+	GlobalRateLimit *GlobalRateLimit
 }
 
 // WithDefaults returns the policies of a route with policies p on a virtual host with policies host: each section is that
@@ -41,16 +43,19 @@ func (p *Policies) WithDefaults(host *Policies) Policies {
 	if p.Cookies != nil {
 		out.Cookies = p.Cookies
 	}
+	if p.GlobalRateLimit != nil {
+		out.GlobalRateLimit = p.GlobalRateLimit
+	}
 	out.Authorization = p.Authorization.WithDefaults(out.Authorization)
 	return out
 }
 
-// Invalid reports whether a section other than Authorization is invalid.
+// Invalid reports whether a filter of addresses or a local limit is invalid.
 func (p *Policies) Invalid() bool {
 	return p != nil && (p.IPFilter != nil && p.IPFilter.Invalid || p.LocalRateLimit != nil && p.LocalRateLimit.Invalid)
 }
 
-// RateLimited reports whether a section counts requests, so that all users of the value share one count.
+// RateLimited reports whether Envoy itself counts requests, so that all users of the value share one count.
 func (p *Policies) RateLimited() bool { return p != nil && p.LocalRateLimit != nil }
 
 // CORS permits requests from scripts of other origins (Fetch standard). It applies only to routes that forward requests.

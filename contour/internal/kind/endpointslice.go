@@ -25,6 +25,10 @@ func endpointSlice() Descriptor {
 	}
 }
 
+// UnresolvedAnnotation is set, by the source that resolves ExternalName Services only, on an EndpointSlice of such a Service whose name
+// cannot be resolved: why, as the end of a sentence. Annotations of other EndpointSlices are not stored.
+const UnresolvedAnnotation = "projectcontour.io/unresolved"
+
 // serviceOf returns the Service of an EndpointSlice.
 func serviceOf(o metav1.Object) (kobj.Name, bool) {
 	e, ok := o.(*discoveryv1.EndpointSlice)
@@ -46,7 +50,7 @@ func trimEndpointSlice(s *discoveryv1.EndpointSlice) {
 }
 
 func equalEndpointSlice(a, b *discoveryv1.EndpointSlice) bool {
-	return a.AddressType == b.AddressType &&
+	return a.AddressType == b.AddressType && a.Annotations[UnresolvedAnnotation] == b.Annotations[UnresolvedAnnotation] &&
 		a.Labels[discoveryv1.LabelServiceName] == b.Labels[discoveryv1.LabelServiceName] &&
 		reflect.DeepEqual(a.Ports, b.Ports) && reflect.DeepEqual(a.Endpoints, b.Endpoints)
 }

@@ -25,11 +25,14 @@ type Metrics struct {
 	entries     *prometheus.GaugeVec
 	faults      *prometheus.CounterVec
 	objects     *prometheus.GaugeVec
+	operations  *prometheus.CounterVec
 	batches     prometheus.Histogram
+	rebuilds    rebuilds
 	published   prometheus.Counter
 	overBudget  *prometheus.GaugeVec
 	waiting     *prometheus.GaugeVec
-	proxies     *prometheus.GaugeVec
+	proxies     proxies
+	perHost     bool
 
 	sent     *prometheus.CounterVec
 	bytes    *prometheus.CounterVec
@@ -47,26 +50,43 @@ type Metrics struct {
 	reloads *prometheus.CounterVec
 	unused  *prometheus.GaugeVec
 
-	statuses      *prometheus.CounterVec
-	statusSeconds *prometheus.HistogramVec
+	statuses statuses
+	calls    calls
+	requests *prometheus.CounterVec
 
 	fetches      *prometheus.CounterVec
 	keySetStates *prometheus.GaugeVec
 
+	lookups            *prometheus.CounterVec
+	externalNameStates *prometheus.GaugeVec
+
 	runs map[string]uint64
 }
 
-// New registers all metrics in a new registry; version labels contour_build_info.
-func New(version, revision string) *Metrics {
-	m := &Metrics{Registry: prometheus.NewRegistry(), runs: map[string]uint64{}}
+// Options configure Metrics.
+type Options struct {
+	Version, Revision string // of the build
+	// PerHost labels the numbers of valid and invalid HTTPProxies with their host: a series for each. Otherwise that label is
+	// empty, and there is a series for each namespace.
+	PerHost bool
+}
+
+// New registers all metrics in a new registry.
+func New(o Options) *Metrics {
+	m := &Metrics{Registry: prometheus.NewRegistry(), runs: map[string]uint64{}, perHost: o.PerHost}
 	m.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	info := m.gauges("contour_build_info", "Build of the controller; the value is always 1.", "branch", "revision", "version")
-	info.WithLabelValues("", revision, version).Set(1)
+	info.WithLabelValues("", o.Revision, o.Version).Set(1)
 	m.pipeline()
+	m.dag()
 	m.xds()
-	m.status()
+	m.proxies.register(m.Registry)
+	m.statuses.register(m)
+	m.calls.register(m)
+	m.requests = m.counters("rest_client_requests_total", "Requests to the API server, by status code, method and host.", "code", "method", "host")
 	m.configuration()
 	m.keySets()
+	m.externalNames()
 	return m
 }
 
@@ -75,7 +95,7 @@ func (m *Metrics) pipeline() {
 	m.entries = m.gauges("contour_derived_entries", "Keys in each derived table.", "table")
 	m.faults = m.counters("contour_derivation_faults_total", "Derivations that failed inside the controller, by table.", "table")
 	m.objects = m.gauges("contour_dag_cache_object", "Kubernetes objects in the store, by kind.", "kind")
-	m.proxies = m.gauges("contour_httpproxy_status", "HTTPProxies by the status that they ought to have.", "status")
+	m.operations = m.counters("contour_eventhandler_operation_total", "Changes of Kubernetes objects received, by operation (add, update or delete) and kind.", "op", "kind")
 	m.overBudget = m.gauges("contour_budget_refused_objects", "Objects that are not served because their namespace exceeds a budget, by namespace.", "namespace")
 	m.waiting = m.gauges("contour_budget_waiting_changes", "Changes of objects that wait because their namespace changes filter chains too often, by namespace.", "namespace")
 	m.batches = prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -102,25 +122,27 @@ func (m *Metrics) xds() {
 	m.voteWrites = m.counters("contour_shared_votes_writes_total", "Writes of shared votes, by outcome (success or failed).", "outcome")
 }
 
-func (m *Metrics) status() {
-	m.statuses = m.counters("contour_status_update_total", "Status writes, by kind and outcome (success, noop, conflict or failed).", "kind", "outcome")
-	m.statusSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "contour_status_update_duration_seconds", Help: "Time of one status write.",
-		Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 12),
-	}, []string{"kind", "error"})
-	m.Registry.MustRegister(m.statusSeconds)
+// Batch is one iteration of the pipeline.
+type Batch struct {
+	Ended         time.Time
+	Took          time.Duration
+	PublishTook   time.Duration // of that
+	Published     int           // xDS resources set or removed
+	Tables        []memo.Stat
+	ObjectsByKind map[kobj.Kind]int
 }
 
 // Batch records one iteration of the pipeline.
-func (m *Metrics) Batch(took time.Duration, published int, tables []memo.Stat, objects map[kobj.Kind]int) {
-	m.batches.Observe(took.Seconds())
-	m.published.Add(float64(published))
-	for _, t := range tables {
+func (m *Metrics) Batch(b Batch) {
+	m.batches.Observe(b.Took.Seconds())
+	m.rebuilds.record(b)
+	m.published.Add(float64(b.Published))
+	for _, t := range b.Tables {
 		m.derivations.WithLabelValues(t.Table).Add(float64(t.Runs - m.runs[t.Table]))
 		m.runs[t.Table] = t.Runs
 		m.entries.WithLabelValues(t.Table).Set(float64(t.Entries))
 	}
-	for k, n := range objects {
+	for k, n := range b.ObjectsByKind {
 		m.objects.WithLabelValues(string(k)).Set(float64(n))
 	}
 }
@@ -145,14 +167,9 @@ func (m *Metrics) Waiting(byNamespace map[string]int) {
 // Fault records a derivation that failed.
 func (m *Metrics) Fault(f memo.Fault) { m.faults.WithLabelValues(f.Table).Inc() }
 
-// Proxy moves one HTTPProxy from a status to another; "" stands for none.
-func (m *Metrics) Proxy(from, to string) {
-	if from != "" {
-		m.proxies.WithLabelValues(from).Dec()
-	}
-	if to != "" {
-		m.proxies.WithLabelValues(to).Inc()
-	}
+// Operation records a change of an object that arrived: add, update or delete.
+func (m *Metrics) Operation(kind, operation string) {
+	m.operations.WithLabelValues(operation, kind).Inc()
 }
 
 // Sent records resources sent to one Envoy, and the bytes of the response.
@@ -212,16 +229,6 @@ func (m *Metrics) VotesWritten(ok bool) {
 		outcome = "failed"
 	}
 	m.voteWrites.WithLabelValues(outcome).Inc()
-}
-
-// StatusWrite records a status write.
-func (m *Metrics) StatusWrite(kind, outcome string, took time.Duration) {
-	m.statuses.WithLabelValues(kind, outcome).Inc()
-	failed := "false"
-	if outcome == "failed" {
-		failed = "true"
-	}
-	m.statusSeconds.WithLabelValues(kind, failed).Observe(took.Seconds())
 }
 
 func (m *Metrics) counters(name, help string, labels ...string) *prometheus.CounterVec {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -89,12 +91,14 @@ func TestEveryBudget(t *testing.T) {
 		p.Spec.VirtualHost.TLS = &contourv1.TLS{SecretName: "cert-1"}
 		p.Spec.Routes = []contourv1.Route{{
 			Conditions: []contourv1.MatchCondition{{Regex: "/a+"}}, Services: []contourv1.Service{{Name: "service-1", Port: 80}},
+			HealthCheckPolicy: &contourv1.HTTPHealthCheckPolicy{Path: "/", IntervalSeconds: 10},
 		}}
 		objects = append(objects, change(p)...)
 	}
 	for name, b := range map[string]config.Budgets{
 		"routes": {Routes: 4}, "virtual hosts": {VirtualHosts: 4}, "TLS hosts": {TLSHosts: 2}, "clusters": {Clusters: 2},
 		"endpoints": {Endpoints: 2 * 128}, "expressions": {Expressions: 36},
+		"health checks": {HealthChecks: 26},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := config.Default()
@@ -114,6 +118,41 @@ func TestEveryBudget(t *testing.T) {
 			sys.Configure(config.Default())
 			if got := sys.Compile.Refused(); len(got) > 0 {
 				t.Errorf("with the default budgets: %v", got)
+			}
+		})
+	}
+}
+
+// What descriptors of rate limits say counts as routes, also where routes repeat those of their host after filters of their own.
+func TestDescriptorsCountAgainstTheBudget(t *testing.T) {
+	descriptors := make([]contourv1.RateLimitDescriptor, 64)
+	for i := range descriptors {
+		descriptors[i].Entries = []contourv1.RateLimitDescriptorEntry{{GenericKey: &contourv1.GenericKeyDescriptor{Key: strings.Repeat("k", 1000), Value: "v"}}}
+	}
+	limit := &contourv1.RateLimitPolicy{Global: &contourv1.GlobalRateLimitPolicy{Descriptors: descriptors}}
+	filter := []contourv1.IPFilterPolicy{{Source: contourv1.IPFilterSourcePeer, CIDR: "127.0.0.1"}}
+	limits := &contourv1alpha1.ExtensionService{ObjectMeta: meta("limits")}
+	limits.Spec.Services = []contourv1alpha1.ExtensionServiceTarget{{Name: "service-0", Port: 80}}
+	for name, edit := range map[string]func(p *contourv1.HTTPProxy){
+		"of a route": func(p *contourv1.HTTPProxy) { p.Spec.Routes[0].RateLimitPolicy = limit },
+		"of a host":  func(p *contourv1.HTTPProxy) { p.Spec.VirtualHost.RateLimitPolicy = limit },
+		"repeated": func(p *contourv1.HTTPProxy) {
+			p.Spec.VirtualHost.RateLimitPolicy = limit
+			p.Spec.Routes[0].IPAllowFilterPolicy, p.Spec.Routes[1].IPAllowFilterPolicy = filter, filter
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := aged("team", 0)
+			edit(p)
+			copies := map[string]int{"repeated": 3}[name]
+			for most, refused := range map[int]int{60 * max(1, copies): 1, 70 * max(1, copies): 0} {
+				cfg := config.Default()
+				cfg.Budgets, cfg.RateLimits.Service = config.Budgets{Routes: most}, kobj.Name{Namespace: "team", Name: "limits"}
+				sys := newSystem(t, cfg)
+				sys.Step(slices.Concat(change(service(0)), change(limits), change(p)))
+				if got := sys.Compile.Refused()["team"]; got != refused {
+					t.Errorf("a budget of %d routes: %d refused, want %d", most, got, refused)
+				}
 			}
 		})
 	}
@@ -182,32 +221,100 @@ func bytesAllocated(f func()) uint64 {
 func TestIngressesShareTheExpressionsOfAHost(t *testing.T) {
 	cfg := config.Default()
 	cfg.Budgets.HostExpressions = 6000
+	paths, over := ofOneHost(t, cfg, []string{"/.*a.{20}", "/prefix-0"}, []string{"/.*b.{20}", "/prefix-1"}, []string{"/c+", "/prefix-2"})
+	if want := []string{"/.*a.{20}", "/c+", "/prefix-2", "/prefix-1", "/prefix-0"}; !slices.Equal(paths, want) || !slices.Equal(over, []int{1}) {
+		t.Errorf("routes %v, want %v; Ingresses %v exceed the budget, want the second one", paths, want, over)
+	}
+}
+
+// Several Ingresses of a host share the number of routes that an object may have: the older ones have theirs.
+func TestIngressesShareTheRoutesOfAHost(t *testing.T) {
+	cfg := config.Default()
+	cfg.Budgets.ObjectRoutes = 3
+	paths, over := ofOneHost(t, cfg, []string{"/a", "/b"}, []string{"/c", "/d"}, []string{"/e"})
+	if want := []string{"/e", "/b", "/a"}; !slices.Equal(paths, want) || !slices.Equal(over, []int{1}) {
+		t.Errorf("routes %v, want %v; Ingresses %v exceed the budget, want the second one", paths, want, over)
+	}
+}
+
+// ofOneHost returns the paths of the routes of a host that several Ingresses share, each younger than the one before, and which of
+// them exceed a budget.
+func ofOneHost(t *testing.T, cfg config.Config, ingresses ...[]string) (paths []string, over []int) {
+	t.Helper()
 	sys := newSystem(t, cfg)
 	kind := networkingv1.PathTypeImplementationSpecific
-	for i, path := range []string{"/.*a.{20}", "/.*b.{20}", "/c+"} {
+	for i, own := range ingresses {
 		ing := &networkingv1.Ingress{ObjectMeta: meta(fmt.Sprint("ingress-", i))}
 		ing.CreationTimestamp = metav1.NewTime(stagetest.Now().Add(time.Duration(i) * time.Second))
 		backend := networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Name: "s", Port: networkingv1.ServiceBackendPort{Number: 80}}}
 		rule := networkingv1.IngressRule{Host: "a.example.com"}
-		rule.HTTP = &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{
-			{Path: path, PathType: &kind, Backend: backend}, {Path: fmt.Sprint("/prefix-", i), PathType: &kind, Backend: backend},
-		}}
+		rule.HTTP = &networkingv1.HTTPIngressRuleValue{}
+		for _, path := range own {
+			rule.HTTP.Paths = append(rule.HTTP.Paths, networkingv1.HTTPIngressPath{Path: path, PathType: &kind, Backend: backend})
+		}
 		ing.Spec.Rules = []networkingv1.IngressRule{rule}
 		sys.Step(change(ing))
 	}
 	host := sys.state().Hosts[ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"}, Hostname: "a.example.com"}]
-	var got []string
 	for _, r := range host.Routes {
-		got = append(got, r.Match.Path.Value)
+		paths = append(paths, r.Match.Path.Value)
 	}
-	if want := []string{"/.*a.{20}", "/c+", "/prefix-2", "/prefix-1", "/prefix-0"}; !slices.Equal(got, want) {
-		t.Errorf("routes %v, want %v", got, want)
-	}
-	for i := range 3 {
+	for i := range ingresses {
 		d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.Ingress, "team", fmt.Sprint("ingress-", i)))
-		over := slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.BudgetExceeded })
-		if over != (i == 1) {
-			t.Errorf("Ingress %d: %v", i, d.Diagnostics)
+		if slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.BudgetExceeded }) {
+			over = append(over, i)
 		}
 	}
+	return paths, over
+}
+
+// A root with more routes than an object may have is closed, counted as refused, and costs the others of its namespace nothing.
+// It is served again when it has fewer, or may have more.
+func TestObjectRoutes(t *testing.T) {
+	const most = 6
+	cfg := config.Default()
+	cfg.Budgets.Routes, cfg.Budgets.ObjectRoutes = 2*most, most
+	sys := newSystem(t, cfg)
+	withRoutes := func(i, n int) *contourv1.HTTPProxy {
+		p := aged("team", i)
+		r := proxy(0).Spec.Routes[0]
+		p.Spec.Routes = nil
+		for j := range n {
+			r.Conditions = []contourv1.MatchCondition{{Prefix: fmt.Sprint("/", j)}}
+			p.Spec.Routes = append(p.Spec.Routes, r)
+		}
+		return p
+	}
+	long := withRoutes(1, 1)
+	long.Spec.Routes[0].ResponseHeadersPolicy = &contourv1.HeadersPolicy{Set: []contourv1.HeaderValue{{Name: "x", Value: strings.Repeat("x", most<<10)}}}
+	check := func(when string, refused ...int) {
+		t.Helper()
+		for i := range 4 {
+			d, _ := sys.Status.Desired.Peek(kobj.Of(kobj.HTTPProxy, "team", fmt.Sprintf("proxy-%d", i)))
+			over := slices.ContainsFunc(d.Diagnostics, func(d report.Diagnostic) bool { return d.Reason == report.BudgetExceeded })
+			if over != slices.Contains(refused, i) {
+				t.Errorf("%s: proxy %d has %v", when, i, d.Diagnostics)
+			}
+			host := sys.state().Hosts[ir.HostKey{
+				Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"}, Hostname: fmt.Sprintf("host-%d.example.com", i),
+			}]
+			if closed := len(host.Routes) == 1 && host.Routes[0].Direct != nil && host.Routes[0].Direct.Code == 503; closed != over {
+				t.Errorf("%s: the host of proxy %d has %+v", when, i, host.Routes)
+			}
+		}
+		if got := sys.Compile.Refused()["team"]; got != len(refused) {
+			t.Errorf("%s: %d objects are counted as refused, want %d", when, got, len(refused))
+		}
+	}
+	world := change(service(0))
+	for _, p := range []*contourv1.HTTPProxy{withRoutes(0, most+1), long, withRoutes(2, most), withRoutes(3, most)} {
+		world = append(world, change(p)...)
+	}
+	sys.Step(world)
+	check("first", 0, 1)
+	sys.Step(change(withRoutes(0, 1)))
+	check("with one route", 1, 3) // the youngest is beyond the budget of the namespace
+	cfg.Budgets = config.Budgets{ObjectRoutes: 2 * most}
+	sys.Configure(cfg)
+	check("with larger budgets")
 }

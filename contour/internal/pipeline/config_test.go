@@ -31,8 +31,10 @@ func otherValues() map[string][]any {
 		"Objects.ClientCertificate":   {kobj.Name{Namespace: "a", Name: "secret-1"}},
 		"Gateways.ControllerName":     {"example.com/other"},
 		"Gateways.Addresses":          {[]netip.Prefix{netip.MustParsePrefix("127.9.0.0/24")}},
-		"Status.Addresses":            {[]string{"192.0.2.1", "lb.example.com"}},
-		"Status.EnvoyService":         {config.Service{Namespace: "a", Name: "service-1"}},
+		"Names.Family":                {ir.AddressesV4, ir.AddressesAll},
+
+		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},
+		"Status.EnvoyService": {config.Service{Namespace: "a", Name: "service-1"}},
 
 		"ir.HTTPVersions":   {ir.OnlyHTTP1, ir.OnlyHTTP2},
 		"ir.ServerHeader":   {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},
@@ -60,6 +62,13 @@ func otherValues() map[string][]any {
 			},
 		},
 
+		"RateLimits.Service": {kobj.Name{Namespace: "a", Name: "extension-1"}, kobj.Name{Namespace: "b", Name: "extension-2"}},
+		"RateLimits.Domain":  {"other"},
+		"RateLimits.Default": {
+			[]ir.LimitDescriptor{{{Kind: ir.LimitAddress}}},
+			[]ir.LimitDescriptor{{{Value: "over"}}, {{Kind: ir.LimitMatch, Value: "m", Headers: []ir.HeaderMatch{{Name: "x-a", Kind: ir.StringPresent}}}}},
+		},
+
 		"Headers.Requests": {
 			ir.HeaderEdits{Set: []ir.Header{{Name: "X-Default", Value: "%CONTOUR_SERVICE_NAME%"}, {Name: "X-A", Value: "default"}}},
 			ir.HeaderEdits{Remove: []string{"X-A", "X-Default"}},
@@ -72,8 +81,8 @@ func otherValues() map[string][]any {
 
 		"RouteTables.Hosts": {0, 100_000},
 
-		"Budgets.Routes": {40, 0}, "Budgets.VirtualHosts": {15, 0}, "Budgets.TLSHosts": {3, 0}, "Budgets.Clusters": {20, 0},
-		"Budgets.Endpoints": {200, 0}, "Budgets.Expressions": {60, 0}, "Budgets.HostExpressions": {40, 0}, "Budgets.ExpressionSize": {20, 0},
+		"Budgets.Routes": {40, 0}, "Budgets.ObjectRoutes": {6, 0}, "Budgets.VirtualHosts": {15, 0}, "Budgets.TLSHosts": {3, 0}, "Budgets.Clusters": {20, 0},
+		"Budgets.Endpoints": {200, 0}, "Budgets.HealthChecks": {2, 0}, "Budgets.Expressions": {60, 0}, "Budgets.HostExpressions": {40, 0}, "Budgets.ExpressionSize": {20, 0},
 		"Budgets.FilterChains": {50},
 	}
 }

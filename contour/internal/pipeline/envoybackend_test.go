@@ -16,6 +16,7 @@ import (
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
+	ratelimitv3 "github.com/envoyproxy/go-control-plane/envoy/service/ratelimit/v3"
 	"google.golang.org/grpc"
 
 	"contour.example/contour/internal/semantic"
@@ -80,12 +81,17 @@ func (b *backends) port(t *testing.T, name string) int {
 	return b.ports[name]
 }
 
-// handlerOf returns the handler of a backend: authorization servers are those of Services called grpc-authz and http-authz.
+// handlerOf returns the handler of a backend: authorization servers are those of Services called grpc-authz and http-authz,
+// rate limit servers those called limits.
 func handlerOf(name string) http.Handler {
 	switch _, service, _ := strings.Cut(name, "/"); {
 	case strings.HasPrefix(service, "grpc-authz"):
 		g := grpc.NewServer()
 		authv3.RegisterAuthorizationServer(g, grpcAuthz{authzServer: &authzServer{}})
+		return g
+	case strings.HasPrefix(service, "limits"):
+		g := grpc.NewServer()
+		ratelimitv3.RegisterRateLimitServiceServer(g, &limitServer{})
 		return g
 	case strings.HasPrefix(service, "http-authz"):
 		return &authzServer{}

@@ -57,6 +57,7 @@ type Pipeline struct {
 
 	sliced  bool      // the loop is Run
 	started time.Time // when the present iteration began
+	waited  bool      // the last iteration had no time for deferred keys; the next one updates at least one, whatever its batch takes
 	backlog backlog
 	held    heldStatuses
 
@@ -107,9 +108,11 @@ type Result struct {
 	Objects     int    // changed objects that derivations may depend on
 	Derivations uint64 // derivations run
 	Published   int    // xDS resources set or removed
+	PublishTook time.Duration
 	Hosts       []memo.Change[ir.HostKey, *ir.VirtualHost]
 	Statuses    []memo.Change[kobj.Key, *status.Desired]
-	KeySets     []memo.Change[jwks.Remote, []byte] // to fetch, with the CA bundle
+	KeySets     []memo.Change[jwks.Remote, []byte]           // to fetch, with the CA bundle
+	External    []memo.Change[kobj.Name, ir.ExternalService] // with a name to resolve
 }
 
 // Step applies a batch to the store, derives all that depends on it and publishes.
@@ -181,11 +184,11 @@ func (p *Pipeline) Stats() []memo.Stat { return p.engine.Stats() }
 // deriveAndPublish runs the derivations after changes of the objects, publishes changed resources, and returns all changes.
 func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	before := p.engine.Runs()
-	progress := false // each iteration updates at least one deferred key, whatever its batch took
+	resumed := false // a deferred key is updated
 	more := func() bool {
-		first := !progress
-		progress = true
-		return first || p.inTime()
+		more := p.inTime() || p.waited && !resumed
+		resumed = resumed || more
+		return more
 	}
 	p.engine.RunWhile(more)
 	for p.Compile.EnforceBudgets() || p.Compile.Gateways.AssignAddresses() {
@@ -198,7 +201,9 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		p.engine.RunWhile(more)
 	}
 	loaded := p.served != nil
+	begun := p.now()
 	published := p.publish()
+	publishTook := p.now().Sub(begun)
 	p.shares.rate = p.Store.Settings.Budgets.Peek().FilterChains
 	if updates := p.Translate.ListenerUpdates(); loaded { // the first configuration is nobody's change
 		p.shares.charge(updates, changed...)
@@ -206,12 +211,15 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	p.reportRejections()
 	p.updateStates()
 	p.engine.RunWhile(more)
+	p.waited = p.engine.Deferred() && !resumed
 	return Result{
 		Derivations: p.engine.Runs() - before,
 		Published:   published,
+		PublishTook: publishTook,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
 		Statuses:    p.held.admit(p.Status.Desired.Changes()),
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
+		External:    p.Compile.Ref.ChangedExternal(),
 	}
 }
 

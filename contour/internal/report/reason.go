@@ -153,7 +153,8 @@ const (
 	InconsistentProtocol Reason = "InconsistentProtocol"
 	// UnsupportedServiceType: an ExtensionService names a Service of type ExternalName. Name one with endpoints.
 	UnsupportedServiceType Reason = "UnsupportedServiceType"
-	// RateLimitPolicyNotValid: a local rate limit has a count, unit, status code or header that cannot be used.
+	// RateLimitPolicyNotValid: a local rate limit has a count, unit, status code or header that cannot be used, or a global one a
+	// descriptor.
 	RateLimitPolicyNotValid Reason = "RateLimitPolicyNotValid"
 	// JWTVerificationNotPermitted: a host without a TLS certificate has jwtProviders; tokens would travel in clear. Add tls.secretName.
 	JWTVerificationNotPermitted Reason = "JWTVerificationNotPermitted"
@@ -231,6 +232,9 @@ const (
 	// AuthorizationNotValid: an authorization has an unknown type of service, a prefix that is no path, or a limit of bodies that
 	// is too large.
 	AuthorizationNotValid Reason = "AuthorizationNotValid"
+	// RateLimitServiceNotFound: requests are to be limited globally, and the configuration has no rateLimitService, or one whose
+	// ExtensionService cannot be used.
+	RateLimitServiceNotFound Reason = "RateLimitServiceNotFound"
 	// AnnotationNotValid: the value of an annotation cannot be used, or the annotation has no effect on this kind.
 	AnnotationNotValid Reason = "AnnotationNotValid"
 )

@@ -70,7 +70,7 @@ func (x *exchange) authorize(p *filterResult, packed *anypb.Any, configs []*anyp
 	case !seesToken || x.headers[TokenHeader] != "yes":
 		p.answered, p.answer = true, Answer{Status: 401}
 	case q.user != "":
-		p.request = Changes{Set: map[string]string{UserHeader: q.user}}
+		p.setRequest(UserHeader, q.user)
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (filterRe
 	if err := x.checkFilters(all); err != nil {
 		return p, err
 	}
+	x.forwarded = r.GetRoute() != nil
 	for _, f := range x.filters {
 		if err := x.policy(&p, f, all, r); err != nil {
 			return p, fmt.Errorf("filter %s: %w", f.GetName(), err)
@@ -179,6 +180,8 @@ func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig, al
 		return x.jwtAuthn(p, packed, ofRoute)
 	case "Lua": // applies to responses of backends
 		return nil
+	case "RateLimit":
+		return x.rateLimit(p, packed)
 	case "ExtAuthz":
 		return x.authorize(p, packed, all.configs(f.GetName()))
 	case "Config": // of set_metadata
@@ -250,6 +253,14 @@ func (x *exchange) localRateLimit(p *filterResult, packed *anypb.Any) error {
 	err = c.edit(nil, m.GetResponseHeadersToAdd())
 	p.answered, p.answer = true, Answer{Status: int(m.GetStatus().GetCode()), Body: "local_rate_limited", Changes: c.changes}
 	return err
+}
+
+// setRequest sets a header of the request that a backend receives.
+func (p *filterResult) setRequest(name, value string) {
+	if p.request.Set == nil {
+		p.request.Set = map[string]string{}
+	}
+	p.request.Set[name] = value
 }
 
 // add adds the changes of the filters to the answer, of a backend or of Envoy.

@@ -116,6 +116,7 @@ type exchange struct {
 	forged    bool                 // the client sent a header about its certificate
 	metadata  map[string]string    // of the filters, by namespace/key
 	state     map[string]string    // filter state of the connection
+	forwarded bool                 // the route found last forwards requests
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 }
 

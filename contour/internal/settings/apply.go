@@ -43,6 +43,7 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 	a.isolation()
 	a.budgets()
 	a.authorization()
+	a.rateLimits()
 	a.headers()
 	if e := d.spec.Envoy; e != nil {
 		a.listeners(*e)
@@ -159,6 +160,7 @@ func (a *applier) objects() {
 			c.Status.Addresses = list(i.StatusAddress)
 		}
 	}
+	setField(&c.Names.ExternalServices, s.EnableExternalNameService)
 	if s.Envoy != nil {
 		a.secret(&c.Objects.ClientCertificate, "envoy.clientCertificate", s.Envoy.ClientCertificate)
 	}

@@ -128,8 +128,8 @@ func (a *applier) cluster(p *v1alpha1.ClusterParameters) {
 	c := &a.cfg.Cluster
 	a.positive(&c.MaxRequestsPerConnection, p.MaxRequestsPerConnection, "envoy.cluster.maxRequestsPerConnection")
 	a.positive(&c.BufferLimitBytes, p.PerConnectionBufferLimitBytes, "envoy.cluster.per-connection-buffer-limit-bytes")
-	if p.DNSLookupFamily != "" {
-		a.oneOf("envoy.cluster.dnsLookupFamily", string(p.DNSLookupFamily), "auto", "v4", "v6", "all")
+	if f := string(p.DNSLookupFamily); f != "" && a.oneOf("envoy.cluster.dnsLookupFamily", f, "auto", "v4", "v6", "all") {
+		a.cfg.Names.Family = ir.AddressFamily(f)
 	}
 	if b := p.GlobalCircuitBreakerDefaults; b != nil {
 		c.CircuitBreakers = ir.CircuitBreakers{

@@ -5,10 +5,12 @@ package settings
 func budgetKeys() []key {
 	out := []key{
 		{file: "budgets.routes", value: "200000"},
+		{file: "budgets.object-routes", value: "40000"},
 		{file: "budgets.virtual-hosts", value: "120000"},
 		{file: "budgets.tls-hosts", value: "60000"},
 		{file: "budgets.clusters", value: "100000"},
 		{file: "budgets.endpoints", value: "200000"},
+		{file: "budgets.health-checks", value: "20000"},
 		{file: "budgets.expressions", value: "100000"},
 		{file: "budgets.host-expressions", value: "20000"},
 		{file: "budgets.expression-size", value: "2000"},
@@ -25,10 +27,12 @@ func budgetKeys() []key {
 // budgetSection is the section budgets of the file.
 type budgetSection struct {
 	Routes            *uint32 `json:"routes"`
+	ObjectRoutes      *uint32 `json:"object-routes"`
 	VirtualHosts      *uint32 `json:"virtual-hosts"`
 	TLSHosts          *uint32 `json:"tls-hosts"`
 	Clusters          *uint32 `json:"clusters"`
 	Endpoints         *uint32 `json:"endpoints"`
+	HealthChecks      *uint32 `json:"health-checks"`
 	Expressions       *uint32 `json:"expressions"`
 	HostExpressions   *uint32 `json:"host-expressions"`
 	ExpressionSize    *uint32 `json:"expression-size"`
@@ -45,10 +49,12 @@ func (a *applier) budgets() {
 		into *int
 	}{
 		{from.Routes, &b.Routes},
+		{from.ObjectRoutes, &b.ObjectRoutes},
 		{from.VirtualHosts, &b.VirtualHosts},
 		{from.TLSHosts, &b.TLSHosts},
 		{from.Clusters, &b.Clusters},
 		{from.Endpoints, &b.Endpoints},
+		{from.HealthChecks, &b.HealthChecks},
 		{from.Expressions, &b.Expressions},
 		{from.HostExpressions, &b.HostExpressions},
 		{from.ExpressionSize, &b.ExpressionSize},

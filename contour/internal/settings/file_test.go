@@ -71,7 +71,8 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"denied range":           {"isolation:\n  denied-endpoint-ranges: [10.0.0.0/33]\n", "f:2: isolation.denied-endpoint-ranges: \"10.0.0.0/33\" is not an IP address or a CIDR range, such as 10.0.0.0/8."},
 		"global authorization":   {"globalExtAuth:\n  extensionService: a/b\n  responseTimeout: 1x\n", "f:3: globalExtAuth.responseTimeout: \"1x\" is not a duration such as 1m30s, or infinity."},
 		"no global service":      {"globalExtAuth:\n  failOpen: true\n", "f: globalExtAuth.extensionService: A namespace and a name of an ExtensionService are required."},
-		"global rate limits":     {"rateLimitService:\n  extensionService: a/b\n", "f:2: rateLimitService.extensionService: This version does not support this setting: there are no global rate limits. Remove it to start without that protection."},
+		"global rate limits":     {"rateLimitService:\n  extensionService: a/b\n  defaultGlobalRateLimitPolicy: {descriptors: [{entries: [{}]}]}\n", "rateLimitService.defaultGlobalRateLimitPolicy: The entry has 0 of genericKey, requestHeader, requestHeaderValueMatch and remoteAddress; exactly one is required."},
+		"domain of limits":       {"rateLimitService:\n  extensionService: a/b\n  domain: \"a\\nb\"\n", "f:3: rateLimitService.domain: \"a\\nb\" has control characters."},
 		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a}\n", "f: tls.envoy-client-certificate.namespace: The namespace of the Secret is required."},
 	} {
 		d, err := File("f", []byte(c.text))

@@ -60,14 +60,13 @@ func processKeys() []key {
 }
 
 const (
-	metricsTLS   = "metrics are served without TLS"
-	externalName = "Services of type ExternalName are not served"
-	gateways     = "Gateways are not served"
+	metricsTLS = "metrics are served without TLS"
+	gateways   = "Gateways are not served"
 )
 
 func objectKeys() []key {
 	return []key{
-		{field: "enableExternalNameService", file: "enableExternalNameService", value: "false", effect: ignored, reason: externalName},
+		{field: "enableExternalNameService", file: "enableExternalNameService", value: "false"},
 		{field: "featureFlags", file: "featureFlags", effect: ignored, reason: "there are no feature flags"},
 		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name", effect: ignored, reason: gateways},
 		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace", effect: ignored, reason: gateways},

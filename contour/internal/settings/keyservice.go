@@ -3,7 +3,6 @@ package settings
 import "strings"
 
 func clusterKeys() []key {
-	const dns = "no cluster is resolved by DNS"
 	breakers, inFile := "envoy.cluster.circuitBreakers.", "cluster.circuit-breakers."
 	tls, tlsInFile := "envoy.cluster.upstreamTLS.", "cluster.upstream-tls."
 	return []key{
@@ -14,7 +13,7 @@ func clusterKeys() []key {
 		{field: breakers + "maxRequests", file: inFile + "max-requests"},
 		{field: breakers + "maxRetries", file: inFile + "max-retries"},
 		{field: breakers + "perHostMaxConnections", file: inFile + "per-host-max-connections"},
-		{field: "envoy.cluster.dnsLookupFamily", file: "cluster.dns-lookup-family", value: "auto", effect: ignored, reason: dns},
+		{field: "envoy.cluster.dnsLookupFamily", file: "cluster.dns-lookup-family", value: "auto"},
 		{field: "envoy.cluster.maxRequestsPerConnection", file: "cluster.max-requests-per-connection"},
 		{field: "envoy.cluster.per-connection-buffer-limit-bytes", file: "cluster.per-connection-buffer-limit-bytes"},
 		{field: tls + "cipherSuites", file: tlsInFile + "cipher-suites"},
@@ -26,10 +25,7 @@ func clusterKeys() []key {
 
 // serviceKeys is what all requests go through: authorization, rate limits, header policies and tracing.
 func serviceKeys() []key {
-	const (
-		limits = "there are no global rate limits"
-		traces = "requests are not traced"
-	)
+	const traces = "requests are not traced"
 	out := []key{
 		{field: "globalExtAuth"},
 		{field: "globalExtAuth.extensionRef", file: "globalExtAuth.extensionService", named: true},
@@ -39,15 +35,13 @@ func serviceKeys() []key {
 		{field: "globalExtAuth.responseTimeout", file: "globalExtAuth.responseTimeout"},
 		{field: "globalExtAuth.failOpen", file: "globalExtAuth.failOpen"},
 		{field: "globalExtAuth.withRequestBody", file: "globalExtAuth.withRequestBody"},
-	}
-	out = append(out, withEffect([]key{
 		{field: "rateLimitService.extensionService", file: "rateLimitService.extensionService", named: true},
 		{field: "rateLimitService.domain", file: "rateLimitService.domain"},
 		{field: "rateLimitService.failOpen", file: "rateLimitService.failOpen", value: "false"},
 		{field: "rateLimitService.enableXRateLimitHeaders", file: "rateLimitService.enableXRateLimitHeaders", value: "false"},
 		{field: "rateLimitService.enableResourceExhaustedCode", file: "rateLimitService.enableResourceExhaustedCode", value: "false"},
 		{field: "rateLimitService.defaultGlobalRateLimitPolicy", file: "rateLimitService.defaultGlobalRateLimitPolicy"},
-	}, unprotected, limits)...)
+	}
 	for i := range out {
 		if strings.HasPrefix(out[i].field, "rateLimitService.") {
 			out[i].with = "rateLimitService.extensionService"

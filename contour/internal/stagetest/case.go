@@ -14,6 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/ratelimit"
+	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -63,16 +65,39 @@ type settings struct {
 	FallbackCertificate string `json:"fallbackCertificate,omitempty"`
 	// ClientCertificate is a Secret, as namespace/name.
 	ClientCertificate string `json:"clientCertificate,omitempty"`
+	// ExternalServices permits Services of type ExternalName.
+	ExternalServices bool `json:"externalServices,omitempty"`
 	// Budgets has the fields of config.Budgets, from lower case on.
 	Budgets *config.Budgets `json:"budgets,omitempty"`
 	// GlobalExtAuth is that of a ContourConfiguration.
 	GlobalExtAuth *contourv1.AuthorizationServer `json:"globalExtAuth,omitempty"`
+	// RateLimitService is that of the configuration.
+	RateLimitService *rateLimitService `json:"rateLimitService,omitempty"`
 	// LogText is the format of access logs.
 	LogText string `json:"logText,omitempty"`
 	// Headers has the fields of config.Headers, from lower case on.
 	Headers config.Headers `json:"headers,omitzero"`
 	// GatewayAddresses are the ranges of addresses of Gateways.
 	GatewayAddresses []netip.Prefix `json:"gatewayAddresses,omitempty"`
+}
+
+// rateLimitService is the settings of global rate limits.
+type rateLimitService struct {
+	Service  kobj.Name                        `json:"service"`
+	FailOpen bool                             `json:"failOpen,omitempty"`
+	Headers  bool                             `json:"headers,omitempty"`
+	Default  *contourv1.GlobalRateLimitPolicy `json:"default,omitempty"`
+}
+
+func (s *rateLimitService) config() (config.RateLimits, error) {
+	if s == nil {
+		return config.RateLimits{}, nil
+	}
+	descriptors, problems := ratelimit.Descriptors(s.Default, func(expr string) validate.Problem { return validate.Regex(expr).Problem })
+	if len(problems) > 0 {
+		return config.RateLimits{}, fmt.Errorf("default rate limit: %v", problems)
+	}
+	return config.RateLimits{Service: s.Service, Domain: "cases", FailOpen: s.FailOpen, Headers: s.Headers, Default: descriptors}, nil
 }
 
 // Load reads all cases under a directory, ordered by name. goldens are the names of the generated files
@@ -160,7 +185,10 @@ func (c *Case) readConfig() error {
 	if namespace, name, ok := strings.Cut(s.ClientCertificate, "/"); ok {
 		c.Config.Objects.ClientCertificate = kobj.Name{Namespace: namespace, Name: name}
 	}
-	c.Config.Authorization.Server = s.GlobalExtAuth
+	if c.Config.RateLimits, err = s.RateLimitService.config(); err != nil {
+		return err
+	}
+	c.Config.Authorization.Server, c.Config.Names.ExternalServices = s.GlobalExtAuth, s.ExternalServices
 	c.Config.Headers, c.Config.AccessLog.Text = s.Headers, s.LogText
 	c.Config.Gateways.Addresses = s.GatewayAddresses
 	if s.Budgets != nil {

@@ -156,8 +156,8 @@ func (g *Random) service(meta metav1.ObjectMeta) *corev1.Service {
 	if g.oneIn(4) {
 		s.Annotations["projectcontour.io/upstream-protocol."+pick(g, "h2", "h2c", "tls")] = pick(g, "80", "web", "80,81", "")
 	}
-	if g.oneIn(30) {
-		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, "example.com"
+	if g.oneIn(20) {
+		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, pick(g, "example.com", "API.example.com.", "192.0.2.1", "localhost", "::1", "a..b", "")
 	}
 	s.Spec.Ports = []corev1.ServicePort{{Name: pick(g, "web", "web", "http"), Port: 80}}
 	if g.oneIn(2) {

@@ -49,10 +49,46 @@ func (g *Random) rateLimit() *contourv1.RateLimitPolicy {
 			p.Local.ResponseHeadersToAdd = slices.Repeat([]contourv1.HeaderValue{{Name: "X-Limit", Value: "v"}}, 11)
 		}
 	}
-	if g.oneIn(8) {
-		p.Global = &contourv1.GlobalRateLimitPolicy{Disabled: g.oneIn(2)}
+	if g.oneIn(3) {
+		p.Global = g.globalLimit()
 	}
 	return p
+}
+
+func (g *Random) globalLimit() *contourv1.GlobalRateLimitPolicy {
+	p := &contourv1.GlobalRateLimitPolicy{Disabled: g.oneIn(4)}
+	g.repeat(3, func() {
+		var d contourv1.RateLimitDescriptor
+		g.repeat(3, func() { d.Entries = append(d.Entries, g.limitEntry()) })
+		p.Descriptors = append(p.Descriptors, d)
+	})
+	return p
+}
+
+func (g *Random) limitEntry() contourv1.RateLimitDescriptorEntry {
+	text := func() string { return mostly(g, texts{"a", "b", "over", "%REQ(X-A)%", "é"}, "", "a\nb") }
+	var e contourv1.RateLimitDescriptorEntry
+	switch g.rand.IntN(20) {
+	case 0, 1, 2, 3, 4:
+		e.GenericKey = &contourv1.GenericKeyDescriptor{Key: pick(g, "", "k"), Value: text()}
+	case 5, 6, 7, 8, 9:
+		e.RequestHeader = &contourv1.RequestHeaderDescriptor{HeaderName: mostly(g, texts{"X-A", "x-b", ":path"}, "", "bad name"), DescriptorKey: text()}
+	case 10, 11, 12, 13, 14:
+		m := &contourv1.RequestHeaderValueMatchDescriptor{ExpectMatch: pick(g, nil, new(true), new(false)), Value: text()}
+		for range mostly(g, []int{1, 2}, 0) {
+			if h := g.condition(6).Header; h != nil {
+				m.Headers = append(m.Headers, *h)
+			}
+		}
+		e.RequestHeaderValueMatch = m
+	case 15: // none, or two
+		if g.oneIn(2) {
+			e.RemoteAddress, e.GenericKey = &contourv1.RemoteAddressDescriptor{}, &contourv1.GenericKeyDescriptor{Value: "a"}
+		}
+	default:
+		e.RemoteAddress = &contourv1.RemoteAddressDescriptor{}
+	}
+	return e
 }
 
 func (g *Random) cors() *contourv1.CORSPolicy {

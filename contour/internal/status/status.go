@@ -31,6 +31,10 @@ type Desired struct {
 
 	// Diagnostics contains all diagnostics of the object, sorted; Status contains a limited number of them.
 	Diagnostics []report.Diagnostic
+
+	// Root is set for an HTTPProxy with a virtual host, and Host is that.
+	Root bool
+	Host string
 }
 
 // HTTPProxy returns the status of an HTTPProxy; nil for another kind.
@@ -94,6 +98,9 @@ func (t *Status) derive(r *memo.Reader, k kobj.Key) *Desired {
 			return nil
 		}
 		return d
+	}
+	if p, ok := o.(*contourv1.HTTPProxy); ok && p.Spec.VirtualHost != nil {
+		d.Root, d.Host = true, p.Spec.VirtualHost.Fqdn
 	}
 	if len(d.Diagnostics) == 0 {
 		d.Status = t.valid.Get(r, version{k.Kind, d.Generation})

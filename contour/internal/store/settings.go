@@ -19,11 +19,13 @@ type Settings struct {
 	AccessLog   *Setting[config.AccessLog]
 	Cluster     *Setting[config.Cluster]
 	Endpoints   *Setting[config.Endpoints]
+	Names       *Setting[config.Names]
 	RouteTables *Setting[config.RouteTables]
 	XDS         *Setting[config.XDS]
 	Budgets     *Setting[config.Budgets]
 
 	Authorization *Setting[config.Authorization]
+	RateLimits    *Setting[config.RateLimits]
 	Headers       *Setting[config.Headers]
 	Gateways      *Setting[config.Gateways]
 
@@ -65,11 +67,13 @@ func newSettings(e *memo.Engine) *Settings {
 		AccessLog:   newSetting[config.AccessLog](e, "accesslog"),
 		Cluster:     newSetting[config.Cluster](e, "cluster"),
 		Endpoints:   newSetting[config.Endpoints](e, "endpoints"),
+		Names:       newSetting[config.Names](e, "names"),
 		RouteTables: newSetting[config.RouteTables](e, "routetables"),
 		XDS:         newSetting[config.XDS](e, "xds"),
 		Budgets:     newSetting[config.Budgets](e, "budgets"),
 
 		Authorization: newSetting[config.Authorization](e, "authorization"),
+		RateLimits:    newSetting[config.RateLimits](e, "ratelimits"),
 		Headers:       newSetting[config.Headers](e, "headers"),
 		Gateways:      newSetting[config.Gateways](e, "gateways"),
 
@@ -94,10 +98,12 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.AccessLog, c.AccessLog)
 	set(s.Settings.Cluster, c.Cluster)
 	set(s.Settings.Endpoints, c.Endpoints)
+	set(s.Settings.Names, c.Names)
 	set(s.Settings.RouteTables, c.RouteTables)
 	set(s.Settings.XDS, c.XDS)
 	set(s.Settings.Budgets, c.Budgets)
 	set(s.Settings.Authorization, c.Authorization)
+	set(s.Settings.RateLimits, c.RateLimits)
 	set(s.Settings.Headers, c.Headers)
 	set(s.Settings.Gateways, c.Gateways)
 	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())

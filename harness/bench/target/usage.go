@@ -57,18 +57,20 @@ func Resources() []Resource {
 	return []Resource{ControllerCPU, EnvoyCPU, EnvoyMainCPU, XDSBytes, XDSPayload, XDSResources, Derivations, StatusWrites}
 }
 
-// extra is a metric that only our controller has. Its samples count if their labels contain label.
+// extra is a metric that only our controller has, and how its samples count.
 type extra struct {
-	metric, label string
-	resource      Resource
+	metric   string
+	factor   float64
+	resource Resource
 }
 
 func extras() []extra {
 	return []extra{
-		{"contour_xds_sent_bytes_total", "", XDSPayload},
-		{"contour_xds_resources_sent_total", "", XDSResources},
-		{"contour_derivations_total", "", Derivations},
-		{"contour_status_update_total", `outcome="success"`, StatusWrites},
+		{"contour_xds_sent_bytes_total", 1. / kilo, XDSPayload},
+		{"contour_xds_resources_sent_total", 1, XDSResources},
+		{"contour_derivations_total", 1, Derivations},
+		{"contour_status_update_success_total", 1, StatusWrites}, // also those with nothing to write
+		{"contour_status_update_noop_total", -1, StatusWrites},
 	}
 }
 
@@ -123,18 +125,16 @@ func (u Usage) addExtras(page io.Reader) {
 	for lines := bufio.NewScanner(page); lines.Scan(); {
 		line := lines.Text()
 		for _, e := range extras() {
-			rest, ok := strings.CutPrefix(line, e.metric+"{")
 			value, err := strconv.ParseFloat(line[strings.LastIndexByte(line, ' ')+1:], 64)
-			if ok && err == nil && strings.Contains(rest, e.label) {
-				sums[e.resource] += value
-				found = true
+			if err == nil && strings.HasPrefix(line, e.metric+"{") {
+				sums[e.resource] += e.factor * value
+				found = found || e.resource != StatusWrites
 			}
 		}
 	}
 	if !found {
 		return
 	}
-	sums[XDSPayload] /= kilo
 	maps.Copy(u, sums)
 }
 

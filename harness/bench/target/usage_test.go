@@ -14,8 +14,8 @@ const page = `# HELP contour_derivations_total Derivations run, by table.
 contour_derivations_total{table="a"} 3
 contour_derivations_total{table="b"} 4
 contour_xds_sent_bytes_total{type="cds"} 2500
-contour_status_update_total{kind="HTTPProxy",outcome="success"} 5
-contour_status_update_total{kind="HTTPProxy",outcome="noop"} 9
+contour_status_update_success_total{kind="HTTPProxy"} 14
+contour_status_update_noop_total{kind="HTTPProxy"} 9
 go_goroutines 17
 `
 
@@ -30,11 +30,11 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// Another controller has a metrics page without our metrics.
+// Another controller has a metrics page without our metrics, but for those of Contour.
 func TestUsageOfOthers(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, "go_goroutines 17\n")
+		_, _ = io.WriteString(w, "go_goroutines 17\ncontour_status_update_success_total{kind=\"HTTPProxy\"} 14\n")
 	}))
 	t.Cleanup(server.Close)
 	for _, url := range []string{server.URL, server.URL + "/%zz", ""} {

@@ -136,7 +136,7 @@ func errorLines(path string, allowed func(line string) bool) (found []string, er
 	lines := bufio.NewScanner(file)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if line := lines.Text(); strings.Contains(line, "level=ERROR") && !allowed(line) {
+		if line := lines.Text(); strings.Contains(line, "level=error") && !allowed(line) {
 			found = append(found, line)
 		}
 	}

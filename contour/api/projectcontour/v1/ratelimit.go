@@ -97,7 +97,7 @@ type RequestHeaderValueMatchDescriptor struct {
 	// False yields the pair if the conditions do not match.
 	// +optional
 	// +kubebuilder:default=true
-	ExpectMatch bool `json:"expectMatch"`
+	ExpectMatch *bool `json:"expectMatch,omitempty"`
 	// The value.
 	// +kubebuilder:validation:MinLength=1
 	Value string `json:"value"`

@@ -28,6 +28,9 @@ type Root struct {
 	Created time.Time
 	// Unread is the number of routes that are not in the contributions, because they exceed a budget by themselves.
 	Unread int
+
+	// TooLarge: the root has more routes than an object may have, and its hosts are closed.
+	TooLarge bool
 }
 
 // Contribution contains what one root object adds to one hostname on one listener, with the rules for merging it.
@@ -54,6 +57,9 @@ type Contribution struct {
 	ByAge bool
 	// Chain is that of the virtual host (ir.VirtualHost.Chain); equal in all contributions to a host.
 	Chain string
+
+	// Weight is the number of Routes, where one counts once more for each KiB of its text.
+	Weight int
 
 	// Expressions is the cost of the regular expressions of Routes and Policies, in instructions (validate.Expression).
 	Expressions int

@@ -7,6 +7,7 @@ type Cost struct {
 	TLSHosts     int // on listeners for TLS; more for large authorities and revocation lists of clients
 	Clusters     int // each once for an object
 	Endpoints    int // of clusters with many of them, once for each cluster
+	HealthChecks int // per minute, of one Envoy
 	Expressions  int // cost of regular expressions, see validate.Expression
 }
 
@@ -14,7 +15,8 @@ type Cost struct {
 func (c Cost) Plus(o Cost) Cost {
 	return Cost{
 		Routes: c.Routes + o.Routes, VirtualHosts: c.VirtualHosts + o.VirtualHosts, TLSHosts: c.TLSHosts + o.TLSHosts,
-		Clusters: c.Clusters + o.Clusters, Endpoints: c.Endpoints + o.Endpoints, Expressions: c.Expressions + o.Expressions,
+		Clusters: c.Clusters + o.Clusters, Endpoints: c.Endpoints + o.Endpoints,
+		HealthChecks: c.HealthChecks + o.HealthChecks, Expressions: c.Expressions + o.Expressions,
 	}
 }
 
@@ -23,7 +25,7 @@ func (c Cost) Minus(o Cost) Cost { return c.Plus(o.Times(-1)) }
 
 // Times returns n times the cost.
 func (c Cost) Times(n int) Cost {
-	return Cost{n * c.Routes, n * c.VirtualHosts, n * c.TLSHosts, n * c.Clusters, n * c.Endpoints, n * c.Expressions}
+	return Cost{n * c.Routes, n * c.VirtualHosts, n * c.TLSHosts, n * c.Clusters, n * c.Endpoints, n * c.HealthChecks, n * c.Expressions}
 }
 
 // Within reports whether nothing exceeds its limit; a limit that is 0 permits any amount.
@@ -34,6 +36,7 @@ func (c Cost) Within(limit Cost) bool {
 		{c.TLSHosts, limit.TLSHosts},
 		{c.Clusters, limit.Clusters},
 		{c.Endpoints, limit.Endpoints},
+		{c.HealthChecks, limit.HealthChecks},
 		{c.Expressions, limit.Expressions},
 	} {
 		if x.most > 0 && x.n > x.most {

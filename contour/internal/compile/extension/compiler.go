@@ -171,6 +171,8 @@ func (c *compiler) target(t *contourv1alpha1.ExtensionServiceTarget, field strin
 	}
 	port, failure := c.ref.Service(c.reader, kobj.Name{Namespace: c.key.Namespace, Name: t.Name}, int32(t.Port))
 	switch {
+	case failure == nil && port.Host != "": // as in Contour
+		c.errorf(reason{report.TypeService, report.UnsupportedServiceType}, field, "Service %q is of type ExternalName, which an ExtensionService may not use.", port.Service)
 	case failure == nil:
 		return port.Cluster().Endpoints, true
 	case failure.Problem == ref.NotPermitted:

@@ -68,6 +68,9 @@ func (b *gatewayBuilder) specProblem() problem {
 	if spec.Infrastructure != nil && spec.Infrastructure.ParametersRef != nil {
 		return problem{report.InvalidParameters, "Parameters of a Gateway are not supported."}
 	}
+	if spec.TLS != nil && spec.TLS.Frontend != nil { // served without it, anybody would be a client
+		return problem{report.UnsupportedValue, "The validation of clients (spec.tls.frontend) is not supported; the Gateway is not served."}
+	}
 	if n := len(spec.Listeners); n > maxListeners {
 		return problem{report.InvalidParameters, fmt.Sprintf("The Gateway has %d listeners, more than %d.", n, maxListeners)}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
@@ -33,6 +34,7 @@ type Env struct {
 	Expressions *validate.Expressions
 
 	Authorization *authorization.Resolver
+	RateLimits    *ratelimit.Resolver
 }
 
 // Compiler contains the tables of this package.

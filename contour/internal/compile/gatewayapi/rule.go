@@ -203,6 +203,9 @@ func (b *routeBuilder) backends(r *rule, unresolved uint16) (ir.Forward, bool) {
 			b.unresolve(p, field)
 			backend.Unresolved, f.Unresolved = true, unresolved
 		}
+		if port.Warning != "" {
+			b.ignore(field, "%s", port.Warning)
+		}
 		f.Websocket = f.Websocket || port.WebSocket
 		f.Backends = append(f.Backends, backend)
 	}

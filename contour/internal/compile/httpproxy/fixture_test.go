@@ -9,6 +9,7 @@ import (
 	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/extension"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
@@ -30,7 +31,8 @@ func newFixture(t testing.TB, c config.Config) *fixture {
 	f := &fixture{engine: memo.New(func(f memo.Fault) { t.Errorf("%s of %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) })}
 	f.store = store.New(f.engine, c)
 	env := Env{Store: f.store, Ref: ref.New(f.engine, f.store), Expressions: validate.NewExpressions(f.engine)}
-	env.Authorization = authorization.New(f.engine, f.store, extension.New(f.engine, f.store, env.Ref))
+	extensions := extension.New(f.engine, f.store, env.Ref)
+	env.Authorization, env.RateLimits = authorization.New(f.engine, f.store, extensions), ratelimit.New(f.engine, f.store, extensions)
 	f.roots = memo.NewTable(f.engine, memo.Options[kobj.Name, contrib.Root]{
 		Name:   "root",
 		Derive: func(r *memo.Reader, n kobj.Name) contrib.Root { return Root(r, env, n) },

@@ -5,65 +5,23 @@ import (
 	"strings"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
-	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/compile/headermatch"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/report"
 )
 
 // headerCondition converts a condition on a header. All its operators must match.
 func (p *proxy) headerCondition(own *conditions, h *contourv1.HeaderMatchCondition, at path) bool {
-	f := subCondition{report.TypeRoute, report.HeaderMatchConditionsNotValid}
-	if problem := validate.HeaderMatchName(h.Name); problem != "" {
-		p.errorf(f, at.dot("name"), "%s %s.", quoted(h.Name), problem)
-		return false
-	}
-	operators := headerOperators(h)
-	if len(operators) == 0 {
-		p.errorf(f, at, "The condition on header %s has no operator, such as present or exact; at least one is required.", quoted(h.Name))
-		return false
-	}
-	ok := true
-	for _, o := range operators {
-		if problem := validate.MatchValue(o.match.Kind, o.match.Value, p.regex); problem != "" {
-			p.errorf(f, at.dot(o.field), "The value %s %s.", quoted(o.match.Value), problem)
-			ok = false
-			continue
+	matches, problems := headermatch.Convert(h, p.regex)
+	for _, problem := range problems {
+		field := at
+		if problem.Field != "" {
+			field = at.dot(problem.Field)
 		}
-		own.headers = append(own.headers, o.match)
+		p.errorf(subCondition{report.TypeRoute, report.HeaderMatchConditionsNotValid}, field, "%s", problem.Message)
 	}
-	return ok
-}
-
-// headerOperator is an operator of a header condition as specified.
-type headerOperator struct {
-	field string
-	set   bool
-	match ir.HeaderMatch
-}
-
-// headerOperators returns the operators that are set. Header names are case-insensitive.
-func headerOperators(h *contourv1.HeaderMatchCondition) []headerOperator {
-	all := [...]headerOperator{
-		{"present", h.Present, ir.HeaderMatch{Kind: ir.StringPresent}},
-		{"notpresent", h.NotPresent, ir.HeaderMatch{Kind: ir.StringPresent, Invert: true}},
-		{"contains", h.Contains != "", ir.HeaderMatch{Kind: ir.StringContains, Value: h.Contains, IgnoreCase: h.IgnoreCase}},
-		{"notcontains", h.NotContains != "", ir.HeaderMatch{
-			Kind: ir.StringContains, Value: h.NotContains, IgnoreCase: h.IgnoreCase, Invert: true, MissingAsEmpty: h.TreatMissingAsEmpty,
-		}},
-		{"exact", h.Exact != "", ir.HeaderMatch{Kind: ir.StringExact, Value: h.Exact, IgnoreCase: h.IgnoreCase}},
-		{"notexact", h.NotExact != "", ir.HeaderMatch{
-			Kind: ir.StringExact, Value: h.NotExact, IgnoreCase: h.IgnoreCase, Invert: true, MissingAsEmpty: h.TreatMissingAsEmpty,
-		}},
-		{"regex", h.Regex != "", ir.HeaderMatch{Kind: ir.StringRegex, Value: h.Regex}},
-	}
-	var out []headerOperator
-	for _, o := range all {
-		if o.set {
-			o.match.Name = strings.ToLower(h.Name)
-			out = append(out, o)
-		}
-	}
-	return out
+	own.headers = append(own.headers, matches...)
+	return len(problems) == 0
 }
 
 // checkHeaders finds conditions on headers that no request can meet together. It returns those without them, and whether all

@@ -70,10 +70,11 @@ func (n *inclusions) mostParts() int { return min(maxParts, freeParts+maxRepeats
 // It takes time for each inclusion only, so that routes that no budget admits need not be compiled to count them. It stops above the
 // budget, and is 0 where no root can exceed that.
 func (p *proxy) written() int {
-	if p.budgets.Routes == 0 || p.budgets.Routes >= maxParts || len(p.spec.Includes) == 0 {
+	most := p.budgets.RootRoutes()
+	if most == 0 || most >= maxParts {
 		return 0
 	}
-	w := written{most: p.budgets.Routes}
+	w := written{most: most}
 	w.sizes = map[kobj.Name]int{}
 	w.parts = len(p.spec.Routes) + len(p.spec.Includes)
 	w.writtenParts = w.parts

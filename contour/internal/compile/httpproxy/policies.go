@@ -26,10 +26,12 @@ func (p *proxy) hostPolicies() *ir.Policies {
 		limit = &ir.LocalRateLimit{Invalid: true}
 	}
 	out.LocalRateLimit, out.JWT = limit, p.tokens.host
-	p.asked = p.hostAuthorization(at)
-	out.Authorization = p.asked
-	if global := p.env.Authorization.Global(p.reader).Policies; global != nil && *global == out { // shared by all such hosts
-		return global
+	p.asked, p.limited = p.hostAuthorization(at), p.hostGlobalLimit(at)
+	out.Authorization, out.GlobalRateLimit = p.asked, p.limited
+	for _, global := range [...]*ir.Policies{p.env.Authorization.Global(p.reader).Policies, p.env.RateLimits.Service(p.reader).Policies} {
+		if global != nil && *global == out { // shared by all such hosts
+			return global
+		}
 	}
 	return orNil(out)
 }
@@ -38,9 +40,13 @@ func (p *proxy) hostPolicies() *ir.Policies {
 func (b *builder) policies() *ir.Policies {
 	filter, ok := b.ipFilter(ipPolicies{allow: b.spec.IPAllowFilterPolicy, deny: b.spec.IPDenyFilterPolicy, at: b.at})
 	limit, valid := b.localRateLimit(b.spec.RateLimitPolicy, b.at.dot("rateLimitPolicy"), report.TypeRoute)
-	b.invalid = b.invalid || !ok || !valid
+	global, sound := b.routeGlobalLimit()
 	cookies := b.cookieRewrites(b.spec.CookieRewritePolicies, b.at.dot("cookieRewritePolicies"))
-	return orNil(ir.Policies{IPFilter: filter, LocalRateLimit: limit, JWT: b.jwt(), Authorization: b.authorization(), Cookies: cookies})
+	out := ir.Policies{
+		IPFilter: filter, LocalRateLimit: limit, JWT: b.jwt(), Authorization: b.authorization(), Cookies: cookies, GlobalRateLimit: global,
+	}
+	b.invalid = b.invalid || !ok || !valid || !sound || !b.repeatsHostLimit(out)
+	return orNil(out)
 }
 
 func orNil(p ir.Policies) *ir.Policies {
@@ -52,10 +58,12 @@ func orNil(p ir.Policies) *ir.Policies {
 
 // requestsOnly returns the policies of a virtual host that can be served for requests and not for connections.
 func requestsOnly(h *contourv1.VirtualHost) []field {
+	limits, _ := limitsGlobally(h.RateLimitPolicy)
 	return []field{
 		{"ipAllowPolicy", len(h.IPAllowFilterPolicy) > 0},
 		{"ipDenyPolicy", len(h.IPDenyFilterPolicy) > 0},
-		{"rateLimitPolicy", h.RateLimitPolicy != nil && h.RateLimitPolicy.Local != nil},
+		{"rateLimitPolicy.local", h.RateLimitPolicy != nil && h.RateLimitPolicy.Local != nil},
+		{"rateLimitPolicy.global", limits},
 		{"jwtProviders", len(h.JWTProviders) > 0},
 		{"authorization", namesService(h.Authorization) && authorization.Mode(h.Authorization.AuthPolicy) != ir.AuthorizeNever},
 	}

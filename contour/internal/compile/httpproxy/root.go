@@ -21,6 +21,7 @@ import (
 	"contour.example/contour/internal/compile/class"
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
@@ -38,6 +39,7 @@ type Env struct {
 	Expressions *validate.Expressions
 
 	Authorization *authorization.Resolver
+	RateLimits    *ratelimit.Resolver
 }
 
 // Root compiles the HTTPProxy with that name, if it is a root of a class that is served; otherwise the result is empty.
@@ -61,6 +63,7 @@ type compiler struct {
 	budgets config.Budgets
 	host    *contourv1.VirtualHost // of the root
 	asked   *ir.Authorization      // of the host; nil: none
+	limited *ir.GlobalRateLimit    // of the host; nil: none
 	report  report.Collector
 
 	unread      int // routes, if they exceed a budget by themselves and are not compiled
@@ -99,7 +102,6 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 	if !ok || !p.inRootNamespace() || !p.hasContent() {
 		return nil
 	}
-	p.reportHost()
 	p.expressions.ofHost = validate.WildcardCost(hostname)
 	tls, tcp := p.tls(), p.rootTCP()
 	p.tokens = p.jwtProviders()
@@ -110,7 +112,7 @@ func (p *proxy) contributions(created time.Time) []contrib.Contribution {
 		c.Key = ir.HostKey{Listener: l, Hostname: hostname}
 		c.Object, c.Created = p.key, created
 		// A root that loses the HTTP host does not get the HTTPS host either.
-		c.Exclusive, c.BlocksLowerRanks, c.Policies, c.EveryListener = true, p.unsupportedProtection(), policies, true
+		c.Exclusive, c.Policies, c.EveryListener = true, policies, true
 		c.Expressions = p.expressions.cost
 		out = append(out, c)
 	}
@@ -168,7 +170,7 @@ func (p *proxy) rootRoutes() []route {
 		p.errorf(subCondition{report.TypeSpec, report.TooMany}, "spec", "The HTTPProxy has more than %d routes and includes.", maxParts)
 		return []route{p.failing(ir.Match{Path: ir.PathMatch{Kind: ir.PathPrefix, Value: "/"}}, 500)}
 	}
-	if n := p.written(); p.budgets.Routes > 0 && n > p.budgets.Routes {
+	if n, most := p.written(), p.budgets.RootRoutes(); n > most {
 		p.unread = n
 		return nil
 	}

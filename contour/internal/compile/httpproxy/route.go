@@ -58,7 +58,6 @@ func (p *proxy) route(i int, above conditions) answered {
 
 // answer sets the action of the route.
 func (b *builder) answer(rt *ir.Route) {
-	b.checkProtections()
 	b.warnUnsupported(field{"internalRedirectPolicy", b.spec.InternalRedirectPolicy != nil}, b.at, report.TypeRoute)
 	rt.Policies = b.policies()
 	if rt.Policies != nil {

@@ -139,12 +139,18 @@ func (p *proxy) cluster(spec *contourv1.Service, at path, t report.Type, tuning 
 	if failure != nil {
 		return ir.Cluster{}, missing
 	}
+	if port.Warning != "" {
+		p.warnf(subCondition{t, report.ServiceUnresolvedReference}, at, "%s", port.Warning)
+	}
 	c := port.Cluster()
 	tls, v := p.upstreamTLS(spec.UpstreamValidation, at.dot("validation"), protocol)
 	if checks := p.setHealthPort(&tuning.Health, spec, at, t); v == usable {
 		v = checks
 	}
-	c.Protocol, c.TLS, c.Tuning = protocol, tls, ir.Intern(tuning)
+	c.Protocol, c.TLS, c.Tuning, c.SNI = protocol, tls, ir.Intern(tuning), ""
+	if protocol.UsesTLS() {
+		c.SNI = port.ServerName()
+	}
 	if failure := p.env.Ref.ShowCertificate(p.reader, &c); failure != nil {
 		p.errorf(subCondition{report.TypeTLS, report.SecretNotValid}, at, "%s", failure.Message)
 		return ir.Cluster{}, missing

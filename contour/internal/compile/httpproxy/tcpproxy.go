@@ -18,7 +18,7 @@ func (p *proxy) rootTCP() *ir.TCPProxy {
 		p.errorf(subCondition{report.TypeTCPProxy, report.TLSMustBeConfigured}, "spec.tcpproxy", "A tcpproxy requires spec.virtualhost.tls.")
 		return nil
 	}
-	if admitted := p.servesConnections(); !admitted || p.unsupportedProtection() { // a connection cannot be answered with an error
+	if !p.servesConnections() { // a connection cannot be answered with an error
 		return nil
 	}
 	return out

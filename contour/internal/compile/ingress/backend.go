@@ -24,6 +24,9 @@ func (b *builder) route(field, path string, be *networkingv1.IngressBackend) ir.
 		r.Direct = &ir.Direct{Code: 503}
 		return r
 	}
+	if port.Warning != "" {
+		b.warn(report.ServiceUnresolvedReference, field+".service", "%s", port.Warning)
+	}
 	cluster := port.Cluster()
 	if f := b.env.Ref.ShowCertificate(b.reader, &cluster); f != nil {
 		b.fail(report.SecretNotValid, field+".service", "%s", f.Message)

@@ -7,6 +7,7 @@ import (
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/extension"
 	"contour.example/contour/internal/compile/ingress"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
@@ -20,7 +21,8 @@ func compile(objects []store.Change, c config.Config) map[kobj.Name]contrib.Root
 	e := memo.New(func(f memo.Fault) { panic(f.Reason + "\n" + string(f.Stack)) })
 	s := store.New(e, c)
 	env := ingress.Env{Store: s, Ref: ref.New(e, s), Expressions: validate.NewExpressions(e)}
-	env.Authorization = authorization.New(e, s, extension.New(e, s, env.Ref))
+	extensions := extension.New(e, s, env.Ref)
+	env.Authorization, env.RateLimits = authorization.New(e, s, extensions), ratelimit.New(e, s, extensions)
 	roots := memo.NewTable(e, memo.Options[kobj.Name, contrib.Root]{
 		Name:   "roots",
 		Derive: func(r *memo.Reader, n kobj.Name) contrib.Root { return ingress.Root(r, env, n) },

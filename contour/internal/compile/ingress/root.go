@@ -22,6 +22,7 @@ import (
 	"contour.example/contour/internal/compile/class"
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
@@ -39,6 +40,7 @@ type Env struct {
 	Expressions *validate.Expressions
 
 	Authorization *authorization.Resolver
+	RateLimits    *ratelimit.Resolver
 }
 
 // Root compiles the Ingress with that name. The result is empty, without a visit, if the Ingress

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
@@ -51,6 +52,7 @@ type Resolver struct {
 	delegations    *memo.Table[string, delegations]
 	grants         *memo.Table[string, grants]
 	services       *memo.Table[kobj.Name, servicePorts]
+	external       *memo.Table[kobj.Name, ir.ExternalService]
 	keySets        *memo.Table[secretKey, keySet]
 	remotes        *memo.Table[jwks.Remote, []byte]
 }
@@ -61,6 +63,7 @@ func New(e *memo.Engine, s *store.Store) *Resolver {
 	x.addDelegations(e)
 	x.addGrants(e)
 	x.addServices(e)
+	x.addExternal(e)
 	x.certificates = memo.NewTable(e, memo.Options[kobj.Name, certificate]{
 		Name: "ref/certificate", Derive: x.deriveCertificate, Equal: certificate.equal,
 	})

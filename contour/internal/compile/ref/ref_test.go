@@ -243,17 +243,25 @@ func TestServicePort(t *testing.T) {
 	fx := newFixture(t)
 	h2c, odd := "kubernetes.io/h2c", "example.com/odd"
 	svc := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "ns", Name: "s", Annotations: map[string]string{
-		"projectcontour.io/upstream-protocol.tls": "8443, secure", "projectcontour.io/max-requests": "7", "projectcontour.io/max-retries": "many",
+		"projectcontour.io/upstream-protocol.tls": "8443, secure, 82,twice", "projectcontour.io/upstream-protocol.h2c": "82, 83,named",
+		"projectcontour.io/upstream-protocol.h2": "82,83, 84,81,twice", "projectcontour.io/max-requests": "7", "projectcontour.io/max-retries": "many",
 	}}}
 	svc.Spec.Ports = []corev1.ServicePort{
 		{Name: "web", Port: 80},
 		{Name: "grpc", Port: 81, AppProtocol: &h2c},
 		{Name: "secure", Port: 444},
 		{Name: "odd", Port: 8443, AppProtocol: &odd},
+		{Name: "all", Port: 82},
+		{Name: "two", Port: 83},
+		{Name: "named", Port: 84},
+		{Name: "twice", Port: 85},
 		{Name: "dns", Port: 53, Protocol: corev1.ProtocolUDP},
 	}
 	fx.store.Apply([]store.Change{{Key: kobj.Of(kobj.Service, "ns", "s"), Object: svc}})
-	for port, want := range map[int32]ir.Protocol{80: ir.ProtocolHTTP1, 81: ir.ProtocolH2C, 444: ir.ProtocolTLS, 8443: ir.ProtocolTLS} {
+	for port, want := range map[int32]ir.Protocol{
+		80: ir.ProtocolHTTP1, 81: ir.ProtocolH2C, 444: ir.ProtocolTLS, 8443: ir.ProtocolHTTP1,
+		82: ir.ProtocolTLS, 83: ir.ProtocolH2C, 84: ir.ProtocolH2C, 85: ir.ProtocolTLS,
+	} {
 		got := derive(fx, func(r *memo.Reader) ServicePort {
 			p, f := fx.ref.Service(r, kobj.Name{Namespace: "ns", Name: "s"}, port)
 			if f != nil {

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,13 +22,28 @@ type ServicePort struct {
 	Protocol ir.Protocol // by appProtocol or annotation of the Service
 	// WebSocket: the appProtocol says that the port speaks WebSocket.
 	WebSocket bool
+	Host      string // the name of an ExternalName Service; "" for other Services
+	Warning   string // one sentence about the Service, for the author of the reference; "" if there is none
 }
 
 // Cluster returns the cluster of the port with the settings of the Service.
 func (p ServicePort) Cluster() ir.Cluster {
-	return ir.Cluster{
+	c := ir.Cluster{
 		Endpoints: ir.EndpointKey{Service: p.Service, Port: p.Name}, Port: p.Number, Protocol: p.Protocol,
 	}
+	if p.Protocol.UsesTLS() {
+		c.SNI = p.ServerName()
+	}
+	return c
+}
+
+// ServerName returns the server name for TLS connections to the name of an ExternalName Service; "" for an address, and for
+// other Services.
+func (p ServicePort) ServerName() string {
+	if _, err := netip.ParseAddr(p.Host); err == nil {
+		return ""
+	}
+	return p.Host
 }
 
 // Service returns a port of a Service by its number.
@@ -131,8 +147,15 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 	if !ok {
 		return servicePorts{failure: failure(NotFound, "Service %q does not exist.", n)}
 	}
+	var host, warning string
 	if svc.Spec.Type == corev1.ServiceTypeExternalName {
-		return servicePorts{failure: failure(NotPermitted, "Service %q is of type ExternalName, which is not enabled.", n)}
+		var f *Failure
+		if host, f = x.externalHost(r, n, svc); f != nil {
+			return servicePorts{failure: f}
+		}
+		if problem := x.unresolved(r, n); problem != "" {
+			warning = fmt.Sprintf("The externalName %q of Service %q %s.", host, n, problem)
+		}
 	}
 	var out servicePorts
 	out.endpoints, _ = x.store.ManyEndpoints.Get(r, n)
@@ -143,7 +166,7 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 			continue
 		}
 		port := ServicePort{
-			Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated),
+			Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated), Host: host, Warning: warning,
 			WebSocket: p.AppProtocol != nil && (*p.AppProtocol == "kubernetes.io/ws" || *p.AppProtocol == "kubernetes.io/wss"),
 		}
 		out.ports = append(out.ports, port)
@@ -155,8 +178,8 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 
 func tcp(p *corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }
 
-// protocol returns the protocol of the port: by appProtocol, else by the annotations.
-// An unknown appProtocol is ignored.
+// protocol returns the protocol of the port: by appProtocol alone if it is set, as in Contour, and HTTP/1.1 for one that is not
+// known; else by the annotations, of which those that list the name of the port take precedence over those with its number.
 func protocol(p *corev1.ServicePort, annotated map[string]ir.Protocol) ir.Protocol {
 	if p.AppProtocol != nil {
 		switch *p.AppProtocol {
@@ -164,56 +187,30 @@ func protocol(p *corev1.ServicePort, annotated map[string]ir.Protocol) ir.Protoc
 			return ir.ProtocolH2C
 		case "https", "kubernetes.io/wss":
 			return ir.ProtocolTLS
-		case "http", "kubernetes.io/ws":
-			return ir.ProtocolHTTP1
 		}
+		return ir.ProtocolHTTP1
 	}
-	byName, named := annotated[p.Name]
-	byNumber, numbered := annotated[strconv.Itoa(int(p.Port))]
-	switch {
-	case named && numbered:
-		return preferredProtocol(byName, byNumber)
-	case named:
+	if byName, ok := annotated[p.Name]; ok {
 		return byName
-	case numbered:
-		return byNumber
 	}
-	return ir.ProtocolHTTP1
+	return annotated[strconv.Itoa(int(p.Port))]
 }
 
-// annotatedProtocols is the protocol of each port, by name or number, that annotations of the Service list.
+// annotatedProtocols is the protocol of each port, by name or number, that annotations of the Service list: of a port that several
+// list tls, else h2c, as in Contour.
 func annotatedProtocols(svc *corev1.Service) map[string]ir.Protocol {
 	out := map[string]ir.Protocol{}
-	for _, a := range protocolAnnotations() {
+	for _, a := range []struct {
+		name     string
+		protocol ir.Protocol
+	}{{"h2", ir.ProtocolH2}, {"h2c", ir.ProtocolH2C}, {"tls", ir.ProtocolTLS}} {
 		for item := range strings.SplitSeq(svc.Annotations["projectcontour.io/upstream-protocol."+a.name], ",") {
-			item = strings.TrimSpace(item)
-			if _, listed := out[item]; item != "" && !listed {
+			if item = strings.TrimSpace(item); item != "" {
 				out[item] = a.protocol
 			}
 		}
 	}
 	return out
-}
-
-// protocolAnnotation is an annotation of Services that lists ports of a protocol.
-type protocolAnnotation struct {
-	name     string
-	protocol ir.Protocol
-}
-
-// protocolAnnotations is the annotations in order of precedence.
-func protocolAnnotations() [3]protocolAnnotation {
-	return [...]protocolAnnotation{{"h2", ir.ProtocolH2}, {"h2c", ir.ProtocolH2C}, {"tls", ir.ProtocolTLS}}
-}
-
-// preferredProtocol is the one of two protocols whose annotation takes precedence.
-func preferredProtocol(a, b ir.Protocol) ir.Protocol {
-	for _, p := range protocolAnnotations() {
-		if p.protocol == a || p.protocol == b {
-			return p.protocol
-		}
-	}
-	return a
 }
 
 // CircuitBreakers returns the circuit breakers of the annotations of a Service; zero if the Service does not exist.

@@ -61,7 +61,7 @@ func toYAML(v reflect.Value) any {
 			return x.String()
 		}
 	case ir.PathMatch:
-		return named(x.Kind, "prefix", "segments", "exact", "regex", "method") + " " + x.Value
+		return pathText(x)
 	case ir.HeaderMatch:
 		return headerText(x)
 	case ir.QueryMatch:
@@ -152,6 +152,10 @@ func named[N ~uint8](value N, names ...string) string {
 	return strconv.Itoa(int(value))
 }
 
+func pathText(p ir.PathMatch) string {
+	return named(p.Kind, "prefix", "segments", "exact", "regex", "method") + " " + p.Value
+}
+
 func headerText(h ir.HeaderMatch) string {
 	return comparison(h.Name, h.Kind, h.Value, flag(h.Invert, "inverted")+flag(h.IgnoreCase, "ignoring case")+flag(h.MissingAsEmpty, "missing as empty"))
 }
@@ -176,4 +180,16 @@ func timeoutText(t ir.Timeout) string {
 		return "none"
 	}
 	return t.Duration.String()
+}
+
+// Match returns the text of a match in one line.
+func Match(m *ir.Match) string {
+	parts := []string{pathText(m.Path)}
+	for _, h := range m.Headers {
+		parts = append(parts, "header "+headerText(h))
+	}
+	for _, q := range m.Query {
+		parts = append(parts, "query "+comparison(q.Name, q.Kind, q.Value, flag(q.IgnoreCase, "ignoring case")))
+	}
+	return strings.Join(parts, "; ")
 }

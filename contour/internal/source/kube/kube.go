@@ -39,12 +39,15 @@ type Options struct {
 	// Observe, if not nil, is called with the key of every changed object of a kind with a status, after Get returns the
 	// new state. Changes of the status are included. It must not block.
 	Observe func(kobj.Key)
+	// Count, if not nil, is called for every change that arrives, with the kind and what happened: add, update or delete.
+	Count func(kind, operation string)
 }
 
 // Source contains the objects of an API server. Batches and Get share its copy of the objects.
 type Source struct {
 	log     *slog.Logger
 	observe func(kobj.Key)
+	count   func(kind, operation string)
 	queue   *queue
 	watches []*watched
 }
@@ -54,9 +57,12 @@ func New(o Options) (*Source, error) {
 	if o.Kinds == nil {
 		o.Kinds = kind.All().Watched()
 	}
-	s := &Source{log: o.Log, observe: o.Observe, queue: newQueue(o.Kinds)}
+	s := &Source{log: o.Log, observe: o.Observe, count: o.Count, queue: newQueue(o.Kinds)}
 	if s.observe == nil {
 		s.observe = func(kobj.Key) {}
+	}
+	if s.count == nil {
+		s.count = func(string, string) {}
 	}
 	clients, err := kubeclient.New(o.Config, kubeclient.Options{Kinds: o.Kinds, Protobuf: true})
 	if err != nil {

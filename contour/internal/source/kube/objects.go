@@ -18,8 +18,9 @@ import (
 type objects struct {
 	kind      kobj.Kind
 	transform cache.TransformFunc
-	changed   func(...store.Change) // called after get returns the new state; must not block
-	listed    chan struct{}         // closed after the first list is stored
+	changed   func(...store.Change)  // called after get returns the new state; must not block
+	count     func(operation string) // called for each change
+	listed    chan struct{}          // closed after the first list is stored
 	once      sync.Once
 
 	mu     sync.RWMutex
@@ -29,7 +30,7 @@ type objects struct {
 var _ cache.TransformingStore = (*objects)(nil)
 
 func newObjects(kind kobj.Kind, transform cache.TransformFunc, changed func(...store.Change)) *objects {
-	return &objects{kind: kind, transform: transform, changed: changed, listed: make(chan struct{}), byName: map[kobj.Name]metav1.Object{}}
+	return &objects{kind: kind, transform: transform, changed: changed, count: func(string) {}, listed: make(chan struct{}), byName: map[kobj.Name]metav1.Object{}}
 }
 
 func (s *objects) get(n kobj.Name) (metav1.Object, bool) {
@@ -52,9 +53,11 @@ func (s *objects) Update(o any) error {
 		return err
 	}
 	n := nameOf(object)
-	if was, ok := s.get(n); ok && sameState(was, object) {
+	was, existed := s.get(n)
+	if existed && sameState(was, object) {
 		return nil
 	}
+	s.count(operation(existed))
 	s.mu.Lock()
 	s.byName[n] = object
 	s.mu.Unlock()
@@ -72,6 +75,7 @@ func (s *objects) Delete(o any) error {
 	if _, ok := s.get(n); !ok {
 		return nil
 	}
+	s.count(deleted)
 	s.mu.Lock()
 	delete(s.byName, n)
 	s.mu.Unlock()
@@ -90,15 +94,18 @@ func (s *objects) Replace(list []any, _ string) error {
 			return err
 		}
 		n := nameOf(object)
-		if was, ok := before[n]; ok && sameState(was, object) {
+		was, existed := before[n]
+		if existed && sameState(was, object) {
 			now[n] = was
 			continue
 		}
+		s.count(operation(existed))
 		now[n] = object
 		changes = append(changes, s.change(n, object))
 	}
 	for _, n := range slices.SortedFunc(maps.Keys(before), kobj.Name.Compare) {
 		if _, ok := now[n]; !ok {
+			s.count(deleted)
 			changes = append(changes, s.change(n, nil))
 		}
 	}
@@ -137,4 +144,15 @@ func nameOf(o metav1.Object) kobj.Name {
 func sameState(a, b metav1.Object) bool {
 	v := a.GetResourceVersion()
 	return v != "" && v == b.GetResourceVersion() && a.GetUID() == b.GetUID()
+}
+
+// deleted is the operation of an object that is gone.
+const deleted = "delete"
+
+// operation is that of a new state of an object.
+func operation(existed bool) string {
+	if existed {
+		return "update"
+	}
+	return "add"
 }

@@ -52,6 +52,7 @@ func (s *Source) watch(k kind.Descriptor, namespace string, clients map[schema.G
 		w.share = k.NewShare()
 	}
 	w.objects = newObjects(k.Kind, w.transform, w.put)
+	w.objects.count = func(operation string) { s.count(string(k.Kind), operation) }
 	w.markAbsent = sync.OnceFunc(func() {
 		s.log.Warn("kind is not served by the API server; considered empty until it is", "kind", k.Kind, "groupVersion", k.GroupVersion)
 		close(w.absent)

@@ -121,16 +121,22 @@ func (c *limitedConn) Close() error {
 
 // enter counts a stream before anything of it is read. leave must be called when it ends. The error has a gRPC status.
 func (s *Server) enter(ctx context.Context) (leave func(), err error) {
-	var a netip.Addr
-	if p, _ := peer.FromContext(ctx); p != nil && p.Addr != nil {
-		a = limitedAddress(p.Addr)
-	}
+	a := addressOf(ctx)
 	limits := s.options.Clients
 	if !s.streams.add(a, limits.PerAddress, maxStreams*limits.Connections) {
 		s.refused("streams")
 		return nil, status.Errorf(codes.ResourceExhausted, "there are %d streams from %s", limits.PerAddress, a)
 	}
 	return func() { s.streams.remove(a) }, nil
+}
+
+// addressOf returns the address whose limit applies to the client of a stream, the zero Addr if none does.
+func addressOf(ctx context.Context) netip.Addr {
+	p, _ := peer.FromContext(ctx)
+	if p == nil || p.Addr == nil {
+		return netip.Addr{}
+	}
+	return limitedAddress(p.Addr)
 }
 
 // hostOf returns the IP address of a client, "" if it has none.

@@ -36,6 +36,9 @@ var errRequest = errors.New("the request is not valid")
 
 // Unmarshal decodes a message; a request within its bounds, and without names that are not UTF-8.
 func (c codec) Unmarshal(data mem.BufferSlice, message any) error {
+	if _, ok := message.(*discoveryv3.DiscoveryRequest); ok && data.Len() > maxObserverRequest {
+		return fmt.Errorf("%w: it has %d bytes, more than %d", errRequest, data.Len(), maxObserverRequest)
+	}
 	request, ok := message.(*discoveryv3.DeltaDiscoveryRequest)
 	if !ok {
 		return c.CodecV2.Unmarshal(data, message)

@@ -4,6 +4,8 @@
 // accepted and rejected versions for the tables. Package session decides what is sent when; this package has the
 // gRPC stream, its goroutines and the clock. A client that does not read blocks only its own stream.
 //
+// The services of single types are for observers, such as contour cli: they see the effective resources, without secrets.
+//
 // It must not interpret resources, nor change a table except by the answers of Envoys, through the Watch of each.
 package server
 
@@ -37,6 +39,7 @@ type Options struct {
 
 	Limits    session.Limits
 	Clients   ClientLimits
+	Observers ObserverLimits
 	NodeBytes int           // maximum of an Envoy's node description; 0: 64 KiB
 	FirstWait time.Duration // for the first request of a stream; 0: 30 s
 }
@@ -50,16 +53,17 @@ type Hooks struct {
 	Acked        func(t table.Type)
 	Nacked       func(t table.Type)
 	Overdue      func(session.Overdue) // resources are sent without what they need
-	Refused      func(reason string)   // a client exceeds a limit: connections, streams or requests
+	Refused      func(reason string)   // a client exceeds a limit: connections, streams, observers or requests
 }
 
 // Server implements the aggregated discovery service.
 type Server struct {
 	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
-	options Options
-	stop    func()
-	stopped chan struct{}
-	streams addressCounts
+	options   Options
+	stop      func()
+	stopped   chan struct{}
+	streams   addressCounts
+	observers addressCounts
 
 	mu       sync.Mutex
 	sessions map[*stream]struct{}
@@ -77,6 +81,7 @@ func New(options Options) *Server {
 		options.FirstWait = 30 * time.Second
 	}
 	options.Clients = options.Clients.withDefaults()
+	options.Observers = options.Observers.withDefaults()
 	stopped := make(chan struct{})
 	return &Server{
 		options: options, stopped: stopped, sessions: map[*stream]struct{}{},
@@ -84,9 +89,12 @@ func New(options Options) *Server {
 	}
 }
 
-// Register adds the service to a gRPC server.
+// Register adds the service of Envoys, and those of observers, to a gRPC server.
 func (s *Server) Register(to grpc.ServiceRegistrar) {
 	discoveryv3.RegisterAggregatedDiscoveryServiceServer(to, s)
+	for _, t := range table.Types() {
+		to.RegisterService(s.observed(t), nil)
+	}
 }
 
 // Stop ends all streams and rejects new ones, so that a gRPC server can stop gracefully;

@@ -33,6 +33,7 @@ type fixture struct {
 	table  *table.Table
 	server *server.Server
 	grpc   *grpc.Server
+	conn   *grpc.ClientConn
 	api    discoveryv3.AggregatedDiscoveryServiceClient
 }
 
@@ -58,6 +59,7 @@ func start(t *testing.T, options server.Options) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
+	f.conn = conn
 	f.api = discoveryv3.NewAggregatedDiscoveryServiceClient(conn)
 	return f
 }

@@ -47,6 +47,26 @@ func (t Type) URL() string {
 	return ""
 }
 
+// Service returns the gRPC service for resources of the type alone, and the word that its methods are named with:
+// Stream<word> and Delta<word>.
+func (t Type) Service() (service, word string) {
+	switch t {
+	case Cluster:
+		return "envoy.service.cluster.v3.ClusterDiscoveryService", "Clusters"
+	case Endpoint:
+		return "envoy.service.endpoint.v3.EndpointDiscoveryService", "Endpoints"
+	case Secret:
+		return "envoy.service.secret.v3.SecretDiscoveryService", "Secrets"
+	case Listener:
+		return "envoy.service.listener.v3.ListenerDiscoveryService", "Listeners"
+	case Scope:
+		return "envoy.service.route.v3.ScopedRoutesDiscoveryService", "ScopedRoutes"
+	case Route:
+		return "envoy.service.route.v3.RouteDiscoveryService", "Routes"
+	}
+	return "", ""
+}
+
 // String is the short name of the type's discovery service, which metrics and logs use.
 func (t Type) String() string {
 	switch t {

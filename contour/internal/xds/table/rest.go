@@ -14,6 +14,7 @@ func (t *Table) rest(e *entry) {
 	if !e.atRest() {
 		return
 	}
+	t.revision++
 	t.resting.Set(e.effective)
 	t.drop(e.ref)
 }
@@ -48,6 +49,7 @@ func (t *Table) entry(ref Ref) *entry {
 	if v == nil {
 		return t.entries[ref]
 	}
+	t.revision++
 	t.resting.Delete(ref)
 	e := &entry{table: t, ref: v.Ref, field: v.field, want: v.pieces, accepted: v, effective: v}
 	t.add(e)

@@ -53,3 +53,11 @@ func (t *Table) each(yield func(*Version) bool) {
 		}
 	}
 }
+
+// Revision changes with each change of what Scan returns, and when a resource moves within the table, so that a Scan may
+// have missed it or returned it twice: what Scan returns is complete if Revision is the same before and after.
+func (t *Table) Revision() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.revision
+}

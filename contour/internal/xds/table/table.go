@@ -35,6 +35,7 @@ type Table struct {
 	mu             sync.Mutex
 	seq            uint64
 	lastOrder      uint64
+	revision       uint64                  // see Revision
 	entries        map[Ref]*entry          // without those at rest
 	peak           int                     // maximum number of entries since the map was made
 	resting        Versions                // see rest

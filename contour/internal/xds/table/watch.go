@@ -137,6 +137,7 @@ func (w *Watch) changeOf(e *entry) Change {
 
 // touch marks the resource for every watch; the caller holds the lock.
 func (t *Table) touch(ref Ref) {
+	t.revision++
 	for w := range t.watches {
 		w.dirty[ref] = struct{}{}
 	}

@@ -25,7 +25,7 @@ func setAction(e *encoder, r *routev3.Route, of ir.Route, hostname string) {
 	case of.Redirect != nil:
 		r.Action = &routev3.Route_Redirect{Redirect: redirect(*of.Redirect, of.Match.Path, hostname)}
 	case of.Forward != nil && len(of.Forward.Backends) > 0:
-		r.Action = &routev3.Route_Route{Route: forward(*of.Forward, of.Match.Path)}
+		r.Action = &routev3.Route_Route{Route: forward(e, *of.Forward, of.Match.Path)}
 	case of.Forward != nil:
 		r.Action = &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 503})}
 	default:
@@ -48,23 +48,23 @@ func directResponse(e *encoder, d ir.Direct) *routev3.DirectResponseAction {
 }
 
 // forward returns the action that sends a request to one cluster, or to one of several by weight.
-func forward(f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
+func forward(e *encoder, f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 	action := &routev3.RouteAction{
 		Timeout:     timeout(f.Timeout),
 		IdleTimeout: timeout(f.Idle),
 		RetryPolicy: retryPolicy(f.Retry),
 	}
 	if b := f.Backends; len(b) == 1 && unmodified(b[0]) {
-		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: backendName(b[0])}
+		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: backendName(e, b[0])}
 	} else {
-		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weightedClusters(b)}
+		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weightedClusters(e, b)}
 	}
 	if f.Websocket {
 		action.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
 	}
 	action.ClusterNotFoundResponseCode = unresolvedCode(f.Unresolved)
 	setHost(action, f.Host)
-	setSpecial(action, f.Special)
+	setSpecial(e, action, f.Special)
 	switch {
 	case f.Rewrite == nil:
 	case f.Rewrite.Full != "":
@@ -87,14 +87,14 @@ func unresolvedCode(code uint16) routev3.RouteAction_ClusterNotFoundResponseCode
 }
 
 // setSpecial sets what few routes have.
-func setSpecial(action *routev3.RouteAction, s *ir.Special) {
+func setSpecial(e *encoder, action *routev3.RouteAction, s *ir.Special) {
 	if s == nil {
 		return
 	}
 	action.HashPolicy = hashPolicies(s.Hash)
 	for _, m := range s.Mirrors {
 		action.RequestMirrorPolicies = append(action.RequestMirrorPolicies, &routev3.RouteAction_RequestMirrorPolicy{
-			Cluster:                       clusterName(m.Cluster),
+			Cluster:                       e.cluster(m.Cluster),
 			RuntimeFraction:               &corev3.RuntimeFractionalPercent{DefaultValue: fraction(m.PerMillion)},
 			DisableShadowHostSuffixAppend: m.KeepHost,
 		})
@@ -125,17 +125,17 @@ func setHost(action *routev3.RouteAction, h *ir.HostRewrite) {
 	}
 }
 
-func weightedClusters(backends []ir.Backend) *routev3.WeightedCluster {
+func weightedClusters(e *encoder, backends []ir.Backend) *routev3.WeightedCluster {
 	wc := &routev3.WeightedCluster{}
 	for i, w := range weights(backends) {
-		wc.Clusters = append(wc.Clusters, weightedCluster(backends[i], w))
+		wc.Clusters = append(wc.Clusters, weightedCluster(e, backends[i], w))
 	}
 	return wc
 }
 
-func weightedCluster(b ir.Backend, weight uint32) *routev3.WeightedCluster_ClusterWeight {
+func weightedCluster(e *encoder, b ir.Backend, weight uint32) *routev3.WeightedCluster_ClusterWeight {
 	cw := &routev3.WeightedCluster_ClusterWeight{
-		Name:                    backendName(b),
+		Name:                    backendName(e, b),
 		Weight:                  wrapperspb.UInt32(weight),
 		RequestHeadersToAdd:     setHeaders(b.RequestHeaders.Set),
 		RequestHeadersToRemove:  b.RequestHeaders.Remove,

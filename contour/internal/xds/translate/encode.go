@@ -22,7 +22,23 @@ type message interface {
 
 // encoder encodes messages deterministically, and collects the reasons why they are invalid.
 // One encoder serves one resource or part, together with the messages that it embeds.
-type encoder struct{ reasons []string }
+type encoder struct {
+	reasons  []string
+	clusters map[ir.Cluster]string // names of clusters: many routes of a host use the same few
+}
+
+// cluster returns the name of a cluster.
+func (e *encoder) cluster(c ir.Cluster) string {
+	name, ok := e.clusters[c]
+	if !ok {
+		name = clusterName(c)
+		if e.clusters == nil {
+			e.clusters = map[ir.Cluster]string{}
+		}
+		e.clusters[c] = name
+	}
+	return name
+}
 
 // bytes returns the encoding of m.
 func (e *encoder) bytes(m message) []byte {

@@ -48,10 +48,17 @@ func extensionsOf(v *ir.VirtualHost) []ir.ExtensionCluster {
 		return nil
 	}
 	var all []ir.ExtensionCluster
+	add := func(c ir.ExtensionCluster) {
+		if !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
 	for i := range v.Routes {
-		a := authorizationOf(&v.Routes[i], v.Policies)
-		if a.Asks() && !slices.Contains(all, a.Service.Cluster) {
-			all = append(all, a.Service.Cluster)
+		if a := authorizationOf(&v.Routes[i], v.Policies); a.Asks() {
+			add(a.Service.Cluster)
+		}
+		if limitsGlobally(&v.Routes[i], v.Policies) {
+			add(v.Routes[i].Policies.WithDefaults(v.Policies).GlobalRateLimit.Service.Cluster)
 		}
 	}
 	return all

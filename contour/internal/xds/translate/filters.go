@@ -30,6 +30,7 @@ const (
 	placeAuthorizeHTTP              // asks a service, which is expensive
 	placeAuthorize                  // the same by gRPC
 	placeAuthorizeOpen              // the same, for services that need not be reachable
+	placeGlobalLimit                // asks a service about what has passed all others
 	placeCookies                    // changes responses only
 	placeGRPCWeb
 	placeGRPCStats
@@ -105,6 +106,7 @@ func policyFilters() []filter {
 		// Shared, so that a route with other filters of its own does not repeat the keys.
 		{name: jwtName, place: placeJWT, has: hasJWT, policy: jwtFilter, used: requiresToken, refer: jwtPart, shared: true},
 	}, authzFilters(), []filter{
+		{name: "global_rate_limit", place: placeGlobalLimit, has: hasGlobalRateLimit, policy: globalRateLimit, forwarding: true},
 		{name: "cookies", place: placeCookies, has: hasCookies, policy: cookieFilter},
 	})
 }

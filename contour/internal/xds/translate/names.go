@@ -87,11 +87,11 @@ func clusterName(c ir.Cluster) string {
 }
 
 // backendName returns the name of the cluster of a backend. No cluster has the name of one that is unresolved.
-func backendName(b ir.Backend) string {
+func backendName(e *encoder, b ir.Backend) string {
 	if b.Unresolved {
 		return unresolvedName
 	}
-	return clusterName(b.Cluster)
+	return e.cluster(b.Cluster)
 }
 
 // identity returns the values that distinguish clusters.

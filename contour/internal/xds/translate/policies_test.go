@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -25,6 +26,13 @@ func addresses(prefix string) *ir.IPFilter {
 
 func perHour(requests uint32) *ir.LocalRateLimit {
 	return &ir.LocalRateLimit{Requests: requests, Interval: time.Hour, Code: 429}
+}
+
+func globally(descriptors ...ir.LimitDescriptor) *ir.GlobalRateLimit {
+	return &ir.GlobalRateLimit{
+		Service:     &ir.RateLimitService{Cluster: ir.ExtensionCluster{Object: kobj.Name{Namespace: "ns", Name: "limits"}, Protocol: ir.ProtocolH2C}, Domain: "d"},
+		Descriptors: descriptors,
+	}
 }
 
 // policiesOfHost returns policies with 10.0.0.0/8 and 10 requests, where those of routes have 11.
@@ -62,6 +70,9 @@ func TestFiltersHaveAMessageForTheirPolicies(t *testing.T) {
 		{LocalRateLimit: perHour(1)},
 		{LocalRateLimit: &ir.LocalRateLimit{Invalid: true}},
 		{LocalRateLimit: &ir.LocalRateLimit{Unlimited: true}},
+		{GlobalRateLimit: globally(ir.LimitDescriptor{{Value: "a"}})},
+		{GlobalRateLimit: globally()},
+		{GlobalRateLimit: &ir.GlobalRateLimit{Invalid: true}},
 	} {
 		for _, f := range httpFilters() {
 			if (f.has == nil) != (f.policy == nil) {
@@ -115,6 +126,8 @@ func TestCarriersRunTheSameFilters(t *testing.T) {
 		{LocalRateLimit: perHour(11)},
 		{IPFilter: addresses("11.0.0.0/8"), LocalRateLimit: perHour(11)},
 		{LocalRateLimit: &ir.LocalRateLimit{Unlimited: true}},
+		{GlobalRateLimit: globally(ir.LimitDescriptor{{Kind: ir.LimitAddress}})},
+		{IPFilter: addresses("11.0.0.0/8"), GlobalRateLimit: globally()},
 	}
 	hosts := append([]*ir.Policies{policiesOfHost()}, sections...)
 	for _, host := range hosts {
@@ -144,6 +157,19 @@ func TestCarriersRunTheSameFilters(t *testing.T) {
 // of a chain.
 func limitIsHosts(host, own *ir.Policies) bool {
 	return host != nil && host.LocalRateLimit != nil && own != nil && own.LocalRateLimit == nil
+}
+
+// A virtual host may have every filter of policies, each in a slot of its own.
+func TestEveryFilterHasASlot(t *testing.T) {
+	n := 0
+	for _, f := range httpFilters() {
+		if f.carried(carrierSlots) || f.refer != nil {
+			n++
+		}
+	}
+	if n > policySlots {
+		t.Errorf("%d filters have %d slots", n, policySlots)
+	}
 }
 
 // perFilter returns the per-filter configuration of the host and of its i-th route.
@@ -278,6 +304,7 @@ func TestWeight(t *testing.T) {
 		{&ir.Policies{IPFilter: addresses("10.0.0.0/8")}, []ir.Route{route(nil), route(nil)}, 2},
 		{nil, []ir.Route{route(both)}, 3},
 		{both, []ir.Route{route(both)}, 5},
+		{&ir.Policies{GlobalRateLimit: globally(ir.LimitDescriptor{{Value: "a"}})}, []ir.Route{route(nil)}, 2},
 		{both, []ir.Route{route(both), route(both), route(both)}, 5},
 	} {
 		v := httpHost("a.example.com", c.routes...)

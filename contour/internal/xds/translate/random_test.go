@@ -220,6 +220,29 @@ func (r random) policies() *ir.Policies {
 		JWT:           maybe(r, r.jwt),
 		Authorization: maybe(r, r.authorization),
 		Cookies:       maybe(r, r.cookies),
+
+		GlobalRateLimit: maybe(r, r.globalRateLimit),
+	}
+}
+
+func (r random) globalRateLimit() ir.GlobalRateLimit {
+	if r.IntN(8) == 0 {
+		return ir.GlobalRateLimit{Invalid: true}
+	}
+	return ir.GlobalRateLimit{
+		Service: &ir.RateLimitService{
+			Cluster: ir.ExtensionCluster{Object: r.name(), Protocol: ir.ProtocolH2C}, Domain: r.text(), Timeout: r.timeout(),
+			FailOpen: r.flip(), Headers: r.flip(), ResourceExhausted: r.flip(),
+		},
+		Descriptors: some(r, func() ir.LimitDescriptor {
+			return append(some(r, func() ir.LimitEntry {
+				e := ir.LimitEntry{Kind: enum(r, ir.LimitAddress), Key: r.text(), Value: r.text(), Header: r.text()}
+				if e.Kind == ir.LimitMatch {
+					e.Headers, e.Unless = []ir.HeaderMatch{{Name: r.text(), Value: r.text()}}, r.flip()
+				}
+				return e
+			}), ir.LimitEntry{Kind: ir.LimitAddress})
+		}),
 	}
 }
 

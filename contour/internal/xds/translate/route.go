@@ -32,8 +32,11 @@ func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 // failureOf returns the code with which a route responds instead of being served without a policy; 0 if it has all of them.
 // A route that requires no token, or one of another provider, is served when that of its host cannot be verified.
 func failureOf(r *ir.Route, host *ir.Policies) uint32 {
-	jwt := r.Policies.WithDefaults(host).JWT
+	all := r.Policies.WithDefaults(host)
+	jwt, limit := all.JWT, all.GlobalRateLimit
 	switch {
+	case limit != nil && limit.Invalid && reachesBackend(r):
+		return 500
 	case r.Policies.Invalid(), host.Invalid(), jwt != nil && jwt.Invalid, authorizationOf(r, host).Refuses():
 		return 500
 	case jwt != nil && jwt.Unavailable:

@@ -113,8 +113,8 @@ func sharedHost(routes []byte, hosts []table.Part) table.Part {
 // clusterNeeds returns the clusters to which a virtual host sends requests or connections, or which it asks about them.
 func clusterNeeds(v *ir.VirtualHost) []table.Ref {
 	var needs []table.Ref
-	for c := range clusters(v) {
-		needs = append(needs, table.Ref{Type: table.Cluster, Name: clusterName(*c)})
+	for _, c := range clustersOf(v) {
+		needs = append(needs, table.Ref{Type: table.Cluster, Name: clusterName(c)})
 	}
 	for _, c := range extensionsOf(v) {
 		needs = append(needs, table.Ref{Type: table.Cluster, Name: extensionName(c)})
@@ -127,7 +127,7 @@ func clusterNeeds(v *ir.VirtualHost) []table.Ref {
 func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 	return func(yield func(*ir.Backend) bool) {
 		for i := range v.Routes {
-			if r := &v.Routes[i]; r.Forward != nil && r.Direct == nil && r.Redirect == nil && !each(r.Forward.Backends, yield) {
+			if r := &v.Routes[i]; reachesBackend(r) && !each(r.Forward.Backends, yield) {
 				return
 			}
 		}
@@ -135,6 +135,11 @@ func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 			each(v.TCP.Backends, yield)
 		}
 	}
+}
+
+// reachesBackend reports whether a route forwards requests to backends.
+func reachesBackend(r *ir.Route) bool {
+	return r.Forward != nil && r.Direct == nil && r.Redirect == nil
 }
 
 // clusters visits every cluster of a virtual host, including those of mirrors.

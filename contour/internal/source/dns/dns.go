@@ -1,0 +1,196 @@
+// Package dns resolves the names of ExternalName Services, so that Envoys get addresses as endpoints: a cluster that Envoy
+// resolves by itself has no addresses when it is replaced, holds up the clusters of others while its name does not answer, and
+// uses addresses that nobody has checked.
+//
+// In go the Services (Update), out go EndpointSlices for them (Run), one for each, which differ from those of the API server in
+// nothing but their names. A name is resolved again and again; while it cannot be, its last addresses stay in use, unless
+// it does not exist. A name is that of a tenant, and so may be its DNS server: addresses are checked like those of all
+// endpoints, and what a namespace can occupy is bounded (Limits). Resolutions do not wait for each other beyond these limits.
+//
+// The package does not know the store.
+package dns
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/store"
+)
+
+// Limits bound what is resolved.
+type Limits struct {
+	PerNamespace int // names of one namespace
+	Total        int // names of all namespaces
+	Parallel     int // lookups of all namespaces at a time
+	ParallelEach int // lookups of one namespace at a time
+	Addresses    int // of one name
+}
+
+// DefaultLimits are far above honest use. A Service with more endpoints than Addresses would count against a budget.
+func DefaultLimits() Limits {
+	return Limits{PerNamespace: 256, Total: 4096, Parallel: 64, ParallelEach: 4, Addresses: 64}
+}
+
+// Rules say which addresses are used.
+type Rules struct {
+	Endpoints ir.EndpointSettings
+	Family    ir.AddressFamily
+}
+
+// Options are the settings and dependencies of a Resolver.
+type Options struct {
+	Log    *slog.Logger
+	Limits Limits
+	// Rules is called for each lookup.
+	Rules func() Rules
+	// Lookup returns the addresses of a name; nil: those of the DNS servers of the system.
+	Lookup func(ctx context.Context, host string, family ir.AddressFamily) ([]netip.Addr, error)
+	// Observe is called after each lookup with its outcome: "success", or the name of a failure. May be nil.
+	Observe func(outcome string)
+}
+
+// Resolver resolves the names of Services.
+type Resolver struct {
+	options Options
+
+	mu        sync.Mutex
+	ctx       context.Context // of Run; nil before
+	services  map[kobj.Name]*service
+	waiting   []*service // beyond the limits, in the order of their arrival
+	started   int        // services that are resolved
+	spaces    map[string]*space
+	pending   map[kobj.Key]store.Change
+	arrived   chan struct{}     // contains a value while pending may not be empty
+	updated   bool              // Update was called
+	first     map[*service]bool // those of the first Update without a lookup; nil before they are started
+	attempted chan struct{}     // closed: see Attempted
+	states    map[string]int    // number of Services by state
+	running   sync.WaitGroup
+	total     chan struct{} // slots of lookups
+}
+
+// space is what one namespace occupies.
+type space struct {
+	started int
+	lookups chan struct{}
+}
+
+// New returns a Resolver, which Run starts.
+func New(o Options) *Resolver {
+	if o.Lookup == nil {
+		o.Lookup = newSystem().lookup
+	}
+	return &Resolver{
+		options: o, services: map[kobj.Name]*service{}, spaces: map[string]*space{}, pending: map[kobj.Key]store.Change{},
+		arrived: make(chan struct{}, 1), attempted: make(chan struct{}), total: make(chan struct{}, o.Limits.Parallel),
+		states: map[string]int{"resolved": 0, "stale": 0, "unresolved": 0},
+	}
+}
+
+// Attempted returns a channel that is closed when each name of the first Update was looked up once, and the outcomes were
+// delivered.
+func (x *Resolver) Attempted() <-chan struct{} { return x.attempted }
+
+// Update changes what is resolved; the zero value of a Service has no name. It does not block. Without changes it does nothing
+// after the first time: it follows every edit of any object.
+func (x *Resolver) Update(changes []memo.Change[kobj.Name, ir.ExternalService]) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if len(changes) == 0 && x.updated {
+		return
+	}
+	changes = slices.Clone(changes)
+	slices.SortFunc(changes, func(a, b memo.Change[kobj.Name, ir.ExternalService]) int { return a.Key.Compare(b.Key) })
+	for _, c := range changes {
+		if c.New == nil || c.New.Host == "" {
+			x.forget(c.Key)
+		} else {
+			x.want(c.Key, *c.New)
+		}
+	}
+	x.updated = true
+	x.admit()
+	x.signal()
+}
+
+// Run resolves until the context ends. deliver receives the EndpointSlices that changed, and reports false if the context ended.
+func (x *Resolver) Run(ctx context.Context, deliver func(context.Context, []store.Change) bool) {
+	x.mu.Lock()
+	x.ctx = ctx
+	x.admit()
+	x.signal()
+	x.mu.Unlock()
+	defer x.running.Wait()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-x.arrived:
+		}
+		batch, complete := x.take()
+		if len(batch) > 0 && !deliver(ctx, batch) {
+			return
+		}
+		if complete {
+			close(x.attempted)
+		}
+	}
+}
+
+// take returns the changes to deliver, and reports whether they complete the outcomes of the first Update.
+func (x *Resolver) take() (batch []store.Change, complete bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, c := range x.pending {
+		batch = append(batch, c)
+	}
+	clear(x.pending)
+	slices.SortFunc(batch, func(a, b store.Change) int { return a.Key.Compare(b.Key) })
+	select {
+	case <-x.attempted:
+		return batch, false
+	default:
+		return batch, x.first != nil && len(x.first) == 0
+	}
+}
+
+// signal makes Run look at pending.
+func (x *Resolver) signal() {
+	select {
+	case x.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// Count returns the number of Services by state.
+func (x *Resolver) Count() map[string]int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.states)
+}
+
+// count moves a Service to its present state, or out of all; the caller holds the lock.
+func (x *Resolver) count(s *service, present bool) {
+	if s.state != "" {
+		x.states[s.state]--
+	}
+	if s.state = ""; !present {
+		return
+	}
+	switch {
+	case len(s.addresses) == 0:
+		s.state = "unresolved"
+	case s.failures > 0:
+		s.state = "stale"
+	default:
+		s.state = "resolved"
+	}
+	x.states[s.state]++
+}
