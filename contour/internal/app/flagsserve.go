@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -23,7 +24,7 @@ type serveFlags struct {
 	disabled         []string // features
 	noLeaderElection bool
 	lease            leaseFlags
-	// needs are those beyond kind.Always for which kinds are watched. No setting has any yet.
+	// needs are those beyond kind.Always for which kinds are watched.
 	needs []kind.Need
 }
 
@@ -50,6 +51,7 @@ func (f *serveFlags) add(fs *pflag.FlagSet, env func(string) string) {
 	addServing(f.overlay)
 	addListening(f.overlay)
 	addProcess(f.overlay)
+	addFlag(f.overlay, func(c *config.Config) *bool { return &c.Gateways.Enabled }, fs.BoolVar, "gateway-api", "Serve the Gateway API; needs the permissions of manifests/gateway-api.")
 	fs.IntVar(&f.kubernetesDebug, "kubernetes-debug", 0, "Verbosity of the Kubernetes client, 0 to 9.")
 	fs.StringSliceVar(&f.watchNamespaces, "watch-namespaces", nil, "Namespaces to watch, comma-separated; empty watches all.")
 	fs.StringArrayVar(&f.disabled, "disable-feature", nil, "Kind of object not to serve: extensionservices, tlsroutes, grpcroutes, tcproutes or backendtlspolicies. May be repeated. None of these is served yet.")
@@ -72,6 +74,8 @@ func addServing(o *overlay) {
 	addFlag(o, func(c *config.Config) *time.Duration { return &c.XDS.DrainTime }, fs.DurationVar, "envoy-drain-time", "Set this to the --drain-time-s of Envoy, during which it keeps replaced listeners in memory: the controller sends large listeners less often.")
 	addFlag(o, func(c *config.Config) *string { return &c.AccessLog.HTTP }, fs.StringVar, "envoy-http-access-log", "Envoy's access log of the HTTP listener.")
 	addFlag(o, func(c *config.Config) *string { return &c.AccessLog.HTTPS }, fs.StringVar, "envoy-https-access-log", "Envoy's access log of the HTTPS listener.")
+	addFlag(o, func(c *config.Config) *string { return &c.Gateways.ControllerName }, fs.StringVar, "gateway-controller-name", "Controller name of the GatewayClasses to serve.")
+	addFlag(o, func(c *config.Config) *[]netip.Prefix { return &c.Gateways.Addresses }, o.addRanges, "gateway-addresses", "Ranges of the addresses of Gateways, comma-separated, of at most 65536 addresses each. Every Envoy must be able to listen on each of them.")
 	addFlag(o, func(c *config.Config) *[]string { return &c.Objects.IngressClassNames }, o.addList, "ingress-class-name", "Ingress classes to serve, comma-separated; empty serves objects without a class and of class contour.")
 	addFlag(o, func(c *config.Config) *[]string { return &c.Status.Addresses }, o.addList, "ingress-status-address", "Addresses to publish as load-balancer status, comma-separated.")
 	addFlag(o, func(c *config.Config) *[]string { return &c.Objects.RootNamespaces }, o.addList, "root-namespaces", "Namespaces that may hold root HTTPProxies, comma-separated; empty allows all.")

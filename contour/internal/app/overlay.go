@@ -214,3 +214,36 @@ func (v *certificatesValue) Set(s string) error {
 	}
 	return nil
 }
+
+func (o *overlay) addRanges(p *[]netip.Prefix, name string, value []netip.Prefix, usage string) {
+	*p = value
+	o.flags.Var((*rangesValue)(p), name, usage)
+}
+
+// rangesValue is ranges of addresses with commas between.
+type rangesValue []netip.Prefix
+
+func (v *rangesValue) Type() string { return "strings" }
+
+func (v *rangesValue) String() string {
+	texts := make([]string, 0, len(*v))
+	for _, p := range *v {
+		texts = append(texts, p.String())
+	}
+	return strings.Join(texts, ",")
+}
+
+func (v *rangesValue) Set(s string) error {
+	*v = nil
+	for _, item := range list(s) {
+		p, err := netip.ParsePrefix(item)
+		if err != nil {
+			return fmt.Errorf("%q is not a range of addresses such as 192.0.2.0/24", item)
+		}
+		if bits := p.Addr().BitLen() - p.Bits(); bits >= 63 || 1<<bits > config.MaxGatewayAddresses {
+			return fmt.Errorf("%q has more than %d addresses", item, config.MaxGatewayAddresses)
+		}
+		*v = append(*v, p.Masked())
+	}
+	return nil
+}

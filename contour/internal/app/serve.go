@@ -151,6 +151,9 @@ func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error
 	if err := checkServer(s.config.Process.Server); err != nil {
 		return err
 	}
+	if s.config.Gateways.Enabled {
+		f.needs = append(f.needs, kind.GatewayAPI)
+	}
 	c := &controller{core: newCore(s.config, log), flags: f, process: s.config.Process, object: s.object}
 	c.follower = &follower{layers: &f.layers, log: log, metrics: c.metrics, apply: c.reconfigure}
 	if err := errors.Join(c.secure(), c.connect()); err != nil {

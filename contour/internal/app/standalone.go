@@ -75,7 +75,8 @@ func (f *standaloneFlags) add(fs *pflag.FlagSet) {
 	fs.StringVar(&f.accessLog, "access-log", "", "File for Envoy's access log, such as /dev/stderr; empty writes none.")
 	base := config.Default()
 	base.AccessLog.HTTP, base.AccessLog.HTTPS = "", ""
-	base.Endpoints.Loopback = true // who writes the directory can reach the machine
+	base.Endpoints.Loopback = true                                                  // who writes the directory can reach the machine
+	base.Gateways.Addresses = []netip.Prefix{netip.MustParsePrefix("127.1.0.0/16")} // of this machine
 	f.layers = newLayers(fs, base)
 	f.addFile(fs)
 	addServing(f.overlay)

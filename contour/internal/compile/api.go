@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -8,6 +10,7 @@ import (
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/extension"
+	"contour.example/contour/internal/compile/gatewayapi"
 	"contour.example/contour/internal/compile/httpproxy"
 	"contour.example/contour/internal/compile/ingress"
 	"contour.example/contour/internal/compile/ratelimit"
@@ -41,6 +44,8 @@ type API struct {
 	References func(metav1.Object) []kind.Reference
 	// DemandRoots demands the key of each object that may be a root.
 	DemandRoots func(s *store.Store, roots *memo.Table[kobj.Key, contrib.Root])
+	// OwnsNoHosts: the contributions of the objects do not make a hostname that of their namespace.
+	OwnsNoHosts bool
 	// Types are the types of the diagnostics that compile itself adds to objects.
 	Types Types
 	// Status derives the statuses of the objects; nil if they have none. It is set if the kind has a kind.Status.
@@ -60,6 +65,9 @@ type Status struct {
 	// Class returns the class in the spec of an object; "" if there is none. Objects of a nil Class have no class: this
 	// controller reports on all of them.
 	Class func(metav1.Object) string
+	// From returns the status of an object with these diagnostics, which are sorted, as kind.Status has it; nil if the object belongs to
+	// another controller. It is used instead of Of if it is not nil.
+	From func(r *memo.Reader, o metav1.Object, diagnostics []report.Diagnostic) any
 	// Of returns the status of an object with that generation and these diagnostics, which are sorted, as kind.Status has it.
 	Of func(generation int64, diagnostics []report.Diagnostic, addresses []corev1.LoadBalancerIngress) any
 	// Orphaned returns the diagnostic about an object that no root visits; nil if there is none about such objects.
@@ -105,9 +113,43 @@ func classOf[T metav1.Object](of func(T) string) func(metav1.Object) string {
 	}
 }
 
-// builtin returns the APIs of every Compile, in the order of their ranks: HTTPProxy precedes Ingress, as in Contour.
+// builtin returns the APIs of every Compile, in the order of their ranks: HTTPProxy precedes Ingress, as in Contour. Gateways and their
+// routes have listeners of their own.
 func (c *Compile) builtin() []API {
-	return []API{configuration(c.Extensions), extensionAPI(c.Extensions), ingressAPI(), httpProxyAPI()}
+	return slices.Concat([]API{configuration(c.Extensions), extensionAPI(c.Extensions), ingressAPI()}, gatewayAPIs(c.Gateways), []API{httpProxyAPI()})
+}
+
+// gatewayAPIs is the APIs of the kinds of the Gateway API.
+func gatewayAPIs(x *gatewayapi.Compiler) []API {
+	types := Types{Conflict: report.TypeShadowed, Fault: report.TypeEnvoy}
+	route := func(k kobj.Kind, of func(metav1.Object) []kind.Reference) API {
+		return API{
+			Kind: k,
+			Root: func(r *memo.Reader, _ Env, n kobj.Name) contrib.Root {
+				return x.RouteRoot(r, kobj.Key{Kind: k, Name: n})
+			},
+			References: of, DemandRoots: roots(k), Types: types,
+			Status: &Status{From: func(r *memo.Reader, o metav1.Object, diagnostics []report.Diagnostic) any {
+				return x.RouteStatus(r, kobj.Of(k, o.GetNamespace(), o.GetName()), o.GetGeneration(), diagnostics)
+			}},
+		}
+	}
+	return []API{
+		{
+			Kind:        kobj.GatewayClass,
+			Root:        func(*memo.Reader, Env, kobj.Name) contrib.Root { return contrib.Root{} },
+			DemandRoots: func(*store.Store, *memo.Table[kobj.Key, contrib.Root]) {}, Types: types,
+			Status: &Status{From: func(r *memo.Reader, o metav1.Object, _ []report.Diagnostic) any { return x.ClassStatus(r, o) }},
+		},
+		{
+			Kind:       kobj.Gateway,
+			Root:       func(r *memo.Reader, _ Env, n kobj.Name) contrib.Root { return x.GatewayRoot(r, n) },
+			References: references(gatewayapi.GatewayReferences), DemandRoots: roots(kobj.Gateway), OwnsNoHosts: true, Types: types,
+			Status: &Status{From: x.GatewayStatus},
+		},
+		route(kobj.HTTPRoute, references(gatewayapi.HTTPRouteReferences)),
+		route(kobj.GRPCRoute, references(gatewayapi.GRPCRouteReferences)),
+	}
 }
 
 // configuration is the API of the configuration, which is an object without a name.

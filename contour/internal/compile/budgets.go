@@ -191,7 +191,6 @@ func closed(c contrib.Contribution) (contrib.Contribution, bool) {
 	return c, true
 }
 
-
 // shares describes the cost of an object and the budgets, as in "3 of 2 routes".
 func shares(cost, limit contrib.Cost) string {
 	var out []string

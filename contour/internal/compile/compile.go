@@ -16,6 +16,7 @@ import (
 	"contour.example/contour/internal/compile/authorization"
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/compile/extension"
+	"contour.example/contour/internal/compile/gatewayapi"
 	"contour.example/contour/internal/compile/ratelimit"
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
@@ -51,6 +52,8 @@ type Compile struct {
 	Ref *ref.Resolver
 	// Extensions contains the ExtensionServices.
 	Extensions *extension.Table
+	// Gateways contains the Gateways and their routes.
+	Gateways *gatewayapi.Compiler
 	// Listeners has an entry for every listener of a root; nil if it cannot be served.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
 	// VirtualHosts has an entry for every claimed hostname; nil if nothing can be served.
@@ -64,10 +67,10 @@ type Compile struct {
 	roots         *memo.Table[kobj.Key, contrib.Root]
 	hosts         *memo.Table[ir.HostKey, Host]
 	listenerRoots *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that define it
-	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, without the name of the listener: the roots that claim it
+	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, with the group of the listener: the roots that claim it
 	ages          *memo.Table[kobj.Key, time.Time]      // when a root was created
 	owners        *memo.Table[ir.HostKey, kobj.Key]     // by hostname, as in claims; zero: nobody owns it alone
-	contested     *memo.Index[kobj.Key, ir.HostKey]     // by root: the hostnames that other roots claim too, without the name of the listener
+	contested     *memo.Index[kobj.Key, ir.HostKey]     // by root: the hostnames that other roots claim too, with the group of the listener
 	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it
 	faults        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it and have diagnostics about it
 	mentions      *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that did not consider it and have diagnostics about it
@@ -83,6 +86,7 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 		Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e), Authorization: authorization.New(e, s, c.Extensions),
 		RateLimits: ratelimit.New(e, s, c.Extensions),
 	}
+	c.Gateways = gatewayapi.New(e, gatewayapi.Env(c.env))
 	c.addBudgets(e)
 	c.addRoots(e, append(c.builtin(), apis...))
 	c.addListeners(e)
@@ -183,7 +187,7 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 		own := &root.Contributions[i]
 		own.Rank, own.ConflictType = api.rank, api.Types.Conflict
 		c.share(r, own.Routes)
-		own.Routes = ordered(own.Routes)
+		own.Routes = orderedBy(own.ByAge, own.Routes)
 	}
 	slices.SortStableFunc(root.Contributions, func(a, b contrib.Contribution) int {
 		return hostname(a.Key).Compare(hostname(b.Key))
@@ -300,10 +304,10 @@ const (
 // first is the list up to its first n items.
 func first[T any](n int, list []T) []T { return list[:min(n, len(list))] }
 
-// hostname returns the key of a hostname on any listener of the fleet. A key without hostname is unchanged.
+// hostname returns the key of a hostname on any listener of a group of the fleet. A key without hostname is unchanged.
 func hostname(k ir.HostKey) ir.HostKey {
 	if k.Hostname != "" {
-		k.Listener.Name = ""
+		k.Listener.Name = k.Listener.Group()
 	}
 	return k
 }

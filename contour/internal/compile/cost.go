@@ -34,8 +34,10 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 		for j := range own.Routes {
 			if f := own.Routes[j].Forward; f != nil {
 				clusters.add(f.Backends)
-				if f.Special != nil && f.Special.Mirror != nil {
-					clusters.addCluster(f.Special.Mirror.Cluster)
+				if f.Special != nil {
+					for _, m := range f.Special.Mirrors {
+						clusters.addCluster(m.Cluster)
+					}
 				}
 			}
 		}

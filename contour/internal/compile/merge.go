@@ -16,6 +16,9 @@ func merge(k ir.HostKey, claims []*contrib.Contribution, more ...report.Diagnost
 	claims = slices.DeleteFunc(claims, func(c *contrib.Contribution) bool { return c.Key != k && !c.EveryListener })
 	slices.SortStableFunc(claims, (*contrib.Contribution).Compare)
 	m := merger{key: k, compare: compareOwned}
+	if slices.ContainsFunc(claims, func(c *contrib.Contribution) bool { return c.ByAge }) {
+		m.byAge, m.compare = true, compareByAge
+	}
 	admitted := m.admit(claims)
 	m.look(admitted)
 	for _, c := range admitted {
@@ -45,7 +48,8 @@ type merger struct {
 	served  []*contrib.Contribution // whose routes are served
 	origins []kobj.Key
 	report  report.Report
-	compare func(a, b ownedRoute) int // compareOwned, except in a test
+	byAge   bool                      // see contrib.Contribution.ByAge
+	compare func(a, b ownedRoute) int // compareOwned or compareByAge, except in a test
 }
 
 // admit removes the exclusive contributions of every object except the first one of each rank.
@@ -107,6 +111,7 @@ func (m *merger) reportHostConflict(loser, winner kobj.Key) {
 
 func (m *merger) add(c *contrib.Contribution) {
 	m.origins = append(m.origins, c.Object)
+	m.host.Chain = cmp.Or(m.host.Chain, c.Chain)
 	if m.chooseTLS(c) {
 		m.served = append(m.served, c)
 	}
@@ -145,11 +150,19 @@ func compareOwned(a, b ownedRoute) int {
 	return cmp.Or(comparePrecedence(&a.Match, &b.Match), cmp.Compare(a.index, b.index))
 }
 
+// compareByAge orders routes by the precedence of matches, those of equal precedence by contribution.
+func compareByAge(a, b ownedRoute) int {
+	if c := comparePath(a.path, b.path); c != 0 {
+		return c
+	}
+	return cmp.Or(compareCounts(&a.Match, &b.Match), cmp.Compare(a.index, b.index))
+}
+
 // routes returns the routes of the host in order of precedence. Of two routes with equal matches, the route of the first
 // contribution is served. The routes of a single contribution are not copied.
 func (m *merger) routes() []ir.Route {
 	if len(m.served) == 1 {
-		return ordered(m.served[0].Routes)
+		return orderedBy(m.byAge, m.served[0].Routes)
 	}
 	n := 0
 	for _, c := range m.served {
@@ -157,26 +170,43 @@ func (m *merger) routes() []ir.Route {
 	}
 	all := make([]ownedRoute, 0, n)
 	for _, c := range m.served {
-		own := ordered(c.Routes)
+		own := orderedBy(m.byAge, c.Routes)
 		for i := range own {
 			all = append(all, ownedRoute{&own[i], c, own[i].Match.Path, len(all)})
 		}
 	}
 	slices.SortFunc(all, m.compare)
 	out := make([]ir.Route, 0, len(all))
-	var winner ownedRoute
+	equal := equalMatches(m.byAge)
 	for _, o := range all {
-		if winner.Route != nil && comparePrecedence(&winner.Match, &o.Match) == 0 {
-			m.reportRouteConflict(o, winner.of)
+		if winner := equal(o); winner != nil {
+			m.reportRouteConflict(o, winner)
 			continue
 		}
-		winner = o
 		out = append(out, *o.Route)
 	}
 	if len(out) == 0 {
 		return nil
 	}
 	return slices.Clip(out)
+}
+
+// equalMatches returns a function that is called for routes in order, and returns the contribution of the first one with an equal
+// match; nil if there is none. Unless they are ordered by age, those with equal matches follow each other.
+func equalMatches(byAge bool) func(ownedRoute) *contrib.Contribution {
+	var last ownedRoute
+	var alike matchSet[*contrib.Contribution]
+	return func(o ownedRoute) *contrib.Contribution {
+		if byAge {
+			winner, _ := alike.add(&o.Match, o.of)
+			return winner
+		}
+		if last.Route != nil && comparePrecedence(&last.Match, &o.Match) == 0 {
+			return last.of
+		}
+		last = o
+		return nil
+	}
 }
 
 // reportRouteConflict adds a warning about the loser, if it is of the API of the winner: precedence between APIs is documented.

@@ -183,7 +183,7 @@ func TestContributionsToAHostname(t *testing.T) {
 	}
 	all := []contrib.Contribution{at(classic.HTTP(), "a"), at(classic.HTTP(), "b"), at(classic.HTTPS(), "b"), at(classic.HTTPS(), "c")}
 	for host, want := range map[string]int{"": 0, "a": 1, "aa": 0, "b": 2, "c": 1, "d": 0} {
-		got := contributionsTo(all, ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet}, Hostname: host})
+		got := contributionsTo(all, ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: classic.HTTP().Group()}, Hostname: host})
 		if len(got) != want || slices.ContainsFunc(got, func(c contrib.Contribution) bool { return c.Key.Hostname != host }) {
 			t.Errorf("%q: %v, want %d", host, got, want)
 		}

@@ -3,6 +3,7 @@ package compile
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"contour.example/contour/internal/compile/contrib"
@@ -37,7 +38,7 @@ func age(r contrib.Root) time.Time {
 // deriveOwner finds the oldest claim to a hostname, whose namespace owns it on every listener of the fleet. It is zero if
 // no other namespace claims it, or if namespaces share hostnames.
 func (c *Compile) deriveOwner(r *memo.Reader, host ir.HostKey) kobj.Key {
-	claims := c.claims.Get(r, host)
+	claims := c.owning(c.claims.Get(r, host))
 	if host.Hostname == "" || !severalNamespaces(claims) || !c.store.Settings.Objects.Get(r).NamespacesOwnHosts {
 		return kobj.Key{}
 	}
@@ -53,7 +54,7 @@ func (c *Compile) deriveOwner(r *memo.Reader, host ir.HostKey) kobj.Key {
 // admitted is the claims to a hostname that may be served: those of the namespace that owns it.
 func (c *Compile) admitted(r *memo.Reader, host ir.HostKey) []kobj.Key {
 	claims := c.claims.Get(r, host)
-	if !severalNamespaces(claims) {
+	if !severalNamespaces(c.owning(claims)) {
 		return claims
 	}
 	owner := c.owners.Get(r, host)
@@ -62,11 +63,20 @@ func (c *Compile) admitted(r *memo.Reader, host ir.HostKey) []kobj.Key {
 	}
 	var own []kobj.Key
 	for _, k := range claims {
-		if k.Namespace == owner.Namespace {
+		if k.Namespace == owner.Namespace || c.apis[k.Kind].OwnsNoHosts {
 			own = append(own, k)
 		}
 	}
 	return own
+}
+
+// owning is the claims of roots that may own hostnames.
+func (c *Compile) owning(claims []kobj.Key) []kobj.Key {
+	without := func(k kobj.Key) bool { return c.apis[k.Kind].OwnsNoHosts }
+	if !slices.ContainsFunc(claims, without) {
+		return claims
+	}
+	return slices.DeleteFunc(slices.Clone(claims), without)
 }
 
 func severalNamespaces(keys []kobj.Key) bool {
@@ -80,6 +90,9 @@ func severalNamespaces(keys []kobj.Key) bool {
 
 // lostHosts is the diagnostics about the hostnames of a root that other namespaces own.
 func (c *Compile) lostHosts(r *memo.Reader, k kobj.Key) (lost []report.Diagnostic) {
+	if c.apis[k.Kind].OwnsNoHosts {
+		return nil
+	}
 	for _, host := range c.contested.Get(r, k) {
 		if owner := c.owners.Get(r, host); owner != (kobj.Key{}) && owner.Namespace != k.Namespace {
 			lost = append(lost, c.lostHost(k, host.Hostname, owner))

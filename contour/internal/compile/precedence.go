@@ -2,6 +2,7 @@ package compile
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,12 +15,77 @@ import (
 func comparePrecedence(a, b *ir.Match) int {
 	return cmp.Or(
 		comparePath(a.Path, b.Path),
-		compareBool(matchesMethod(a), matchesMethod(b)),
-		cmp.Compare(len(b.Headers), len(a.Headers)),
-		cmp.Compare(len(b.Query), len(a.Query)),
+		compareCounts(a, b),
 		slices.CompareFunc(a.Headers, b.Headers, compareHeader),
 		slices.CompareFunc(a.Query, b.Query, compareQuery),
 	)
+}
+
+// compareCounts orders matches with equal paths by the number of their conditions.
+func compareCounts(a, b *ir.Match) int {
+	return cmp.Or(
+		compareBool(matchesMethod(a), matchesMethod(b)),
+		cmp.Compare(len(b.Headers), len(a.Headers)),
+		cmp.Compare(len(b.Query), len(a.Query)),
+	)
+}
+
+// orderedBy returns the routes in order of precedence: of matches of equal precedence, the first one precedes if byAge, else a fixed
+// order decides (ordered).
+func orderedBy(byAge bool, routes []ir.Route) []ir.Route {
+	if !byAge {
+		return ordered(routes)
+	}
+	compare := func(a, b ir.Route) int {
+		return cmp.Or(comparePath(a.Match.Path, b.Match.Path), compareCounts(&a.Match, &b.Match))
+	}
+	if slices.IsSortedFunc(routes, compare) && !hasEqualMatches(routes) {
+		return routes
+	}
+	all := slices.Clone(routes)
+	slices.SortStableFunc(all, compare)
+	var seen matchSet[struct{}]
+	return slices.Clip(slices.DeleteFunc(all, func(r ir.Route) bool {
+		_, had := seen.add(&r.Match, struct{}{})
+		return had
+	}))
+}
+
+func hasEqualMatches(sorted []ir.Route) bool {
+	var seen matchSet[struct{}]
+	return slices.ContainsFunc(sorted, func(r ir.Route) bool {
+		_, had := seen.add(&r.Match, struct{}{})
+		return had
+	})
+}
+
+// matchSet is the matches of a sequence that is ordered by compareByAge, with a value for each.
+type matchSet[V any] struct {
+	first *ir.Match // of those with the same precedence as the last one
+	value V
+	more  map[string]V // by text, of all with that precedence; nil if there is one only
+}
+
+// add adds a match unless there is an equal one, whose value it returns.
+func (s *matchSet[V]) add(m *ir.Match, v V) (former V, had bool) {
+	if s.first == nil || comparePath(s.first.Path, m.Path) != 0 || compareCounts(s.first, m) != 0 {
+		s.first, s.value, s.more = m, v, nil
+		return former, false
+	}
+	if s.more == nil {
+		s.more = map[string]V{matchText(s.first): s.value}
+	}
+	text := matchText(m)
+	if former, had = s.more[text]; !had {
+		s.more[text] = v
+	}
+	return former, had
+}
+
+// matchText returns the same text for equal matches with equal paths, and no other.
+func matchText(m *ir.Match) string {
+	c := canonical(*m)
+	return fmt.Sprintf("%#v %#v", c.Headers, c.Query)
 }
 
 // ordered returns the routes in order of precedence, one for each match: of routes with equal matches, the last one. The
@@ -73,14 +139,15 @@ func canonical(m ir.Match) ir.Match {
 	return m
 }
 
-// pathRank orders the kinds of path. Both kinds of prefix have the same rank: their lengths determine the order.
+// pathRank orders the kinds of path. Both kinds of prefix have the same rank: their lengths determine the order. A match of the method
+// of any service is more specific only than the prefix "/".
 func pathRank(k ir.PathKind) int {
 	switch k {
 	case ir.PathExact:
 		return 0
 	case ir.PathRegex:
 		return 1
-	case ir.PathPrefix, ir.PathSegment:
+	case ir.PathPrefix, ir.PathSegment, ir.PathMethod:
 		return 2
 	}
 	return 3
@@ -89,10 +156,20 @@ func pathRank(k ir.PathKind) int {
 func comparePath(a, b ir.PathMatch) int {
 	return cmp.Or(
 		cmp.Compare(pathRank(a.Kind), pathRank(b.Kind)),
+		cmp.Compare(pathLength(b), pathLength(a)),
+		compareBool(a.Kind == ir.PathMethod, b.Kind == ir.PathMethod),
 		cmp.Compare(len(b.Value), len(a.Value)),
 		strings.Compare(b.Value, a.Value),
 		compareBool(a.Kind == ir.PathSegment, b.Kind == ir.PathSegment),
 	)
+}
+
+// pathLength returns the number of characters that the path of a request begins with.
+func pathLength(p ir.PathMatch) int {
+	if p.Kind == ir.PathMethod {
+		return 1
+	}
+	return len(p.Value)
 }
 
 // compareBool puts true first.

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +38,22 @@ type Config struct {
 	Headers       Headers
 	Tracing       Tracing
 	Runtime       Runtime
+	Gateways      Gateways
 }
+
+// Gateways selects the Gateways that are served, and where.
+type Gateways struct {
+	// Enabled makes the controller read the kinds of the Gateway API from the API server. It is read at start-up only.
+	Enabled bool
+	// ControllerName is that of the GatewayClasses whose Gateways are served.
+	ControllerName string
+	// Addresses are the ranges of the addresses of Gateways, which all Envoys of the default fleet can bind; masked, and at most
+	// MaxGatewayAddresses in all. Without any, no Gateway has an address.
+	Addresses []netip.Prefix
+}
+
+// MaxGatewayAddresses is the largest number of addresses in a range of Gateways.
+const MaxGatewayAddresses = 1 << 16
 
 // Objects selects the objects that are served and the features that they may use.
 type Objects struct {
@@ -197,6 +213,7 @@ func Default() Config {
 		XDS:         XDS{DrainTime: time.Minute},
 		Budgets:     defaultBudgets(),
 		Tracing:     Tracing{ServiceName: "contour", Client: 100, Random: 100, Overall: 100, MaxPathBytes: 256},
+		Gateways:    Gateways{ControllerName: "projectcontour.io/gateway-controller"},
 		Process:     defaultProcess(),
 	}
 }

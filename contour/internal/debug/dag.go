@@ -101,13 +101,18 @@ func (d *dot) route(host string, i int, r *ir.Route) {
 		return
 	}
 	d.backends(id, r.Forward.Backends)
-	if r.Forward.Special != nil && r.Forward.Special.Mirror != nil {
-		d.cluster(id, &r.Forward.Special.Mirror.Cluster, "mirror")
+	if r.Forward.Special != nil {
+		for j := range r.Forward.Special.Mirrors {
+			d.cluster(id, &r.Forward.Special.Mirrors[j].Cluster, "mirror")
+		}
 	}
 }
 
 func (d *dot) backends(from string, backends []ir.Backend) {
 	for i := range backends {
+		if backends[i].Unresolved {
+			continue
+		}
 		d.cluster(from, &backends[i].Cluster, fmt.Sprintf("weight %d", backends[i].Weight))
 	}
 }

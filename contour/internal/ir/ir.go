@@ -20,6 +20,9 @@ type VirtualHost struct {
 	TCP    *TCPProxy // non-nil: forwards connections, or flows of datagrams; Routes is empty then
 	// Policies are those of all routes, unless a route has its own; nil: none. They do not apply to TCP.
 	Policies *Policies
+	// Chain is the name of the chain of the listener to which connections of the requests belong; requests of other connections are
+	// misdirected (421). "" if the listener has no chains, or if requests of any connection are served.
+	Chain string
 	// LogObjects: access logs name the object of the route of a request.
 	LogObjects bool
 	// Origins are the root objects of the host, on which a rejection by Envoy is reported.
@@ -55,10 +58,12 @@ type TCPProxy struct {
 
 // Route is a match and the action for matching requests. Exactly one of Forward, Redirect and Direct is set.
 type Route struct {
-	Match    Match
-	Forward  *Forward
-	Redirect *Redirect
-	Direct   *Direct
+	Match Match
+	// Subdomains: on a wildcard host, the star stands for any number of labels; otherwise for exactly one.
+	Subdomains bool
+	Forward    *Forward
+	Redirect   *Redirect
+	Direct     *Direct
 
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
@@ -79,6 +84,8 @@ const (
 	PathSegment                 // the path starts with the whole segments: /a matches /a and /a/b, not /ab
 	PathExact
 	PathRegex // RE2, anchored at both ends
+	// PathMethod matches the method Value of any gRPC service: /service/Value.
+	PathMethod
 )
 
 // Match is the conditions of a route on a request; all must be true.
@@ -128,12 +135,15 @@ type QueryMatch struct {
 
 // HeaderEdits are changes to headers. Values are Envoy's formatter syntax, with every literal % doubled.
 type HeaderEdits struct {
-	Set    []Header // overwrite or add
+	Set    []Header // in order
 	Remove []string
 }
 
-// Header is a header field.
-type Header struct{ Name, Value string }
+// Header is a header field that is added, or replaces all fields of that name unless it is appended to them.
+type Header struct {
+	Name, Value string
+	Append      bool
+}
 
 // Timeout is the duration of a timeout, or none. The zero value stands for Envoy's default.
 type Timeout struct {
@@ -151,13 +161,15 @@ type Forward struct {
 	Retry    *Retry
 	// Websocket allows the connection to be upgraded.
 	Websocket bool
-	Special   *Special // settings that few routes have; nil: none
+	// Unresolved is the code with which the share of backends that are Unresolved is answered, 500 or 503; 0 if there are none.
+	Unresolved uint16
+	Special    *Special // settings that few routes have; nil: none
 }
 
 // Special contains the settings of a Forward that few routes have.
 type Special struct {
-	Hash   []HashKey // what requests are distributed by, if the clusters have BalanceHash
-	Mirror *Mirror
+	Hash    []HashKey // what requests are distributed by, if the clusters have BalanceHash
+	Mirrors []Mirror
 }
 
 // HashKey is a part of a request that is hashed. Exactly one of Cookie, Header, Query and SourceIP is set.
@@ -171,22 +183,25 @@ type HashKey struct {
 
 // Mirror sends copies of requests to a cluster, whose answers are discarded.
 type Mirror struct {
-	Cluster Cluster
-	Percent uint32 // of the requests, 1 to 100
+	Cluster    Cluster
+	PerMillion uint32 // of the requests, 1 to 1,000,000
+	KeepHost   bool   // the Host header is unchanged; otherwise "-shadow" is appended to its hostname
 }
 
 // Backend is a cluster with its share of the requests of a route.
 type Backend struct {
 	Cluster         Cluster
 	Weight          uint32
+	Unresolved      bool   // there is no such backend, and Cluster is zero; see Forward.Unresolved
 	Host            string // literal Host header for this backend; "" for no change
 	RequestHeaders  HeaderEdits
 	ResponseHeaders HeaderEdits
 	Cookies         *CookieRewrites // replaces that of the policies of the route; nil: those of the route apply
 }
 
-// PathRewrite replaces the part of the path that the route's prefix matched.
-type PathRewrite struct{ Prefix string }
+// PathRewrite replaces the part of the path that the route's prefix matched by Prefix, or the whole path by Full if that is not
+// empty. The query is unchanged.
+type PathRewrite struct{ Prefix, Full string }
 
 // HostRewrite replaces the Host header: by Literal, or by the value of the request header Header.
 type HostRewrite struct{ Literal, Header string }
@@ -208,6 +223,8 @@ type Redirect struct {
 	Prefix   string // replaces the matched prefix
 	Code     uint32 // 301, 302, 303, 307 or 308
 	HTTPS    bool   // to https on the standard port, regardless of the port of the request
+	// StandardPort removes the port of the request, if neither Hostname nor Port is set.
+	StandardPort bool
 }
 
 // Direct answers with a direct response, without a backend.

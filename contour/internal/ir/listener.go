@@ -13,7 +13,8 @@ type Fleet string
 // DefaultFleet is the fleet of Ingress and HTTPProxy, and of Envoys whose certificate names none.
 const DefaultFleet Fleet = "default"
 
-// ListenerKey is the identity of a listener. The name is unique in the fleet, of letters, digits, '-', '_' and '.'.
+// ListenerKey is the identity of a listener. The name is unique in the fleet, of letters, digits, '-', '_' and '.'. What precedes
+// the last '_' is its group.
 type ListenerKey struct {
 	Fleet Fleet
 	Name  string
@@ -23,6 +24,10 @@ type ListenerKey struct {
 func (k ListenerKey) Compare(o ListenerKey) int {
 	return cmp.Or(strings.Compare(string(k.Fleet), string(o.Fleet)), strings.Compare(k.Name, o.Name))
 }
+
+// Group returns the group of the listener, "" without any: of the listeners of a group, such as those of a Gateway, one hostname is the
+// same host, and those of another group have nothing to do with it.
+func (k ListenerKey) Group() string { return k.Name[:max(0, strings.LastIndexByte(k.Name, '_'))] }
 
 // HostKey is the identity of a virtual host: Hostname is lower case, "*.example.com" and "*" are wildcards, and ""
 // stands for all connections of a listener without hostnames (TCP or UDP).
@@ -70,6 +75,10 @@ type Listener struct {
 	EnforceOverload bool
 	// TLS is the default of hosts.
 	TLS TLSSettings
+	// Chains make the server name of a TLS connection select one of them, and no host; nil: each host has a filter chain. Then
+	// hosts have no TLS settings, and requests of every chain are assigned to hosts by the Host header (see
+	// VirtualHost.Chain). Only for HTTPS.
+	Chains []Chain
 	// CertificatesOnDemand makes hosts with default TLS settings share one filter chain; Envoy requests the certificate of
 	// a host when a client connects to it. Only for HTTPS.
 	CertificatesOnDemand bool
@@ -79,4 +88,17 @@ type Listener struct {
 	Client          ClientSettings
 	// Origins are the objects that define the listener; a rejection by Envoy is reported on them.
 	Origins []kobj.Key
+}
+
+// ByHost reports whether requests are assigned to hosts by the Host header alone, so that hosts have no TLS settings.
+func (l *Listener) ByHost() bool { return l.Protocol == ListenHTTP || len(l.Chains) > 0 }
+
+// Chain is how the TLS connections with a server name are accepted.
+type Chain struct {
+	// ServerName is unique in the listener, and so the name of the chain: a hostname, a wildcard for any number of labels, or
+	// "*" for the connections of no other chain.
+	ServerName string
+	// Certificates are the Secrets with certificates and keys; Envoy selects one that the client can use. Without any,
+	// connections are closed, so that no other chain accepts them.
+	Certificates []kobj.Name
 }

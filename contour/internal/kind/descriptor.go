@@ -22,7 +22,8 @@ type Object interface {
 type Descriptor struct {
 	Kind         kobj.Kind
 	GroupVersion schema.GroupVersion
-	// OlderVersions are further versions of the group that a manifest may use. New can decode them.
+	// OlderVersions are further versions of the group, the newest first: a manifest may use them, and they are watched where the
+	// API server does not serve GroupVersion. New can decode them.
 	OlderVersions []string
 	Resource      string // plural, as in the path of the API; "" if the kind is not watched
 	ClusterScoped bool
@@ -129,5 +130,34 @@ func (l List) Scheme() (*runtime.Scheme, error) {
 			return nil, err
 		}
 	}
+	for i := range l {
+		if err := l[i].addOlderVersions(s); err != nil {
+			return nil, err
+		}
+	}
 	return s, nil
+}
+
+// Versions returns the groups and versions that are watched, in order of preference.
+func (d *Descriptor) Versions() []schema.GroupVersion {
+	versions := []schema.GroupVersion{d.GroupVersion}
+	for _, v := range d.OlderVersions {
+		versions = append(versions, schema.GroupVersion{Group: d.GroupVersion.Group, Version: v})
+	}
+	return versions
+}
+
+// addOlderVersions registers the types of GroupVersion for the older versions, whose fields that the controller reads are the same.
+func (d *Descriptor) addOlderVersions(s *runtime.Scheme) error {
+	for _, gv := range d.Versions()[1:] {
+		for _, name := range []string{string(d.Kind), string(d.Kind) + "List"} {
+			o, err := s.New(d.GroupVersion.WithKind(name))
+			if err != nil {
+				return err
+			}
+			s.AddKnownTypeWithName(gv.WithKind(name), o)
+		}
+		metav1.AddToGroupVersion(s, gv)
+	}
+	return nil
 }

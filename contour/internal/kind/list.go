@@ -16,5 +16,8 @@ func All() List {
 		namespace(),
 		gatewayClass(),
 		gateway(),
+		httpRoute(),
+		grpcRoute(),
+		referenceGrant(),
 	}
 }

@@ -14,10 +14,20 @@ type Status struct {
 	Next func(want any, o metav1.Object, now time.Time) any
 	// Fields returns the value of "status" in a JSON merge patch. An empty list is null, which removes the field.
 	Fields func(status any) any
+	// Operations returns the patch of an object with the former status to this one as operations of a JSON patch; nil: the patch is a
+	// merge patch with Fields.
+	Operations func(status any, former metav1.Object) []Operation
 	// Object returns an object with only this metadata and status.
 	Object func(meta metav1.ObjectMeta, status any) metav1.Object
 	// Events: diagnostics are reported as Events of the object, because the status has no conditions.
 	Events bool
+}
+
+// Operation is an operation of a JSON patch (RFC 6902).
+type Operation struct {
+	Op    string `json:"op"`
+	Path  string `json:"path"`
+	Value any    `json:"value,omitempty"`
 }
 
 // statusCodec is a Status for one type of object and of status.

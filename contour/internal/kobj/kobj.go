@@ -28,6 +28,9 @@ const (
 	Namespace                Kind = "Namespace"
 	GatewayClass             Kind = "GatewayClass"
 	Gateway                  Kind = "Gateway"
+	HTTPRoute                Kind = "HTTPRoute"
+	GRPCRoute                Kind = "GRPCRoute"
+	ReferenceGrant           Kind = "ReferenceGrant"
 )
 
 // Name is a namespace and a name, of an object whose kind is clear from the context.

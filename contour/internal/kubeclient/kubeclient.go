@@ -76,7 +76,7 @@ func (o Options) scheme() (*runtime.Scheme, error) {
 func (o Options) versions() []schema.GroupVersion {
 	var versions []schema.GroupVersion
 	for i := range o.Kinds {
-		versions = append(versions, o.Kinds[i].GroupVersion)
+		versions = append(versions, o.Kinds[i].Versions()...)
 	}
 	for gv := range o.Types {
 		versions = append(versions, gv)

@@ -36,7 +36,9 @@ func otherValues() map[string][]any {
 
 		"Runtime.Values": {[]ir.RuntimeValue{{Key: "upstream.use_retry", Value: "100"}}},
 
-		"Names.Family": {ir.AddressesV4, ir.AddressesAll},
+		"Names.Family":            {ir.AddressesV4, ir.AddressesAll},
+		"Gateways.ControllerName": {"example.com/other"},
+		"Gateways.Addresses":      {[]netip.Prefix{netip.MustParsePrefix("127.9.0.0/24")}},
 
 		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},
 		"Status.EnvoyService": {config.Service{Namespace: "a", Name: "service-1"}},

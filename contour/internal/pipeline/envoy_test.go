@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/envoytest"
@@ -179,12 +183,19 @@ func (f *fleet) replace(t *testing.T, c stagetest.Case) {
 	}
 	f.objects = f.objects[:0]
 	for _, o := range c.Objects {
-		if s, ok := o.Object.(*discoveryv1.EndpointSlice); ok {
-			o.Object = f.local(t, s)
+		switch of := o.Object.(type) {
+		case *discoveryv1.EndpointSlice:
+			o.Object = f.local(t, of)
+		case *gatewayv1.Gateway:
+			o.Object = ownAddresses(of)
 		}
 		f.objects = append(f.objects, o)
 	}
 	cfg := c.Config
+	cfg.Gateways.Addresses = nil
+	for _, r := range c.Config.Gateways.Addresses {
+		cfg.Gateways.Addresses = append(cfg.Gateways.Addresses, netip.MustParsePrefix(ownAddress(r.String())))
+	}
 	cfg.Listeners.HTTP, cfg.Listeners.HTTPS, cfg.Listeners.Stats = f.config.Listeners.HTTP, f.config.Listeners.HTTPS, f.config.Listeners.Stats
 	cfg.AccessLog.HTTP, cfg.AccessLog.HTTPS, cfg.Endpoints = "", "", f.config.Endpoints
 	cfg.XDS.CertificatesOnDemand = f.config.XDS.CertificatesOnDemand
@@ -261,5 +272,23 @@ func (f *fleet) send(check stagetest.Check) seen {
 	if check.TLS {
 		at = f.config.Listeners.HTTPS
 	}
+	if check.To != "" {
+		return send(ownAddress(check.To), check.Request, check.Answer.Without)
+	}
 	return send(fmt.Sprintf("%s:%d", at.Host, at.Port), check.Request, check.Answer.Without)
+}
+
+// ownAddress returns an address of Gateways in the cases, which begins with 127.100., as one that no other process of these tests
+// listens on.
+func ownAddress(address string) string {
+	return strings.Replace(address, "127.100.", fmt.Sprintf("127.%d.", 101+os.Getpid()%100), 1)
+}
+
+// ownAddresses returns a Gateway with own addresses.
+func ownAddresses(g *gatewayv1.Gateway) *gatewayv1.Gateway {
+	g = g.DeepCopy()
+	for i := range g.Spec.Addresses {
+		g.Spec.Addresses[i].Value = ownAddress(g.Spec.Addresses[i].Value)
+	}
+	return g
 }

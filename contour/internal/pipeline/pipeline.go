@@ -64,6 +64,7 @@ type Pipeline struct {
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
 	rejected  *rejections
+	states    states
 	shares    *shares
 }
 
@@ -94,6 +95,7 @@ func New(o Options) *Pipeline {
 		Extensions: p.Compile.Extensions.Backends,
 	})
 	p.followListeners()
+	p.followStates()
 	p.Status = status.New(p.engine, p.Store, p.Compile.API, p.Compile.Objects)
 	p.Compile.VirtualHosts.Watch()
 	p.Status.Desired.Watch()
@@ -189,7 +191,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		return more
 	}
 	p.engine.RunWhile(more)
-	for p.Compile.EnforceBudgets() {
+	for p.Compile.EnforceBudgets() || p.Compile.Gateways.AssignAddresses() {
 		p.engine.RunWhile(more)
 	}
 	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {
@@ -207,6 +209,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		p.shares.charge(updates, changed...)
 	}
 	p.reportRejections()
+	p.updateStates()
 	p.engine.RunWhile(more)
 	p.waited = p.engine.Deferred() && !resumed
 	return Result{

@@ -23,6 +23,16 @@ const (
 
 	// TypeEnvoy is not in Contour: a resource that Envoy rejects, or a fault of the controller.
 	TypeEnvoy Type = "EnvoyError"
+	// The types of conditions of the Gateway API.
+	TypeAccepted     Type = "Accepted"
+	TypeProgrammed   Type = "Programmed"
+	TypeResolvedRefs Type = "ResolvedRefs"
+	TypeConflicted   Type = "Conflicted"
+	// TypePartiallyInvalid is that of routes some of whose rules cannot be served.
+	TypePartiallyInvalid Type = "PartiallyInvalid"
+	// TypeShadowed is not in the API: requests of a route are served by an older one.
+	TypeShadowed Type = "Shadowed"
+
 	// TypeIngress is not in Contour: an error in an Ingress, whose status has no conditions.
 	TypeIngress Type = "IngressError"
 )
@@ -227,4 +237,43 @@ const (
 	RateLimitServiceNotFound Reason = "RateLimitServiceNotFound"
 	// AnnotationNotValid: the value of an annotation cannot be used, or the annotation has no effect on this kind.
 	AnnotationNotValid Reason = "AnnotationNotValid"
+)
+
+// The reasons of the Gateway API, as it names them.
+const (
+	// InvalidParameters: a GatewayClass or Gateway has parameters, or more listeners than are possible. Remove them.
+	InvalidParameters Reason = "InvalidParameters"
+	// UnsupportedAddress: an address of a Gateway has a type other than IPAddress.
+	UnsupportedAddress Reason = "UnsupportedAddress"
+	// AddressNotUsable: a static address of a Gateway is outside of the configured ranges, or another Gateway uses it.
+	AddressNotUsable Reason = "AddressNotUsable"
+	// AddressNotAssigned: there is no free address for a Gateway. Configure gateway.addresses, or a larger range.
+	AddressNotAssigned Reason = "AddressNotAssigned"
+	// ListenersNotValid: no listener of a Gateway is valid. Their conditions say why.
+	ListenersNotValid Reason = "ListenersNotValid"
+	// HostnameConflict: two listeners of a port have one hostname. Neither is served.
+	HostnameConflict Reason = "HostnameConflict"
+	// ProtocolConflict: two listeners of a port have protocols that exclude each other. Neither is served.
+	ProtocolConflict Reason = "ProtocolConflict"
+	// UnsupportedValue: a field has a value that cannot be used.
+	UnsupportedValue Reason = "UnsupportedValue"
+	// IncompatibleFilters: filters of a rule exclude each other, such as a redirect and a rewrite. Keep one.
+	IncompatibleFilters Reason = "IncompatibleFilters"
+	// InvalidCertificateRef: the Secret of a listener does not exist or cannot be used, or there is none.
+	InvalidCertificateRef Reason = "InvalidCertificateRef"
+	// InvalidRouteKinds: routes of an allowed kind cannot be attached to the listener.
+	InvalidRouteKinds Reason = "InvalidRouteKinds"
+	// RefNotPermitted: an object of another namespace, of which no ReferenceGrant permits the reference.
+	RefNotPermitted Reason = "RefNotPermitted"
+	// InvalidKind: a reference is to a kind that cannot be used there.
+	InvalidKind Reason = "InvalidKind"
+	// BackendNotFound: the Service of a backendRef, or its port, does not exist.
+	BackendNotFound Reason = "BackendNotFound"
+	// NoMatchingParent: the Gateway of a parentRef has no valid listener with that name and port.
+	NoMatchingParent Reason = "NoMatchingParent"
+	// NotAllowedByListeners: no listener allows routes of that kind and namespace, or an older route of another kind has the
+	// hostname.
+	NotAllowedByListeners Reason = "NotAllowedByListeners"
+	// NoMatchingListenerHostname: no hostname of the route is one of the listeners.
+	NoMatchingListenerHostname Reason = "NoMatchingListenerHostname"
 )

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,8 @@ func substitute(r *matcherv3.RegexMatchAndSubstitute, path string) (string, erro
 // forward sends the request to a cluster, or to one of several.
 func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction) (Answer, error) {
 	if err := checkFields(f, `cluster weighted_clusters timeout idle_timeout retry_policy upgrade_configs host_rewrite_literal
-		host_rewrite_header prefix_rewrite regex_rewrite hash_policy request_mirror_policies`); err != nil {
+		host_rewrite_header prefix_rewrite regex_rewrite hash_policy request_mirror_policies
+		cluster_not_found_response_code`); err != nil {
 		return a, err
 	}
 	if x.Upgrade != "" && !upgradable(f, x.Upgrade) {
@@ -129,13 +131,22 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 	}
 	switch {
 	case len(a.From) == 0:
-		a.Status, a.Lost = 503, 0
+		a.Status, a.Lost = x.envoy.unavailable(f, clusters), 0
 	case x.Upgrade != "":
 		a.Status = 101
 	default:
 		a.Status = 200
 	}
 	return a, nil
+}
+
+// unavailable returns the status code of a route none of whose backends can answer.
+func (e *Envoy) unavailable(f *routev3.RouteAction, clusters []*routev3.WeightedCluster_ClusterWeight) int {
+	missing := func(w *routev3.WeightedCluster_ClusterWeight) bool { return e.clusters[w.GetName()] == nil }
+	if f.GetClusterNotFoundResponseCode() == routev3.RouteAction_INTERNAL_SERVER_ERROR && slices.ContainsFunc(clusters, missing) {
+		return 500
+	}
+	return 503
 }
 
 func upgradable(f *routev3.RouteAction, to string) bool {

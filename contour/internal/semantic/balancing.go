@@ -116,19 +116,25 @@ func hashKeys(policies []*routev3.RouteAction_HashPolicy) (string, error) {
 func (x *exchange) mirrors(policies []*routev3.RouteAction_RequestMirrorPolicy) ([]Mirror, error) {
 	var out []Mirror
 	for _, p := range policies {
-		if err := checkFields(p, "cluster runtime_fraction"); err != nil {
+		if err := checkFields(p, "cluster runtime_fraction disable_shadow_host_suffix_append"); err != nil {
 			return nil, err
 		}
-		fraction := p.GetRuntimeFraction().GetDefaultValue()
-		if fraction.GetDenominator() != typev3.FractionalPercent_HUNDRED {
-			return nil, errors.New("the model supports only fractions in percent")
+		m := Mirror{KeepsHost: p.GetDisableShadowHostSuffixAppend()}
+		switch share := p.GetRuntimeFraction().GetDefaultValue(); share.GetDenominator() {
+		case typev3.FractionalPercent_HUNDRED:
+			m.Percent = share.GetNumerator()
+		case typev3.FractionalPercent_MILLION:
+			m.PerMillion = share.GetNumerator()
+		default:
+			return nil, errors.New("the model does not support the denominator of a fraction")
 		}
 		u, ready, err := x.envoy.upstream(p.GetCluster(), false)
 		if err != nil {
 			return nil, err
 		}
 		if ready {
-			out = append(out, Mirror{Service: u.Service, Percent: fraction.GetNumerator(), Protocol: u.Protocol, SNI: u.SNI})
+			m.Service, m.Protocol, m.SNI = u.Service, u.Protocol, u.SNI
+			out = append(out, m)
 		}
 	}
 	return out, nil

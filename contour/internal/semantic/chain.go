@@ -11,13 +11,14 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/set_filter_state/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 )
 
 // connect selects the filter chain of the connection, performs the handshake and continues with the network filter.
 func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
-	if err := checkFields(l, "name address filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes"); err != nil {
+	if err := checkFields(l, "name address additional_addresses filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes"); err != nil {
 		return Answer{}, err
 	}
 	chain, err := x.chain(l.GetFilterChains())
@@ -32,13 +33,32 @@ func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
 		}
 		a.Certificate = certificate
 	}
-	if len(chain.GetFilters()) == 0 {
+	filters := chain.GetFilters()
+	if len(filters) == 0 {
 		return Answer{Refused: true}, nil
 	}
-	if n := len(chain.GetFilters()); n != 1 {
-		return a, fmt.Errorf("filter chain %q has %d filters", chain.GetName(), n)
+	for _, f := range filters[:len(filters)-1] {
+		if err := x.setState(f); err != nil {
+			return a, fmt.Errorf("filter chain %q: %w", chain.GetName(), err)
+		}
 	}
-	return x.networkFilter(a, chain.GetFilters()[0])
+	return x.networkFilter(a, filters[len(filters)-1])
+}
+
+// setState runs a network filter that sets filter state, to texts without command operators.
+func (x *exchange) setState(f *listenerv3.Filter) error {
+	config, err := unpack(f.GetTypedConfig(), &setfilterstatev3.Config{})
+	if err != nil {
+		return err
+	}
+	for _, v := range config.GetOnNewConnection() {
+		text := v.GetFormatString().GetTextFormatSource().GetInlineString()
+		if v.GetFactoryKey() != "envoy.string" || text == "" || strings.Contains(text, "%") {
+			return fmt.Errorf("the model does not support the filter state %s", v.GetObjectKey())
+		}
+		x.state[v.GetObjectKey()] = text
+	}
+	return nil
 }
 
 // chain returns the filter chain for the server name: the exact one, else that of the longest wildcard, else that of any name.
@@ -100,8 +120,8 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 	); err != nil {
 		return "", false, err
 	}
-	if len(common.GetTlsCertificateSdsSecretConfigs()) != 1 {
-		return "", false, errors.New("not exactly one certificate by SDS")
+	if len(common.GetTlsCertificateSdsSecretConfigs()) == 0 {
+		return "", false, errors.New("there is no certificate by SDS")
 	}
 	if ok, err := x.sharesVersion(common.GetTlsParams()); err != nil || !ok {
 		return "", false, err

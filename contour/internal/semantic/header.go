@@ -33,14 +33,19 @@ func (e *editor) edit(remove []string, set []*corev3.HeaderValueOption) error {
 		if err := checkFields(o, "header append_action"); err != nil {
 			return err
 		}
-		if o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
-			return fmt.Errorf("the model does not support the append action of header %s", o.GetHeader().GetKey())
-		}
 		value, err := e.format(o.GetHeader().GetValue())
 		if err != nil {
 			return err
 		}
-		e.set(strings.ToLower(o.GetHeader().GetKey()), value)
+		name := strings.ToLower(o.GetHeader().GetKey())
+		switch present, has := e.headers[name]; {
+		case o.GetAppendAction() == corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD && has:
+			value = present + "," + value // fields of one name are a list
+		case o.GetAppendAction() == corev3.HeaderValueOption_APPEND_IF_EXISTS_OR_ADD:
+		case o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD:
+			return fmt.Errorf("the model does not support the append action of header %s", o.GetHeader().GetKey())
+		}
+		e.set(name, value)
 	}
 	return nil
 }

@@ -12,12 +12,18 @@ import (
 
 // matches reports whether the request matches a route.
 func (x *exchange) matches(m *routev3.RouteMatch) (bool, error) {
-	if err := checkFields(m, "prefix path safe_regex path_separated_prefix headers query_parameters"); err != nil {
+	if err := checkFields(m, "prefix path safe_regex path_separated_prefix headers query_parameters filter_state"); err != nil {
 		return false, err
 	}
 	ok, err := x.matchesPath(m)
 	if !ok || err != nil {
 		return false, err
+	}
+	for _, s := range m.GetFilterState() {
+		value, present := x.state[s.GetKey()]
+		if ok, err := matchesString(s.GetStringMatch(), value); !present || !ok || err != nil {
+			return false, err
+		}
 	}
 	for _, h := range m.GetHeaders() {
 		if ok, err := x.matchesHeader(h); !ok || err != nil {

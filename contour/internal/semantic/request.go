@@ -6,6 +6,8 @@ import (
 	"net"
 	"strings"
 
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 )
@@ -21,6 +23,7 @@ const noServerName = "-"
 
 // Request is what a client sends.
 type Request struct {
+	To      string            `json:"to,omitempty"`         // the address and port of a listener; empty: of that for HTTP or for HTTPS, see TLS
 	TLS     bool              `json:"tls,omitempty"`        // over TLS
 	SNI     string            `json:"sni,omitempty"`        // the server name of the TLS handshake; Host without its port if empty, none if "-"
 	Version string            `json:"tlsVersion,omitempty"` // the only TLS version of the client; any if empty
@@ -48,7 +51,8 @@ type Answer struct {
 	Changes Changes `json:"changes,omitzero"`
 	// From are the backends that may answer. It is empty for a local reply.
 	From []Upstream `json:"from,omitempty"`
-	// Lost is the weight of backends without endpoints: their share of the requests is answered with 503.
+	// Lost is the weight of backends without endpoints, whose share of the requests is answered with 503, and of those that do
+	// not exist.
 	Lost uint32 `json:"lost,omitempty"`
 	// Mirrors are the backends that receive copies of the request.
 	Mirrors []Mirror `json:"mirrors,omitempty"`
@@ -82,10 +86,13 @@ type Upstream struct {
 
 // Mirror is a backend that receives copies of requests.
 type Mirror struct {
-	Service  string `json:"service"`
-	Percent  uint32 `json:"percent"`
-	Protocol string `json:"protocol,omitempty"`
-	SNI      string `json:"sni,omitempty"`
+	Service string `json:"service"`
+	Percent uint32 `json:"percent,omitempty"`
+	// PerMillion is the share if it is not a whole percentage.
+	PerMillion uint32 `json:"perMillion,omitempty"`
+	KeepsHost  bool   `json:"keepsHost,omitempty"` // the Host header is that of the request
+	Protocol   string `json:"protocol,omitempty"`
+	SNI        string `json:"sni,omitempty"`
 }
 
 // Changes are changes to headers. Names are in lower case.
@@ -108,6 +115,7 @@ type exchange struct {
 	client    *x509.Certificate    // that the client showed
 	forged    bool                 // the client sent a header about its certificate
 	metadata  map[string]string    // of the filters, by namespace/key
+	state     map[string]string    // filter state of the connection
 	forwarded bool                 // the route found last forwards requests
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 }
@@ -123,6 +131,9 @@ func (e *Envoy) Send(r Request) (Answer, error) {
 		name = secureListener
 	}
 	l := e.listeners[name]
+	if r.To != "" {
+		name, l = r.To, e.listenerAt(r.To)
+	}
 	if l == nil {
 		return Answer{Refused: true}, nil
 	}
@@ -133,9 +144,25 @@ func (e *Envoy) Send(r Request) (Answer, error) {
 	return a, nil
 }
 
+// listenerAt returns the listener at that address and port, nil if there is none.
+func (e *Envoy) listenerAt(to string) *listenerv3.Listener {
+	for _, l := range e.listeners {
+		addresses := []*corev3.Address{l.GetAddress()}
+		for _, more := range l.GetAdditionalAddresses() {
+			addresses = append(addresses, more.GetAddress())
+		}
+		for _, a := range addresses {
+			if s := a.GetSocketAddress(); net.JoinHostPort(s.GetAddress(), fmt.Sprint(s.GetPortValue())) == to {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
 // receive normalizes the request.
 func (e *Envoy) receive(r Request) (*exchange, error) {
-	x := &exchange{Request: r, envoy: e, authority: r.Host, host: hostname(r.Host), headers: map[string]string{}, metadata: map[string]string{}}
+	x := &exchange{Request: r, envoy: e, authority: r.Host, host: hostname(r.Host), headers: map[string]string{}, metadata: map[string]string{}, state: map[string]string{}}
 	if x.Method == "" {
 		x.Method = "GET"
 	}

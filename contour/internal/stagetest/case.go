@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,6 +81,8 @@ type settings struct {
 	LogText string `json:"logText,omitempty"`
 	// Headers has the fields of config.Headers, from lower case on.
 	Headers config.Headers `json:"headers,omitzero"`
+	// GatewayAddresses are the ranges of addresses of Gateways.
+	GatewayAddresses []netip.Prefix `json:"gatewayAddresses,omitempty"`
 }
 
 // rateLimitService is the settings of global rate limits.
@@ -212,6 +215,7 @@ func (c *Case) readConfig() error {
 	if s.Tracing != nil {
 		c.Config.Tracing = *s.Tracing
 	}
+	c.Config.Gateways.Addresses = s.GatewayAddresses
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}

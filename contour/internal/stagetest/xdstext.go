@@ -11,6 +11,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/set_filter_state/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3" // so that clusters can be printed
@@ -131,7 +132,11 @@ func (x xdsText) addListener(body []byte) error {
 		if err != nil {
 			return err
 		}
-		x.put("filterChains", c.GetName(), text)
+		name := c.GetName()
+		if !strings.HasPrefix(l.GetName(), "ingress_") {
+			name = l.GetName() + " " + name
+		}
+		x.put("filterChains", name, text)
 	}
 	return nil
 }
@@ -148,6 +153,9 @@ func chainText(c *listenerv3.FilterChain) (map[string]any, error) {
 		}
 		common := t.GetCommonTlsContext()
 		text["certificate"] = common.GetTlsCertificateSdsSecretConfigs()[0].GetName()
+		for _, more := range common.GetTlsCertificateSdsSecretConfigs()[1:] {
+			text["certificate"] = fmt.Sprint(text["certificate"], " ", more.GetName())
+		}
 		text["tls"] = "TLSv1_2-TLSv1_3" // the default of Envoy
 		if p := common.GetTlsParams(); p != nil {
 			text["tls"] = fmt.Sprintf("%s-%s", p.GetTlsMinimumProtocolVersion(), p.GetTlsMaximumProtocolVersion())
@@ -196,6 +204,14 @@ func filterText(text map[string]any, f *listenerv3.Filter) error {
 		p.AccessLog = nil
 		fields, err := jsonOf(&p)
 		text["tcpProxy"] = fields
+		return err
+	}
+	if packed.MessageIs((*setfilterstatev3.Config)(nil)) {
+		var s setfilterstatev3.Config
+		err := packed.UnmarshalTo(&s)
+		for _, v := range s.GetOnNewConnection() {
+			text[v.GetObjectKey()] = v.GetFormatString().GetTextFormatSource().GetInlineString()
+		}
 		return err
 	}
 	var m hcmv3.HttpConnectionManager

@@ -93,6 +93,12 @@ func (t *Status) derive(r *memo.Reader, k kobj.Key) *Desired {
 		return nil
 	}
 	d := &Desired{Key: k, Generation: o.GetGeneration(), Diagnostics: t.diagnostics(r, k, api.Status)}
+	if api.Status.From != nil {
+		if d.Status = api.Status.From(r, o, d.Diagnostics); d.Status == nil {
+			return nil
+		}
+		return d
+	}
 	if p, ok := o.(*contourv1.HTTPProxy); ok && p.Spec.VirtualHost != nil {
 		d.Root, d.Host = true, p.Spec.VirtualHost.Fqdn
 	}

@@ -66,6 +66,9 @@ func TestEveryKindWithAStatusHasADerivation(t *testing.T) {
 		if d.Status == nil {
 			continue
 		}
+		if api.Status.From != nil { // it reads tables; the cases of the pipeline compare what it returns
+			continue
+		}
 		if d.Status.Next(api.Status.Of(1, nil, addresses), d.New(), time.Time{}) == nil {
 			t.Errorf("%s: the descriptor does not write the status that the API derives", d.Kind)
 		}

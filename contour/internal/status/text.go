@@ -65,11 +65,23 @@ func (d *Desired) fields() (map[string]any, error) {
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return nil, err
 	}
-	conditions, _ := fields["conditions"].([]any)
-	for _, c := range conditions {
-		delete(c.(map[string]any), "lastTransitionTime")
-	}
+	withoutTimes(fields)
 	return fields, nil
+}
+
+// withoutTimes removes transition times, on all levels.
+func withoutTimes(v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		delete(v, "lastTransitionTime")
+		for _, field := range v {
+			withoutTimes(field)
+		}
+	case []any:
+		for _, item := range v {
+			withoutTimes(item)
+		}
+	}
 }
 
 func lines(diagnostics []report.Diagnostic) []line {

@@ -1,6 +1,7 @@
 package statuswriter
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -63,11 +64,19 @@ func (a *API) PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (Versio
 	}
 	// The Writer schedules retries.
 	var o metav1.PartialObjectMetadata
-	err := a.clients[resource.GroupVersion()].Patch(types.MergePatchType).
+	err := a.clients[resource.GroupVersion()].Patch(patchType(patch)).
 		Namespace(k.Namespace).Resource(resource.Resource).Name(k.Name.Name).SubResource("status").
 		Param("fieldManager", fieldManager).SetHeader("Accept", onlyMetadata).MaxRetries(0).
 		Body(patch).Do(ctx).Into(&o)
 	return Version{ResourceVersion: o.ResourceVersion, Generation: o.Generation}, err
+}
+
+// patchType returns the type of a patch of a Writer.
+func patchType(patch []byte) types.PatchType {
+	if bytes.HasPrefix(patch, []byte("[")) {
+		return types.JSONPatchType
+	}
+	return types.MergePatchType
 }
 
 // CreateEvent implements Client.

@@ -38,8 +38,15 @@ type patch struct {
 	Status any `json:"status"`
 }
 
-// patch returns the body of the request. Encoding cannot fail: the fields are plain data, and their strings valid UTF-8.
+// patch returns the body of the request: a JSON patch, which is a list, or a merge patch, which is an object. Encoding cannot fail: the fields are plain data, and their strings valid UTF-8.
 func (n *next) patch() []byte {
+	if n.kind.Operations != nil {
+		// It replaces the version, so that the API server compares it as that of a merge patch.
+		ops := append([]kind.Operation{{Op: "replace", Path: "/metadata/resourceVersion", Value: n.object.GetResourceVersion()}},
+			n.kind.Operations(n.status, n.object)...)
+		data, _ := json.Marshal(ops)
+		return data
+	}
 	p := patch{Status: n.kind.Fields(n.status)}
 	p.Metadata.ResourceVersion = n.object.GetResourceVersion()
 	data, _ := json.Marshal(p)

@@ -29,6 +29,7 @@ type Settings struct {
 	Headers       *Setting[config.Headers]
 	Tracing       *Setting[config.Tracing]
 	Runtime       *Setting[config.Runtime]
+	Gateways      *Setting[config.Gateways]
 
 	// LogObjects is whether routes need the names of their objects for AccessLog.
 	LogObjects *Setting[bool]
@@ -78,6 +79,7 @@ func newSettings(e *memo.Engine) *Settings {
 		Headers:       newSetting[config.Headers](e, "headers"),
 		Tracing:       newSetting[config.Tracing](e, "tracing"),
 		Runtime:       newSetting[config.Runtime](e, "runtime"),
+		Gateways:      newSetting[config.Gateways](e, "gateways"),
 
 		LogObjects: newSetting[bool](e, "logobjects"),
 	}
@@ -109,6 +111,7 @@ func (s *Store) Configure(c config.Config) {
 	set(s.Settings.Headers, c.Headers)
 	set(s.Settings.Tracing, c.Tracing)
 	set(s.Settings.Runtime, c.Runtime)
+	set(s.Settings.Gateways, c.Gateways)
 	set(s.Settings.LogObjects, c.AccessLog.NamesObjects())
 }
 

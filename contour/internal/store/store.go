@@ -15,6 +15,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
@@ -39,6 +40,12 @@ type Store struct {
 	Secrets       *memo.Input[kobj.Name, *corev1.Secret]
 	EndpointSlice *memo.Input[kobj.Name, *discoveryv1.EndpointSlice]
 
+	GatewayClasses *memo.Input[kobj.Name, *gatewayv1.GatewayClass]
+	Gateways       *memo.Input[kobj.Name, *gatewayv1.Gateway]
+	HTTPRoutes     *memo.Input[kobj.Name, *gatewayv1.HTTPRoute]
+	GRPCRoutes     *memo.Input[kobj.Name, *gatewayv1.GRPCRoute]
+	Namespaces     *memo.Input[kobj.Name, *corev1.Namespace]
+
 	ExtensionServices *memo.Input[kobj.Name, *contourv1alpha1.ExtensionService]
 
 	// ManyEndpoints holds the number of endpoints, ready or not, of each Service with many of them, rounded up to a power of
@@ -56,6 +63,7 @@ type Store struct {
 	descriptors kind.List
 	kinds       map[kobj.Kind]objects // every kind that is stored, the ones above included
 	delegations *typed[*contourv1.TLSCertificateDelegation]
+	grants      *typed[*gatewayv1.ReferenceGrant]
 	slices      *typed[*discoveryv1.EndpointSlice]
 }
 
@@ -70,6 +78,12 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.Secrets = add[*corev1.Secret](s, e, s.descriptors.Get(kobj.Secret)).Input
 	s.slices = add[*discoveryv1.EndpointSlice](s, e, s.descriptors.Get(kobj.EndpointSlice))
 	s.delegations = add[*contourv1.TLSCertificateDelegation](s, e, s.descriptors.Get(kobj.TLSCertificateDelegation))
+	s.grants = add[*gatewayv1.ReferenceGrant](s, e, s.descriptors.Get(kobj.ReferenceGrant))
+	s.GatewayClasses = add[*gatewayv1.GatewayClass](s, e, s.descriptors.Get(kobj.GatewayClass)).Input
+	s.Gateways = add[*gatewayv1.Gateway](s, e, s.descriptors.Get(kobj.Gateway)).Input
+	s.HTTPRoutes = add[*gatewayv1.HTTPRoute](s, e, s.descriptors.Get(kobj.HTTPRoute)).Input
+	s.GRPCRoutes = add[*gatewayv1.GRPCRoute](s, e, s.descriptors.Get(kobj.GRPCRoute)).Input
+	s.Namespaces = add[*corev1.Namespace](s, e, s.descriptors.Get(kobj.Namespace)).Input
 	s.EndpointSlice = s.slices.Input
 	s.countEndpoints(e)
 	for i := range s.descriptors {
@@ -132,6 +146,11 @@ func (s *Store) Claims(r *memo.Reader, k kobj.Key) bool {
 // DelegationsIn are the TLSCertificateDelegations of a namespace, by name.
 func (s *Store) DelegationsIn(r *memo.Reader, namespace string) []*contourv1.TLSCertificateDelegation {
 	return s.delegations.list(r, s.delegations.byNamespace.Get(r, namespace))
+}
+
+// GrantsIn are the ReferenceGrants of a namespace, by name.
+func (s *Store) GrantsIn(r *memo.Reader, namespace string) []*gatewayv1.ReferenceGrant {
+	return s.grants.list(r, s.grants.byNamespace.Get(r, namespace))
 }
 
 // SlicesOf are the EndpointSlices of a Service, by name.

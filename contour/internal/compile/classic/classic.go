@@ -32,14 +32,14 @@ func OverloadHealth() ir.ListenerKey {
 // RouteTables and XDS.
 func Root(c config.Config) contrib.Root {
 	http := listener(HTTP(), c.Listeners.HTTP)
-	http.Connections, http.Client = c.Listeners.Connections, client(c, c.AccessLog.HTTP)
+	http.Connections, http.Client = c.Listeners.Connections, Client(c, c.AccessLog.HTTP)
 	http.RouteTableHosts = c.RouteTables.Hosts
 
 	https := listener(HTTPS(), c.Listeners.HTTPS)
 	https.Protocol = ir.ListenHTTPS
 	https.TLS = c.TLS
 	https.CertificatesOnDemand = c.XDS.CertificatesOnDemand
-	https.Connections, https.Client = c.Listeners.Connections, client(c, c.AccessLog.HTTPS)
+	https.Connections, https.Client = c.Listeners.Connections, Client(c, c.AccessLog.HTTPS)
 
 	stats := listener(Stats(), c.Listeners.Stats)
 	stats.Admin = true
@@ -61,7 +61,9 @@ func listener(k ir.ListenerKey, at config.Address) ir.Listener {
 	return ir.Listener{Key: k, Socket: k.Name, Addresses: []string{at.Host}, Port: at.Port}
 }
 
-func client(c config.Config, log string) ir.ClientSettings {
+// Client returns the settings of the clients of a listener with that access log; it uses the groups Listeners, HTTP, Timeouts and
+// AccessLog.
+func Client(c config.Config, log string) ir.ClientSettings {
 	if c.AccessLog.Disabled {
 		log = ""
 	}

@@ -52,6 +52,12 @@ type Contribution struct {
 	// one API adds no routes to a TLS host of another API.
 	JoinsTLS bool
 
+	// ByAge: of routes with matches of equal precedence, that of the oldest contribution precedes, then the first one of the
+	// object; otherwise a fixed order of the matches decides, so that the age counts for equal matches only.
+	ByAge bool
+	// Chain is that of the virtual host (ir.VirtualHost.Chain); equal in all contributions to a host.
+	Chain string
+
 	// Weight is the number of Routes, where one counts once more for each KiB of its text.
 	Weight int
 
@@ -64,7 +70,7 @@ type Contribution struct {
 	// Policies apply to the whole host on this listener, including the routes of lower ranks and other namespaces; nil for none.
 	Policies *ir.Policies
 
-	// Routes are in the order of the object. Of routes with equal matches, the last one is served.
+	// Routes are in the order of the object. Of routes with equal matches, the last one is served, with ByAge the first one.
 	Routes []ir.Route
 	TLS    *ir.TLS      // only on a TLS listener
 	TCP    *ir.TCPProxy // only on a TLS listener, instead of Routes

@@ -39,6 +39,6 @@ func (m *mirrors) add(spec *contourv1.Service, backend ir.Backend, v availabilit
 		percent = 100
 	}
 	if v == usable {
-		m.found = &ir.Mirror{Cluster: backend.Cluster, Percent: uint32(percent)}
+		m.found = &ir.Mirror{Cluster: backend.Cluster, PerMillion: 10_000 * uint32(percent)}
 	}
 }

@@ -106,14 +106,18 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 	tuning := ir.Tuning{Idle: limits.connection, Health: b.healthCheck()}
 	var special ir.Special
 	tuning.Balancing, special.Hash = b.balancing()
-	f.Backends, special.Mirror = b.backends(tuning, host)
+	var mirror *ir.Mirror
+	f.Backends, mirror = b.backends(tuning, host)
 	if len(f.Backends) == 0 {
 		policies := rt.Policies
 		*rt = b.failing(rt.Match, 503).Route
 		rt.Policies = policies
 		return
 	}
-	if special.Hash != nil || special.Mirror != nil {
+	if mirror != nil {
+		special.Mirrors = []ir.Mirror{*mirror}
+	}
+	if special.Hash != nil || special.Mirrors != nil {
 		f.Special = &special
 	}
 	rt.Forward = f

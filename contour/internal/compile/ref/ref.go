@@ -50,6 +50,7 @@ type Resolver struct {
 	crlSecrets     *memo.Table[kobj.Name, usability]
 	consents       *memo.Table[kobj.Name, map[string]bool]
 	delegations    *memo.Table[string, delegations]
+	grants         *memo.Table[string, grants]
 	services       *memo.Table[kobj.Name, servicePorts]
 	external       *memo.Table[kobj.Name, ir.ExternalService]
 	keySets        *memo.Table[secretKey, keySet]
@@ -60,6 +61,7 @@ type Resolver struct {
 func New(e *memo.Engine, s *store.Store) *Resolver {
 	x := &Resolver{store: s}
 	x.addDelegations(e)
+	x.addGrants(e)
 	x.addServices(e)
 	x.addExternal(e)
 	x.certificates = memo.NewTable(e, memo.Options[kobj.Name, certificate]{

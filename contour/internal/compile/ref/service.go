@@ -20,8 +20,10 @@ type ServicePort struct {
 	Number   int32
 	Name     string      // the port's name in the Service; "" if it has none
 	Protocol ir.Protocol // by appProtocol or annotation of the Service
-	Host     string      // the name of an ExternalName Service; "" for other Services
-	Warning  string      // one sentence about the Service, for the author of the reference; "" if there is none
+	// WebSocket: the appProtocol says that the port speaks WebSocket.
+	WebSocket bool
+	Host      string // the name of an ExternalName Service; "" for other Services
+	Warning   string // one sentence about the Service, for the author of the reference; "" if there is none
 }
 
 // Cluster returns the cluster of the port with the settings of the Service.
@@ -164,7 +166,10 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 		if !tcp(p) {
 			continue
 		}
-		port := ServicePort{Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated), Host: host, Warning: warning}
+		port := ServicePort{
+			Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated), Host: host, Warning: warning,
+			WebSocket: p.AppProtocol != nil && (*p.AppProtocol == "kubernetes.io/ws" || *p.AppProtocol == "kubernetes.io/wss"),
+		}
 		out.ports = append(out.ports, port)
 		out.forwards = append(out.forwards, &ir.Forward{Backends: []ir.Backend{{Weight: 1, Cluster: port.Cluster()}}})
 	}
@@ -181,7 +186,7 @@ func protocol(p *corev1.ServicePort, annotated map[string]ir.Protocol) ir.Protoc
 		switch *p.AppProtocol {
 		case "kubernetes.io/h2c":
 			return ir.ProtocolH2C
-		case "https":
+		case "https", "kubernetes.io/wss":
 			return ir.ProtocolTLS
 		}
 		return ir.ProtocolHTTP1

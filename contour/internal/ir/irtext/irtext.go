@@ -67,7 +67,7 @@ func toYAML(v reflect.Value) any {
 	case ir.QueryMatch:
 		return comparison(x.Name, x.Kind, x.Value, flag(x.IgnoreCase, "ignoring case"))
 	case ir.Header:
-		return x.Name + ": " + x.Value
+		return x.Name + ": " + x.Value + flag(x.Append, "appended")
 	case ir.EndpointKey:
 		return strings.TrimSuffix(x.Service.String()+"/"+x.Port, "/")
 	case ir.ListenerKey:
@@ -153,7 +153,7 @@ func named[N ~uint8](value N, names ...string) string {
 }
 
 func pathText(p ir.PathMatch) string {
-	return named(p.Kind, "prefix", "segments", "exact", "regex") + " " + p.Value
+	return named(p.Kind, "prefix", "segments", "exact", "regex", "method") + " " + p.Value
 }
 
 func headerText(h ir.HeaderMatch) string {

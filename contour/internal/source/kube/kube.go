@@ -1,7 +1,7 @@
 // Package kube watches a Kubernetes API server and sends batches of object changes.
 //
 // The first batch contains all objects and is sent after every kind has been listed; a
-// kind that the API server does not serve (its CustomResourceDefinition is not installed)
+// kind of which the API server serves no version (its CustomResourceDefinition is not installed)
 // is considered empty and is watched once it is served. A failed watch is retried every
 // few seconds without limit. Every later batch contains the changes that arrived while
 // the receiver was busy, one for each object, so that a burst needs neither a timer nor
@@ -79,7 +79,7 @@ func New(o Options) (*Source, error) {
 			of = []string{metav1.NamespaceAll}
 		}
 		for _, ns := range of {
-			s.watches = append(s.watches, s.watch(k, ns, clients[k.GroupVersion]))
+			s.watches = append(s.watches, s.watch(k, ns, clients))
 		}
 	}
 	return s, nil

@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
@@ -33,7 +34,8 @@ type watched struct {
 	source     *Source
 	kind       kind.Descriptor
 	namespace  string
-	client     rest.Interface
+	clients    []rest.Interface    // by version, in order of preference
+	version    int                 // the one that is listed and watched
 	share      func(metav1.Object) // nil: nothing is shared
 	objects    *objects
 	failures   int           // in a row
@@ -41,8 +43,11 @@ type watched struct {
 	markAbsent func()
 }
 
-func (s *Source) watch(k kind.Descriptor, namespace string, client rest.Interface) *watched {
-	w := &watched{source: s, kind: k, namespace: namespace, client: client, absent: make(chan struct{})}
+func (s *Source) watch(k kind.Descriptor, namespace string, clients map[schema.GroupVersion]rest.Interface) *watched {
+	w := &watched{source: s, kind: k, namespace: namespace, absent: make(chan struct{})}
+	for _, gv := range k.Versions() {
+		w.clients = append(w.clients, clients[gv])
+	}
 	if k.NewShare != nil {
 		w.share = k.NewShare()
 	}
@@ -60,12 +65,20 @@ func (s *Source) watch(k kind.Descriptor, namespace string, client rest.Interfac
 func (w *watched) run(ctx context.Context) {
 	log := klog.FromContext(ctx)
 	backoff := wait.Backoff{Duration: minBackoff, Cap: maxBackoff, Factor: 2, Steps: 10, Jitter: 1}
-	reflector := cache.NewReflectorWithOptions(
-		cache.NewListWatchFromClient(w.client, w.kind.Resource, w.namespace, w.selector()), w.kind.New(), w.objects,
-		cache.ReflectorOptions{Logger: &log, Name: string(w.kind.Kind), TypeDescription: string(w.kind.Kind), Backoff: &backoff})
+	var reflectors []*cache.Reflector
+	for _, client := range w.clients {
+		reflectors = append(reflectors, cache.NewReflectorWithOptions(
+			cache.NewListWatchFromClient(client, w.kind.Resource, w.namespace, w.selector()), w.kind.New(), w.objects,
+			cache.ReflectorOptions{Logger: &log, Name: string(w.kind.Kind), TypeDescription: string(w.kind.Kind), Backoff: &backoff}))
+	}
 	// The error means only that the context has ended.
 	_ = backoff.DelayWithReset(clock.RealClock{}, resetBackoff).Until(ctx, true, true, func(ctx context.Context) (bool, error) {
-		w.ended(reflector.ListAndWatchWithContext(ctx))
+		for range reflectors {
+			err := reflectors[w.version].ListAndWatchWithContext(ctx)
+			if w.ended(err) {
+				break
+			}
+		}
 		return false, nil
 	})
 }
@@ -102,19 +115,23 @@ func (w *watched) put(changes ...store.Change) {
 }
 
 // ended is called with the error that ended listing and watching; nil if it had begun. It is retried in any case, for hours
-// if necessary, and the log contains the failures number 1, 2, 4, 8 and so on.
-func (w *watched) ended(err error) {
+// if necessary, and the log contains the failures number 1, 2, 4, 8 and so on. It returns false if another version is to be
+// tried at once, because the API server does not serve this one.
+func (w *watched) ended(err error) bool {
 	if err == nil || apierrors.IsResourceExpired(err) || apierrors.IsGone(err) {
 		w.failures = 0
-		return
+		return true
 	}
 	if apierrors.IsNotFound(err) {
-		w.markAbsent()
-		return
+		if w.version = (w.version + 1) % len(w.clients); w.version == 0 {
+			w.markAbsent()
+		}
+		return false
 	}
 	if w.failures++; w.failures&(w.failures-1) == 0 {
 		w.source.log.Warn("watch failed, retrying", "kind", w.kind.Kind, "namespace", w.namespace, "failures", w.failures, "error", err)
 	}
+	return true
 }
 
 // waitListed waits until the kind has been listed or is known not to exist. It reports false if the context ended before.

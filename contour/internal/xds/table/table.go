@@ -16,6 +16,7 @@
 package table
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -57,7 +58,8 @@ type Table struct {
 
 	fallback          Fallback
 	onRejections      func()
-	rejectionsChanged bool // since the last call of onRejections
+	rejectionsChanged bool             // since the last call of onRejections
+	accepted          map[Ref]struct{} // see TakeAccepted
 	rejectionSeq      uint64
 	onVotes           func()
 	votesChanged      bool // since the last call of onVotes
@@ -89,6 +91,7 @@ func New() *Table {
 		watches:        map[*Watch]struct{}{},
 		connected:      map[identity]int{},
 		verdicts:       map[content]*verdict{},
+		accepted:       map[Ref]struct{}{},
 		closed:         make(chan struct{}),
 	}
 }
@@ -200,6 +203,37 @@ func (t *Table) Disagreements() []Disagreement {
 	}
 	slices.SortFunc(out, Disagreement.Compare)
 	return out
+}
+
+// TakeAccepted returns the listeners of which an Envoy has accepted another version since the last call, and the route tables of
+// which one has accepted a version for the first time. OnRejections is called after a change.
+func (t *Table) TakeAccepted() []Ref {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := slices.Collect(maps.Keys(t.accepted))
+	clear(t.accepted)
+	return out
+}
+
+// Accepted returns the names of the parts of the version of a resource that Envoys of the fleet accepted last, without fallbacks,
+// sorted; false if they have accepted none.
+func (t *Table) Accepted(ref Ref) (parts []string, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	v := t.resting.Get(ref)
+	if e := t.entries[ref]; e != nil {
+		v = e.accepted
+	}
+	if v == nil {
+		return nil, false
+	}
+	for _, p := range v.pieces {
+		if p.Name != "" && !p.Fallback {
+			parts = append(parts, p.Name)
+		}
+	}
+	slices.Sort(parts)
+	return parts, true
 }
 
 // Get returns the effective version of a resource, nil if there is none. That of single Envoys may differ.

@@ -3,6 +3,7 @@ package translate
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -54,19 +55,35 @@ func forward(e *encoder, f ir.Forward, path ir.PathMatch) *routev3.RouteAction {
 		RetryPolicy: retryPolicy(f.Retry),
 	}
 	if b := f.Backends; len(b) == 1 && unmodified(b[0]) {
-		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: e.cluster(b[0].Cluster)}
+		action.ClusterSpecifier = &routev3.RouteAction_Cluster{Cluster: backendName(e, b[0])}
 	} else {
 		action.ClusterSpecifier = &routev3.RouteAction_WeightedClusters{WeightedClusters: weightedClusters(e, b)}
 	}
 	if f.Websocket {
 		action.UpgradeConfigs = []*routev3.RouteAction_UpgradeConfig{{UpgradeType: "websocket"}}
 	}
+	action.ClusterNotFoundResponseCode = unresolvedCode(f.Unresolved)
 	setHost(action, f.Host)
 	setSpecial(e, action, f.Special)
-	if f.Rewrite != nil {
+	switch {
+	case f.Rewrite == nil:
+	case f.Rewrite.Full != "":
+		action.RegexRewrite = &matcherv3.RegexMatchAndSubstitute{Pattern: re2("^/.*$"), Substitution: literalSubstitution(f.Rewrite.Full)}
+	default:
 		action.PrefixRewrite, action.RegexRewrite = rewrite(path, f.Rewrite.Prefix)
 	}
 	return action
+}
+
+// literalSubstitution returns the substitution for a text: a backslash begins a reference to a group.
+func literalSubstitution(text string) string { return strings.ReplaceAll(text, `\`, `\\`) }
+
+// unresolvedCode returns the code for requests to a cluster that does not exist; Envoy's default is 503.
+func unresolvedCode(code uint16) routev3.RouteAction_ClusterNotFoundResponseCode {
+	if code == http.StatusInternalServerError {
+		return routev3.RouteAction_INTERNAL_SERVER_ERROR
+	}
+	return routev3.RouteAction_SERVICE_UNAVAILABLE
 }
 
 // setSpecial sets what few routes have.
@@ -75,14 +92,22 @@ func setSpecial(e *encoder, action *routev3.RouteAction, s *ir.Special) {
 		return
 	}
 	action.HashPolicy = hashPolicies(s.Hash)
-	if s.Mirror != nil {
-		action.RequestMirrorPolicies = []*routev3.RouteAction_RequestMirrorPolicy{{
-			Cluster: e.cluster(s.Mirror.Cluster),
-			RuntimeFraction: &corev3.RuntimeFractionalPercent{
-				DefaultValue: &typev3.FractionalPercent{Numerator: s.Mirror.Percent, Denominator: typev3.FractionalPercent_HUNDRED},
-			},
-		}}
+	for _, m := range s.Mirrors {
+		action.RequestMirrorPolicies = append(action.RequestMirrorPolicies, &routev3.RouteAction_RequestMirrorPolicy{
+			Cluster:                       e.cluster(m.Cluster),
+			RuntimeFraction:               &corev3.RuntimeFractionalPercent{DefaultValue: fraction(m.PerMillion)},
+			DisableShadowHostSuffixAppend: m.KeepHost,
+		})
 	}
+}
+
+// fraction returns a share, in percent if it is a whole number of them.
+func fraction(perMillion uint32) *typev3.FractionalPercent {
+	const percent = 10_000 // per million
+	if perMillion%percent == 0 {
+		return &typev3.FractionalPercent{Numerator: perMillion / percent, Denominator: typev3.FractionalPercent_HUNDRED}
+	}
+	return &typev3.FractionalPercent{Numerator: perMillion, Denominator: typev3.FractionalPercent_MILLION}
 }
 
 // unmodified reports whether requests to the backend and its responses are forwarded unmodified.
@@ -110,7 +135,7 @@ func weightedClusters(e *encoder, backends []ir.Backend) *routev3.WeightedCluste
 
 func weightedCluster(e *encoder, b ir.Backend, weight uint32) *routev3.WeightedCluster_ClusterWeight {
 	cw := &routev3.WeightedCluster_ClusterWeight{
-		Name:                    e.cluster(b.Cluster),
+		Name:                    backendName(e, b),
 		Weight:                  wrapperspb.UInt32(weight),
 		RequestHeadersToAdd:     setHeaders(b.RequestHeaders.Set),
 		RequestHeadersToRemove:  b.RequestHeaders.Remove,

@@ -13,7 +13,7 @@ import (
 // listener or has no such hosts. It does not depend on the routes of the host.
 func filterChain(v *ir.VirtualHost, l *ir.Listener) table.Part {
 	switch {
-	case l == nil || l.Protocol == ir.ListenHTTP || l.Protocol.Secure() == (v.Key.Hostname == ""):
+	case l == nil || l.ByHost() || l.Protocol.Secure() == (v.Key.Hostname == ""):
 		return table.Part{}
 	case l.Protocol == ir.ListenUDP:
 		return udpFilter(v, l)

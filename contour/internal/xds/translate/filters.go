@@ -74,7 +74,7 @@ func httpFilters() []filter {
 func listenerFilters() []filter {
 	return []filter{
 		{name: dispatchFilter, place: placeDispatch, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
-			if h.listener.Protocol.Secure() {
+			if !h.listener.ByHost() {
 				return nil
 			}
 			return script(e, dispatchFilter, dispatchScript(h.listener.Key))
@@ -127,7 +127,7 @@ func (f *filter) carried(c carrier) bool {
 // is always present, so that policies never change a listener.
 func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	var out []*hcmv3.HttpFilter
-	carried, on := false, carrierOf(h.listener.Protocol.Secure())
+	carried, on := false, carrierOf(!h.listener.ByHost())
 	for _, f := range httpFilters() {
 		switch {
 		case f.carried(on) && !carried:

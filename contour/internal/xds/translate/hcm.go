@@ -42,7 +42,7 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	setTimeouts(m, h.listener.Client)
 	setForwarded(m, h.forward)
 	switch {
-	case !h.listener.Protocol.Secure():
+	case h.listener.ByHost():
 		routeByHost(e, m, h.listener.Key)
 	case h.byServerName:
 		m.EarlyHeaderMutationExtensions = scopeHeader(e, tlsTables(h.listener.Key)+"%REQUESTED_SERVER_NAME%")

@@ -10,11 +10,11 @@ import (
 	"contour.example/contour/internal/ir"
 )
 
-// routeMatch converts m to Envoy's matcher, on a host with that name.
-func routeMatch(m ir.Match, hostname string) *routev3.RouteMatch {
-	rm := &routev3.RouteMatch{}
+// routeMatch converts the match of a route to Envoy's matcher, on a host with that name.
+func routeMatch(of ir.Route, hostname string) *routev3.RouteMatch {
+	rm, m := &routev3.RouteMatch{}, of.Match
 	setPath(rm, m.Path)
-	if suffix, ok := strings.CutPrefix(hostname, "*."); ok {
+	if suffix, ok := strings.CutPrefix(hostname, "*."); ok && !of.Subdomains {
 		rm.Headers = append(rm.Headers, oneLabel(suffix))
 	}
 	for _, h := range m.Headers {
@@ -33,6 +33,8 @@ func setPath(rm *routev3.RouteMatch, p ir.PathMatch) {
 		rm.PathSpecifier = &routev3.RouteMatch_Path{Path: p.Value}
 	case ir.PathRegex:
 		rm.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: re2(p.Value)}
+	case ir.PathMethod:
+		rm.PathSpecifier = &routev3.RouteMatch_SafeRegex{SafeRegex: re2("/[^/]+/" + regexp.QuoteMeta(p.Value))}
 	case ir.PathSegment:
 		setSegments(rm, p.Value)
 	default:

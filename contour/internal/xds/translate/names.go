@@ -16,8 +16,9 @@ const (
 	adminName           = "envoy-admin"     // the cluster of the admin interface in Envoy's bootstrap
 	misdirectedHostName = "misdirected/421" // not a hostname, which has no slash
 	// anyConnection is the part of a listener without hostnames.
-	anyConnection = "connections"
-	scopesName    = "ingress_http" // of the scopes of all listeners, in the statistics of Envoy
+	anyConnection  = "connections"
+	unresolvedName = "unresolved"   // a cluster that does not exist: names of others contain a slash
+	scopesName     = "ingress_http" // of the scopes of all listeners, in the statistics of Envoy
 )
 
 // routeTable returns the name of the RouteConfiguration of a TLS host; for HTTP hosts see shard.
@@ -83,6 +84,14 @@ const (
 func clusterName(c ir.Cluster) string {
 	parts := cut(clusterNameSize-clusterHashSize-1, c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port))
 	return strings.Join(append(parts, hash(clusterHashSize, identity(c)...)), "/")
+}
+
+// backendName returns the name of the cluster of a backend. No cluster has the name of one that is unresolved.
+func backendName(e *encoder, b ir.Backend) string {
+	if b.Unresolved {
+		return unresolvedName
+	}
+	return e.cluster(b.Cluster)
 }
 
 // identity returns the values that distinguish clusters.

@@ -126,6 +126,9 @@ func coveredBy(hostname string) []string {
 // chainsOf returns the filter chains of a listener: those of hosts, and the shared one or the one with the fallback
 // certificate, unless there is a host "*", which matches all other connections.
 func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
+	if len(l.Chains) > 0 {
+		return listenerChains(l)
+	}
 	var chains []table.Part
 	for _, k := range t.ownChains.Get(r, l.Key) {
 		chains = append(chains, t.chains.Get(r, k).part)

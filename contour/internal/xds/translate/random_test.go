@@ -126,18 +126,21 @@ func (r random) special() *ir.Special {
 		*[]*string{&k.Cookie, &k.Header, &k.Query, new(string)}[r.IntN(4)] = "x"
 		return k
 	})}
-	if r.flip() {
-		s.Mirror = &ir.Mirror{Cluster: r.cluster(), Percent: uint32(r.IntN(101))}
-	}
+	s.Mirrors = some(r, func() ir.Mirror {
+		return ir.Mirror{Cluster: r.cluster(), PerMillion: uint32(r.IntN(1_000_001)), KeepHost: r.flip()}
+	})
 	return s
 }
 
 func (r random) edits() ir.HeaderEdits {
-	return ir.HeaderEdits{Set: some(r, func() ir.Header { return ir.Header{Name: r.text(), Value: r.text()} }), Remove: some(r, r.text)}
+	return ir.HeaderEdits{Set: some(r, func() ir.Header { return ir.Header{Name: r.text(), Value: r.text(), Append: r.flip()} }), Remove: some(r, r.text)}
 }
 
 func (r random) backend() ir.Backend {
 	b := ir.Backend{Cluster: r.cluster(), Weight: r.number(3), RequestHeaders: r.edits(), ResponseHeaders: r.edits()}
+	if r.IntN(8) == 0 {
+		b.Unresolved, b.Cluster = true, ir.Cluster{}
+	}
 	if r.flip() {
 		b.Host = r.text()
 	}
@@ -159,8 +162,15 @@ func (r random) backends() []ir.Backend {
 func (r random) forward() ir.Forward {
 	return ir.Forward{
 		Backends: r.backends(), Timeout: r.timeout(), Idle: r.timeout(), Websocket: r.flip(), Special: r.special(),
-		Rewrite: maybe(r, func() ir.PathRewrite { return ir.PathRewrite{Prefix: r.path()} }),
-		Host:    maybe(r, func() ir.HostRewrite { return ir.HostRewrite{Literal: r.text(), Header: r.text()} }),
+		Rewrite: maybe(r, func() ir.PathRewrite {
+			w := ir.PathRewrite{Prefix: r.path()}
+			if r.flip() {
+				w.Full = r.path()
+			}
+			return w
+		}),
+		Unresolved: []uint16{0, 500, 503}[r.IntN(3)],
+		Host:       maybe(r, func() ir.HostRewrite { return ir.HostRewrite{Literal: r.text(), Header: r.text()} }),
 		Retry: maybe(r, func() ir.Retry {
 			return ir.Retry{On: some(r, r.text), Count: r.number(3), PerTry: r.timeout(), StatusCode: some(r, func() uint32 { return 500 + r.number(50) })}
 		}),
@@ -169,7 +179,7 @@ func (r random) forward() ir.Forward {
 
 func (r random) match() ir.Match {
 	return ir.Match{
-		Path: ir.PathMatch{Kind: enum(r, ir.PathRegex), Value: r.path()},
+		Path: ir.PathMatch{Kind: enum(r, ir.PathMethod), Value: r.path()},
 		Headers: some(r, func() ir.HeaderMatch {
 			return ir.HeaderMatch{Name: r.text(), Kind: enum(r, ir.StringPresent), Value: r.text(), IgnoreCase: r.flip(), Invert: r.flip(), MissingAsEmpty: r.flip()}
 		}),

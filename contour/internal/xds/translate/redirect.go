@@ -20,6 +20,9 @@ func redirect(r ir.Redirect, path ir.PathMatch, hostname string) *routev3.Redire
 	case r.Scheme != "":
 		action.SchemeRewriteSpecifier = &routev3.RedirectAction_SchemeRedirect{SchemeRedirect: r.Scheme}
 	}
+	if r.StandardPort {
+		removePort(action, hostname)
+	}
 	switch {
 	case r.Path != "":
 		action.PathRewriteSpecifier = &routev3.RedirectAction_PathRedirect{PathRedirect: r.Path}
@@ -29,25 +32,33 @@ func redirect(r ir.Redirect, path ir.PathMatch, hostname string) *routev3.Redire
 	return action
 }
 
-// toHTTPS redirects to the standard port. Envoy keeps the port of the request unless it is 80 or the action has a host or port:
-// the action has the hostname if it is exact. For a wildcard see withPort.
+// toHTTPS redirects to the standard port.
 func toHTTPS(action *routev3.RedirectAction, hostname string) {
 	action.SchemeRewriteSpecifier = &routev3.RedirectAction_HttpsRedirect{HttpsRedirect: true}
+	removePort(action, hostname)
+}
+
+// removePort removes the port of the request, which Envoy keeps unless it is the standard one or the action has a host or port: the
+// action has the hostname if it is exact. For a wildcard see withPort.
+func removePort(action *routev3.RedirectAction, hostname string) {
 	if action.HostRedirect == "" && action.PortRedirect == 0 && !wildcard(hostname) {
 		action.HostRedirect = hostname
 	}
 }
 
 // withPort returns the route to precede r, made of a route of a host, for requests that name a port other than 80: it
-// redirects to port 443. It is nil for what does not redirect to HTTPS on a wildcard host. Without a port in the request
-// there is none in the redirect either.
+// redirects to the standard port by its number. It is nil for what does not redirect to a standard port on a wildcard host.
+// Without a port in the request there is none in the redirect either.
 func withPort(r *routev3.Route, of *ir.Route, hostname string) *routev3.Route {
 	action := r.GetRedirect()
-	if action == nil || !of.Redirect.HTTPS || !wildcard(hostname) || action.GetHostRedirect() != "" || action.GetPortRedirect() != 0 {
+	if action == nil || !of.Redirect.HTTPS && !of.Redirect.StandardPort || !wildcard(hostname) || action.GetHostRedirect() != "" || action.GetPortRedirect() != 0 {
 		return nil
 	}
 	out := proto.CloneOf(r)
 	out.GetRedirect().PortRedirect = 443
+	if !of.Redirect.HTTPS && of.Redirect.Scheme == "http" {
+		out.GetRedirect().PortRedirect = 80
+	}
 	out.Match.Headers = append(
 		out.Match.Headers,
 		headerMatcher(ir.HeaderMatch{Name: ":authority", Kind: ir.StringRegex, Value: ".*:[0-9]+"}),

@@ -10,10 +10,10 @@ import (
 func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 	hostname := host.Key.Hostname
 	if code := failureOf(&of, host.Policies); code != 0 {
-		of = ir.Route{Match: of.Match, Direct: &ir.Direct{Code: code}, Origin: of.Origin}
+		of = ir.Route{Match: of.Match, Subdomains: of.Subdomains, Direct: &ir.Direct{Code: code}, Origin: of.Origin}
 	}
 	r := &routev3.Route{
-		Match:                   routeMatch(of.Match, hostname),
+		Match:                   routeMatch(of, hostname),
 		RequestHeadersToAdd:     setHeaders(of.RequestHeaders.Set),
 		RequestHeadersToRemove:  of.RequestHeaders.Remove,
 		ResponseHeadersToAdd:    setHeaders(of.ResponseHeaders.Set),

@@ -95,7 +95,7 @@ func (rt *routeTables) exactHosts(r *memo.Reader, s shard) [][]ir.HostKey {
 
 // httpListeners returns the listener if it serves HTTP hosts.
 func httpListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
-	if l == nil || l.Protocol != ir.ListenHTTP || l.Admin {
+	if l == nil || !l.ByHost() || l.Admin {
 		return nil
 	}
 	return []ir.ListenerKey{k}

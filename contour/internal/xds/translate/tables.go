@@ -218,6 +218,7 @@ func (t *Tables) addSecrets() {
 		return certificate(k.name, chain, key)
 	})
 	follow(secrets, t.from.Hosts, certificatesOf)
+	t.chainSecrets(secrets)
 	follow(secrets, t.from.Hosts, fallbackCertificatesOf)
 	follow(secrets, t.from.Hosts, casOf)
 	follow(secrets, t.from.Hosts, shownBy)

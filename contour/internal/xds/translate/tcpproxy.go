@@ -20,7 +20,7 @@ func tcpFilter(e *encoder, t ir.TCPProxy, l *ir.Listener) *listenerv3.Filter {
 		IdleTimeout: durationpb.New(tcpIdle),
 		AccessLog:   accessLog(e, l.Client.AccessLog),
 	}
-	setTCPClusters(proxy, t.Backends)
+	setTCPClusters(e, proxy, t.Backends)
 	return &listenerv3.Filter{
 		Name:       "envoy.filters.network.tcp_proxy",
 		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.pack(proxy)},
@@ -29,12 +29,12 @@ func tcpFilter(e *encoder, t ir.TCPProxy, l *ir.Listener) *listenerv3.Filter {
 
 // setTCPClusters sets the clusters. It omits backends of weight zero, which a TCP proxy does not support; without a backend
 // the message remains invalid.
-func setTCPClusters(proxy *tcpproxyv3.TcpProxy, backends []ir.Backend) {
+func setTCPClusters(e *encoder, proxy *tcpproxyv3.TcpProxy, backends []ir.Backend) {
 	weighted := &tcpproxyv3.TcpProxy_WeightedCluster{}
 	for i, w := range weights(backends) {
 		if w > 0 {
 			weighted.Clusters = append(weighted.Clusters, &tcpproxyv3.TcpProxy_WeightedCluster_ClusterWeight{
-				Name: clusterName(backends[i].Cluster), Weight: w,
+				Name: backendName(e, backends[i]), Weight: w,
 			})
 		}
 	}

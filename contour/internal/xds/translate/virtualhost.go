@@ -31,6 +31,9 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 	vh := &routev3.VirtualHost{Name: v.Key.Hostname, Domains: []string{v.Key.Hostname}}
 	policies := policiesOf(v)
 	vh.TypedPerFilterConfig = policies.atHost(e)
+	if v.Chain != "" {
+		vh.Routes = append(vh.Routes, chainGuard(e, v.Chain))
+	}
 	for i := range v.Routes {
 		r := route(e, v.Routes[i], v)
 		r.TypedPerFilterConfig = policies.atRoute(e, &v.Routes[i])
@@ -143,17 +146,27 @@ func reachesBackend(r *ir.Route) bool {
 func clusters(v *ir.VirtualHost) func(yield func(*ir.Cluster) bool) {
 	return func(yield func(*ir.Cluster) bool) {
 		for b := range backends(v) {
-			if !yield(&b.Cluster) {
+			if !b.Unresolved && !yield(&b.Cluster) {
 				return
 			}
 		}
 		for i := range v.Routes {
-			r := &v.Routes[i]
-			if f := r.Forward; f != nil && f.Special != nil && f.Special.Mirror != nil && r.Direct == nil && r.Redirect == nil && !yield(&f.Special.Mirror.Cluster) {
-				return
+			mirrors := mirrorsOf(&v.Routes[i])
+			for j := range mirrors {
+				if !yield(&mirrors[j].Cluster) {
+					return
+				}
 			}
 		}
 	}
+}
+
+// mirrorsOf returns the mirrors of a route. A route with a direct response or redirect has none.
+func mirrorsOf(r *ir.Route) []ir.Mirror {
+	if f := r.Forward; f != nil && f.Special != nil && r.Direct == nil && r.Redirect == nil {
+		return f.Special.Mirrors
+	}
+	return nil
 }
 
 func each(backends []ir.Backend, yield func(*ir.Backend) bool) bool {

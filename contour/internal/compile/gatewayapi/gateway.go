@@ -1,0 +1,168 @@
+package gatewayapi
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"contour.example/contour/internal/compile/classic"
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+)
+
+// gateway is the verdict on a Gateway of this controller.
+type gateway struct {
+	created   time.Time
+	problem   problem // why it is not accepted
+	addresses Assignment
+	listeners []listener // in the order of the object
+	report    report.Report
+}
+
+// maxListeners bounds the listeners of a Gateway: the API server allows 64.
+const maxListeners = 64
+
+// deriveGateway returns the verdict on a Gateway; nil if it does not exist or is not of a class that is served.
+func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
+	g, ok := x.env.Store.Gateways.Get(r, n)
+	if !ok || !x.serves(r, g) {
+		return nil
+	}
+	b := gatewayBuilder{reader: r, env: x.env, object: g, key: kobj.Key{Kind: kobj.Gateway, Name: n}}
+	b.report.Visit(b.key)
+	out := &gateway{created: g.CreationTimestamp.UTC(), problem: b.specProblem()}
+	out.addresses, _ = x.assigned.Get(r, n)
+	for i := range g.Spec.Listeners[:min(len(g.Spec.Listeners), maxListeners)] {
+		out.listeners = append(out.listeners, b.listener(i))
+	}
+	findConflicts(out.listeners)
+	if !out.problem.is() && !slices.ContainsFunc(out.listeners, listener.accepted) {
+		out.problem = problem{report.ListenersNotValid, "No listener is valid."}
+	}
+	b.reportProblems(out)
+	out.report = b.report.Finish(report.TypeAccepted)
+	return out
+}
+
+type gatewayBuilder struct {
+	reader *memo.Reader
+	env    Env
+	object *gatewayv1.Gateway
+	key    kobj.Key
+	report report.Collector
+}
+
+// specProblem returns what is wrong with the Gateway apart from its listeners.
+func (b *gatewayBuilder) specProblem() problem {
+	spec := &b.object.Spec
+	if i := unsupportedAddress(b.object); i >= 0 {
+		return problem{report.UnsupportedAddress, fmt.Sprintf("The type of spec.addresses[%d], %s, is not supported; use IPAddress.", i, report.Quote(string(*spec.Addresses[i].Type)))}
+	}
+	if spec.Infrastructure != nil && spec.Infrastructure.ParametersRef != nil {
+		return problem{report.InvalidParameters, "Parameters of a Gateway are not supported."}
+	}
+	if spec.TLS != nil && spec.TLS.Frontend != nil { // served without it, anybody would be a client
+		return problem{report.UnsupportedValue, "The validation of clients (spec.tls.frontend) is not supported; the Gateway is not served."}
+	}
+	if n := len(spec.Listeners); n > maxListeners {
+		return problem{report.InvalidParameters, fmt.Sprintf("The Gateway has %d listeners, more than %d.", n, maxListeners)}
+	}
+	return problem{}
+}
+
+// reportProblems adds the diagnostics about problems.
+func (b *gatewayBuilder) reportProblems(g *gateway) {
+	b.add(report.TypeAccepted, g.problem, "spec")
+	for _, value := range g.addresses.Unusable {
+		b.add(report.TypeProgrammed, problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway.", report.Quote(value))}, "spec.addresses")
+	}
+	if !g.problem.is() && len(g.addresses.Usable)+len(g.addresses.Unusable) == 0 {
+		b.add(report.TypeProgrammed, noAddress(), "spec.addresses")
+	}
+	for i := range g.listeners {
+		l, field := &g.listeners[i], fmt.Sprintf("spec.listeners[%d]", i)
+		b.add(report.TypeAccepted, l.problem, field)
+		b.add(report.TypeConflicted, l.conflict, field)
+		b.add(report.TypeResolvedRefs, l.unresolved, field)
+	}
+}
+
+func noAddress() problem {
+	return problem{report.AddressNotAssigned, "No address is free: the configuration has no ranges of addresses for Gateways, or all of them are used."}
+}
+
+func (b *gatewayBuilder) add(t report.Type, p problem, field string) {
+	if p.is() && b.report.Wants(b.key, report.Error) {
+		b.report.Collect(report.Diagnostic{Object: b.key, Type: t, Reason: p.Reason, Field: field, Message: p.Message})
+	}
+}
+
+// GatewayRoot returns the listeners of a Gateway, one for each port, and a host without routes for each hostname of its listeners:
+// requests for it reach no listener with a broader hostname.
+func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
+	g := x.gateways.Get(r, n)
+	if g == nil {
+		return contrib.Root{}
+	}
+	root := contrib.Root{Report: g.report}
+	if g.problem.is() || len(g.addresses.Usable) == 0 {
+		return root
+	}
+	key := kobj.Key{Kind: kobj.Gateway, Name: n}
+	ports := map[gatewayv1.PortNumber]int{}
+	for i := range g.listeners {
+		l := &g.listeners[i]
+		if !l.accepted() {
+			continue
+		}
+		at, known := ports[l.port]
+		if !known {
+			at = len(root.Listeners)
+			ports[l.port] = at
+			root.Listeners = append(root.Listeners, x.listenerOf(r, g, key, l))
+		}
+		if l.secure {
+			root.Listeners[at].Chains = append(root.Listeners[at].Chains, ir.Chain{ServerName: l.host(), Certificates: l.certificates})
+		}
+		root.Contributions = append(root.Contributions, contrib.Contribution{
+			Key: ir.HostKey{Listener: root.Listeners[at].Key, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(),
+		})
+	}
+	for i := range root.Listeners {
+		slices.SortFunc(root.Listeners[i].Chains, func(a, b ir.Chain) int { return strings.Compare(a.ServerName, b.ServerName) })
+	}
+	return root
+}
+
+// listenerKey returns the key of the listener for a port of a Gateway. Of the parts of its name, only that of the Gateway has dots,
+// and none has underscores.
+func listenerKey(gateway kobj.Name, port gatewayv1.PortNumber) ir.ListenerKey {
+	return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: fmt.Sprintf("%s_%s_%d", gateway.Namespace, gateway.Name, port)}
+}
+
+// listenerOf returns the listener for the port and protocol of l, without chains.
+func (x *Compiler) listenerOf(r *memo.Reader, g *gateway, key kobj.Key, l *listener) ir.Listener {
+	s := x.env.Store.Settings
+	c := config.Config{
+		Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r), AccessLog: s.AccessLog.Get(r),
+	}
+	out := ir.Listener{
+		Key: listenerKey(key.Name, l.port), Port: uint32(l.port), Protocol: ir.ListenHTTP, RouteTableHosts: s.RouteTables.Get(r).Hosts,
+		Connections: c.Listeners.Connections, Client: classic.Client(c, c.AccessLog.HTTP), Origins: []kobj.Key{key},
+	}
+	if l.secure {
+		out.Protocol, out.TLS, out.Client = ir.ListenHTTPS, s.TLS.Get(r), classic.Client(c, c.AccessLog.HTTPS)
+	}
+	out.Socket = out.Key.Name
+	for _, a := range g.addresses.Usable {
+		out.Addresses = append(out.Addresses, a.String())
+	}
+	return out
+}

@@ -1,0 +1,136 @@
+// Package gatewayapi compiles the Gateway API: Gateways to listeners, and HTTPRoutes and GRPCRoutes to contributions to hosts.
+//
+// The input is objects, read through the Reader: classes, Gateways, routes, ReferenceGrants, labels of namespaces, and the
+// Services and Secrets that they refer to. The output is, for a Gateway, a listener for each of its ports and a host for each
+// hostname of its listeners; for a route, its routes on each host that it is attached to; and the statuses of both.
+//
+// The tables lead from classes and Gateways to parents, which is all that routes read of a Gateway; from routes to attachments,
+// which is where a route is attached if no older route of the other kind is there; and from these to routes.
+//
+// The package must not merge the routes of several objects.
+package gatewayapi
+
+import (
+	"net/netip"
+	"reflect"
+	"time"
+
+	"contour.example/contour/internal/compile/authorization"
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/ratelimit"
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/store"
+)
+
+// Env contains the inputs of the derivations of this package.
+type Env struct {
+	Store       *store.Store
+	Ref         *ref.Resolver
+	Expressions *validate.Expressions
+
+	Authorization *authorization.Resolver
+	RateLimits    *ratelimit.Resolver
+}
+
+// Compiler contains the tables of this package.
+type Compiler struct {
+	env Env
+
+	claims   *memo.Table[kobj.Name, claim]      // of Gateways, on addresses
+	assigned *memo.Input[kobj.Name, Assignment] // see AssignAddresses
+	ranges   []netip.Prefix                     // of which addresses were assigned last
+	gateways *memo.Table[kobj.Name, *gateway]
+	parents  *memo.Table[kobj.Name, *parent]
+
+	attachments *memo.Table[kobj.Key, attachment]
+	hosts       *memo.Index[hostClaim, kobj.Key] // by hostname: the routes that are attached to it
+	oldest      *memo.Table[hostClaim, age]
+	routes      *memo.Table[kobj.Key, route]
+	attached    *memo.Index[listenerName, kobj.Key] // by listener: the routes that it accepts
+
+	// States contains what Envoys have of listeners, by listener.
+	States *memo.Input[ir.ListenerKey, State]
+}
+
+// listenerName is a listener of a Gateway.
+type listenerName struct {
+	gateway kobj.Name
+	section string
+}
+
+// State is what the Envoys of the fleet of a listener have of it.
+type State struct {
+	Accepted bool     // an Envoy has accepted the listener and its first route table
+	Chains   []string // the chains that an Envoy has accepted, sorted
+	// Rejected is why Envoys reject the listener, "" if they do not; RejectedChains that of chains.
+	Rejected       string
+	RejectedChains map[string]string
+}
+
+// New adds the tables to the engine of the store. They follow the kinds of the Gateway API.
+func New(e *memo.Engine, env Env) *Compiler {
+	x := &Compiler{env: env}
+	x.assigned = memo.NewInput[kobj.Name](e, "gatewayapi/assigned addresses", equal[Assignment])
+	x.States = memo.NewInput[ir.ListenerKey](e, "gatewayapi/listener states", equal[State])
+	x.claims = memo.NewTable(e, memo.Options[kobj.Name, claim]{Name: "gatewayapi/address claims", Derive: x.deriveClaim, Equal: equal[claim]})
+	x.claims.Watch()
+	x.gateways = memo.NewTable(e, memo.Options[kobj.Name, *gateway]{Name: "gatewayapi/gateways", Derive: x.deriveGateway, Equal: equal[*gateway]})
+	x.parents = memo.NewTable(e, memo.Options[kobj.Name, *parent]{Name: "gatewayapi/parents", Derive: x.deriveParent, Equal: equal[*parent]})
+	x.attachments = memo.NewTable(e, memo.Options[kobj.Key, attachment]{
+		Name: "gatewayapi/attachments", Derive: x.deriveAttachment, Equal: equal[attachment],
+		DeferBy: func(k kobj.Key) string { return k.Namespace },
+	})
+	x.hosts = memo.NewIndex(x.attachments, "gatewayapi/routes by hostname", kobj.Key.Compare, hostClaims)
+	x.oldest = memo.NewTable(e, memo.Options[hostClaim, age]{Name: "gatewayapi/oldest routes", Derive: x.deriveOldest, Equal: equal[age]})
+	x.routes = memo.NewTable(e, memo.Options[kobj.Key, route]{Name: "gatewayapi/routes", Derive: x.deriveRoute, Equal: equal[route]})
+	x.attached = memo.NewIndex(x.routes, "gatewayapi/routes by listener", kobj.Key.Compare, acceptedBy)
+	memo.DemandFrom(env.Store.Gateways, x.claims, ownName)
+	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute} {
+		store.DemandRoots(env.Store, x.attachments, k)
+		store.DemandRoots(env.Store, x.routes, k)
+	}
+	return x
+}
+
+func ownName[V any](n kobj.Name, _ V) []kobj.Name { return []kobj.Name{n} }
+
+func equal[V any](a, b V) bool { return reflect.DeepEqual(a, b) }
+
+// RouteRoot returns the contributions of a route.
+func (x *Compiler) RouteRoot(r *memo.Reader, k kobj.Key) contrib.Root {
+	of := x.routes.Get(r, k)
+	return contrib.Root{Contributions: of.contributions, Report: of.report}
+}
+
+// age orders routes: the oldest one first, then by name.
+type age struct {
+	created time.Time
+	key     kobj.Key
+}
+
+// before reports whether a exists and comes before b.
+func (a age) before(b age) bool {
+	if a.key == (kobj.Key{}) {
+		return false
+	}
+	if c := a.created.Compare(b.created); c != 0 {
+		return c < 0
+	}
+	if c := a.key.Name.Compare(b.key.Name); c != 0 {
+		return c < 0
+	}
+	return a.key.Kind < b.key.Kind
+}
+
+// problem is why something is not so: the reason and the message of a condition. The zero value is that there is none.
+type problem struct {
+	Reason  report.Reason
+	Message string
+}
+
+func (p problem) is() bool { return p.Reason != "" }

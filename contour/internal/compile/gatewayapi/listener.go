@@ -1,0 +1,198 @@
+package gatewayapi
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/report"
+)
+
+// listener is the verdict on a listener of a Gateway.
+type listener struct {
+	name     string
+	port     gatewayv1.PortNumber
+	hostname string // lower case; "" for any
+	secure   bool   // HTTPS
+
+	kinds    []kobj.Kind // of the routes that may be attached
+	from     gatewayv1.FromNamespaces
+	selector *metav1.LabelSelector // with from Selector
+
+	certificates []kobj.Name // that can be served
+	warnings     []string    // about certificates that are served
+
+	problem    problem // why it is not accepted
+	conflict   problem
+	unresolved problem
+}
+
+// accepted reports whether routes can be attached to the listener.
+func (l listener) accepted() bool { return !l.problem.is() && !l.conflict.is() }
+
+// host returns the hostname of the virtual host of the listener.
+func (l *listener) host() string { return cmp.Or(l.hostname, "*") }
+
+// chain returns the name of the chain of the listener.
+func (l *listener) chain() string {
+	if l.secure {
+		return l.host()
+	}
+	return ""
+}
+
+// listener returns the verdict on the listener with that index, without conflicts with others.
+func (b *gatewayBuilder) listener(i int) listener {
+	spec := &b.object.Spec.Listeners[i]
+	l := listener{name: string(spec.Name), port: spec.Port, secure: spec.Protocol == gatewayv1.HTTPSProtocolType}
+	if spec.Protocol != gatewayv1.HTTPProtocolType && !l.secure {
+		l.problem = problem{report.UnsupportedProtocol, fmt.Sprintf("Protocol %s is not supported; use HTTP or HTTPS.", report.Quote(string(spec.Protocol)))}
+		return l
+	}
+	if p := validate.Port(int32(spec.Port)); p != "" {
+		l.problem = problem{report.UnsupportedValue, fmt.Sprintf("Port %d %s.", spec.Port, p)}
+	}
+	if spec.Hostname != nil && *spec.Hostname != "" {
+		name, p := validate.Hostname(string(*spec.Hostname))
+		if p != "" || validate.IsAddress(name) {
+			l.problem = problem{report.UnsupportedValue, fmt.Sprintf("Hostname %s is not a DNS name, with at most a leading \"*.\".", report.Quote(string(*spec.Hostname)))}
+			return l
+		}
+		l.hostname = name
+	}
+	b.allowRoutes(&l, spec.AllowedRoutes)
+	if l.secure {
+		b.readTLS(&l, spec.TLS)
+	}
+	return l
+}
+
+// allowRoutes reads which routes may be attached.
+func (b *gatewayBuilder) allowRoutes(l *listener, allowed *gatewayv1.AllowedRoutes) {
+	l.from = gatewayv1.NamespacesFromSame
+	l.kinds = []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute}
+	if allowed == nil {
+		return
+	}
+	if n := allowed.Namespaces; n != nil {
+		if n.From != nil {
+			l.from = *n.From
+		}
+		l.selector = n.Selector
+	}
+	if l.from == gatewayv1.NamespacesFromSelector {
+		if _, err := metav1.LabelSelectorAsSelector(l.selector); err != nil {
+			l.problem = problem{report.UnsupportedValue, "The selector of allowedRoutes.namespaces is not valid."}
+		}
+	}
+	if len(allowed.Kinds) == 0 {
+		return
+	}
+	l.kinds = nil
+	for _, k := range allowed.Kinds {
+		group := gatewayv1.Group(gatewayv1.GroupName)
+		if k.Group != nil {
+			group = *k.Group
+		}
+		switch of := kobj.Kind(k.Kind); {
+		case group == gatewayv1.GroupName && (of == kobj.HTTPRoute || of == kobj.GRPCRoute):
+			l.kinds = append(l.kinds, of)
+		case !l.unresolved.is():
+			l.unresolved = problem{report.InvalidRouteKinds, fmt.Sprintf("Routes of kind %s cannot be attached to the listener.", report.Quote(string(k.Kind)))}
+		}
+	}
+}
+
+// maxCertificates bounds the certificates of a listener, as the API server does.
+const maxCertificates = 64
+
+// readTLS reads the certificates of a listener. Those that can be served are, whatever the others are.
+func (b *gatewayBuilder) readTLS(l *listener, tls *gatewayv1.ListenerTLSConfig) {
+	switch {
+	case tls == nil || len(tls.CertificateRefs) == 0:
+		l.unresolved = problem{report.InvalidCertificateRef, "The listener has no certificateRefs; its connections are closed."}
+		return
+	case tls.Mode != nil && *tls.Mode != gatewayv1.TLSModeTerminate:
+		l.problem = problem{report.UnsupportedValue, fmt.Sprintf("TLS mode %s is not supported with protocol HTTPS; use Terminate.", report.Quote(string(*tls.Mode)))}
+		return
+	}
+	for i := range tls.CertificateRefs[:min(len(tls.CertificateRefs), maxCertificates)] {
+		secret, p := b.certificate(&tls.CertificateRefs[i])
+		if p.is() {
+			l.unresolved = p
+			continue
+		}
+		l.certificates = append(l.certificates, secret)
+	}
+}
+
+// certificate resolves a reference to a certificate.
+func (b *gatewayBuilder) certificate(to *gatewayv1.SecretObjectReference) (kobj.Name, problem) {
+	if to.Group != nil && *to.Group != "" || to.Kind != nil && kobj.Kind(*to.Kind) != kobj.Secret {
+		return kobj.Name{}, problem{report.InvalidCertificateRef, "A certificateRef is not to a Secret."}
+	}
+	n := kobj.Name{Namespace: b.key.Namespace, Name: string(to.Name)}
+	if to.Namespace != nil {
+		n.Namespace = string(*to.Namespace)
+	}
+	expired, f := b.env.Ref.GrantedSecret(b.reader, b.key, n)
+	switch {
+	case f != nil && f.Problem == ref.NotPermitted:
+		return kobj.Name{}, problem{report.RefNotPermitted, f.Message}
+	case f != nil:
+		return kobj.Name{}, problem{report.InvalidCertificateRef, f.Message}
+	}
+	if expired && b.report.Wants(b.key, report.Warning) {
+		b.report.Collect(report.Diagnostic{
+			Object: b.key, Severity: report.Warning, Type: report.TypeResolvedRefs, Reason: report.SecretExpired, Field: "spec.listeners",
+			Message: fmt.Sprintf("The certificate in Secret %s has expired.", report.Quote(n.String())),
+		})
+	}
+	return n, problem{}
+}
+
+// findConflicts finds the listeners that exclude each other: all of them are in conflict, and none of them wins.
+func findConflicts(listeners []listener) {
+	type port struct {
+		number gatewayv1.PortNumber
+		secure bool
+	}
+	type host struct {
+		port
+		name string
+	}
+	ports, hosts := map[port]int{}, map[host]int{}
+	for i := range listeners {
+		if l := &listeners[i]; !l.problem.is() {
+			p := port{l.port, l.secure}
+			ports[p]++
+			hosts[host{p, l.hostname}]++
+		}
+	}
+	for i := range listeners {
+		l := &listeners[i]
+		switch p := (port{l.port, l.secure}); {
+		case l.problem.is():
+		case ports[port{l.port, !l.secure}] > 0:
+			l.conflict = problem{report.ProtocolConflict, fmt.Sprintf("Another listener of port %d has another protocol.", l.port)}
+		case hosts[host{p, l.hostname}] > 1:
+			l.conflict = problem{report.HostnameConflict, fmt.Sprintf("Another listener of port %d has the same hostname.", l.port)}
+		}
+	}
+}
+
+// covers reports whether the hostname of a listener or of a route includes all names of another one: "" includes all, a wildcard those
+// with any number of labels in place of the star.
+func covers(broad, narrow string) bool {
+	if broad == "" || broad == narrow {
+		return true
+	}
+	suffix, wildcard := strings.CutPrefix(broad, "*")
+	return wildcard && len(narrow) > len(suffix) && strings.HasSuffix(narrow, suffix)
+}

@@ -1,0 +1,192 @@
+package gatewayapi
+
+import (
+	"fmt"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"contour.example/contour/internal/kind"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+)
+
+// GatewayStatus returns the status of a Gateway; nil if it is none of this controller.
+func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []report.Diagnostic) any {
+	g := x.gateways.Get(r, kobj.Name{Namespace: o.GetNamespace(), Name: o.GetName()})
+	if g == nil {
+		return nil
+	}
+	name, generation := kobj.Name{Namespace: o.GetNamespace(), Name: o.GetName()}, o.GetGeneration()
+	s := &gatewayv1.GatewayStatus{}
+	addressType := gatewayv1.IPAddressType
+	if !g.problem.is() {
+		for _, a := range g.addresses.Usable {
+			s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &addressType, Value: a.String()})
+		}
+	}
+	programmed := 0
+	var waiting problem
+	for i := range g.listeners {
+		l := &g.listeners[i]
+		p := x.notProgrammed(r, g, name, l)
+		if p.is() && !waiting.is() {
+			waiting = p
+		} else if !p.is() {
+			programmed++
+		}
+		s.Listeners = append(s.Listeners, gatewayv1.ListenerStatus{
+			Name: gatewayv1.SectionName(l.name), SupportedKinds: supportedKinds(l), Conditions: l.conditions(generation, p),
+			AttachedRoutes: int32(len(x.attached.Get(r, listenerName{name, l.name}))),
+		})
+	}
+	if programmed > 0 {
+		waiting = problem{}
+	}
+	s.Conditions = g.conditions(generation, waiting, fault(diagnostics))
+	return s
+}
+
+// fault returns the problem of an object that the controller could not process, or that exceeds its budgets.
+func fault(diagnostics []report.Diagnostic) problem {
+	for _, d := range diagnostics {
+		if d.Severity == report.Error && (d.Reason == report.InternalError || d.Reason == report.BudgetExceeded || d.Reason == report.RejectedByEnvoy) {
+			return problem{report.UnsupportedValue, d.Message}
+		}
+	}
+	return problem{}
+}
+
+// conditions returns the conditions of a Gateway. waiting is why none of its listeners is programmed.
+func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.Condition {
+	accepted := condition(string(gatewayv1.GatewayConditionAccepted), generation, g.problem, string(gatewayv1.GatewayReasonAccepted), "The Gateway is served.")
+	invalid := func(l listener) bool { return !l.accepted() }
+	if !g.problem.is() && slices.ContainsFunc(g.listeners, invalid) {
+		accepted.Reason, accepted.Message = string(gatewayv1.GatewayReasonListenersNotValid), "Some listeners are not valid; the others are served."
+	}
+	programmed := problem{}
+	switch {
+	case g.problem.is():
+		programmed = problem{report.Reason(gatewayv1.GatewayReasonInvalid), "The Gateway is not accepted."}
+	case fault.is():
+		programmed = problem{report.Reason(gatewayv1.GatewayReasonInvalid), fault.Message}
+	case len(g.addresses.Unusable) > 0:
+		programmed = problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway.", report.Quote(g.addresses.Unusable[0]))}
+	case len(g.addresses.Usable) == 0:
+		programmed = noAddress()
+	case waiting.is():
+		programmed = waiting
+	}
+	unresolved := problem{}
+	for i := range g.listeners {
+		if l := &g.listeners[i]; l.unresolved.is() && !unresolved.is() {
+			unresolved = problem{report.Reason(gatewayv1.GatewayReasonListenersNotResolved), fmt.Sprintf("Listener %q: %s", l.name, l.unresolved.Message)}
+		}
+	}
+	return []metav1.Condition{
+		accepted,
+		condition(string(gatewayv1.GatewayConditionProgrammed), generation, programmed, string(gatewayv1.GatewayReasonProgrammed), "An Envoy serves the Gateway."),
+		condition(string(gatewayv1.GatewayConditionResolvedRefs), generation, unresolved, string(gatewayv1.GatewayReasonResolvedRefs), "All references are resolved."),
+	}
+}
+
+// notProgrammed returns why a listener is not programmed: the Envoys of its fleet have not accepted it, or reject it.
+func (x *Compiler) notProgrammed(r *memo.Reader, g *gateway, name kobj.Name, l *listener) problem {
+	invalid := func(message string) problem { return problem{report.Reason(gatewayv1.ListenerReasonInvalid), message} }
+	switch {
+	case g.problem.is():
+		return invalid("The Gateway is not accepted.")
+	case !l.accepted():
+		return invalid("The listener is not accepted.")
+	case l.secure && len(l.certificates) == 0:
+		return invalid("The listener has no certificate that can be served; its connections are closed.")
+	case len(g.addresses.Usable) == 0:
+		return problem{report.Reason(gatewayv1.ListenerReasonPending), "The Gateway has no address."}
+	}
+	state, _ := x.States.Get(r, listenerKey(name, l.port))
+	_, accepted := slices.BinarySearch(state.Chains, l.chain())
+	switch {
+	case state.Rejected != "":
+		return invalid(state.Rejected)
+	case state.RejectedChains[l.chain()] != "":
+		return invalid(state.RejectedChains[l.chain()])
+	case !state.Accepted || l.secure && !accepted:
+		return problem{report.Reason(gatewayv1.ListenerReasonPending), "No Envoy has accepted the listener yet."}
+	}
+	return problem{}
+}
+
+// conditions returns the conditions of a listener.
+func (l *listener) conditions(generation int64, notProgrammed problem) []metav1.Condition {
+	accepted := l.problem
+	if !accepted.is() {
+		accepted = l.conflict
+	}
+	conflicted := metav1.Condition{
+		Type: string(gatewayv1.ListenerConditionConflicted), Status: metav1.ConditionFalse, ObservedGeneration: generation,
+		Reason: string(gatewayv1.ListenerReasonNoConflicts), Message: "No other listener excludes this one.",
+	}
+	if l.conflict.is() {
+		conflicted.Status, conflicted.Reason, conflicted.Message = metav1.ConditionTrue, string(l.conflict.Reason), l.conflict.Message
+	}
+	return []metav1.Condition{
+		condition(string(gatewayv1.ListenerConditionAccepted), generation, accepted, string(gatewayv1.ListenerReasonAccepted), "The listener is valid."),
+		condition(string(gatewayv1.ListenerConditionProgrammed), generation, notProgrammed, string(gatewayv1.ListenerReasonProgrammed), "An Envoy serves the listener."),
+		condition(string(gatewayv1.ListenerConditionResolvedRefs), generation, l.unresolved, string(gatewayv1.ListenerReasonResolvedRefs), "All references are resolved."),
+		conflicted,
+	}
+}
+
+// supportedKinds returns the kinds of routes that can be attached to a listener; never nil, which the API server would leave out.
+func supportedKinds(l *listener) []gatewayv1.RouteGroupKind {
+	group := gatewayv1.Group(gatewayv1.GroupName)
+	kinds := []gatewayv1.RouteGroupKind{}
+	for _, k := range l.kinds {
+		kinds = append(kinds, gatewayv1.RouteGroupKind{Group: &group, Kind: gatewayv1.Kind(k)})
+	}
+	return kinds
+}
+
+// RouteStatus returns the status of a route of that kind: an entry for each parentRef to a Gateway of this controller.
+func (x *Compiler) RouteStatus(r *memo.Reader, k kobj.Key, generation int64, diagnostics []report.Diagnostic) any {
+	out := &kind.RouteParents{Controller: gatewayv1.GatewayController(x.env.Store.Settings.Gateways.Get(r).ControllerName)}
+	spec, ok := x.routeSpec(r, k)
+	if !ok {
+		return out
+	}
+	of := x.routes.Get(r, k)
+	broken := fault(diagnostics)
+	for i := range of.parents {
+		p := &of.parents[i]
+		notAccepted := p.problem
+		if !notAccepted.is() {
+			notAccepted = broken
+		}
+		conditions := []metav1.Condition{
+			condition(string(gatewayv1.RouteConditionAccepted), generation, notAccepted, string(gatewayv1.RouteReasonAccepted), acceptedMessage(diagnostics)),
+			condition(string(gatewayv1.RouteConditionResolvedRefs), generation, of.unresolved, string(gatewayv1.RouteReasonResolvedRefs), "All references are resolved."),
+		}
+		if of.partly.is() {
+			conditions = append(conditions, metav1.Condition{
+				Type: string(gatewayv1.RouteConditionPartiallyInvalid), Status: metav1.ConditionTrue, ObservedGeneration: generation,
+				Reason: string(of.partly.Reason), Message: of.partly.Message,
+			})
+		}
+		out.Parents = append(out.Parents, gatewayv1.RouteParentStatus{
+			ParentRef: spec.parents[p.index], ControllerName: out.Controller, Conditions: conditions,
+		})
+	}
+	return out
+}
+
+// acceptedMessage returns the message of an accepted route, with the first warning.
+func acceptedMessage(diagnostics []report.Diagnostic) string {
+	for _, d := range diagnostics {
+		if d.Severity == report.Warning {
+			return "The route is accepted. " + d.Message
+		}
+	}
+	return "The route is accepted."
+}

@@ -1,0 +1,135 @@
+package translate
+
+import (
+	"fmt"
+	"strings"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	filterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
+	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/set_filter_state/v3"
+	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/xds/table"
+)
+
+// The chains of a listener share its route tables. The first network filter of each records the chain of the connection, and the
+// first route of a virtual host that belongs to a chain responds with 421 to requests of other connections. So a client may
+// reuse a connection for all hosts of its chain, as HTTP/2 clients do with wildcard certificates, and for no other host; a
+// new host changes no filter chain.
+const (
+	chainState     = "contour.chain" // the filter state with the identity of the chain
+	chainStateSize = 8               // hexadecimal digits of an identity
+)
+
+// chainIdentity returns the identity of a chain, of a fixed length.
+func chainIdentity(serverName string) string { return hash(chainStateSize, "chain", serverName) }
+
+// listenerChains returns the filter chains of a listener with chains.
+func listenerChains(l *ir.Listener) []table.Part {
+	parts := make([]table.Part, 0, len(l.Chains))
+	for i := range l.Chains {
+		parts = append(parts, listenerChain(l, &l.Chains[i]))
+	}
+	return parts
+}
+
+func listenerChain(l *ir.Listener, c *ir.Chain) table.Part {
+	e := &encoder{}
+	chain := &listenerv3.FilterChain{Name: c.ServerName, FilterChainMatch: serverName(c.ServerName)}
+	part := table.Part{Name: c.ServerName, Origins: l.Origins}
+	if len(c.Certificates) > 0 { // otherwise there are no filters: Envoy closes the connection
+		chain.Filters = []*listenerv3.Filter{chainMarker(e, c), httpChain{listener: l}.filter(e)}
+		chain.TransportSocket = chainTLS(e, l, c)
+		part.Needs = []table.Ref{{Type: table.Scope, Name: shard{listener: l.Key}.name()}}
+		for _, n := range c.Certificates {
+			part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(n)})
+		}
+	}
+	part.Body = e.bytes(chain)
+	part.Invalid = e.invalid()
+	return part
+}
+
+// chainMarker returns the network filter that records the chain of a connection.
+func chainMarker(e *encoder, c *ir.Chain) *listenerv3.Filter {
+	return &listenerv3.Filter{
+		Name: "envoy.filters.network.set_filter_state",
+		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: e.pack(&setfilterstatev3.Config{
+			OnNewConnection: []*filterstatev3.FilterStateValue{{
+				Key:        &filterstatev3.FilterStateValue_ObjectKey{ObjectKey: chainState},
+				FactoryKey: "envoy.string",
+				Value: &filterstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
+					Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+						Specifier: &corev3.DataSource_InlineString{InlineString: chainIdentity(c.ServerName)},
+					}},
+				}},
+			}},
+		})},
+	}
+}
+
+// chainTLS terminates TLS with the certificates of the chain.
+func chainTLS(e *encoder, l *ir.Listener, c *ir.Chain) *corev3.TransportSocket {
+	common := &tlsv3.CommonTlsContext{
+		TlsParams:     tlsParameters(e, ir.TLS{}, l.TLS),
+		AlpnProtocols: protocols(l.Client.HTTP.Versions),
+	}
+	for _, n := range c.Certificates {
+		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, sds(certificateName(n)))
+	}
+	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: common})
+}
+
+// chainGuard returns the route that responds with 421 to requests of connections that do not belong to the chain (RFC 9110,
+// 15.5.20).
+func chainGuard(e *encoder, serverName string) *routev3.Route {
+	return &routev3.Route{
+		Match: &routev3.RouteMatch{
+			PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"},
+			FilterState: []*matcherv3.FilterStateMatcher{{
+				Key:     chainState,
+				Matcher: &matcherv3.FilterStateMatcher_StringMatch{StringMatch: matching(otherChain(serverName))},
+			}},
+		},
+		Action: &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 421})},
+	}
+}
+
+// otherChain returns the expression for every identity but that of the chain: Envoy has no inverted match of filter state. At
+// some position another identity has another character.
+func otherChain(serverName string) string {
+	id := chainIdentity(serverName)
+	var alternatives []string
+	for i := range id {
+		alternatives = append(alternatives, fmt.Sprintf("%s[^%c].*", id[:i], id[i]))
+	}
+	return strings.Join(alternatives, "|")
+}
+
+// chainSecrets counts the uses of the certificates of the chains of listeners.
+func (t *Tables) chainSecrets(secrets *shared[secretKey]) {
+	memo.Follow(t.from.Listeners, func(k ir.ListenerKey, l *ir.Listener) []use[secretKey] {
+		var uses []use[secretKey]
+		for _, n := range chainCertificates(l) {
+			uses = append(uses, use[secretKey]{k.Fleet, secretKey{name: n}})
+		}
+		return uses
+	}, secrets.count)
+}
+
+// chainCertificates returns the certificates of all chains of a listener.
+func chainCertificates(l *ir.Listener) (all []kobj.Name) {
+	if l == nil {
+		return nil
+	}
+	for i := range l.Chains {
+		all = append(all, l.Chains[i].Certificates...)
+	}
+	return all
+}
