@@ -323,6 +323,12 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
   {"host": "a.example", "http": {"paths": [{"path": "/", "pathType": "Prefix", "backend": {"service": {"name": "none", "port": {"number": 80}}}}]}}]}}`
 	r.lists["configmaps"] = `{"metadata": {"name": "leader-elect-verdicts", "namespace": "projectcontour", "uid": "4", "resourceVersion": "1"}, "data": {
   "00000000000000000000000000000000.0000000000000000": "what nobody renews"}}`
+	r.lists["gatewayclasses"] = `{"metadata": {"name": "contour", "uid": "5", "resourceVersion": "1", "generation": 1}, "spec": {"controllerName": "projectcontour.io/gateway-controller"}}`
+	r.lists["gateways"] = `{"metadata": {"name": "web", "namespace": "a", "uid": "6", "resourceVersion": "1", "generation": 1}, "spec": {
+  "gatewayClassName": "contour", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}`
+	for i, of := range []string{"httproutes", "grpcroutes"} {
+		r.lists[of] = fmt.Sprintf(`{"metadata": {"name": "web", "namespace": "a", "uid": "%d", "resourceVersion": "1", "generation": 1}, "spec": {"parentRefs": [{"name": "web"}], "hostnames": ["%[1]d.example"]}}`, 7+i)
+	}
 	r.lists["contourconfigurations"] = `{"metadata": {"name": "contour", "namespace": "projectcontour", "uid": "3", "resourceVersion": "1", "generation": 1}, "spec": {}}`
 
 	f := &serveFlags{logging: &logFlags{}, needs: needs}

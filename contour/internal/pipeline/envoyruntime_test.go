@@ -22,7 +22,7 @@ import (
 func (f *fleet) open(t *testing.T) (net.Conn, bool) {
 	t.Helper()
 	at := f.config.Listeners.HTTP
-	c, err := net.Dial("tcp", fmt.Sprintf("%s:%d", at.Host, at.Port))
+	c, err := net.Dial("tcp", net.JoinHostPort(at.Host, fmt.Sprint(at.Port)))
 	if err != nil {
 		t.Fatal(err)
 	}
