@@ -40,15 +40,12 @@ func Grants(g *gatewayv1.ReferenceGrant, from, to kobj.Key) bool {
 // GrantKind returns the kind of which grants are read, "" for others: a kind of the same name in another group is another one.
 func GrantKind(group gatewayv1.Group, kind gatewayv1.Kind) kobj.Kind {
 	k := kobj.Kind(kind)
-	switch k {
-	case kobj.Gateway, kobj.HTTPRoute, kobj.GRPCRoute:
-		if group == gatewayv1.GroupName {
-			return k
-		}
-	case kobj.Service, kobj.Secret, kobj.ConfigMap:
-		if group == "" {
-			return k
-		}
+	known := map[gatewayv1.Group][]kobj.Kind{
+		gatewayv1.GroupName: {kobj.Gateway, kobj.HTTPRoute, kobj.GRPCRoute},
+		"":                  {kobj.Service, kobj.Secret, kobj.ConfigMap},
+	}
+	if slices.Contains(known[group], k) {
+		return k
 	}
 	return ""
 }

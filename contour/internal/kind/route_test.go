@@ -56,8 +56,12 @@ func TestGrantKind(t *testing.T) {
 		kind  gatewayv1.Kind
 		known bool
 	}{
-		{"gateway.networking.k8s.io", "HTTPRoute", true}, {"", "HTTPRoute", false}, {"example.com", "Gateway", false},
-		{"", "Secret", true}, {"gateway.networking.k8s.io", "Service", false}, {"", "Pod", false},
+		{"gateway.networking.k8s.io", "HTTPRoute", true},
+		{"", "HTTPRoute", false},
+		{"example.com", "Gateway", false},
+		{"", "Secret", true},
+		{"gateway.networking.k8s.io", "Service", false},
+		{"", "Pod", false},
 	} {
 		if got := GrantKind(row.group, row.kind); (got != "") != row.known {
 			t.Errorf("%q %q: %q", row.group, row.kind, got)

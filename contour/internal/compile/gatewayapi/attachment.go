@@ -158,6 +158,7 @@ func (x *Compiler) allows(r *memo.Reader, l *parentListener, namespace string, k
 		selector, err := metav1.LabelSelectorAsSelector(l.selector)
 		of, ok := x.env.Store.Namespaces.Get(r, kobj.Name{Name: k.Namespace})
 		return err == nil && ok && selector.Matches(labels.Set(of.Labels))
+	case gatewayv1.NamespacesFromNone:
 	}
 	return false
 }

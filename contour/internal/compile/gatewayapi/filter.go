@@ -40,31 +40,35 @@ func (b *routeBuilder) filters(specs []gatewayv1.HTTPRouteFilter, field string, 
 		return out
 	}
 	for i := range specs {
-		f, at := &specs[i], at(field+".filters", i)
-		switch {
-		case f.Type == gatewayv1.HTTPRouteFilterRequestHeaderModifier && f.RequestHeaderModifier != nil:
-			out.request = b.headerEdits(f.RequestHeaderModifier, at+".requestHeaderModifier")
-		case f.Type == gatewayv1.HTTPRouteFilterResponseHeaderModifier && f.ResponseHeaderModifier != nil:
-			out.response = b.headerEdits(f.ResponseHeaderModifier, at+".responseHeaderModifier")
-		case f.Type == gatewayv1.HTTPRouteFilterRequestRedirect && f.RequestRedirect != nil:
-			out.redirect = b.redirect(f.RequestRedirect, at+".requestRedirect", prefixes)
-		case f.Type == gatewayv1.HTTPRouteFilterURLRewrite && f.URLRewrite != nil:
-			b.urlRewrite(&out, f.URLRewrite, at+".urlRewrite", prefixes)
-		case f.Type == gatewayv1.HTTPRouteFilterRequestMirror && f.RequestMirror != nil:
-			b.mirror(&out, f.RequestMirror, at+".requestMirror")
-		case f.Type == gatewayv1.HTTPRouteFilterCORS && f.CORS != nil:
-			out.cors = b.cors(f.CORS, at+".cors")
-		case f.Type == gatewayv1.HTTPRouteFilterExtensionRef:
-			b.fail(report.InvalidKind, at, "Filters of other APIs are not supported; requests of the rule are answered with 500.")
-			b.unresolve(problem{report.InvalidKind, "An extensionRef is to a kind that is not supported."}, at)
-		default:
-			b.fail(report.UnsupportedValue, at, "The filter %s is not supported; requests of the rule are answered with 500.", report.Quote(string(f.Type)))
-		}
+		b.filter(&out, &specs[i], at(field+".filters", i), prefixes)
 	}
 	if out.redirect != nil && (out.host != nil || out.rewrite != nil) {
 		b.fail(report.IncompatibleFilters, field+".filters", "A rule cannot both redirect requests and rewrite their URL.")
 	}
 	return out
+}
+
+// filter converts one filter.
+func (b *routeBuilder) filter(out *filters, f *gatewayv1.HTTPRouteFilter, at string, prefixes bool) {
+	switch {
+	case f.Type == gatewayv1.HTTPRouteFilterRequestHeaderModifier && f.RequestHeaderModifier != nil:
+		out.request = b.headerEdits(f.RequestHeaderModifier, at+".requestHeaderModifier")
+	case f.Type == gatewayv1.HTTPRouteFilterResponseHeaderModifier && f.ResponseHeaderModifier != nil:
+		out.response = b.headerEdits(f.ResponseHeaderModifier, at+".responseHeaderModifier")
+	case f.Type == gatewayv1.HTTPRouteFilterRequestRedirect && f.RequestRedirect != nil:
+		out.redirect = b.redirect(f.RequestRedirect, at+".requestRedirect", prefixes)
+	case f.Type == gatewayv1.HTTPRouteFilterURLRewrite && f.URLRewrite != nil:
+		b.urlRewrite(out, f.URLRewrite, at+".urlRewrite", prefixes)
+	case f.Type == gatewayv1.HTTPRouteFilterRequestMirror && f.RequestMirror != nil:
+		b.mirror(out, f.RequestMirror, at+".requestMirror")
+	case f.Type == gatewayv1.HTTPRouteFilterCORS && f.CORS != nil:
+		out.cors = b.cors(f.CORS, at+".cors")
+	case f.Type == gatewayv1.HTTPRouteFilterExtensionRef:
+		b.fail(report.InvalidKind, at, "Filters of other APIs are not supported; requests of the rule are answered with 500.")
+		b.unresolve(problem{report.InvalidKind, "An extensionRef is to a kind that is not supported."}, at)
+	default:
+		b.fail(report.UnsupportedValue, at, "The filter %s is not supported; requests of the rule are answered with 500.", report.Quote(string(f.Type)))
+	}
 }
 
 // headerEdits converts changes to headers.

@@ -26,7 +26,6 @@ type listener struct {
 	selector *metav1.LabelSelector // with from Selector
 
 	certificates []kobj.Name // that can be served
-	warnings     []string    // about certificates that are served
 
 	problem    problem // why it is not accepted
 	conflict   problem

@@ -54,19 +54,20 @@ type routeSpec struct {
 	rules func(*routeBuilder)
 }
 
-// routeSpec returns the specification of a route; false if it does not exist.
+// routeSpec returns the specification of an HTTPRoute or a GRPCRoute; false if it does not exist.
 func (x *Compiler) routeSpec(r *memo.Reader, k kobj.Key) (routeSpec, bool) {
-	switch k.Kind {
-	case kobj.HTTPRoute:
-		if o, ok := x.env.Store.HTTPRoutes.Get(r, k.Name); ok {
-			return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.httpRules(o.Spec.Rules) }}, true
+	if k.Kind == kobj.HTTPRoute {
+		o, ok := x.env.Store.HTTPRoutes.Get(r, k.Name)
+		if !ok {
+			return routeSpec{}, false
 		}
-	case kobj.GRPCRoute:
-		if o, ok := x.env.Store.GRPCRoutes.Get(r, k.Name); ok {
-			return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.grpcRules(o.Spec.Rules) }}, true
-		}
+		return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.httpRules(o.Spec.Rules) }}, true
 	}
-	return routeSpec{}, false
+	o, ok := x.env.Store.GRPCRoutes.Get(r, k.Name)
+	if !ok {
+		return routeSpec{}, false
+	}
+	return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.grpcRules(o.Spec.Rules) }}, true
 }
 
 // deriveRoute compiles a route that has a parentRef to a Gateway of this controller.

