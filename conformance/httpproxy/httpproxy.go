@@ -29,7 +29,7 @@ func Suite() (suite.Suite, error) {
 		return suite.Suite{}, fmt.Errorf("httpproxy: %w", err)
 	}
 	tests, err := suite.Load(files, slices.Concat(
-		hosts(), conditions(), inclusions(), services(), upstreams(), uses(), actions(), policies(), guards(), tokens(), authorizations(), timeouts(), certificates(), clientCertificates(), tcpProxies(), invalidObjects(), reasons(),
+		hosts(), conditions(), inclusions(), services(), upstreams(), uses(), cookies(), actions(), policies(), guards(), tokens(), authorizations(), timeouts(), certificates(), clientCertificates(), tcpProxies(), invalidObjects(), reasons(),
 	))
 	return suite.Suite{
 		Name: "httpproxy", Kind: schema.FromAPIVersionAndKind(apiVersion, "HTTPProxy"), Probe: probe(), Tests: tests,

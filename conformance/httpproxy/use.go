@@ -57,6 +57,12 @@ func uses() []suite.Test {
 			Backends: backends("shop", "copy"),
 			Run:      func(t *suite.T) { invalid(t, "a", "ServiceError", "OnlyOneMirror") },
 		},
+	}
+}
+
+// cookies are tests of how cookies are rewritten.
+func cookies() []suite.Test {
+	return []suite.Test{
 		{
 			Name:     "httpproxy/cookie-rewrite",
 			Sentence: "Attributes of cookies are rewritten by route and by Service.",
