@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,8 @@ func (p *proofs) check(l line) (faults []string) {
 		return []string{"the answer " + l.answer + " has a proof"}
 	case l.answer == different && l.remark == "":
 		return []string{"the difference is not described"}
+	case l.answer == yes && len(l.proofs) > 0 && !slices.ContainsFunc(l.proofs, ofBehavior):
+		return []string{"the proofs are of names and types only"}
 	}
 	for _, proof := range l.proofs {
 		if fault := p.exists(proof); fault != "" {
@@ -37,6 +40,13 @@ func (p *proofs) check(l line) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// ofBehavior reports whether a proof is of more than that names, types and defaults are those of the specification, of settings that
+// are applied.
+func ofBehavior(proof string) bool {
+	return !strings.HasSuffix(proof, "TestFieldsAreThoseOfTheSpecification") && !strings.HasSuffix(proof, "TestKeysAreThoseOfTheSpecification") &&
+		!strings.HasSuffix(proof, "TestWhatHasNoEffectIsSaid")
 }
 
 // exists returns "" if a proof exists.
