@@ -138,8 +138,8 @@ func TestEachFleetHasItsOwnResources(t *testing.T) {
 	}
 	cluster := clusterOf(t, sys, "service-0")
 	want := map[ir.Fleet][]string{
-		"blue":  {cluster, "EDS team/service-0", "LDS raw", "LDS web", "SRDS web", "SRDS web//blue.example.com", "RDS web"},
-		"green": {cluster, "EDS team/service-0", "SDS team/cert-1\x00", "LDS datagrams", "LDS secure", "LDS web", "SRDS web", "SRDS web//green.example.com", "RDS secure/green.example.com", "RDS web"},
+		"blue":  {cluster, "EDS team/service-0", "LDS raw", "LDS web", "SRDS web", "SRDS web//blue.example.com", "RDS web", "RTDS dynamic"},
+		"green": {cluster, "EDS team/service-0", "SDS team/cert-1\x00", "LDS datagrams", "LDS secure", "LDS web", "SRDS web", "SRDS web//green.example.com", "RDS secure/green.example.com", "RDS web", "RTDS dynamic"},
 	}
 	for f, refs := range want {
 		if diff := cmp.Diff(refs, sys.refsOf(f)); diff != "" {

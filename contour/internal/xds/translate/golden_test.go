@@ -13,6 +13,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
+	runtimev3 "github.com/envoyproxy/go-control-plane/envoy/service/runtime/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -361,6 +362,8 @@ func empty(t table.Type) message {
 		return &routev3.ScopedRouteConfiguration{}
 	case table.Route:
 		return &routev3.RouteConfiguration{}
+	case table.Runtime:
+		return &runtimev3.Runtime{}
 	}
 	return nil
 }

@@ -32,8 +32,8 @@ func (t *Tables) addRuntime() {
 	}), fleet)
 }
 
-// runtimeOf returns the runtime layer of a fleet with the listeners; nil if it is empty. What has a setting of its own takes precedence
-// over the other values.
+// runtimeOf returns the runtime layer of a fleet with the listeners. An empty one is served too: an Envoy that reconnects has it, and needs
+// no answer. What has a setting of its own takes precedence over the other values.
 func runtimeOf(s ir.RuntimeSettings, listeners []*ir.Listener) *table.Resource {
 	values := map[string]any{}
 	for _, v := range s.Values {
@@ -46,9 +46,6 @@ func runtimeOf(s ir.RuntimeSettings, listeners []*ir.Listener) *table.Resource {
 		if l != nil && !l.Admin && l.Connections.MaxConnections > 0 {
 			values[strings.Join([]string{"envoy.resource_limits.listener", l.Socket, "connection_limit"}, ".")] = float64(l.Connections.MaxConnections)
 		}
-	}
-	if len(values) == 0 {
-		return nil
 	}
 	e := &encoder{}
 	layer, err := structpb.NewStruct(values)

@@ -38,7 +38,7 @@ type rig struct {
 	t      testing.TB
 	table  *table.Table
 	server *server.Server
-	sent   [table.Route + 1]atomic.Int64 // bytes, by type
+	sent   [table.Runtime + 1]atomic.Int64 // bytes, by type
 	pid    int
 }
 

@@ -148,7 +148,7 @@ func ref(c ir.Cluster) string { return "CDS " + clusterName(c) }
 func TestResourcesWithoutHosts(t *testing.T) {
 	fx := newFixture()
 	fx.expect(t, map[string]uint64{"translate/listeners": 3, "translate/HTTP route tables": 1, "translate/scopes": 1, "translate/runtime": 1},
-		"set LDS ingress_http", "set LDS stats-health", "set SRDS ingress_http", "set RDS ingress_http")
+		"set LDS ingress_http", "set LDS stats-health", "set SRDS ingress_http", "set RDS ingress_http", "set RTDS dynamic")
 }
 
 func TestChangeDerivesOnlyWhatDependsOnIt(t *testing.T) {
