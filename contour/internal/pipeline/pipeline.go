@@ -186,9 +186,9 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	before := p.engine.Runs()
 	resumed := false // a deferred key is updated
 	more := func() bool {
-		more := p.inTime() || p.waited && !resumed
-		resumed = resumed || more
-		return more
+		next := p.inTime() || p.waited && !resumed
+		resumed = resumed || next
+		return next
 	}
 	p.engine.RunWhile(more)
 	for p.Compile.EnforceBudgets() || p.Compile.Gateways.AssignAddresses() {

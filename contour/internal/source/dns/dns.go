@@ -72,7 +72,7 @@ type Resolver struct {
 	services  map[kobj.Name]*service
 	started   int // services that are resolved
 	spaces    map[string]*space
-	blocked   []*space   // with services that wait for the limit of all namespaces alone; they take turns
+	blocked   []*space   // with services that wait for the limit of all namespaces alone; served in round robin
 	arrivals  []*service // since the last admission
 	pending   map[kobj.Key]store.Change
 	arrived   chan struct{}     // contains a value while pending may not be empty
