@@ -21,27 +21,24 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/source/fair"
 	"contour.example/contour/internal/store"
 )
 
 // Limits bound what is resolved.
 type Limits struct {
-	PerNamespace int // names of one namespace
-	Guaranteed   int // names of one namespace, however many others have
-	Total        int // names of all namespaces, beyond which each has only what is guaranteed
-	Parallel     int // quick lookups of all namespaces at a time
-	ParallelEach int // quick lookups of one namespace at a time, of names that have answered
-	ParallelNew  int // the same of names that have not
-	Slow         int // slow lookups of all namespaces at a time
-	SlowEach     int // slow lookups of one namespace at a time
-	Addresses    int // of one name
+	fair.Limits     // of the names of Services
+	Addresses   int // of one name
 }
 
 // DefaultLimits are far above honest use. A Service with more endpoints than Addresses would count against a budget.
 func DefaultLimits() Limits {
 	return Limits{
-		PerNamespace: 256, Guaranteed: 16, Total: 4096,
-		Parallel: 128, ParallelEach: 4, ParallelNew: 2, Slow: 32, SlowEach: 2, Addresses: 64,
+		Limits: fair.Limits{
+			PerNamespace: 256, Guaranteed: 16, Total: 4096,
+			Parallel: 128, ParallelEach: 4, ParallelNew: 2, Slow: 32, SlowEach: 2,
+		},
+		Addresses: 64,
 	}
 }
 
@@ -70,18 +67,13 @@ type Resolver struct {
 	mu        sync.Mutex
 	ctx       context.Context // of Run; nil before
 	services  map[kobj.Name]*service
-	started   int // services that are resolved
-	spaces    map[string]*space
-	blocked   []*space   // with services that wait for the limit of all namespaces alone; served in round robin
-	arrivals  []*service // since the last admission
+	pool      *fair.Pool[*service]
 	pending   map[kobj.Key]store.Change
 	arrived   chan struct{}     // contains a value while pending may not be empty
 	updated   bool              // Update was called
 	first     map[*service]bool // those of the first Update without a lookup; nil before they are started
 	attempted chan struct{}     // closed: see Attempted
 	running   sync.WaitGroup
-	quick     chan struct{} // slots of lookups
-	slow      chan struct{}
 }
 
 // New returns a Resolver, which Run starts.
@@ -89,11 +81,12 @@ func New(o Options) *Resolver {
 	if o.Lookup == nil {
 		o.Lookup = newSystem().lookup
 	}
-	return &Resolver{
-		options: o, services: map[kobj.Name]*service{}, spaces: map[string]*space{}, pending: map[kobj.Key]store.Change{},
+	x := &Resolver{
+		options: o, services: map[kobj.Name]*service{}, pending: map[kobj.Key]store.Change{},
 		arrived: make(chan struct{}, 1), attempted: make(chan struct{}),
-		quick: make(chan struct{}, o.Limits.Parallel), slow: make(chan struct{}, o.Limits.Slow),
 	}
+	x.pool = fair.New(o.Limits.Limits, x.launch)
+	return x
 }
 
 // Attempted returns a channel that is closed when each name of the first Update was looked up once, and the outcomes were
@@ -161,6 +154,52 @@ func (x *Resolver) take() (batch []store.Change, complete bool) {
 	default:
 		return batch, x.first != nil && len(x.first) == 0
 	}
+}
+
+// admit starts Services that wait, as far as the limits permit, and publishes that those which have arrived and wait on are not resolved.
+// The caller holds the lock.
+func (x *Resolver) admit() {
+	if x.ctx == nil {
+		return
+	}
+	for _, s := range x.pool.Admit() {
+		s.failure = overLimit
+		x.publish(s)
+	}
+	if x.first == nil && x.updated {
+		x.first = map[*service]bool{}
+		for _, s := range x.services {
+			if s.cancel != nil {
+				x.first[s] = true
+			}
+		}
+	}
+}
+
+// launch begins the lookups of a Service that has a place.
+func (x *Resolver) launch(s *service) {
+	ctx, cancel := context.WithCancel(x.ctx)
+	s.cancel = cancel
+	if s.failure == overLimit {
+		s.failure = ""
+	}
+	attempts := s.place.Attempts()
+	x.running.Go(func() { x.follow(ctx, s, attempts) })
+	if s.inherited {
+		time.AfterFunc(maxInherited, func() { x.disinherit(ctx, s) })
+	}
+}
+
+// disinherit ends the addresses of a former name if the present one was not looked up until now.
+func (x *Resolver) disinherit(ctx context.Context, s *service) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if ctx.Err() != nil || !s.inherited {
+		return
+	}
+	s.addresses, s.inherited, s.failure = nil, false, noAnswer
+	x.publish(s)
+	x.signal()
 }
 
 // signal makes Run look at pending.

@@ -18,6 +18,7 @@ import (
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/source/fair"
 	"contour.example/contour/internal/store"
 )
 
@@ -103,6 +104,9 @@ func (s *servers) silence(host string) { s.mu.Lock(); delete(s.answers, host); s
 
 func (s *servers) remove(host string) { s.mu.Lock(); s.unknown[host] = true; s.mu.Unlock() }
 
+// deliveries returns the number of deliveries.
+func (s *servers) deliveries() int { s.mu.Lock(); defer s.mu.Unlock(); return s.count }
+
 func (s *servers) tried(host string) int { s.mu.Lock(); defer s.mu.Unlock(); return s.lookups[host] }
 
 // of is what the EndpointSlice of a Service says: addresses, ports, and the problem; "none" if there is none.
@@ -160,7 +164,7 @@ func TestRefresh(t *testing.T) {
 		if got := s.tried("x"); got < 12 || got > 16 {
 			t.Errorf("%d lookups in a minute", got)
 		}
-		expect(t, "deliveries of equal answers", s.count, 1)
+		expect(t, "deliveries of equal answers", s.deliveries(), 1)
 		s.set("x", "192.0.2.3")
 		time.Sleep(refresh)
 		expect(t, "after a change", s.of(n), "192.0.2.3 web:80")
@@ -272,7 +276,7 @@ func TestFamilies(t *testing.T) {
 // Names that do not answer delay only those of their namespace, and the names of a namespace are bounded.
 func TestSilentNamesDelayNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		limits := Limits{PerNamespace: 20, Total: 100, Parallel: 4, ParallelEach: 2, ParallelNew: 2, Slow: 2, SlowEach: 1, Addresses: 4}
+		limits := Limits{Limits: fair.Limits{PerNamespace: 20, Total: 100, Parallel: 4, ParallelEach: 2, ParallelNew: 2, Slow: 2, SlowEach: 1}, Addresses: 4}
 		s := start(t, limits)
 		var all changes
 		for i := range 30 {
@@ -298,7 +302,7 @@ func TestSilentNamesDelayNobodyElse(t *testing.T) {
 // What was over the limit and is given up leaves nothing behind.
 func TestForgottenServicesLeaveNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := start(t, Limits{PerNamespace: 1, Total: 10, Parallel: 4, ParallelEach: 2, ParallelNew: 2, Slow: 2, SlowEach: 1, Addresses: 4})
+		s := start(t, Limits{Limits: fair.Limits{PerNamespace: 1, Total: 10, Parallel: 4, ParallelEach: 2, ParallelNew: 2, Slow: 2, SlowEach: 1}, Addresses: 4})
 		names := []kobj.Name{{Namespace: "a", Name: "1"}, {Namespace: "a", Name: "2"}, {Namespace: "b", Name: "1"}}
 		for _, n := range names {
 			s.Update(wanted(n, web("x")))
@@ -310,7 +314,7 @@ func TestForgottenServicesLeaveNothing(t *testing.T) {
 		time.Sleep(time.Minute)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if n := len(s.services) + len(s.arrivals) + len(s.spaces) + s.started + len(s.delivered); n > 0 {
+		if n := len(s.services) + s.pool.Namespaces() + len(s.delivered); n > 0 {
 			t.Errorf("%d things are left", n)
 		}
 	})
@@ -521,13 +525,13 @@ func TestUnsteadyNames(t *testing.T) {
 		s.set("x", "192.0.2.1")
 		s.Update(wanted(n, web("x")))
 		synctest.Wait()
-		before := s.count
+		before := s.deliveries()
 		for i := range 6000 { // ten minutes
 			s.set("x", fmt.Sprintf("192.0.%d.%d", i/250, i%250))
 			time.Sleep(time.Second / 10)
 		}
 		synctest.Wait()
-		if got := s.count - before; got > 40 {
+		if got := s.deliveries() - before; got > 40 {
 			t.Errorf("%d changes are delivered in ten minutes", got)
 		}
 		time.Sleep(3 * maxBackoff)

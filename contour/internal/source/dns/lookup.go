@@ -10,6 +10,7 @@ import (
 
 	"contour.example/contour/internal/endpoint"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/source/fair"
 )
 
 // failure is why a name has no addresses, as the end of a sentence; "" if it has.
@@ -33,6 +34,17 @@ func (f failure) name() string {
 
 // definite reports whether a name certainly has no addresses to use.
 func (f failure) definite() bool { return f == notFound || f == notPermitted }
+
+// attempt is the outcome as one of attempts.
+func (f failure) attempt() fair.Outcome {
+	switch f {
+	case "":
+		return fair.Answered
+	case noAnswer:
+		return fair.TimedOut
+	}
+	return fair.Failed
+}
 
 // resolve returns the permitted addresses of a host, in order.
 func (x *Resolver) resolve(ctx context.Context, host string) ([]netip.Addr, failure) {

@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"container/list"
 	"context"
 	"math/rand/v2"
 	"net/netip"
@@ -15,6 +14,7 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/source/fair"
 	"contour.example/contour/internal/store"
 )
 
@@ -64,8 +64,7 @@ func (s *service) recovered() {
 type service struct {
 	name   kobj.Name
 	of     ir.ExternalService
-	space  *space
-	waits  *list.Element      // in the queue of the space; nil if it has a place
+	place  *fair.Place[*service]
 	cancel context.CancelFunc // ends the lookups; nil while it waits
 
 	addresses []netip.Addr // the last good ones, in order; after a change of the name those of the former one
@@ -76,7 +75,6 @@ type service struct {
 	changes   int          // answers in a row that differed from the one before
 	outages   int          // that were reported and have ended, without a long time between them
 	ended     time.Time    // the last of them
-	slow      bool         // the last lookup was not quick
 
 	sent    bool
 	current published
@@ -99,15 +97,14 @@ func (x *Resolver) want(n kobj.Name, of ir.ExternalService) {
 	s := x.services[n]
 	switch {
 	case s == nil:
-		s = &service{name: n, of: of, space: x.spaceOf(n.Namespace)}
-		s.waits = s.space.waiting.PushBack(s)
+		s = &service{name: n, of: of}
+		s.place = x.pool.Add(n.Namespace, s)
 		x.services[n] = s
-		x.arrivals = append(x.arrivals, s)
 		return
-	case s.of.Host != of.Host && s.waits == nil:
+	case s.of.Host != of.Host && !s.place.Waits():
 		s.cancel()
 		s.of, s.inherited = of, len(s.addresses) > 0
-		s.failures, s.failure, s.answered, s.changes, s.outages, s.slow = 0, "", time.Time{}, 0, 0, false
+		s.failures, s.failure, s.answered, s.changes, s.outages = 0, "", time.Time{}, 0, 0
 		x.launch(s)
 		return
 	}
@@ -123,17 +120,20 @@ func (x *Resolver) forget(n kobj.Name) {
 	if s == nil {
 		return
 	}
-	x.leave(s)
+	if s.cancel != nil {
+		s.cancel()
+	}
+	s.place.Remove()
+	delete(x.first, s)
 	delete(x.services, n)
-	x.arrivals = slices.DeleteFunc(x.arrivals, func(a *service) bool { return a == s })
 	if s.sent {
 		x.pending[sliceOf(n)] = store.Change{Key: sliceOf(n)}
 	}
 }
 
 // follow looks the name up again and again.
-func (x *Resolver) follow(ctx context.Context, s *service) {
-	for x.attempt(ctx, s) {
+func (x *Resolver) follow(ctx context.Context, s *service, attempts *fair.Attempts) {
+	for x.attempt(ctx, s, attempts) {
 		x.mu.Lock()
 		delay := s.delay(rand.Float64()) //nolint:gosec // jitter
 		x.mu.Unlock()
@@ -145,90 +145,57 @@ func (x *Resolver) follow(ctx context.Context, s *service) {
 	}
 }
 
-// attempt looks the name up once, when the limits permit. It reports false if the context ended. A name that does not answer at once is
-// looked up again with more time, and in other slots, so that those of names that answer are not occupied for long.
-func (x *Resolver) attempt(ctx context.Context, s *service) bool {
+// attempt looks the name up once, when the limits permit. It reports false if the context ended.
+func (x *Resolver) attempt(ctx context.Context, s *service, attempts *fair.Attempts) bool {
 	x.mu.Lock()
-	host, slow, slots := s.of.Host, s.slow, s.space.new
-	if !s.answered.IsZero() {
-		slots = s.space.known
-	}
+	host := s.of.Host
 	x.mu.Unlock()
-	var l lookup
-	if !slow {
-		l = x.look(ctx, host, quick, slots, x.quick)
-		slow = l.outcome == noAnswer
+	var found []netip.Addr
+	var outcome failure
+	if !attempts.Do(ctx, quick, timeout-quick, func(ctx context.Context) fair.Outcome {
+		found, outcome = x.resolve(ctx, host)
+		return outcome.attempt()
+	}) {
+		return false
 	}
-	if slow && ctx.Err() == nil {
-		l = x.look(ctx, host, timeout-quick, s.space.slow, x.slow)
-		slow = l.took >= quick
-	}
-	warns, ok := x.record(ctx, s, l, slow)
+	warns, ok := x.record(ctx, s, found, outcome)
 	if !ok {
 		return false
 	}
 	if warns {
-		x.options.Log.Warn("name of a Service cannot be resolved, retrying", "service", s.name.String(), "host", host, "problem", string(l.outcome))
+		x.options.Log.Warn("name of a Service cannot be resolved, retrying", "service", s.name.String(), "host", host, "problem", string(outcome))
 	}
 	if x.options.Observe != nil {
-		x.options.Observe(l.outcome.name())
+		x.options.Observe(outcome.name())
 	}
 	return true
 }
 
-// lookup is what a lookup has found, or why it has not.
-type lookup struct {
-	found   []netip.Addr
-	outcome failure
-	took    time.Duration
-}
-
-// look looks a host up when there is a slot of each kind: first of those of the namespace, so that in the queue for the others each
-// namespace has no more than its own.
-func (x *Resolver) look(ctx context.Context, host string, limit time.Duration, each, all chan struct{}) (l lookup) {
-	for _, slots := range []chan struct{}{each, all} {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		case <-ctx.Done():
-			return l
-		}
-	}
-	limited, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	began := time.Now()
-	l.found, l.outcome = x.resolve(limited, host)
-	l.took = time.Since(began)
-	return l
-}
-
 // record notes the outcome of a lookup and publishes what it changes. It reports whether to warn, and false if the lookups of the
 // context have ended.
-func (x *Resolver) record(ctx context.Context, s *service, l lookup, slow bool) (warns, ok bool) {
+func (x *Resolver) record(ctx context.Context, s *service, found []netip.Addr, outcome failure) (warns, ok bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if ctx.Err() != nil {
 		return false, false
 	}
-	s.failure, s.slow = l.outcome, slow
+	s.failure = outcome
 	switch {
-	case l.outcome == "":
+	case outcome == "":
 		s.recovered()
-		if slices.Equal(s.addresses, l.found) {
+		if slices.Equal(s.addresses, found) {
 			s.changes = 0
 		} else if !s.answered.IsZero() {
 			s.changes++
 		}
-		s.addresses, s.inherited, s.failures, s.answered = l.found, false, 0, time.Now()
-	case s.inherited || l.outcome.definite() && s.failures >= s.patience():
+		s.addresses, s.inherited, s.failures, s.answered = found, false, 0, time.Now()
+	case s.inherited || outcome.definite() && s.failures >= s.patience():
 		s.addresses, s.inherited = nil, false
 		fallthrough
 	default:
 		s.failures++
 	}
-	if s.failures > fewFailures && time.Since(s.space.warned) >= warnings {
-		s.space.warned, warns = time.Now(), true
-	}
+	warns = s.failures > fewFailures && s.place.Note(warnings)
 	delete(x.first, s)
 	x.publish(s)
 	x.signal()

@@ -7,10 +7,12 @@ import (
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/jwks"
+	"contour.example/contour/internal/source/fair"
 )
 
 // The bounds of the times of requests.
 const (
+	quick      = time.Second // in which most answers come
 	maxTimeout = 30 * time.Second
 	minRefresh = 10 * time.Second
 	maxRefresh = 12 * time.Hour
@@ -32,7 +34,9 @@ type document struct {
 	key    documentKey
 	ca     []byte // PEM
 	owners map[jwks.Owner]*owner
+	place  *fair.Place[*document]
 	cancel context.CancelFunc // nil while it waits for the limits
+	over   bool               // it waits because of them
 
 	keys     ir.KeySet // the last good ones
 	fetched  time.Time // when they were
@@ -49,8 +53,8 @@ func (d *document) reported() jwks.Failure {
 }
 
 // follow fetches the document again and again.
-func (f *Fetcher) follow(ctx context.Context, d *document, s *space) {
-	for f.attempt(ctx, d, s) {
+func (f *Fetcher) follow(ctx context.Context, d *document, attempts *fair.Attempts) {
+	for f.attempt(ctx, d, attempts) {
 		f.mu.Lock()
 		delay := d.delay(rand.Float64()) //nolint:gosec // jitter
 		f.mu.Unlock()
@@ -63,32 +67,42 @@ func (f *Fetcher) follow(ctx context.Context, d *document, s *space) {
 }
 
 // attempt fetches the document once, when the limits permit. It reports false if the context ended.
-func (f *Fetcher) attempt(ctx context.Context, d *document, s *space) bool {
-	for _, slots := range []chan struct{}{s.attempts, f.total} {
-		select {
-		case slots <- struct{}{}:
-			defer func() { <-slots }()
-		case <-ctx.Done():
-			return false
-		}
-	}
-	limited, cancel := context.WithTimeout(ctx, min(d.key.request.Timeout, maxTimeout))
-	defer cancel()
-	keys, result := f.fetch(limited, d.key.request, d.ca)
-	if ctx.Err() != nil {
+func (f *Fetcher) attempt(ctx context.Context, d *document, attempts *fair.Attempts) bool {
+	var keys ir.KeySet
+	var result outcome
+	limit := min(d.key.request.Timeout, maxTimeout)
+	if !attempts.Do(ctx, min(quick, limit), slow(limit), func(ctx context.Context) fair.Outcome {
+		keys, result = f.fetch(ctx, d.key.request, d.ca)
+		return result.attempt()
+	}) {
 		return false
 	}
-	f.record(d, keys, result)
+	if !f.record(ctx, d, keys, result) {
+		return false
+	}
 	if f.options.Observe != nil {
 		f.options.Observe(result.name)
 	}
 	return true
 }
 
-// record notes the outcome of an attempt and passes it on to the owners.
-func (f *Fetcher) record(d *document, keys ir.KeySet, result outcome) {
+// slow is the time of an attempt that follows a quick one which was not enough: all of the limit, since the request begins
+// anew; 0 if the limit is that of a quick one.
+func slow(limit time.Duration) time.Duration {
+	if limit <= quick {
+		return 0
+	}
+	return limit
+}
+
+// record notes the outcome of an attempt and passes it on to the owners. It reports false if the attempts of the context have
+// ended.
+func (f *Fetcher) record(ctx context.Context, d *document, keys ir.KeySet, result outcome) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if ctx.Err() != nil {
+		return false
+	}
 	if result.failure == "" {
 		d.keys, d.fetched, d.failures, d.failure = keys, time.Now(), 0, ""
 	} else {
@@ -102,10 +116,9 @@ func (f *Fetcher) record(d *document, keys ir.KeySet, result outcome) {
 		}
 	}
 	delete(f.first, d)
-	for name, o := range d.owners {
-		f.pass(name, o)
-	}
+	f.passAll(d)
 	f.signal()
+	return true
 }
 
 // delay is the time until the next attempt; jitter is between 0 and 1.

@@ -13,6 +13,7 @@ import (
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/jwks"
+	"contour.example/contour/internal/source/fair"
 )
 
 // outcome is that of one attempt.
@@ -23,6 +24,17 @@ type outcome struct {
 }
 
 func failed(f jwks.Failure, name string, err error) outcome { return outcome{f, name, err} }
+
+// attempt is the outcome as one of attempts.
+func (o outcome) attempt() fair.Outcome {
+	switch {
+	case o.failure == "":
+		return fair.Answered
+	case o.failure == jwks.TooSlow:
+		return fair.TimedOut
+	}
+	return fair.Failed
+}
 
 // client fetches documents. It keeps no connections: an attempt is rare.
 type client struct {

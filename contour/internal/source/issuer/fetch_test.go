@@ -24,9 +24,13 @@ import (
 const keyDocument = `{"keys":[{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}]}`
 
 // fetchFrom fetches once, with the rules of a directory, which permit loopback.
+// fetchFrom fetches within the timeout of the request, without one within half a minute.
 func fetchFrom(t *testing.T, r jwks.Request, ca []byte) (ir.KeySet, outcome) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	if r.Timeout == 0 {
+		r.Timeout = 30 * time.Second
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), r.Timeout)
 	defer cancel()
 	return client{endpoints: func() ir.EndpointSettings { return ir.EndpointSettings{Loopback: true} }}.fetch(ctx, r, ca)
 }
@@ -85,7 +89,11 @@ func TestFetch(t *testing.T) {
 		"/keys": "", "/redirect": jwks.BadStatus, "/none": jwks.BadStatus, "/large": jwks.TooLarge, "/endless": jwks.TooLarge, "/headers": jwks.Unreachable,
 		"/slow": jwks.TooSlow, "/drip": jwks.TooSlow, "/text": jwks.NotKeys, "/gzip": jwks.NotKeys,
 	} {
-		keys, result := fetchFrom(t, jwks.Request{URI: s.URL + path}, nil)
+		r := jwks.Request{URI: s.URL + path}
+		if want == jwks.TooSlow {
+			r.Timeout = 500 * time.Millisecond
+		}
+		keys, result := fetchFrom(t, r, nil)
 		if result.failure != want || (keys == "") == (want == "") {
 			t.Errorf("%s: got %q and %d bytes of keys (%v), want %q", path, result.failure, len(keys), result.err, want)
 		}
@@ -168,7 +176,7 @@ func TestPermittedAddresses(t *testing.T) {
 }
 
 func TestUnknownNames(t *testing.T) {
-	if _, result := fetchFrom(t, jwks.Request{URI: "http://issuer.invalid/keys"}, nil); result.failure != jwks.Unresolved && result.failure != jwks.TooSlow {
+	if _, result := fetchFrom(t, jwks.Request{URI: "http://issuer.invalid/keys", Timeout: time.Second}, nil); result.failure != jwks.Unresolved && result.failure != jwks.TooSlow {
 		t.Errorf("got %q (%v)", result.failure, result.err)
 	}
 }

@@ -5,7 +5,7 @@
 // interval; after a failure the last good keys are kept for maxAge, and attempts are repeated with back-off. A URI is that
 // of a tenant, and the place in the network is that of the controller: addresses are checked after their resolution,
 // redirects are not followed, no credentials are sent, and nothing of a response but keys leaves the package. What a
-// namespace can occupy is bounded (Limits).
+// namespace can occupy is bounded (fair.Limits).
 //
 // The package does not know objects or the store.
 package issuer
@@ -22,25 +22,21 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/source/fair"
 )
 
-// Limits bound what is fetched.
-type Limits struct {
-	PerNamespace int // key sets of one namespace
-	Total        int // key sets of all namespaces
-	Parallel     int // attempts of all namespaces at a time
-	ParallelEach int // attempts of one namespace at a time
-}
-
 // DefaultLimits are far above honest use.
-func DefaultLimits() Limits {
-	return Limits{PerNamespace: 64, Total: 4096, Parallel: 32, ParallelEach: 2}
+func DefaultLimits() fair.Limits {
+	return fair.Limits{
+		PerNamespace: 64, Guaranteed: 4, Total: 4096,
+		Parallel: 64, ParallelEach: 2, ParallelNew: 2, Slow: 32, SlowEach: 1,
+	}
 }
 
 // Options are the settings and dependencies of a Fetcher.
 type Options struct {
 	Log    *slog.Logger
-	Limits Limits
+	Limits fair.Limits // of key sets
 	// Endpoints returns the rules for addresses to which the fetcher connects, which are those of endpoints. It is called
 	// before each attempt.
 	Endpoints func() ir.EndpointSettings
@@ -57,22 +53,13 @@ type Fetcher struct {
 	ctx       context.Context // of Run; nil before
 	owners    map[jwks.Owner]*owner
 	documents map[documentKey]*document
-	waiting   []*document // beyond the limits, in the order of their arrival
-	started   int         // documents that are fetched
-	spaces    map[string]*space
+	pool      *fair.Pool[*document]
 	pending   map[jwks.Owner]jwks.KeySet
 	arrived   chan struct{}      // contains a value while pending may not be empty
 	updated   bool               // Update was called
 	first     map[*document]bool // those of the first Update without an attempt; nil before they are started
 	attempted chan struct{}      // closed: see Attempted
 	running   sync.WaitGroup
-	total     chan struct{} // slots of attempts
-}
-
-// space is what one namespace occupies.
-type space struct {
-	started  int
-	attempts chan struct{}
 }
 
 // documentKey is what owners share: the same document, fetched in the same way, for one namespace.
@@ -85,10 +72,10 @@ type documentKey struct {
 // New returns a Fetcher, which Run starts.
 func New(o Options) *Fetcher {
 	f := &Fetcher{
-		options: o, owners: map[jwks.Owner]*owner{}, documents: map[documentKey]*document{}, spaces: map[string]*space{},
+		options: o, owners: map[jwks.Owner]*owner{}, documents: map[documentKey]*document{},
 		pending: map[jwks.Owner]jwks.KeySet{}, arrived: make(chan struct{}, 1), attempted: make(chan struct{}),
-		total: make(chan struct{}, o.Limits.Parallel),
 	}
+	f.pool = fair.New(o.Limits, f.start)
 	f.fetch = client{endpoints: o.Endpoints}.fetch
 	return f
 }

@@ -14,6 +14,7 @@ import (
 	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/source/fair"
 )
 
 // issuers is a Fetcher with servers that exist only in the test.
@@ -29,7 +30,7 @@ type issuers struct {
 	count     int // of deliveries
 }
 
-func start(t *testing.T, limits Limits) *issuers {
+func start(t *testing.T, limits fair.Limits) *issuers {
 	t.Helper()
 	i := &issuers{keys: map[string]ir.KeySet{}, slow: map[string]time.Duration{}, attempts: map[string]int{}, delivered: map[jwks.Owner]jwks.KeySet{}}
 	i.Fetcher = New(Options{Log: slog.New(slog.DiscardHandler), Limits: limits})
@@ -79,6 +80,9 @@ func (i *issuers) of(o jwks.Owner) jwks.KeySet {
 	return i.delivered[o]
 }
 
+// deliveries returns the number of deliveries.
+func (i *issuers) deliveries() int { i.mu.Lock(); defer i.mu.Unlock(); return i.count }
+
 func (i *issuers) tried(uri string) int { i.mu.Lock(); defer i.mu.Unlock(); return i.attempts[uri] }
 
 func provider(namespace, proxy string) jwks.Owner {
@@ -123,7 +127,7 @@ func TestRefreshAndRotation(t *testing.T) {
 		if n := i.tried("u"); n < 12 || n > 16 {
 			t.Errorf("%d attempts in an hour with an interval of 5 minutes", n)
 		}
-		expect(t, "deliveries of equal keys", i.count, 1)
+		expect(t, "deliveries of equal keys", i.deliveries(), 1)
 		i.set("u", "k2")
 		time.Sleep(5 * time.Minute)
 		expect(t, "after a rotation", i.of(o), jwks.KeySet{Keys: "k2"})
@@ -169,7 +173,7 @@ func TestOneFailureIsNotReported(t *testing.T) {
 		}
 		i.set("u", "k")
 		time.Sleep(10 * time.Second)
-		expect(t, "deliveries", i.count, 1)
+		expect(t, "deliveries", i.deliveries(), 1)
 	})
 }
 
@@ -215,7 +219,7 @@ func TestSharedDocument(t *testing.T) {
 // What exceeds a limit is not fetched and says so, until there is room; other namespaces are not affected.
 func TestLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		i := start(t, Limits{PerNamespace: 2, Total: 10, Parallel: 4, ParallelEach: 2})
+		i := start(t, fair.Limits{PerNamespace: 2, Total: 10, Parallel: 4, ParallelEach: 2, ParallelNew: 2, Slow: 2, SlowEach: 1})
 		var all changes
 		for n := range 5 {
 			uri := fmt.Sprint("u", n)
@@ -232,16 +236,15 @@ func TestLimits(t *testing.T) {
 		expect(t, "of another namespace", i.of(provider("b", "www")), jwks.KeySet{Keys: "k"})
 		i.Update(changes{removed(remote(provider("a", "0"), "u0"))})
 		synctest.Wait()
-		before := i.waiting
-		if i.Update(nil); &before[0] != &i.waiting[0] {
-			t.Error("an update without changes looks at what waits")
-		}
+		i.Update(changes{added(remote(provider("a", "late"), "u3"))})
+		synctest.Wait()
+		expect(t, "another provider of a key set that is beyond", i.of(provider("a", "late")), jwks.KeySet{Failure: jwks.OverBudget})
 		expect(t, "with room", i.of(provider("a", "2")), jwks.KeySet{Keys: "k"})
 		expect(t, "still beyond", i.of(provider("a", "3")), jwks.KeySet{Failure: jwks.OverBudget})
 	})
 }
 
-// Slow issuers of one namespace occupy two attempts, so that those of others are not delayed.
+// Slow issuers of one namespace occupy its attempts, so that those of others are not delayed.
 func TestSlowIssuersDelayNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := start(t, DefaultLimits())
@@ -261,18 +264,73 @@ func TestSlowIssuersDelayNobodyElse(t *testing.T) {
 	})
 }
 
-// Every edit of any object calls Update: without changes of key sets it costs nothing, however many of a namespace wait.
+// Issuers of many namespaces that never answer do not keep those of others from being fetched, at first and after an hour.
+func TestSlowNamespacesDelayNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := start(t, DefaultLimits())
+		var all changes
+		for n := range 200 {
+			for m := range 3 {
+				uri := fmt.Sprint("slow", n, "-", m)
+				i.slow[uri] = time.Hour
+				r := remote(provider(fmt.Sprint("hostile-", n), fmt.Sprint(m)), uri)
+				r.Request.Timeout = maxTimeout
+				all = append(all, added(r))
+			}
+		}
+		i.set("u", "k1")
+		honest := provider("team", "www")
+		r := remote(honest, "u")
+		r.Request.Refresh = minRefresh
+		i.Update(append(all, added(r)))
+		time.Sleep(10 * quick) // 601 first attempts, 64 at a time
+		synctest.Wait()
+		expect(t, "at first", i.of(honest), jwks.KeySet{Keys: "k1"})
+		time.Sleep(time.Hour)
+		i.set("u", "k2")
+		time.Sleep(minRefresh)
+		synctest.Wait()
+		expect(t, "after a rotation", i.of(honest), jwks.KeySet{Keys: "k2"})
+	})
+}
+
+// An issuer that answers within the timeout of the provider, but slowly, is fetched.
+func TestSlowAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i, o := start(t, DefaultLimits()), provider("a", "www")
+		i.set("u", "k")
+		i.slow["u"] = 5 * time.Second
+		r := remote(o, "u")
+		r.Request.Timeout = 10 * time.Second
+		i.Update(changes{added(r)})
+		time.Sleep(quick + 5*time.Second)
+		synctest.Wait()
+		expect(t, "keys", i.of(o), jwks.KeySet{Keys: "k"})
+		expect(t, "attempts", i.tried("u"), 2)
+		time.Sleep(5 * time.Minute)
+		expect(t, "attempts after the next, which is a slow one at once", i.tried("u"), 3)
+	})
+}
+
+// An edit costs the caller the same, however many key sets wait, and one without changes of key sets costs nothing.
 func TestWhatWaitsCostsOtherEditsNothing(t *testing.T) {
-	f := New(Options{Log: slog.New(slog.DiscardHandler), Limits: Limits{PerNamespace: 0, Total: 100, Parallel: 1, ParallelEach: 1}})
-	f.ctx = t.Context()
-	var all changes
-	for n := range 2000 {
-		uri := fmt.Sprint("https://issuer.example.org/", n)
-		all = append(all, added(remote(provider("greedy", uri), uri)))
+	work := func(waiting int) (edit, none float64) {
+		f := New(Options{Log: slog.New(slog.DiscardHandler)}) // no limit permits anything
+		f.ctx = t.Context()
+		for n := range waiting {
+			uri := fmt.Sprint("https://issuer.example.org/", n)
+			f.Update(changes{added(remote(provider("greedy", uri), uri))})
+		}
+		clear(f.pending)
+		edit = testing.AllocsPerRun(10, func() {
+			f.Update(changes{added(remote(provider("b", "www"), "u"))})
+			f.Update(changes{removed(remote(provider("b", "www"), "u"))})
+		})
+		return edit, testing.AllocsPerRun(10, func() { f.Update(nil) })
 	}
-	f.Update(all)
-	expect(t, "waiting", len(f.waiting), 2000)
-	if n := testing.AllocsPerRun(10, func() { f.Update(nil) }); n > 2 {
-		t.Errorf("an update without changes allocates %.0f times", n)
+	few, _ := work(10)
+	many, none := work(10_000)
+	if many > few+2 || none > 0 {
+		t.Errorf("allocations of an edit: %.0f while 10 wait, %.0f while 10,000 do; of none: %.0f", few, many, none)
 	}
 }

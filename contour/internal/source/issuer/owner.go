@@ -37,7 +37,7 @@ func (f *Fetcher) want(of jwks.Remote, ca []byte) {
 		f.leave(former, of.Owner)
 	}
 	o.document = d
-	if d.cancel != nil { // otherwise admit does it
+	if d.cancel != nil || d.over { // otherwise admit does it
 		f.pass(of.Owner, o)
 	}
 }
@@ -59,7 +59,7 @@ func (o *owner) state(now time.Time) jwks.KeySet {
 	switch {
 	case d.keys != "":
 		return jwks.KeySet{Keys: d.keys, Failure: d.reported()}
-	case d.failures == 0 && d.cancel == nil:
+	case d.over:
 		return jwks.KeySet{Failure: jwks.OverBudget}
 	case now.Before(o.until):
 		return jwks.KeySet{Keys: o.former, Failure: d.failure}
@@ -83,8 +83,8 @@ func (f *Fetcher) document(k documentKey, ca []byte) *document {
 	d := f.documents[k]
 	if d == nil {
 		d = &document{key: k, ca: ca, owners: map[jwks.Owner]*owner{}}
+		d.place = f.pool.Add(k.namespace, d)
 		f.documents[k] = d
-		f.waiting = append(f.waiting, d)
 	}
 	return d
 }
@@ -97,15 +97,10 @@ func (f *Fetcher) leave(d *document, name jwks.Owner) {
 	}
 	delete(f.documents, d.key)
 	delete(f.first, d)
-	if d.cancel == nil {
-		return // admit removes it from those that wait
+	if d.cancel != nil {
+		d.cancel()
 	}
-	d.cancel()
-	f.started--
-	s := f.spaces[d.key.namespace]
-	if s.started--; s.started == 0 {
-		delete(f.spaces, d.key.namespace)
-	}
+	d.place.Remove()
 }
 
 // admit starts the documents that wait, as far as the limits permit; the caller holds the lock.
@@ -113,28 +108,10 @@ func (f *Fetcher) admit() {
 	if f.ctx == nil {
 		return
 	}
-	var still []*document
-	for _, d := range f.waiting {
-		if f.documents[d.key] != d {
-			continue
-		}
-		s := f.spaces[d.key.namespace]
-		if s == nil {
-			s = &space{attempts: make(chan struct{}, f.options.Limits.ParallelEach)}
-		}
-		if f.started >= f.options.Limits.Total || s.started >= f.options.Limits.PerNamespace {
-			still = append(still, d)
-		} else {
-			f.spaces[d.key.namespace] = s
-			f.started++
-			s.started++
-			f.start(d, s)
-		}
-		for name, o := range d.owners {
-			f.pass(name, o)
-		}
+	for _, d := range f.pool.Admit() {
+		d.over = true
+		f.passAll(d)
 	}
-	f.waiting = still
 	if f.first == nil && f.updated {
 		f.first = map[*document]bool{}
 		for _, d := range f.documents {
@@ -146,8 +123,17 @@ func (f *Fetcher) admit() {
 }
 
 // start fetches the document until it has no owners; the caller holds the lock.
-func (f *Fetcher) start(d *document, s *space) {
+func (f *Fetcher) start(d *document) {
 	ctx, cancel := context.WithCancel(f.ctx)
-	d.cancel = cancel
-	f.running.Go(func() { f.follow(ctx, d, s) })
+	d.cancel, d.over = cancel, false
+	attempts := d.place.Attempts()
+	f.running.Go(func() { f.follow(ctx, d, attempts) })
+	f.passAll(d)
+}
+
+// passAll passes on the states of all owners; the caller holds the lock.
+func (f *Fetcher) passAll(d *document) {
+	for name, o := range d.owners {
+		f.pass(name, o)
+	}
 }
