@@ -106,7 +106,7 @@ func startFleetWith(t *testing.T, bootstrap func(*envoybootstrap.Config), edit .
 		*a = config.Address{Host: "127.0.0.1", Port: envoytest.FreePort(t)}
 	}
 	f.config.AccessLog.HTTP, f.config.AccessLog.HTTPS = "", ""
-	f.config.Endpoints.Loopback = true
+	f.config.Endpoints.Loopback, f.config.XDS.DrainTime = true, shortDrain
 	for _, e := range edit {
 		e(&f.config)
 	}
@@ -122,7 +122,7 @@ func startFleetWith(t *testing.T, bootstrap func(*envoybootstrap.Config), edit .
 	})
 	dir := t.TempDir()
 	f.serve(t, filepath.Join(dir, "xds.sock"))
-	startEnvoy(t, dir, bootstrap)
+	startEnvoy(t, dir, f.config.XDS.DrainTime, bootstrap)
 	f.waitIdle(t)
 	return f
 }
@@ -145,8 +145,11 @@ func (f *fleet) serve(t *testing.T, socket string) {
 	t.Cleanup(g.Stop)
 }
 
+// shortDrain is a drain time with which connections that drain are closed before their clients have had time to leave.
+const shortDrain = time.Second
+
 // startEnvoy runs an Envoy until the test or its process ends.
-func startEnvoy(t *testing.T, dir string, edit ...func(*envoybootstrap.Config)) {
+func startEnvoy(t *testing.T, dir string, drain time.Duration, edit ...func(*envoybootstrap.Config)) {
 	t.Helper()
 	c := envoybootstrap.Default()
 	c.AdminSocket, c.XDSAddress, c.XDSPort = filepath.Join(dir, "admin.sock"), "unix://"+filepath.Join(dir, "xds.sock"), 0
@@ -158,7 +161,7 @@ func startEnvoy(t *testing.T, dir string, edit ...func(*envoybootstrap.Config)) 
 		t.Fatal(err)
 	}
 	cmd := exec.Command(envoytest.Path(t), "-c", bootstrap, "--use-dynamic-base-id", "--concurrency", "1", "--log-level", "error",
-		"--drain-time-s", "1", "--service-node", "test", "--service-cluster", "test")
+		"--drain-time-s", fmt.Sprint(int(drain.Seconds())), "--service-node", "test", "--service-cluster", "test")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/semantic"
 )
 
@@ -115,9 +116,9 @@ func TestRewritesOfLongCookiesAreQuickOnEnvoy(t *testing.T) {
 }
 
 // startUpstreams starts an Envoy with an HTTP and an HTTPS host, whose routes are edited.
-func startUpstreams(t *testing.T, edit func(*contourv1.Route)) *fleet {
+func startUpstreams(t *testing.T, edit func(*contourv1.Route), configure ...func(*config.Config)) *fleet {
 	t.Helper()
-	f := startFleet(t)
+	f := startFleet(t, configure...)
 	f.sys.Step(append(append(change(service(0)), change(service(1))...), change(secret(t, "team", "cert-1"))...))
 	for i := range 2 {
 		f.sys.Step(change(f.local(t, slice(i, "127.0.0.1"))))

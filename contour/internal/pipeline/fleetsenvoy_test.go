@@ -111,7 +111,7 @@ func (f *fleets) envoy(certificate, configured ir.Fleet) {
 	if certificate == ir.DefaultFleet {
 		suffix = ""
 	}
-	startEnvoy(f.t, f.t.TempDir(), func(c *envoybootstrap.Config) {
+	startEnvoy(f.t, f.t.TempDir(), shortDrain, func(c *envoybootstrap.Config) {
 		c.XDSAddress, c.XDSPort, c.Fleet = "127.0.0.1", f.port, string(configured)
 		c.TLS = envoybootstrap.TLS{
 			CAFile: filepath.Join(f.dir, "cacert.pem"), CertFile: filepath.Join(f.dir, "envoycert"+suffix+".pem"), KeyFile: filepath.Join(f.dir, "envoykey"+suffix+".pem"),

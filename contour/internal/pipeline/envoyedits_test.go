@@ -1,0 +1,246 @@
+//go:build envoy
+
+package pipeline_test
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/config"
+)
+
+// editLoad sends requests one after the other over a connection, and counts those without an expected response.
+type editLoad struct {
+	*keptConnection
+	sent, wrong atomic.Int64
+	last        atomic.Value // the last unexpected response
+	also        atomic.Int64 // a status that is expected beside 200
+}
+
+func (l *editLoad) run(stop <-chan struct{}) {
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if err := l.send(); err != nil {
+			l.wrong.Add(1)
+			l.last.Store(err.Error())
+		}
+		l.sent.Add(1)
+	}
+}
+
+func (l *editLoad) send() error {
+	request, err := http.NewRequest(http.MethodGet, l.url+"/api", http.NoBody)
+	if err != nil {
+		return err
+	}
+	response, err := l.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return err
+	}
+	if s := int64(response.StatusCode); s != http.StatusOK && s != l.also.Load() {
+		return fmt.Errorf("status %d", s)
+	}
+	return nil
+}
+
+// editLoads are the loads during the edits of a test.
+type editLoads []*editLoad
+
+// start runs loads on the hosts of startUpstreams, with HTTP/1.1 and HTTP/2, until the test ends.
+func (f *fleet) startEditLoads(t *testing.T) editLoads {
+	t.Helper()
+	var all editLoads
+	for _, http2 := range []bool{false, true} {
+		all = append(all,
+			&editLoad{keptConnection: f.connect("host-0.example.com", false, http2)},
+			&editLoad{keptConnection: f.connect("tls-1.example.com", true, http2)})
+	}
+	stop := make(chan struct{})
+	var running sync.WaitGroup
+	for _, l := range all {
+		l.expect(t, "before", "/api", http.StatusOK)
+		running.Go(func() { l.run(stop) })
+	}
+	t.Cleanup(func() {
+		close(stop)
+		running.Wait()
+		for _, l := range all {
+			l.CloseIdleConnections()
+		}
+	})
+	return all
+}
+
+// after waits until each load has sent some requests since an edit, and fails if one was not answered as expected.
+func (all editLoads) after(t *testing.T, edit string) {
+	t.Helper()
+	for _, l := range all {
+		before := l.sent.Load()
+		if !eventually(func() bool { return l.sent.Load() > before+20 }) {
+			t.Fatalf("%s: %s stands still", edit, l.name)
+		}
+		if n := l.wrong.Swap(0); n > 0 {
+			t.Errorf("%s: %s: %d requests failed, the last with %v", edit, l.name, n, l.last.Load())
+		}
+	}
+}
+
+// routeEdits are edits of every part of a route that is not the subject of another test of edits, and the status that they
+// give to requests for a time.
+func routeEdits() []struct {
+	name string
+	also int64
+	edit func(*contourv1.Route)
+} {
+	header := &contourv1.HeadersPolicy{Set: []contourv1.HeaderValue{{Name: "X-A", Value: "%REQ(host)%"}}, Remove: []string{"X-B"}}
+	return []struct {
+		name string
+		also int64
+		edit func(*contourv1.Route)
+	}{
+		{"request headers", 0, func(r *contourv1.Route) { r.RequestHeadersPolicy = header }},
+		{"response headers", 0, func(r *contourv1.Route) { r.ResponseHeadersPolicy = header }},
+		{"headers of a service", 0, func(r *contourv1.Route) {
+			r.Services[0].RequestHeadersPolicy, r.Services[0].ResponseHeadersPolicy = header, header
+		}},
+		{"the host header", 0, func(r *contourv1.Route) {
+			r.RequestHeadersPolicy = &contourv1.HeadersPolicy{Set: []contourv1.HeaderValue{{Name: "Host", Value: "other.example.com"}}}
+		}},
+		{"timeouts", 0, func(r *contourv1.Route) {
+			r.TimeoutPolicy = &contourv1.TimeoutPolicy{Response: "30s", Idle: "1m", IdleConnection: "10s"}
+		}},
+		{"no timeouts", 0, func(r *contourv1.Route) {
+			r.TimeoutPolicy = &contourv1.TimeoutPolicy{Response: "infinity", Idle: "infinity"}
+		}},
+		{"retries", 0, func(r *contourv1.Route) {
+			r.RetryPolicy = &contourv1.RetryPolicy{NumRetries: 3, PerTryTimeout: "5s", RetryOn: []contourv1.RetryOn{"5xx", "retriable-status-codes"}, RetriableStatusCodes: []uint32{503}}
+		}},
+		{"a rewrite of the path", 0, func(r *contourv1.Route) {
+			r.PathRewritePolicy = &contourv1.PathRewritePolicy{ReplacePrefix: []contourv1.ReplacePrefix{{Replacement: "/v2"}}}
+		}},
+		{"websockets", 0, func(r *contourv1.Route) { r.EnableWebsockets = true }},
+		{"no requirement of TLS", 0, func(r *contourv1.Route) { r.PermitInsecure = true }},
+		{"conditions", 0, func(r *contourv1.Route) {
+			r.Conditions = append(slices.Clone(r.Conditions), contourv1.MatchCondition{Header: &contourv1.HeaderMatchCondition{Name: "X-Absent", NotPresent: true}})
+		}},
+		{"a query condition", http.StatusNotFound, func(r *contourv1.Route) {
+			r.Conditions = append(slices.Clone(r.Conditions), contourv1.MatchCondition{QueryParameter: &contourv1.QueryParameterMatchCondition{Name: "q", Exact: "1"}})
+		}},
+		{"weights", 0, func(r *contourv1.Route) {
+			other := r.Services[0]
+			other.Name, other.Weight = map[string]string{"service-0": "service-1", "service-1": "service-0"}[other.Name], 30
+			r.Services[0].Weight = 70
+			r.Services = append(r.Services, other)
+		}},
+		{"another service", 0, func(r *contourv1.Route) {
+			r.Services[0].Name = map[string]string{"service-0": "service-1", "service-1": "service-0"}[r.Services[0].Name]
+		}},
+		{"another protocol", 0, func(r *contourv1.Route) { r.Services[0].Protocol = new("h2c") }},
+		{"a redirect", http.StatusFound, func(r *contourv1.Route) {
+			r.Services, r.RequestRedirectPolicy = nil, &contourv1.HTTPRequestRedirectPolicy{Hostname: new("other.example.com")}
+		}},
+		{"a direct response", http.StatusTeapot, func(r *contourv1.Route) {
+			r.Services, r.DirectResponsePolicy = nil, &contourv1.HTTPDirectResponsePolicy{StatusCode: http.StatusTeapot, Body: "short"}
+		}},
+	}
+}
+
+// Each part of a route is added and removed under load, over HTTP/1.1 and HTTP/2, with and without TLS: no request fails, and no
+// connection is closed.
+func TestEditsOfRoutesLoseNoRequestsOnEnvoy(t *testing.T) {
+	none := func(*contourv1.Route) {}
+	f := startUpstreams(t, none)
+	loads := f.startEditLoads(t)
+	for _, e := range routeEdits() {
+		for _, l := range loads {
+			l.also.Store(e.also)
+		}
+		f.editRoutes(t, e.edit)
+		loads.after(t, e.name)
+		f.editRoutes(t, none)
+		loads.after(t, "no "+e.name)
+	}
+	for _, l := range loads {
+		if n := l.opened.Load(); n != 1 {
+			t.Errorf("%s: %d connections, want 1", l.name, n)
+		}
+		t.Logf("%s: %d requests", l.name, l.sent.Load())
+	}
+}
+
+// The settings of a TLS host that belong to its handshakes are edited under load. Its connections are drained, which fails no
+// request if the drain time is longer than that of a connection (5 s); those of the other host are not. A renewed certificate, which is no edit of the host, drains nothing.
+func TestEditsOfTLSHostsFailNoRequestsOnEnvoy(t *testing.T) {
+	f := startUpstreams(t, func(*contourv1.Route) {}, func(c *config.Config) { c.XDS.DrainTime = 15 * time.Second })
+	f.sys.Step(append(change(secret(t, "team", "cert-2")), change(tlsProxy(0))...))
+	f.waitIdle(t)
+	loads := f.startEditLoads(t)
+	other := &editLoad{keptConnection: f.connect("tls-0.example.com", true, true)}
+	defer other.CloseIdleConnections()
+	other.expect(t, "before", "/api", http.StatusOK)
+	edits := []struct {
+		name   string
+		drains bool
+		edit   func(*contourv1.VirtualHost)
+	}{
+		{"the minimum version", true, func(h *contourv1.VirtualHost) { h.TLS.MinimumProtocolVersion = "1.3" }},
+		{"the maximum version", true, func(h *contourv1.VirtualHost) { h.TLS.MaximumProtocolVersion = "1.2" }},
+		{"another Secret", true, func(h *contourv1.VirtualHost) { h.TLS.SecretName = "cert-2" }},
+		{"optional certificates of clients", true, func(h *contourv1.VirtualHost) {
+			h.TLS.ClientValidation = &contourv1.DownstreamValidation{SkipClientCertValidation: true, OptionalClientCertificate: true}
+		}},
+	}
+	opened := func() (n int64) {
+		for _, l := range loads {
+			if l.TLSClientConfig != nil && l.url == "https://tls-1.example.com" {
+				n += l.opened.Load()
+			}
+		}
+		return n
+	}
+	expect := func(name string, before int64, drains bool) {
+		t.Helper()
+		loads.after(t, name)
+		if drains {
+			if !eventually(func() bool { return opened() > before }) {
+				t.Errorf("%s drains nothing", name)
+			}
+			loads.after(t, name)
+		} else if n := opened() - before; n > 0 {
+			t.Errorf("%s opens %d connections", name, n)
+		}
+	}
+	for _, e := range edits {
+		for _, what := range []string{e.name, "no " + e.name} {
+			p, before := tlsProxy(1), opened()
+			if what == e.name {
+				e.edit(p.Spec.VirtualHost)
+			}
+			f.sys.Step(change(p))
+			f.waitIdle(t)
+			expect(what, before, e.drains)
+		}
+	}
+	before := opened()
+	f.sys.Step(change(secret(t, "team", "cert-1")))
+	f.waitIdle(t)
+	expect("a renewed certificate", before, false)
+	if err := other.send(); err != nil || other.opened.Load() != 1 {
+		t.Errorf("the other host: %v, %d connections", err, other.opened.Load())
+	}
+}
