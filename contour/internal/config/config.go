@@ -47,8 +47,8 @@ type Gateways struct {
 	Enabled bool
 	// ControllerName is that of the GatewayClasses whose Gateways are served.
 	ControllerName string
-	// Addresses are the ranges of the addresses of Gateways, which all Envoys of the default fleet can bind; masked, and at most
-	// MaxGatewayAddresses in all. Without any, no Gateway has an address.
+	// Addresses are the ranges of the addresses of Gateways, which all Envoys of the default fleet can bind; masked, and of at most
+	// MaxGatewayAddresses each. Without any, no Gateway has an address.
 	Addresses []netip.Prefix
 }
 

@@ -12,7 +12,7 @@ import (
 
 // A change of a group of the configuration runs only derivations that read the group, for any number of hosts.
 func TestChangeOfAGroupDerivesOnlyItsReaders(t *testing.T) {
-	http := map[string]uint64{"compile/root": 1, "compile/listener": 3, "translate/listeners": 1, "translate/runtime": 1}
+	http := map[string]uint64{"compile/root": 1, "compile/listener": 3, "translate/listeners": 1}
 	https := with(http, "translate/filter chains", tlsProxies)
 	for _, n := range []int{fewProxies, 10 * fewProxies} {
 		objects, clusters := uint64(n+tlsProxies), uint64(min(n, manyServices))

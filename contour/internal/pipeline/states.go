@@ -9,14 +9,13 @@ import (
 
 // states is the listeners whose states statuses contain: those of Gateways.
 type states struct {
-	sockets map[ir.ListenerKey]string
-	dirty   map[ir.ListenerKey]bool // added, or named by what was accepted
-	seq     uint64                  // of the rejections in the states
+	followed map[ir.ListenerKey]bool // false until their tables know
+	dirty    map[ir.ListenerKey]bool // added, or there is news of them
 }
 
 // followStates keeps the listeners of objects, those of the configuration left out.
 func (p *Pipeline) followStates() {
-	p.states = states{sockets: map[ir.ListenerKey]string{}, dirty: map[ir.ListenerKey]bool{}}
+	p.states = states{followed: map[ir.ListenerKey]bool{}, dirty: map[ir.ListenerKey]bool{}}
 	memo.Follow(p.Compile.Listeners, func(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 		if l == nil || len(l.Origins) == 0 {
 			return nil
@@ -24,67 +23,65 @@ func (p *Pipeline) followStates() {
 		return []ir.ListenerKey{k}
 	}, func(k ir.ListenerKey, added bool) {
 		if added {
-			p.states.sockets[k], p.states.dirty[k] = k.Name, true
+			p.states.followed[k], p.states.dirty[k] = false, true
 			return
 		}
-		delete(p.states.sockets, k)
+		if t := p.fleets.Get(k.Fleet); t != nil {
+			for _, ref := range ofListener(k) {
+				t.Unfollow(ref)
+			}
+		}
+		delete(p.states.followed, k)
 		p.Compile.Gateways.States.Delete(k)
 	})
 }
 
-// updateStates updates what Envoys have of listeners, of those that have changed or of which an answer has arrived.
+// ofListener returns the resources of which the state of a listener consists.
+func ofListener(k ir.ListenerKey) [2]table.Ref {
+	return [2]table.Ref{{Type: table.Listener, Name: k.Name}, {Type: table.Route, Name: k.Name}}
+}
+
+// updateStates updates what Envoys have of listeners, of those that were added or of which there is news.
 func (p *Pipeline) updateStates() {
-	if len(p.states.sockets) == 0 {
+	if len(p.states.followed) == 0 {
 		return
 	}
 	for _, f := range p.fleets.Names() {
 		if t := p.fleets.Get(f); t != nil {
-			for _, ref := range t.TakeAccepted() {
+			for _, ref := range t.TakeNews() {
 				p.states.dirty[ir.ListenerKey{Fleet: f, Name: ref.Name}] = true
 			}
 		}
 	}
-	var rejected map[ir.ListenerKey][]table.Rejection
-	if seq := p.fleets.RejectionSeq(); seq != p.states.seq {
-		p.states.seq = seq
-		for k := range p.states.sockets {
-			p.states.dirty[k] = true
-		}
-	}
-	if len(p.states.dirty) == 0 {
-		return
-	}
-	rejected = p.rejectedListeners()
 	for k := range p.states.dirty {
-		if _, ok := p.states.sockets[k]; ok {
-			p.Compile.Gateways.States.Set(k, p.stateOf(k, rejected[k]))
+		followed, ok := p.states.followed[k]
+		t := p.fleets.Get(k.Fleet)
+		if ok && t == nil {
+			continue
+		}
+		if ok {
+			p.updateState(t, k, followed)
 		}
 		delete(p.states.dirty, k)
 	}
 }
 
-// rejectedListeners returns what Envoys reject of listeners.
-func (p *Pipeline) rejectedListeners() map[ir.ListenerKey][]table.Rejection {
-	out := map[ir.ListenerKey][]table.Rejection{}
-	for _, r := range p.fleets.Rejections() {
-		if r.Ref.Type == table.Listener {
-			k := ir.ListenerKey{Fleet: r.Fleet, Name: r.Ref.Name}
-			out[k] = append(out[k], r.Rejection)
+func (p *Pipeline) updateState(t *table.Table, k ir.ListenerKey, followed bool) {
+	if !followed {
+		for _, ref := range ofListener(k) {
+			t.Follow(ref)
 		}
+		p.states.followed[k] = true
 	}
-	return out
+	p.Compile.Gateways.States.Set(k, stateOf(t, k))
 }
 
-func (p *Pipeline) stateOf(k ir.ListenerKey, rejected []table.Rejection) gatewayapi.State {
-	var s gatewayapi.State
-	t := p.fleets.Get(k.Fleet)
-	if t == nil {
-		return s
-	}
-	s.Chains, s.Accepted = t.Accepted(table.Ref{Type: table.Listener, Name: k.Name})
-	_, routes := t.Accepted(table.Ref{Type: table.Route, Name: k.Name})
+func stateOf(t *table.Table, k ir.ListenerKey) (s gatewayapi.State) {
+	refs := ofListener(k)
+	s.Chains, s.Accepted = t.Accepted(refs[0])
+	_, routes := t.Accepted(refs[1])
 	s.Accepted = s.Accepted && routes
-	for _, r := range rejected {
+	for _, r := range t.RejectionsOf(refs[0]) {
 		if r.Part == "" {
 			s.Rejected = r.ErrorDetail
 			continue

@@ -52,9 +52,8 @@ func (w *Watch) accept(v *Version) {
 func (e *entry) accept(v *Version) {
 	t := e.table
 	if v.fleet && (e.accepted == nil || e.accepted.order < v.order) {
-		if e.ref.Type == Listener || e.accepted == nil && e.ref.Type == Route {
-			t.accepted[e.ref] = struct{}{}
-			t.rejectionsChanged = true
+		if e.ref.Type == Listener || e.accepted == nil {
+			t.note(e.ref)
 		}
 		t.setVersion(&e.accepted, v)
 	}

@@ -59,7 +59,8 @@ type Table struct {
 	fallback          Fallback
 	onRejections      func()
 	rejectionsChanged bool             // since the last call of onRejections
-	accepted          map[Ref]struct{} // see TakeAccepted
+	followed          map[Ref]struct{} // see Follow
+	news              map[Ref]struct{} // see TakeNews; of what is followed
 	rejectionSeq      uint64
 	onVotes           func()
 	votesChanged      bool // since the last call of onVotes
@@ -91,7 +92,8 @@ func New() *Table {
 		watches:        map[*Watch]struct{}{},
 		connected:      map[identity]int{},
 		verdicts:       map[content]*verdict{},
-		accepted:       map[Ref]struct{}{},
+		followed:       map[Ref]struct{}{},
+		news:           map[Ref]struct{}{},
 		closed:         make(chan struct{}),
 	}
 }
@@ -205,14 +207,45 @@ func (t *Table) Disagreements() []Disagreement {
 	return out
 }
 
-// TakeAccepted returns the listeners of which an Envoy has accepted another version since the last call, and the route tables of
-// which one has accepted a version for the first time. OnRejections is called after a change.
-func (t *Table) TakeAccepted() []Ref {
+// Follow makes TakeNews return the resource from now on, until Unfollow.
+func (t *Table) Follow(ref Ref) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	out := slices.Collect(maps.Keys(t.accepted))
-	clear(t.accepted)
+	t.followed[ref] = struct{}{}
+}
+
+// Unfollow ends Follow.
+func (t *Table) Unfollow(ref Ref) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.followed, ref)
+	delete(t.news, ref)
+}
+
+// TakeNews returns, of the resources that are followed, those whose rejections have changed since the last call, the listeners of
+// which an Envoy has accepted another version, and the other resources of which one has accepted a version for the first time.
+// OnRejections is called after there are some.
+func (t *Table) TakeNews() []Ref {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	out := slices.Collect(maps.Keys(t.news))
+	clear(t.news)
 	return out
+}
+
+// note makes the resource part of TakeNews, if it is followed.
+func (t *Table) note(ref Ref) {
+	if _, ok := t.followed[ref]; ok {
+		t.news[ref] = struct{}{}
+		t.rejectionsChanged = true
+	}
+}
+
+// RejectionsOf lists the wanted pieces of a resource that are rejected, sorted.
+func (t *Table) RejectionsOf(ref Ref) []Rejection {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.rejected[ref])
 }
 
 // Accepted returns the names of the parts of the version of a resource that Envoys of the fleet accepted last, without fallbacks,

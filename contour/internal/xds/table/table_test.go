@@ -507,3 +507,42 @@ func TestClosedTable(t *testing.T) {
 		t.Error("Closed is not closed")
 	}
 }
+
+// News of a resource is kept while it is followed, and only then: a name that nobody follows costs nothing.
+func TestNews(t *testing.T) {
+	e := newFleet()
+	calls := 0
+	e.OnRejections(func() { calls++ })
+	expect := func(what string, wantCalls int, want ...Ref) {
+		t.Helper()
+		got := e.TakeNews()
+		slices.SortFunc(got, func(a, b Ref) int { return strings.Compare(a.Name, b.Name) })
+		if !slices.Equal(got, want) || calls != wantCalls {
+			t.Errorf("%s: news of %v and %d calls, want %v and %d", what, got, calls, want, wantCalls)
+		}
+		calls = 0
+	}
+	publish := func(body string) {
+		for _, name := range []string{"a", "b"} {
+			e.Publish([]*Resource{simple(Listener, name, body)}, nil)
+			e.Accept([]*Version{e.Get(Ref{Listener, name})})
+		}
+	}
+	publish("1")
+	expect("nothing is followed", 0)
+	e.Follow(Ref{Listener, "a"})
+	publish("2")
+	expect("one is followed", 1, Ref{Listener, "a"})
+	expect("again", 0)
+	e.Publish([]*Resource{simple(Listener, "a", "bad"), simple(Listener, "b", "bad")}, nil)
+	e.Reject(e.Get(Ref{Listener, "a"}), "no")
+	expect("a rejection", 1, Ref{Listener, "a"})
+	if got := e.RejectionsOf(Ref{Listener, "a"}); len(got) != 1 || got[0].ErrorDetail != "no" || len(e.RejectionsOf(Ref{Listener, "b"})) != 0 {
+		t.Errorf("rejections %v", got)
+	}
+	publish("3")
+	e.Unfollow(Ref{Listener, "a"})
+	publish("4")
+	calls = 0
+	expect("no longer", 0)
+}

@@ -82,6 +82,7 @@ func (t *Table) updateRejections(e *entry) {
 	}
 	t.rejectionsChanged = true
 	t.rejectionSeq++
+	t.note(e.ref)
 	t.setRejected(e.ref, rejections)
 	if t.disagreed[e.ref] = disagreements; len(disagreements) == 0 {
 		delete(t.disagreed, e.ref)

@@ -22,6 +22,7 @@ type routeTables struct {
 	listeners map[ir.ListenerKey]bool // HTTP listeners
 	sizes     map[ir.ListenerKey]size
 	shardings map[ir.ListenerKey]sharding
+	unsettled map[ir.ListenerKey]bool // those whose number of shards Reshard has to look at
 }
 
 // slot is a slot of an HTTP listener.
@@ -43,6 +44,7 @@ type size struct{ exact, wildcards int }
 func (t *Tables) addRoutes() {
 	rt := &t.routes
 	rt.listeners, rt.sizes, rt.shardings = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]sharding{}
+	rt.unsettled = map[ir.ListenerKey]bool{}
 	rt.slots = memo.NewIndex(t.from.Hosts, "translate/HTTP hosts by slot", ir.HostKey.Compare, slotsOf)
 	memo.Follow(t.from.Hosts, loadsOf, rt.count)
 	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
@@ -56,6 +58,20 @@ func (t *Tables) addRoutes() {
 	rt.http = owned(t, "translate/HTTP route tables", shardFleet, rt.httpTable)
 	t.addScopes()
 	memo.Follow(t.from.Listeners, httpListeners, rt.listen)
+	memo.Follow(t.from.Listeners, shardLimits, func(l shardLimit, _ bool) { rt.unsettled[l.listener] = true })
+}
+
+// shardLimit is the weight of hosts up to which an HTTP listener is not sharded.
+type shardLimit struct {
+	listener ir.ListenerKey
+	weight   int
+}
+
+func shardLimits(k ir.ListenerKey, l *ir.Listener) []shardLimit {
+	if len(httpListeners(k, l)) == 0 {
+		return nil
+	}
+	return []shardLimit{{k, l.RouteTableHosts}}
 }
 
 // servesHTTP reports whether the host belongs to an HTTP listener.
@@ -103,6 +119,7 @@ func httpListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 
 // count adds or subtracts the weight of an HTTP host that is added or removed.
 func (rt *routeTables) count(s load, added bool) {
+	rt.unsettled[s.listener] = true
 	n, by := rt.sizes[s.listener], s.weight
 	if !added {
 		by = -by
@@ -151,30 +168,24 @@ func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 
 // Reshard updates the number of shards of each HTTP listener by the weight of its hosts, and returns the listeners whose
 // number changed, sorted; the caller then runs the engine again. Call it after each run, and periodically: a decrease is
-// delayed by shrinkAfter.
+// delayed by shrinkAfter. It looks at listeners that have changed, or whose number may decrease.
 func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {
 	rt := &t.routes
 	var changed []ir.ListenerKey
-	set := func(l ir.ListenerKey, d sharding) {
+	for l := range rt.unsettled {
+		d, settled := sharding{}, true
+		if of, ok := t.from.Listeners.Peek(l); ok && of != nil && rt.listeners[l] {
+			n, former := rt.sizes[l], rt.shardings[l]
+			former.shards = max(1, former.shards)
+			d = former.next(n.exact, n.wildcards, of.RouteTableHosts, now)
+			settled = d.shards == shardCount(n.exact, n.wildcards, of.RouteTableHosts)
+		}
 		if rt.setSharding(l, d) {
 			changed = append(changed, l)
 		}
-	}
-	for l := range rt.shardings {
-		if !rt.listeners[l] {
-			set(l, sharding{})
+		if settled {
+			delete(rt.unsettled, l)
 		}
-	}
-	for l := range rt.listeners {
-		of, ok := t.from.Listeners.Peek(l)
-		if !ok || of == nil {
-			continue
-		}
-		n, d := rt.sizes[l], rt.shardings[l]
-		if d.shards == 0 {
-			d.shards = 1
-		}
-		set(l, d.next(n.exact, n.wildcards, of.RouteTableHosts, now))
 	}
 	slices.SortFunc(changed, ir.ListenerKey.Compare)
 	return changed

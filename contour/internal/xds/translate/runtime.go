@@ -22,17 +22,22 @@ func (t *Tables) addRuntime() {
 		}
 		return []ir.Fleet{k.Fleet}
 	}
-	listeners := memo.NewIndex(t.from.Listeners, "translate/listeners by fleet", ir.ListenerKey.Compare, fleet)
+	limited := memo.NewIndex(t.from.Listeners, "translate/listeners with a limit by fleet", ir.ListenerKey.Compare, func(k ir.ListenerKey, l *ir.Listener) []ir.Fleet {
+		if l == nil || l.Admin || l.Connections.MaxConnections == 0 {
+			return nil
+		}
+		return fleet(k, l)
+	})
 	memo.DemandFrom(t.from.Listeners, owned(t, "translate/runtime", func(f ir.Fleet) ir.Fleet { return f }, func(r *memo.Reader, f ir.Fleet) *table.Resource {
 		var all []*ir.Listener
-		for _, k := range listeners.Get(r, f) {
+		for _, k := range limited.Get(r, f) {
 			all = append(all, t.from.Listeners.Get(r, k))
 		}
 		return runtimeOf(t.from.Runtime(r), all)
 	}), fleet)
 }
 
-// runtimeOf returns the runtime layer of a fleet with the listeners. An empty one is served too: an Envoy that reconnects has it, and needs
+// runtimeOf returns the runtime layer of a fleet with the listeners that have a limit of connections. An empty one is served too: an Envoy that reconnects has it, and needs
 // no answer. What has a setting of its own takes precedence over the other values.
 func runtimeOf(s ir.RuntimeSettings, listeners []*ir.Listener) *table.Resource {
 	values := map[string]any{}
@@ -43,7 +48,7 @@ func runtimeOf(s ir.RuntimeSettings, listeners []*ir.Listener) *table.Resource {
 		values["http.max_requests_per_io_cycle"] = float64(s.MaxRequestsPerIOCycle)
 	}
 	for _, l := range listeners {
-		if l != nil && !l.Admin && l.Connections.MaxConnections > 0 {
+		if l != nil {
 			values[strings.Join([]string{"envoy.resource_limits.listener", l.Socket, "connection_limit"}, ".")] = float64(l.Connections.MaxConnections)
 		}
 	}

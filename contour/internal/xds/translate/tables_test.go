@@ -263,7 +263,13 @@ func TestChangeOfAListenerChangesNoOther(t *testing.T) {
 	at := fx.at
 	at.http.Port++
 	fx.listen(at)
-	fx.expect(t, map[string]uint64{"translate/listeners": 1, "translate/runtime": 1}, "set LDS ingress_http")
+	fx.expect(t, map[string]uint64{"translate/listeners": 1}, "set LDS ingress_http")
+	if n := len(fx.tables.routes.unsettled); n > 0 {
+		t.Errorf("each iteration looks at %d listeners", n)
+	}
+	at.http.Connections.MaxConnections = 100
+	fx.listen(at)
+	fx.expect(t, map[string]uint64{"translate/listeners": 1, "translate/runtime": 1}, "set RTDS dynamic")
 }
 
 func TestAllEqualsTheSumOfChanges(t *testing.T) {
