@@ -221,11 +221,17 @@ func cookiesSize(c *ir.CookieRewrites) int {
 	return n
 }
 
+// redirectsSize is the size of what a route has so that Envoy follows redirects.
+const redirectsSize = 300
+
 func specialSize(s *ir.Special) int {
 	n := 0
 	if s != nil {
 		for _, k := range s.Hash {
 			n += len(k.Cookie) + len(k.Header) + len(k.Query)
+		}
+		if s.Redirects != nil {
+			n += redirectsSize
 		}
 	}
 	return n

@@ -170,7 +170,29 @@ type Forward struct {
 type Special struct {
 	Hash    []HashKey // what requests are distributed by, if the clusters have BalanceHash
 	Mirrors []Mirror
+	// Redirects are the redirects of backends that Envoy follows; nil: none. All clusters have Tuning.FollowRedirects then.
+	Redirects *InternalRedirects
 }
+
+// InternalRedirects are the redirects to the same authority that Envoy follows in place of the client, with the routes of the
+// same virtual host.
+type InternalRedirects struct {
+	Max         uint32      // of one request, greater than 0
+	Codes       []uint32    // sorted: 301, 302, 303, 307 or 308, at least one
+	CrossScheme CrossScheme // which redirects to another scheme are followed
+	// DenyRepeated: a redirect to a route to which the same route has redirected the request before is not followed.
+	DenyRepeated bool
+}
+
+// CrossScheme selects redirects between http and https.
+type CrossScheme uint8
+
+// The selections.
+const (
+	CrossSchemeNever  CrossScheme = iota
+	CrossSchemeSafe               // from https to http, which is then as safe as the request: Envoy keeps the connection
+	CrossSchemeAlways             // also from http to https
+)
 
 // HashKey is a part of a request that is hashed. Exactly one of Cookie, Header, Query and SourceIP is set.
 type HashKey struct {

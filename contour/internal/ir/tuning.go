@@ -16,6 +16,8 @@ type Tuning struct {
 	Health    HealthCheck // zero: none
 	// ClientCertificate is the Secret with the certificate that Envoy shows to endpoints, with a protocol that uses TLS; zero: none.
 	ClientCertificate kobj.Name
+	// FollowRedirects marks the redirects of the cluster that Envoy may follow, for routes with InternalRedirects.
+	FollowRedirects bool
 }
 
 // Balancing is how an endpoint is selected for a request.

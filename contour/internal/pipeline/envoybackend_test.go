@@ -82,7 +82,7 @@ func (b *backends) port(t *testing.T, name string) int {
 }
 
 // handlerOf returns the handler of a backend: authorization servers are those of Services called grpc-authz and http-authz,
-// rate limit servers those called limits.
+// rate limit servers those called limits, and servers that redirect those called redirects.
 func handlerOf(name string) http.Handler {
 	switch _, service, _ := strings.Cut(name, "/"); {
 	case strings.HasPrefix(service, "grpc-authz"):
@@ -95,6 +95,8 @@ func handlerOf(name string) http.Handler {
 		return g
 	case strings.HasPrefix(service, "http-authz"):
 		return &authzServer{}
+	case strings.HasPrefix(service, "redirects"):
+		return redirectHandler(name)
 	}
 	return echo(name)
 }

@@ -202,6 +202,8 @@ const (
 	JWTProviderNotValid Reason = "JWTProviderNotValid"
 	// SecretExpired: the certificate is past its end date. It is served; renew it.
 	SecretExpired Reason = "SecretExpired"
+	// InternalRedirectPolicyNotValid: a status code of the policy is that of no redirect, or allowCrossSchemeRedirect is unknown.
+	InternalRedirectPolicyNotValid Reason = "InternalRedirectPolicyNotValid"
 	// RetryPolicyNotValid: the retry policy has a value that Envoy does not support.
 	RetryPolicyNotValid Reason = "RetryPolicyNotValid"
 	// DirectResponsePolicyNotValid: the direct response has a status code outside 200-599 or too long a body.

@@ -100,7 +100,7 @@ func substitute(r *matcherv3.RegexMatchAndSubstitute, path string) (string, erro
 // forward sends the request to a cluster, or to one of several.
 func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction) (Answer, error) {
 	if err := checkFields(f, `cluster weighted_clusters timeout idle_timeout retry_policy upgrade_configs host_rewrite_literal
-		host_rewrite_header prefix_rewrite regex_rewrite hash_policy request_mirror_policies
+		host_rewrite_header prefix_rewrite regex_rewrite hash_policy request_mirror_policies internal_redirect_policy
 		cluster_not_found_response_code`); err != nil {
 		return a, err
 	}

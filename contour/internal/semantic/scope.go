@@ -158,7 +158,7 @@ func (x *exchange) dispatch(script *luav3.Lua, header string, scoped func() *rou
 }
 
 // routeUpgrade routes the request. If the request is for an upgrade with HTTP filters of its own, their script answers
-// with 403 unless the route has the name of the upgrade.
+// with 403 unless the name of the route begins with that of the upgrade.
 func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration) (Answer, error) {
 	own := slices.IndexFunc(m.GetUpgradeConfigs(), func(u *hcmv3.HttpConnectionManager_UpgradeConfig) bool {
 		return strings.EqualFold(u.GetUpgradeType(), x.Upgrade)
@@ -179,7 +179,7 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 			return a, err
 		}
 	}
-	if r != nil && context.GetFilterContext().GetFields()["routed"].GetBoolValue() && r.GetName() != "websocket" {
+	if r != nil && context.GetFilterContext().GetFields()["routed"].GetBoolValue() && !strings.HasPrefix(r.GetName(), "websocket") {
 		a.Status = 403
 		return a, nil
 	}

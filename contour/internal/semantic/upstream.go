@@ -74,7 +74,7 @@ func usesHTTP2(c *clusterv3.Cluster) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if err := checkFields(options, "common_http_protocol_options explicit_http_config"); err != nil {
+	if err := checkFields(options, "common_http_protocol_options explicit_http_config http_filters"); err != nil {
 		return false, err
 	}
 	return options.GetExplicitHttpConfig().GetHttp2ProtocolOptions() != nil, nil

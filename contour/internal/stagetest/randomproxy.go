@@ -137,7 +137,7 @@ func (g *Random) route() contourv1.Route {
 	}
 	g.policies(&r)
 	r.AuthPolicy = g.authPolicy()
-	g.unsupported(&r)
+	r.InternalRedirectPolicy = g.internalRedirects()
 	return r
 }
 
@@ -230,10 +230,15 @@ func (g *Random) services() []contourv1.Service {
 	return out
 }
 
-// unsupported rarely sets a field that is not supported.
-func (g *Random) unsupported(r *contourv1.Route) {
-	switch g.rand.IntN(60) {
-	case 2:
-		r.InternalRedirectPolicy = &contourv1.HTTPInternalRedirectPolicy{MaxInternalRedirects: 1}
+// internalRedirects rarely returns a policy for redirects of services.
+func (g *Random) internalRedirects() *contourv1.HTTPInternalRedirectPolicy {
+	if !g.oneIn(8) {
+		return nil
+	}
+	return &contourv1.HTTPInternalRedirectPolicy{
+		MaxInternalRedirects:      pick(g, uint32(0), 1, 3, 1<<32-1),
+		RedirectResponseCodes:     mostly(g, [][]contourv1.RedirectResponseCode{nil, {302, 301, 302}, {301, 302, 303, 307, 308, 301}}, []contourv1.RedirectResponseCode{304}),
+		AllowCrossSchemeRedirect:  mostly(g, texts{"", "Always", "SafeOnly", "Never"}, "Sometimes"),
+		DenyRepeatedRouteRedirect: g.oneIn(2),
 	}
 }

@@ -126,7 +126,7 @@ type HTTPInternalRedirectPolicy struct {
 	// +optional
 	RedirectResponseCodes []RedirectResponseCode `json:"redirectResponseCodes,omitempty"`
 	// Whether a redirect to another scheme is followed. SafeOnly follows one to
-	// https always and one to http only if the request came by http.
+	// http if the request came by https, but none to https if it came by http.
 	// +optional
 	// +kubebuilder:validation:Enum=Always;Never;SafeOnly
 	// +kubebuilder:default=Never

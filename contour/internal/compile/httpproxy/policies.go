@@ -75,7 +75,7 @@ func (p *proxy) servesConnections() bool {
 	ok := true
 	for _, f := range requestsOnly(p.host) {
 		if f.set {
-			p.errorf(unsupported(report.TypeTCPProxy), path("spec.virtualhost").dot(f.name),
+			p.errorf(subCondition{report.TypeTCPProxy, report.FeatureNotSupported}, path("spec.virtualhost").dot(f.name),
 				"This version does not support %s with a tcpproxy; the connections are not served.", f.name)
 			ok = false
 		}

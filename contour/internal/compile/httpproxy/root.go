@@ -5,7 +5,6 @@
 // is routes, TLS settings and a report for each proxy that was reached. An error in a
 // proxy is a diagnostic, and affects the smallest possible part: an invalid route keeps its
 // match and answers with an error, so that its requests never reach a broader route.
-// Unsupported features are listed in unsupported.go.
 //
 // The package does not compare roots: package compile resolves conflicts, finds orphans and
 // orders routes.

@@ -58,7 +58,6 @@ func (p *proxy) route(i int, above conditions) answered {
 
 // answer sets the action of the route.
 func (b *builder) answer(rt *ir.Route) {
-	b.warnUnsupported(field{"internalRedirectPolicy", b.spec.InternalRedirectPolicy != nil}, b.at, report.TypeRoute)
 	rt.Policies = b.policies()
 	if rt.Policies != nil {
 		b.cookies = rt.Policies.Cookies
@@ -106,6 +105,8 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 	tuning := ir.Tuning{Idle: limits.connection, Health: b.healthCheck()}
 	var special ir.Special
 	tuning.Balancing, special.Hash = b.balancing()
+	special.Redirects = b.internalRedirects()
+	tuning.FollowRedirects = special.Redirects != nil
 	var mirror *ir.Mirror
 	f.Backends, mirror = b.backends(tuning, host)
 	if len(f.Backends) == 0 {
@@ -117,7 +118,7 @@ func (b *builder) forward(rt *ir.Route, host *ir.HostRewrite) {
 	if mirror != nil {
 		special.Mirrors = []ir.Mirror{*mirror}
 	}
-	if special.Hash != nil || special.Mirrors != nil {
+	if special.Hash != nil || special.Mirrors != nil || special.Redirects != nil {
 		f.Special = &special
 	}
 	rt.Forward = f

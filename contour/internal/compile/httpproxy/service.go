@@ -76,6 +76,7 @@ func (b *builder) backend(spec *contourv1.Service, at path, host *ir.HostRewrite
 	}
 	slow, ok := b.slowStart(spec.SlowStartPolicy, tuning.Balancing, at.dot("slowStartPolicy"))
 	tuning.SlowStart = slow
+	tuning.FollowRedirects = tuning.FollowRedirects && !spec.Mirror
 	cluster, v := b.cluster(spec, at, report.TypeService, tuning)
 	if !ok {
 		v = invalid

@@ -100,6 +100,8 @@ func enumerated(v any) (string, bool) {
 		return named(x, "round robin", "random", "least request", "hash"), true
 	case ir.HealthKind:
 		return named(x, "none", "http", "tcp"), true
+	case ir.CrossScheme:
+		return named(x, "never", "safe", "always"), true
 	case ir.Switch:
 		return named(x, "unchanged", "on", "off"), true
 	}

@@ -91,6 +91,7 @@ func setSpecial(e *encoder, action *routev3.RouteAction, s *ir.Special) {
 		return
 	}
 	action.HashPolicy = hashPolicies(s.Hash)
+	action.InternalRedirectPolicy = internalRedirectPolicy(e, s.Redirects)
 	for _, m := range s.Mirrors {
 		action.RequestMirrorPolicies = append(action.RequestMirrorPolicies, &routev3.RouteAction_RequestMirrorPolicy{
 			Cluster:                       e.cluster(m.Cluster),

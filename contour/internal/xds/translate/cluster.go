@@ -57,12 +57,13 @@ func secretsOf(c ir.Cluster) (needs []table.Ref) {
 	return needs
 }
 
-// protocolOptions returns nil for Envoy's defaults: HTTP/1.1, its own idle timeout, and any number of requests on a
-// connection.
+// protocolOptions returns nil for Envoy's defaults: HTTP/1.1, its own idle timeout, any number of requests on a connection,
+// and no filters.
 func protocolOptions(e *encoder, c ir.Cluster, s ir.ClusterSettings) map[string]*anypb.Any {
 	overHTTP2 := c.Protocol == ir.ProtocolH2 || c.Protocol == ir.ProtocolH2C
 	requests := s.MaxRequestsPerConnection
-	if !overHTTP2 && timeout(c.Tuning.Value().Idle) == nil && requests == 0 {
+	filters := upstreamFilters(e, c)
+	if !overHTTP2 && timeout(c.Tuning.Value().Idle) == nil && requests == 0 && filters == nil {
 		return nil
 	}
 	explicit := &httpv3.HttpProtocolOptions_ExplicitHttpConfig{
@@ -78,6 +79,7 @@ func protocolOptions(e *encoder, c ir.Cluster, s ir.ClusterSettings) map[string]
 	return map[string]*anypb.Any{httpOptions: e.pack(&httpv3.HttpProtocolOptions{
 		CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: timeout(c.Tuning.Value().Idle), MaxRequestsPerConnection: number(requests)},
 		UpstreamProtocolOptions:   &httpv3.HttpProtocolOptions_ExplicitHttpConfig_{ExplicitHttpConfig: explicit},
+		HttpFilters:               filters,
 	})}
 }
 

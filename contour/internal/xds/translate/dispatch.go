@@ -30,7 +30,7 @@ const (
 	shardHeader    = "x-contour-route-table"
 	dispatchFilter = "dispatch"
 	upgradeFilter  = "upgrade"
-	websocketRoute = "websocket" // the name of routes that allow WebSockets
+	websocketRoute = "websocket" // the beginning of the names of routes that allow WebSockets
 	shardCountKey  = "shards"    // metadata of the route of an entry table with shards
 	shardPrefixKey = "prefix"
 	routedKey      = "routed" // filter context of requests with a route

@@ -45,7 +45,7 @@ end
 // responds with 404.
 func upgradeScript() string {
 	return fmt.Sprintf(`function envoy_on_request(request)
-  if request:filterContext():get(%q) and request:streamInfo():routeName() ~= %q then
+  if request:filterContext():get(%q) and not (request:streamInfo():routeName() or ""):find("^%s") then
     request:respond({[":status"] = "403"}, "")
   end
 end

@@ -72,14 +72,10 @@ func terminatedTCP(name string, backends ...ir.Backend) *ir.VirtualHost {
 }
 
 func routesOf(v *ir.VirtualHost) *table.Resource {
-	parts := shareHosts([]hostRoutes{virtualHost(v)})
-	switch {
-	case v.Key.Listener == classic.HTTP():
-		return routeConfiguration(shard{listener: v.Key.Listener}.name(), parts, routed)
-	case v.Key.Hostname == "*":
-		return routeConfiguration(routeTable(v.Key), parts)
+	if v.Key.Listener == classic.HTTP() {
+		return routeConfiguration(shard{listener: v.Key.Listener}.name(), shareHosts([]hostRoutes{virtualHost(v)}), routed)
 	}
-	return routeConfiguration(routeTable(v.Key), parts, addMisdirectedHost)
+	return tlsTable(v.Key, virtualHost(v))
 }
 
 func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {

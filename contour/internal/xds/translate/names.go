@@ -130,6 +130,9 @@ func tuningIdentity(t ir.Tuning) string {
 	if n := t.ClientCertificate; n != (kobj.Name{}) {
 		id = append(id, "client certificate", n.Namespace, n.Name)
 	}
+	if t.FollowRedirects {
+		id = append(id, "redirects")
+	}
 	return string(ir.NewList(id...))
 }
 

@@ -26,6 +26,9 @@ func route(e *encoder, of ir.Route, host *ir.VirtualHost) *routev3.Route {
 	if r.GetRoute() != nil && of.Forward.Websocket {
 		r.Name = websocketRoute
 	}
+	if redirectsOf(&of) != nil {
+		setRedirectScope(r, host)
+	}
 	return r
 }
 

@@ -147,9 +147,16 @@ func (rt *routeTables) listen(l ir.ListenerKey, added bool) {
 
 // tlsTable derives the route table of a TLS host.
 func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
-	parts := shareHosts([]hostRoutes{rt.hosts.Get(r, k)})
-	if k.Hostname == "*" {
+	return tlsTable(k, rt.hosts.Get(r, k))
+}
+
+func tlsTable(k ir.HostKey, h hostRoutes) *table.Resource {
+	parts := shareHosts([]hostRoutes{h})
+	switch {
+	case k.Hostname == "*":
 		return routeConfiguration(routeTable(k), parts)
+	case h.redirected:
+		return routeConfiguration(routeTable(k), parts, addMisdirectedHost, excludeRedirected)
 	}
 	return routeConfiguration(routeTable(k), parts, addMisdirectedHost)
 }

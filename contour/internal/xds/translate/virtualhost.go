@@ -18,11 +18,12 @@ type hostRoutes struct {
 	common []byte // if not nil: the part without its name and domains
 	// filtered: the routes configure filters of the listener, which is a need: Envoy ignores the configuration of a filter
 	// that the listener does not have, and would serve the routes without it.
-	filtered bool
+	filtered   bool
+	redirected bool // Envoy follows redirects to the routes
 }
 
 func equalHostRoutes(a, b hostRoutes) bool {
-	return equalPart(a.part, b.part) && bytes.Equal(a.common, b.common)
+	return equalPart(a.part, b.part) && bytes.Equal(a.common, b.common) && a.redirected == b.redirected
 }
 
 // virtualHost translates the routes of the host.
@@ -34,8 +35,10 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 	if v.Chain != "" {
 		vh.Routes = append(vh.Routes, chainGuard(e, v.Chain))
 	}
+	redirected := redirectsTo(v)
 	for i := range v.Routes {
 		r := route(e, v.Routes[i], v)
+		redirected.prepare(r, i)
 		r.TypedPerFilterConfig = policies.atRoute(e, &v.Routes[i])
 		for j, c := range r.GetRoute().GetWeightedClusters().GetClusters() {
 			c.TypedPerFilterConfig = policies.atBackend(e, &v.Routes[i].Forward.Backends[j])
@@ -48,7 +51,7 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 	body := e.bytes(vh)
 	h := hostRoutes{part: table.Part{
 		Name: v.Key.Hostname, Body: body, Needs: clusterNeeds(v), Origins: origins(v), Invalid: e.invalid(),
-	}, filtered: policies.filtered()}
+	}, filtered: policies.filtered(), redirected: redirected.any}
 	if h.part.Invalid == "" && onlyRedirects(v) && mayShareVirtualHost(v) {
 		h.common = e.fragment(&routev3.VirtualHost{Routes: vh.Routes, TypedPerFilterConfig: vh.TypedPerFilterConfig})
 	}
