@@ -22,7 +22,7 @@ func merge(k ir.HostKey, claims []*contrib.Contribution, more ...report.Diagnost
 	admitted := m.admit(claims)
 	m.look(admitted)
 	for _, c := range admitted {
-		if c.Key == k && m.hasRequiredTLS(c) && m.mayServe(c) {
+		if c.Key == k && m.hasRequiredTLS(c) {
 			m.add(c)
 		}
 	}
@@ -44,7 +44,6 @@ type merger struct {
 	tlsBy   kobj.Key
 	tlsRank contrib.Rank
 	tls     map[contrib.Rank]bool   // the ranks with TLS settings for the host on this listener
-	blocker *contrib.Contribution   // the first one that blocks lower ranks; nil: none
 	served  []*contrib.Contribution // whose routes are served
 	origins []kobj.Key
 	report  report.Report
@@ -73,15 +72,12 @@ func (m *merger) admit(claims []*contrib.Contribution) []*contrib.Contribution {
 	return admitted
 }
 
-// look collects what decides about other contributions. The admitted ones are in order of precedence.
+// look collects what decides about other contributions.
 func (m *merger) look(admitted []*contrib.Contribution) {
 	m.tls = map[contrib.Rank]bool{}
 	for _, c := range admitted {
 		if c.TLS != nil && c.Key == m.key {
 			m.tls[c.Rank] = true
-		}
-		if c.BlocksLowerRanks && m.blocker == nil {
-			m.blocker = c
 		}
 	}
 }
@@ -89,18 +85,6 @@ func (m *merger) look(admitted []*contrib.Contribution) {
 // hasRequiredTLS reports whether c, which is to the virtual host, needs no TLS settings of others, or some contribution of its
 // rank has them.
 func (m *merger) hasRequiredTLS(c *contrib.Contribution) bool { return !c.JoinsTLS || m.tls[c.Rank] }
-
-// mayServe reports whether c may be served: not if a contribution of a higher rank blocks lower ranks.
-func (m *merger) mayServe(c *contrib.Contribution) bool {
-	if m.blocker == nil || m.blocker.Rank <= c.Rank {
-		return true
-	}
-	m.report.Add(report.Diagnostic{
-		Object: c.Object, Type: c.ConflictType, Reason: report.FeatureNotSupported, Field: "spec",
-		Message: fmt.Sprintf("The routes of host %q are not served: %s protects the host with a feature that this version does not support.", m.key.Hostname, m.blocker.Object),
-	})
-	return false
-}
 
 func (m *merger) reportHostConflict(loser, winner kobj.Key) {
 	m.report.Add(report.Diagnostic{

@@ -190,22 +190,6 @@ func TestContributionsToAHostname(t *testing.T) {
 	}
 }
 
-// A protection of the host that cannot be served applies to the routes of lower ranks on every listener.
-func TestBlockedHostHasNoRoutesOfLowerRanks(t *testing.T) {
-	for _, blockedAt := range []ir.HostKey{httpKey, httpsKey} {
-		proxy := claim(kobj.HTTPProxy, "proxy", 1, blockedAt, route(ir.PathPrefix, "/p", 500))
-		proxy.BlocksLowerRanks = true
-		ing := claim(kobj.Ingress, "ing", 9, httpKey, route(ir.PathPrefix, "/", 201))
-		h := merge(httpKey, []*contrib.Contribution{ing, proxy})
-		if h.VirtualHost != nil && slices.Contains(codes(h.VirtualHost), 201) {
-			t.Errorf("blocked at %v: %v", blockedAt, codes(h.VirtualHost))
-		}
-		if diff := cmp.Diff([]string{"ing FeatureNotSupported"}, reasons(h)); diff != "" {
-			t.Error(diff)
-		}
-	}
-}
-
 func TestPoliciesApplyToOtherListenersInTheirNamespaceOnly(t *testing.T) {
 	policies := &ir.Policies{CORS: &ir.CORS{}}
 	for namespace, want := range map[string]*ir.Policies{"ns": policies, "other": nil} {

@@ -43,9 +43,7 @@ type Contribution struct {
 	ConflictType report.Type
 	// Exclusive: the host belongs to the oldest root of this rank, and to no other root of this rank.
 	Exclusive bool
-	// BlocksLowerRanks: the host has a protection that cannot be served, so contributions of lower ranks are not served.
-	BlocksLowerRanks bool
-	// EveryListener extends Exclusive and BlocksLowerRanks to the hostname on every listener of the fleet, and Policies to
+	// EveryListener extends Exclusive to the hostname on every listener of the fleet, and Policies to
 	// the routes that objects of the same namespace contribute there.
 	EveryListener bool
 	// JoinsTLS: the contribution is served only if one of its rank has TLS settings for the host, so that a rule of
