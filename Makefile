@@ -116,10 +116,10 @@ verify-format: ## Verify that Go files are formatted.
 
 verify-lint: ## Run golangci-lint, which also checks which packages of others are imported.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; cd conformance && $(BIN)/golangci-lint run --build-tags local ./...
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; (cd conformance && $(BIN)/golangci-lint run --build-tags local ./...); echo "lint tools/dashboards"; cd tools/dashboards && GOWORK=off $(BIN)/golangci-lint run ./...
 
 verify-modules: ## Verify that go.mod and go.sum are tidy.
-	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
+	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES) tools/dashboards,$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Verify that each module builds and vets without the workspace.
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ../tools/dashboards && GOWORK=off go vet .
@@ -136,7 +136,7 @@ fix-format: ## Format Go files.
 	@git ls-files -co --exclude-standard '*.go' | xargs $(BIN)/gofumpt -w
 
 fix-modules: ## Tidy go.mod and go.sum.
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go mod tidy); done
+	@for m in $(MODULES) tools/dashboards; do (cd $$m && GOWORK=off go mod tidy); done
 
 .PHONY: clean
 clean: ## Remove build results (not the user's cache).
