@@ -159,7 +159,7 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 	}{
 		"file and object":    {[]string{"-c", path, "--contour-config-name=a"}, 1, "choose one"},
 		"no file":            {[]string{"-c", path + ".not"}, 1, "no such file"},
-		"unprotected":        {[]string{"-c", path}, 1, path + ":3: metrics.contour.ca-certificate-path: This version does not support this setting"},
+		"half of TLS":        {[]string{"-c", path}, 1, path + ":3: metrics.contour.ca-certificate-path: TLS needs both a certificate and its key."},
 		"no such feature":    {[]string{"--disable-feature=gateways"}, 1, "--disable-feature"},
 		"no such format":     {[]string{"--accesslog-format=text"}, 2, `"text" is not one of envoy, json`},
 		"no address":         {[]string{"--health-address=localhost"}, 2, `"localhost" is not an IP address`},

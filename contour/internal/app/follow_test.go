@@ -114,8 +114,8 @@ func (f *followed) listener() string {
 // are counted. What has no effect, or none before a restart, is said.
 func TestFileIsFollowed(t *testing.T) {
 	t.Parallel()
-	f := follow(t, "network:\n  admin-port: 9002\n")
-	if !strings.Contains(f.log.String(), "network.admin-port") {
+	f := follow(t, "featureFlags: [a]\n")
+	if !strings.Contains(f.log.String(), "featureFlags") {
 		t.Errorf("a setting without effect is not in the log: %s", f.log)
 	}
 	f.write("accesslog-format: json\njson-fields: [\"followed=%PROTOCOL%\"]\nmetrics:\n  contour: {port: 9999}\n")

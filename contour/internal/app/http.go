@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -32,11 +33,17 @@ const (
 func httpClients() server.ClientLimits { return server.ClientLimits{PerAddress: 64, Connections: 1024} }
 
 // handlers puts paths on sockets; sockets that are equal share a server.
-type handlers map[socket]*http.ServeMux
+type handlers map[socket]*endpoint
 
-func (h handlers) on(s socket) *http.ServeMux {
+// endpoint is the paths of a socket.
+type endpoint struct {
+	*http.ServeMux
+	tls *tls.Config // nil: plain text
+}
+
+func (h handlers) on(s socket) *endpoint {
 	if h[s] == nil {
-		h[s] = http.NewServeMux()
+		h[s] = &endpoint{ServeMux: http.NewServeMux()}
 	}
 	return h[s]
 }
@@ -102,20 +109,26 @@ func sameAddress(ip netip.Addr, a net.Addr) bool {
 // listen binds every socket and returns a function that runs until the context ends.
 func (h handlers) listen(ctx context.Context, log *slog.Logger) (run func(context.Context) error, err error) {
 	var servers []func(context.Context) error
-	for s, mux := range h {
+	for s, at := range h {
 		l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.String())
 		if err != nil {
 			return nil, err
 		}
-		log.Info("listening", "address", l.Addr().String(), "for", "http")
+		log.Info("listening", "address", l.Addr().String(), "for", "http", "tls", at.tls != nil)
 		l = server.LimitListener(l, httpClients(), func() {})
-		servers = append(servers, func(ctx context.Context) error { return serveHTTP(ctx, l, mux) })
+		if at.tls != nil {
+			l = tls.NewListener(l, at.tls)
+		}
+		servers = append(servers, func(ctx context.Context) error { return serveHTTP(ctx, l, at.ServeMux) })
 	}
 	return func(ctx context.Context) error { return all(ctx, servers...) }, nil
 }
 
 func serveHTTP(ctx context.Context, l net.Listener, mux *http.ServeMux) error {
-	srv := &http.Server{Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: maxHeaderBytes}
+	srv := &http.Server{
+		Handler: mux, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // every client can cause a failed handshake
+	}
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -2,12 +2,21 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/stagetest"
 )
 
 func TestLocalOnlyRefusesOtherSites(t *testing.T) {
@@ -69,5 +78,93 @@ func TestDebugPagesOfServeAreLocal(t *testing.T) {
 		if mux.ServeHTTP(w, r); w.Code != row.want {
 			t.Errorf("%+v: got %d", row, w.Code)
 		}
+	}
+}
+
+// Metrics have TLS with the files of the configuration, for clients with a certificate of the CA, and health has none.
+func TestMetricsTLS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	write := func(years int) tls.Certificate {
+		issued, err := stagetest.NewPair("contour", time.Now().AddDate(years, 0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string][]byte{"tls.crt": issued.Certificate, "tls.key": issued.Key, "ca.crt": issued.Certificate} {
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		pair, err := tls.X509KeyPair(issued.Certificate, issued.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pair
+	}
+	known := write(1)
+	files := ir.TLSFiles{Certificate: filepath.Join(dir, "tls.crt"), Key: filepath.Join(dir, "tls.key"), CA: filepath.Join(dir, "ca.crt")}
+	at := func() config.Address {
+		l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // does not wait
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return config.Address{Host: "127.0.0.1", Port: uint32(l.Addr().(*net.TCPAddr).Port)}
+	}
+	c := &controller{core: newCore(config.Default(), logger(t.Output(), &logFlags{})), process: config.Process{Debug: at(), Health: at(), Metrics: at(), MetricsTLS: files}}
+	if err := c.secureMetrics(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	run, err := c.pages(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- run(ctx) }()
+	defer func() { cancel(); <-ended }()
+	get := func(scheme string, of config.Address, shown ...tls.Certificate) (string, error) {
+		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+			DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true, Certificates: shown}, //nolint:gosec // the server's certificate is no subject here
+		}}
+		path := "/metrics"
+		if of == c.process.Health {
+			path = "/healthz"
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("%s://%s:%d%s", scheme, of.Host, of.Port, path), http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return "", err
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		return string(body), err
+	}
+	if text, err := get("https", c.process.Metrics, known); err != nil || !strings.Contains(text, "contour_build_info") {
+		t.Errorf("a client of the CA: %.100s, %v", text, err)
+	}
+	if text, err := get("https", c.process.Metrics); err == nil {
+		t.Errorf("a client without a certificate gets %.100s", text)
+	}
+	if text, err := get("http", c.process.Metrics); err == nil && strings.Contains(text, "contour_build_info") {
+		t.Error("metrics are served in plain text")
+	}
+	if text, err := get("http", c.process.Health); err != nil || text != "OK\n" {
+		t.Errorf("health: %q, %v", text, err)
+	}
+	renewed := write(2)
+	if _, err := get("https", c.process.Metrics, known); err == nil {
+		t.Error("a client of the former CA is served")
+	}
+	if text, err := get("https", c.process.Metrics, renewed); err != nil || !strings.Contains(text, "contour_build_info") {
+		t.Errorf("after a renewal: %.100s, %v", text, err)
+	}
+
+	c.process.MetricsTLS.Key = filepath.Join(dir, "missing")
+	if err := c.secureMetrics(); err == nil {
+		t.Error("the controller starts without a key")
 	}
 }

@@ -33,6 +33,7 @@ func (l *layers) build(d settings.Document) (config.Config, error) {
 	return c, errors.Join(
 		err,
 		d.CheckListeners(c),
+		d.CheckMetrics(c),
 		positive("envoy-drain-time", c.XDS.DrainTime),
 		notNegative("route-table-hosts", c.RouteTables.Hosts),
 		notNegative("xds-connection-age", c.Process.Server.ConnectionAge),

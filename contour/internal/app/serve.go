@@ -21,6 +21,7 @@ import (
 	"contour.example/contour/internal/certs/tlsfile"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
@@ -63,11 +64,13 @@ type controller struct {
 	follower *follower
 	object   *operatorObject // nil without one
 	tls      *tls.Config     // nil: plain text
-	api      *rest.Config
-	source   *kube.Source
-	writer   *statuswriter.Writer
-	sharer   *votestore.Sharer
-	name     string // of this replica
+	// metricsTLS is that of metrics; nil: plain text.
+	metricsTLS *tls.Config
+	api        *rest.Config
+	source     *kube.Source
+	writer     *statuswriter.Writer
+	sharer     *votestore.Sharer
+	name       string // of this replica
 }
 
 // start is the configuration that serve begins with.
@@ -125,7 +128,7 @@ func (f *serveFlags) serveObject(ctx context.Context, log *slog.Logger, object *
 // aliveAt answers the liveness probe while wait runs.
 func aliveAt(ctx context.Context, at config.Address, log *slog.Logger, wait func(context.Context) error) error {
 	h := handlers{}
-	addHealth(h.on(socketOf(at)))
+	addHealth(h.on(socketOf(at)).ServeMux)
 	serve, err := h.listen(ctx, log)
 	if err != nil {
 		return err
@@ -156,7 +159,7 @@ func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error
 	}
 	c := &controller{core: newCore(s.config, log), flags: f, process: s.config.Process, object: s.object}
 	c.follower = &follower{layers: &f.layers, log: log, metrics: c.metrics, apply: c.reconfigure}
-	if err := errors.Join(c.secure(), c.connect()); err != nil {
+	if err := errors.Join(c.secure(), c.secureMetrics(), c.connect()); err != nil {
 		return err
 	}
 	begun := c.follower.begin(s.config, s.document)
@@ -205,6 +208,21 @@ func (c *controller) secure() (err error) {
 	})
 	if err != nil {
 		return fmt.Errorf("certificates of the xDS server: %w", err)
+	}
+	return nil
+}
+
+// secureMetrics reads the certificates of the metrics endpoint.
+func (c *controller) secureMetrics() (err error) {
+	f := c.process.MetricsTLS
+	if f == (ir.TLSFiles{}) {
+		return nil
+	}
+	c.metricsTLS, err = tlsfile.Pages(tlsfile.Files{CA: f.CA, Cert: f.Certificate, Key: f.Key}, func(err error) {
+		c.log.Error("certificates of the metrics endpoint cannot be renewed; the last valid ones remain in use", "error", err)
+	})
+	if err != nil {
+		return fmt.Errorf("certificates of the metrics endpoint: %w", err)
 	}
 	return nil
 }
@@ -269,8 +287,10 @@ func (c *controller) pages(ctx context.Context) (func(context.Context) error, er
 
 func (c *controller) handlers() handlers {
 	h := handlers{}
-	addHealth(h.on(socketOf(c.process.Health)))
-	addMetrics(h.on(socketOf(c.process.Metrics)), c.metrics.Registry)
+	addHealth(h.on(socketOf(c.process.Health)).ServeMux)
+	metrics := h.on(socketOf(c.process.Metrics))
+	metrics.tls = c.metricsTLS
+	addMetrics(metrics.ServeMux, c.metrics.Registry)
 	pages := http.NewServeMux()
 	addProfiles(pages)
 	debug.Register(pages, c.debug())

@@ -87,9 +87,11 @@ type Status struct {
 // Listeners contains the addresses on which Envoy listens and how it accepts connections.
 type Listeners struct {
 	HTTP, HTTPS, Stats Address
-	Health             Address // serves Envoy's readiness by itself; zero leaves it to Stats
-	OverloadHealth     Address // serves Envoy's readiness, which fails under overload; zero: there is none
-	UseProxyProtocol   bool    // connections begin with the PROXY protocol
+	Health             Address     // serves Envoy's readiness by itself; zero leaves it to Stats
+	StatsTLS           ir.TLSFiles // of Stats, on the disk of Envoy; zero: plain text
+	Inspect            Address     // serves the pages of Envoy's administration that only read; zero: nothing does
+	OverloadHealth     Address     // serves Envoy's readiness, which fails under overload; zero: there is none
+	UseProxyProtocol   bool        // connections begin with the PROXY protocol
 	Connections        ir.ConnectionSettings
 }
 

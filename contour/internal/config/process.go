@@ -1,12 +1,17 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"contour.example/contour/internal/ir"
+)
 
 // Process configures the process of the controller. It is read at start-up only.
 type Process struct {
 	Server          Server
 	Health, Metrics Address
-	MetricsPerHost  bool // hosts are labels of metrics
+	MetricsTLS      ir.TLSFiles // zero: metrics are served in plain text
+	MetricsPerHost  bool        // hosts are labels of metrics
 	Debug           Address
 	LogDebug        bool
 	API             API

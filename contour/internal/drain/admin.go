@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,8 +17,10 @@ import (
 // adminBounds bound a request to the admin endpoint.
 func adminBounds() admin.Options { return admin.Options{Timeout: 10 * time.Second, MaxBytes: 16 << 20} }
 
-// statsListener is the name of the listener that serves readiness and statistics: its connections are no clients'.
-const statsListener = "stats-health"
+// ownListeners returns the names of the listeners for readiness, statistics and administration: their connections are no clients'.
+func ownListeners() []string {
+	return []string{"stats-health", "health", "health-om-enforced", "envoy-admin"}
+}
 
 // Admin is an Envoy by its admin endpoint.
 type Admin struct{ client *admin.Client }
@@ -32,9 +35,9 @@ func (a *Admin) Fail(ctx context.Context) error { return a.client.FailHealthChec
 func (a *Admin) Close(ctx context.Context) error { return a.client.DrainListeners(ctx) }
 
 // Open implements Envoy. It counts by listener, so connections that are no HTTP count, and those of a listener that is
-// draining since it was changed or removed. Only connections to the admin endpoint and to the stats listener do not.
+// draining since it was changed or removed. Only connections to the admin endpoint and to listeners for its pages do not.
 func (a *Admin) Open(ctx context.Context) (int, error) {
-	without, err := a.statsScope(ctx)
+	without, err := a.ownScopes(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -45,17 +48,17 @@ func (a *Admin) Open(ctx context.Context) (int, error) {
 	return count(stats, without), nil
 }
 
-// statsScope is the scope of the stats listener's statistics; empty if there is none.
-func (a *Admin) statsScope(ctx context.Context) (string, error) {
+// ownScopes are the scopes of the statistics of listeners for Envoy's own pages.
+func (a *Admin) ownScopes(ctx context.Context) ([]string, error) {
 	body, err := a.client.Get(ctx, "/listeners?format=json")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return scopeOf(body, statsListener)
+	return scopesOf(body, ownListeners())
 }
 
-// scopeOf reads the JSON of /listeners.
-func scopeOf(body []byte, name string) (string, error) {
+// scopesOf reads the JSON of /listeners.
+func scopesOf(body []byte, names []string) (scopes []string, err error) {
 	var answer struct {
 		Listeners []struct {
 			Name    string `json:"name"`
@@ -68,24 +71,24 @@ func scopeOf(body []byte, name string) (string, error) {
 		} `json:"listener_statuses"`
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
-		return "", fmt.Errorf("envoy's listeners: %w", err)
+		return nil, fmt.Errorf("envoy's listeners: %w", err)
 	}
 	for _, l := range answer.Listeners {
-		if l.Name == name {
+		if slices.Contains(names, l.Name) {
 			address := net.JoinHostPort(l.Address.Socket.Host, strconv.Itoa(l.Address.Socket.Port))
-			return strings.ReplaceAll(address, ":", "_"), nil
+			scopes = append(scopes, strings.ReplaceAll(address, ":", "_"))
 		}
 	}
-	return "", nil
+	return scopes, nil
 }
 
 // count adds up one figure for each listener; its threads have each a figure of their own too.
-func count(stats map[string]int64, without string) int {
+func count(stats map[string]int64, without []string) int {
 	thread := regexp.MustCompile(`\.(worker_\d+|main_thread)$`)
 	sum := 0
 	for name, n := range stats {
 		scope := strings.TrimSuffix(strings.TrimPrefix(name, "listener."), ".downstream_cx_active")
-		if scope != without && scope != "admin" && !thread.MatchString(scope) {
+		if !slices.Contains(without, scope) && scope != "admin" && !thread.MatchString(scope) {
 			sum += int(n)
 		}
 	}

@@ -41,6 +41,8 @@ func admin(t *testing.T, answers map[string]string) (*drain.Admin, *[]string) {
 
 const listeners = `{"listener_statuses": [
   {"name": "ingress_http", "local_address": {"socket_address": {"address": "0.0.0.0", "port_value": 8080}}},
+  {"name": "health", "local_address": {"socket_address": {"address": "127.0.0.1", "port_value": 8003}}},
+  {"name": "envoy-admin", "local_address": {"socket_address": {"address": "127.0.0.1", "port_value": 9001}}},
   {"name": "stats-health", "local_address": {"socket_address": {"address": %q, "port_value": 8002}}}]}`
 
 func TestOpenCountsClients(t *testing.T) {
@@ -58,6 +60,8 @@ func TestOpenCountsClients(t *testing.T) {
   {"name": "listener.0.0.0.0_8080.worker_0.downstream_cx_active", "value": 2},
   {"name": "listener.0.0.0.0_8080.worker_1.downstream_cx_active", "value": 3},
   {"name": "listener.[__]_8443.downstream_cx_active", "value": 7},
+  {"name": "listener.127.0.0.1_8003.downstream_cx_active", "value": 100},
+  {"name": "listener.127.0.0.1_9001.downstream_cx_active", "value": 100},
   {"name": "listener.STATS.downstream_cx_active", "value": 100},
   {"name": "listener.STATS.worker_0.downstream_cx_active", "value": 100},
   {"name": "listener.admin.downstream_cx_active", "value": 1000},

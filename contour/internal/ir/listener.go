@@ -71,6 +71,10 @@ type Listener struct {
 	Admin bool
 	// ReadyOnly leaves out the statistics of Admin.
 	ReadyOnly bool
+	// Inspect adds all pages of Envoy's administration that only read to those of Admin, for requests to a local host.
+	Inspect bool
+	// TLSFiles make Admin serve TLS 1.3 with a certificate on the disk of Envoy; zero: plain text.
+	TLSFiles TLSFiles
 	// EnforceOverload makes Admin subject to the limits of Envoy as a whole, so that its readiness fails under overload.
 	EnforceOverload bool
 	// TLS is the default of hosts.
@@ -88,6 +92,12 @@ type Listener struct {
 	Client          ClientSettings
 	// Origins are the objects that define the listener; a rejection by Envoy is reported on them.
 	Origins []kobj.Key
+}
+
+// TLSFiles are the paths of PEM files of a server. They are read again when they change.
+type TLSFiles struct {
+	Certificate, Key string // the chain of the server, its own certificate first, and the key of that certificate
+	CA               string // certificates that those of clients must chain to; "" requests none of clients
 }
 
 // ByHost reports whether requests are assigned to hosts by the Host header alone, so that hosts have no TLS settings.

@@ -43,6 +43,9 @@ func otherValues() map[string][]any {
 		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},
 		"Status.EnvoyService": {config.Service{Namespace: "a", Name: "service-1"}},
 
+		"Listeners.StatsTLS": {ir.TLSFiles{Certificate: "/c/tls.crt", Key: "/c/tls.key"}, ir.TLSFiles{Certificate: "/c/tls.crt", Key: "/c/tls.key", CA: "/ca/ca.crt"}},
+		"Process.MetricsTLS": {ir.TLSFiles{Certificate: "/c", Key: "/k"}},
+
 		"ir.HTTPVersions":   {ir.OnlyHTTP1, ir.OnlyHTTP2},
 		"ir.ServerHeader":   {ir.AppendServerHeaderIfAbsent, ir.PassServerHeader},
 		"ir.Compression":    {ir.CompressBrotli, ir.CompressZstd, ir.CompressNone},

@@ -54,9 +54,6 @@ func (d Document) Apply(c config.Config) (config.Config, error) {
 		a.cluster(e.Cluster)
 		a.runtime(e.RuntimeSettings)
 	}
-	for _, p := range d.Unprotected() {
-		a.problems = append(a.problems, p)
-	}
 	return a.cfg, errors.Join(a.problems...)
 }
 
@@ -142,6 +139,7 @@ func (a *applier) process() {
 	}
 	if s.Metrics != nil {
 		a.address(&p.Metrics, "metrics", s.Metrics.Address, s.Metrics.Port)
+		setFiles(&p.MetricsTLS, s.Metrics.TLS)
 	}
 }
 
@@ -205,6 +203,7 @@ func (a *applier) listeners(e v1alpha1.EnvoyConfig) {
 	}
 	if e.Metrics != nil {
 		a.address(&l.Stats, "envoy.metrics", e.Metrics.Address, e.Metrics.Port)
+		setFiles(&l.StatsTLS, e.Metrics.TLS)
 	}
 	if o := e.OMEnforcedHealth; o != nil && (o.Address != "" || o.Port != 0 || a.doc.setsBelow("envoy.omEnforcedHealth")) {
 		l.OverloadHealth.Host = "0.0.0.0"
@@ -263,6 +262,11 @@ func (d Document) CheckListeners(c config.Config) error {
 		{l.Stats, l.HTTPS, "envoy.metrics", "metrics", "HTTPS"},
 		{l.Health, l.HTTP, "envoy.health", "health", "HTTP"},
 		{l.Health, l.HTTPS, "envoy.health", "health", "HTTPS"},
+		{l.Inspect, l.HTTP, "envoy.network", "administration", "HTTP"},
+		{l.Inspect, l.HTTPS, "envoy.network", "administration", "HTTPS"},
+		{l.Inspect, l.Stats, "envoy.network", "administration", "metrics"},
+		{l.Inspect, l.Health, "envoy.network", "administration", "health"},
+		{l.Inspect, l.OverloadHealth, "envoy.network", "administration", "health under overload"},
 		{l.OverloadHealth, l.HTTP, "envoy.omEnforcedHealth", "health under overload", "HTTP"},
 		{l.OverloadHealth, l.HTTPS, "envoy.omEnforcedHealth", "health under overload", "HTTPS"},
 		{l.OverloadHealth, l.Stats, "envoy.omEnforcedHealth", "health under overload", "metrics"},
@@ -273,7 +277,7 @@ func (d Document) CheckListeners(c config.Config) error {
 		}
 		message := fmt.Sprintf("Envoy's listeners for %s and for %s have the same address and port, %s:%d.", pair.name, pair.second, pair.a.Host, pair.a.Port)
 		p := Problem{Message: message}
-		for _, field := range []string{pair.field + ".port", pair.field + ".address"} {
+		for _, field := range []string{pair.field + ".port", pair.field + ".address", pair.field + ".adminPort"} {
 			if d.Sets(field) {
 				p = d.problem(field, "%s", message)
 				break

@@ -6,6 +6,7 @@ import (
 
 	"contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 )
 
@@ -14,6 +15,7 @@ func (a *applier) http(e v1alpha1.EnvoyConfig) {
 	if n := e.Network; n != nil {
 		setField(&h.TrustedHops, n.XffNumTrustedHops)
 		setField(&h.StripTrailingHostDot, n.EnvoyStripTrailingHostDot)
+		a.adminPort(n.EnvoyAdminPort)
 	}
 	a.versions(e.DefaultHTTPVersions)
 	s := e.Listener
@@ -28,6 +30,18 @@ func (a *applier) http(e v1alpha1.EnvoyConfig) {
 	if s.Compression != nil {
 		a.compression(s.Compression.Algorithm)
 	}
+}
+
+// adminPort serves the administration of Envoy to its own pod.
+func (a *applier) adminPort(port *int) {
+	if port == nil {
+		return
+	}
+	if *port < 1 || *port > 65535 {
+		a.errorf("envoy.network.adminPort", "%d is not between 1 and 65535.", *port)
+		return
+	}
+	a.cfg.Listeners.Inspect = config.Address{Host: "127.0.0.1", Port: uint32(*port)}
 }
 
 func (a *applier) versions(versions []v1alpha1.HTTPVersionType) {

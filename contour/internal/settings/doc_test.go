@@ -14,7 +14,7 @@ func TestSettingsAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	uses := map[effect]string{applied: "yes", restart: "no, restart", ignored: "no effect", unprotected: "refused"}
+	uses := map[effect]string{applied: "yes", restart: "no, restart", ignored: "no effect"}
 	for _, k := range keys() {
 		row := fmt.Sprintf("| %s | %s |", code(k.file), code(k.field))
 		_, rest, ok := strings.Cut(string(text), row)

@@ -96,24 +96,11 @@ func lookup(field string) (key, bool) {
 
 // Ignored is the settings that have no effect, as the Document names them.
 func (d Document) Ignored() []Problem {
-	return d.settingsWith(ignored, func(k key) string {
-		return fmt.Sprintf("This setting has no effect in this version: %s.", k.reason)
-	})
-}
-
-// Unprotected is the settings without whose effect something is unprotected.
-func (d Document) Unprotected() []Problem {
-	return d.settingsWith(unprotected, func(k key) string {
-		return fmt.Sprintf("This version does not support this setting: %s. Remove it to start without that protection.", k.reason)
-	})
-}
-
-func (d Document) settingsWith(e effect, message func(key) string) []Problem {
 	var out []Problem
 	for field := range d.set {
 		k, ok := lookup(field)
-		if ok && k.effect == e && !d.isDefault(field, k) && (k.with == "" || d.Sets(k.with)) {
-			out = append(out, d.problem(field, "%s", message(k)))
+		if ok && k.effect == ignored && !d.isDefault(field, k) && (k.with == "" || d.Sets(k.with)) {
+			out = append(out, d.problem(field, "This setting has no effect in this version: %s.", k.reason))
 		}
 	}
 	slices.SortFunc(out, func(a, b Problem) int { return strings.Compare(a.Key, b.Key) })
@@ -151,6 +138,7 @@ func RestartRequired(running, wanted config.Config) []string {
 		{"xDS server", running.Process.Server == wanted.Process.Server},
 		{"address of the health endpoint", running.Process.Health == wanted.Process.Health},
 		{"address of the metrics endpoint", running.Process.Metrics == wanted.Process.Metrics},
+		{"TLS of the metrics endpoint", running.Process.MetricsTLS == wanted.Process.MetricsTLS},
 		{"address of the debug endpoint", running.Process.Debug == wanted.Process.Debug},
 		{"connection to the API server", running.Process.API == wanted.Process.API},
 		{"drain time of Envoys", running.XDS.DrainTime == wanted.XDS.DrainTime},

@@ -11,6 +11,7 @@ type key struct {
 	file  string // path in the configuration file; "" is a setting of the object alone
 	// value is the default as one would write it, "" if there is none; inFile is that of the file if it differs.
 	value, inFile string
+	inContour     string // the default of Contour if there is none here
 	effect        effect
 	reason        string // why the setting has no effect, as the end of a sentence
 	named         bool   // the file writes namespace/name for what is an object with these fields
@@ -22,10 +23,9 @@ type key struct {
 type effect uint8
 
 const (
-	applied     effect = iota
-	restart            // applied at start-up only
-	ignored            // the feature is not there: the setting has no effect
-	unprotected        // the feature is not there, and without it something is unprotected
+	applied effect = iota
+	restart        // applied at start-up only
+	ignored        // the feature is not there: the setting has no effect
 )
 
 // keys is every setting, in the order of the specification.
@@ -47,9 +47,9 @@ func processKeys() []key {
 		{field: "health.port", value: "8000", effect: restart},
 		{field: "metrics.address", file: "metrics.contour.address", value: "0.0.0.0", effect: restart},
 		{field: "metrics.port", file: "metrics.contour.port", value: "8000", effect: restart},
-		{field: "metrics.tls.caFile", file: "metrics.contour.ca-certificate-path", effect: unprotected, reason: metricsTLS},
-		{field: "metrics.tls.certFile", file: "metrics.contour.server-certificate-path", effect: unprotected, reason: metricsTLS},
-		{field: "metrics.tls.keyFile", file: "metrics.contour.server-key-path", effect: unprotected, reason: metricsTLS},
+		{field: "metrics.tls.caFile", file: "metrics.contour.ca-certificate-path", effect: restart},
+		{field: "metrics.tls.certFile", file: "metrics.contour.server-certificate-path", effect: restart},
+		{field: "metrics.tls.keyFile", file: "metrics.contour.server-key-path", effect: restart},
 		{field: "xdsServer.address", value: "0.0.0.0", effect: restart},
 		{field: "xdsServer.port", value: "8001", effect: restart},
 		{field: "xdsServer.tls.caFile", value: "/certs/ca.crt", effect: restart},
@@ -59,10 +59,7 @@ func processKeys() []key {
 	}
 }
 
-const (
-	metricsTLS = "metrics are served without TLS"
-	gateways   = "Gateways are not served"
-)
+const gateways = "Gateways are not served"
 
 func objectKeys() []key {
 	return []key{
@@ -124,10 +121,10 @@ func envoyKeys() []key {
 		{field: "envoy.logging.accessLogLevel", file: "accesslog-level", value: "info"},
 		{field: "envoy.metrics.address", file: "metrics.envoy.address", value: "0.0.0.0"},
 		{field: "envoy.metrics.port", file: "metrics.envoy.port", value: "8002"},
-		{field: "envoy.metrics.tls.caFile", file: "metrics.envoy.ca-certificate-path", effect: unprotected, reason: metricsTLS},
-		{field: "envoy.metrics.tls.certFile", file: "metrics.envoy.server-certificate-path", effect: unprotected, reason: metricsTLS},
-		{field: "envoy.metrics.tls.keyFile", file: "metrics.envoy.server-key-path", effect: unprotected, reason: metricsTLS},
-		{field: "envoy.network.adminPort", file: "network.admin-port", value: "9001", effect: ignored, reason: "the administration of Envoy has no listener"},
+		{field: "envoy.metrics.tls.caFile", file: "metrics.envoy.ca-certificate-path"},
+		{field: "envoy.metrics.tls.certFile", file: "metrics.envoy.server-certificate-path"},
+		{field: "envoy.metrics.tls.keyFile", file: "metrics.envoy.server-key-path"},
+		{field: "envoy.network.adminPort", file: "network.admin-port", inContour: "9001"},
 		{field: "envoy.network.numTrustedHops", file: "network.num-trusted-hops", value: "0"},
 		{field: "envoy.network.stripTrailingHostDot", file: "network.strip-trailing-host-dot", value: "false"},
 		{field: "envoy.omEnforcedHealth.address", file: "omEnforcedHealthListener.address"},

@@ -40,7 +40,7 @@ func TestFieldsAreThoseOfTheSpecification(t *testing.T) {
 	want, got := map[string]string{}, map[string]string{}
 	for _, row := range table(t, "fields.tsv", 3) {
 		want[row[0]] = row[1]
-		if k, ok := lookup(strings.ReplaceAll(row[0], "[]", "")); !ok || (k.field == row[0] && k.value != row[2]) {
+		if k, ok := lookup(strings.ReplaceAll(row[0], "[]", "")); !ok || (k.field == row[0] && specified(k) != row[2]) {
 			t.Errorf("%s: the table of settings has %+v, the specification the default %q", row[0], k, row[2])
 		}
 	}
@@ -54,6 +54,14 @@ func TestFieldsAreThoseOfTheSpecification(t *testing.T) {
 			t.Errorf("%s: there is no such field", k.field)
 		}
 	}
+}
+
+// specified returns the default of the specification.
+func specified(k key) string {
+	if k.inContour != "" {
+		return k.inContour
+	}
+	return k.value
 }
 
 // fieldTypes notes the type of each field below a type, as the specification writes it.
@@ -97,7 +105,7 @@ func TestKeysAreThoseOfTheSpecification(t *testing.T) {
 		if k.file == "" || k.ours {
 			continue
 		}
-		got[k.file] = k.value
+		got[k.file] = specified(k)
 		if k.inFile != "" {
 			got[k.file] = k.inFile
 		}
@@ -111,7 +119,7 @@ func TestKeysAreThoseOfTheSpecification(t *testing.T) {
 func TestDefaultsAreTheDefaults(t *testing.T) {
 	empty := Object("o", v1alpha1.ContourConfigurationSpec{})
 	for _, k := range keys() {
-		if value := k.value; k.field != "" && value != "" && k.effect != unprotected {
+		if value := k.value; k.field != "" && value != "" {
 			spec := v1alpha1.ContourConfigurationSpec{}
 			v, _ := fieldAt(reflect.ValueOf(&spec).Elem(), k.field)
 			if v.Kind() == reflect.Pointer {
@@ -130,7 +138,7 @@ func TestDefaultsAreTheDefaults(t *testing.T) {
 		if k.inFile != "" {
 			value = k.inFile
 		}
-		if k.file != "" && value != "" && k.effect != unprotected {
+		if k.file != "" && value != "" {
 			d, err := File("f", []byte(nested(k.file, quoted(value))))
 			if err != nil {
 				t.Errorf("%s: %v", k.file, err)
@@ -186,7 +194,7 @@ func nested(key, value string) string {
 	return b.String() + " " + value + "\n"
 }
 
-// Each setting whose feature is missing says so, and the one that protects is refused.
+// Each setting whose feature is missing says so.
 func TestWhatHasNoEffectIsSaid(t *testing.T) {
 	names := IgnoredNames()
 	for _, k := range keys() {
@@ -204,9 +212,6 @@ func TestWhatHasNoEffectIsSaid(t *testing.T) {
 		_, err = build(d)
 		missing := d.Ignored()
 		switch {
-		case k.effect == unprotected && (err == nil || !strings.Contains(err.Error(), k.reason)):
-			t.Errorf("%s: unprotected, and is not refused: %v", k.file, err)
-		case k.effect == unprotected:
 		case err != nil || len(missing) != 1 || !strings.Contains(missing[0].Message, k.reason):
 			t.Errorf("%s: has no effect, and says %v, %v", k.file, ignored, err)
 		case !slices.Contains(names, missing[0].Key):

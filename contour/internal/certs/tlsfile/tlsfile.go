@@ -1,8 +1,8 @@
 // Package tlsfile is the TLS side of a server whose certificate, key and client
 // CA are files that are renewed while it runs (a mounted Secret).
 //
-// It takes three paths and returns a tls.Config that requires client certificates and
-// reads the files in each handshake. If the files are invalid, for instance half renewed,
+// It takes their paths and returns a tls.Config that requires client certificates, unless
+// a server of pages has no CA, and reads the files in each handshake. If the files are invalid, for instance half renewed,
 // the last valid ones stay in use and the error is reported. It must not
 // log, and must not fall back to anything weaker.
 package tlsfile
@@ -19,12 +19,12 @@ import (
 
 // Files are the paths of PEM files.
 type Files struct {
-	CA   string // certificates that a client's must chain to
+	CA   string // certificates that a client's must chain to; "" of a Pages server requests none
 	Cert string // the server's chain, its own certificate first
 	Key  string // the key of that certificate
 }
 
-// Server is a tls.Config for TLS 1.3 with HTTP/2, client certificates required
+// Server is a tls.Config for gRPC: TLS 1.3 with HTTP/2, client certificates required
 // and verified. The files are read now, and for every handshake; their content at that time
 // applies to new connections, and existing ones stay. Sessions are not resumed,
 // so that every connection is verified against the current CA.
@@ -32,10 +32,18 @@ type Files struct {
 // Errors: the files are invalid now. Later errors are passed to report, once
 // per different problem, from the goroutine of a handshake; report may be nil.
 func Server(files Files, report func(error)) (*tls.Config, error) {
-	if report == nil {
-		report = func(error) {}
+	return newServer(&server{files: files, report: report, protocol: "h2"})
+}
+
+// Pages is Server for HTTP/1.1, which serves clients without a certificate if there is no CA.
+func Pages(files Files, report func(error)) (*tls.Config, error) {
+	return newServer(&server{files: files, report: report, protocol: "http/1.1", anonymous: files.CA == ""})
+}
+
+func newServer(s *server) (*tls.Config, error) {
+	if s.report == nil {
+		s.report = func(error) {}
 	}
-	s := &server{files: files, report: report}
 	initial, err := s.load()
 	if err != nil {
 		return nil, err
@@ -47,8 +55,10 @@ func Server(files Files, report func(error)) (*tls.Config, error) {
 
 // server remembers the last valid configuration and the content that it was made of.
 type server struct {
-	files  Files
-	report func(error)
+	files     Files
+	report    func(error)
+	protocol  string // of ALPN
+	anonymous bool   // clients need no certificate
 
 	mu      sync.Mutex
 	content content
@@ -80,14 +90,14 @@ func (s *server) load() (*tls.Config, error) {
 // reload compares bytes rather than times: it costs three small reads, and
 // detects every renewal.
 func (s *server) reload() (*tls.Config, error) {
-	now, err := read(s.files)
+	now, err := s.read()
 	if err != nil {
 		return s.good, err
 	}
 	if s.good != nil && now.equal(s.content) {
 		return s.good, nil
 	}
-	config, err := now.config(s.files)
+	config, err := s.config(now)
 	if err != nil {
 		return s.good, err
 	}
@@ -108,10 +118,14 @@ func (s *server) note(err error) error {
 	return err
 }
 
-func read(f Files) (content, error) {
-	ca, errCA := os.ReadFile(f.CA)
-	cert, errCert := os.ReadFile(f.Cert)
-	key, errKey := os.ReadFile(f.Key)
+func (s *server) read() (content, error) {
+	var ca []byte
+	var errCA error
+	if !s.anonymous {
+		ca, errCA = os.ReadFile(s.files.CA)
+	}
+	cert, errCert := os.ReadFile(s.files.Cert)
+	key, errKey := os.ReadFile(s.files.Key)
 	if err := errors.Join(errCA, errCert, errKey); err != nil {
 		return content{}, fmt.Errorf("TLS files: %w", err)
 	}
@@ -122,21 +136,25 @@ func (c content) equal(o content) bool {
 	return bytes.Equal(c.ca, o.ca) && bytes.Equal(c.cert, o.cert) && bytes.Equal(c.key, o.key)
 }
 
-func (c content) config(f Files) (*tls.Config, error) {
+func (s *server) config(c content) (*tls.Config, error) {
+	f := s.files
 	pair, err := tls.X509KeyPair(c.cert, c.key)
 	if err != nil {
 		return nil, fmt.Errorf("certificate %s with key %s: %w", f.Cert, f.Key, err)
+	}
+	config := &tls.Config{
+		Certificates:           []tls.Certificate{pair},
+		MinVersion:             tls.VersionTLS13,
+		NextProtos:             []string{s.protocol},
+		SessionTicketsDisabled: true,
+	}
+	if s.anonymous {
+		return config, nil
 	}
 	clients := x509.NewCertPool()
 	if !clients.AppendCertsFromPEM(c.ca) {
 		return nil, fmt.Errorf("CA %s: contains no certificate", f.CA)
 	}
-	return &tls.Config{
-		Certificates:           []tls.Certificate{pair},
-		ClientAuth:             tls.RequireAndVerifyClientCert,
-		ClientCAs:              clients,
-		MinVersion:             tls.VersionTLS13,
-		NextProtos:             []string{"h2"},
-		SessionTicketsDisabled: true,
-	}, nil
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, clients
+	return config, nil
 }

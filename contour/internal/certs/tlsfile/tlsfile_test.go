@@ -316,3 +316,49 @@ func TestServerUnderConcurrentRenewal(t *testing.T) {
 		t.Errorf("reported %v", got)
 	}
 }
+
+// A server of pages serves clients without a certificate if there is no CA, and refuses them if there is one; it reads renewed
+// files, and keeps to TLS 1.3 and HTTP/1.1.
+func TestPages(t *testing.T) {
+	before, after := bundle(t), bundle(t)
+	m := newMount(t, before)
+	open := m.files()
+	open.CA = ""
+	for _, c := range []struct {
+		files     Files
+		anonymous bool
+	}{{open, true}, {m.files(), false}} {
+		m.swap(t, before)
+		config, err := Pages(c.files, func(err error) { t.Error(err) })
+		must(t, err)
+		address := listen(t, config)
+		anonymous := client(t, before)
+		anonymous.Certificates, anonymous.NextProtos = nil, []string{"h2", "http/1.1"}
+		conn, err := talk(t, address, anonymous)
+		if (err == nil) != c.anonymous {
+			t.Errorf("with CA %q, a client without a certificate: %v", c.files.CA, err)
+		}
+		if err == nil && conn.ConnectionState().NegotiatedProtocol != "http/1.1" {
+			t.Errorf("the protocol is %q", conn.ConnectionState().NegotiatedProtocol)
+		}
+		old := anonymous.Clone()
+		old.MaxVersion = tls.VersionTLS12
+		if _, err := talk(t, address, old); err == nil {
+			t.Error("TLS 1.2 is served")
+		}
+		known := client(t, before)
+		known.NextProtos = []string{"http/1.1"}
+		if _, err := talk(t, address, known); err != nil {
+			t.Errorf("with CA %q, a client with a certificate: %v", c.files.CA, err)
+		}
+		m.swap(t, after)
+		renewed := client(t, after)
+		renewed.NextProtos = []string{"http/1.1"}
+		if _, err := talk(t, address, renewed); err != nil {
+			t.Errorf("with CA %q, after a renewal: %v", c.files.CA, err)
+		}
+	}
+	if _, err := Pages(Files{Cert: m.files().Cert}, nil); err == nil {
+		t.Error("a server without a key starts")
+	}
+}

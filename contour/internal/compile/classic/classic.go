@@ -28,6 +28,9 @@ func OverloadHealth() ir.ListenerKey {
 	return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "health-om-enforced"}
 }
 
+// Inspect returns the key of the listener for the pages of Envoy's administration that only read, with the name that Contour gives it.
+func Inspect() ir.ListenerKey { return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "envoy-admin"} }
+
 // Root returns the listeners of the configuration. It uses the groups Listeners, HTTP, Timeouts, TLS, AccessLog,
 // RouteTables and XDS.
 func Root(c config.Config) contrib.Root {
@@ -42,12 +45,17 @@ func Root(c config.Config) contrib.Root {
 	https.Connections, https.Client = c.Listeners.Connections, Client(c, c.AccessLog.HTTPS)
 
 	stats := listener(Stats(), c.Listeners.Stats)
-	stats.Admin = true
+	stats.Admin, stats.TLSFiles = true, c.Listeners.StatsTLS
 	all := []ir.Listener{http, https, stats}
 	if c.Listeners.Health != (config.Address{}) {
 		health := listener(Health(), c.Listeners.Health)
 		health.Admin, health.ReadyOnly = true, true
 		all = append(all, health)
+	}
+	if c.Listeners.Inspect != (config.Address{}) {
+		pages := listener(Inspect(), c.Listeners.Inspect)
+		pages.Admin, pages.Inspect = true, true
+		all = append(all, pages)
 	}
 	if c.Listeners.OverloadHealth != (config.Address{}) {
 		health := listener(OverloadHealth(), c.Listeners.OverloadHealth)

@@ -28,8 +28,8 @@ const (
 	statsBufferBytes    = 32 << 10
 )
 
-// statsListener returns the listener for Envoy's readiness and statistics, and nothing else of its admin interface: it
-// matches exact paths. It has no needs, so that it responds as soon as Envoy is connected. The limit of connections and the
+// statsListener returns a listener for Envoy's readiness and statistics, and nothing else of its admin interface unless Inspect is set: it
+// matches exact paths. Without TLS it has no needs, so that it responds as soon as Envoy is connected. The limit of connections and the
 // overload manager do not apply to it, unless EnforceOverload is set, and it has a limit of its own: if an Envoy at its limits seemed
 // unhealthy, the other Envoys would get its clients.
 func statsListener(of *ir.Listener) *table.Resource {
@@ -37,13 +37,14 @@ func statsListener(of *ir.Listener) *table.Resource {
 	l := listener(of)
 	l.IgnoreGlobalConnLimit, l.BypassOverloadManager = !of.EnforceOverload, !of.EnforceOverload
 	l.PerConnectionBufferLimitBytes = number(statsBufferBytes)
-	l.FilterChains = []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{
+	chain := &listenerv3.FilterChain{TransportSocket: statsTLS(e, of), Filters: []*listenerv3.Filter{
 		networkFilter("envoy.filters.network.connection_limit", e.pack(&connectionlimitv3.ConnectionLimit{
 			StatPrefix: "stats", MaxConnections: wrapperspb.UInt64(maxStatsConnections),
 		})),
 		networkFilter("envoy.filters.network.http_connection_manager", e.pack(statsManager(e, of))),
-	}}}
-	return listenerResource(e, l)
+	}}
+	l.FilterChains = []*listenerv3.FilterChain{chain}
+	return listenerResource(e, l, statsNeeds(of)...)
 }
 
 func networkFilter(name string, config *anypb.Any) *listenerv3.Filter {
@@ -54,8 +55,9 @@ func statsManager(e *encoder, of *ir.Listener) *hcmv3.HttpConnectionManager {
 	return &hcmv3.HttpConnectionManager{
 		StatPrefix: "stats",
 		RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
-			Name:         of.Key.Name,
-			VirtualHosts: []*routev3.VirtualHost{{Name: adminName, Domains: []string{"*"}, Routes: adminRoutes(of.ReadyOnly)}},
+			Name:                     of.Key.Name,
+			VirtualHosts:             []*routev3.VirtualHost{{Name: adminName, Domains: adminDomains(of), Routes: adminRoutes(of)}},
+			IgnorePortInHostMatching: true,
 		}},
 		HttpFilters:               []*hcmv3.HttpFilter{httpFilter(e, "envoy.filters.http.router", &routerv3.Router{})},
 		NormalizePath:             wrapperspb.Bool(true),
@@ -69,20 +71,43 @@ func statsManager(e *encoder, of *ir.Listener) *hcmv3.HttpConnectionManager {
 	}
 }
 
+// adminDomains returns the hosts of requests that are served: only a local one if the pages are for those who can log in to the machine, or
+// forward a port of it, so that no web page in their browser reads them by a name that leads there.
+func adminDomains(of *ir.Listener) []string {
+	if of.Inspect {
+		return []string{"localhost", "127.0.0.1", "[::1]"}
+	}
+	return []string{"*"}
+}
+
 // adminRoutes lead to Envoy's admin endpoint. Readiness has circuit breakers of its own, those of the high priority, so that
 // readers of statistics do not make an Envoy look dead.
-func adminRoutes(readyOnly bool) []*routev3.Route {
+func adminRoutes(of *ir.Listener) []*routev3.Route {
 	to := func(path string, priority corev3.RoutingPriority) *routev3.Route {
-		return &routev3.Route{
-			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: path}},
-			Action: &routev3.Route_Route{Route: &routev3.RouteAction{
-				ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: adminName}, Priority: priority,
-			}},
+		match := &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Path{Path: path}}
+		if of.Inspect {
+			match.Headers = []*routev3.HeaderMatcher{headerMatcher(ir.HeaderMatch{Name: ":method", Value: "GET"})}
 		}
+		return &routev3.Route{Match: match, Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+			ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: adminName}, Priority: priority,
+		}}}
 	}
 	routes := []*routev3.Route{to("/ready", corev3.RoutingPriority_HIGH)}
-	if !readyOnly {
-		routes = append(routes, to("/stats", corev3.RoutingPriority_DEFAULT), to("/stats/prometheus", corev3.RoutingPriority_DEFAULT))
+	for _, path := range adminPaths(of) {
+		routes = append(routes, to(path, corev3.RoutingPriority_DEFAULT))
 	}
 	return routes
+}
+
+// adminPaths returns the paths that a listener serves besides readiness.
+func adminPaths(of *ir.Listener) []string {
+	switch {
+	case of.ReadyOnly:
+		return nil
+	case of.Inspect: // those of Contour
+		return []string{
+			"/certs", "/clusters", "/config_dump", "/listeners", "/memory", "/runtime", "/server_info", "/stats", "/stats/prometheus", "/stats/recentlookups",
+		}
+	}
+	return []string{"/stats", "/stats/prometheus"}
 }

@@ -98,6 +98,7 @@ func New(s Sources) *Tables {
 	t.addSecrets()
 	t.addEndpoints()
 	t.addRuntime()
+	t.addStatsSecrets()
 	return t
 }
 
