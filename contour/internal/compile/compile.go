@@ -183,11 +183,20 @@ func (c *Compile) addObjects(e *memo.Engine) {
 func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	api := c.apis[k.Kind]
 	root := api.Root(r, c.env, k.Name)
+	// A value of another table has the contributions and the routes, which several contributions have in common: they are copied.
+	root.Contributions = slices.Clone(root.Contributions)
+	prepared := map[sharedRoutes][]ir.Route{}
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
 		own.Rank, own.ConflictType = api.rank, api.Types.Conflict
-		c.share(r, own.Routes)
-		own.Routes = orderedBy(own.ByAge, own.Routes)
+		if len(own.Routes) == 0 {
+			continue
+		}
+		shared := sharedRoutes{&own.Routes[0], len(own.Routes)}
+		if prepared[shared] == nil {
+			prepared[shared] = c.prepare(r, own)
+		}
+		own.Routes = prepared[shared]
 	}
 	slices.SortStableFunc(root.Contributions, func(a, b contrib.Contribution) int {
 		return hostname(a.Key).Compare(hostname(b.Key))
@@ -198,6 +207,22 @@ func (c *Compile) deriveRoot(r *memo.Reader, k kobj.Key) contrib.Root {
 	}
 	addHeaders(k, &root, c.store.Settings.Headers.Get(r))
 	return root
+}
+
+// sharedRoutes is a list of routes that several contributions have in common.
+type sharedRoutes struct {
+	first *ir.Route
+	n     int
+}
+
+// prepare returns the routes of a contribution, in order.
+func (c *Compile) prepare(r *memo.Reader, own *contrib.Contribution) []ir.Route {
+	routes := own.Routes
+	if own.ByAge {
+		routes = slices.Clone(routes)
+	}
+	c.share(r, routes)
+	return orderedBy(own.ByAge, routes)
 }
 
 // keepLastRoot returns the last contributions of a root whose derivation panics, and reports the panic on the object.

@@ -15,9 +15,10 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	var clusters clusterSet
 	var extensions []ir.ExtensionCluster
 	root.Cost.Routes = root.Unread
+	weights := map[weighed]int{}
 	for i := range root.Contributions {
 		own := &root.Contributions[i]
-		root.Created, own.Weight = own.Created, weigh(own)
+		root.Created, own.Weight = own.Created, weighOnce(weights, own)
 		if own.JoinsTLS && own.TLS == nil { // served only where another object has the TLS host
 			continue
 		}
@@ -31,16 +32,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 			extensions = append(extensions, asked.Cluster)
 		}
 		root.Cost.Routes += own.Weight
-		for j := range own.Routes {
-			if f := own.Routes[j].Forward; f != nil {
-				clusters.add(f.Backends)
-				if f.Special != nil {
-					for _, m := range f.Special.Mirrors {
-						clusters.addCluster(m.Cluster)
-					}
-				}
-			}
-		}
+		clusters.addRoutes(own.Routes)
 		if own.TCP != nil {
 			clusters.add(own.TCP.Backends)
 		}
@@ -63,6 +55,25 @@ func healthChecks(h ir.HealthCheck, endpoints int) int {
 		return 0
 	}
 	return int(int64(max(endpoints, store.FewEndpoints)) * int64(time.Minute) / int64(h.Interval))
+}
+
+// weighed is what the weight of a contribution depends on.
+type weighed struct {
+	sharedRoutes
+	policies *ir.Policies
+	tls      bool
+}
+
+// weighOnce returns the weight of a contribution. Those that share routes are weighed once.
+func weighOnce(weights map[weighed]int, own *contrib.Contribution) int {
+	if len(own.Routes) == 0 {
+		return 0
+	}
+	k := weighed{sharedRoutes{&own.Routes[0], len(own.Routes)}, own.Policies, own.TLS != nil}
+	if _, known := weights[k]; !known {
+		weights[k] = weigh(own)
+	}
+	return weights[k]
 }
 
 // weigh returns the number of routes, where one counts once more for each KiB of its text.
@@ -92,6 +103,24 @@ func (c *Compile) ownService(r *memo.Reader, p *ir.Policies) *ir.AuthorizationSe
 type clusterSet struct {
 	list []ir.Cluster
 	seen map[ir.Cluster]bool // nil while the list is short enough to be searched
+	last *ir.Route           // the first one of the last routes: many contributions can share them
+}
+
+func (s *clusterSet) addRoutes(routes []ir.Route) {
+	if len(routes) == 0 || s.last == &routes[0] {
+		return
+	}
+	s.last = &routes[0]
+	for i := range routes {
+		if f := routes[i].Forward; f != nil {
+			s.add(f.Backends)
+			if f.Special != nil {
+				for _, m := range f.Special.Mirrors {
+					s.addCluster(m.Cluster)
+				}
+			}
+		}
+	}
 }
 
 func (s *clusterSet) add(backends []ir.Backend) {

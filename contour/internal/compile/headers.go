@@ -10,11 +10,12 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// addHeaders adds the changes to headers of the configuration to the routes of a root: to each backend of a route that
+// addHeaders adds the changes to headers of the configuration to the routes of a root, unless it is of the Gateway API: to each backend of a route that
 // forwards requests, where the changes of the route follow them and win, and to the responses of other routes. They cost the
 // root nothing.
 func addHeaders(k kobj.Key, root *contrib.Root, d config.Headers) {
-	if len(d.Requests.Set)+len(d.Requests.Remove)+len(d.Responses.Set)+len(d.Responses.Remove) == 0 || k.Kind == kobj.Ingress && !d.Ingress {
+	switch none := len(d.Requests.Set)+len(d.Requests.Remove)+len(d.Responses.Set)+len(d.Responses.Remove) == 0; {
+	case none, k.Kind == kobj.Ingress && !d.Ingress, k.Kind == kobj.HTTPRoute, k.Kind == kobj.GRPCRoute:
 		return
 	}
 	h := headers{config: d, forwards: map[forwardKey]*ir.Forward{}}
