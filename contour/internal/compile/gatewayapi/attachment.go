@@ -186,13 +186,24 @@ func (p *parent) ownHosts(l *parentListener, hostnames []string) []string {
 	var out []string
 	for _, h := range hostnames {
 		if !slices.ContainsFunc(p.listeners, func(o parentListener) bool {
-			return o.port == l.port && len(o.hostname) > len(l.hostname) && covers(o.hostname, h)
+			return o.port == l.port && moreSpecific(o.hostname, l.hostname) && covers(o.hostname, h)
 		}) {
 			out = append(out, cmp.Or(h, "*"))
 		}
 	}
 	return out
 }
+
+// moreSpecific reports whether the hostname a of a listener precedes b, where both include a name: one without a wildcard precedes
+// all with one, whatever their lengths; of wildcards the longer one precedes.
+func moreSpecific(a, b string) bool {
+	if precise := isPrecise(a); precise != isPrecise(b) {
+		return precise
+	}
+	return len(a) > len(b)
+}
+
+func isPrecise(hostname string) bool { return hostname != "" && hostname[0] != '*' }
 
 // hostClaim is a hostname of routes of a kind on a listener, or, with below, that it is among those below a domain.
 type hostClaim struct {
