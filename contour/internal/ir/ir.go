@@ -234,6 +234,7 @@ type Retry struct {
 	Count      uint32
 	PerTry     Timeout
 	StatusCode []uint32
+	BackOff    time.Duration // which the random waits between tries increase from; 0 stands for Envoy's default
 }
 
 // Redirect answers with a redirect. Empty fields keep that part of the request's URL.

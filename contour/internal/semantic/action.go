@@ -244,5 +244,8 @@ func retry(p *routev3.RetryPolicy) string {
 	if d := p.GetPerTryTimeout().AsDuration(); d != 0 {
 		text += " within " + d.Round(time.Millisecond).String()
 	}
+	if d := p.GetRetryBackOff().GetBaseInterval().AsDuration(); d != 0 {
+		text += " after " + d.Round(time.Millisecond).String()
+	}
 	return text
 }

@@ -33,6 +33,9 @@ func Features() []string {
 		"HTTPRouteRequestPercentageMirror",
 		"HTTPRouteRequestTimeout",
 		"HTTPRouteResponseHeaderModification",
+		"HTTPRouteRetry",
+		"HTTPRouteRetryBackendTimeout",
+		"HTTPRouteRetryConnectionError",
 		"HTTPRouteSchemeRedirect",
 		"ReferenceGrant",
 	}

@@ -2,6 +2,7 @@ package gatewayapi
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ import (
 const (
 	maxRules   = 64
 	maxMatches = 128
+	// maxRetryCodes is the number of status codes that the API allows, of which each can be listed once.
+	maxRetryCodes = 200
 )
 
 // rule is what the rules of all kinds of routes have, in the form of HTTPRoutes.
@@ -26,6 +29,7 @@ type rule struct {
 	filters  []gatewayv1.HTTPRouteFilter
 	backends []gatewayv1.HTTPBackendRef
 	timeouts *gatewayv1.HTTPRouteTimeouts
+	retry    *gatewayv1.HTTPRouteRetry
 	prefixes bool // all matches are of prefixes
 	grpc     bool
 }
@@ -36,14 +40,11 @@ func (b *routeBuilder) httpRules(rules []gatewayv1.HTTPRouteRule) {
 	for i := range rules[:min(len(rules), maxRules)] {
 		spec, field := &rules[i], at("spec.rules", i)
 		b.rules++
-		r := rule{field: field, filters: spec.Filters, backends: spec.BackendRefs, timeouts: spec.Timeouts, prefixes: true}
+		r := rule{field: field, filters: spec.Filters, backends: spec.BackendRefs, timeouts: spec.Timeouts, retry: spec.Retry, prefixes: true}
 		for j := range spec.Matches[:min(len(spec.Matches), maxMatches)] {
 			m := &spec.Matches[j]
 			r.matches = append(r.matches, b.httpMatch(m, at(field+".matches", j)))
 			r.prefixes = r.prefixes && (m.Path == nil || m.Path.Type == nil || *m.Path.Type == gatewayv1.PathMatchPathPrefix)
-		}
-		if spec.Retry != nil {
-			b.ignore(field+".retry", "Retries are not supported; the field has no effect.")
 		}
 		b.ignorePersistence(spec.SessionPersistence, field)
 		b.compile(r)
@@ -142,6 +143,7 @@ func (b *routeBuilder) action(r *rule) ir.Route {
 		forward.Special = &ir.Special{Mirrors: f.mirrors}
 	}
 	b.timeouts(&forward, r.timeouts, r.field+".timeouts")
+	b.retry(&forward, r.retry, r.field+".retry")
 	out.Forward = &forward
 	return out
 }
@@ -157,6 +159,37 @@ func (b *routeBuilder) timeouts(f *ir.Forward, t *gatewayv1.HTTPRouteTimeouts, f
 	}
 	if d := b.duration(t.BackendRequest, field+".backendRequest"); d > 0 {
 		f.Retry = &ir.Retry{PerTry: ir.Timeout{Duration: d}}
+	}
+}
+
+// retry sets the retries of a rule, besides the timeout of each try.
+func (b *routeBuilder) retry(f *ir.Forward, spec *gatewayv1.HTTPRouteRetry, field string) {
+	if spec == nil {
+		return
+	}
+	if f.Retry == nil {
+		f.Retry = &ir.Retry{}
+	}
+	f.Retry.On = []string{"connect-failure", "refused-stream", "reset", "retriable-status-codes"}
+	f.Retry.Count = 1
+	if n := spec.Attempts; n != nil {
+		if *n < 1 || int64(*n) > math.MaxUint32 {
+			b.fail(report.UnsupportedValue, field+".attempts", "The number of attempts %d is not between 1 and %d.", *n, uint32(math.MaxUint32))
+		} else {
+			f.Retry.Count = uint32(*n)
+		}
+	}
+	f.Retry.BackOff = b.duration(spec.Backoff, field+".backoff")
+	if n := len(spec.Codes); n > maxRetryCodes {
+		b.fail(report.UnsupportedValue, field+".codes", "There are %d status codes; at most %d are possible.", n, maxRetryCodes)
+		return
+	}
+	for i, code := range spec.Codes {
+		if problem := validate.RetryCode(uint32(code)); problem != "" {
+			b.fail(report.UnsupportedValue, at(field+".codes", i), "The status code %d %s.", code, problem)
+			continue
+		}
+		f.Retry.StatusCode = append(f.Retry.StatusCode, uint32(code))
 	}
 }
 

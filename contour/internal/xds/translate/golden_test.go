@@ -227,7 +227,7 @@ func forwards() []ir.Route {
 	}
 	all := to("web")
 	all.Timeout, all.Idle, all.Websocket = ir.Timeout{Duration: 3 * time.Second}, ir.Timeout{Disabled: true}, true
-	all.Retry = &ir.Retry{On: []string{"5xx", "reset"}, Count: 2, PerTry: ir.Timeout{Duration: time.Second}, StatusCode: []uint32{503}}
+	all.Retry = &ir.Retry{On: []string{"5xx", "reset"}, Count: 2, PerTry: ir.Timeout{Duration: time.Second}, StatusCode: []uint32{503}, BackOff: 50 * time.Millisecond}
 	all.Host = &ir.HostRewrite{Literal: "internal"}
 	byHeader := to("web")
 	byHeader.Timeout, byHeader.Host = ir.Timeout{Disabled: true}, &ir.HostRewrite{Header: "x-host"}

@@ -172,7 +172,7 @@ func (r random) forward() ir.Forward {
 		Unresolved: []uint16{0, 500, 503}[r.IntN(3)],
 		Host:       maybe(r, func() ir.HostRewrite { return ir.HostRewrite{Literal: r.text(), Header: r.text()} }),
 		Retry: maybe(r, func() ir.Retry {
-			return ir.Retry{On: some(r, r.text), Count: r.number(3), PerTry: r.timeout(), StatusCode: some(r, func() uint32 { return 500 + r.number(50) })}
+			return ir.Retry{On: some(r, r.text), Count: r.number(3), PerTry: r.timeout(), StatusCode: some(r, func() uint32 { return 500 + r.number(50) }), BackOff: time.Duration(r.number(3)) * time.Second}
 		}),
 	}
 }
