@@ -87,6 +87,18 @@ func underscoresAction(u ir.Underscores) corev3.HttpProtocolOptions_HeadersWithU
 	return corev3.HttpProtocolOptions_ALLOW
 }
 
+// compressible returns the types of content that are compressed: those that Envoy compresses by default, and those of gRPC-Web
+// (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md), as in Contour.
+func compressible() []string {
+	return []string{
+		"application/ecmascript", "application/javascript", "application/json", "application/x-javascript", "application/x-json",
+		"application/xhtml+xml", "application/xml", "image/svg+xml", "text/css", "text/ecmascript", "text/html", "text/javascript",
+		"text/js", "text/jscript", "text/plain", "text/x-javascript", "text/x-js", "text/xml",
+		"application/grpc-web", "application/grpc-web+json", "application/grpc-web+proto", "application/grpc-web+thrift",
+		"application/grpc-web-text", "application/grpc-web-text+proto", "application/grpc-web-text+thrift",
+	}
+}
+
 // compressor returns a filter that compresses responses of compressible types if the client accepts that.
 func compressor(e *encoder, algorithm ir.Compression) *compressorv3.Compressor {
 	library := &corev3.TypedExtensionConfig{}
@@ -99,7 +111,12 @@ func compressor(e *encoder, algorithm ir.Compression) *compressorv3.Compressor {
 		library.Name, library.TypedConfig = "zstd", e.pack(&zstdv3.Zstd{})
 	case ir.CompressNone:
 	}
-	return &compressorv3.Compressor{CompressorLibrary: library}
+	return &compressorv3.Compressor{
+		CompressorLibrary: library,
+		ResponseDirectionConfig: &compressorv3.Compressor_ResponseDirectionConfig{
+			CommonConfig: &compressorv3.Compressor_CommonDirectionConfig{ContentType: compressible()},
+		},
+	}
 }
 
 // protocols returns the ALPN protocols for clients.

@@ -65,7 +65,9 @@ type filter struct {
 func httpFilters() []filter {
 	return slices.Concat(listenerFilters(), policyFilters(), []filter{
 		always("grpc_web", placeGRPCWeb, func(*encoder) message { return &grpcwebv3.GrpcWeb{} }),
-		always("grpc_stats", placeGRPCStats, func(*encoder) message { return &grpcstatsv3.FilterConfig{EmitFilterState: true} }),
+		always("grpc_stats", placeGRPCStats, func(*encoder) message {
+			return &grpcstatsv3.FilterConfig{EmitFilterState: true, EnableUpstreamStats: true}
+		}),
 		always("router", placeRouter, func(*encoder) message { return &routerv3.Router{} }),
 	})
 }
