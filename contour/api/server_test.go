@@ -13,6 +13,7 @@ import (
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -80,6 +81,37 @@ func TestServerAnswers(t *testing.T) {
 		"error of a load balancer port is optional": {
 			"HTTPProxy", "{spec: {}, status: {loadBalancer: {ingress: [{ip: 192.0.2.1, ports: [{port: 80, protocol: TCP}]}]}}}", nil,
 		},
+		"port of a load balancer without protocol": {
+			"HTTPProxy", "{spec: {}, status: {loadBalancer: {ingress: [{ports: [{port: 80}]}]}}}", []string{"status.loadBalancer.ingress[0].ports[0].protocol"},
+		},
+		"port of a load balancer without number": {
+			"HTTPProxy", "{spec: {}, status: {loadBalancer: {ingress: [{ports: [{protocol: TCP}]}]}}}", []string{"status.loadBalancer.ingress[0].ports[0].port"},
+		},
+		"error of a load balancer port": {
+			"HTTPProxy", "{spec: {}, status: {loadBalancer: {ingress: [{ports: [{port: 80, protocol: TCP, error: a b}]}]}}}",
+			[]string{"status.loadBalancer.ingress[0].ports[0].error"},
+		},
+		"condition":                          {"HTTPProxy", condition("reason: Valid, status: 'True', type: Valid"), nil},
+		"condition with errors and warnings": {"HTTPProxy", condition("reason: Valid, status: 'True', type: Valid, errors: [" + subCondition + "], warnings: [" + subCondition + "]"), nil},
+		"reason of a condition":              {"HTTPProxy", condition("reason: a b, status: 'True', type: Valid"), []string{"status.conditions[0].reason"}},
+		"status of a condition":              {"HTTPProxy", condition("reason: Valid, status: maybe, type: Valid"), []string{"status.conditions[0].status"}},
+		"type of a condition":                {"HTTPProxy", condition("reason: Valid, status: 'True', type: '-'"), []string{"status.conditions[0].type"}},
+		"message of a condition": {
+			"HTTPProxy", "{spec: {}, status: {conditions: [{reason: Valid, status: 'True', type: Valid, lastTransitionTime: '2026-01-01T00:00:00Z'}]}}",
+			[]string{"status.conditions[0].message"},
+		},
+		"error without message": {
+			"HTTPProxy", condition("reason: Valid, status: 'False', type: Valid, errors: [{type: TLSError, status: 'True', reason: Bad}]"),
+			[]string{"status.conditions[0].errors[0].message"},
+		},
+		"reason of a warning": {
+			"HTTPProxy", condition("reason: Valid, status: 'True', type: Valid, warnings: [{type: TLSError, status: 'True', reason: '', message: ''}]"),
+			[]string{"status.conditions[0].warnings[0].reason"},
+		},
+		"two conditions of a type": {
+			"HTTPProxy", condition("reason: A, status: 'True', type: Valid}, {lastTransitionTime: '2026-01-01T00:00:00Z', message: '', reason: B, status: 'True', type: Valid"),
+			[]string{"status.conditions[1]"},
+		},
 		"settings of the controller": {
 			"ContourDeployment", "spec: {contour: {resources: {limits: {cpu: 1, memory: 1Gi}}, watchNamespaces: [a, B]}}",
 			[]string{"spec.contour.watchNamespaces[1]"},
@@ -92,6 +124,14 @@ func TestServerAnswers(t *testing.T) {
 			}
 		})
 	}
+}
+
+// subCondition is an error or a warning of a condition.
+const subCondition = "{type: TLSError, status: 'True', reason: SecretNotValid, message: m}"
+
+// condition is an HTTPProxy whose status has a condition with the fields.
+func condition(fields string) string {
+	return "{spec: {}, status: {conditions: [{lastTransitionTime: '2026-01-01T00:00:00Z', message: '', " + fields + "}]}}"
 }
 
 // TestUnknownFields shows what an API server does with a field that a CRD does not have: it removes it, and refuses the object
@@ -185,6 +225,7 @@ func admit(t *testing.T, kind, text string) (object, []string) {
 	in := parse(t, text)
 	defaulting.Default(in, structural)
 	errs := validation.ValidateCustomResource(nil, in, validator)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, structural, in)...)
 	if len(errs) == 0 {
 		rules := cel.NewValidator(structural, true, celconfig.PerCallLimit)
 		errs, _ = rules.Validate(t.Context(), nil, structural, in, nil, celconfig.RuntimeCELCostBudget)

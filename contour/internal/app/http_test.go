@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -10,8 +11,11 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"contour.example/contour/internal/config"
@@ -166,5 +170,80 @@ func TestMetricsTLS(t *testing.T) {
 	c.process.MetricsTLS.Key = filepath.Join(dir, "missing")
 	if err := c.secureMetrics(); err == nil {
 		t.Error("the controller starts without a key")
+	}
+}
+
+// pipes is a listener for connections within the process.
+type pipes struct {
+	conns chan net.Conn
+	once  sync.Once
+	ended chan struct{}
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error { p.once.Do(func() { close(p.ended) }); return nil }
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) connect() net.Conn {
+	client, server := net.Pipe()
+	p.conns <- server
+	return client
+}
+
+// A request has 10 s to arrive, a response 5 min to be read, and both 5 s to end when the process does.
+func TestTimeoutsOfHTTP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		mux := http.NewServeMux()
+		mux.HandleFunc("/large", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("x"), 1<<20)) })
+		mux.HandleFunc("/stuck", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		l := &pipes{conns: make(chan net.Conn), ended: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- serveHTTP(ctx, l, mux) }()
+		start := time.Now()
+		slow := l.connect()
+		_, _ = io.WriteString(slow, "GET /large HTTP/1.1\r\n")
+		_, _ = io.Copy(io.Discard, slow)
+		if took := time.Since(start); took != 10*time.Second {
+			t.Errorf("a request that does not end is cut after %v", took)
+		}
+		start = time.Now()
+		unread := l.connect()
+		_, _ = io.WriteString(unread, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
+		time.Sleep(5*time.Minute + time.Second)
+		synctest.Wait()
+		if n, _ := io.Copy(io.Discard, unread); n >= 1<<20 {
+			t.Errorf("a response that nobody reads is there after %v", time.Since(start))
+		}
+		stuck := l.connect()
+		_, _ = io.WriteString(stuck, "GET /stuck HTTP/1.1\r\nHost: a\r\n\r\n")
+		synctest.Wait()
+		start = time.Now()
+		cancel()
+		if err := <-ended; err != nil || time.Since(start) != 5*time.Second {
+			t.Errorf("ended after %v: %v", time.Since(start), err)
+		}
+		_ = stuck.Close()
+	})
+}
+
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	var out, failures bytes.Buffer
+	s := Streams{Out: &out, Err: &failures, Env: noEnv}
+	if code := Main([]string{"version"}, s); code != 0 || !regexp.MustCompile(`^version \S+\nrevision \S+\n$`).MatchString(out.String()) {
+		t.Errorf("exit code %d, %q, %q", code, out.String(), failures.String())
+	}
+	if code := Main([]string{"version", "more"}, s); code != 2 {
+		t.Errorf("exit code %d with an argument", code)
 	}
 }

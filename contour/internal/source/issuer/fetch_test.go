@@ -139,6 +139,31 @@ func TestFetchOverTLS(t *testing.T) {
 	}
 }
 
+// A name is resolved to addresses of the family only; an address is taken as it is.
+func TestLookupFamily(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, keyDocument) })) // on 127.0.0.1
+	defer s.Close()
+	_, port, err := net.SplitHostPort(s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		host   string
+		family jwks.Family
+		served bool
+	}{
+		{"localhost", jwks.FamilyAuto, true},
+		{"localhost", jwks.FamilyV4, true},
+		{"localhost", jwks.FamilyV6, false},
+		{"127.0.0.1", jwks.FamilyV6, true},
+	} {
+		keys, result := fetchFrom(t, jwks.Request{URI: "http://" + c.host + ":" + port + "/keys", Family: c.family}, nil)
+		if (keys != "") != c.served {
+			t.Errorf("%s, family %d: got %d bytes of keys, %q (%v)", c.host, c.family, len(keys), result.failure, result.err)
+		}
+	}
+}
+
 // No connection is opened to an address that is not permitted, whether it is in the URI or a name resolves to it.
 func TestAddressesAreChecked(t *testing.T) {
 	var opened atomic.Int64
