@@ -1,12 +1,14 @@
 package backend
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/websocket"
@@ -25,6 +27,8 @@ type Echo struct {
 	Headers http.Header `json:"headers"`
 	// BodyBytes is the length of the request's body.
 	BodyBytes int64 `json:"bodyBytes"`
+	// OfConnection is the number of the request among those of its connection, from 1; 0 if that is not known.
+	OfConnection int64 `json:"ofConnection,omitempty"`
 	// TLS is nil without TLS.
 	TLS *EchoTLS `json:"tls,omitempty"`
 }
@@ -50,6 +54,17 @@ const (
 	FailHeader = "X-Echo-Fail"
 )
 
+// Query parameters that control the answer to clients whose headers cannot be chosen.
+const (
+	// BodyParameter is the body of the answer, in base64 without padding, for URLs. If it is repeated, the n-th request with
+	// that URL gets the n-th body, and all later ones the last.
+	BodyParameter = "echo-body"
+	// DelayParameter is as DelayHeader.
+	DelayParameter = "echo-delay"
+	// HostParameter is the only host to which the answer is not 421.
+	HostParameter = "echo-host"
+)
+
 // maxDelay is the upper bound of DelayHeader.
 const maxDelay = time.Minute
 
@@ -59,18 +74,26 @@ func Handler(service, instance string, delay time.Duration) http.Handler {
 	sockets := websocket.Server{Handler: func(ws *websocket.Conn) {
 		_, _ = io.Copy(ws, ws) // until the client has enough
 	}}
-	failures := failures{seen: map[string]int{}}
+	failures, bodies := counts{seen: map[string]int{}}, counts{seen: map[string]int{}}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.EqualFold(r.Header.Get("Upgrade"), "websocket") {
 			sockets.ServeHTTP(w, r)
 			return
 		}
 		size, _ := io.Copy(io.Discard, r.Body) // a broken body is visible in its length
-		if !wait(r, delay) {
+		query := r.URL.Query()
+		if !wait(r, delay+parseDelay(query.Get(DelayParameter))) {
 			return
 		}
-		if failures.next(r.Header.Get(FailHeader)) {
+		switch host, parts := query.Get(HostParameter), query[BodyParameter]; {
+		case failures.next(r.Header.Get(FailHeader)):
 			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		case host != "" && host != r.Host:
+			w.WriteHeader(http.StatusMisdirectedRequest)
+			return
+		case len(parts) > 0:
+			answerBody(w, parts[bodies.upTo(r.RequestURI, len(parts)-1)])
 			return
 		}
 		e := describe(r)
@@ -79,8 +102,8 @@ func Handler(service, instance string, delay time.Duration) http.Handler {
 	})
 }
 
-// failures counts the requests that were failed by FailHeader.
-type failures struct {
+// counts are numbers of requests.
+type counts struct {
 	mu   sync.Mutex
 	seen map[string]int // by key
 }
@@ -89,7 +112,7 @@ type failures struct {
 const maxKeys = 10000
 
 // next reports whether to fail a request with that FailHeader.
-func (f *failures) next(header string) bool {
+func (f *counts) next(header string) bool {
 	text, key, _ := strings.Cut(header, " ")
 	count, err := strconv.Atoi(text)
 	if err != nil {
@@ -101,18 +124,32 @@ func (f *failures) next(header string) bool {
 		delete(f.seen, key)
 		return false
 	}
+	f.add(key)
+	return true
+}
+
+// upTo returns how many requests with the key there were before this one, but at most most.
+func (f *counts) upTo(key string, most int) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.seen[key]
+	if n < most {
+		f.add(key)
+	}
+	return min(n, most)
+}
+
+// add counts a request; f is locked.
+func (f *counts) add(key string) {
 	if len(f.seen) >= maxKeys {
 		clear(f.seen)
 	}
 	f.seen[key]++
-	return true
 }
 
 // wait waits for the delay and reports whether the client is still connected.
 func wait(r *http.Request, delay time.Duration) bool {
-	if requested, err := time.ParseDuration(r.Header.Get(DelayHeader)); err == nil {
-		delay += min(requested, maxDelay)
-	}
+	delay += parseDelay(r.Header.Get(DelayHeader))
 	if delay <= 0 {
 		return true
 	}
@@ -126,8 +163,31 @@ func wait(r *http.Request, delay time.Duration) bool {
 	}
 }
 
+// parseDelay is 0 if the text is no duration.
+func parseDelay(text string) time.Duration {
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		return 0
+	}
+	return min(d, maxDelay)
+}
+
+// answerBody answers with the body, which is encoded; with 400 if it cannot be decoded.
+func answerBody(w http.ResponseWriter, encoded string) {
+	body, err := base64.RawURLEncoding.DecodeString(encoded)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	_, _ = w.Write(body) // the client may have disconnected
+}
+
 func describe(r *http.Request) Echo {
 	e := Echo{Method: r.Method, Host: r.Host, Path: r.RequestURI, Proto: r.Proto, Headers: r.Header}
+	if n, ok := r.Context().Value(served{}).(*atomic.Int64); ok {
+		e.OfConnection = n.Add(1)
+	}
 	if r.TLS == nil {
 		return e
 	}
@@ -144,7 +204,9 @@ func answer(w http.ResponseWriter, r *http.Request, e Echo) {
 			w.Header().Add(strings.TrimSpace(name), strings.TrimSpace(value))
 		}
 	}
-	w.Header().Set("Content-Type", "application/json")
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", "application/json")
+	}
 	if status, err := strconv.Atoi(r.Header.Get(StatusHeader)); err == nil && status >= 200 && status <= 599 {
 		w.WriteHeader(status)
 	}

@@ -20,9 +20,18 @@ type ServiceSpec struct {
 	AppProtocol string
 	// Annotations of the Service, for example the upstream protocol.
 	Annotations map[string]string
+	// DeadPort is a second port of the Service, named dead, on which nothing listens; 0 for none.
+	DeadPort int
 	// Servers are the endpoints, all ready.
 	Servers []*Server
 }
+
+// DeadName is the name of ServiceSpec.DeadPort, and DeadNumber its number at the endpoints: that of a protocol to discard bytes
+// which nobody serves any more (RFC 863).
+const (
+	DeadName         = "dead"
+	DeadNumber int32 = 9
+)
 
 // Objects is the Service and its endpoints: a slice for every server, so that
 // each may have a port of its own. To change endpoints, apply again and delete the
@@ -51,16 +60,25 @@ func (s ServiceSpec) service() *corev1.Service {
 	if s.AppProtocol != "" {
 		port.AppProtocol = &s.AppProtocol
 	}
+	ports := []corev1.ServicePort{port}
+	if s.DeadPort != 0 {
+		ports = append(ports, corev1.ServicePort{Name: DeadName, Port: int32(s.DeadPort), Protocol: corev1.ProtocolTCP})
+	}
 	return &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: s.Namespace, Name: s.Name, Annotations: s.Annotations},
-		Spec:       corev1.ServiceSpec{Ports: []corev1.ServicePort{port}},
+		Spec:       corev1.ServiceSpec{Ports: ports},
 	}
 }
 
 func (s ServiceSpec) slice(i int) *discoveryv1.EndpointSlice {
 	address := s.Servers[i].Address()
 	port, protocol, ready := int32(address.Port()), corev1.ProtocolTCP, true
+	ports := []discoveryv1.EndpointPort{{Name: &s.PortName, Port: &port, Protocol: &protocol}}
+	if s.DeadPort != 0 {
+		name, dead := DeadName, DeadNumber
+		ports = append(ports, discoveryv1.EndpointPort{Name: &name, Port: &dead, Protocol: &protocol})
+	}
 	return &discoveryv1.EndpointSlice{
 		TypeMeta: metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -72,6 +90,6 @@ func (s ServiceSpec) slice(i int) *discoveryv1.EndpointSlice {
 			Addresses:  []string{address.Addr().String()},
 			Conditions: discoveryv1.EndpointConditions{Ready: &ready, Serving: &ready},
 		}},
-		Ports: []discoveryv1.EndpointPort{{Name: &s.PortName, Port: &port, Protocol: &protocol}},
+		Ports: ports,
 	}
 }

@@ -47,7 +47,11 @@ func (s *Server) Shutdown(ctx context.Context) error { return s.stop(ctx) }
 // Close closes all connections at once, as the crash of a pod does.
 func (s *Server) Close() error { return s.kill() }
 
-// HTTP starts an HTTP or HTTPS server, which also answers gRPC requests for its health.
+// served is the key of the number of requests that were answered on a connection, as *atomic.Int64.
+type served struct{}
+
+// HTTP starts an HTTP or HTTPS server, which also answers gRPC requests: for its health, and those of a proxy that asks about
+// rate limits and authorization.
 func HTTP(o Options) (*Server, error) {
 	l, s, err := listen(o)
 	if err != nil {
@@ -70,6 +74,9 @@ func HTTP(o Options) (*Server, error) {
 		TLSConfig: o.TLS,
 		Protocols: protocols,
 		ErrorLog:  log.New(io.Discard, "", 0),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, served{}, new(atomic.Int64))
+		},
 	}
 	s.stop, s.kill = server.Shutdown, server.Close
 	go serve(server, l)

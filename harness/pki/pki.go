@@ -17,8 +17,11 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -51,8 +54,9 @@ type CA struct {
 	// Cert is the CA's certificate, PEM.
 	Cert []byte
 
-	cert *x509.Certificate
-	key  crypto.Signer
+	cert  *x509.Certificate
+	key   crypto.Signer
+	chain []byte // of an intermediate CA, PEM: its certificate and those above it, without that of the root
 }
 
 // Request is the content of a certificate.
@@ -60,7 +64,7 @@ type Request struct {
 	// CommonName and Organization are the subject; the API server reads them as user and group.
 	CommonName   string
 	Organization []string
-	// Names are DNS names and IP addresses.
+	// Names are DNS names, IP addresses and URIs.
 	Names []string
 	// NotBefore and NotAfter are an hour ago and tomorrow if zero.
 	NotBefore, NotAfter time.Time
@@ -68,6 +72,21 @@ type Request struct {
 
 // New makes a CA.
 func New(name string) (*CA, error) {
+	return newCA(name, nil)
+}
+
+// Intermediate makes a CA whose certificate is signed by this one. The certificates that it issues come with its own.
+func (a *CA) Intermediate(name string) (*CA, error) {
+	ca, err := newCA(name, a)
+	if err != nil {
+		return nil, err
+	}
+	ca.chain = slices.Concat(ca.Cert, a.chain)
+	return ca, nil
+}
+
+// newCA makes a CA that is signed by another, or by itself if there is none.
+func newCA(name string, by *CA) (*CA, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("CA: %w", err)
@@ -78,7 +97,10 @@ func New(name string) (*CA, error) {
 	}
 	t.IsCA, t.BasicConstraintsValid = true, true
 	t.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
-	der, err := x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+	if by == nil {
+		by = &CA{cert: t, key: key}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, t, by.cert, key.Public(), by.key)
 	if err != nil {
 		return nil, fmt.Errorf("CA: %w", err)
 	}
@@ -109,7 +131,7 @@ func (a *CA) Issue(r Request) (Pair, error) {
 	if err != nil {
 		return Pair{}, fmt.Errorf("issue %s: %w", r.CommonName, err)
 	}
-	return Pair{Cert: encode("CERTIFICATE", der), Key: encode("PRIVATE KEY", pkcs8)}, nil
+	return Pair{Cert: slices.Concat(encode("CERTIFICATE", der), a.chain), Key: encode("PRIVATE KEY", pkcs8)}, nil
 }
 
 // Server makes a pair for the names, the first of which is also the common name.
@@ -139,6 +161,14 @@ func template(r Request) (*x509.Certificate, error) {
 	for _, name := range r.Names {
 		if ip := net.ParseIP(name); ip != nil {
 			t.IPAddresses = append(t.IPAddresses, ip)
+			continue
+		}
+		if strings.Contains(name, "://") {
+			uri, err := url.Parse(name)
+			if err != nil {
+				return nil, fmt.Errorf("name: %w", err)
+			}
+			t.URIs = append(t.URIs, uri)
 			continue
 		}
 		t.DNSNames = append(t.DNSNames, name)

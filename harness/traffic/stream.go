@@ -42,6 +42,9 @@ func (c Client) WebSocket(ctx context.Context, r Request, message string) (reply
 	return reply, nil
 }
 
+// ErrBroken is that a connection was established, its handshake included, and then failed.
+var ErrBroken = errors.New("connection broken")
+
 // TCP connects (with TLS if the request has it), sends a line and returns the
 // service that answers and the line that is received. It is for the servers of backend.TCP.
 func (c Client) TCP(ctx context.Context, r Request, line string) (service, reply string, err error) {
@@ -51,13 +54,13 @@ func (c Client) TCP(ctx context.Context, r Request, line string) (service, reply
 	}
 	defer func() { _ = conn.Close() }()
 	if _, err := io.WriteString(conn, line+"\n"); err != nil {
-		return "", "", fmt.Errorf("tcp: %w", err)
+		return "", "", fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	in := bufio.NewReader(conn)
 	service, greeted := in.ReadString('\n')
 	reply, echoed := in.ReadString('\n')
 	if err := errors.Join(greeted, echoed); err != nil {
-		return "", "", fmt.Errorf("tcp: %w", err)
+		return "", "", fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	return strings.TrimSuffix(service, "\n"), strings.TrimSuffix(reply, "\n"), nil
 }

@@ -72,7 +72,7 @@ func TestEchoDescribesTheRequest(t *testing.T) {
 	got.Headers = nil
 	want := backend.Echo{
 		Service: "shop", Instance: "shop-1", Method: "PUT", Host: "a.example:81",
-		Path: "/x%2Fy?q=1", Proto: "HTTP/1.1", BodyBytes: 5,
+		Path: "/x%2Fy?q=1", Proto: "HTTP/1.1", BodyBytes: 5, OfConnection: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("echo (-want +got):\n%s", diff)
