@@ -4,6 +4,9 @@ package conformance_test
 
 import (
 	"context"
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -19,7 +22,17 @@ var local *testsystem.System
 
 // run tests the controller of this checkout on a system of its own, improvements included.
 func run(_ context.Context, m *testing.M, o suite.Options, suites []suite.Suite) (int, error) {
-	serve := testsystem.Options{ServeArgs: []string{"--ingress-status-address=192.0.2.1"}}
+	dir, err := os.MkdirTemp("", "conformance-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	o.RateLimitService = testsystem.Namespace + "/ratelimit"
+	config, err := configuration(dir, os.Getenv("CONTOUR_ARGS"), o.RateLimitService)
+	if err != nil {
+		return 0, err
+	}
+	serve := testsystem.Options{ServeArgs: []string{"--ingress-status-address=192.0.2.1", "--config-path=" + config}}
 	return testsystem.Main(m, serve, func(s *testsystem.System) {
 		local, o.Improvements = s, true
 		ip := sync.OnceValues(s.Addresses.IP) // one address for all servers, which have ports of their own
@@ -30,6 +43,22 @@ func run(_ context.Context, m *testing.M, o suite.Options, suites []suite.Suite)
 			About:  suite.About{Implementation: o.Implementation, Provider: "local", Backends: backends.String()},
 		}
 	}), nil
+}
+
+// configuration writes the file that the arguments name, or a new one, with the rate limit service, and returns its path.
+func configuration(dir, args, service string) (string, error) {
+	text := []byte{}
+	for arg := range strings.FieldsSeq(args) {
+		if file, found := strings.CutPrefix(arg, "--config-path="); found {
+			var err error
+			if text, err = os.ReadFile(file); err != nil {
+				return "", err
+			}
+		}
+	}
+	text = fmt.Appendf(text, "\nrateLimitService: {extensionService: %s, domain: conformance}\n", service)
+	path := filepath.Join(dir, "contour.yaml")
+	return path, os.WriteFile(path, text, 0o600)
 }
 
 // Where no controller serves the class, no test passes: each of them expects something that only a controller provides.

@@ -3,6 +3,7 @@ package httpproxy
 import (
 	"encoding/base64"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -37,6 +38,13 @@ func clientCertificates() []suite.Test {
 		one("client-certificate-optional", "Optional certificates are validated, and clients without one are served.", validateOptional),
 		one("client-certificate-skipped", "Without validation, any certificate is accepted, and required if there is a CA.", acceptAny),
 		one("client-certificate-revoked", "Revoked certificates are refused, also by a list that is replaced.", revoke),
+		{
+			Name:     "httpproxy/client-certificate-revoked-leaf",
+			Sentence: "Only the certificate of the client itself is looked up in lists, if the host says so; otherwise every authority of its chain needs a list.",
+			Features: extended(clientValidation), Backends: backends("shop"),
+			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}", "b.${DOMAIN}"}}},
+			Run:          revokeLeaf,
+		},
 		one("client-certificate-forwarded", "Backends learn the parts of the certificate that the host forwards, and none that the client claims.", forward),
 		one("client-certificate-without-ca", "A host whose CA does not exist is invalid, and serves nobody, until it exists.", awaitAuthority),
 	}
@@ -46,6 +54,7 @@ func clientCertificates() []suite.Test {
 type authority struct {
 	t               *suite.T
 	ca              *pki.CA
+	issuer          *pki.CA   // of the certificates and the list, if it is not ca
 	good, bad, none *pki.Pair // none is of another CA
 }
 
@@ -66,7 +75,7 @@ func newAuthority(t *suite.T) *authority {
 }
 
 func issue(t *suite.T, by *pki.CA, name string) *pki.Pair {
-	pair, err := by.Issue(pki.Request{CommonName: name, Names: []string{name + ".example.com"}})
+	pair, err := by.Issue(pki.Request{CommonName: name, Names: []string{name + ".example.com", "spiffe://example.com/" + name}})
 	if err != nil {
 		t.Failf("%w", err)
 	}
@@ -79,7 +88,11 @@ func (a *authority) publish(revoked ...*pki.Pair) {
 	for _, p := range revoked {
 		pairs = append(pairs, *p)
 	}
-	list, err := a.ca.Revoke(pairs...)
+	lists := a.ca
+	if a.issuer != nil {
+		lists = a.issuer
+	}
+	list, err := lists.Revoke(pairs...)
 	if err != nil {
 		a.t.Failf("%w", err)
 		return
@@ -137,14 +150,46 @@ func revoke(t *suite.T, a *authority) {
 	valid(t, "a")
 }
 
+func revokeLeaf(t *suite.T) {
+	a := newAuthority(t)
+	var err error
+	if a.issuer, err = a.ca.Intermediate("issuer"); err != nil {
+		t.Failf("%w", err)
+		return
+	}
+	a.good, a.bad = issue(t, a.issuer, "good"), issue(t, a.issuer, "bad")
+	a.publish(a.bad)
+	t.Send(as(a.good), suite.From("shop"))
+	t.TLSRejected(as(a.bad), suite.Closed, "revoked certificate", "bad certificate")
+	other := as(a.good)
+	other.URL = "https://b.${DOMAIN}/"
+	t.TLSRejected(other, suite.Closed, "unknown certificate authority", "bad certificate", "certificate unknown")
+	valid(t, "a")
+	valid(t, "b")
+}
+
 func forward(t *suite.T, a *authority) {
 	a.publish()
 	t.Send(as(a.good), suite.From("shop"), func(answer traffic.Answer) string {
 		got := strings.Split(answer.Echo.Headers.Get("X-Forwarded-Client-Cert"), ";")
-		if !slices.Contains(got, `Subject="CN=good"`) || !slices.Contains(got, "DNS=good.example.com") || slices.Contains(got, "Hash=forged") {
+		for _, want := range []string{`Subject="CN=good"`, "DNS=good.example.com", "URI=spiffe://example.com/good"} {
+			if !slices.Contains(got, want) {
+				return fmt.Sprintf("the backend receives %q without %s", got, want)
+			}
+		}
+		if !hasCertificate(got, "Cert", a.good) || !hasCertificate(got, "Chain", a.good) || slices.Contains(got, "Hash=forged") {
 			return fmt.Sprintf("the backend receives %q", got)
 		}
 		return ""
+	})
+}
+
+// hasCertificate reports whether the elements of the header have the certificate, PEM and escaped as in a URL, under the key.
+func hasCertificate(elements []string, key string, want *pki.Pair) bool {
+	return slices.ContainsFunc(elements, func(e string) bool {
+		escaped, found := strings.CutPrefix(e, key+`="`)
+		text, err := url.PathUnescape(strings.TrimSuffix(escaped, `"`))
+		return found && err == nil && strings.TrimSpace(text) == strings.TrimSpace(string(want.Cert))
 	})
 }
 

@@ -21,6 +21,11 @@ func guards() []suite.Test {
 				for _, host := range []string{"http://a.${DOMAIN}", "https://b.${DOMAIN}"} {
 					crossOrigin(t, host)
 				}
+				for host, private := range map[string]string{"http://a.${DOMAIN}": "", "https://b.${DOMAIN}": "true"} {
+					t.Send(suite.Request{Method: http.MethodOptions, URL: host + "/", Headers: map[string]string{
+						"Origin": "https://one.example", "Access-Control-Request-Method": http.MethodPut, "Access-Control-Request-Private-Network": "true",
+					}}, suite.Header("Access-Control-Allow-Origin", "https://one.example"), suite.Header("Access-Control-Allow-Private-Network", private))
+				}
 				valid(t, "a")
 			},
 		},
@@ -49,8 +54,10 @@ func guards() []suite.Test {
 				for _, host := range []string{"http://a.${DOMAIN}", "https://b.${DOMAIN}"} {
 					t.Once(suite.Request{URL: host + "/"}, suite.Status(http.StatusServiceUnavailable), suite.Header("X-Limit", "100%"))
 					t.Get(host+"/open", suite.From("shop"))
-					t.Once(suite.Request{URL: host + "/own"}, suite.Status(http.StatusTooManyRequests), suite.Header("X-Limit", ""))
+					t.Once(suite.Request{URL: host + "/own"}, suite.Status(http.StatusInsufficientStorage), suite.Header("X-Limit", ""))
 				}
+				t.Once(suite.Request{URL: "http://c.${DOMAIN}/plain"}, suite.Status(http.StatusTooManyRequests))
+				t.Get("http://c.${DOMAIN}/", suite.From("shop"))
 				valid(t, "a")
 			},
 		},

@@ -29,7 +29,7 @@ func Suite() (suite.Suite, error) {
 		return suite.Suite{}, fmt.Errorf("httpproxy: %w", err)
 	}
 	tests, err := suite.Load(files, slices.Concat(
-		hosts(), conditions(), inclusions(), services(), upstreams(), uses(), cookies(), actions(), policies(), guards(), tokens(), authorizations(), timeouts(), certificates(), clientCertificates(), tcpProxies(), invalidObjects(), reasons(),
+		hosts(), conditions(), inclusions(), services(), upstreams(), uses(), cookies(), actions(), policies(), guards(), globalLimits(), tokens(), authorizations(), timeouts(), retries(), certificates(), clientCertificates(), tcpProxies(), tcpServices(), invalidObjects(), reasons(),
 	))
 	return suite.Suite{
 		Name: "httpproxy", Kind: schema.FromAPIVersionAndKind(apiVersion, "HTTPProxy"), Probe: probe(), Tests: tests,
@@ -72,6 +72,7 @@ const (
 	normalization  = "HTTPProxyPathNormalization"
 	beforeIngress  = "HTTPProxyBeforeIngress"
 	address        = "HTTPProxyLoadBalancerStatus"
+	compression    = "HTTPProxyCompression"
 	noExternalName = "HTTPProxyExternalNameDisabled"
 	delegation     = "HTTPProxyCertificateDelegation"
 	tcpProxy       = "HTTPProxyTCPProxy"
@@ -87,6 +88,7 @@ const (
 	noFallback       = "HTTPProxyFallbackCertificateAbsent"
 	jwtVerification  = "HTTPProxyJWTVerification"
 
+	globalRateLimit       = "HTTPProxyGlobalRateLimit"
 	externalAuthorization = "HTTPProxyExternalAuthorization"
 )
 

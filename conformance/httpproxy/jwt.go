@@ -2,6 +2,8 @@ package httpproxy
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -24,7 +26,30 @@ func tokens() []suite.Test {
 		Backends:     backends("shop"),
 		Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"b.${DOMAIN}"}}},
 		Run:          verifiesTokens,
+	}, {
+		Name:         "httpproxy/jwt-fetched-keys",
+		Sentence:     "The keys of a provider are fetched from a server in time, again when they are old, and only from a server whose certificate satisfies the validation.",
+		Features:     extended(jwtVerification),
+		Backends:     []suite.Backend{{Name: "shop"}, {Name: "plain"}, {Name: "secure", Port: 443, TLS: "keys.${DOMAIN}"}},
+		Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"b.${DOMAIN}"}}},
+		Run:          fetchesKeys,
 	}}
+}
+
+// fetchesKeys uses keys that are in the URLs of the manifest, which a backend answers.
+func fetchesKeys(t *suite.T) {
+	get := func(provider, key string, checks ...suite.Check) {
+		token := newSeededKey(t, key).token(t, "https://"+provider+".example", time.Hour)
+		t.Send(suite.Request{URL: "https://b.${DOMAIN}/" + provider, Headers: map[string]string{"Authorization": "Bearer " + token}}, checks...)
+	}
+	for _, provider := range []string{"plain", "patient", "verified", "either"} {
+		get(provider, "one", suite.From("shop"))
+		get(provider, "two", suite.Status(http.StatusUnauthorized))
+	}
+	get("late", "one", suite.Error)
+	get("stranger", "one", suite.Error)
+	get("rotated", "two", suite.From("shop"))
+	get("rotated", "one", suite.Status(http.StatusUnauthorized))
 }
 
 func verifiesTokens(t *suite.T) {
@@ -121,6 +146,37 @@ func (k tokenKey) token(t *suite.T, issuer, audience string, valid time.Duration
 	if err != nil {
 		t.Failf("signature: %v", err)
 	}
+	return signed + "." + base64url(signature)
+}
+
+// seededKey signs tokens. Its public key can be in a manifest, since it is always the same.
+type seededKey struct{ *ecdsa.PrivateKey }
+
+// newSeededKey returns the key whose number is the hash of the name; it is for tests only.
+func newSeededKey(t *suite.T, name string) seededKey {
+	number := sha256.Sum256([]byte("conformance " + name))
+	k, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), number[:])
+	if err != nil {
+		t.Failf("key: %v", err)
+	}
+	return seededKey{k}
+}
+
+func (k seededKey) token(t *suite.T, issuer string, valid time.Duration) string {
+	claims, err := json.Marshal(map[string]any{"iss": issuer, "exp": time.Now().Add(valid).Unix()})
+	if err != nil {
+		t.Failf("claims: %v", err)
+	}
+	signed := base64url([]byte(`{"alg":"ES256"}`)) + "." + base64url(claims)
+	digest := sha256.Sum256([]byte(signed))
+	r, s, err := ecdsa.Sign(rand.Reader, k.PrivateKey, digest[:])
+	if err != nil {
+		t.Failf("signature: %v", err)
+		return ""
+	}
+	signature := make([]byte, 64)
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
 	return signed + "." + base64url(signature)
 }
 

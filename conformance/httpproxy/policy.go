@@ -62,6 +62,13 @@ func policies() []suite.Test {
 			},
 		},
 		{
+			Name:     "httpproxy/compression",
+			Sentence: "Answers of types that can be compressed, those of gRPC-Web included, are compressed for clients that accept it.",
+			Features: extended(compression),
+			Backends: backends("shop"),
+			Run:      compresses,
+		},
+		{
 			Name:     "httpproxy/websocket",
 			Sentence: "A route with enableWebsockets upgrades to a WebSocket, other routes do not.",
 			Features: extended(webSocket),
@@ -74,6 +81,19 @@ func policies() []suite.Test {
 			},
 		},
 	}
+}
+
+func compresses(t *suite.T) {
+	const url = "http://a.${DOMAIN}/"
+	for kind, want := range map[string]string{
+		"application/json": "gzip", "text/html; charset=utf-8": "gzip", "application/grpc-web+proto": "gzip", "application/grpc-web-text": "gzip",
+		"image/png": "", "application/octet-stream": "",
+	} {
+		t.Send(suite.Request{URL: url, Headers: map[string]string{"Accept-Encoding": "gzip", "X-Echo-Set": "Content-Type: " + kind}},
+			suite.Status(200), suite.Header("Content-Type", kind), suite.Header("Content-Encoding", want))
+	}
+	t.Get(url, suite.From("shop"), suite.Header("Content-Encoding", ""))
+	valid(t, "a")
 }
 
 func headerPolicies(t *suite.T) {
@@ -95,5 +115,8 @@ func headerPolicies(t *suite.T) {
 		suite.Header("X-Reply-Service", "from the service"),
 		suite.Header("X-Reply-Remove", ""),
 	)
+	for name, want := range map[string]string{"X-Reply-Service-Remove": "", "X-Reply-Keep": "kept"} {
+		t.Send(suite.Request{URL: "http://a.${DOMAIN}/", Headers: map[string]string{"X-Echo-Set": name + ": kept"}}, suite.From("shop"), suite.Header(name, want))
+	}
 	valid(t, "a")
 }

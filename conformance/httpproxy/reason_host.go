@@ -48,6 +48,13 @@ func includeReasons() []invalidSpec {
 			others: manifest("b", `routes: [{SHOP}]`),
 		},
 		{
+			name:      "reason-include-pattern",
+			sentence:  "An inclusion with a pattern of paths is an error.",
+			errorType: "IncludeError", reason: "PathMatchConditionsNotValid",
+			spec:   `ROOT, includes: [{name: b, conditions: [{regex: "/b+"}]}]`,
+			others: manifest("b", `routes: [{SHOP}]`),
+		},
+		{
 			name:      "reason-include-two-paths",
 			sentence:  "An inclusion with two prefixes is an error.",
 			errorType: "IncludeError", reason: "PathMatchConditionsNotValid",

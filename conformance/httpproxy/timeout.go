@@ -2,7 +2,7 @@ package httpproxy
 
 import "contour.example/conformance/suite"
 
-// timeouts are tests of timeouts and retries.
+// timeouts are tests of timeouts.
 func timeouts() []suite.Test {
 	return []suite.Test{
 		{
@@ -31,6 +31,23 @@ func timeouts() []suite.Test {
 			},
 		},
 		{
+			Name:     "httpproxy/idle-connection",
+			Sentence: "Connections to a Service are used again, unless they were idle for longer than the timeout of the route for that.",
+			Features: extended(timeout),
+			Backends: backends("shop", "brief"),
+			Run: func(t *suite.T) {
+				t.Reused("http://a.${DOMAIN}/", true)
+				t.Reused("http://a.${DOMAIN}/brief", false)
+				valid(t, "a")
+			},
+		},
+	}
+}
+
+// retries are tests of failed requests.
+func retries() []suite.Test {
+	return []suite.Test{
+		{
 			Name:     "httpproxy/retries",
 			Sentence: "A failed request is retried as often as the retry policy specifies: once without a count.",
 			Features: extended(retry),
@@ -46,6 +63,8 @@ func timeouts() []suite.Test {
 					{"/once", "1", 200},
 					{"/once", "2", 503},
 					{"/other-failures", "1", 503},
+					{"/listed", "2", 200},
+					{"/unlisted", "1", 503},
 				} {
 					t.Send(suite.Request{
 						URL: "http://a.${DOMAIN}" + c.path, Headers: map[string]string{"X-Echo-Fail": c.failures + " " + suite.Unique},

@@ -51,6 +51,7 @@ func upstreams() []suite.Test {
 				t.Get("http://a.${DOMAIN}/tls", suite.From("shop"), suite.SentProtocol("HTTP/1.1", true))
 				t.Get("http://a.${DOMAIN}/h2/", suite.From("shop"), suite.SentProtocol("HTTP/2.0", true))
 				t.Get("http://a.${DOMAIN}/verified", suite.From("shop"), suite.SentProtocol("HTTP/1.1", true))
+				t.Get("http://a.${DOMAIN}/one-of-subjects", suite.From("shop"), suite.SentProtocol("HTTP/1.1", true))
 				t.Get("http://a.${DOMAIN}/another-subject", suite.Status(503))
 				t.Get("http://a.${DOMAIN}/another-ca", suite.Status(503))
 				valid(t, "a")

@@ -13,11 +13,14 @@ func uses() []suite.Test {
 			Name:     "httpproxy/health-check",
 			Sentence: "Endpoints that fail the health check of a route get none of its requests.",
 			Features: extended(healthCheck),
-			Backends: backends("shop"),
+			Backends: []suite.Backend{{Name: "shop", PortName: "web", DeadPort: 81}},
 			Run: func(t *suite.T) {
-				t.Get("http://a.${DOMAIN}/", suite.From("shop"))
-				t.Get("http://a.${DOMAIN}/healthy", suite.From("shop"))
-				t.Get("http://a.${DOMAIN}/unhealthy", suite.Status(503))
+				for _, path := range []string{"", "healthy", "host"} {
+					t.Get("http://a.${DOMAIN}/"+path, suite.From("shop"))
+				}
+				for _, path := range []string{"unhealthy", "another-host", "port"} {
+					t.Get("http://a.${DOMAIN}/"+path, suite.Status(503))
+				}
 				valid(t, "a")
 			},
 		},

@@ -27,6 +27,9 @@ type Backends interface {
 type Running interface {
 	// Ready returns when all endpoints answer, or with the reason why one never will.
 	Ready(ctx context.Context) error
+	// Address is host:port of it for the controller and the proxy: the name of its Service in the DNS of the cluster, or, where there
+	// is no DNS, the address of a server.
+	Address() string
 	// Stop removes it.
 	Stop(ctx context.Context) error
 }
@@ -47,7 +50,7 @@ func (InProcess) String() string { return "servers beside the cluster" }
 func (p InProcess) Start(ctx context.Context, b Backend) (Running, error) {
 	spec := backend.ServiceSpec{
 		Namespace: b.Namespace, Name: b.Name, Port: b.Port, PortName: b.PortName,
-		AppProtocol: b.AppProtocol, Annotations: b.Annotations,
+		AppProtocol: b.AppProtocol, Annotations: b.Annotations, DeadPort: b.DeadPort,
 	}
 	started := &inProcess{kube: p.Kube}
 	for i := range b.Endpoints {
@@ -106,6 +109,9 @@ type inProcess struct {
 	servers []*backend.Server
 	objects []*kube.Object
 }
+
+// Address implements Running: that of the first server.
+func (p *inProcess) Address() string { return p.servers[0].Address().String() }
 
 // Ready implements Running: a server listens as soon as it was started.
 func (*inProcess) Ready(context.Context) error { return nil }

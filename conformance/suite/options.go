@@ -18,6 +18,9 @@ type Options struct {
 	HTTP, HTTPS, Service string
 	// BackendIP makes backends servers of this process; without, they are pods of BackendImage.
 	BackendIP, BackendImage string
+	// RateLimitService is namespace/name of the ExtensionService that the configuration of the controller names; empty if it names
+	// none.
+	RateLimitService string
 	// Report is a directory for one report of each suite.
 	Report         string
 	Parallel       int
@@ -42,6 +45,7 @@ func (o *Options) Register(fs *flag.FlagSet) {
 	fs.StringVar(&o.Service, "service", "", "`namespace/name` of the Service with the addresses; empty to read them from the status of an Ingress")
 	fs.StringVar(&o.BackendImage, "backend-image", DefaultImage, "`image` of the pods that are the backends: command echo of the harness")
 	fs.StringVar(&o.BackendIP, "backend-ip", "", "`address` of this machine that the proxy can reach: backends listen on it instead of being pods")
+	fs.StringVar(&o.RateLimitService, "rate-limit-service", "", "`namespace/name` of the ExtensionService for rate limits that the controller's configuration names, with domain conformance; it is made while a test runs")
 	fs.StringVar(&o.Report, "report", "", "`directory` for the reports, a YAML file for each suite")
 	fs.IntVar(&o.Parallel, "tests", 8, "how `many` tests run at a time")
 	fs.StringVar(&o.Implementation.Name, "implementation", "unknown", "`name` of the controller, for the report")
@@ -106,6 +110,9 @@ func (o Options) Check(suites []Suite) error {
 			errs = append(errs, fmt.Errorf("-features: there is no extended feature %s", name))
 		}
 	}
+	if _, _, ok := strings.Cut(o.RateLimitService, "/"); o.RateLimitService != "" && !ok {
+		errs = append(errs, fmt.Errorf("-rate-limit-service %s: want namespace/name", o.RateLimitService))
+	}
 	return errors.Join(errs...)
 }
 
@@ -120,5 +127,6 @@ func allTests(suites []Suite) []Test {
 // Configure sets the fields of the runner that do not depend on the cluster.
 func (o Options) Configure(r Runner) *Runner {
 	r.Class, r.Features, r.Improvements, r.Skips, r.Timeout = o.Class, o.Features, o.Improvements, o.Skips, o.Timeout
+	r.RateLimitService = o.RateLimitService
 	return &r
 }

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"contour.example/harness/backend"
 	"contour.example/harness/kube"
 	"contour.example/harness/pki"
 	"contour.example/harness/poll"
@@ -48,7 +49,7 @@ func (p Pods) Start(ctx context.Context, b Backend) (Running, error) {
 	if err != nil {
 		return nil, err
 	}
-	started := &pods{kube: p.Kube}
+	started := &pods{kube: p.Kube, address: fmt.Sprintf("%s.%s.svc.cluster.local:%d", b.Name, b.Namespace, b.Port)}
 	if started.objects, err = p.Kube.Apply(ctx, b.Namespace, objects...); err != nil {
 		return nil, errors.Join(err, started.Stop(ctx))
 	}
@@ -92,10 +93,16 @@ func (Pods) service(b Backend) *corev1.Service {
 	if b.AppProtocol != "" {
 		port.AppProtocol = &b.AppProtocol
 	}
+	ports := []corev1.ServicePort{port}
+	if b.DeadPort != 0 {
+		ports = append(ports, corev1.ServicePort{
+			Name: backend.DeadName, Port: int32(b.DeadPort), Protocol: corev1.ProtocolTCP, TargetPort: intstr.FromInt32(backend.DeadNumber),
+		})
+	}
 	return &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{Namespace: b.Namespace, Name: b.Name, Annotations: b.Annotations},
-		Spec:       corev1.ServiceSpec{Selector: map[string]string{backendLabel: b.Name}, Ports: []corev1.ServicePort{port}},
+		Spec:       corev1.ServiceSpec{Selector: map[string]string{backendLabel: b.Name}, Ports: ports},
 	}
 }
 
@@ -169,8 +176,12 @@ func restrictedContainer() *corev1.SecurityContext {
 // pods is one backend that was started.
 type pods struct {
 	kube    *kube.Client
+	address string
 	objects []*kube.Object
 }
+
+// Address implements Running.
+func (p *pods) Address() string { return p.address }
 
 // Ready implements Running.
 func (p *pods) Ready(ctx context.Context) error {

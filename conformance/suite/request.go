@@ -35,6 +35,7 @@ type Request struct {
 	// URL is http://host/path or https://host/path. The certificate must be one of Test.Certificates.
 	URL     string
 	Headers map[string]string
+	Body    string
 	HTTP2   bool
 	// ServerName is the SNI, if it is not the URL's host.
 	ServerName string
@@ -170,6 +171,37 @@ func (t *T) Answers(ctx context.Context, r Request, n int) ([]traffic.Answer, er
 	return answers, nil
 }
 
+// Pauses between requests, and how many.
+const (
+	idle   = 500 * time.Millisecond
+	pauses = 5
+	warm   = 50 // requests before
+)
+
+// Reused requires that the proxy sends requests to the URL, half a second apart, over connections to the backend that it used
+// before; or, if reused is false, that it sends each over a new one.
+func (t *T) Reused(url string, reused bool) {
+	what := "connections to the backend of " + t.Expand(url)
+	t.Eventually(what, func(ctx context.Context) string {
+		if _, err := t.Answers(ctx, Request{URL: url}, warm); err != nil { // a connection of each worker of the proxy
+			return err.Error()
+		}
+		for range pauses {
+			time.Sleep(idle)
+			answers, err := t.Answers(ctx, Request{URL: url}, 1)
+			switch {
+			case err != nil:
+				return err.Error()
+			case answers[0].Echo == nil:
+				return answers[0].String() + ", want it from a backend"
+			case answers[0].Echo.OfConnection > 1 != reused:
+				return fmt.Sprintf("after a pause, the request is number %d of its connection", answers[0].Echo.OfConnection)
+			}
+		}
+		return ""
+	})
+}
+
 // WebSocket waits until a WebSocket to the URL (of scheme http or https) echoes a message.
 func (t *T) WebSocket(url string) {
 	t.echo(url, func(ctx context.Context, request traffic.Request) (string, error) {
@@ -202,6 +234,26 @@ func (t *T) Bytes(url, backend string) {
 		}
 		return reply, err
 	})
+}
+
+// NoBytes waits until TLS connections to the URL's host are closed without an answer, in the handshake or after it, and requires
+// that it stays so. A host that is not served may look the same: a test must know otherwise that it is.
+func (t *T) NoBytes(url string) {
+	request := t.prepared(Request{URL: url})
+	what, check := "end of connections to "+request.String(), func(ctx context.Context) string {
+		for range inARow {
+			service, _, err := t.runner.Traffic.TCP(ctx, request, line)
+			switch {
+			case err == nil:
+				return "backend " + service + " answered"
+			case !errors.Is(err, traffic.ErrBroken) && rejection(err) != Closed:
+				return err.Error()
+			}
+		}
+		return ""
+	}
+	t.Eventually(what, check)
+	t.stays(what, check)
 }
 
 // RPC waits until a gRPC health request to the URL's host is answered by the backend: with OK for the backend itself, with
@@ -271,7 +323,7 @@ func (t *T) request(r Request) (traffic.Request, error) {
 	if err != nil {
 		return traffic.Request{}, fmt.Errorf("request: %w", err)
 	}
-	request := traffic.Request{Method: r.Method, Host: u.Host, Path: u.RequestURI(), HTTP2: r.HTTP2, Headers: http.Header{}}
+	request := traffic.Request{Method: r.Method, Host: u.Host, Path: u.RequestURI(), Body: r.Body, HTTP2: r.HTTP2, Headers: http.Header{}}
 	for name, value := range r.Headers {
 		request.Headers.Set(name, value)
 	}

@@ -32,6 +32,9 @@ type Runner struct {
 	Improvements bool
 	// Skips are names of tests that are not run, with the reason.
 	Skips map[string]string
+	// RateLimitService is namespace/name of the ExtensionService that the configuration of the controller names for global rate
+	// limits, with domain conformance; empty if there is none. Its namespace exists.
+	RateLimitService string
 	// Timeout is for one expectation, DefaultTimeout if 0.
 	Timeout time.Duration
 }
@@ -115,6 +118,9 @@ func (r *Runner) skip(t Test) string {
 	}
 	if t.Improvement != "" && !r.Improvements {
 		return "improvements were not requested"
+	}
+	if t.RateLimits && r.RateLimitService == "" {
+		return "the controller has no rate limit service, or -rate-limit-service does not name it"
 	}
 	for _, f := range t.Features {
 		if f.Level == Extended && r.Features != nil && !slices.Contains(r.Features, f.Name) {

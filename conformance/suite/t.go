@@ -23,6 +23,7 @@ type T struct {
 	runner    *Runner
 	timeout   time.Duration
 	namespace string
+	addresses map[string]string // of started backends, by name
 	undo      []func(context.Context) error
 	err       error
 }
@@ -100,6 +101,9 @@ func (t *T) prepare(test Test) {
 	for _, b := range test.Backends {
 		running = append(running, t.startBackend(b))
 	}
+	if test.RateLimits {
+		t.StartBackend(t.rateLimitService())
+	}
 	for _, c := range test.Certificates {
 		t.Issue(c)
 	}
@@ -138,7 +142,10 @@ func (t *T) startBackend(b Backend) Running {
 	if t.err != nil {
 		return nil
 	}
-	b.Namespace, b.TLS = t.in(b.Namespace), t.Expand(b.TLS)
+	if !b.absolute {
+		b.Namespace = t.in(b.Namespace)
+	}
+	b.TLS = t.Expand(b.TLS)
 	if b.Port == 0 {
 		b.Port = 80
 	}
@@ -149,7 +156,23 @@ func (t *T) startBackend(b Backend) Running {
 		return nil
 	}
 	t.undo = append(t.undo, running.Stop)
+	if t.addresses == nil {
+		t.addresses = map[string]string{}
+	}
+	t.addresses[b.Name] = running.Address()
 	return running
+}
+
+// rateLimitService creates the ExtensionService, and returns its backend.
+func (t *T) rateLimitService() Backend {
+	namespace, name, _ := strings.Cut(t.runner.RateLimitService, "/")
+	t.Apply(fmt.Sprintf(`
+apiVersion: projectcontour.io/v1alpha1
+kind: ExtensionService
+metadata: {name: %[2]q, namespace: %[1]q}
+spec: {protocol: h2c, services: [{name: %[2]q, port: 80}], timeoutPolicy: {response: 5s}}
+`, namespace, name))
+	return Backend{Name: name, Namespace: namespace, absolute: true}
 }
 
 func (t *T) wrap(what string, err error) {
@@ -213,9 +236,13 @@ func (t *T) in(name string) string {
 	return t.namespace + "-" + name
 }
 
-// Expand replaces ${NAMESPACE} and ${DOMAIN}.
+// Expand replaces ${NAMESPACE}, ${DOMAIN} and ${ADDRESS:name}.
 func (t *T) Expand(text string) string {
-	return strings.NewReplacer("${NAMESPACE}", t.namespace, "${DOMAIN}", t.namespace+".example").Replace(text)
+	values := []string{"${NAMESPACE}", t.namespace, "${DOMAIN}", t.namespace + ".example"}
+	for name, address := range t.addresses {
+		values = append(values, "${ADDRESS:"+name+"}", address)
+	}
+	return strings.NewReplacer(values...).Replace(text)
 }
 
 // setClass sets the class of an Ingress or HTTPProxy that has none.

@@ -38,7 +38,8 @@ type Suite struct {
 }
 
 // Test is one test. In Manifests, and in all texts that its function passes to T, ${NAMESPACE} and
-// ${DOMAIN} are replaced by the test's own; in manifests ${CA} by the CA of Certificates, PEM in base64.
+// ${DOMAIN} are replaced by the test's own, and ${ADDRESS:name} by host:port of the started backend of that name, for what does
+// not use its Service; in manifests ${CA} by the CA of Certificates, PEM in base64.
 type Test struct {
 	// Name is suite/name, lower case with hyphens.
 	Name string
@@ -51,6 +52,9 @@ type Test struct {
 	Improvement string
 	// Alone is for tests that change the answers for unknown hosts: no other test runs at the same time.
 	Alone bool
+	// RateLimits is that the test needs the rate limit service of the controller's configuration, Runner.RateLimitService: it is
+	// made of a backend while the test runs. There can be only one such test.
+	RateLimits bool
 	// Namespaces are made besides ${NAMESPACE}: each is ${NAMESPACE}-<name>.
 	Namespaces []string
 	// Backends are started, and Certificates made, before Manifests are applied.
@@ -81,12 +85,16 @@ type Backend struct {
 	PortName, AppProtocol string
 	// Annotations of the Service.
 	Annotations map[string]string
+	// DeadPort is a second port of the Service, named dead, on which nothing listens; 0 for none.
+	DeadPort int
 	// Endpoints is how many, 1 if 0.
 	Endpoints int
 	// TLS makes the endpoints speak TLS, with a certificate for the host.
 	TLS string
 	// Bytes makes them echo raw bytes instead of HTTP.
 	Bytes bool
+
+	absolute bool // Namespace is the full name
 }
 
 // Certificate is a Secret of type kubernetes.io/tls with a certificate, signed by the suite's CA.
