@@ -24,8 +24,9 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 		}
 		root.Cost.VirtualHosts++
 		if own.TLS != nil {
-			root.Cost.TLSHosts += 1 + own.Validation
+			root.Cost.TLSHosts++
 		}
+		root.Cost.TLSHosts += own.Validation
 		root.Cost.Expressions += own.Expressions
 		root.Cost.Routes += c.hostPoliciesSize(r, own.Policies) >> 10
 		if asked := c.ownService(r, own.Policies); asked != nil && !slices.Contains(extensions, asked.Cluster) {

@@ -18,6 +18,7 @@ type ClientValidation struct {
 	Certificates ClientCertificates
 	Unverified   bool      // any certificate is accepted; the handshake names the authorities of CA, if there is one
 	CA           kobj.Name // the Secret with the authorities; zero: none, only with Unverified
+	ConfigMap    bool      // CA is a ConfigMap instead of a Secret
 	CRL          kobj.Name // the Secret with the revocation lists; zero: none
 	LeafCRLOnly  bool      // only the certificates of clients are looked up in the lists, not those of authorities
 	Forward      ForwardedCertificate

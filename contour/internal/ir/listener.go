@@ -111,4 +111,5 @@ type Chain struct {
 	// Certificates are the Secrets with certificates and keys; Envoy selects one that the client can use. Without any,
 	// connections are closed, so that no other chain accepts them.
 	Certificates []kobj.Name
+	Clients      ClientValidation // how the certificates of clients are validated
 }

@@ -32,6 +32,6 @@ func trimConfigMap(c *corev1.ConfigMap) {
 	}
 }
 
-// usesConfigMapKey reports whether a derivation reads the data under that key of a ConfigMap. No derivation does yet; one
-// that reads a key, such as ca.crt, must add it here.
-func usesConfigMapKey(string) bool { return false }
+// usesConfigMapKey reports whether a derivation reads the data under that key of a ConfigMap; one that reads another key must
+// add it here.
+func usesConfigMapKey(key string) bool { return key == "ca.crt" }

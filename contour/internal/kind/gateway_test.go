@@ -36,9 +36,9 @@ func TestGatewayDefaults(t *testing.T) {
 func TestTrimConfigMapAndNamespace(t *testing.T) {
 	t.Parallel()
 	identity := metav1.ObjectMeta{Namespace: "default", Name: "a", UID: "u", ResourceVersion: "7", Generation: 2}
-	c := &corev1.ConfigMap{ObjectMeta: full(), Data: map[string]string{"a": "b"}, BinaryData: map[string][]byte{"c": {1}}}
+	c := &corev1.ConfigMap{ObjectMeta: full(), Data: map[string]string{"a": "b", "ca.crt": "c"}, BinaryData: map[string][]byte{"c": {1}}}
 	configMap().Trim(c)
-	if diff := cmp.Diff(&corev1.ConfigMap{ObjectMeta: identity}, c); diff != "" {
+	if diff := cmp.Diff(&corev1.ConfigMap{ObjectMeta: identity, Data: map[string]string{"ca.crt": "c"}}, c); diff != "" {
 		t.Errorf("ConfigMap (-want +got):\n%s", diff)
 	}
 	n := &corev1.Namespace{ObjectMeta: full(), Spec: corev1.NamespaceSpec{Finalizers: []corev1.FinalizerName{"kubernetes"}}}

@@ -263,6 +263,12 @@ const (
 	IncompatibleFilters Reason = "IncompatibleFilters"
 	// InvalidCertificateRef: the Secret of a listener does not exist or cannot be used, or there is none.
 	InvalidCertificateRef Reason = "InvalidCertificateRef"
+	// InvalidCACertificateRef: the ConfigMap with the authorities for clients does not exist or cannot be used.
+	InvalidCACertificateRef Reason = "InvalidCACertificateRef"
+	// InvalidCACertificateKind: the reference to authorities for clients is not to a ConfigMap.
+	InvalidCACertificateKind Reason = "InvalidCACertificateKind"
+	// NoValidCACertificate: clients are to be validated, and there are no authorities for that. The listener is not served.
+	NoValidCACertificate Reason = "NoValidCACertificate"
 	// InvalidRouteKinds: routes of an allowed kind cannot be attached to the listener.
 	InvalidRouteKinds Reason = "InvalidRouteKinds"
 	// RefNotPermitted: an object of another namespace, of which no ReferenceGrant permits the reference.

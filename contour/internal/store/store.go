@@ -45,6 +45,7 @@ type Store struct {
 	HTTPRoutes     *memo.Input[kobj.Name, *gatewayv1.HTTPRoute]
 	GRPCRoutes     *memo.Input[kobj.Name, *gatewayv1.GRPCRoute]
 	Namespaces     *memo.Input[kobj.Name, *corev1.Namespace]
+	ConfigMaps     *memo.Input[kobj.Name, *corev1.ConfigMap]
 
 	ExtensionServices *memo.Input[kobj.Name, *contourv1alpha1.ExtensionService]
 
@@ -84,6 +85,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.HTTPRoutes = add[*gatewayv1.HTTPRoute](s, e, s.descriptors.Get(kobj.HTTPRoute)).Input
 	s.GRPCRoutes = add[*gatewayv1.GRPCRoute](s, e, s.descriptors.Get(kobj.GRPCRoute)).Input
 	s.Namespaces = add[*corev1.Namespace](s, e, s.descriptors.Get(kobj.Namespace)).Input
+	s.ConfigMaps = add[*corev1.ConfigMap](s, e, s.descriptors.Get(kobj.ConfigMap)).Input
 	s.EndpointSlice = s.slices.Input
 	s.countEndpoints(e)
 	for i := range s.descriptors {

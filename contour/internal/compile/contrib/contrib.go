@@ -62,7 +62,7 @@ type Contribution struct {
 	// Expressions is the cost of the regular expressions of Routes and Policies, in instructions (validate.Expression).
 	Expressions int
 
-	// Validation is how many TLS hosts cost as much as what validates the clients of this one (ref.Resolver.ValidationSize).
+	// Validation is how many TLS hosts cost as much as what validates the clients of this one (ref.Resolver.ValidationSize, ref.Resolver.GrantedCA).
 	Validation int
 
 	// Policies apply to the whole host on this listener, including the routes of lower ranks and other namespaces; nil for none.

@@ -68,9 +68,6 @@ func (b *gatewayBuilder) specProblem() problem {
 	if spec.Infrastructure != nil && spec.Infrastructure.ParametersRef != nil {
 		return problem{report.InvalidParameters, "Parameters of a Gateway are not supported."}
 	}
-	if spec.TLS != nil && spec.TLS.Frontend != nil { // served without it, anybody would be a client
-		return problem{report.UnsupportedValue, "The validation of clients (spec.tls.frontend) is not supported; the Gateway is not served."}
-	}
 	if n := len(spec.Listeners); n > maxListeners {
 		return problem{report.InvalidParameters, fmt.Sprintf("The Gateway has %d listeners, more than %d.", n, maxListeners)}
 	}
@@ -129,10 +126,10 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 			root.Listeners = append(root.Listeners, x.listenerOf(r, g, key, l))
 		}
 		if l.secure {
-			root.Listeners[at].Chains = append(root.Listeners[at].Chains, ir.Chain{ServerName: l.host(), Certificates: l.certificates})
+			root.Listeners[at].Chains = append(root.Listeners[at].Chains, ir.Chain{ServerName: l.host(), Certificates: l.certificates, Clients: l.clients})
 		}
 		root.Contributions = append(root.Contributions, contrib.Contribution{
-			Key: ir.HostKey{Listener: root.Listeners[at].Key, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(),
+			Key: ir.HostKey{Listener: root.Listeners[at].Key, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(), Validation: l.validation,
 		})
 	}
 	for i := range root.Listeners {

@@ -10,6 +10,7 @@ import (
 
 	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
 )
@@ -26,6 +27,8 @@ type listener struct {
 	selector *metav1.LabelSelector // with from Selector
 
 	certificates []kobj.Name // that can be served
+	clients      ir.ClientValidation
+	validation   int // its cost, in hosts
 
 	problem    problem // why it is not accepted
 	conflict   problem
@@ -68,6 +71,7 @@ func (b *gatewayBuilder) listener(i int) listener {
 	b.allowRoutes(&l, spec.AllowedRoutes)
 	if l.secure {
 		b.readTLS(&l, spec.TLS)
+		b.validateClients(&l)
 	}
 	return l
 }

@@ -8,11 +8,19 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// GatewayReferences returns the references of a Gateway to the Secrets of its listeners.
+// GatewayReferences returns the references of a Gateway to the Secrets of its listeners, and to the ConfigMaps with the authorities
+// for their clients.
 func GatewayReferences(g *gatewayv1.Gateway) []kind.Reference {
 	from := kobj.Of(kobj.Gateway, g.Namespace, g.Name)
 	var out []kind.Reference
 	for i := range g.Spec.Listeners {
+		if v := frontend(g, g.Spec.Listeners[i].Port); v != nil {
+			for j := range v.CACertificateRefs {
+				if n, ok := authorities(g.Namespace, &v.CACertificateRefs[j]); ok {
+					out = append(out, ref.ByGrant(from, kobj.Key{Kind: kobj.ConfigMap, Name: n}))
+				}
+			}
+		}
 		tls := g.Spec.Listeners[i].TLS
 		if tls == nil {
 			continue

@@ -85,11 +85,18 @@ func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.
 			unresolved = problem{report.Reason(gatewayv1.GatewayReasonListenersNotResolved), fmt.Sprintf("Listener %q: %s", l.name, l.unresolved.Message)}
 		}
 	}
-	return []metav1.Condition{
+	out := []metav1.Condition{
 		accepted,
 		condition(string(gatewayv1.GatewayConditionProgrammed), generation, programmed, string(gatewayv1.GatewayReasonProgrammed), "An Envoy serves the Gateway."),
 		condition(string(gatewayv1.GatewayConditionResolvedRefs), generation, unresolved, string(gatewayv1.GatewayReasonResolvedRefs), "All references are resolved."),
 	}
+	if g.insecureFallback() {
+		out = append(out, metav1.Condition{
+			Type: string(gatewayv1.GatewayConditionInsecureFrontendValidationMode), Status: metav1.ConditionTrue, ObservedGeneration: generation,
+			Reason: string(gatewayv1.GatewayReasonConfigurationChanged), Message: "Some listeners serve clients without a valid certificate (AllowInsecureFallback).",
+		})
+	}
+	return out
 }
 
 // notProgrammed returns why a listener is not programmed: the Envoys of its fleet have not accepted it, or reject it.

@@ -47,6 +47,7 @@ type Resolver struct {
 	bundles        *memo.Table[kobj.Name, bundle]
 	caSecrets      *memo.Table[kobj.Name, usability]
 	revocations    *memo.Table[kobj.Name, bundle]
+	caConfigMaps   *memo.Table[kobj.Name, usability]
 	crlSecrets     *memo.Table[kobj.Name, usability]
 	consents       *memo.Table[kobj.Name, map[string]bool]
 	delegations    *memo.Table[string, delegations]
@@ -55,6 +56,8 @@ type Resolver struct {
 	external       *memo.Table[kobj.Name, ir.ExternalService]
 	keySets        *memo.Table[secretKey, keySet]
 	remotes        *memo.Table[jwks.Remote, []byte]
+
+	configMapBundles *memo.Table[kobj.Name, bundle]
 }
 
 // New returns a Resolver. It adds tables to the engine of the store.
@@ -76,6 +79,13 @@ func New(e *memo.Engine, s *store.Store) *Resolver {
 	})
 	x.caSecrets = memo.NewTable(e, memo.Options[kobj.Name, usability]{
 		Name: "ref/casecret", Derive: x.deriveCASecret, Equal: usability.equal,
+	})
+	x.configMapBundles = memo.NewTable(e, memo.Options[kobj.Name, bundle]{
+		Name: "ref/configmapbundle", Derive: x.deriveConfigMapBundle, Equal: bundle.equal,
+	})
+	x.caConfigMaps = memo.NewTable(e, memo.Options[kobj.Name, usability]{
+		Name: "ref/caconfigmap", Equal: usability.equal,
+		Derive: func(r *memo.Reader, n kobj.Name) usability { return x.configMapBundles.Get(r, n).usability() },
 	})
 	x.addRevocations(e)
 	x.consents = memo.NewTable(e, memo.Options[kobj.Name, map[string]bool]{

@@ -12,7 +12,7 @@ import (
 	"contour.example/contour/internal/memo"
 )
 
-// CAKey is the key of a CA bundle in a Secret.
+// CAKey is the key of a CA bundle in a Secret or ConfigMap.
 const CAKey = "ca.crt"
 
 // certificate is the content of a Secret of type kubernetes.io/tls or Opaque.
@@ -26,7 +26,7 @@ func (c certificate) equal(o certificate) bool {
 	return bytes.Equal(c.chain, o.chain) && bytes.Equal(c.key, o.key) && equalFailure(c.failure, o.failure)
 }
 
-// bundle is the CA bundle of a Secret.
+// bundle is the CA bundle of a Secret or ConfigMap.
 type bundle struct {
 	pem     []byte
 	failure *Failure
@@ -175,22 +175,26 @@ func (x *Resolver) deriveBundle(r *memo.Reader, n kobj.Name) bundle {
 	if !ok {
 		return bundle{failure: failure(NotFound, "Secret %q does not exist.", n)}
 	}
-	data := s.Data[CAKey]
+	return parseBundle(kobj.Secret, n, s.Data[CAKey])
+}
+
+// parseBundle accepts certificates only, at least one.
+func parseBundle(k kobj.Kind, n kobj.Name, data []byte) bundle {
 	if len(data) == 0 {
-		return bundle{failure: failure(Invalid, "Secret %q has no %s.", n, CAKey)}
+		return bundle{failure: failure(Invalid, "%s %q has no %s.", k, n, CAKey)}
 	}
 	found := 0
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != certificateBlock {
-			return bundle{failure: failure(Invalid, "Secret %q has a block of type %q in %s.", n, block.Type, CAKey)}
+			return bundle{failure: failure(Invalid, "%s %q has a block of type %q in %s.", k, n, block.Type, CAKey)}
 		}
 		found++
 	}
 	if found == 0 {
-		return bundle{failure: failure(Invalid, "Secret %q has no certificate in %s.", n, CAKey)}
+		return bundle{failure: failure(Invalid, "%s %q has no certificate in %s.", k, n, CAKey)}
 	}
 	if problem := checkPEM(data); problem != "" {
-		return bundle{failure: failure(Invalid, "Secret %q %s in %s.", n, problem, CAKey)}
+		return bundle{failure: failure(Invalid, "%s %q %s in %s.", k, n, problem, CAKey)}
 	}
 	return bundle{pem: data}
 }

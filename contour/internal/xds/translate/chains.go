@@ -13,7 +13,6 @@ import (
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 
 	"contour.example/contour/internal/ir"
-	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/xds/table"
 )
@@ -50,6 +49,7 @@ func listenerChain(l *ir.Listener, c *ir.Chain) table.Part {
 		for _, n := range c.Certificates {
 			part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(n)})
 		}
+		part.Needs = append(part.Needs, clientNeeds(c.Clients)...)
 	}
 	part.Body = e.bytes(chain)
 	part.Invalid = e.invalid()
@@ -74,7 +74,7 @@ func chainMarker(e *encoder, c *ir.Chain) *listenerv3.Filter {
 	}
 }
 
-// chainTLS terminates TLS with the certificates of the chain.
+// chainTLS terminates TLS with the certificates of the chain, and validates those of clients.
 func chainTLS(e *encoder, l *ir.Listener, c *ir.Chain) *corev3.TransportSocket {
 	common := &tlsv3.CommonTlsContext{
 		TlsParams:     tlsParameters(e, ir.TLS{}, l.TLS),
@@ -83,7 +83,9 @@ func chainTLS(e *encoder, l *ir.Listener, c *ir.Chain) *corev3.TransportSocket {
 	for _, n := range c.Certificates {
 		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, sds(certificateName(n)))
 	}
-	return tlsTransport(e, &tlsv3.DownstreamTlsContext{CommonTlsContext: common})
+	context := &tlsv3.DownstreamTlsContext{CommonTlsContext: common}
+	validateClients(context, c.Clients)
+	return tlsTransport(e, context)
 }
 
 // chainGuard returns the route that responds with 421 to requests of connections that do not belong to the chain (RFC 9110,
@@ -112,24 +114,29 @@ func otherChain(serverName string) string {
 	return strings.Join(alternatives, "|")
 }
 
-// chainSecrets counts the uses of the certificates of the chains of listeners.
+// chainSecrets counts the uses of the certificates of the chains of listeners, and of what validates those of clients.
 func (t *Tables) chainSecrets(secrets *shared[secretKey]) {
 	memo.Follow(t.from.Listeners, func(k ir.ListenerKey, l *ir.Listener) []use[secretKey] {
 		var uses []use[secretKey]
-		for _, n := range chainCertificates(l) {
-			uses = append(uses, use[secretKey]{k.Fleet, secretKey{name: n}})
+		for _, s := range secretsOfChains(l) {
+			uses = append(uses, use[secretKey]{k.Fleet, s})
 		}
 		return uses
 	}, secrets.count)
 }
 
-// chainCertificates returns the certificates of all chains of a listener.
-func chainCertificates(l *ir.Listener) (all []kobj.Name) {
+// secretsOfChains returns the certificates of all chains of a listener, and the authorities by which they validate clients.
+func secretsOfChains(l *ir.Listener) (all []secretKey) {
 	if l == nil {
 		return nil
 	}
 	for i := range l.Chains {
-		all = append(all, l.Chains[i].Certificates...)
+		for _, n := range l.Chains[i].Certificates {
+			all = append(all, secretKey{name: n})
+		}
+		if authorities, ok := clientAuthorities(l.Chains[i].Clients); ok {
+			all = append(all, authorities)
+		}
 	}
 	return all
 }

@@ -39,7 +39,7 @@ func validateClients(context *tlsv3.DownstreamTlsContext, c ir.ClientValidation)
 
 // clientAuthorities returns the secret by which clients are validated; false if none is needed.
 func clientAuthorities(c ir.ClientValidation) (secretKey, bool) {
-	return secretKey{ca: true, name: c.CA, crl: c.CRL}, c.Requested() && c.CA != (kobj.Name{})
+	return secretKey{ca: true, name: c.CA, crl: c.CRL, configMap: c.ConfigMap}, c.Requested() && c.CA != (kobj.Name{})
 }
 
 // clientNeeds returns the secret that a filter chain needs to validate clients.

@@ -46,7 +46,10 @@ func caName(n kobj.Name) string { return "ca/" + n.Namespace + "/" + n.Name + no
 
 // validationName returns the name of a CA bundle with revocation lists, if there are any, in SDS.
 func validationName(k secretKey) string {
-	if k.crl == (kobj.Name{}) {
+	switch {
+	case k.configMap:
+		return "ca/configmap/" + k.name.String() + notServerName
+	case k.crl == (kobj.Name{}):
 		return caName(k.name)
 	}
 	return "ca/" + k.name.Namespace + "/" + k.name.Name + "/crl/" + k.crl.Namespace + "/" + k.crl.Name + notServerName

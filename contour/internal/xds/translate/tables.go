@@ -20,6 +20,8 @@ type Secrets interface {
 	Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool)
 	// CA returns the certificates of authorities.
 	CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
+	// ConfigMapCA returns the certificates of authorities that a ConfigMap has.
+	ConfigMapCA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
 	// CRL returns the lists of revoked certificates.
 	CRL(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
 }
@@ -83,6 +85,8 @@ type secretKey struct {
 	name kobj.Name
 	crl  kobj.Name // of a CA: the Secret with its revocation lists; zero: none
 	host string    // non-empty: the name by which Envoys subscribe to the certificate
+
+	configMap bool // of a CA: name is of a ConfigMap
 }
 
 // New adds the tables to the engine of s.
@@ -235,7 +239,11 @@ func (t *Tables) addSecrets() {
 
 // validationSecret returns the CA bundle, with its revocation lists if it has any; nil if one of them is missing.
 func (t *Tables) validationSecret(r *memo.Reader, k secretKey) *table.Resource {
-	authorities, ok := t.from.Secrets.CA(r, k.name)
+	read := t.from.Secrets.CA
+	if k.configMap {
+		read = t.from.Secrets.ConfigMapCA
+	}
+	authorities, ok := read(r, k.name)
 	if !ok {
 		return nil
 	}

@@ -81,6 +81,8 @@ func (fx *fixture) CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool) {
 	return []byte(p.chain), ok && p.key == ""
 }
 
+func (fx *fixture) ConfigMapCA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool) { return fx.CA(r, n) }
+
 func (fx *fixture) CRL(r *memo.Reader, n kobj.Name) (pem []byte, ok bool) { return fx.CA(r, n) }
 
 func (fx *fixture) set(hosts ...*ir.VirtualHost) {
