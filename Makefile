@@ -2,6 +2,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MODULES     := envoybootstrap contour harness conformance tools
+GATEWAY     := conformance/gatewayapi# a module outside of the workspace, because of what the suite depends on
 BIN         := $(CURDIR)/bin
 ASSETS      := go run ./tools/cmd/assets
 LINT        := cd tools/lint && GOWORK=off go build -o $(BIN)/
@@ -27,13 +28,13 @@ assets: ## Download Envoy, and build etcd and kube-apiserver, into the user's ca
 	@$(ASSETS) all
 
 ##
-.PHONY: check test test-unit test-race test-envoy test-local test-sharded test-closed conformance conformance-binary fuzz bench
+.PHONY: check test test-unit test-race test-envoy test-local test-sharded test-closed conformance conformance-gateway conformance-binary fuzz bench
 check: verify test-unit ## Verify the sources and run the tests that have no requirements.
 
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
 
 test-unit: ## Run unit, golden, semantic, property and in-process feature tests.
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done; echo "== tools/dashboards"; cd tools/dashboards && GOWORK=off go test ./...
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done; for m in $(GATEWAY) tools/dashboards; do echo "== $$m"; (cd $$m && GOWORK=off go test ./...); done
 
 test-race: ## Run the same tests of contour/ and harness/ with the race detector, which needs a C compiler.
 	@for m in contour harness; do echo "== $$m"; (cd $$m && CGO_ENABLED=1 go test -race -timeout 20m ./...); done
@@ -52,6 +53,10 @@ test-closed: build ## Run the e2e and conformance suites with the configuration 
 
 conformance: build ## Run the HTTPProxy and Ingress suites on this machine: REPORT=DIRECTORY (write reports).
 	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour $(if $(REPORT),-report $(abspath $(REPORT)))
+
+conformance-gateway: build ## Run the conformance suite of the Gateway API on this machine: RUN=TEST (one test, without a report), REPORT=DIRECTORY (instead of conformance/reports).
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; mkdir -p $(abspath $(or $(REPORT),conformance/reports)); cd $(GATEWAY) && GOWORK=off go test -count=1 -timeout 40m -parallel 4 -v -tags local . -args \
+	  $(if $(RUN),-run-test=$(RUN),-report-output=$(abspath $(or $(REPORT),conformance/reports))/gatewayapi.yaml)
 
 conformance-binary: ## Build bin/conformance, a static binary that runs the suites against any controller in any cluster.
 	@mkdir -p $(BIN)
@@ -116,13 +121,13 @@ verify-format: ## Verify that Go files are formatted.
 
 verify-lint: ## Run golangci-lint, which also checks which packages of others are imported.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; (cd conformance && $(BIN)/golangci-lint run --build-tags local ./...); echo "lint tools/dashboards"; cd tools/dashboards && GOWORK=off $(BIN)/golangci-lint run ./...
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; (cd conformance && $(BIN)/golangci-lint run --build-tags local ./...); for m in $(GATEWAY) tools/dashboards; do echo "lint $$m"; (cd $$m && GOWORK=off $(BIN)/golangci-lint run --build-tags local ./...); done
 
 verify-modules: ## Verify that go.mod and go.sum are tidy.
-	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES) tools/dashboards,$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
+	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES) $(GATEWAY) tools/dashboards,$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Verify that each module builds and vets without the workspace.
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ../tools/dashboards && GOWORK=off go vet .
+	@for m in $(MODULES) $(GATEWAY); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ../tools/dashboards && GOWORK=off go vet .
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules
@@ -136,7 +141,7 @@ fix-format: ## Format Go files.
 	@git ls-files -co --exclude-standard '*.go' | xargs $(BIN)/gofumpt -w
 
 fix-modules: ## Tidy go.mod and go.sum.
-	@for m in $(MODULES) tools/dashboards; do (cd $$m && GOWORK=off go mod tidy); done
+	@for m in $(MODULES) $(GATEWAY) tools/dashboards; do (cd $$m && GOWORK=off go mod tidy); done
 
 .PHONY: clean
 clean: ## Remove build results (not the user's cache).

@@ -53,7 +53,7 @@ func FromTyped(typed any) (*Object, error) {
 	return &Object{Object: content}, nil
 }
 
-// InstallCRDs applies every *.yaml file of a directory and waits until the kinds
+// InstallCRDs applies every *.yaml file of a directory, except a kustomization, and waits until the kinds
 // that the CustomResourceDefinitions among them define are served.
 func (c *Client) InstallCRDs(ctx context.Context, dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
@@ -64,6 +64,9 @@ func (c *Client) InstallCRDs(ctx context.Context, dir string) error {
 		return fmt.Errorf("CRDs: no *.yaml in %s", dir)
 	}
 	for _, file := range files {
+		if filepath.Base(file) == "kustomization.yaml" {
+			continue
+		}
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("CRDs: %w", err)

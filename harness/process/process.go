@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -24,12 +25,19 @@ type Spec struct {
 	Dir string
 	// Log is the file that standard output and standard error are appended to.
 	Log string
+	// Output gets the same; nil is nothing more.
+	Output io.Writer
+	// Root is the root directory of the program, below which its path is; empty is that of this process. It needs root.
+	Root string
+	// Network starts the program in a network namespace of its own, without any device that is up. It needs root.
+	Network bool
 }
 
 // Process is a child that was started. Its methods may be called at any time from any goroutine.
 type Process struct {
 	spec Spec
 	cmd  *exec.Cmd
+	log  io.Closer
 	done chan struct{}
 	err  error // valid after done
 }
@@ -44,11 +52,17 @@ func Start(spec Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: log: %w", spec.Name, err)
 	}
-	defer func() { _ = log.Close() }()
 	cmd := exec.Command(spec.Path, spec.Args...)
 	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = spec.Env, spec.Dir, log, log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	p := &Process{spec: spec, cmd: cmd, done: make(chan struct{})}
+	if spec.Output != nil {
+		both := io.MultiWriter(log, spec.Output)
+		cmd.Stdout, cmd.Stderr = both, both
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Chroot: spec.Root}
+	if spec.Network {
+		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNET
+	}
+	p := &Process{spec: spec, cmd: cmd, log: log, done: make(chan struct{})}
 	started := make(chan error)
 	go p.run(started)
 	if err := <-started; err != nil {
@@ -62,6 +76,7 @@ func Start(spec Spec) (*Process, error) {
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer func() { _ = p.log.Close() }()
 	err := p.cmd.Start()
 	started <- err
 	if err != nil {

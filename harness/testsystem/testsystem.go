@@ -60,6 +60,7 @@ type System struct {
 	// CA is for the certificates of tests.
 	CA *pki.CA
 
+	onStop      []func() error
 	started     []string // logs of the replicas, those that were killed included
 	guest       bool     // it uses another system's cluster
 	options     Options
@@ -230,9 +231,15 @@ func (s *System) Check(ctx context.Context) error {
 	return errors.Join(append(errs, err)...)
 }
 
+// OnStop adds what Stop calls first, for what uses the system and is no part of it.
+func (s *System) OnStop(stop func() error) { s.onStop = append(s.onStop, stop) }
+
 // Stop stops all processes and returns when they have exited. The files stay: see Remove.
 func (s *System) Stop() error {
 	var errs []error
+	for _, stop := range s.onStop {
+		errs = append(errs, stop())
+	}
 	if s.Envoy != nil {
 		errs = append(errs, s.Envoy.Kill())
 	}

@@ -1,0 +1,174 @@
+//go:build local
+
+package gatewayapi_test
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+	"sigs.k8s.io/gateway-api/conformance"
+	confv1 "sigs.k8s.io/gateway-api/conformance/apis/v1"
+	"sigs.k8s.io/gateway-api/conformance/utils/suite"
+	"sigs.k8s.io/yaml"
+
+	"contour.example/harness/kubelet"
+	"contour.example/harness/netns"
+	"contour.example/harness/testsystem"
+)
+
+var (
+	// gateways are the addresses of Gateways, and pods those of Pods, both in the namespace of the test only.
+	gateways = netip.MustParsePrefix("198.18.0.0/16")
+	pods     = netip.MustParsePrefix("10.244.0.0/16")
+	// usable is an address that a test requests; unusable is in no range.
+	usable, unusable = "198.18.200.1", "192.0.2.1"
+)
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, done, err := netns.Reexec()
+	if !done && err == nil {
+		code, err = run(context.Background(), m)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "conformance:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(ctx context.Context, m *testing.M) (int, error) {
+	if err := netns.Local(gateways); err != nil {
+		return 1, err
+	}
+	bridge, err := netns.NewBridge("pods", pods)
+	if err != nil {
+		return 1, err
+	}
+	dir, err := os.MkdirTemp("", "pods-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	programs, err := build(ctx, dir)
+	if err != nil {
+		return 1, err
+	}
+	code := testsystem.Main(m, testsystem.Options{
+		ServeArgs: []string{"--gateway-api", "--gateway-addresses=" + gateways.String()},
+	}, func(s *testsystem.System) {
+		if err = os.Setenv("KUBECONFIG", s.Cluster.Kubeconfig); err != nil { // the suite reads it
+			return
+		}
+		if err = prepare(ctx, s); err != nil {
+			return
+		}
+		var node *kubelet.Kubelet
+		node, err = kubelet.Start(ctx, kubelet.Options{Config: s.Cluster.Config, Dir: dir, Programs: programs, Bridge: bridge})
+		if err == nil {
+			s.OnStop(node.Stop)
+		}
+	})
+	return code, err
+}
+
+// build compiles the programs of the images that the suite uses.
+func build(ctx context.Context, dir string) (map[string]string, error) {
+	programs := map[string]string{}
+	for image, pkg := range map[string]string{
+		"registry.k8s.io/gateway-api/echo-basic": "sigs.k8s.io/gateway-api/conformance/echo-basic",
+		"registry.k8s.io/coredns/coredns":        "./cmd/dns",
+	} {
+		programs[image] = filepath.Join(dir, "build", filepath.Base(pkg))
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", programs[image], pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
+		}
+	}
+	return programs, nil
+}
+
+// prepare installs the CRDs of the suite's version, of the experimental channel, and a GatewayClass.
+func prepare(ctx context.Context, s *testsystem.System) error {
+	dir, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api").Output()
+	if err != nil {
+		return fmt.Errorf("module of the CRDs: %w", err)
+	}
+	if err := s.Kube.InstallCRDs(ctx, filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "experimental")); err != nil {
+		return err
+	}
+	_, err = s.Kube.ApplyYAML(ctx, "", `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: contour}
+spec: {controllerName: projectcontour.io/gateway-controller}
+`)
+	return err
+}
+
+// The suite passes with the features that the GatewayClass claims. Flags of the suite, such as -run-test, may follow -args.
+func TestConformance(t *testing.T) {
+	t.Cleanup(func() { normalize(t) })
+	o := conformance.DefaultOptions(t)
+	o.GatewayClassName = "contour"
+	if o.ConformanceProfiles == nil {
+		o.ConformanceProfiles = []suite.ConformanceProfileName{suite.GatewayHTTPConformanceProfileName, suite.GatewayGRPCConformanceProfileName}
+	}
+	o.UsableNetworkAddresses = []gatewayv1.GatewaySpecAddress{address(usable)}
+	o.UnusableNetworkAddresses = []gatewayv1.GatewaySpecAddress{address(unusable)}
+	o.Implementation = confv1.Implementation{
+		Organization: "contour", Project: "contour", URL: "https://contour.example", Version: "devel", Contact: []string{"https://contour.example"},
+	}
+	conformance.RunConformanceWithOptions(t, o)
+}
+
+// normalize removes the date from the report and sorts the profiles, so that it changes only when a result changes.
+func normalize(t *testing.T) {
+	t.Helper()
+	path := flag.Lookup("report-output").Value.String()
+	if path == "" {
+		return
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	var report map[string]any
+	if err := yaml.Unmarshal(text, &report); err != nil {
+		t.Error(err)
+		return
+	}
+	delete(report, "date")
+	profiles, _ := report["profiles"].([]any)
+	slices.SortFunc(profiles, func(a, b any) int { return cmp.Compare(profileName(a), profileName(b)) })
+	if text, err = yaml.Marshal(report); err == nil {
+		err = os.WriteFile(path, text, 0o644)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func profileName(profile any) string {
+	of, _ := profile.(map[string]any)
+	name, _ := of["name"].(string)
+	return name
+}
+
+func address(ip string) gatewayv1.GatewaySpecAddress {
+	of := gatewayv1.IPAddressType
+	return gatewayv1.GatewaySpecAddress{Type: &of, Value: ip}
+}
