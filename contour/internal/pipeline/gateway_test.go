@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -261,4 +262,103 @@ func TestAnEditWithoutEffectOnARoute(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A GRPCRoute that an older HTTPRoute rejects does not reject younger ones.
+func TestARejectedRouteIsNoRival(t *testing.T) {
+	s := newSystem(t, gatewayConfig("10.0.0.0/24"))
+	g := []string{"infra/web"}
+	s.Step([]store.Change{
+		gatewayClass(), gatewayOf("infra", "web", 0, 1, nil, nil, "8080/"),
+		httpRoute("old", "old", 1, g, "old.example"), grpcRoute("evil", "evil", 2, g), httpRoute("young", "young", 3, g, "young.example"),
+	})
+	t.Log("old  ", s.accepted(t, kobj.HTTPRoute, "old", "old"))
+	t.Log("evil ", s.accepted(t, kobj.GRPCRoute, "evil", "evil"))
+	t.Log("young", s.accepted(t, kobj.HTTPRoute, "young", "young"))
+	if a := s.accepted(t, kobj.HTTPRoute, "young", "young"); !strings.HasPrefix(a, "True") {
+		t.Error("young is rejected although evil is not attached:", a)
+	}
+}
+
+// A GRPCRoute of which no rule can be served rejects no HTTPRoutes.
+func TestABrokenRouteIsNoRival(t *testing.T) {
+	s := newSystem(t, gatewayConfig("10.0.0.0/24"))
+	g := []string{"infra/web"}
+	evil := grpcRoute("evil", "evil", 2, g)
+	evil.Object.(*gatewayv1.GRPCRoute).Spec.Rules = []gatewayv1.GRPCRouteRule{{Filters: []gatewayv1.GRPCRouteFilter{{Type: "ExtensionRef"}}}}
+	s.Step([]store.Change{gatewayClass(), gatewayOf("infra", "web", 0, 1, nil, nil, "8080/"), evil, httpRoute("young", "young", 3, g, "young.example")})
+	t.Log("evil ", s.accepted(t, kobj.GRPCRoute, "evil", "evil"))
+	t.Log("young", s.accepted(t, kobj.HTTPRoute, "young", "young"))
+	if a := s.accepted(t, kobj.HTTPRoute, "young", "young"); !strings.HasPrefix(a, "True") {
+		t.Error("young is rejected although evil is not accepted:", a)
+	}
+}
+
+// The cost of the edit of a hostname does not depend on the number of routes of the listener.
+func TestTheEditOfAHostnameOfABusyListener(t *testing.T) {
+	var cost []uint64
+	for _, n := range []int{50, 200} {
+		s := newSystem(t, gatewayConfig("10.0.0.0/24"))
+		g := []string{"infra/web"}
+		batch := []store.Change{gatewayClass(), gatewayOf("infra", "web", 0, 1, nil, nil, "8080/"), grpcRoute("evil", "evil", n+1000, g)}
+		for i := range n {
+			batch = append(batch, httpRoute(fmt.Sprint("ns", i), "r", i+1, g, fmt.Sprintf("h%d.example", i)))
+		}
+		s.Step(append(batch, httpRoute("new", "r", n+10, g, "new.example")))
+		before := s.runsOf("gatewayapi/routes") + s.runsOf("gatewayapi/attachments") + s.runsOf("gatewayapi/verdicts") + s.runsOf("status/desired")
+		s.Step([]store.Change{httpRoute("new", "r", n+10, g, "newer.example")})
+		cost = append(cost, s.runsOf("gatewayapi/routes")+s.runsOf("gatewayapi/attachments")+s.runsOf("gatewayapi/verdicts")+s.runsOf("status/desired")-before)
+		if a := s.accepted(t, kobj.GRPCRoute, "evil", "evil"); !strings.HasPrefix(a, "False NotAllowedByListeners") {
+			t.Error("the youngest route:", a)
+		}
+	}
+	if cost[0] != cost[1] || cost[0] == 0 {
+		t.Errorf("derivations with few and many routes: %d", cost)
+	}
+}
+
+// runsOf returns how often values of a table have been derived.
+func (s *system) runsOf(name string) uint64 {
+	for _, stat := range s.Stats() {
+		if stat.Table == name {
+			return uint64(stat.Runs)
+		}
+	}
+	return 0
+}
+
+// One route with long hostnames on all listeners of several Gateways costs little, and its parents after the first one are refused.
+func TestARouteWithManyHostnamesOnListeners(t *testing.T) {
+	s := newSystem(t, gatewayConfig("10.0.0.0/24"))
+	var listeners, gateways, hosts []string
+	for i := range 64 {
+		listeners = append(listeners, fmt.Sprint(8000+i, "/"))
+	}
+	batch := []store.Change{gatewayClass()}
+	for i := range 4 {
+		batch = append(batch, gatewayOf("evil", fmt.Sprint("g", i), 0, 1, nil, nil, listeners...))
+		gateways = append(gateways, fmt.Sprint("evil/g", i))
+	}
+	s.Step(batch)
+	for i := range 16 {
+		hosts = append(hosts, strings.Repeat(fmt.Sprintf("%c.", 'a'+i), 119)+fmt.Sprintf("%c", 'a'+i))
+	}
+	before := allocated()
+	s.Step([]store.Change{httpRoute("evil", "r", 1, gateways, hosts...)})
+	if mb := (allocated() - before) >> 20; mb > 200 {
+		t.Errorf("%d MB are allocated", mb)
+	}
+	accepted := strings.Split(s.accepted(t, kobj.HTTPRoute, "evil", "r"), ";")
+	for i, a := range accepted {
+		if strings.HasPrefix(a, "True") != (i == 0) {
+			t.Errorf("parent %d: %s", i, a)
+		}
+	}
+}
+
+// allocated returns the bytes that have been allocated so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

@@ -191,7 +191,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		return next
 	}
 	p.engine.RunWhile(more)
-	for p.Compile.EnforceBudgets() || p.Compile.Gateways.AssignAddresses() {
+	for p.Compile.Gateways.AssignAddresses() || p.Compile.Gateways.ResolveRivals() || p.Compile.EnforceBudgets() {
 		p.engine.RunWhile(more)
 	}
 	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -50,11 +49,19 @@ func (x *Compiler) deriveParent(r *memo.Reader, n kobj.Name) *parent {
 type attachment struct {
 	age     age
 	parents []attachedParent // those of this controller
+	fault   string           // why the controller could not find the present parents; "": it could
+}
+
+// keepLastAttachment returns the last attachment of a route of which the derivation panics.
+func keepLastAttachment(_ kobj.Key, last attachment, _ bool, reason string) attachment {
+	last.fault = faultMessage(reason)
+	return last
 }
 
 // attachedParent is one parentRef of a route.
 type attachedParent struct {
 	index     int // in spec.parentRefs
+	ref       gatewayv1.ParentReference
 	gateway   kobj.Name
 	problem   problem // why no listener accepts the route
 	listeners []attachedListener
@@ -67,8 +74,9 @@ type attachedListener struct {
 	port   gatewayv1.PortNumber
 	secure bool
 	chain  string
-	all    []string // hostnames, "" is any
-	hosts  []string // of virtual hosts, "*" is any
+	of     *parentListener // nil when the virtual hosts are found
+	all    []string        // hostnames, "" is any
+	hosts  []string        // of virtual hosts, "*" is any
 }
 
 // deriveAttachment finds the listeners that accept a route.
@@ -79,7 +87,7 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 	}
 	out := attachment{age: age{spec.meta.CreationTimestamp.UTC(), k}}
 	var hostnames []string
-	for _, h := range spec.hostnames {
+	for _, h := range spec.hostnames[:min(len(spec.hostnames), maxHostnames)] {
 		if name, p := validate.Hostname(string(h)); p == "" && !validate.IsAddress(name) {
 			hostnames = append(hostnames, name)
 		}
@@ -87,6 +95,7 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 	if len(spec.hostnames) == 0 {
 		hostnames = []string{""}
 	}
+	free := maxAttachedHostnames
 	for i := range spec.parents[:min(len(spec.parents), maxParents)] {
 		to := &spec.parents[i]
 		if to.Group != nil && *to.Group != gatewayv1.GroupName || to.Kind != nil && kobj.Kind(*to.Kind) != kobj.Gateway {
@@ -97,10 +106,37 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 			n.Namespace = string(*to.Namespace)
 		}
 		if p := x.parents.Get(r, n); p != nil {
-			out.parents = append(out.parents, x.attach(r, k, p, to, attachedParent{index: i, gateway: n}, hostnames))
+			at := x.attach(r, k, p, to, attachedParent{index: i, ref: *to, gateway: n}, hostnames)
+			n := 0
+			for j := range at.listeners {
+				n += len(at.listeners[j].all)
+			}
+			if n > free {
+				at.listeners, at.problem = nil, problem{report.UnsupportedValue, fmt.Sprintf("The hostnames that the route has on listeners, each counted once for each listener, are more than %d.", maxAttachedHostnames)}
+			} else {
+				free -= n
+			}
+			at.findHosts(p)
+			out.parents = append(out.parents, at)
 		}
 	}
 	return out
+}
+
+// maxHostnames bounds the hostnames of a route, as the API server does.
+const maxHostnames = 16
+
+// maxAttachedHostnames bounds the hostnames that a route has on all listeners: as many as a Gateway with 64 listeners and a route with 16
+// hostnames can have in common. A parentRef with which they are more is refused.
+const maxAttachedHostnames = maxListeners * maxHostnames
+
+// findHosts finds the virtual hosts of the hostnames.
+func (a *attachedParent) findHosts(p *parent) {
+	for i := range a.listeners {
+		l := &a.listeners[i]
+		l.hosts = p.ownHosts(l.of, l.all)
+		l.of = nil
+	}
 }
 
 // maxParents bounds the parentRefs of a route, as the API server does.
@@ -121,7 +157,7 @@ func (x *Compiler) attach(r *memo.Reader, k kobj.Key, p *parent, to *gatewayv1.P
 		allowed = true
 		if all := intersections(hostnames, l.hostname); len(all) > 0 {
 			out.listeners = append(out.listeners, attachedListener{
-				name: l.name, port: l.port, secure: l.secure, chain: chainOf(l), all: all, hosts: p.ownHosts(l, all),
+				name: l.name, port: l.port, secure: l.secure, chain: chainOf(l), of: l, all: all,
 			})
 		}
 	}
@@ -204,101 +240,3 @@ func moreSpecific(a, b string) bool {
 }
 
 func isPrecise(hostname string) bool { return hostname != "" && hostname[0] != '*' }
-
-// hostClaim is a hostname of routes of a kind on a listener, or, with below, that it is among those below a domain.
-type hostClaim struct {
-	listener listenerName
-	kind     kobj.Kind
-	hostname string
-	below    bool
-}
-
-// hostClaims returns the hostnames of a route, and the domains that each is below.
-func hostClaims(k kobj.Key, a attachment) []hostClaim {
-	var out []hostClaim
-	for i := range a.parents {
-		for j := range a.parents[i].listeners {
-			l := &a.parents[i].listeners[j]
-			c := hostClaim{listener: listenerName{a.parents[i].gateway, l.name}, kind: k.Kind}
-			for _, h := range l.all {
-				c.hostname, c.below = h, false
-				out = append(out, c)
-				c.below = true
-				for _, c.hostname = range domainsOf(h) {
-					out = append(out, c)
-				}
-			}
-		}
-	}
-	return out
-}
-
-// domainsOf returns the domains that a hostname is below, the root as "".
-func domainsOf(hostname string) []string {
-	if hostname == "" {
-		return nil
-	}
-	var out []string
-	for rest := strings.TrimPrefix(hostname, "*."); ; {
-		if rest != hostname {
-			out = append(out, rest)
-		}
-		_, parent, found := strings.Cut(rest, ".")
-		if !found {
-			return append(out, "")
-		}
-		rest = parent
-	}
-}
-
-// intersecting returns the claims of routes that have a name in common with the hostname c.
-func intersecting(c hostClaim) []hostClaim {
-	var out []hostClaim
-	add := func(hostname string, below bool) {
-		c.hostname, c.below = hostname, below
-		out = append(out, c)
-	}
-	hostname := c.hostname
-	add(hostname, false)
-	switch domain, wildcard := strings.CutPrefix(hostname, "*."); {
-	case hostname == "":
-		add("", true)
-	case wildcard:
-		add(domain, true)
-	}
-	for _, d := range domainsOf(hostname) {
-		if d == "" {
-			add("", false)
-		} else if "*."+d != hostname {
-			add("*."+d, false)
-		}
-	}
-	return out
-}
-
-// deriveOldest returns the oldest route with a claim.
-func (x *Compiler) deriveOldest(r *memo.Reader, c hostClaim) age {
-	var oldest age
-	for _, k := range x.hosts.Get(r, c) {
-		if a := x.attachments.Get(r, k).age; oldest.key == (kobj.Key{}) || a.before(oldest) {
-			oldest = a
-		}
-	}
-	return oldest
-}
-
-// rival returns the oldest route of the other kind on a listener that has a hostname in common with a route and is older; zero: none.
-func (x *Compiler) rival(r *memo.Reader, a age, gateway kobj.Name, l *attachedListener) (rival age) {
-	c := hostClaim{listener: listenerName{gateway, l.name}, kind: kobj.HTTPRoute}
-	if a.key.Kind == kobj.HTTPRoute {
-		c.kind = kobj.GRPCRoute
-	}
-	for _, c.hostname = range l.all {
-		for _, other := range intersecting(c) {
-			if o := x.oldest.Get(r, other); o.before(a) && (rival.key == (kobj.Key{}) || o.before(rival)) {
-				rival = o
-			}
-		}
-	}
-	return rival
-}

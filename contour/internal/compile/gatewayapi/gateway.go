@@ -26,6 +26,16 @@ type gateway struct {
 	report    report.Report
 }
 
+// keepLastGateway returns the last verdict on a Gateway of which the derivation panics.
+func keepLastGateway(n kobj.Name, last *gateway, _ bool, reason string) *gateway {
+	out := gateway{problem: problem{report.InternalError, "The controller could not process the object (" + reason + ")."}}
+	if last != nil {
+		out = *last
+	}
+	out.report = faulty(kobj.Key{Kind: kobj.Gateway, Name: n}, out.report, faultMessage(reason))
+	return &out
+}
+
 // maxListeners bounds the listeners of a Gateway: the API server allows 64.
 const maxListeners = 64
 

@@ -5,12 +5,14 @@
 // hostname of its listeners; for a route, its routes on each host that it is attached to; and the statuses of both.
 //
 // The tables lead from classes and Gateways to parents, which is all that routes read of a Gateway; from routes to attachments,
-// which is where a route is attached if no older route of the other kind is there; and from these to routes.
+// which is where a route is attached if no older route of the other kind is there; from these to routes, with what they contribute
+// there; and from these to verdicts, which are without the listeners where an older one is (ResolveRivals).
 //
 // The package must not merge the routes of several objects.
 package gatewayapi
 
 import (
+	"cmp"
 	"net/netip"
 	"reflect"
 	"time"
@@ -48,10 +50,11 @@ type Compiler struct {
 	parents  *memo.Table[kobj.Name, *parent]
 
 	attachments *memo.Table[kobj.Key, attachment]
-	hosts       *memo.Index[hostClaim, kobj.Key] // by hostname: the routes that are attached to it
-	oldest      *memo.Table[hostClaim, age]
 	routes      *memo.Table[kobj.Key, route]
-	attached    *memo.Index[listenerName, kobj.Key] // by listener: the routes that it accepts
+	rivals      *rivals
+	lost        *memo.Input[kobj.Key, []listenerName] // see ResolveRivals
+	verdicts    *memo.Table[kobj.Key, route]          // routes, without the listeners that are lost
+	attached    *memo.Index[listenerName, kobj.Key]   // by listener: the routes that it accepts
 
 	// States contains what Envoys have of listeners, by listener.
 	States *memo.Input[ir.ListenerKey, State]
@@ -61,6 +64,10 @@ type Compiler struct {
 type listenerName struct {
 	gateway kobj.Name
 	section string
+}
+
+func (n listenerName) compare(o listenerName) int {
+	return cmp.Or(n.gateway.Compare(o.gateway), cmp.Compare(n.section, o.section))
 }
 
 // State is what the Envoys of the fleet of a listener have of it.
@@ -79,20 +86,29 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x.States = memo.NewInput[ir.ListenerKey](e, "gatewayapi/listener states", equal[State])
 	x.claims = memo.NewTable(e, memo.Options[kobj.Name, claim]{Name: "gatewayapi/address claims", Derive: x.deriveClaim, Equal: equal[claim]})
 	x.claims.Watch()
-	x.gateways = memo.NewTable(e, memo.Options[kobj.Name, *gateway]{Name: "gatewayapi/gateways", Derive: x.deriveGateway, Equal: equal[*gateway]})
+	x.gateways = memo.NewTable(e, memo.Options[kobj.Name, *gateway]{
+		Name: "gatewayapi/gateways", Derive: x.deriveGateway, Equal: equal[*gateway], OnPanic: keepLastGateway,
+	})
 	x.parents = memo.NewTable(e, memo.Options[kobj.Name, *parent]{Name: "gatewayapi/parents", Derive: x.deriveParent, Equal: equal[*parent]})
 	x.attachments = memo.NewTable(e, memo.Options[kobj.Key, attachment]{
-		Name: "gatewayapi/attachments", Derive: x.deriveAttachment, Equal: equal[attachment],
+		Name: "gatewayapi/attachments", Derive: x.deriveAttachment, Equal: equal[attachment], OnPanic: keepLastAttachment,
 		DeferBy: func(k kobj.Key) string { return k.Namespace },
 	})
-	x.hosts = memo.NewIndex(x.attachments, "gatewayapi/routes by hostname", kobj.Key.Compare, hostClaims)
-	x.oldest = memo.NewTable(e, memo.Options[hostClaim, age]{Name: "gatewayapi/oldest routes", Derive: x.deriveOldest, Equal: equal[age]})
-	x.routes = memo.NewTable(e, memo.Options[kobj.Key, route]{Name: "gatewayapi/routes", Derive: x.deriveRoute, Equal: equal[route]})
-	x.attached = memo.NewIndex(x.routes, "gatewayapi/routes by listener", kobj.Key.Compare, acceptedBy)
+	x.lost = memo.NewInput[kobj.Key](e, "gatewayapi/lost listeners", equal[[]listenerName])
+	x.rivals = newRivals()
+	x.routes = memo.NewTable(e, memo.Options[kobj.Key, route]{
+		Name: "gatewayapi/routes", Derive: x.deriveRoute, Equal: equal[route], OnPanic: keepLastRoute,
+		// A Service or a ReferenceGrant can concern all routes of a namespace.
+		DeferBy: func(k kobj.Key) string { return k.Namespace },
+	})
+	x.routes.Watch()
+	x.verdicts = memo.NewTable(e, memo.Options[kobj.Key, route]{Name: "gatewayapi/verdicts", Derive: x.deriveVerdict, Equal: equal[route]})
+	x.attached = memo.NewIndex(x.verdicts, "gatewayapi/routes by listener", kobj.Key.Compare, acceptedBy)
 	memo.DemandFrom(env.Store.Gateways, x.claims, ownName)
 	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute} {
 		store.DemandRoots(env.Store, x.attachments, k)
 		store.DemandRoots(env.Store, x.routes, k)
+		store.DemandRoots(env.Store, x.verdicts, k)
 	}
 	return x
 }
@@ -101,10 +117,28 @@ func ownName[V any](n kobj.Name, _ V) []kobj.Name { return []kobj.Name{n} }
 
 func equal[V any](a, b V) bool { return reflect.DeepEqual(a, b) }
 
-// RouteRoot returns the contributions of a route.
+// RouteRoot returns the contributions of a route. They and their routes are part of a verdict, and must not be changed.
 func (x *Compiler) RouteRoot(r *memo.Reader, k kobj.Key) contrib.Root {
-	of := x.routes.Get(r, k)
-	return contrib.Root{Contributions: of.contributions, Report: of.report}
+	of := x.verdicts.Get(r, k)
+	root := contrib.Root{Report: of.report}
+	for i := range of.contributions {
+		root.Contributions = append(root.Contributions, of.contributions[i].Contribution)
+	}
+	return root
+}
+
+// faulty returns a report on an object that the controller could not process.
+func faulty(k kobj.Key, last report.Report, message string) report.Report {
+	var rep report.Report
+	rep.Merge(last)
+	rep.Visit(k)
+	rep.Add(report.Diagnostic{Object: k, Type: report.TypeEnvoy, Reason: report.InternalError, Message: message})
+	rep.Seal()
+	return rep
+}
+
+func faultMessage(reason string) string {
+	return "The controller could not process the object (" + reason + "); its last valid configuration is still served."
 }
 
 // age orders routes: the oldest one first, then by name.

@@ -19,19 +19,39 @@ import (
 
 // route is the verdict on a route, and what it contributes.
 type route struct {
+	age           age
 	parents       []routeParent // those of this controller
 	unresolved    problem       // of its references
 	partly        problem       // of rules that cannot be served, beside others
-	contributions []contrib.Contribution
+	contributions []contribution
 	report        report.Report
+}
+
+// contribution is one to a host of a listener.
+type contribution struct {
+	contrib.Contribution
+	listener listenerName
+}
+
+// keepLastRoute returns the last verdict on a route of which the derivation panics.
+func keepLastRoute(k kobj.Key, last route, _ bool, reason string) route {
+	last.report = faulty(k, last.report, faultMessage(reason))
+	return last
 }
 
 // routeParent is the verdict on one parentRef.
 type routeParent struct {
 	index     int // in spec.parentRefs
+	ref       gatewayv1.ParentReference
 	gateway   kobj.Name
-	problem   problem  // why the route is not accepted
-	listeners []string // that accept it
+	problem   problem         // why the route is not accepted
+	listeners []routeListener // that accept it
+}
+
+// routeListener is a listener that accepts a route.
+type routeListener struct {
+	name      string
+	hostnames []string // that the route has there, "" is any
 }
 
 // acceptedBy returns the listeners that accept a route.
@@ -39,7 +59,7 @@ func acceptedBy(_ kobj.Key, of route) []listenerName {
 	var out []listenerName
 	for i := range of.parents {
 		for _, l := range of.parents[i].listeners {
-			out = append(out, listenerName{of.parents[i].gateway, l})
+			out = append(out, listenerName{of.parents[i].gateway, l.name})
 		}
 	}
 	return out
@@ -75,35 +95,77 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 	spec, ok := x.routeSpec(r, k)
 	at := x.attachments.Get(r, k)
 	if !ok || len(at.parents) == 0 {
+		if ok && at.fault != "" {
+			return route{report: faulty(k, report.Report{}, at.fault)}
+		}
 		return route{}
 	}
 	b := &routeBuilder{reader: r, env: x.env, key: k, budgets: x.env.Store.Settings.Budgets.Get(r), sides: map[side][]ir.Route{}}
 	b.report.Visit(k)
 	b.checkHostnames(spec.hostnames)
 	spec.rules(b)
-	out := route{unresolved: b.unresolved}
+	out := route{age: at.age, unresolved: b.unresolved}
 	hosts := map[ir.HostKey]bool{}
 	for i := range at.parents {
 		p := &at.parents[i]
-		verdict := routeParent{index: p.index, gateway: p.gateway, problem: p.problem}
+		verdict := routeParent{index: p.index, ref: p.ref, gateway: p.gateway, problem: p.problem}
 		for j := range p.listeners {
 			l := &p.listeners[j]
-			if rival := x.rival(r, at.age, p.gateway, l); rival.key != (kobj.Key{}) {
-				verdict.problem = problem{report.NotAllowedByListeners, fmt.Sprintf("The older %s is attached to the listener with the same hostname; routes of two kinds do not share one.", rival.key)}
-				continue
-			}
-			verdict.listeners = append(verdict.listeners, l.name)
+			verdict.listeners = append(verdict.listeners, routeListener{l.name, l.all})
 			out.contributions = append(out.contributions, b.contributions(at.age, p.gateway, l, hosts)...)
-		}
-		if len(verdict.listeners) > 0 {
-			verdict.problem = problem{}
 		}
 		out.parents = append(out.parents, verdict)
 	}
 	b.judgeRules(&out)
 	b.reportGlobalAuthorization()
-	out.report = b.report.Finish(report.TypeAccepted)
+	if out.report = b.report.Finish(report.TypeAccepted); at.fault != "" {
+		out.report = faulty(k, out.report, at.fault)
+	}
 	return out
+}
+
+// deriveVerdict returns the verdict on a route without the listeners where an older route of the other kind is.
+func (x *Compiler) deriveVerdict(r *memo.Reader, k kobj.Key) route {
+	of := x.routes.Get(r, k)
+	lost, _ := x.lost.Get(r, k)
+	if len(lost) == 0 {
+		return of
+	}
+	isLost := func(n listenerName) bool {
+		_, found := slices.BinarySearchFunc(lost, n, listenerName.compare)
+		return found
+	}
+	of.contributions = slices.DeleteFunc(slices.Clone(of.contributions), func(c contribution) bool { return isLost(c.listener) })
+	of.parents = slices.Clone(of.parents)
+	var rep report.Report
+	rep.Merge(of.report)
+	for i := range of.parents {
+		p := &of.parents[i]
+		if len(p.listeners) == 0 {
+			continue
+		}
+		p.listeners = slices.DeleteFunc(slices.Clone(p.listeners), func(l routeListener) bool { return isLost(listenerName{p.gateway, l.name}) })
+		if len(p.listeners) > 0 {
+			continue
+		}
+		p.problem = lostToRival(k.Kind)
+		rep.Add(report.Diagnostic{
+			Object: k, Type: report.TypeAccepted, Reason: p.problem.Reason, Message: p.problem.Message, Field: fmt.Sprintf("spec.parentRefs[%d]", p.index),
+		})
+	}
+	rep.Seal()
+	of.report = rep
+	return of
+}
+
+// lostToRival is why a route of that kind is attached to no listener of a Gateway. It does not name the other one, which may be in
+// another namespace.
+func lostToRival(k kobj.Kind) problem {
+	other := kobj.HTTPRoute
+	if k == kobj.HTTPRoute {
+		other = kobj.GRPCRoute
+	}
+	return problem{report.NotAllowedByListeners, fmt.Sprintf("An older %s with a hostname in common is attached to the listener; routes of the two kinds do not share one.", other)}
 }
 
 // routeBuilder compiles one route.
@@ -185,6 +247,10 @@ func (b *routeBuilder) judgeRules(out *route) {
 }
 
 func (b *routeBuilder) checkHostnames(hostnames []gatewayv1.Hostname) {
+	if n := len(hostnames); n > maxHostnames {
+		b.ignore("spec.hostnames", "The route has %d hostnames; those after the first %d have no effect.", n, maxHostnames)
+		hostnames = hostnames[:maxHostnames]
+	}
 	for i, h := range hostnames {
 		if name, p := validate.Hostname(string(h)); p != "" || validate.IsAddress(name) {
 			b.add(report.Error, report.TypeAccepted, problem{report.UnsupportedValue, fmt.Sprintf("Hostname %s is not a DNS name, with at most a leading \"*.\".", report.Quote(string(h)))}, fmt.Sprintf("spec.hostnames[%d]", i))
@@ -200,19 +266,19 @@ func (b *routeBuilder) reportGlobalAuthorization() {
 }
 
 // contributions returns those to the hosts of a listener that are not in done, and adds them.
-func (b *routeBuilder) contributions(a age, gateway kobj.Name, l *attachedListener, done map[ir.HostKey]bool) []contrib.Contribution {
-	var out []contrib.Contribution
+func (b *routeBuilder) contributions(a age, gateway kobj.Name, l *attachedListener, done map[ir.HostKey]bool) []contribution {
+	var out []contribution
 	for _, h := range l.hosts {
 		k := ir.HostKey{Listener: listenerKey(gateway, l.port), Hostname: h}
 		if done[k] {
 			continue
 		}
 		done[k] = true
-		out = append(out, contrib.Contribution{
+		out = append(out, contribution{contrib.Contribution{
 			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain,
 			Routes: b.routesFor(side{l.port, l.secure}), Expressions: b.expressions,
 			Policies: b.env.Authorization.Global(b.reader).Policies,
-		})
+		}, listenerName{gateway, l.name}})
 	}
 	return out
 }

@@ -159,11 +159,7 @@ func supportedKinds(l *listener) []gatewayv1.RouteGroupKind {
 // RouteStatus returns the status of a route of that kind: an entry for each parentRef to a Gateway of this controller.
 func (x *Compiler) RouteStatus(r *memo.Reader, k kobj.Key, generation int64, diagnostics []report.Diagnostic) any {
 	out := &kind.RouteParents{Controller: gatewayv1.GatewayController(x.env.Store.Settings.Gateways.Get(r).ControllerName)}
-	spec, ok := x.routeSpec(r, k)
-	if !ok {
-		return out
-	}
-	of := x.routes.Get(r, k)
+	of := x.verdicts.Get(r, k)
 	broken := fault(diagnostics)
 	for i := range of.parents {
 		p := &of.parents[i]
@@ -182,7 +178,7 @@ func (x *Compiler) RouteStatus(r *memo.Reader, k kobj.Key, generation int64, dia
 			})
 		}
 		out.Parents = append(out.Parents, gatewayv1.RouteParentStatus{
-			ParentRef: spec.parents[p.index], ControllerName: out.Controller, Conditions: conditions,
+			ParentRef: p.ref, ControllerName: out.Controller, Conditions: conditions,
 		})
 	}
 	return out
