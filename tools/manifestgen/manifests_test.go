@@ -176,9 +176,9 @@ func wantObjects(kustomization string) []string {
 	all := []string{
 		"Namespace /" + namespaceOf(kustomization), "IngressClass /" + class,
 		"ServiceAccount " + ns + "contour", "ServiceAccount " + ns + "contour-certgen", "ServiceAccount " + ns + "envoy",
-		"Role " + ns + "contour", "RoleBinding " + ns + "contour", "Role " + ns + "contour-certgen", "RoleBinding " + ns + "contour-certgen",
+		"Role " + ns + "contour", "RoleBinding " + ns + "contour-controller", "Role " + ns + "contour-certgen", "RoleBinding " + ns + "contour-certgen",
 		"NetworkPolicy " + ns + "contour", "NetworkPolicy " + ns + "contour-certgen", "NetworkPolicy " + ns + "envoy",
-		"Service " + ns + "contour", "Service " + ns + "envoy", "ConfigMap " + ns + "contour", "ConfigMap " + ns + "leader-elect-verdicts",
+		"Service " + ns + "contour", "Service " + ns + "envoy", "ConfigMap " + ns + "contour-closed", "ConfigMap " + ns + "leader-elect-verdicts",
 		"Job " + ns + "contour-certgen-dev", "Deployment " + ns + "contour", "PodDisruptionBudget " + ns + "contour",
 	}
 	if kustomization != anotherClass {
@@ -404,7 +404,7 @@ func TestConfiguration(t *testing.T) {
 	for _, kustomization := range kustomizations() {
 		objects := load(t, kustomization)
 		maps := typed[corev1.ConfigMap](t, objects, "ConfigMap")
-		if len(maps) != 2 || maps[0].Name != "contour" || maps[0].Data["contour.yaml"] == "" {
+		if len(maps) != 2 || maps[0].Name != "contour-closed" || maps[0].Data["contour.yaml"] == "" { // Contour's is named contour
 			t.Fatalf("%s: ConfigMaps %v", kustomization, maps)
 		}
 		if shared := maps[1]; shared.Name != "leader-elect-verdicts" || shared.Data != nil { // applied again, it keeps what is in it
