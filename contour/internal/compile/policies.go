@@ -56,6 +56,9 @@ func (m *merger) addPolicies(admitted []*contrib.Contribution) {
 	if len(all) == 0 {
 		return
 	}
+	for i, c := range m.served {
+		m.served[i] = withOpenChallenges(c, all[i])
+	}
 	if !slices.ContainsFunc(all, func(p *ir.Policies) bool { return p != all[0] }) {
 		m.host.Policies = all[0]
 		return

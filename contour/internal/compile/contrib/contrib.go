@@ -56,6 +56,10 @@ type Contribution struct {
 	// Chain is that of the virtual host (ir.VirtualHost.Chain); equal in all contributions to a host.
 	Chain string
 
+	// OpensChallenges: routes for challenges of ACME HTTP-01 require neither a token nor the authorization of the host. A
+	// certificate authority sends neither, and over plain HTTP, where a host with either has redirects only.
+	OpensChallenges bool
+
 	// Weight is the number of Routes, where one counts once more for each KiB of its text.
 	Weight int
 

@@ -144,7 +144,9 @@ func (b *builder) host(name string) *host {
 func (b *builder) contributions(h *host) []contrib.Contribution {
 	var out []contrib.Contribution
 	if h.hasRule && (b.settings.http || b.settings.redirect) {
-		out = append(out, b.contribution(classic.HTTP(), h, b.httpRoutes(h.routes)))
+		c := b.contribution(classic.HTTP(), h, b.httpRoutes(h.routes))
+		c.OpensChallenges = true
+		out = append(out, c)
 	}
 	if h.name != anyHost {
 		c := b.contribution(classic.HTTPS(), h, h.routes)
