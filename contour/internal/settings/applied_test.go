@@ -1,11 +1,15 @@
 package settings
 
 import (
+	"flag"
+	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
 
 	"contour.example/contour/api/projectcontour/v1alpha1"
@@ -71,6 +75,112 @@ func TestWhatIsAppliedChangesTheConfiguration(t *testing.T) {
 			t.Errorf("%s of the object changes nothing", k.field)
 		}
 	}
+}
+
+// update rewrites testdata/applied.tsv.
+var update = flag.Bool("update", false, "rewrite testdata/applied.tsv") //nolint:gochecknoglobals // a flag of the test binary
+
+// Each setting that is applied changes the fields of the configuration that the table has, to these values.
+func TestWhatEachSettingChanges(t *testing.T) {
+	t.Parallel()
+	var got strings.Builder
+	for _, k := range keys() {
+		if k.file == "" || k.effect != applied && k.effect != restart || k.file == "server" {
+			continue
+		}
+		configuration := func(texts ...string) (config.Config, error) { return fileOf(t, texts...) }
+		before, err := configuration(companion(k.file))
+		if err != nil {
+			t.Fatal(k.file, err)
+		}
+		for _, value := range candidates() {
+			after, err := configuration(companion(k.file), nested(k.file, value))
+			if err != nil || reflect.DeepEqual(before, after) {
+				continue
+			}
+			var differing []string
+			differences("", reflect.ValueOf(before), reflect.ValueOf(after), &differing)
+			fmt.Fprintf(&got, "%s\t%s\t%s\n", k.file, value, strings.Join(differing, "; "))
+			break
+		}
+	}
+	const golden = "testdata/applied.tsv"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(want), got.String()); d != "" {
+		t.Errorf("%s (-want +got):\n%s", golden, d)
+	}
+}
+
+// fileOf returns the configuration of a file with the settings of all texts.
+func fileOf(t *testing.T, texts ...string) (config.Config, error) {
+	t.Helper()
+	merged := map[string]any{}
+	for _, text := range texts {
+		var one map[string]any
+		if err := yaml.Unmarshal([]byte(text), &one); err != nil {
+			t.Fatal(err)
+		}
+		merge(merged, one)
+	}
+	text, err := yaml.Marshal(merged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := File("f", text)
+	if err != nil {
+		return config.Config{}, err
+	}
+	return build(d)
+}
+
+// differences appends the path and the value in b of each field that differs in a and b.
+func differences(path string, a, b reflect.Value, into *[]string) {
+	for a.Kind() == reflect.Pointer && b.Kind() == reflect.Pointer && !a.IsNil() && !b.IsNil() {
+		a, b = a.Elem(), b.Elem()
+	}
+	switch {
+	case a.Kind() == reflect.Struct && b.Kind() == reflect.Struct && a.NumField() > 0:
+		for i := range a.NumField() {
+			differences(strings.TrimPrefix(path+"."+a.Type().Field(i).Name, "."), a.Field(i), b.Field(i), into)
+		}
+	case text(a) != text(b):
+		*into = append(*into, path+"="+text(b))
+	}
+}
+
+// text returns a value without addresses.
+func text(v reflect.Value) string {
+	for v.Kind() == reflect.Pointer {
+		if v.IsNil() {
+			return "nil"
+		}
+		v = v.Elem()
+	}
+	var parts []string
+	switch v.Kind() {
+	case reflect.Slice:
+		for i := range v.Len() {
+			parts = append(parts, text(v.Index(i)))
+		}
+		return "[" + strings.Join(parts, " ") + "]"
+	case reflect.Struct:
+		if _, named := v.Type().MethodByName("String"); named {
+			break
+		}
+		for i := range v.NumField() {
+			parts = append(parts, v.Type().Field(i).Name+":"+text(v.Field(i)))
+		}
+		return "{" + strings.Join(parts, " ") + "}"
+	}
+	return strings.ReplaceAll(fmt.Sprintf("%+v", v), "\n", `\n`)
 }
 
 // changes reports whether a value of a setting, beside its companion, changes the configuration.

@@ -94,7 +94,7 @@ func (a *applier) operators(field, text string) {
 		argument, known := commandOperators()[m[1]]
 		optional := m[1] == "START_TIME" || m[1] == "GRPC_STATUS"
 		if !known || !optional && argument != (m[2] != "") {
-			a.errorf(field, "%s is not a command operator of Envoy, or not with this argument.", m[0])
+			a.errorf(field, "%s is not supported here, or not with this argument.", m[0])
 		}
 		text = text[len(m[0]):]
 	}

@@ -14,6 +14,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	kyaml "sigs.k8s.io/yaml"
+
+	"contour.example/contour/internal/config"
 )
 
 // maxFile is how large a configuration file may be.
@@ -38,6 +40,10 @@ func File(name string, text []byte) (Document, error) {
 	if err == nil && root != nil {
 		r.section("", root)
 		err = errors.Join(r.problems...)
+	}
+	if err != nil && root != nil { // what is wrong with the other values is reported at once
+		_, more := d.Apply(config.Default())
+		err = errors.Join(err, more)
 	}
 	return d, err
 }
@@ -156,6 +162,9 @@ func (r *reader) value(k key, n *yaml.Node) {
 		v.Set(reflect.New(v.Type().Elem()))
 	}
 	if message := decode(k, target(n), reflect.Indirect(v)); message != "" {
+		if k.file == "server" {
+			message = "Delete this section, with its xds-server-type: there is one xDS server."
+		}
 		r.errorf(n, k.file, "%s", message)
 		return
 	}

@@ -19,6 +19,7 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{
 		"unknown key":            {"debug: true\nno-such: 1\n", "f:2: no-such: There is no such key."},
+		"unknown key and others": {"no-such: 1\ntimeouts:\n  request-timeout: soon\n", "f:3: timeouts.request-timeout: "},
 		"unknown key of ours":    {"edge:\n  no-such: 1\n", "f:2: edge.no-such: There is no such key."},
 		"headers timeout":        {"edge:\n  request-headers-timeout: soon\n", "f:2: edge.request-headers-timeout: \"soon\""},
 		"small window":           {"edge:\n  http2-stream-window-bytes: 1000\n", "f:2: edge.http2-stream-window-bytes: 1000 is not between 65535 and 2147483647."},
@@ -30,7 +31,7 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"other letters":          {"tls:\n  minimumProtocolVersion: 1.2\n", "f:2: tls.minimumProtocolVersion: There is no such key. Did you mean tls.minimum-protocol-version?"},
 		"keys of the section":    {"network:\n  hops: 1\n", "f:2: network.hops: There is no such key. The keys of network are admin-port, num-trusted-hops, strip-trailing-host-dot."},
 		"zero for a limit":       {"listener:\n  max-requests-per-connection: 0\n", "f:2: listener.max-requests-per-connection: 0 is less than 1."},
-		"former key":             {"server:\n  xds-server-type: contour\n", "f:2: server: The value is not understood: unknown field \"xds-server-type\"."},
+		"former key":             {"server:\n  xds-server-type: contour\n", "f:2: server: Delete this section, with its xds-server-type: there is one xDS server."},
 		"key of another case":    {"Debug: true\n", "f:1: Debug: There is no such key."},
 		"two at once":            {"a: 1\nb: 2\n", "f:1: a: There is no such key.\nf:2: b: There is no such key."},
 		"twice":                  {"debug: true\nincluster: true\ndebug: false\n", "f:3: debug: The key is there twice, first in line 1."},
@@ -55,8 +56,8 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"access log level":       {"accesslog-level: debug\n", "f:1: accesslog-level: \"debug\" is not one of info, error, critical, disabled."},
 		"no newline":             {"accesslog-format-string: \"%METHOD%\"\n", "f:1: accesslog-format-string: The format does not end in a newline."},
 		"no operator":            {"accesslog-format-string: \"100% of it\\n\"\n", "There is no command operator where \"% of it\\n\" begins."},
-		"unknown operator":       {"json-fields: [\"a=%NONE%\"]\n", "f:1: json-fields: %NONE% is not a command operator of Envoy, or not with this argument."},
-		"operator alone":         {"json-fields: [\"a=%REQ%\"]\n", "f:1: json-fields: %REQ% is not a command operator"},
+		"unknown operator":       {"json-fields: [\"a=%NONE%\"]\n", "f:1: json-fields: %NONE% is not supported here, or not with this argument."},
+		"operator alone":         {"json-fields: [\"a=%REQ%\"]\n", "f:1: json-fields: %REQ% is not supported here"},
 		"unknown field":          {"json-fields: [colour]\n", "f:1: json-fields: \"colour\" is neither a known field nor name=value."},
 		"type of service":        {"listener:\n  socket-options:\n    tos: 256\n", "f:3: listener.socket-options.tos: 256 is not between 0 and 255."},
 		"address":                {"metrics:\n  envoy:\n    address: localhost\n", "f:3: metrics.envoy.address: \"localhost\" is not an IP address."},
