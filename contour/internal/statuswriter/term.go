@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,6 +38,8 @@ type term struct {
 	statuses *schedule
 	events   workqueue.TypedRateLimitingInterface[kobj.Key]
 	limit    flowcontrol.RateLimiter
+	// forbidden is the kinds with what is not permitted, about which the operator has been informed.
+	forbidden sync.Map
 }
 
 func newTerm(w *Writer) *term {
@@ -164,9 +167,20 @@ func (t *term) event(ctx context.Context, k kobj.Key) {
 // log logs a failure of an object as a warning once: repeated failures can concern thousands of objects. Conflicts are
 // expected, and logged at debug level.
 func (t *term) log(ctx context.Context, failures int, k kobj.Key, message string, err error) {
+	if lacksPermission(err) {
+		if _, logged := t.forbidden.LoadOrStore(string(k.Kind)+message, true); !logged {
+			t.writer.Log.Error("permission is missing: add it to the role of the controller, which retries", "kind", k.Kind, "error", err)
+		}
+		failures++ // the objects differ, the cause does not
+	}
 	level := slog.LevelDebug
 	if failures == 0 && !apierrors.IsConflict(err) {
 		level = slog.LevelWarn
 	}
 	t.writer.Log.Log(ctx, level, message, "object", k, "error", err)
+}
+
+// lacksPermission reports whether the API server's authorizer, and not an admission plugin, has refused a request.
+func lacksPermission(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), " cannot ") && strings.Contains(err.Error(), " resource ")
 }
