@@ -557,3 +557,19 @@ func TestRenderErrors(t *testing.T) {
 		t.Errorf("a directory without kustomization: %v", err)
 	}
 }
+
+// The permissions for the Gateway API are bound to the ServiceAccount of the controller.
+func TestGatewayAPIPermissionsAreBound(t *testing.T) {
+	t.Parallel()
+	objects := load(t, "gateway-api")
+	roles := typed[rbacv1.ClusterRole](t, objects, "ClusterRole")
+	bindings := typed[rbacv1.ClusterRoleBinding](t, objects, "ClusterRoleBinding")
+	if len(roles) != 1 || len(bindings) != 1 || len(objects) != 2 {
+		t.Fatalf("objects %v", objects)
+	}
+	b := bindings[0]
+	subject := rbacv1.Subject{Kind: "ServiceAccount", Name: "contour", Namespace: namespaceOf(base)}
+	if b.RoleRef.Kind != "ClusterRole" || b.RoleRef.Name != roles[0].Name || !slices.Equal(b.Subjects, []rbacv1.Subject{subject}) {
+		t.Errorf("binding %v of role %s", b, roles[0].Name)
+	}
+}
