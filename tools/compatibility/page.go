@@ -23,7 +23,7 @@ A proof is a test function with its package, a ` + "`case`" + ` of ` + "`contour
 A proof shows that the line is as it says; it does not show that every combination with other lines is.
 That of a field uses the field, and its expected answers depend on it; what differs for values that are not valid is in [differences](differences-from-contour.md).
 That of a setting shows that another value than its default changes the configuration; what that does is shown by the lines of the feature.
-The Gateway API is not in this table: it is not served.
+The kinds of the Gateway API are not in this table; [Gateway API](gateway-api.md) lists what of them is served.
 
 `
 

@@ -2,6 +2,7 @@ package app
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/settings"
 )
 
@@ -177,5 +179,23 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 		if code != c.code || !strings.Contains(errs.String(), c.want) {
 			t.Errorf("%s: exit code %d, want %d, with %q; got %q", name, code, c.code, c.want, errs.String())
 		}
+	}
+}
+
+// A disabled kind is not watched, so that its permissions and its CustomResourceDefinition are not needed.
+func TestDisabledKindsAreNotWatched(t *testing.T) {
+	t.Parallel()
+	resources := func(f serveFlags) (out []string) {
+		for _, d := range f.watched() {
+			out = append(out, d.Resource)
+		}
+		return out
+	}
+	needs := []kind.Need{kind.GatewayAPI}
+	all := resources(serveFlags{needs: needs})
+	got := resources(serveFlags{needs: needs, disabled: []string{"extensionservices", "grpcroutes", "tlsroutes"}})
+	want := slices.DeleteFunc(slices.Clone(all), func(r string) bool { return r == "extensionservices" || r == "grpcroutes" })
+	if !slices.Equal(got, want) || len(want) != len(all)-2 {
+		t.Errorf("watched are %q, want %q of %q", got, want, all)
 	}
 }

@@ -240,7 +240,7 @@ func (c *controller) connect() error {
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)
 	}
-	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: kind.All().Watched(f.needs...), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }, Count: c.metrics.Operation})
+	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: f.watched(), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }, Count: c.metrics.Operation})
 	if err != nil {
 		return err
 	}
