@@ -88,13 +88,12 @@ func TestWhatEachSettingChanges(t *testing.T) {
 		if k.file == "" || k.effect != applied && k.effect != restart || k.file == "server" {
 			continue
 		}
-		configuration := func(texts ...string) (config.Config, error) { return fileOf(t, texts...) }
-		before, err := configuration(companion(k.file))
+		before, err := fileOf(t, companion(k.file))
 		if err != nil {
 			t.Fatal(k.file, err)
 		}
 		for _, value := range candidates() {
-			after, err := configuration(companion(k.file), nested(k.file, value))
+			after, err := fileOf(t, companion(k.file), nested(k.file, value))
 			if err != nil || reflect.DeepEqual(before, after) {
 				continue
 			}
@@ -165,16 +164,13 @@ func text(v reflect.Value) string {
 		v = v.Elem()
 	}
 	var parts []string
-	switch v.Kind() {
-	case reflect.Slice:
+	if v.Kind() == reflect.Slice {
 		for i := range v.Len() {
 			parts = append(parts, text(v.Index(i)))
 		}
 		return "[" + strings.Join(parts, " ") + "]"
-	case reflect.Struct:
-		if _, named := v.Type().MethodByName("String"); named {
-			break
-		}
+	}
+	if _, named := v.Type().MethodByName("String"); v.Kind() == reflect.Struct && !named {
 		for i := range v.NumField() {
 			parts = append(parts, v.Type().Field(i).Name+":"+text(v.Field(i)))
 		}
