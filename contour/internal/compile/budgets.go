@@ -59,7 +59,7 @@ func objectOf(k kobj.Key, root *contrib.Root) *budget.Object {
 // limitOf is the budgets of a namespace.
 func limitOf(b config.Budgets) contrib.Cost {
 	return contrib.Cost{
-		Routes: b.Routes, VirtualHosts: b.VirtualHosts, TLSHosts: b.TLSHosts, Clusters: b.Clusters, Endpoints: b.Endpoints,
+		Routes: b.Routes, VirtualHosts: b.VirtualHosts, Listeners: b.Listeners, TLSHosts: b.TLSHosts, Clusters: b.Clusters, Endpoints: b.Endpoints,
 		HealthChecks: 60 * b.HealthChecks, Expressions: b.Expressions,
 	}
 }
@@ -142,7 +142,7 @@ func (c *Compile) overBudget(r *memo.Reader, k kobj.Key, root contrib.Root) (con
 	if exceeds(root.Cost.Routes, budgets.ObjectRoutes) {
 		cause := fmt.Sprintf("The object has more than %d routes", budgets.ObjectRoutes)
 		root.TooLarge = !refused
-		root.Cost = contrib.Cost{VirtualHosts: root.Cost.VirtualHosts, TLSHosts: root.Cost.TLSHosts}
+		root.Cost = contrib.Cost{VirtualHosts: root.Cost.VirtualHosts, Listeners: root.Cost.Listeners, TLSHosts: root.Cost.TLSHosts}
 		return c.refuse(k, root, max(verdict, budget.Closed), cause), true
 	}
 	if !refused {
@@ -155,7 +155,7 @@ func (c *Compile) overBudget(r *memo.Reader, k kobj.Key, root contrib.Root) (con
 // refuse returns the root as it is served instead, with a diagnostic for the cause: its hosts are closed, or not there at all.
 func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, cause string) contrib.Root {
 	out := root
-	out.Contributions = nil
+	out.Contributions, out.Listeners = nil, nil
 	if v == budget.Closed {
 		for i := range root.Contributions {
 			if own, ok := closed(root.Contributions[i]); ok {
@@ -200,6 +200,7 @@ func shares(cost, limit contrib.Cost) string {
 	}{
 		{cost.Routes, limit.Routes, "routes"},
 		{cost.VirtualHosts, limit.VirtualHosts, "virtual hosts"},
+		{cost.Listeners, limit.Listeners, "listeners"},
 		{cost.TLSHosts, limit.TLSHosts, "TLS hosts"},
 		{cost.Clusters, limit.Clusters, "clusters"},
 		{cost.Endpoints, limit.Endpoints, "endpoints"},

@@ -14,7 +14,10 @@ import (
 func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	var clusters clusterSet
 	var extensions []ir.ExtensionCluster
-	root.Cost.Routes = root.Unread
+	root.Cost.Routes, root.Cost.Listeners = root.Unread, len(root.Listeners)
+	for i := range root.Listeners {
+		root.Cost.TLSHosts += len(root.Listeners[i].Chains)
+	}
 	weights := map[weighed]int{}
 	for i := range root.Contributions {
 		own := &root.Contributions[i]

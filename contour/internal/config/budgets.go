@@ -13,6 +13,10 @@ type Budgets struct {
 	VirtualHosts int
 	// TLSHosts is the hosts of a namespace on listeners for TLS.
 	TLSHosts int
+	// Listeners is the listeners of the Gateways of a namespace, one for each port.
+	Listeners int
+	// Addresses is the addresses of the Gateways of a namespace.
+	Addresses int
 	// Clusters is the clusters of a namespace; what several root objects use counts once for each.
 	Clusters int
 	// Endpoints is the endpoints of the clusters of a namespace, without those of Services with few of them.
@@ -40,6 +44,8 @@ func defaultBudgets() Budgets {
 		ObjectRoutes:    40_000,
 		VirtualHosts:    120_000,
 		TLSHosts:        60_000,
+		Listeners:       10_000,
+		Addresses:       1_000,
 		Clusters:        100_000,
 		Endpoints:       200_000,
 		HealthChecks:    20_000,

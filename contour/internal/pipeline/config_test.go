@@ -91,7 +91,7 @@ func otherValues() map[string][]any {
 
 		"RouteTables.Hosts": {0, 100_000},
 
-		"Budgets.Routes": {40, 0}, "Budgets.ObjectRoutes": {6, 0}, "Budgets.VirtualHosts": {15, 0}, "Budgets.TLSHosts": {3, 0}, "Budgets.Clusters": {20, 0},
+		"Budgets.Routes": {40, 0}, "Budgets.ObjectRoutes": {6, 0}, "Budgets.VirtualHosts": {15, 0}, "Budgets.TLSHosts": {3, 0}, "Budgets.Clusters": {20, 0}, "Budgets.Listeners": {1, 0}, "Budgets.Addresses": {1, 0},
 		"Budgets.Endpoints": {200, 0}, "Budgets.HealthChecks": {2, 0}, "Budgets.Expressions": {60, 0}, "Budgets.HostExpressions": {40, 0}, "Budgets.ExpressionSize": {20, 0},
 		"Budgets.FilterChains": {50},
 	}

@@ -8,6 +8,8 @@ func budgetKeys() []key {
 		{file: "budgets.object-routes", value: "40000"},
 		{file: "budgets.virtual-hosts", value: "120000"},
 		{file: "budgets.tls-hosts", value: "60000"},
+		{file: "budgets.listeners", value: "10000"},
+		{file: "budgets.addresses", value: "1000"},
 		{file: "budgets.clusters", value: "100000"},
 		{file: "budgets.endpoints", value: "200000"},
 		{file: "budgets.health-checks", value: "20000"},
@@ -30,6 +32,8 @@ type budgetSection struct {
 	ObjectRoutes      *uint32 `json:"object-routes"`
 	VirtualHosts      *uint32 `json:"virtual-hosts"`
 	TLSHosts          *uint32 `json:"tls-hosts"`
+	Listeners         *uint32 `json:"listeners"`
+	Addresses         *uint32 `json:"addresses"`
 	Clusters          *uint32 `json:"clusters"`
 	Endpoints         *uint32 `json:"endpoints"`
 	HealthChecks      *uint32 `json:"health-checks"`
@@ -52,6 +56,8 @@ func (a *applier) budgets() {
 		{from.ObjectRoutes, &b.ObjectRoutes},
 		{from.VirtualHosts, &b.VirtualHosts},
 		{from.TLSHosts, &b.TLSHosts},
+		{from.Listeners, &b.Listeners},
+		{from.Addresses, &b.Addresses},
 		{from.Clusters, &b.Clusters},
 		{from.Endpoints, &b.Endpoints},
 		{from.HealthChecks, &b.HealthChecks},

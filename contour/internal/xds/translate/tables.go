@@ -120,6 +120,7 @@ func (t *Tables) addChains() {
 	})
 	t.chains = hostTable(t, "translate/filter chains", equalChain, t.chainOf)
 	t.chains.Watch()
+	t.from.Listeners.Watch()
 	memo.DemandFrom(t.from.Hosts, t.chains, func(k ir.HostKey, v *ir.VirtualHost) []ir.HostKey {
 		if v == nil || v.TLS == nil && v.TCP == nil {
 			return nil

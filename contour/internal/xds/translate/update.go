@@ -19,7 +19,7 @@ type ListenerUpdate struct {
 	Lenders []string
 }
 
-// ListenerUpdates returns the updates since the last call, sorted by listener. A filter chain that a host with its certificate on demand gets or
+// ListenerUpdates returns the updates since the last call, those of listeners with hosts first, sorted by listener. A filter chain that a host with its certificate on demand gets or
 // loses, because a wildcard host covers it or no longer does, is not a change of its own namespace. The filter chain with the
 // fallback certificate is a change of the hosts that are the first with a fallback, or were the last.
 func (t *Tables) ListenerUpdates() []ListenerUpdate {
@@ -48,7 +48,42 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 			Namespaces: slices.Sorted(maps.Keys(changed[l].owners)), Lenders: slices.Sorted(maps.Keys(changed[l].lenders)),
 		})
 	}
+	return append(out, t.objectListeners()...)
+}
+
+// objectListeners returns the updates of the listeners of objects, which have their filter chains themselves, sorted by listener. One without
+// filter chains counts as one with one.
+func (t *Tables) objectListeners() []ListenerUpdate {
+	changes := t.from.Listeners.Changes()
+	slices.SortFunc(changes, func(a, b memo.Change[ir.ListenerKey, *ir.Listener]) int { return a.Key.Compare(b.Key) })
+	var out []ListenerUpdate
+	for _, ch := range changes {
+		u, owners := ListenerUpdate{Chains: 1}, map[string]bool{}
+		before, after := deref(ch.Old), deref(ch.New)
+		for _, l := range []*ir.Listener{before, after} {
+			if l != nil {
+				u.Chains = max(u.Chains, len(l.Chains))
+				for _, k := range l.Origins {
+					owners[k.Namespace] = true
+				}
+			}
+		}
+		if len(owners) > 0 && !sameChains(before, after) {
+			u.Namespaces = slices.Sorted(maps.Keys(owners))
+			out = append(out, u)
+		}
+	}
 	return out
+}
+
+// sameChains reports whether two versions of a listener have the same addresses and filter chains.
+func sameChains(a, b *ir.Listener) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return slices.Equal(a.Addresses, b.Addresses) && slices.EqualFunc(a.Chains, b.Chains, func(x, y ir.Chain) bool {
+		return x.ServerName == y.ServerName && slices.Equal(x.Certificates, y.Certificates)
+	})
 }
 
 // sameChain reports whether Envoy gets the same filter chain. Its objects may differ: who joins the host of another namespace
