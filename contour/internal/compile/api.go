@@ -116,11 +116,11 @@ func classOf[T metav1.Object](of func(T) string) func(metav1.Object) string {
 // builtin returns the APIs of every Compile, in the order of their ranks: HTTPProxy precedes Ingress, as in Contour. Gateways and their
 // routes have listeners of their own.
 func (c *Compile) builtin() []API {
-	return slices.Concat([]API{configuration(c.Extensions), extensionAPI(c.Extensions), ingressAPI()}, gatewayAPIs(c.Gateways), []API{httpProxyAPI()})
+	return slices.Concat([]API{configuration(c.Extensions), extensionAPI(c.Extensions), ingressAPI()}, gatewayAPIs(c.Gateways, c.Extensions), []API{httpProxyAPI()})
 }
 
 // gatewayAPIs is the APIs of the kinds of the Gateway API.
-func gatewayAPIs(x *gatewayapi.Compiler) []API {
+func gatewayAPIs(x *gatewayapi.Compiler, extensions *extension.Table) []API {
 	types := Types{Conflict: report.TypeShadowed, Fault: report.TypeEnvoy}
 	route := func(k kobj.Kind, of func(metav1.Object) []kind.Reference) API {
 		return API{
@@ -142,8 +142,10 @@ func gatewayAPIs(x *gatewayapi.Compiler) []API {
 			Status: &Status{From: func(r *memo.Reader, o metav1.Object, _ []report.Diagnostic) any { return x.ClassStatus(r, o) }},
 		},
 		{
-			Kind:       kobj.Gateway,
-			Root:       func(r *memo.Reader, _ Env, n kobj.Name) contrib.Root { return x.GatewayRoot(r, n) },
+			Kind: kobj.Gateway,
+			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
+				return tracedToo(r, env.Store.Settings.Tracing.Get(r), extensions, x.GatewayRoot(r, n))
+			},
 			References: references(gatewayapi.GatewayReferences), DemandRoots: roots(kobj.Gateway), OwnsNoHosts: true, Types: types,
 			Status: &Status{From: x.GatewayStatus},
 		},

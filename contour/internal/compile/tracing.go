@@ -35,6 +35,18 @@ func traced(r *memo.Reader, c config.Tracing, extensions *extension.Table, root 
 	return root
 }
 
+// tracedToo makes the listeners of an object trace requests as those of the configuration.
+func tracedToo(r *memo.Reader, c config.Tracing, extensions *extension.Table, root contrib.Root) contrib.Root {
+	if c.Collector == (kobj.Name{}) || len(root.Listeners) == 0 {
+		return root
+	}
+	tracing, _ := tracingOf(c, extensions.Get(r, c.Collector))
+	for i := range root.Listeners {
+		root.Listeners[i].Client.Tracing = tracing
+	}
+	return root
+}
+
 // tracingOf returns nil if the ExtensionService does not exist or cannot be called; problem is why, for its status, if that does not
 // have an error anyway.
 func tracingOf(c config.Tracing, to extension.Extension) (out *ir.Tracing, problem string) {

@@ -88,7 +88,7 @@ func (b *gatewayBuilder) specProblem() problem {
 func (b *gatewayBuilder) reportProblems(g *gateway) {
 	b.add(report.TypeAccepted, g.problem, "spec")
 	for _, value := range g.addresses.Unusable {
-		b.add(report.TypeProgrammed, problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway.", report.Quote(value))}, "spec.addresses")
+		b.add(report.TypeProgrammed, problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway, or the namespace has as many addresses as it may.", report.Quote(value))}, "spec.addresses")
 	}
 	if !g.problem.is() && len(g.addresses.Usable)+len(g.addresses.Unusable) == 0 {
 		b.add(report.TypeProgrammed, noAddress(), "spec.addresses")
@@ -102,7 +102,7 @@ func (b *gatewayBuilder) reportProblems(g *gateway) {
 }
 
 func noAddress() problem {
-	return problem{report.AddressNotAssigned, "No address is free: the configuration has no ranges of addresses for Gateways, or all of them are used."}
+	return problem{report.AddressNotAssigned, "No address is free: the configuration has no ranges of addresses for Gateways, all of them are used, or the namespace has as many as it may."}
 }
 
 func (b *gatewayBuilder) add(t report.Type, p problem, field string) {

@@ -13,7 +13,6 @@ package gatewayapi
 
 import (
 	"cmp"
-	"net/netip"
 	"reflect"
 	"time"
 
@@ -45,7 +44,7 @@ type Compiler struct {
 
 	claims   *memo.Table[kobj.Name, claim]      // of Gateways, on addresses
 	assigned *memo.Input[kobj.Name, Assignment] // see AssignAddresses
-	ranges   []netip.Prefix                     // of which addresses were assigned last
+	pool     *pool                              // nil before the first assignment
 	gateways *memo.Table[kobj.Name, *gateway]
 	parents  *memo.Table[kobj.Name, *parent]
 

@@ -7,6 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
@@ -22,16 +23,18 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 	name, generation := kobj.Name{Namespace: o.GetNamespace(), Name: o.GetName()}, o.GetGeneration()
 	s := &gatewayv1.GatewayStatus{}
 	addressType := gatewayv1.IPAddressType
-	if !g.problem.is() {
-		for _, a := range g.addresses.Usable {
-			s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &addressType, Value: a.String()})
-		}
+	for _, a := range g.addresses.Usable { // also of one that is not accepted: it keeps them
+		s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &addressType, Value: a.String()})
 	}
 	programmed := 0
+	broken := fault(diagnostics)
 	var waiting problem
 	for i := range g.listeners {
 		l := &g.listeners[i]
 		p := x.notProgrammed(r, g, name, l)
+		if !p.is() && overBudget(diagnostics) {
+			p = problem{report.Reason(gatewayv1.ListenerReasonInvalid), broken.Message}
+		}
 		if p.is() && !waiting.is() {
 			waiting = p
 		} else if !p.is() {
@@ -45,7 +48,7 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 	if programmed > 0 {
 		waiting = problem{}
 	}
-	s.Conditions = g.conditions(generation, waiting, fault(diagnostics))
+	s.Conditions = g.conditions(generation, waiting, broken)
 	return s
 }
 
@@ -57,6 +60,26 @@ func fault(diagnostics []report.Diagnostic) problem {
 		}
 	}
 	return problem{}
+}
+
+// overBudget reports whether an object is not served because of its budgets.
+func overBudget(diagnostics []report.Diagnostic) bool {
+	return slices.ContainsFunc(diagnostics, func(d report.Diagnostic) bool { return d.Severity == report.Error && d.Reason == report.BudgetExceeded })
+}
+
+// lostHosts returns why a route is not served: other namespaces own all hosts that it contributes to.
+func (of *route) lostHosts(diagnostics []report.Diagnostic) problem {
+	lost := slices.DeleteFunc(slices.Clone(diagnostics), func(d report.Diagnostic) bool { return d.Reason != report.DuplicateVhost })
+	hosts := map[ir.HostKey]bool{}
+	for i := range of.contributions {
+		k := of.contributions[i].Key
+		k.Listener.Name = k.Listener.Group()
+		hosts[k] = true
+	}
+	if len(lost) == 0 || len(lost) < len(hosts) {
+		return problem{}
+	}
+	return problem{report.NotAllowedByListeners, lost[0].Message}
 }
 
 // conditions returns the conditions of a Gateway. waiting is why none of its listeners is programmed.
@@ -73,7 +96,7 @@ func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.
 	case fault.is():
 		programmed = problem{report.Reason(gatewayv1.GatewayReasonInvalid), fault.Message}
 	case len(g.addresses.Unusable) > 0:
-		programmed = problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway.", report.Quote(g.addresses.Unusable[0]))}
+		programmed = problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway, or the namespace has as many addresses as it may.", report.Quote(g.addresses.Unusable[0]))}
 	case len(g.addresses.Usable) == 0:
 		programmed = noAddress()
 	case waiting.is():
@@ -110,7 +133,7 @@ func (x *Compiler) notProgrammed(r *memo.Reader, g *gateway, name kobj.Name, l *
 	case l.secure && len(l.certificates) == 0:
 		return invalid("The listener has no certificate that can be served; its connections are closed.")
 	case len(g.addresses.Usable) == 0:
-		return problem{report.Reason(gatewayv1.ListenerReasonPending), "The Gateway has no address."}
+		return invalid("The Gateway has no address.")
 	}
 	state, _ := x.States.Get(r, listenerKey(name, l.port))
 	_, accepted := slices.BinarySearch(state.Chains, l.chain())
@@ -161,6 +184,9 @@ func (x *Compiler) RouteStatus(r *memo.Reader, k kobj.Key, generation int64, dia
 	out := &kind.RouteParents{Controller: gatewayv1.GatewayController(x.env.Store.Settings.Gateways.Get(r).ControllerName)}
 	of := x.verdicts.Get(r, k)
 	broken := fault(diagnostics)
+	if !broken.is() {
+		broken = of.lostHosts(diagnostics)
+	}
 	for i := range of.parents {
 		p := &of.parents[i]
 		notAccepted := p.problem
@@ -187,7 +213,7 @@ func (x *Compiler) RouteStatus(r *memo.Reader, k kobj.Key, generation int64, dia
 // acceptedMessage returns the message of an accepted route, with the first warning.
 func acceptedMessage(diagnostics []report.Diagnostic) string {
 	for _, d := range diagnostics {
-		if d.Severity == report.Warning {
+		if d.Severity == report.Warning || d.Reason == report.DuplicateVhost {
 			return "The route is accepted. " + d.Message
 		}
 	}
