@@ -19,7 +19,7 @@ func isChallenge(m ir.PathMatch) bool {
 		return strings.HasPrefix(m.Value, challengePath+"/")
 	case ir.PathSegment:
 		return m.Value == challengePath || strings.HasPrefix(m.Value, challengePath+"/")
-	case ir.PathRegex:
+	case ir.PathRegex, ir.PathMethod:
 	}
 	return false
 }

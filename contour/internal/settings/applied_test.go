@@ -78,7 +78,7 @@ func TestWhatIsAppliedChangesTheConfiguration(t *testing.T) {
 }
 
 // update rewrites testdata/applied.tsv.
-var update = flag.Bool("update", false, "rewrite testdata/applied.tsv") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "rewrite testdata/applied.tsv")
 
 // Each setting that is applied changes the fields of the configuration that the table has, to these values.
 func TestWhatEachSettingChanges(t *testing.T) {

@@ -166,26 +166,7 @@ func (p *pool) compareAge(a, b kobj.Name) int {
 // round assigns addresses to Gateways, which are in the order of their age, and returns the addresses that they have no more, by the
 // namespace that had them.
 func (p *pool) round(order []kobj.Name) map[netip.Addr]string {
-	before := map[netip.Addr]string{}
-	for _, n := range order {
-		p.forget(n)
-		for _, a := range p.of[n].assignment.Usable {
-			if p.owner[a] == n {
-				before[a] = n.Namespace
-				p.give(a)
-			}
-		}
-	}
-	for _, n := range order {
-		h := p.of[n]
-		assign := h.claim.assign
-		for _, a := range slices.Concat(h.claim.recorded, h.assignment.Usable) {
-			if static := h.claim.claims(a); (static || assign) && p.take(a, n) {
-				assign = assign && static
-				before[a] = n.Namespace
-			}
-		}
-	}
+	before := p.takeFormer(order)
 	usable := map[kobj.Name][]netip.Addr{}
 	for _, n := range order {
 		usable[n] = p.takeStatic(n)
@@ -209,6 +190,32 @@ func (p *pool) round(order []kobj.Name) map[netip.Addr]string {
 			delete(before, a)
 		} else if owned {
 			p.give(a)
+		}
+	}
+	return before
+}
+
+// takeFormer gives back what the Gateways have, and lets each take again what it had and may still have, before any takes anything
+// else. It returns the addresses of both, by namespace.
+func (p *pool) takeFormer(order []kobj.Name) map[netip.Addr]string {
+	before := map[netip.Addr]string{}
+	for _, n := range order {
+		p.forget(n)
+		for _, a := range p.of[n].assignment.Usable {
+			if p.owner[a] == n {
+				before[a] = n.Namespace
+				p.give(a)
+			}
+		}
+	}
+	for _, n := range order {
+		h := p.of[n]
+		assign := h.claim.assign
+		for _, a := range slices.Concat(h.claim.recorded, h.assignment.Usable) {
+			if static := h.claim.claims(a); (static || assign) && p.take(a, n) {
+				assign = assign && static
+				before[a] = n.Namespace
+			}
 		}
 	}
 	return before

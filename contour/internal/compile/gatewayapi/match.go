@@ -57,11 +57,11 @@ func (b *routeBuilder) pathMatch(p *gatewayv1.HTTPPathMatch, field string) ir.Pa
 		if readable := validate.ReadablePath(m); readable.Value != "/" {
 			return readable
 		}
-		return anyPath
+		return anyPath()
 	}
 	if m.Kind == ir.PathSegment {
 		if m.Value = strings.TrimRight(value, "/"); m.Value == "" {
-			return anyPath
+			return anyPath()
 		}
 	}
 	return m
@@ -69,7 +69,7 @@ func (b *routeBuilder) pathMatch(p *gatewayv1.HTTPPathMatch, field string) ir.Pa
 
 // anyPath matches all paths. Its kind is that of all prefixes of segments: what replaces the prefix takes the place of the slash
 // or precedes it, so that /foo for / makes /foo/bar of /bar.
-var anyPath = ir.PathMatch{Kind: ir.PathSegment, Value: "/"}
+func anyPath() ir.PathMatch { return ir.PathMatch{Kind: ir.PathSegment, Value: "/"} }
 
 // headerMatch adds the match of a header. Of several for one name the first one counts.
 func (b *routeBuilder) headerMatch(m *ir.Match, name, value string, regex bool, field string) {
@@ -132,7 +132,7 @@ func (b *routeBuilder) methodMatch(m *gatewayv1.GRPCMethodMatch, field string) i
 	var out ir.PathMatch
 	switch regex := m != nil && m.Type != nil && *m.Type == gatewayv1.GRPCMethodMatchRegularExpression; {
 	case service == "" && method == "":
-		return anyPath
+		return anyPath()
 	case regex:
 		out = ir.PathMatch{Kind: ir.PathRegex, Value: "/" + group(service) + "/" + group(method)}
 	case service == "":
@@ -151,7 +151,7 @@ func (b *routeBuilder) methodMatch(m *gatewayv1.GRPCMethodMatch, field string) i
 	}
 	if problem != "" {
 		b.fail(report.UnsupportedValue, field, "The method %s %s.", report.Quote(service+"/"+method), problem)
-		return anyPath
+		return anyPath()
 	}
 	return out
 }

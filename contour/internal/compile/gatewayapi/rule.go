@@ -101,7 +101,7 @@ func (b *routeBuilder) ignorePersistence(p *gatewayv1.SessionPersistence, field 
 // compile adds the routes of a rule, one for each match. They share the action.
 func (b *routeBuilder) compile(r rule) {
 	if len(r.matches) == 0 {
-		r.matches = []ir.Match{{Path: anyPath}}
+		r.matches = []ir.Match{{Path: anyPath()}}
 	}
 	action := b.action(&r)
 	if b.failing() {

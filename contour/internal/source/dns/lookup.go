@@ -37,13 +37,13 @@ func (f failure) definite() bool { return f == notFound || f == notPermitted }
 
 // attempt is the outcome as one of attempts.
 func (f failure) attempt() fair.Outcome {
-	switch f {
-	case "":
-		return fair.Answered
-	case noAnswer:
+	if f == noAnswer {
 		return fair.TimedOut
 	}
-	return fair.Failed
+	if f != "" {
+		return fair.Failed
+	}
+	return fair.Answered
 }
 
 // resolve returns the permitted addresses of a host, in order.

@@ -27,13 +27,13 @@ func failed(f jwks.Failure, name string, err error) outcome { return outcome{f, 
 
 // attempt is the outcome as one of attempts.
 func (o outcome) attempt() fair.Outcome {
-	switch {
-	case o.failure == "":
-		return fair.Answered
-	case o.failure == jwks.TooSlow:
+	if o.failure == jwks.TooSlow {
 		return fair.TimedOut
 	}
-	return fair.Failed
+	if o.failure != "" {
+		return fair.Failed
+	}
+	return fair.Answered
 }
 
 // client fetches documents. It keeps no connections: an attempt is rare.

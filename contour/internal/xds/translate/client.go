@@ -114,7 +114,7 @@ func compressor(e *encoder, algorithm ir.Compression) *compressorv3.Compressor {
 	return &compressorv3.Compressor{
 		CompressorLibrary: library,
 		ResponseDirectionConfig: &compressorv3.Compressor_ResponseDirectionConfig{
-			CommonConfig: &compressorv3.Compressor_CommonDirectionConfig{ContentType: compressible()},
+			CommonConfig: &compressorv3.Compressor_CommonDirectionConfig{ContentType: compressible()}, //nolint:staticcheck // older Envoys do not know its successor, content_type_matcher
 		},
 	}
 }
