@@ -174,7 +174,7 @@ func (k *Kubelet) reconcile(ctx context.Context) error {
 // expected reports whether an error is a matter of time: an object that has been changed or deleted since it was read, or that does
 // not exist yet.
 func expected(err error) bool {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each part of what errors.Join returns
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {
 			if !expected(e) {
 				return false
