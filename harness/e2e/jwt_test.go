@@ -32,16 +32,17 @@ func bearer(host, path, token string) traffic.Request {
 type tokens struct {
 	*fixture
 	issuer    *issuer
-	neighbors int // edits of the neighbor
+	neighbor  string // the host of the neighbor, which no other test has
+	neighbors int    // edits of it
 }
 
-const tokenHost, tokenNeighbor = "tokens.example", "tokens-neighbor.example"
+const tokenHost = "tokens.example"
 
 // Tokens of an issuer whose keys are fetched: routes are closed until the keys are there, valid tokens work while the issuer
 // is away and others edit, and keys rotate without a failed request.
 func TestTokens(t *testing.T) {
 	f := newFixture(t, shared)
-	k := &tokens{fixture: f, issuer: f.newIssuer()}
+	k := &tokens{fixture: f, issuer: f.newIssuer(), neighbor: "tokens-neighbor.example"}
 	k.issuer.set(func(i *issuer) { i.away = true })
 	f.service("shop", f.server("shop", "0"))
 	f.certificate("cert", tokenHost)
@@ -99,8 +100,8 @@ metadata: {name: neighbor}
 spec:
   virtualhost: {fqdn: %s}
   routes: [{services: [{name: shop, port: 80}]}, {conditions: [{prefix: /%d}], directResponsePolicy: {statusCode: 204}}]
-`, tokenNeighbor, k.neighbors)
-	k.status(traffic.Request{Host: tokenNeighbor, Path: fmt.Sprint("/", k.neighbors)}, 204)
+`, k.neighbor, k.neighbors)
+	k.status(traffic.Request{Host: k.neighbor, Path: fmt.Sprint("/", k.neighbors)}, 204)
 }
 
 // closedWithoutKeys checks the answers while the issuer is away and was never reached.

@@ -38,7 +38,7 @@ func TestOpenID(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	k := &tokens{fixture: f}
+	k := &tokens{fixture: f, neighbor: "openid-neighbor.example"}
 	f.service("shop", f.server("shop", "0"))
 	f.certificate("cert", openIDHost)
 	f.apply(`

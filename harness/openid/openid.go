@@ -92,8 +92,11 @@ func (p *Provider) Resume(ctx context.Context) error {
 	}
 }
 
-// Stop ends the provider.
-func (p *Provider) Stop() error { return p.process.Stop(2 * time.Second) }
+// Stop ends the provider, also one that hangs.
+func (p *Provider) Stop() error {
+	_ = p.Continue() // the error means that it has ended
+	return p.process.Stop(2 * time.Second)
+}
 
 // Hang stops it from answering, without closing connections, until Continue.
 func (p *Provider) Hang() error { return p.process.Signal(syscall.SIGSTOP) }
