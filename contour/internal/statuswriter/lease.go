@@ -39,7 +39,7 @@ func (e Election) Run(ctx context.Context, lead func(context.Context)) error {
 	if err != nil {
 		return fmt.Errorf("lease client: %w", err)
 	}
-	ctx = klog.NewContext(ctx, logr.FromSlogHandler(e.Log.Handler()))
+	ctx = klog.NewContext(ctx, logr.FromSlogHandler(electionLog{e.Log.Handler(), ctx.Done()}))
 	for ctx.Err() == nil {
 		if err := e.term(ctx, client, lead); err != nil {
 			return fmt.Errorf("leader election: %w", err)
