@@ -520,7 +520,7 @@ func TestIsolationOfAGatewayOverBudget(t *testing.T) {
 	}
 }
 
-// An edit of one Gateway does not look at those that wait for an address, whoever they are; an address that is given back goes to the oldest
+// An edit of one Gateway does not look at those that wait for an address; an address that is given back goes to the oldest
 // of them.
 func TestAddressesOfAFullRange(t *testing.T) {
 	s := newSystem(t, gatewayConfig("10.0.0.0/30"))
@@ -575,5 +575,25 @@ func TestBudgetsOfGateways(t *testing.T) {
 	s.Step([]store.Change{gatewayOf("evil", "a", 0, 2, []string{"10.0.0.1"}, nil, "8080/")})
 	if got := s.addresses("evil", "b"); len(got) != 1 {
 		t.Error("an address was given back in the namespace:", got)
+	}
+}
+
+// A Gateway that waits because its namespace has as many addresses as it may does not keep those that are given back from others.
+func TestAWaitingGatewayOverBudgetKeepsNoAddressFromOthers(t *testing.T) {
+	c := gatewayConfig("10.0.0.0/30")
+	c.Budgets.Addresses = 1
+	s := newSystem(t, c)
+	batch := []store.Change{gatewayClass()}
+	for i, gateway := range []string{"evil/a", "evil/b", "evil/c", "x/a", "y/a", "z/a", "good/late"} {
+		namespace, name, _ := strings.Cut(gateway, "/")
+		batch = append(batch, gatewayOf(namespace, name, i, 1, nil, nil, "8080/"))
+	}
+	s.Step(batch)
+	if got := s.addresses("good", "late"); got != nil {
+		t.Fatal("the range is not full:", got)
+	}
+	s.Step([]store.Change{{Key: kobj.Of(kobj.Gateway, "x", "a")}})
+	if got := len(s.addresses("good", "late")); got != 1 {
+		t.Errorf("the only one that may have the address that was given back has %d", got)
 	}
 }

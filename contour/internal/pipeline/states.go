@@ -10,7 +10,7 @@ import (
 // states is the listeners whose states statuses contain: those of Gateways.
 type states struct {
 	followed map[ir.ListenerKey]bool // false until their tables know
-	dirty    map[ir.ListenerKey]bool // added, or there is news of them
+	dirty    map[ir.ListenerKey]bool // added, or changed in their table
 }
 
 // followStates keeps the listeners of objects, those of the configuration left out.
@@ -41,7 +41,7 @@ func ofListener(k ir.ListenerKey) [2]table.Ref {
 	return [2]table.Ref{{Type: table.Listener, Name: k.Name}, {Type: table.Route, Name: k.Name}}
 }
 
-// updateStates updates what Envoys have of listeners, of those that were added or of which there is news.
+// updateStates updates what Envoys have of listeners, of those that were added or have changed in their table.
 func (p *Pipeline) updateStates() {
 	if len(p.states.followed) == 0 {
 		return

@@ -75,7 +75,7 @@ func unsupportedAddress(g *gatewayv1.Gateway) int {
 }
 
 // AssignAddresses assigns addresses to Gateways, and reports whether one changed. It is called between runs of the engine, until it
-// returns false. It looks at the claims that changed, and at those that what they give back is enough for; at all of them if the
+// returns false. It looks at the claims that changed, and, if one gives an address back, at those that wait; at all of them if the
 // ranges or the budget have changed.
 //
 // Gateways keep the addresses that their statuses record, else those that they have; then static addresses are assigned to the
@@ -264,14 +264,15 @@ func (p *pool) forgetWanted(a netip.Addr, n kobj.Name) {
 }
 
 // successors returns the Gateways to which addresses that were given back, by namespace, are assigned next: of those that claim one of
-// them the oldest, and the oldest ones that wait, of all namespaces and of that which gave it back. Those that are done are left out.
+// them the oldest, and the oldest ones that wait, of all namespaces and of that which gave it back. Those that are done, or whose namespace
+// has as many addresses as it may, are left out. Its work is the number of Gateways that wait, for each address.
 func (p *pool) successors(freed map[netip.Addr]string, done map[kobj.Name]bool) map[kobj.Name]bool {
 	next := map[kobj.Name]bool{}
 	oldest := func(among map[kobj.Name]bool, namespace string) {
 		var found *kobj.Name
 		for n := range among {
 			switch {
-			case next[n] || done[n] || namespace != "" && n.Namespace != namespace:
+			case next[n] || done[n] || namespace != "" && n.Namespace != namespace || p.exhausted(n.Namespace):
 			case p.of[n] == nil || !p.of[n].claim.served:
 				delete(among, n)
 			case found == nil || p.compareAge(n, *found) < 0:
@@ -290,6 +291,9 @@ func (p *pool) successors(freed map[netip.Addr]string, done map[kobj.Name]bool) 
 	return next
 }
 
+// exhausted reports whether a namespace has as many addresses as it may.
+func (p *pool) exhausted(namespace string) bool { return p.most > 0 && p.count[namespace] >= p.most }
+
 func (p *pool) has(a netip.Addr) bool {
 	return slices.ContainsFunc(p.ranges, func(r netip.Prefix) bool { return r.Contains(a) })
 }
@@ -299,7 +303,7 @@ func (p *pool) take(a netip.Addr, n kobj.Name) bool {
 	if owner, taken := p.owner[a]; taken {
 		return owner == n
 	}
-	if !p.has(a) || p.most > 0 && p.count[n.Namespace] >= p.most {
+	if !p.has(a) || p.exhausted(n.Namespace) {
 		return false
 	}
 	p.owner[a] = n
@@ -326,7 +330,7 @@ func (p *pool) choose(n kobj.Name, had, static []netip.Addr) (netip.Addr, bool) 
 			return a, true
 		}
 	}
-	if p.most > 0 && p.count[n.Namespace] >= p.most {
+	if p.exhausted(n.Namespace) {
 		return netip.Addr{}, false
 	}
 	h := fnv.New64a()

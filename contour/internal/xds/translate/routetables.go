@@ -22,7 +22,7 @@ type routeTables struct {
 	listeners map[ir.ListenerKey]bool // HTTP listeners
 	sizes     map[ir.ListenerKey]size
 	shardings map[ir.ListenerKey]sharding
-	unsettled map[ir.ListenerKey]bool // those whose number of shards Reshard has to look at
+	toReshard map[ir.ListenerKey]bool // those whose number of shards Reshard has to look at
 }
 
 // slot is a slot of an HTTP listener.
@@ -44,7 +44,7 @@ type size struct{ exact, wildcards int }
 func (t *Tables) addRoutes() {
 	rt := &t.routes
 	rt.listeners, rt.sizes, rt.shardings = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]sharding{}
-	rt.unsettled = map[ir.ListenerKey]bool{}
+	rt.toReshard = map[ir.ListenerKey]bool{}
 	rt.slots = memo.NewIndex(t.from.Hosts, "translate/HTTP hosts by slot", ir.HostKey.Compare, slotsOf)
 	memo.Follow(t.from.Hosts, loadsOf, rt.count)
 	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
@@ -58,7 +58,7 @@ func (t *Tables) addRoutes() {
 	rt.http = owned(t, "translate/HTTP route tables", shardFleet, rt.httpTable)
 	t.addScopes()
 	memo.Follow(t.from.Listeners, httpListeners, rt.listen)
-	memo.Follow(t.from.Listeners, shardLimits, func(l shardLimit, _ bool) { rt.unsettled[l.listener] = true })
+	memo.Follow(t.from.Listeners, shardLimits, func(l shardLimit, _ bool) { rt.toReshard[l.listener] = true })
 }
 
 // shardLimit is the weight of hosts up to which an HTTP listener is not sharded.
@@ -119,7 +119,7 @@ func httpListeners(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 
 // count adds or subtracts the weight of an HTTP host that is added or removed.
 func (rt *routeTables) count(s load, added bool) {
-	rt.unsettled[s.listener] = true
+	rt.toReshard[s.listener] = true
 	n, by := rt.sizes[s.listener], s.weight
 	if !added {
 		by = -by
@@ -179,19 +179,19 @@ func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {
 	rt := &t.routes
 	var changed []ir.ListenerKey
-	for l := range rt.unsettled {
-		d, settled := sharding{}, true
+	for l := range rt.toReshard {
+		d, done := sharding{}, true
 		if of, ok := t.from.Listeners.Peek(l); ok && of != nil && rt.listeners[l] {
 			n, former := rt.sizes[l], rt.shardings[l]
 			former.shards = max(1, former.shards)
 			d = former.next(n.exact, n.wildcards, of.RouteTableHosts, now)
-			settled = d.shards == shardCount(n.exact, n.wildcards, of.RouteTableHosts)
+			done = d.shards == shardCount(n.exact, n.wildcards, of.RouteTableHosts)
 		}
 		if rt.setSharding(l, d) {
 			changed = append(changed, l)
 		}
-		if settled {
-			delete(rt.unsettled, l)
+		if done {
+			delete(rt.toReshard, l)
 		}
 	}
 	slices.SortFunc(changed, ir.ListenerKey.Compare)

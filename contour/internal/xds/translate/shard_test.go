@@ -164,7 +164,7 @@ func TestResharding(t *testing.T) {
 	}
 	fx.engine.Run()
 	fx.tables.Reshard(time.Time{})
-	if !fx.tables.routes.unsettled[classic.HTTP()] {
+	if !fx.tables.routes.toReshard[classic.HTTP()] {
 		t.Error("a number that may decrease later is forgotten")
 	}
 	fx.run()

@@ -266,7 +266,7 @@ func TestChangeOfAListenerChangesNoOther(t *testing.T) {
 	at.http.Port++
 	fx.listen(at)
 	fx.expect(t, map[string]uint64{"translate/listeners": 1}, "set LDS ingress_http")
-	if n := len(fx.tables.routes.unsettled); n > 0 {
+	if n := len(fx.tables.routes.toReshard); n > 0 {
 		t.Errorf("each iteration looks at %d listeners", n)
 	}
 	at.http.Connections.MaxConnections = 100
