@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,36 +121,48 @@ func (w *environment) saveEnvoy(ctx context.Context, dir string, pod corev1.Pod)
 
 // saveDebug reads the pages that a controller serves to its own pod only.
 func (w *environment) saveDebug(ctx context.Context, dir string, pod corev1.Pod) error {
-	transport, upgrader, err := spdy.RoundTripperFor(w.cluster.Config)
+	local, end, err := w.forward(ctx, pod, 6060)
 	if err != nil {
 		return err
 	}
+	defer end()
+	var errs []error
+	for _, page := range debugPages {
+		errs = append(errs, save(ctx, "http://"+local+"/debug/"+page, filepath.Join(dir, pod.Name+"-debug-"+page+".txt")))
+	}
+	return errors.Join(errs...)
+}
+
+// forward returns a local address that leads to a port of a pod until end is called.
+func (w *environment) forward(ctx context.Context, pod corev1.Pod, port int) (local string, end func(), err error) {
+	transport, upgrader, err := spdy.RoundTripperFor(w.cluster.Config)
+	if err != nil {
+		return "", nil, err
+	}
 	url := w.api.CoreV1().RESTClient().Post().Resource("pods").Namespace(pod.Namespace).Name(pod.Name).SubResource("portforward").URL()
 	stop, ready := make(chan struct{}), make(chan struct{})
-	defer close(stop)
-	forward, err := portforward.New(spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url), []string{":6060"}, stop, ready, io.Discard, io.Discard)
+	end = sync.OnceFunc(func() { close(stop) })
+	dialer := spdy.NewDialer(upgrader, &http.Client{Transport: transport}, http.MethodPost, url)
+	forward, err := portforward.New(dialer, []string{fmt.Sprintf(":%d", port)}, stop, ready, io.Discard, io.Discard)
 	if err != nil {
-		return err
+		return "", nil, err
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- forward.ForwardPorts() }()
 	select {
 	case <-ready:
 	case err := <-ended:
-		return fmt.Errorf("pages of %s: %w", pod.Name, err)
+		return "", nil, fmt.Errorf("port %d of %s: %w", port, pod.Name, err)
 	case <-ctx.Done():
-		return ctx.Err()
+		end()
+		return "", nil, ctx.Err()
 	}
 	ports, err := forward.GetPorts()
 	if err != nil {
-		return err
+		end()
+		return "", nil, err
 	}
-	var errs []error
-	for _, page := range debugPages {
-		url := fmt.Sprintf("http://127.0.0.1:%d/debug/%s", ports[0].Local, page)
-		errs = append(errs, save(ctx, url, filepath.Join(dir, pod.Name+"-debug-"+page+".txt")))
-	}
-	return errors.Join(errs...)
+	return fmt.Sprintf("127.0.0.1:%d", ports[0].Local), end, nil
 }
 
 func save(ctx context.Context, url, file string) error {
