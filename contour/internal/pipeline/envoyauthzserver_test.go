@@ -31,6 +31,8 @@ type authzServer struct {
 	asked []string // host and path
 	body  string   // of the last question
 	seen  http.Header
+	proto string // of the last question over HTTP
+	peer  string // the connection of the last question over HTTP
 }
 
 func (s *authzServer) record(question, body string, header http.Header) {
@@ -76,6 +78,9 @@ func (s grpcAuthz) Check(_ context.Context, r *authv3.CheckRequest) (*authv3.Che
 
 // ServeHTTP is the same server over HTTP.
 func (s *authzServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.proto, s.peer = r.Proto, r.RemoteAddr
+	s.mu.Unlock()
 	s.record(r.Host+r.URL.Path, "", r.Header)
 	w.Header().Set(semantic.UserHeader, "http")
 	w.Header().Set("x-not-allowed", "http")
@@ -107,7 +112,9 @@ func startGRPCAuthz(t *testing.T) *authzServer {
 
 func startHTTPAuthz(t *testing.T) *authzServer {
 	t.Helper()
-	h := &http.Server{}
+	h := &http.Server{Protocols: new(http.Protocols)}
+	h.Protocols.SetHTTP1(true)
+	h.Protocols.SetUnencryptedHTTP2(true)
 	t.Cleanup(func() { _ = h.Close() })
 	return startAuthz(t, func(s *authzServer, l net.Listener) {
 		h.Handler = s

@@ -133,3 +133,80 @@ func envoyMemory(t *testing.T) int {
 	t.Fatal("there is no Envoy")
 	return 0
 }
+
+// With crlOnlyVerifyLeafCert, a list of the authority that signed a client's certificate is enough, and without it every authority
+// of its chain needs one; a certificate in the list is refused.
+func TestRevocationListsOfLeafCertificatesOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	bundle, list, clients := intermediateAuthority(t)
+	pair := must(stagetest.NewPair("www.example.com", time.Now().AddDate(10, 0, 0)))(t)
+	s := &corev1.Secret{ObjectMeta: meta("cert-1"), Type: corev1.SecretTypeTLS, Data: map[string][]byte{
+		"tls.crt": pair.Certificate, "tls.key": pair.Key, "ca.crt": bundle, "crl.pem": list,
+	}}
+	batch := change(s)
+	for i, leafOnly := range []bool{false, true} {
+		p := tlsProxy(i)
+		p.Spec.VirtualHost.TLS.ClientValidation = &contourv1.DownstreamValidation{
+			CACertificate: "cert-1", CertificateRevocationList: "cert-1", OnlyVerifyLeafCertCrl: leafOnly,
+		}
+		p.Spec.Routes = []contourv1.Route{{DirectResponsePolicy: &contourv1.HTTPDirectResponsePolicy{StatusCode: 200}}}
+		batch = append(batch, change(p)...)
+	}
+	f.sys.Step(batch)
+	f.waitIdle(t)
+	accepted := func(i int, client []byte) bool {
+		own := must(tls.X509KeyPair(client, client))(t)
+		c := &tls.Config{ServerName: fmt.Sprintf("tls-%d.example.com", i), InsecureSkipVerify: true}
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
+		response, _, err := f.handshake(c)
+		return err == nil && response.StatusCode == 200
+	}
+	if !eventually(func() bool { return accepted(1, clients[0]) }) {
+		t.Error("of the leaf only: a certificate that is not revoked is refused")
+	}
+	for i := range 2 {
+		if accepted(i, clients[1]) {
+			t.Errorf("host %d: a revoked certificate is accepted", i)
+		}
+	}
+	if accepted(0, clients[0]) {
+		t.Error("of the chain: a certificate is accepted below an authority without a list")
+	}
+}
+
+// intermediateAuthority returns an authority, the list of one below it, and two clients, with their chains and keys, of the latter:
+// the second one is in the list.
+func intermediateAuthority(t *testing.T) (bundle, list []byte, clients [2][]byte) {
+	t.Helper()
+	key := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t) // of all, which is enough here
+	now := time.Now()
+	sign := func(serial int64, name string, parent *x509.Certificate, isCA bool) *x509.Certificate {
+		c := &x509.Certificate{
+			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: name}, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(1, 0, 0),
+			IsCA: isCA, BasicConstraintsValid: true, SubjectKeyId: []byte(name),
+		}
+		if isCA {
+			c.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
+		}
+		if parent == nil {
+			parent = c
+		}
+		return must(x509.ParseCertificate(must(x509.CreateCertificate(rand.Reader, c, parent, key.Public(), key))(t)))(t)
+	}
+	root := sign(1, "root", nil, true)
+	between := sign(2, "between", root, true)
+	revocations := &x509.RevocationList{
+		Number: big.NewInt(1), ThisUpdate: now.AddDate(0, 0, -1), NextUpdate: now.AddDate(1, 0, 0),
+		RevokedCertificateEntries: []x509.RevocationListEntry{{SerialNumber: big.NewInt(4), RevocationTime: now.AddDate(0, 0, -1)}},
+	}
+	list = pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: must(x509.CreateRevocationList(rand.Reader, revocations, between, key))(t)})
+	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(key))(t)})
+	text := func(c *x509.Certificate) []byte {
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+	}
+	for i := range clients {
+		leaf := sign(int64(3+i), fmt.Sprint("client", i), between, false)
+		clients[i] = append(append(text(leaf), text(between)...), private...)
+	}
+	return text(root), list, clients
+}

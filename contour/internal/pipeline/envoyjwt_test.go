@@ -16,6 +16,7 @@ import (
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/jwks"
+	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/stagetest"
 )
 
@@ -151,5 +152,32 @@ func TestEnvoyAcceptsAcceptedKeys(t *testing.T) {
 		f.sys.Step(change(s))
 		f.waitIdle(t) // fails for a rejection
 		client.expect(t, name, "/", 401)
+	}
+}
+
+// A backend receives the token only from a provider that forwards it.
+func TestForwardedTokensOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	issuer := must(stagetest.NewIssuer("1"))(t)
+	token := must(issuer.Token(map[string]any{"exp": time.Now().Add(time.Hour).Unix()}))(t)
+	keys := &corev1.Secret{ObjectMeta: meta("keys"), Type: corev1.SecretTypeOpaque, Data: map[string][]byte{"jwks": must(stagetest.KeySet(issuer))(t)}}
+	f.sys.Step(append(append(change(service(0)), change(f.local(t, slice(0, "127.0.0.1")))...), change(secret(t, "team", "cert-1"))...))
+	f.sys.Step(change(keys))
+	for _, forward := range []bool{false, true} {
+		p := tlsProxy(0)
+		p.Spec.VirtualHost.JWTProviders = []contourv1.JWTProvider{
+			{Name: "p", Default: true, ForwardJWT: forward, LocalJWKS: &contourv1.LocalJWKS{SecretName: "keys", Key: "jwks"}},
+		}
+		f.sys.Step(change(p))
+		f.waitIdle(t)
+		at := f.config.Listeners.HTTPS
+		request := semantic.Request{TLS: true, Host: "tls-0.example.com", Headers: map[string]string{"Authorization": "Bearer " + token}}
+		var got seen
+		if !eventually(func() bool {
+			got = send(fmt.Sprintf("%s:%d", at.Host, at.Port), request, nil)
+			return got.status == 200 && got.backend != nil && (got.backend.Header.Get("Authorization") != "") == forward
+		}) {
+			t.Errorf("forwardJWT %t: status %d, backend %+v, %v", forward, got.status, got.backend, got.failure)
+		}
 	}
 }

@@ -3,6 +3,7 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -258,4 +259,36 @@ func TestHealthCheckOfASilentBackendHoldsUpNoOthersOnEnvoy(t *testing.T) {
 		t.Errorf("an edit of the same route table took %s", d)
 	}
 	f.waitIdle(t)
+}
+
+// A connection to a backend that is idle for longer than the limit of its route is closed.
+func TestIdleConnectionsToBackendsOnEnvoy(t *testing.T) {
+	f := startFleet(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Set("X-Peer", r.RemoteAddr) })}
+	go func() { _ = backend.Serve(l) }()
+	t.Cleanup(func() { _ = backend.Close() })
+	s := slice(0, "127.0.0.1")
+	s.Ports[0].Port = new(int32(l.Addr().(*net.TCPAddr).Port))
+	p := proxy(0)
+	p.Spec.Routes[1].TimeoutPolicy = &contourv1.TimeoutPolicy{IdleConnection: "100ms"}
+	f.sys.Step(append(append(change(service(0)), change(s)...), change(p)...))
+	f.waitIdle(t)
+	at := f.config.Listeners.HTTP
+	peer := func(path string) string {
+		return send(fmt.Sprintf("%s:%d", at.Host, at.Port), semantic.Request{Host: "host-0.example.com", Path: path}, nil).header.Get("X-Peer")
+	}
+	for path, kept := range map[string]bool{"/": true, "/api": false} {
+		if !eventually(func() bool { return peer(path) != "" }) {
+			t.Fatalf("%s: the backend does not answer", path)
+		}
+		first := peer(path)
+		time.Sleep(time.Second)
+		if second := peer(path); second == "" || (first == second) != kept {
+			t.Errorf("%s: connections %q and %q", path, first, second)
+		}
+	}
 }
