@@ -129,7 +129,9 @@ func (s *clusterSet) addRoutes(routes []ir.Route) {
 
 func (s *clusterSet) add(backends []ir.Backend) {
 	for i := range backends {
-		s.addCluster(backends[i].Cluster)
+		if !backends[i].Unresolved {
+			s.addCluster(backends[i].Cluster)
+		}
 	}
 }
 
@@ -164,7 +166,7 @@ func routeSize(rt *ir.Route) int {
 			b := &f.Backends[i]
 			n += cookiesSize(b.Cookies) + len(b.Cluster.Tuning.Value().Health.Path) + len(b.Cluster.Endpoints.Service.Name) + len(b.Host) + editsSize(b.RequestHeaders) + editsSize(b.ResponseHeaders)
 		}
-		n += specialSize(f.Special)
+		n += specialSize(f.Special) + rewritesSize(f)
 	}
 	if rt.Direct != nil {
 		n += len(rt.Direct.Body)
@@ -179,7 +181,7 @@ func policiesSize(p *ir.Policies) int {
 	if p == nil {
 		return 0
 	}
-	n := cookiesSize(p.Cookies) + descriptorsSize(p.GlobalRateLimit)
+	n := cookiesSize(p.Cookies) + descriptorsSize(p.GlobalRateLimit) + corsSize(p.CORS)
 	if p.IPFilter != nil {
 		const each = 32
 		n += each * len(p.IPFilter.Sources)
@@ -254,6 +256,41 @@ func cookiesSize(c *ir.CookieRewrites) int {
 	return n
 }
 
+// corsSize is about how many bytes a CORS policy has: it is repeated for each route of a rule.
+func corsSize(c *ir.CORS) int {
+	n := 0
+	if c != nil {
+		const each = 16 // of the messages around the texts
+		for _, o := range c.Origins {
+			n += each + len(o.Value)
+		}
+		for _, texts := range [][]string{c.Methods, c.Headers, c.Expose} {
+			for _, t := range texts {
+				n += each + len(t)
+			}
+		}
+	}
+	return n
+}
+
+// rewritesSize is about how many bytes what a route replaces has, with the status codes that it retries.
+func rewritesSize(f *ir.Forward) int {
+	n := 0
+	if f.Rewrite != nil {
+		n += len(f.Rewrite.Prefix) + len(f.Rewrite.Full)
+	}
+	if f.Host != nil {
+		n += len(f.Host.Literal) + len(f.Host.Header)
+	}
+	if f.Retry != nil {
+		n += 2 * len(f.Retry.StatusCode)
+	}
+	return n
+}
+
+// mirrorSize is the size of a mirror, without the name of its Service.
+const mirrorSize = 100
+
 // redirectsSize is the size of what a route has so that Envoy follows redirects.
 const redirectsSize = 300
 
@@ -262,6 +299,9 @@ func specialSize(s *ir.Special) int {
 	if s != nil {
 		for _, k := range s.Hash {
 			n += len(k.Cookie) + len(k.Header) + len(k.Query)
+		}
+		for i := range s.Mirrors {
+			n += mirrorSize + len(s.Mirrors[i].Cluster.Endpoints.Service.Name)
 		}
 		if s.Redirects != nil {
 			n += redirectsSize

@@ -12,7 +12,7 @@ import (
 func (c *Compile) share(r *memo.Reader, routes []ir.Route) {
 	for i := range routes {
 		f := routes[i].Forward
-		if f == nil || len(f.Backends) != 1 {
+		if f == nil || len(f.Backends) != 1 || f.Backends[0].Unresolved {
 			continue
 		}
 		to := &f.Backends[0].Cluster

@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"reflect"
 	"slices"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"contour.example/contour/internal/compile"
 	"contour.example/contour/internal/compile/ref"
@@ -34,6 +36,7 @@ func newTenants(t *testing.T) tenants {
 	t.Helper()
 	c := config.Default()
 	c.Objects.NamespacesOwnHosts, c.Objects.InclusionNeedsConsent = true, true
+	c.Gateways.Addresses = []netip.Prefix{netip.MustParsePrefix(stagetest.GatewayAddresses)}
 	e := memo.New(func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s", f.Table, f.Key, f.Reason) })
 	s := store.New(e, c)
 	return tenants{e, s, compile.New(e, s)}
@@ -42,17 +45,22 @@ func newTenants(t *testing.T) tenants {
 func (w tenants) apply(batch []store.Change) {
 	w.store.Apply(batch)
 	w.engine.Run()
+	for w.Gateways.AssignAddresses() || w.Gateways.ResolveRivals() || w.EnforceBudgets() {
+		w.engine.Run()
+	}
 }
 
-// hosts is the virtual hosts on every listener, nil where nothing is served, by hostname.
-func (w tenants) hosts() map[string]map[ir.ListenerKey]*ir.VirtualHost {
-	out := map[string]map[ir.ListenerKey]*ir.VirtualHost{}
+// hosts is the virtual hosts on every listener, nil where nothing is served, by hostname and group of listeners.
+func (w tenants) hosts() map[ir.HostKey]map[ir.ListenerKey]*ir.VirtualHost {
+	out := map[ir.HostKey]map[ir.ListenerKey]*ir.VirtualHost{}
 	w.VirtualHosts.Keys(func(k ir.HostKey) bool {
-		if out[k.Hostname] == nil {
-			out[k.Hostname] = map[ir.ListenerKey]*ir.VirtualHost{}
+		group := k
+		group.Listener.Name = k.Listener.Group()
+		if out[group] == nil {
+			out[group] = map[ir.ListenerKey]*ir.VirtualHost{}
 		}
 		if v, _ := w.VirtualHosts.Peek(k); v != nil {
-			out[k.Hostname][k.Listener] = v
+			out[group][k.Listener] = v
 		}
 		return true
 	})
@@ -79,9 +87,11 @@ func TestANamespaceChangesNothingOfAnother(t *testing.T) {
 		var own, all []store.Change
 		for _, c := range world.Batch(8) {
 			switch {
+			case c.Key.Namespace == "": // of nobody
+				own, all = append(own, c), append(all, c)
 			case c.Key.Namespace == "a":
 				own, all = append(own, without(c, 0)), append(all, without(c, 0))
-			case c.Key.Kind != kobj.TLSCertificateDelegation: // which would share a Secret
+			case c.Key.Kind != kobj.TLSCertificateDelegation && c.Key.Kind != kobj.ReferenceGrant: // which would share a Secret
 				all = append(all, without(c, 1))
 			}
 		}
@@ -97,7 +107,8 @@ func TestANamespaceChangesNothingOfAnother(t *testing.T) {
 	}
 }
 
-// without is the change of an object without its consent to inclusions, and so many years younger.
+// without is the change of an object without its consent to inclusions and routes of others, and so many years younger. An object of
+// namespace a does not depend on Gateways of others either.
 func without(c store.Change, years int) store.Change {
 	if c.Object == nil {
 		return c
@@ -105,6 +116,19 @@ func without(c store.Change, years int) store.Change {
 	o := c.Object.(runtime.Object).DeepCopyObject().(metav1.Object)
 	o.SetCreationTimestamp(metav1.NewTime(o.GetCreationTimestamp().AddDate(years, 0, 0)))
 	delete(o.GetAnnotations(), ref.IncludeFrom)
+	foreign := func(p gatewayv1.ParentReference) bool {
+		return c.Key.Namespace == "a" && p.Namespace != nil && *p.Namespace != "a"
+	}
+	switch o := o.(type) {
+	case *gatewayv1.Gateway:
+		for i := range o.Spec.Listeners {
+			o.Spec.Listeners[i].AllowedRoutes.Namespaces = nil
+		}
+	case *gatewayv1.HTTPRoute:
+		o.Spec.ParentRefs = slices.DeleteFunc(o.Spec.ParentRefs, foreign)
+	case *gatewayv1.GRPCRoute:
+		o.Spec.ParentRefs = slices.DeleteFunc(o.Spec.ParentRefs, foreign)
+	}
 	return store.Change{Key: c.Key, Object: o}
 }
 
@@ -115,7 +139,7 @@ func compareTenants(t *testing.T, alone, together tenants) (contested int) {
 	shared := together.hosts()
 	for name, want := range alone.hosts() {
 		if got := shared[name]; !reflect.DeepEqual(want, got) {
-			t.Errorf("host %s: alone %+v, together %+v", name, want, got)
+			t.Errorf("host %v: alone %+v, together %+v", name, want, got)
 		}
 	}
 	said := func(w tenants, k kobj.Key) []report.Diagnostic {

@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/compile/classic"
@@ -40,6 +41,12 @@ func (s stages) apply(objects ...metav1.Object) {
 			kind = kobj.Service
 		case *networkingv1.Ingress:
 			kind = kobj.Ingress
+		case *gatewayv1.GatewayClass:
+			kind = kobj.GatewayClass
+		case *gatewayv1.Gateway:
+			kind = kobj.Gateway
+		case *gatewayv1.HTTPRoute:
+			kind = kobj.HTTPRoute
 		}
 		batch = append(batch, store.Change{Key: kobj.Of(kind, o.GetNamespace(), o.GetName()), Object: o})
 	}

@@ -43,7 +43,8 @@ func (d *deferred) add(owner string, n *node, s state) {
 	}
 }
 
-// next marks the next entry.
+// next updates the next entry. Its readers are marked only if its value changes: a value that was read by the entries of many keys, but
+// is equal in the end, would otherwise cost as many times what reads them in common.
 func (d *deferred) next() {
 	n, _ := d.queue.Pop()
 	m := d.marks[n]
@@ -53,8 +54,13 @@ func (d *deferred) next() {
 	for _, of := range m.of {
 		of.left--
 	}
-	if n.self != nil {
+	switch {
+	case n.self == nil:
+	case n.state != clean: // its readers are marked
 		n.mark(m.state)
+	default:
+		n.state = m.state
+		n.refresh()
 	}
 }
 

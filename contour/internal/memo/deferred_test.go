@@ -185,3 +185,45 @@ func TestDeferredKeysOfOneOwnerDoNotHoldUpAnother(t *testing.T) {
 		}
 	}
 }
+
+// A change of what many keys read, which ends before them, costs what they have in common nothing.
+func TestADeferredMarkEndsWhereNothingChanged(t *testing.T) {
+	const n = 1_000
+	e := New(func(f Fault) { t.Errorf("%+v", f) })
+	input := NewInput[int](e, "input", eq[int])
+	halved := NewTable(e, Options[int, int]{Name: "halved", Equal: eq[int], Derive: func(r *Reader, _ int) int {
+		v, _ := input.Get(r, 0)
+		return v / 2
+	}})
+	roots := NewTable(e, Options[int, int]{
+		Name: "roots", Equal: eq[int], Derive: func(r *Reader, k int) int { return halved.Get(r, 0) + k },
+		DeferBy: func(int) string { return "" },
+	})
+	host := NewTable(e, Options[int, int]{Name: "host", Equal: eq[int], Derive: func(r *Reader, _ int) int {
+		sum := 0
+		for k := range n {
+			sum += roots.Get(r, k)
+		}
+		return sum
+	}})
+	reports := NewTable(e, Options[int, int]{Name: "reports", Equal: eq[int], Derive: func(r *Reader, k int) int { return host.Get(r, 0) + k }})
+	input.Set(0, 0)
+	for k := range n {
+		reports.Demand(k)
+	}
+	e.Run()
+	runs, v := e.Runs(), 0
+	allocated := testing.AllocsPerRun(1, func() { // twice
+		v = 1 - v // halved does not change
+		input.Set(0, v)
+		e.Run()
+	})
+	if allocated > 4*n || e.Runs() != runs+2 {
+		t.Errorf("%.0f allocations, %d derivations", allocated, e.Runs()-runs)
+	}
+	input.Set(0, 2)
+	e.Run()
+	if v, _ := reports.Peek(7); v != n*(n-1)/2+n+7 {
+		t.Errorf("the report is %d", v)
+	}
+}

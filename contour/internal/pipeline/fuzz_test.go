@@ -33,7 +33,7 @@ func FuzzPipeline(f *testing.F) {
 	f.Fuzz(func(t *testing.T, choices []byte) {
 		source := &bytesSource{bytes: choices, rest: rand.NewPCG(1, 1)}
 		random := stagetest.NewRandom(source, pairs)
-		sys := newSystem(t, config.Default())
+		sys := newSystem(t, withGateways(config.Default()))
 		for range 8 {
 			sys.Step(random.Batch(batchSize))
 			if len(source.bytes) < 2 {
@@ -41,7 +41,7 @@ func FuzzPipeline(f *testing.F) {
 			}
 		}
 		checkPublished(t, sys)
-		fresh := newSystem(t, config.Default())
+		fresh := newSystem(t, withGateways(config.Default()))
 		fresh.Step(random.Objects())
 		sameState(t, fresh.state(), sys.state())
 	})

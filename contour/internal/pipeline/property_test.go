@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,8 @@ const (
 // After any sequence of edits the result equals a build from scratch, of the same objects in another order.
 func TestIncrementalEqualsFromScratch(t *testing.T) {
 	random, source := newRandom(t)
-	sys, cfg := newSystem(t, config.Default()), config.Default()
+	cfg := withGateways(config.Default())
+	sys := newSystem(t, cfg)
 	for done, next := 0, checkPeriod; done < *edits && !t.Failed(); {
 		batch := random.Batch(batchSize)
 		done += len(batch)
@@ -49,7 +51,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 			t.Fatalf("after %d edits the result is not that of a build from scratch", done)
 		}
 		checkPublished(t, sys)
-		cfg = randomConfig(t, source)
+		cfg = withGateways(randomConfig(t, source))
 		sys.Configure(cfg)
 	}
 }
@@ -58,7 +60,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 func TestRemovalRestoresTheFormerState(t *testing.T) {
 	random, source := newRandom(t)
 	base := random.Batch(100)
-	sys := newSystem(t, config.Default())
+	sys := newSystem(t, withGateways(config.Default()))
 	sys.Step(base)
 	before := sys.state()
 	former := map[kobj.Key]store.Change{}
@@ -78,6 +80,12 @@ func TestRemovalRestoresTheFormerState(t *testing.T) {
 			t.FailNow()
 		}
 	}
+}
+
+// withGateways returns a configuration with which the random Gateways have their addresses, whatever they had before.
+func withGateways(c config.Config) config.Config {
+	c.Gateways.Addresses, c.Budgets.Addresses = []netip.Prefix{netip.MustParsePrefix(stagetest.GatewayAddresses)}, 0
+	return c
 }
 
 // newRandom returns random edits that can be replayed with the flag -seed, and another source of randomness.

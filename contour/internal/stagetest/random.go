@@ -76,6 +76,10 @@ func (g *Random) edit() store.Change {
 
 // key returns the key of an object that may or may not exist.
 func (g *Random) key() kobj.Key {
+	if g.oneIn(3) {
+		return g.gatewayKey(pick(g, kobj.GatewayClass, kobj.Namespace, kobj.ReferenceGrant, kobj.ReferenceGrant, kobj.ConfigMap, kobj.Gateway, kobj.Gateway, kobj.Gateway,
+			kobj.HTTPRoute, kobj.HTTPRoute, kobj.HTTPRoute, kobj.GRPCRoute))
+	}
 	kind := pick(g, kobj.HTTPProxy, kobj.HTTPProxy, kobj.HTTPProxy, kobj.Ingress, kobj.Ingress, kobj.Service, kobj.Service,
 		kobj.Secret, kobj.TLSCertificateDelegation, kobj.EndpointSlice, kobj.ExtensionService)
 	names := map[kobj.Kind]string{
@@ -125,6 +129,9 @@ func (g *Random) object(k kobj.Key) metav1.Object {
 	}
 	if g.oneIn(20) {
 		meta.Annotations = map[string]string{pick(g, "projectcontour.io/ingress.class", "kubernetes.io/ingress.class"): pick(g, "contour", "other")}
+	}
+	if o := g.gatewayObject(k.Kind, meta); o != nil {
+		return o
 	}
 	switch k.Kind {
 	case kobj.HTTPProxy:

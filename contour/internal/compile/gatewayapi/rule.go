@@ -233,7 +233,7 @@ func (b *routeBuilder) backends(r *rule, unresolved uint16) (ir.Forward, bool) {
 			backend.Unresolved, f.Unresolved = true, unresolved
 		} else if backend.Cluster, p = b.cluster(port, r.grpc); p.is() {
 			b.unresolve(p, field)
-			backend.Unresolved, f.Unresolved = true, unresolved
+			backend.Cluster, backend.Unresolved, f.Unresolved = ir.Cluster{}, true, unresolved
 		}
 		if port.Warning != "" {
 			b.ignore(field, "%s", port.Warning)

@@ -1,0 +1,190 @@
+package stagetest
+
+import (
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"contour.example/contour/internal/kobj"
+)
+
+// GatewayAddresses is a range that contains the addresses of the random Gateways. They are static, and no two Gateways have one in
+// common: which Gateway has an address otherwise depends on former objects.
+const GatewayAddresses = "10.0.0.0/16"
+
+// gatewayObject returns an object of a kind that the Gateway API uses; nil for other kinds.
+func (g *Random) gatewayObject(kind kobj.Kind, meta metav1.ObjectMeta) metav1.Object {
+	switch kind {
+	case kobj.GatewayClass:
+		return &gatewayv1.GatewayClass{ObjectMeta: meta, Spec: gatewayv1.GatewayClassSpec{
+			ControllerName: mostly(g, []gatewayv1.GatewayController{"projectcontour.io/gateway-controller"}, "example.com/other"),
+		}}
+	case kobj.Gateway:
+		return g.gateway(meta)
+	case kobj.HTTPRoute:
+		r := &gatewayv1.HTTPRoute{ObjectMeta: meta}
+		r.Spec.ParentRefs, r.Spec.Hostnames = g.parents(), g.hostnames()
+		g.repeat(3, func() { r.Spec.Rules = append(r.Spec.Rules, g.httpRule()) })
+		return r
+	case kobj.GRPCRoute:
+		r := &gatewayv1.GRPCRoute{ObjectMeta: meta}
+		r.Spec.ParentRefs, r.Spec.Hostnames = g.parents(), g.hostnames()
+		g.repeat(2, func() { r.Spec.Rules = append(r.Spec.Rules, g.grpcRule()) })
+		return r
+	case kobj.ReferenceGrant:
+		return g.grant(meta)
+	case kobj.ConfigMap:
+		c := &corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{"ca.crt": string(pick(g, g.pairs...).Certificate)}}
+		switch g.rand.IntN(10) {
+		case 0:
+			c.Data = nil
+		case 1:
+			c.Data["ca.crt"] = "-----BEGIN CERTIFICATE-----\n"
+		}
+		return c
+	case kobj.Namespace:
+		meta.Labels = map[string]string{"team": pick(g, "a", "b")}
+		return &corev1.Namespace{ObjectMeta: meta}
+	default:
+		return nil
+	}
+}
+
+// gatewayKey returns the key of an object of a kind that the Gateway API uses.
+func (g *Random) gatewayKey(kind kobj.Kind) kobj.Key {
+	switch kind {
+	case kobj.GatewayClass:
+		return kobj.Of(kind, "", "contour")
+	case kobj.Namespace:
+		return kobj.Of(kind, "", g.namespace())
+	case kobj.Gateway:
+		return kobj.Of(kind, g.namespace(), g.name("gateway"))
+	case kobj.ReferenceGrant:
+		return kobj.Of(kind, g.namespace(), g.name("grant"))
+	case kobj.ConfigMap:
+		return kobj.Of(kind, g.namespace(), g.name("ca"))
+	default:
+		return kobj.Of(kind, g.namespace(), g.name("route"))
+	}
+}
+
+func (g *Random) gateway(meta metav1.ObjectMeta) *gatewayv1.Gateway {
+	o := &gatewayv1.Gateway{ObjectMeta: meta}
+	o.Spec.GatewayClassName = mostly(g, []gatewayv1.ObjectName{"contour"}, "other", "")
+	own := fmt.Sprintf("10.0.%d.%s", meta.Namespace[0], strings.TrimPrefix(meta.Name, "gateway-"))
+	o.Spec.Addresses = []gatewayv1.GatewaySpecAddress{{Type: new(gatewayv1.IPAddressType), Value: own}}
+	switch g.rand.IntN(20) {
+	case 0:
+		o.Spec.Addresses = append(o.Spec.Addresses, gatewayv1.GatewaySpecAddress{Type: new(gatewayv1.IPAddressType), Value: pick(g, "192.0.2.1", "no address")})
+	case 1:
+		o.Spec.Addresses[0].Type = new(gatewayv1.HostnameAddressType)
+	}
+	for i := range g.rand.IntN(4) {
+		o.Spec.Listeners = append(o.Spec.Listeners, g.listener(gatewayv1.SectionName(fmt.Sprint("l", i))))
+	}
+	if g.oneIn(3) {
+		o.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: g.frontend()}
+	}
+	return o
+}
+
+func (g *Random) listener(name gatewayv1.SectionName) gatewayv1.Listener {
+	l := gatewayv1.Listener{
+		Name: name, Port: mostly(g, []gatewayv1.PortNumber{80, 8080, 443}, 0, 70000), Hostname: g.hostname(),
+		Protocol: mostly(g, []gatewayv1.ProtocolType{gatewayv1.HTTPProtocolType, gatewayv1.HTTPSProtocolType}, gatewayv1.TLSProtocolType, gatewayv1.TCPProtocolType, "made.up/protocol"),
+	}
+	if l.Port == 443 && !g.oneIn(20) {
+		l.Protocol = gatewayv1.HTTPSProtocolType
+	}
+	if l.Protocol == gatewayv1.HTTPSProtocolType {
+		l.TLS = &gatewayv1.ListenerTLSConfig{Mode: mostly(g, []*gatewayv1.TLSModeType{nil, new(gatewayv1.TLSModeTerminate)}, new(gatewayv1.TLSModePassthrough))}
+		for range g.rand.IntN(3) {
+			l.TLS.CertificateRefs = append(l.TLS.CertificateRefs, gatewayv1.SecretObjectReference{
+				Kind: mostly(g, []*gatewayv1.Kind{nil, new(gatewayv1.Kind("Secret"))}, new(gatewayv1.Kind("ConfigMap"))),
+				Name: gatewayv1.ObjectName(g.name("secret")), Namespace: g.elsewhere(),
+			})
+		}
+	}
+	l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{
+		From: pick(g, nil, new(gatewayv1.NamespacesFromAll), new(gatewayv1.NamespacesFromAll), new(gatewayv1.NamespacesFromSelector), new(gatewayv1.NamespacesFromNone)),
+	}}
+	if n := l.AllowedRoutes.Namespaces; n.From != nil && *n.From == gatewayv1.NamespacesFromSelector {
+		n.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"team": mostly(g, texts{"a", "b"}, "bad value")}}
+	}
+	if g.oneIn(6) {
+		l.AllowedRoutes.Kinds = []gatewayv1.RouteGroupKind{{Kind: pick(g, gatewayv1.Kind("HTTPRoute"), "GRPCRoute", "TCPRoute")}}
+	}
+	return l
+}
+
+func (g *Random) frontend() *gatewayv1.FrontendTLSConfig {
+	validation := func() *gatewayv1.FrontendTLSValidation {
+		return &gatewayv1.FrontendTLSValidation{
+			Mode: mostly(g, []gatewayv1.FrontendValidationModeType{"", gatewayv1.AllowValidOnly, gatewayv1.AllowInsecureFallback}, "Other"),
+			CACertificateRefs: []gatewayv1.ObjectReference{{
+				Kind: mostly(g, []gatewayv1.Kind{"ConfigMap"}, "Secret"), Name: gatewayv1.ObjectName(g.name("ca")), Namespace: g.elsewhere(),
+			}},
+		}
+	}
+	f := &gatewayv1.FrontendTLSConfig{}
+	if g.oneIn(2) {
+		f.Default.Validation = validation()
+	}
+	if g.oneIn(2) {
+		f.PerPort = []gatewayv1.TLSPortConfig{{Port: 443, TLS: gatewayv1.TLSConfig{Validation: validation()}}}
+	}
+	return f
+}
+
+// elsewhere returns the namespace of a reference, mostly that of the object.
+func (g *Random) elsewhere() *gatewayv1.Namespace {
+	return pick(g, nil, nil, nil, new(gatewayv1.Namespace(g.namespace())))
+}
+
+func (g *Random) hostname() *gatewayv1.Hostname {
+	if g.oneIn(3) {
+		return nil
+	}
+	return new(gatewayv1.Hostname(g.host()))
+}
+
+func (g *Random) hostnames() (out []gatewayv1.Hostname) {
+	g.repeat(2, func() { out = append(out, gatewayv1.Hostname(g.host())) })
+	return out
+}
+
+func (g *Random) parents() (out []gatewayv1.ParentReference) {
+	for range 1 + g.rand.IntN(2) {
+		p := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(g.name("gateway")), Namespace: g.elsewhere()}
+		if g.oneIn(4) {
+			p.SectionName = new(pick(g, gatewayv1.SectionName("l0"), "l1", "absent"))
+		}
+		if g.oneIn(6) {
+			p.Port = new(pick(g, gatewayv1.PortNumber(80), 443))
+		}
+		if g.oneIn(20) {
+			p.Kind = new(gatewayv1.Kind("Service"))
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+func (g *Random) grant(meta metav1.ObjectMeta) *gatewayv1.ReferenceGrant {
+	o := &gatewayv1.ReferenceGrant{ObjectMeta: meta}
+	for range 1 + g.rand.IntN(2) {
+		o.Spec.From = append(o.Spec.From, gatewayv1.ReferenceGrantFrom{
+			Group: mostly(g, []gatewayv1.Group{gatewayv1.GroupName}, ""), Kind: pick(g, gatewayv1.Kind("HTTPRoute"), "GRPCRoute", "Gateway"),
+			Namespace: gatewayv1.Namespace(g.namespace()),
+		})
+		to := gatewayv1.ReferenceGrantTo{Kind: pick(g, gatewayv1.Kind("Service"), "Secret", "ConfigMap")}
+		if g.oneIn(3) {
+			to.Name = new(gatewayv1.ObjectName(g.name(pick(g, "service", "secret", "ca"))))
+		}
+		o.Spec.To = append(o.Spec.To, to)
+	}
+	return o
+}
