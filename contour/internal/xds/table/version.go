@@ -186,6 +186,18 @@ func hasField(message []byte, field protowire.Number) bool {
 // ChecksHealth reports whether it is a cluster that Envoy uses only after the first health check of its endpoints.
 func (v *Version) ChecksHealth() bool { return v.checked }
 
+// Owner returns the namespace whose objects alone the resource is made of; "" if it is made of those of several.
+func (v *Version) Owner() string {
+	owner := ""
+	for i, o := range v.pieces[0].origins {
+		if i > 0 && o.Namespace != owner {
+			return ""
+		}
+		owner = o.Namespace
+	}
+	return owner
+}
+
 // Accepted reports whether an Envoy of the fleet has accepted this version.
 func (v *Version) Accepted() bool { return v.acceptedOnce.Load() }
 

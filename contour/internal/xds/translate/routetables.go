@@ -4,6 +4,8 @@ import (
 	"slices"
 	"time"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/xds/table"
@@ -151,14 +153,16 @@ func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
 }
 
 func tlsTable(k ir.HostKey, h hostRoutes) *table.Resource {
-	parts := shareHosts([]hostRoutes{h})
-	switch {
-	case k.Hostname == "*":
-		return routeConfiguration(routeTable(k), parts)
-	case h.redirected:
-		return routeConfiguration(routeTable(k), parts, addMisdirectedHost, excludeRedirected)
+	var options []func(*encoder, *routev3.RouteConfiguration)
+	if k.Hostname != "*" {
+		options = append(options, addMisdirectedHost)
+		if h.redirected {
+			options = append(options, excludeRedirected)
+		}
 	}
-	return routeConfiguration(routeTable(k), parts, addMisdirectedHost)
+	r := routeConfiguration(routeTable(k), shareHosts([]hostRoutes{h}), options...)
+	r.Origins = h.part.Origins // of this host alone
+	return r
 }
 
 // httpTable derives the route table of a shard. The entry table dispatches requests to the shards if there are any.

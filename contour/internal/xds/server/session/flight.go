@@ -56,9 +56,7 @@ func (s *State) handleAnswer(t table.Type, f *flight, req *discoveryv3.DeltaDisc
 	if t == table.Listener {
 		s.endPace(req.GetErrorDetail() == nil, now)
 	}
-	if t == table.Endpoint {
-		s.endRest(now)
-	}
+	s.endRest(f, now)
 	s.recheckBlocked(t)
 	if req.GetErrorDetail() == nil {
 		return s.ack(f)

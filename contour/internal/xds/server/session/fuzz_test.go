@@ -118,7 +118,7 @@ func (h *hostile) reconnect() {
 }
 
 func hostileLimits() session.Limits {
-	return session.Limits{Names: 20, NameBytes: 64, NamesBytes: 600, SecretWindow: 2, ClusterWindow: 3, LargeEndpoints: 1}
+	return session.Limits{Names: 20, NameBytes: 64, NamesBytes: 600, SecretWindow: 2, ClusterWindow: 3, LargeEndpoints: 1, LargeRoutes: 1, LargeSecret: 1}
 }
 
 // receive takes all responses there are, without an answer.

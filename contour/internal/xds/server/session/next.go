@@ -45,6 +45,7 @@ func (s *State) nextOf(t table.Type, now time.Time) *Response {
 			break
 		}
 		state.pop()
+		s.endTurn(r)
 		switch do.what {
 		case send:
 			b.add(r, do.version)
@@ -128,7 +129,7 @@ func (s *State) startFlight(t table.Type, f *flight, now time.Time) *Response {
 		it.resource.responseDue = false
 		s.add(it.resource, content{version: it.version, hash: it.version.Hash, seq: f.seq, status: sent})
 		s.startPace(it.version, now)
-		s.startRest(it.version, now)
+		s.startRest(it.version, f, now)
 		if t == table.Cluster {
 			s.resendEndpoints(*it, now)
 		}
@@ -164,14 +165,14 @@ type batch struct {
 	unaccepted      int
 	unacceptedBytes int
 	limit           int  // the least of the resources' limits; 0: none
-	large           bool // has a large set of endpoints, and nothing else
+	large           bool // has a large resource of a tenant (rests), and nothing else
 }
 
 func (b *batch) empty() bool { return len(b.flight.items) == 0 && len(b.flight.removed) == 0 }
 
 // fits reports whether the resource may go into this response. Anything fits into an empty
 // one. An unaccepted secret is sent alone: Envoy accepts the second copy of a bad secret without
-// using it, so a rejected response of several cannot be bisected. A large set of endpoints is sent alone, too.
+// using it, so a rejected response of several cannot be bisected. A large resource of a tenant is sent alone, too.
 func (b *batch) fits(r *resource, v *table.Version) bool {
 	n := len(b.flight.items)
 	if n == 0 {
@@ -180,7 +181,7 @@ func (b *batch) fits(r *resource, v *table.Version) bool {
 	if r.ref.Type == table.Secret && (!v.Accepted() || b.unaccepted > 0) {
 		return false
 	}
-	if r.ref.Type == table.Endpoint && (b.large || v.Size() >= b.limits.LargeEndpoints) {
+	if b.large || b.limits.large(v) {
 		return false
 	}
 	if limit := minLimit(b.limit, r.limit); limit > 0 && n >= limit {
@@ -200,7 +201,7 @@ func (b *batch) fitsName(r *resource) bool {
 func (b *batch) add(r *resource, v *table.Version) {
 	b.flight.items = append(b.flight.items, item{resource: r, version: v})
 	b.bytes += v.Size()
-	b.large = r.ref.Type == table.Endpoint && v.Size() >= b.limits.LargeEndpoints
+	b.large = b.limits.large(v)
 	b.limit = minLimit(b.limit, r.limit)
 	if !v.Accepted() {
 		b.unaccepted++

@@ -38,7 +38,7 @@ func (s *State) Snapshot() Snapshot {
 		snap.Waiting += len(state.flights)
 		snap.Synced[t] = s.synced.Len(t)
 	}
-	snap.Pending += len(s.rests.waiting)
+	snap.Pending += s.rests.waiting
 	return snap
 }
 

@@ -29,8 +29,10 @@ type Limits struct {
 	UnacceptedBytes     int           // of one response, in versions that no Envoy has accepted; 1 MiB
 	UnacceptedResources int           // the same, counted; 500
 	LargeListener       int           // bytes of a listener from which on it is paced; 64 KiB
-	LongestRest         time.Duration // at most, between two large listeners or sets of endpoints; 2 s
+	LongestRest         time.Duration // at most, between two large listeners, or two large resources of tenants; 2 s
 	LargeEndpoints      int           // bytes of a set of endpoints from which on it is paced; 64 KiB
+	LargeRoutes         int           // the same of a route table of one host; 16 KiB
+	LargeSecret         int           // the same of a Secret; 32 KiB
 	DrainingBytes       int           // of large listeners within the drain time, before they wait for it; 48 MiB
 	DrainTime           time.Duration // Envoy's --drain-time-s; 60 s
 	LongestDrain        time.Duration // at most, for which a large listener waits until Envoy releases former ones; 15 s
@@ -54,6 +56,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.UnacceptedResources, 500)
 	set(&l.LargeListener, 64<<10)
 	set(&l.LargeEndpoints, 64<<10)
+	set(&l.LargeRoutes, 16<<10)
+	set(&l.LargeSecret, 32<<10)
 	set(&l.DrainingBytes, 48<<20)
 	l.LongestRest = cmp.Or(l.LongestRest, 2*time.Second)
 	l.DrainTime = cmp.Or(l.DrainTime, time.Minute)
