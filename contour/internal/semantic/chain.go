@@ -245,7 +245,7 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 		}
 		switch script.GetSharedVmId() {
 		case "misdirected":
-		case dispatchFilter: // see routeScoped
+		case dispatchFilter, ownTableFilter: // see routeScoped
 			return 0, nil
 		default:
 			return 0, errors.New("the model does not support the script")

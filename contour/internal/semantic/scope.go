@@ -14,9 +14,11 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The filters that run scripts: one for requests without a scope of their host, one for upgrades.
+// The filters that run scripts: one for requests without a scope of their host, one for those that a route directs to another
+// table, one for upgrades.
 const (
 	dispatchFilter = "dispatch"
+	ownTableFilter = "own_table"
 	upgradeFilter  = "upgrade"
 )
 
@@ -49,7 +51,10 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 		}
 		rc = scoped()
 	}
-	return x.routeUpgrade(a, m, rc)
+	if err := x.selectOwnTable(m, rc, header); err != nil {
+		return a, err
+	}
+	return x.routeUpgrade(a, m, scoped())
 }
 
 // cutAt returns the text before the first separator; the whole text if there is none.
@@ -157,6 +162,20 @@ func (x *exchange) dispatch(script *luav3.Lua, header string, scoped func() *rou
 	return nil
 }
 
+// selectOwnTable sets the header to the key in the metadata of the route, if there is one and the route enables the script.
+func (x *exchange) selectOwnTable(m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration, header string) error {
+	r, err := x.find(rc)
+	key := r.GetMetadata().GetFilterMetadata()[ownTableFilter].GetFields()["table"]
+	if err != nil || key == nil {
+		return err
+	}
+	if filters := m.GetHttpFilters(); len(filters) < 2 || filters[1].GetName() != ownTableFilter || r.GetTypedPerFilterConfig()[ownTableFilter] == nil {
+		return errors.New("the script for the table of a heavy host is not the second filter, or the route does not enable it")
+	}
+	x.headers[header] = key.GetStringValue()
+	return nil
+}
+
 // routeUpgrade routes the request. If the request is for an upgrade with HTTP filters of its own, their script answers
 // with 403 unless the name of the route begins with that of the upgrade.
 func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration) (Answer, error) {
@@ -186,12 +205,12 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 	return x.route(a, rc)
 }
 
-// upgradeFilters returns an error unless the filters of the upgrade are those of all requests, with the script as the second.
+// upgradeFilters returns an error unless the filters of the upgrade are those of all requests, with the script as the third.
 func upgradeFilters(m *hcmv3.HttpConnectionManager, u *hcmv3.HttpConnectionManager_UpgradeConfig) error {
 	filters := u.GetFilters()
 	same := func(a, b *hcmv3.HttpFilter) bool { return proto.Equal(a, b) }
-	if len(filters) < 2 || filters[1].GetName() != upgradeFilter ||
-		!slices.EqualFunc(slices.Delete(slices.Clone(filters), 1, 2), m.GetHttpFilters(), same) {
+	if len(filters) < 3 || filters[2].GetName() != upgradeFilter ||
+		!slices.EqualFunc(slices.Delete(slices.Clone(filters), 2, 3), m.GetHttpFilters(), same) {
 		return fmt.Errorf("upgrades to %s have other filters than requests", u.GetUpgradeType())
 	}
 	return nil

@@ -68,7 +68,8 @@ func scopeHeader(e *encoder, value string) []*corev3.TypedExtensionConfig {
 	}}
 }
 
-// routeByHost makes the listener select the route table by the host of a request. The dispatch filter is the first.
+// routeByHost makes the listener select the route table by the host of a request. The dispatch filter is the first, followed by
+// that for heavy hosts.
 //
 // Envoy decides on an upgrade with the first look-up, which may find no route. Therefore the listener allows WebSockets,
 // with an HTTP filter chain in which a script responds with 403 if the final route does not allow them.
@@ -77,7 +78,7 @@ func routeByHost(e *encoder, m *hcmv3.HttpConnectionManager, l ir.ListenerKey) {
 	m.RouteSpecifier = scopedRoutes(":")
 	m.UpgradeConfigs = []*hcmv3.HttpConnectionManager_UpgradeConfig{{
 		UpgradeType: "websocket",
-		Filters:     slices.Insert(slices.Clone(m.GetHttpFilters()), 1, script(e, upgradeFilter, upgradeScript())),
+		Filters:     slices.Insert(slices.Clone(m.GetHttpFilters()), 2, script(e, upgradeFilter, upgradeScript())),
 	}}
 }
 
@@ -94,6 +95,7 @@ func script(e *encoder, name, source string) *hcmv3.HttpFilter {
 func routed(e *encoder, rc *routev3.RouteConfiguration) {
 	rc.TypedPerFilterConfig = map[string]*anypb.Any{
 		dispatchFilter: e.pack(&routev3.FilterConfig{Disabled: true}),
+		ownTableFilter: e.pack(&routev3.FilterConfig{Disabled: true}),
 		upgradeFilter: e.pack(&luav3.LuaPerRoute{
 			FilterContext: &structpb.Struct{Fields: map[string]*structpb.Value{routedKey: structpb.NewBoolValue(true)}},
 		}),
@@ -117,7 +119,7 @@ func dispatchTable(l ir.ListenerKey, shards int) *table.Resource {
 	}
 	r := &table.Resource{Ref: table.Ref{Type: table.Route, Name: rc.GetName()}, Body: e.bytes(rc)}
 	for i := range shards {
-		r.Needs = append(r.Needs, shard{l, i, shards}.needs()...)
+		r.Needs = append(r.Needs, shard{listener: l, index: i, of: shards}.needs()...)
 	}
 	r.Invalid = e.invalid()
 	return r

@@ -41,6 +41,18 @@ end
 `, shard{listener: l}.name(), shardHeader, hashLength, hashFactor, shardCountKey, shardPrefixKey)
 }
 
+// ownTableScript returns the script that selects the route table of a heavy host, if the route says that there is one.
+func ownTableScript() string {
+	return fmt.Sprintf(`function envoy_on_request(request)
+  local own = request:metadata():get(%q)
+  if own then
+    request:headers():replace(%q, own)
+    request:clearRouteCache()
+  end
+end
+`, ownTableKey, shardHeader)
+}
+
 // upgradeScript returns the script that responds with 403 to an upgrade that the route does not allow. Without a route, Envoy
 // responds with 404.
 func upgradeScript() string {

@@ -21,6 +21,7 @@ type place uint8
 // The places. Those between placeCORS and placeGRPCWeb are of the filters of policies.
 const (
 	placeDispatch      place = iota // on HTTP listeners: selects the route table
+	placeOwnTable                   // on HTTP listeners: selects the route table of a heavy host
 	placeMisdirect                  // on wildcard TLS hosts: responds with 421
 	placeCompress                   // compresses the final body
 	placeCORS                       // responds to preflights, which have no credentials
@@ -80,6 +81,12 @@ func listenerFilters() []filter {
 				return nil
 			}
 			return script(e, dispatchFilter, dispatchScript(h.listener.Key))
+		}},
+		{name: ownTableFilter, place: placeOwnTable, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
+			if !h.listener.ByHost() {
+				return nil
+			}
+			return script(e, ownTableFilter, ownTableScript())
 		}},
 		{name: misdirectedName, place: placeMisdirect, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
 			if !h.checkSNI {

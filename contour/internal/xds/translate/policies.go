@@ -188,9 +188,13 @@ const heaviest = 5
 
 // weight returns the cost of a virtual host in Envoy when its route table changes, relative to a host without policies:
 // twice with one filter, 2.5 times with four in a chain, and 4 to 5 times with four in slots (measured with tables of 500
-// hosts: 9 to 12 ms without, 12 to 21 ms with one RBAC or limit filter, 25 ms and 40 to 48 ms with four).
+// hosts: 9 to 12 ms without, 12 to 21 ms with one RBAC or limit filter, 25 ms and 40 to 48 ms with four). A heavy host is in
+// the table in name only.
 func weight(v *ir.VirtualHost) int {
-	w := 1
+	if heavy(v) {
+		return 1
+	}
+	w := 1 + routesCost(v)*heaviest/(heaviestShared+1)
 	for i := range v.Routes {
 		if own := v.Routes[i].Policies; own != nil {
 			w += sections(own)

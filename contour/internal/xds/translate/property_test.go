@@ -284,7 +284,7 @@ func TestNamesAreInjective(t *testing.T) {
 	}
 	for of := 0; of <= slots; of = max(2*of, fewestShards) {
 		for i := range max(of, 1) {
-			add(routes, shard{classic.HTTP(), i, of}.name(), fmt.Sprint("shard ", i, " of ", of))
+			add(routes, shard{listener: classic.HTTP(), index: i, of: of}.name(), fmt.Sprint("shard ", i, " of ", of))
 		}
 	}
 	for _, ns := range labels {

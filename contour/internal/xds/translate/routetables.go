@@ -15,7 +15,8 @@ import (
 // for all hosts, or several shards.
 type routeTables struct {
 	hosts  *memo.Table[ir.HostKey, hostRoutes]
-	slots  *memo.Index[slot, ir.HostKey]    // HTTP hosts; an exact host is in its slot and in everySlot
+	slots  *memo.Index[slot, ir.HostKey]    // HTTP hosts that are not heavy; an exact host is in its slot and in everySlot
+	heavy  *memo.Index[slot, ir.HostKey]    // those that are
 	shards *memo.Input[ir.ListenerKey, int] // number of shards, if the hosts of the listener are sharded
 
 	http   *memo.Table[shard, *table.Resource]
@@ -47,7 +48,12 @@ func (t *Tables) addRoutes() {
 	rt := &t.routes
 	rt.listeners, rt.sizes, rt.shardings = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]sharding{}
 	rt.toReshard = map[ir.ListenerKey]bool{}
-	rt.slots = memo.NewIndex(t.from.Hosts, "translate/HTTP hosts by slot", ir.HostKey.Compare, slotsOf)
+	rt.slots = memo.NewIndex(t.from.Hosts, "translate/HTTP hosts by slot", ir.HostKey.Compare, func(k ir.HostKey, v *ir.VirtualHost) []slot {
+		return slotsOf(k, v, false)
+	})
+	rt.heavy = memo.NewIndex(t.from.Hosts, "translate/heavy HTTP hosts by slot", ir.HostKey.Compare, func(k ir.HostKey, v *ir.VirtualHost) []slot {
+		return slotsOf(k, v, true)
+	})
 	memo.Follow(t.from.Hosts, loadsOf, rt.count)
 	rt.shards = memo.NewInput[ir.ListenerKey](t.from.Engine, "translate/shards", func(a, b int) bool { return a == b })
 	rt.hosts = hostTable(t, "translate/virtual hosts", equalHostRoutes, t.hostRoutes)
@@ -59,6 +65,13 @@ func (t *Tables) addRoutes() {
 	})
 	rt.http = owned(t, "translate/HTTP route tables", shardFleet, rt.httpTable)
 	t.addScopes()
+	memo.Follow(t.from.Hosts, ownTables, func(s shard, present bool) {
+		if present {
+			rt.demand(s)
+		} else {
+			rt.release(s)
+		}
+	})
 	memo.Follow(t.from.Listeners, httpListeners, rt.listen)
 	memo.Follow(t.from.Listeners, shardLimits, func(l shardLimit, _ bool) { rt.toReshard[l.listener] = true })
 }
@@ -79,9 +92,9 @@ func shardLimits(k ir.ListenerKey, l *ir.Listener) []shardLimit {
 // servesHTTP reports whether the host belongs to an HTTP listener.
 func servesHTTP(v *ir.VirtualHost) bool { return v != nil && v.TLS == nil && v.TCP == nil }
 
-// slotsOf returns the slots of an HTTP host.
-func slotsOf(k ir.HostKey, v *ir.VirtualHost) []slot {
-	if !servesHTTP(v) {
+// slotsOf returns the slots of an HTTP host that is heavy, or of one that is not.
+func slotsOf(k ir.HostKey, v *ir.VirtualHost, isHeavy bool) []slot {
+	if !servesHTTP(v) || heavy(v) != isHeavy {
 		return nil
 	}
 	if n := slotOf(k.Hostname); n != wildcardSlot {
@@ -98,17 +111,28 @@ func loadsOf(k ir.HostKey, v *ir.VirtualHost) []load {
 	return []load{{slot{k.Listener, slotOf(k.Hostname)}, weight(v)}}
 }
 
-// exactHosts returns the exact hosts of a shard: lists whose number depends on the shard only, each sorted.
+// exactHosts returns the exact hosts of a shard that are not heavy: lists whose number depends on the shard only, each sorted.
 func (rt *routeTables) exactHosts(r *memo.Reader, s shard) [][]ir.HostKey {
+	return exactHosts(r, rt.slots, s)
+}
+
+func exactHosts(r *memo.Reader, in *memo.Index[slot, ir.HostKey], s shard) [][]ir.HostKey {
 	if s.of == 0 {
-		return [][]ir.HostKey{rt.slots.Get(r, slot{s.listener, everySlot})}
+		return [][]ir.HostKey{in.Get(r, slot{s.listener, everySlot})}
 	}
 	from, to := s.slots()
 	lists := make([][]ir.HostKey, 0, to-from)
 	for n := from; n < to; n++ {
-		lists = append(lists, rt.slots.Get(r, slot{s.listener, n}))
+		lists = append(lists, in.Get(r, slot{s.listener, n}))
 	}
 	return lists
+}
+
+// allHosts returns the hosts of a shard, exact and wildcard, sorted.
+func allHosts(r *memo.Reader, in *memo.Index[slot, ir.HostKey], s shard) []ir.HostKey {
+	hosts := slices.Concat(append(exactHosts(r, in, s), in.Get(r, slot{s.listener, wildcardSlot}))...)
+	slices.SortFunc(hosts, ir.HostKey.Compare)
+	return hosts
 }
 
 // httpListeners returns the listener if it serves HTTP hosts.
@@ -165,16 +189,22 @@ func tlsTable(k ir.HostKey, h hostRoutes) *table.Resource {
 	return r
 }
 
-// httpTable derives the route table of a shard. The entry table dispatches requests to the shards if there are any.
+// httpTable derives the route table of a shard, or of a heavy host. The entry table dispatches requests to the shards if there
+// are any.
 func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
+	if s.host != "" {
+		return ownTable(s, rt.hosts.Get(r, ir.HostKey{Listener: s.listener, Hostname: s.host}))
+	}
 	if s.of == 0 {
 		if shards, _ := rt.shards.Get(r, s.listener); shards > 1 {
 			return dispatchTable(s.listener, shards)
 		}
 	}
-	hosts := slices.Concat(append(rt.exactHosts(r, s), rt.slots.Get(r, slot{s.listener, wildcardSlot}))...)
-	slices.SortFunc(hosts, ir.HostKey.Compare)
-	return routeConfiguration(s.name(), shareHosts(valuesOf(r, rt.hosts, hosts)), routed)
+	parts := shareHosts(valuesOf(r, rt.hosts, allHosts(r, rt.slots, s)))
+	for _, k := range allHosts(r, rt.heavy, s) {
+		parts = append(parts, elsewhere(shard{listener: k.Listener, host: k.Hostname}))
+	}
+	return routeConfiguration(s.name(), parts, routed)
 }
 
 // Reshard updates the number of shards of each HTTP listener by the weight of its hosts, and returns the listeners whose
@@ -231,7 +261,7 @@ func (rt *routeTables) each(l ir.ListenerKey, shards int, f func(shard)) {
 		return
 	}
 	for i := range shards {
-		f(shard{l, i, shards})
+		f(shard{listener: l, index: i, of: shards})
 	}
 }
 

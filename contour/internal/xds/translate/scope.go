@@ -55,6 +55,9 @@ func sameHosts(a, b []ir.HostKey) bool {
 
 // scopesOf derives the scopes of the shard.
 func (rt *routeTables) scopesOf(r *memo.Reader, s shard) scopes {
+	if s.host != "" {
+		return scopes{shard: s, hosts: s.exactHost()}
+	}
 	if shards, _ := rt.shards.Get(r, s.listener); s.of == 0 && shards > 1 {
 		return scopes{shard: s}
 	}

@@ -57,11 +57,11 @@ func TestEachExactHostHasAScope(t *testing.T) {
 	want["ingress_http//h9.example.com"] = ""
 	for name := range want {
 		if host := name[len("ingress_http"):]; host != "" {
-			want[name] = shard{classic.HTTP(), slotOf(host[2:]) * fewestShards / slots, fewestShards}.name()
+			want[name] = shard{listener: classic.HTTP(), index: slotOf(host[2:]) * fewestShards / slots, of: fewestShards}.name()
 		}
 	}
 	for i := range fewestShards {
-		name := shard{classic.HTTP(), i, fewestShards}.name()
+		name := shard{listener: classic.HTTP(), index: i, of: fewestShards}.name()
 		want[name] = name
 	}
 	if diff := cmp.Diff(want, routeTablesOf(t, fx)); diff != "" {
@@ -76,7 +76,7 @@ func TestAddedHostChangesOneScopeAndEditNone(t *testing.T) {
 	}
 	fx.run()
 	added := httpHost("added.example.com", ir.Route{Match: prefix("/"), Forward: to("s")})
-	routes := "set RDS " + shard{classic.HTTP(), slotOf("added.example.com") * fewestShards / slots, fewestShards}.name()
+	routes := "set RDS " + shard{listener: classic.HTTP(), index: slotOf("added.example.com") * fewestShards / slots, of: fewestShards}.name()
 	fx.set(added)
 	fx.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/HTTP route tables": 1, "translate/scopes": 1},
 		"set SRDS ingress_http//added.example.com", routes)

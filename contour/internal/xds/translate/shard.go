@@ -43,16 +43,20 @@ func slotOf(hostname string) int {
 
 func wildcard(hostname string) bool { return strings.HasPrefix(hostname, "*") }
 
-// shard is one of the route tables into which the hosts of an HTTP listener are sharded. With zero numbers it is the entry
-// table: the only route table, or the one that dispatches requests to the shards.
+// shard is one of the route tables into which the hosts of an HTTP listener are sharded, or the route table of a heavy host.
+// Without numbers and a host it is the entry table: the only route table, or the one that dispatches requests to the shards.
 type shard struct {
 	listener  ir.ListenerKey
 	index, of int
+	host      string // a heavy host, whose own table this is
 }
 
 // name returns the name of the shard's scope, of the scope's key and of its route table.
 func (s shard) name() string {
-	if s.of == 0 {
+	switch {
+	case s.host != "":
+		return s.listener.Name + "/host/" + s.host // no shard has such a number
+	case s.of == 0:
 		return s.listener.Name
 	}
 	return fmt.Sprint(shardPrefix(s.listener, s.of), s.index)

@@ -110,7 +110,7 @@ func TestHostsAreInTheirShardAndWildcardsInAll(t *testing.T) {
 	}
 	seen := map[string]int{}
 	for i := range fewestShards {
-		s := shard{classic.HTTP(), i, fewestShards}
+		s := shard{listener: classic.HTTP(), index: i, of: fewestShards}
 		if !slices.IsSorted(shards[s.name()]) {
 			t.Errorf("the hosts of %s are not in order", s.name())
 		}
@@ -147,18 +147,18 @@ func TestResharding(t *testing.T) {
 		want = append(want, fmt.Sprintf("set SRDS ingress_http//h%d.example.com", i))
 	}
 	for i := range fewestShards {
-		want = append(want, "set SRDS "+shard{classic.HTTP(), i, fewestShards}.name())
+		want = append(want, "set SRDS "+shard{listener: classic.HTTP(), index: i, of: fewestShards}.name())
 	}
 	want = append(want, "set RDS ingress_http")
 	for i := range fewestShards {
-		want = append(want, "set RDS "+shard{classic.HTTP(), i, fewestShards}.name())
+		want = append(want, "set RDS "+shard{listener: classic.HTTP(), index: i, of: fewestShards}.name())
 	}
 	if diff := cmp.Diff(want, changed); diff != "" {
 		t.Errorf("sharded (-want +got):\n%s", diff)
 	}
 	set(3, "/other")
 	fx.expect(t, map[string]uint64{"translate/virtual hosts": 1, "translate/HTTP route tables": 1},
-		"set RDS "+shard{classic.HTTP(), slotOf("h3.example.com") * fewestShards / slots, fewestShards}.name())
+		"set RDS "+shard{listener: classic.HTTP(), index: slotOf("h3.example.com") * fewestShards / slots, of: fewestShards}.name())
 	for i := 5; i < 11; i++ {
 		fx.hosts.Delete(httpHost(fmt.Sprintf("h%d.example.com", i)).Key)
 	}
