@@ -124,7 +124,10 @@ func TestConformance(t *testing.T) {
 	o := conformance.DefaultOptions(t)
 	o.GatewayClassName = "contour"
 	if o.ConformanceProfiles == nil {
-		o.ConformanceProfiles = []suite.ConformanceProfileName{suite.GatewayHTTPConformanceProfileName, suite.GatewayGRPCConformanceProfileName}
+		o.ConformanceProfiles = []suite.ConformanceProfileName{
+			suite.GatewayHTTPConformanceProfileName, suite.GatewayGRPCConformanceProfileName,
+			suite.GatewayTLSConformanceProfileName, suite.GatewayTCPConformanceProfileName,
+		}
 	}
 	o.UsableNetworkAddresses = []gatewayv1.GatewaySpecAddress{address(usable)}
 	o.UnusableNetworkAddresses = []gatewayv1.GatewaySpecAddress{address(unusable)}

@@ -55,7 +55,7 @@ func (f *serveFlags) add(fs *pflag.FlagSet, env func(string) string) {
 	addFlag(f.overlay, func(c *config.Config) *bool { return &c.Gateways.Enabled }, fs.BoolVar, "gateway-api", "Serve the Gateway API; needs the permissions of manifests/gateway-api.")
 	fs.IntVar(&f.kubernetesDebug, "kubernetes-debug", 0, "Verbosity of the Kubernetes client, 0 to 9.")
 	fs.StringSliceVar(&f.watchNamespaces, "watch-namespaces", nil, "Namespaces to watch, comma-separated; empty watches all.")
-	fs.StringArrayVar(&f.disabled, "disable-feature", nil, "Kind of object not to watch and serve: extensionservices, tlsroutes, grpcroutes, tcproutes or backendtlspolicies. May be repeated. Of these, extensionservices and grpcroutes are served.")
+	fs.StringArrayVar(&f.disabled, "disable-feature", nil, "Kind of object not to watch and serve: extensionservices, tlsroutes, grpcroutes, tcproutes or backendtlspolicies. May be repeated. Of these, all but backendtlspolicies are served.")
 	fs.BoolVar(&f.noLeaderElection, "disable-leader-election", false, "Write statuses without being elected.")
 	f.lease.add(fs, env)
 }

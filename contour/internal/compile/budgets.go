@@ -165,8 +165,11 @@ func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, cause 
 	}
 	out.Report = report.Report{Visited: root.Report.Visited, Diagnostics: slices.Clone(root.Report.Diagnostics)}
 	answer := "its hosts answer 503"
-	if v == budget.Omitted {
+	switch {
+	case v == budget.Omitted:
 		answer = "its hosts do not exist"
+	case forwards(root.Contributions):
+		answer = "connections to its hosts are closed"
 	}
 	out.Report.Add(report.Diagnostic{
 		Object: k, Type: c.apis[k.Kind].Types.Conflict, Reason: report.BudgetExceeded, Field: "spec", Message: cause + "; " + answer + ".",
@@ -175,12 +178,20 @@ func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, cause 
 	return out
 }
 
+// forwards reports whether contributions are to hosts without requests.
+func forwards(contributions []contrib.Contribution) bool {
+	return slices.ContainsFunc(contributions, func(c contrib.Contribution) bool { return c.TCP != nil && c.TLS == nil })
+}
+
 // closed is a contribution whose host answers requests with 503 and closes connections.
 func closed(c contrib.Contribution) (contrib.Contribution, bool) {
+	forwarded := c.TCP != nil
 	c.Policies, c.Weight, c.Expressions, c.TCP = nil, 0, 0, nil
 	switch {
 	case c.TLS != nil:
 		c.TLS, c.Routes = &ir.TLS{CloseConnections: true}, nil
+	case forwarded:
+		c.TCP = &ir.TCPProxy{}
 	case c.JoinsTLS:
 		return contrib.Contribution{}, false
 	default:

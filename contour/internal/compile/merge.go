@@ -94,11 +94,23 @@ func (m *merger) reportHostConflict(loser, winner kobj.Key) {
 }
 
 func (m *merger) add(c *contrib.Contribution) {
+	if c.TCP != nil && c.TLS == nil && m.host.TCP != nil {
+		m.warnConflict(c, "spec", fmt.Sprintf("%s are already forwarded by the older %s.", connectionsTo(m.key), m.tlsBy))
+		return
+	}
 	m.origins = append(m.origins, c.Object)
 	m.host.Chain = cmp.Or(m.host.Chain, c.Chain)
 	if m.chooseTLS(c) {
 		m.served = append(m.served, c)
 	}
+}
+
+// connectionsTo returns the subject of a sentence about the connections to a host.
+func connectionsTo(k ir.HostKey) string {
+	if k.Hostname == "" {
+		return "Connections of the listener"
+	}
+	return fmt.Sprintf("TLS connections to %q", k.Hostname)
 }
 
 // chooseTLS selects the TLS settings of the first contribution in order of precedence that has any; within a rank,

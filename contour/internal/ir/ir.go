@@ -16,11 +16,11 @@ import (
 type VirtualHost struct {
 	Key    HostKey
 	Routes []Route   // in order of precedence: the first match wins
-	TLS    *TLS      // set on a listener for HTTPS or TLS, nil on others
+	TLS    *TLS      // set on a listener for HTTPS or TLS without chains, nil on others
 	TCP    *TCPProxy // non-nil: forwards connections, or flows of datagrams; Routes is empty then
 	// Policies are those of all routes, unless a route has its own; nil: none. They do not apply to TCP.
 	Policies *Policies
-	// Chain is the name of the chain of the listener to which connections of the requests belong; requests of other connections are
+	// Chain is the name of the chain of the listener to which the connections belong; of HTTPS, requests of other connections are
 	// misdirected (421). "" if the listener has no chains, or if requests of any connection are served.
 	Chain string
 	// LogObjects: access logs name the object of the route of a request.
@@ -53,7 +53,7 @@ type TLS struct {
 
 // TCPProxy forwards the bytes of a connection, or the datagrams of a flow.
 type TCPProxy struct {
-	Backends []Backend // at least one; header edits are not used
+	Backends []Backend // header edits are not used; none: connections are closed
 }
 
 // Route is a match and the action for matching requests. Exactly one of Forward, Redirect and Direct is set.

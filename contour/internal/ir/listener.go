@@ -79,9 +79,10 @@ type Listener struct {
 	EnforceOverload bool
 	// TLS is the default of hosts.
 	TLS TLSSettings
-	// Chains make the server name of a TLS connection select one of them, and no host; nil: each host has a filter chain. Then
-	// hosts have no TLS settings, and requests of every chain are assigned to hosts by the Host header (see
-	// VirtualHost.Chain). Only for HTTPS.
+	// Chains are those of a listener whose hosts have no TLS settings (see VirtualHost.Chain); nil: each host has a filter chain of its own.
+	// With HTTPS, the server name of a connection selects a chain and no host, and requests of every chain are assigned to hosts by the
+	// Host header. With TLS and TCP, each host has a filter chain with the settings of its chain, and the connections of a chain for which
+	// there is no host are closed; the only chain of a listener for TCP is "*".
 	Chains []Chain
 	// CertificatesOnDemand makes hosts with default TLS settings share one filter chain; Envoy requests the certificate of
 	// a host when a client connects to it. Only for HTTPS.
@@ -101,7 +102,19 @@ type TLSFiles struct {
 }
 
 // ByHost reports whether requests are assigned to hosts by the Host header alone, so that hosts have no TLS settings.
-func (l *Listener) ByHost() bool { return l.Protocol == ListenHTTP || len(l.Chains) > 0 }
+func (l *Listener) ByHost() bool {
+	return l.Protocol == ListenHTTP || l.Protocol == ListenHTTPS && len(l.Chains) > 0
+}
+
+// Chain returns the chain with that name; nil if there is none.
+func (l *Listener) Chain(name string) *Chain {
+	for i := range l.Chains {
+		if l.Chains[i].ServerName == name {
+			return &l.Chains[i]
+		}
+	}
+	return nil
+}
 
 // Chain is how the TLS connections with a server name are accepted.
 type Chain struct {
@@ -112,4 +125,5 @@ type Chain struct {
 	// connections are closed, so that no other chain accepts them.
 	Certificates []kobj.Name
 	Clients      ClientValidation // how the certificates of clients are validated
+	Passthrough  bool             // connections are forwarded without decryption, and Certificates is empty; only for TLS
 }

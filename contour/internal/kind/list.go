@@ -18,6 +18,8 @@ func All() List {
 		gateway(),
 		httpRoute(),
 		grpcRoute(),
+		tlsRoute(),
+		tcpRoute(),
 		referenceGrant(),
 	}
 }

@@ -30,6 +30,8 @@ const (
 	Gateway                  Kind = "Gateway"
 	HTTPRoute                Kind = "HTTPRoute"
 	GRPCRoute                Kind = "GRPCRoute"
+	TLSRoute                 Kind = "TLSRoute"
+	TCPRoute                 Kind = "TCPRoute"
 	ReferenceGrant           Kind = "ReferenceGrant"
 )
 

@@ -7,25 +7,32 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// states is the listeners whose states statuses contain: those of Gateways.
+// states is the sockets of listeners whose states statuses contain: those of Gateways.
 type states struct {
+	sockets  map[ir.ListenerKey]int  // the number of listeners that share each
 	followed map[ir.ListenerKey]bool // false until their tables know
 	dirty    map[ir.ListenerKey]bool // added, or changed in their table
 }
 
-// followStates keeps the listeners of objects, those of the configuration left out.
+// followStates keeps the sockets of the listeners of objects, those of the configuration left out.
 func (p *Pipeline) followStates() {
-	p.states = states{followed: map[ir.ListenerKey]bool{}, dirty: map[ir.ListenerKey]bool{}}
+	p.states = states{sockets: map[ir.ListenerKey]int{}, followed: map[ir.ListenerKey]bool{}, dirty: map[ir.ListenerKey]bool{}}
 	memo.Follow(p.Compile.Listeners, func(k ir.ListenerKey, l *ir.Listener) []ir.ListenerKey {
 		if l == nil || len(l.Origins) == 0 {
 			return nil
 		}
-		return []ir.ListenerKey{k}
+		return []ir.ListenerKey{{Fleet: k.Fleet, Name: l.Socket}}
 	}, func(k ir.ListenerKey, added bool) {
 		if added {
-			p.states.followed[k], p.states.dirty[k] = false, true
+			if p.states.sockets[k]++; p.states.sockets[k] == 1 {
+				p.states.followed[k], p.states.dirty[k] = false, true
+			}
 			return
 		}
+		if p.states.sockets[k]--; p.states.sockets[k] > 0 {
+			return
+		}
+		delete(p.states.sockets, k)
 		if t := p.fleets.Get(k.Fleet); t != nil {
 			for _, ref := range ofListener(k) {
 				t.Unfollow(ref)
@@ -36,7 +43,8 @@ func (p *Pipeline) followStates() {
 	})
 }
 
-// ofListener returns the resources of which the state of a listener consists.
+// ofListener returns the resources of which the state of a socket consists. Route tables have the name of the listener for HTTP or HTTPS of the
+// socket, which is that of the socket.
 func ofListener(k ir.ListenerKey) [2]table.Ref {
 	return [2]table.Ref{{Type: table.Listener, Name: k.Name}, {Type: table.Route, Name: k.Name}}
 }
@@ -79,8 +87,7 @@ func (p *Pipeline) updateState(t *table.Table, k ir.ListenerKey, followed bool) 
 func stateOf(t *table.Table, k ir.ListenerKey) (s gatewayapi.State) {
 	refs := ofListener(k)
 	s.Chains, s.Accepted = t.Accepted(refs[0])
-	_, routes := t.Accepted(refs[1])
-	s.Accepted = s.Accepted && routes
+	_, s.Routed = t.Accepted(refs[1])
 	for _, r := range t.RejectionsOf(refs[0]) {
 		if r.Part == "" {
 			s.Rejected = r.ErrorDetail

@@ -282,6 +282,7 @@ func (x *exchange) handleTCP(a Answer, p *tcpproxyv3.TcpProxy) (Answer, error) {
 		}
 		if !ready {
 			a.Refused = true
+			a.Lost += weights[name]
 			continue
 		}
 		u.Weight = weights[name]
@@ -289,6 +290,8 @@ func (x *exchange) handleTCP(a Answer, p *tcpproxyv3.TcpProxy) (Answer, error) {
 	}
 	if len(a.From) > 0 {
 		a.Refused, a.Status = false, 200
+	} else {
+		a.Lost = 0
 	}
 	return a, nil
 }

@@ -44,6 +44,8 @@ type Store struct {
 	Gateways       *memo.Input[kobj.Name, *gatewayv1.Gateway]
 	HTTPRoutes     *memo.Input[kobj.Name, *gatewayv1.HTTPRoute]
 	GRPCRoutes     *memo.Input[kobj.Name, *gatewayv1.GRPCRoute]
+	TLSRoutes      *memo.Input[kobj.Name, *gatewayv1.TLSRoute]
+	TCPRoutes      *memo.Input[kobj.Name, *gatewayv1.TCPRoute]
 	Namespaces     *memo.Input[kobj.Name, *corev1.Namespace]
 	ConfigMaps     *memo.Input[kobj.Name, *corev1.ConfigMap]
 
@@ -84,6 +86,8 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.Gateways = add[*gatewayv1.Gateway](s, e, s.descriptors.Get(kobj.Gateway)).Input
 	s.HTTPRoutes = add[*gatewayv1.HTTPRoute](s, e, s.descriptors.Get(kobj.HTTPRoute)).Input
 	s.GRPCRoutes = add[*gatewayv1.GRPCRoute](s, e, s.descriptors.Get(kobj.GRPCRoute)).Input
+	s.TLSRoutes = add[*gatewayv1.TLSRoute](s, e, s.descriptors.Get(kobj.TLSRoute)).Input
+	s.TCPRoutes = add[*gatewayv1.TCPRoute](s, e, s.descriptors.Get(kobj.TCPRoute)).Input
 	s.Namespaces = add[*corev1.Namespace](s, e, s.descriptors.Get(kobj.Namespace)).Input
 	s.ConfigMaps = add[*corev1.ConfigMap](s, e, s.descriptors.Get(kobj.ConfigMap)).Input
 	s.EndpointSlice = s.slices.Input

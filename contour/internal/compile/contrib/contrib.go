@@ -74,8 +74,8 @@ type Contribution struct {
 
 	// Routes are in the order of the object. Of routes with equal matches, the last one is served, with ByAge the first one.
 	Routes []ir.Route
-	TLS    *ir.TLS      // only on a TLS listener
-	TCP    *ir.TCPProxy // only on a TLS listener, instead of Routes
+	TLS    *ir.TLS      // only on a listener for HTTPS or TLS without chains
+	TCP    *ir.TCPProxy // not on a listener for HTTP, instead of Routes
 }
 
 // Compare puts the winner of a conflict first: rank, then age, then namespace and name.

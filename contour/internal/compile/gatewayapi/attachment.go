@@ -10,6 +10,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/report"
@@ -24,6 +25,7 @@ type parentListener struct {
 	name     string
 	port     gatewayv1.PortNumber
 	hostname string
+	protocol ir.ListenerProtocol
 	secure   bool
 	kinds    []kobj.Kind
 	from     gatewayv1.FromNamespaces
@@ -39,7 +41,7 @@ func (x *Compiler) deriveParent(r *memo.Reader, n kobj.Name) *parent {
 	p := &parent{}
 	for i := range g.listeners {
 		if l := &g.listeners[i]; l.accepted() && !g.problem.is() {
-			p.listeners = append(p.listeners, parentListener{l.name, l.port, l.hostname, l.secure, l.kinds, l.from, l.selector})
+			p.listeners = append(p.listeners, parentListener{l.name, l.port, l.hostname, l.protocol, l.secure, l.kinds, l.from, l.selector})
 		}
 	}
 	return p
@@ -70,13 +72,14 @@ type attachedParent struct {
 // attachedListener is a listener that accepts a route, with the hostnames that the route has there. Those for which another listener
 // of the port is more specific are left out, so that there may be none.
 type attachedListener struct {
-	name   string
-	port   gatewayv1.PortNumber
-	secure bool
-	chain  string
-	of     *parentListener // nil when the virtual hosts are found
-	all    []string        // hostnames, "" is any
-	hosts  []string        // of virtual hosts, "*" is any
+	name     string
+	port     gatewayv1.PortNumber
+	protocol ir.ListenerProtocol
+	secure   bool
+	chain    string
+	of       *parentListener // nil when the virtual hosts are found
+	all      []string        // hostnames, "" is any
+	hosts    []string        // of virtual hosts, "*" is any
 }
 
 // deriveAttachment finds the listeners that accept a route.
@@ -87,7 +90,7 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 	}
 	out := attachment{age: age{spec.meta.CreationTimestamp.UTC(), k}}
 	var hostnames []string
-	for _, h := range spec.hostnames[:min(len(spec.hostnames), maxHostnames)] {
+	for _, h := range spec.hostnames[:min(len(spec.hostnames), spec.maxHostnames)] {
 		if name, p := validate.Hostname(string(h)); p == "" && !validate.IsAddress(name) {
 			hostnames = append(hostnames, name)
 		}
@@ -123,8 +126,11 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 	return out
 }
 
-// maxHostnames bounds the hostnames of a route, as the API server does.
-const maxHostnames = 16
+// maxHostnames and maxServerNames bound the hostnames of an HTTPRoute or GRPCRoute, and of a TLSRoute, as the API server does.
+const (
+	maxHostnames   = 16
+	maxServerNames = 1024
+)
 
 // maxAttachedHostnames bounds the hostnames that a route has on all listeners: as many as a Gateway with 64 listeners and a route with 16
 // hostnames can have in common. A parentRef with which they are more is refused.
@@ -157,7 +163,7 @@ func (x *Compiler) attach(r *memo.Reader, k kobj.Key, p *parent, to *gatewayv1.P
 		allowed = true
 		if all := intersections(hostnames, l.hostname); len(all) > 0 {
 			out.listeners = append(out.listeners, attachedListener{
-				name: l.name, port: l.port, secure: l.secure, chain: chainOf(l), of: l, all: all,
+				name: l.name, port: l.port, protocol: l.protocol, secure: l.secure, chain: chainOf(l), of: l, all: all,
 			})
 		}
 	}
@@ -202,6 +208,7 @@ func (x *Compiler) allows(r *memo.Reader, l *parentListener, namespace string, k
 // intersections returns what the hostnames have in common with that of a listener, each once.
 func intersections(hostnames []string, of string) []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, h := range hostnames {
 		switch {
 		case covers(of, h):
@@ -210,7 +217,8 @@ func intersections(hostnames []string, of string) []string {
 		default:
 			continue
 		}
-		if !slices.Contains(out, h) {
+		if !seen[h] {
+			seen[h] = true
 			out = append(out, h)
 		}
 	}

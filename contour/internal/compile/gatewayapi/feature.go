@@ -41,5 +41,9 @@ func Features() []string {
 		"HTTPRouteRetryConnectionError",
 		"HTTPRouteSchemeRedirect",
 		"ReferenceGrant",
+		"TCPRoute",
+		"TLSRoute",
+		"TLSRouteModeMixed",
+		"TLSRouteModeTerminate",
 	}
 }

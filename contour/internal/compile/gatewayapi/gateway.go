@@ -111,41 +111,58 @@ func (b *gatewayBuilder) add(t report.Type, p problem, field string) {
 	}
 }
 
-// GatewayRoot returns the listeners of a Gateway, one for each port, and a host without routes for each hostname of its listeners:
-// requests for it reach no listener with a broader hostname.
+// GatewayRoot returns the listeners of a Gateway, one for each port, two where HTTPS and TLS share it, and a host without routes for each
+// hostname of its listeners for HTTP: requests for it reach no listener with a broader hostname.
 func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 	g := x.gateways.Get(r, n)
 	if g == nil {
 		return contrib.Root{}
 	}
-	root := contrib.Root{Report: g.report}
+	root := contrib.Root{Report: g.report, Created: g.created}
 	if g.problem.is() || len(g.addresses.Usable) == 0 {
 		return root
 	}
 	key := kobj.Key{Kind: kobj.Gateway, Name: n}
-	ports := map[gatewayv1.PortNumber]int{}
+	ports := map[ir.ListenerKey]int{}
 	for i := range g.listeners {
 		l := &g.listeners[i]
 		if !l.accepted() {
 			continue
 		}
-		at, known := ports[l.port]
+		at, known := ports[l.key(n)]
 		if !known {
 			at = len(root.Listeners)
-			ports[l.port] = at
+			ports[l.key(n)] = at
 			root.Listeners = append(root.Listeners, x.listenerOf(r, g, key, l))
 		}
-		if l.secure {
-			root.Listeners[at].Chains = append(root.Listeners[at].Chains, ir.Chain{ServerName: l.host(), Certificates: l.certificates, Clients: l.clients})
+		if l.protocol != ir.ListenHTTP {
+			root.Listeners[at].Chains = append(root.Listeners[at].Chains, ir.Chain{
+				ServerName: l.host(), Certificates: l.certificates, Clients: l.clients, Passthrough: l.passthrough,
+			})
 		}
-		root.Contributions = append(root.Contributions, contrib.Contribution{
-			Key: ir.HostKey{Listener: root.Listeners[at].Key, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(), Validation: l.validation,
-		})
+		if of := g.requestsFor(n, l); of != (ir.ListenerKey{}) {
+			root.Contributions = append(root.Contributions, contrib.Contribution{
+				Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(), Validation: l.validation,
+			})
+		}
 	}
 	for i := range root.Listeners {
 		slices.SortFunc(root.Listeners[i].Chains, func(a, b ir.Chain) int { return strings.Compare(a.ServerName, b.ServerName) })
 	}
 	return root
+}
+
+// requestsFor returns the listener on which there is a host for the requests with the hostname of l: of a listener for TLS, that for HTTPS
+// of the same port, whose connections are those of other hostnames. It is zero if there is none.
+func (g *gateway) requestsFor(n kobj.Name, l *listener) ir.ListenerKey {
+	https := func(o listener) bool { return o.accepted() && o.protocol == ir.ListenHTTPS && o.port == l.port }
+	switch {
+	case !forwards(l.protocol):
+		return l.key(n)
+	case l.protocol == ir.ListenTLS && slices.ContainsFunc(g.listeners, https):
+		return keyOf(n, l.port, ir.ListenHTTPS)
+	}
+	return ir.ListenerKey{}
 }
 
 // listenerKey returns the key of the listener for a port of a Gateway. Of the parts of its name, only that of the Gateway has dots,
@@ -161,13 +178,12 @@ func (x *Compiler) listenerOf(r *memo.Reader, g *gateway, key kobj.Key, l *liste
 		Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r), AccessLog: s.AccessLog.Get(r),
 	}
 	out := ir.Listener{
-		Key: listenerKey(key.Name, l.port), Port: uint32(l.port), Protocol: ir.ListenHTTP, RouteTableHosts: s.RouteTables.Get(r).Hosts,
+		Key: l.key(key.Name), Socket: l.socket(key.Name).Name, Port: uint32(l.port), Protocol: l.protocol, RouteTableHosts: s.RouteTables.Get(r).Hosts,
 		Connections: c.Listeners.Connections, Client: classic.Client(c, c.AccessLog.HTTP), Origins: []kobj.Key{key},
 	}
 	if l.secure {
-		out.Protocol, out.TLS, out.Client = ir.ListenHTTPS, s.TLS.Get(r), classic.Client(c, c.AccessLog.HTTPS)
+		out.TLS, out.Client = s.TLS.Get(r), classic.Client(c, c.AccessLog.HTTPS)
 	}
-	out.Socket = out.Key.Name
 	for _, a := range g.addresses.Usable {
 		out.Addresses = append(out.Addresses, a.String())
 	}

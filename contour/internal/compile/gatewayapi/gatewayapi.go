@@ -1,4 +1,4 @@
-// Package gatewayapi compiles the Gateway API: Gateways to listeners, and HTTPRoutes and GRPCRoutes to contributions to hosts.
+// Package gatewayapi compiles the Gateway API: Gateways to listeners, and their routes of all kinds to contributions to hosts.
 //
 // The input is objects, read through the Reader: classes, Gateways, routes, ReferenceGrants, labels of namespaces, and the
 // Services and Secrets that they refer to. The output is, for a Gateway, a listener for each of its ports and a host for each
@@ -55,7 +55,7 @@ type Compiler struct {
 	verdicts    *memo.Table[kobj.Key, route]          // routes, without the listeners that are lost
 	attached    *memo.Index[listenerName, kobj.Key]   // by listener: the routes that it accepts
 
-	// States contains what Envoys have of listeners, by listener.
+	// States contains what Envoys have of listeners, by socket.
 	States *memo.Input[ir.ListenerKey, State]
 }
 
@@ -69,9 +69,10 @@ func (n listenerName) compare(o listenerName) int {
 	return cmp.Or(n.gateway.Compare(o.gateway), cmp.Compare(n.section, o.section))
 }
 
-// State is what the Envoys of the fleet of a listener have of it.
+// State is what the Envoys of the fleet of a socket have of it: of the listeners that share it.
 type State struct {
-	Accepted bool     // an Envoy has accepted the listener and its first route table
+	Accepted bool     // an Envoy has accepted the listener
+	Routed   bool     // an Envoy has accepted its first route table, which listeners for HTTP and HTTPS have
 	Chains   []string // the chains that an Envoy has accepted, sorted
 	// Rejected is why Envoys reject the listener, "" if they do not; RejectedChains that of chains.
 	Rejected       string
@@ -104,7 +105,7 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x.verdicts = memo.NewTable(e, memo.Options[kobj.Key, route]{Name: "gatewayapi/verdicts", Derive: x.deriveVerdict, Equal: equal[route]})
 	x.attached = memo.NewIndex(x.verdicts, "gatewayapi/routes by listener", kobj.Key.Compare, acceptedBy)
 	memo.DemandFrom(env.Store.Gateways, x.claims, ownName)
-	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute} {
+	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute} {
 		store.DemandRoots(env.Store, x.attachments, k)
 		store.DemandRoots(env.Store, x.routes, k)
 		store.DemandRoots(env.Store, x.verdicts, k)

@@ -3,6 +3,7 @@ package gatewayapi
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -20,7 +21,10 @@ type listener struct {
 	name     string
 	port     gatewayv1.PortNumber
 	hostname string // lower case; "" for any
-	secure   bool   // HTTPS
+	protocol ir.ListenerProtocol
+	secure   bool // HTTPS or TLS
+	// passthrough: TLS is not terminated.
+	passthrough bool
 
 	kinds    []kobj.Kind // of the routes that may be attached
 	from     gatewayv1.FromNamespaces
@@ -52,15 +56,18 @@ func (l *listener) chain() string {
 // listener returns the verdict on the listener with that index, without conflicts with others.
 func (b *gatewayBuilder) listener(i int) listener {
 	spec := &b.object.Spec.Listeners[i]
-	l := listener{name: string(spec.Name), port: spec.Port, secure: spec.Protocol == gatewayv1.HTTPSProtocolType}
-	if spec.Protocol != gatewayv1.HTTPProtocolType && !l.secure {
-		l.problem = problem{report.UnsupportedProtocol, fmt.Sprintf("Protocol %s is not supported; use HTTP or HTTPS.", report.Quote(string(spec.Protocol)))}
+	l := listener{name: string(spec.Name), port: spec.Port}
+	var known bool
+	if l.protocol, known = protocolOf(spec.Protocol); !known {
+		l.problem = problem{report.UnsupportedProtocol, fmt.Sprintf("Protocol %s is not supported; use %s.", report.Quote(string(spec.Protocol)), supportedProtocols)}
 		return l
 	}
+	l.secure = l.protocol.Secure()
+	l.passthrough = l.protocol == ir.ListenTLS && spec.TLS != nil && spec.TLS.Mode != nil && *spec.TLS.Mode == gatewayv1.TLSModePassthrough
 	if p := validate.Port(int32(spec.Port)); p != "" {
 		l.problem = problem{report.UnsupportedValue, fmt.Sprintf("Port %d %s.", spec.Port, p)}
 	}
-	if spec.Hostname != nil && *spec.Hostname != "" {
+	if spec.Hostname != nil && *spec.Hostname != "" && l.hasHostname() {
 		name, p := validate.Hostname(string(*spec.Hostname))
 		if p != "" || validate.IsAddress(name) {
 			l.problem = problem{report.UnsupportedValue, fmt.Sprintf("Hostname %s is not a DNS name, with at most a leading \"*.\".", report.Quote(string(*spec.Hostname)))}
@@ -69,8 +76,10 @@ func (b *gatewayBuilder) listener(i int) listener {
 		l.hostname = name
 	}
 	b.allowRoutes(&l, spec.AllowedRoutes)
-	if l.secure {
+	if l.secure && !l.passthrough {
 		b.readTLS(&l, spec.TLS)
+	}
+	if l.protocol == ir.ListenHTTPS {
 		b.validateClients(&l)
 	}
 	return l
@@ -79,7 +88,7 @@ func (b *gatewayBuilder) listener(i int) listener {
 // allowRoutes reads which routes may be attached.
 func (b *gatewayBuilder) allowRoutes(l *listener, allowed *gatewayv1.AllowedRoutes) {
 	l.from = gatewayv1.NamespacesFromSame
-	l.kinds = []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute}
+	l.kinds = l.routeKinds()
 	if allowed == nil {
 		return
 	}
@@ -104,7 +113,7 @@ func (b *gatewayBuilder) allowRoutes(l *listener, allowed *gatewayv1.AllowedRout
 			group = *k.Group
 		}
 		switch of := kobj.Kind(k.Kind); {
-		case group == gatewayv1.GroupName && (of == kobj.HTTPRoute || of == kobj.GRPCRoute):
+		case group == gatewayv1.GroupName && slices.Contains(l.routeKinds(), of):
 			l.kinds = append(l.kinds, of)
 		case !l.unresolved.is():
 			l.unresolved = problem{report.InvalidRouteKinds, fmt.Sprintf("Routes of kind %s cannot be attached to the listener.", report.Quote(string(k.Kind)))}
@@ -122,7 +131,7 @@ func (b *gatewayBuilder) readTLS(l *listener, tls *gatewayv1.ListenerTLSConfig) 
 		l.unresolved = problem{report.InvalidCertificateRef, "The listener has no certificateRefs; its connections are closed."}
 		return
 	case tls.Mode != nil && *tls.Mode != gatewayv1.TLSModeTerminate:
-		l.problem = problem{report.UnsupportedValue, fmt.Sprintf("TLS mode %s is not supported with protocol HTTPS; use Terminate.", report.Quote(string(*tls.Mode)))}
+		l.problem = problem{report.UnsupportedValue, fmt.Sprintf("TLS mode %s is not supported with the protocol of the listener; use Terminate.", report.Quote(string(*tls.Mode)))}
 		return
 	}
 	for i := range tls.CertificateRefs[:min(len(tls.CertificateRefs), maxCertificates)] {
@@ -164,7 +173,7 @@ func (b *gatewayBuilder) certificate(to *gatewayv1.SecretObjectReference) (kobj.
 func findConflicts(listeners []listener) {
 	type port struct {
 		number gatewayv1.PortNumber
-		secure bool
+		class  protocolClass
 	}
 	type host struct {
 		port
@@ -173,17 +182,19 @@ func findConflicts(listeners []listener) {
 	ports, hosts := map[port]int{}, map[host]int{}
 	for i := range listeners {
 		if l := &listeners[i]; !l.problem.is() {
-			p := port{l.port, l.secure}
+			p := port{l.port, l.class()}
 			ports[p]++
 			hosts[host{p, l.hostname}]++
 		}
 	}
 	for i := range listeners {
 		l := &listeners[i]
-		switch p := (port{l.port, l.secure}); {
+		switch p := (port{l.port, l.class()}); {
 		case l.problem.is():
-		case ports[port{l.port, !l.secure}] > 0:
+		case slices.ContainsFunc(l.class().others(), func(c protocolClass) bool { return ports[port{l.port, c}] > 0 }):
 			l.conflict = problem{report.ProtocolConflict, fmt.Sprintf("Another listener of port %d has another protocol.", l.port)}
+		case hosts[host{p, l.hostname}] > 1 && !l.hasHostname():
+			l.conflict = problem{report.HostnameConflict, fmt.Sprintf("Another listener has port %d and the same protocol.", l.port)}
 		case hosts[host{p, l.hostname}] > 1:
 			l.conflict = problem{report.HostnameConflict, fmt.Sprintf("Another listener of port %d has the same hostname.", l.port)}
 		}

@@ -97,6 +97,9 @@ func (v *rivals) set(k kobj.Key, of route) {
 		delete(v.contenders, c.contest)
 	}
 	delete(v.of, k)
+	if k.Kind != kobj.HTTPRoute && k.Kind != kobj.GRPCRoute {
+		return
+	}
 	for i := range of.parents {
 		p := &of.parents[i]
 		for j := range p.listeners {

@@ -71,23 +71,25 @@ type routeSpec struct {
 	hostnames []gatewayv1.Hostname
 	parents   []gatewayv1.ParentReference
 	// rules compiles the rules.
-	rules func(*routeBuilder)
+	rules        func(*routeBuilder)
+	maxHostnames int
 }
 
-// routeSpec returns the specification of an HTTPRoute or a GRPCRoute; false if it does not exist.
+// routeSpec returns the specification of a route; false if it does not exist.
 func (x *Compiler) routeSpec(r *memo.Reader, k kobj.Key) (routeSpec, bool) {
-	if k.Kind == kobj.HTTPRoute {
-		o, ok := x.env.Store.HTTPRoutes.Get(r, k.Name)
-		if !ok {
-			return routeSpec{}, false
+	switch k.Kind {
+	case kobj.HTTPRoute:
+		if o, ok := x.env.Store.HTTPRoutes.Get(r, k.Name); ok {
+			return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.httpRules(o.Spec.Rules) }, maxHostnames}, true
 		}
-		return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.httpRules(o.Spec.Rules) }}, true
+	case kobj.GRPCRoute:
+		if o, ok := x.env.Store.GRPCRoutes.Get(r, k.Name); ok {
+			return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.grpcRules(o.Spec.Rules) }, maxHostnames}, true
+		}
+	default:
+		return x.streamSpec(r, k)
 	}
-	o, ok := x.env.Store.GRPCRoutes.Get(r, k.Name)
-	if !ok {
-		return routeSpec{}, false
-	}
-	return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.grpcRules(o.Spec.Rules) }}, true
+	return routeSpec{}, false
 }
 
 // deriveRoute compiles a route that has a parentRef to a Gateway of this controller.
@@ -102,7 +104,7 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 	}
 	b := &routeBuilder{reader: r, env: x.env, key: k, budgets: x.env.Store.Settings.Budgets.Get(r), sides: map[side][]ir.Route{}}
 	b.report.Visit(k)
-	b.checkHostnames(spec.hostnames)
+	b.checkHostnames(spec.hostnames, spec.maxHostnames)
 	spec.rules(b)
 	out := route{age: at.age, unresolved: b.unresolved}
 	hosts := map[ir.HostKey]bool{}
@@ -117,7 +119,9 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 		out.parents = append(out.parents, verdict)
 	}
 	b.judgeRules(&out)
-	b.reportGlobalAuthorization()
+	if b.tcp == nil {
+		b.reportGlobalAuthorization()
+	}
 	if out.report = b.report.Finish(report.TypeAccepted); at.fault != "" {
 		out.report = faulty(k, out.report, at.fault)
 	}
@@ -183,6 +187,7 @@ type routeBuilder struct {
 	unresolved  problem
 	routes      []ir.Route // for listeners for HTTP on port 80
 	sides       map[side][]ir.Route
+	tcp         *ir.TCPProxy // of a route of connections; nil for one of requests
 	report      report.Collector
 }
 
@@ -246,10 +251,10 @@ func (b *routeBuilder) judgeRules(out *route) {
 	}
 }
 
-func (b *routeBuilder) checkHostnames(hostnames []gatewayv1.Hostname) {
-	if n := len(hostnames); n > maxHostnames {
-		b.ignore("spec.hostnames", "The route has %d hostnames; those after the first %d have no effect.", n, maxHostnames)
-		hostnames = hostnames[:maxHostnames]
+func (b *routeBuilder) checkHostnames(hostnames []gatewayv1.Hostname, most int) {
+	if n := len(hostnames); n > most {
+		b.ignore("spec.hostnames", "The route has %d hostnames; those after the first %d have no effect.", n, most)
+		hostnames = hostnames[:most]
 	}
 	for i, h := range hostnames {
 		if name, p := validate.Hostname(string(h)); p != "" || validate.IsAddress(name) {
@@ -268,6 +273,9 @@ func (b *routeBuilder) reportGlobalAuthorization() {
 // contributions returns those to the hosts of a listener that are not in done, and adds them.
 func (b *routeBuilder) contributions(a age, gateway kobj.Name, l *attachedListener, done map[ir.HostKey]bool) []contribution {
 	var out []contribution
+	if b.tcp != nil {
+		return b.streams(a, gateway, l, done)
+	}
 	for _, h := range l.hosts {
 		k := ir.HostKey{Listener: listenerKey(gateway, l.port), Hostname: h}
 		if done[k] {

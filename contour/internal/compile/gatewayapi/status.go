@@ -130,19 +130,19 @@ func (x *Compiler) notProgrammed(r *memo.Reader, g *gateway, name kobj.Name, l *
 		return invalid("The Gateway is not accepted.")
 	case !l.accepted():
 		return invalid("The listener is not accepted.")
-	case l.secure && len(l.certificates) == 0:
+	case l.secure && !l.passthrough && len(l.certificates) == 0:
 		return invalid("The listener has no certificate that can be served; its connections are closed.")
 	case len(g.addresses.Usable) == 0:
 		return invalid("The Gateway has no address.")
 	}
-	state, _ := x.States.Get(r, listenerKey(name, l.port))
+	state, _ := x.States.Get(r, l.socket(name))
 	_, accepted := slices.BinarySearch(state.Chains, l.chain())
 	switch {
 	case state.Rejected != "":
 		return invalid(state.Rejected)
 	case state.RejectedChains[l.chain()] != "":
 		return invalid(state.RejectedChains[l.chain()])
-	case !state.Accepted || l.secure && !accepted:
+	case !state.Accepted || l.secure && !accepted || !forwards(l.protocol) && !state.Routed:
 		return problem{report.Reason(gatewayv1.ListenerReasonPending), "No Envoy has accepted the listener yet."}
 	}
 	return problem{}

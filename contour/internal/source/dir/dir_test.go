@@ -138,7 +138,7 @@ func TestKinds(t *testing.T) {
 		{"projectcontour.io/v1alpha1", "ContourDeployment", ""},
 		{"cert-manager.io/v1", "Certificate", ""},
 		{"serving.knative.dev/v1", "Service", ""},
-		{"gateway.networking.k8s.io/v1", "TLSRoute", ""},
+		{"gateway.networking.x-k8s.io/v1alpha1", "XMesh", ""},
 		{"v1", "Servise", `There is no kind "Servise" in v1.`},
 		{"networking.k8s.io/v1", "Ingres", `There is no kind "Ingres" in networking.k8s.io/v1.`},
 		{"projectcontour.io/v1", "HTTPProxi", `There is no kind "HTTPProxi" in projectcontour.io/v1.`},

@@ -17,7 +17,7 @@ import (
 	"contour.example/contour/internal/xds/table"
 )
 
-// The chains of a listener share its route tables. The first network filter of each records the chain of the connection, and the
+// The chains of an HTTPS listener share its route tables. The first network filter of each records the chain of the connection, and the
 // first route of a virtual host that belongs to a chain responds with 421 to requests of other connections. So a client may
 // reuse a connection for all hosts of its chain, as HTTP/2 clients do with wildcard certificates, and for no other host; a
 // new host changes no filter chain.
@@ -29,7 +29,7 @@ const (
 // chainIdentity returns the identity of a chain, of a fixed length.
 func chainIdentity(serverName string) string { return hash(chainStateSize, "chain", serverName) }
 
-// listenerChains returns the filter chains of a listener with chains.
+// listenerChains returns the filter chains of the chains of a listener.
 func listenerChains(l *ir.Listener) []table.Part {
 	parts := make([]table.Part, 0, len(l.Chains))
 	for i := range l.Chains {
@@ -42,18 +42,41 @@ func listenerChain(l *ir.Listener, c *ir.Chain) table.Part {
 	e := &encoder{}
 	chain := &listenerv3.FilterChain{Name: c.ServerName, FilterChainMatch: serverName(c.ServerName)}
 	part := table.Part{Name: c.ServerName, Origins: l.Origins}
-	if len(c.Certificates) > 0 { // otherwise there are no filters: Envoy closes the connection
+	switch { // without filters, Envoy closes the connection
+	case l.Protocol == ir.ListenTCP:
+		part.Name, chain.Name, chain.FilterChainMatch = anyConnection, anyConnection, nil
+	case l.Protocol == ir.ListenHTTPS && len(c.Certificates) > 0:
 		chain.Filters = []*listenerv3.Filter{chainMarker(e, c), httpChain{listener: l}.filter(e)}
-		chain.TransportSocket = chainTLS(e, l, c)
 		part.Needs = []table.Ref{{Type: table.Scope, Name: shard{listener: l.Key}.name()}}
-		for _, n := range c.Certificates {
-			part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(n)})
-		}
-		part.Needs = append(part.Needs, clientNeeds(c.Clients)...)
+		terminateChain(e, chain, &part, l, c)
 	}
 	part.Body = e.bytes(chain)
 	part.Invalid = e.invalid()
 	return part
+}
+
+// terminateChain makes the filter chain terminate TLS with the certificates of a chain, and validate those of clients.
+func terminateChain(e *encoder, chain *listenerv3.FilterChain, part *table.Part, l *ir.Listener, c *ir.Chain) {
+	chain.TransportSocket = chainTLS(e, l, c)
+	for _, n := range c.Certificates {
+		part.Needs = append(part.Needs, table.Ref{Type: table.Secret, Name: certificateName(n)})
+	}
+	part.Needs = append(part.Needs, clientNeeds(c.Clients)...)
+}
+
+// setChain makes the filter chain of a host of a TLS listener forward connections with the settings of its chain. Without a certificate they
+// are closed.
+func setChain(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
+	c := l.Chain(v.Chain)
+	switch {
+	case c == nil:
+		e.addInvalid("the chain of a host does not exist")
+	case c.Passthrough:
+		setTCP(e, chain, part, v, l)
+	case len(c.Certificates) > 0:
+		setTCP(e, chain, part, v, l)
+		terminateChain(e, chain, part, l, c)
+	}
 }
 
 // chainMarker returns the network filter that records the chain of a connection.
@@ -76,9 +99,9 @@ func chainMarker(e *encoder, c *ir.Chain) *listenerv3.Filter {
 
 // chainTLS terminates TLS with the certificates of the chain, and validates those of clients.
 func chainTLS(e *encoder, l *ir.Listener, c *ir.Chain) *corev3.TransportSocket {
-	common := &tlsv3.CommonTlsContext{
-		TlsParams:     tlsParameters(e, ir.TLS{}, l.TLS),
-		AlpnProtocols: protocols(l.Client.HTTP.Versions),
+	common := &tlsv3.CommonTlsContext{TlsParams: tlsParameters(e, ir.TLS{}, l.TLS)}
+	if l.Protocol == ir.ListenHTTPS {
+		common.AlpnProtocols = protocols(l.Client.HTTP.Versions)
 	}
 	for _, n := range c.Certificates {
 		common.TlsCertificateSdsSecretConfigs = append(common.TlsCertificateSdsSecretConfigs, sds(certificateName(n)))

@@ -39,6 +39,9 @@ func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 		e.addInvalid("a host of a TCP listener has no TCP proxy")
 		return
 	}
+	if len(v.TCP.Backends) == 0 { // no filters: Envoy closes the connection
+		return
+	}
 	chain.Filters = []*listenerv3.Filter{tcpFilter(e, *v.TCP, l)}
 	part.Needs = clusterNeeds(&ir.VirtualHost{TCP: v.TCP})
 }
@@ -46,6 +49,8 @@ func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 // setTLS sets the filters and the TLS settings of the chain.
 func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
 	switch {
+	case v.TLS == nil && v.Chain != "":
+		setChain(e, chain, part, v, l)
 	case v.TLS == nil:
 		e.addInvalid("a host of a TLS listener has no TLS settings")
 	case v.TLS.CloseConnections: // no filters: Envoy closes the connection

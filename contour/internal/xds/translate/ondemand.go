@@ -126,12 +126,15 @@ func coveredBy(hostname string) []string {
 // chainsOf returns the filter chains of a listener: those of hosts, and the shared one or the one with the fallback
 // certificate, unless there is a host "*", which matches all other connections.
 func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
-	if len(l.Chains) > 0 {
+	if l.ByHost() {
 		return listenerChains(l)
 	}
 	var chains []table.Part
 	for _, k := range t.ownChains.Get(r, l.Key) {
 		chains = append(chains, t.chains.Get(r, k).part)
+	}
+	if len(l.Chains) > 0 {
+		return union(chains, listenerChains(l))
 	}
 	if len(t.wildcards.Get(r, ir.HostKey{Listener: l.Key, Hostname: "*"})) > 0 {
 		return chains

@@ -333,7 +333,6 @@ func TestUnservableResourcesAreInvalid(t *testing.T) {
 	for what, invalid := range map[string]string{
 		"a TLS host without TLS":               filterChain(bare, &l.https).Invalid,
 		"passthrough to nowhere":               filterChain(nowhere, &l.https).Invalid,
-		"a TCP proxy without a backend":        filterChain(passthrough("a.example.com"), &l.https).Invalid,
 		"a TLS version that does not exist":    filterChain(unknown, &l.https).Invalid,
 		"verification without TLS":             cluster(withoutTLS, ir.CircuitBreakers{}, ir.ClusterSettings{}).Invalid,
 		"a body that Envoy rejects":            virtualHost(bad).part.Invalid,

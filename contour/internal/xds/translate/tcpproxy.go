@@ -27,8 +27,7 @@ func tcpFilter(e *encoder, t ir.TCPProxy, l *ir.Listener) *listenerv3.Filter {
 	}
 }
 
-// setTCPClusters sets the clusters. It omits backends of weight zero, which a TCP proxy does not support; without a backend
-// the message remains invalid.
+// setTCPClusters sets the clusters. It omits backends of weight zero, which a TCP proxy does not support.
 func setTCPClusters(e *encoder, proxy *tcpproxyv3.TcpProxy, backends []ir.Backend) {
 	weighted := &tcpproxyv3.TcpProxy_WeightedCluster{}
 	for i, w := range weights(backends) {

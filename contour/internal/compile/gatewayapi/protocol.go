@@ -1,0 +1,94 @@
+package gatewayapi
+
+import (
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+)
+
+// supportedProtocols is the protocols of listeners, as messages list them.
+const supportedProtocols = "HTTP, HTTPS, TLS or TCP"
+
+// protocolOf returns the protocol of a listener; false if it is not supported.
+func protocolOf(p gatewayv1.ProtocolType) (ir.ListenerProtocol, bool) {
+	switch p {
+	case gatewayv1.HTTPProtocolType:
+		return ir.ListenHTTP, true
+	case gatewayv1.HTTPSProtocolType:
+		return ir.ListenHTTPS, true
+	case gatewayv1.TLSProtocolType:
+		return ir.ListenTLS, true
+	case gatewayv1.TCPProtocolType:
+		return ir.ListenTCP, true
+	default:
+		return 0, false
+	}
+}
+
+// forwards reports whether a listener of the protocol forwards connections as they are, and has no requests.
+func forwards(p ir.ListenerProtocol) bool { return p != ir.ListenHTTP && p != ir.ListenHTTPS }
+
+// hasHostname reports whether the hostname of the listener has a meaning.
+func (l *listener) hasHostname() bool { return l.secure || l.protocol == ir.ListenHTTP }
+
+// routeKinds returns the kinds of routes that can be attached to the listener. The API lets a TCPRoute forward what a TLS listener has
+// decrypted.
+func (l *listener) routeKinds() []kobj.Kind {
+	switch {
+	case l.protocol == ir.ListenTCP:
+		return []kobj.Kind{kobj.TCPRoute}
+	case l.passthrough:
+		return []kobj.Kind{kobj.TLSRoute}
+	case l.protocol == ir.ListenTLS:
+		return []kobj.Kind{kobj.TLSRoute, kobj.TCPRoute}
+	}
+	return []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute}
+}
+
+// protocolClass is the protocols of listeners that can share a port.
+type protocolClass uint8
+
+const (
+	plainHTTP protocolClass = iota
+	byServerName
+	anyBytes
+)
+
+func (l *listener) class() protocolClass {
+	switch {
+	case l.secure:
+		return byServerName
+	case l.protocol == ir.ListenTCP:
+		return anyBytes
+	}
+	return plainHTTP
+}
+
+// others returns the classes with which this one cannot share a port.
+func (c protocolClass) others() []protocolClass {
+	switch c {
+	case plainHTTP:
+		return []protocolClass{byServerName, anyBytes}
+	case byServerName:
+		return []protocolClass{plainHTTP, anyBytes}
+	case anyBytes:
+		return []protocolClass{plainHTTP, byServerName}
+	}
+	return nil
+}
+
+// key returns the key of the listener of the port and protocol of l. Listeners for HTTPS and TLS of one port have keys of their own, and
+// share a socket.
+func (l *listener) key(gateway kobj.Name) ir.ListenerKey { return keyOf(gateway, l.port, l.protocol) }
+
+func keyOf(gateway kobj.Name, port gatewayv1.PortNumber, p ir.ListenerProtocol) ir.ListenerKey {
+	k := listenerKey(gateway, port)
+	if p == ir.ListenTLS {
+		k.Name += "-tls"
+	}
+	return k
+}
+
+// socket returns the name of the socket of the listener.
+func (l *listener) socket(gateway kobj.Name) ir.ListenerKey { return listenerKey(gateway, l.port) }

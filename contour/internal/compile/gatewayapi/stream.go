@@ -1,0 +1,141 @@
+package gatewayapi
+
+import (
+	"slices"
+
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/validate"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kind"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/report"
+)
+
+// TLSRoutes and TCPRoutes forward the bytes of connections to backends. They have one rule, without matches and filters.
+
+// maxBackends bounds the backendRefs of a rule, as the API server does.
+const maxBackends = 16
+
+// streamSpec returns the specification of a route of connections; false if it does not exist.
+func (x *Compiler) streamSpec(r *memo.Reader, k kobj.Key) (routeSpec, bool) {
+	if k.Kind == kobj.TLSRoute {
+		o, ok := x.env.Store.TLSRoutes.Get(r, k.Name)
+		if !ok {
+			return routeSpec{}, false
+		}
+		return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.streamRules(tlsBackends(o)) }, maxServerNames}, true
+	}
+	o, ok := x.env.Store.TCPRoutes.Get(r, k.Name)
+	if !ok {
+		return routeSpec{}, false
+	}
+	return routeSpec{&o.ObjectMeta, nil, o.Spec.ParentRefs, func(b *routeBuilder) { b.streamRules(tcpBackends(o)) }, 0}, true
+}
+
+// tlsBackends returns the backendRefs of each rule.
+func tlsBackends(o *gatewayv1.TLSRoute) (rules [][]gatewayv1.BackendRef) {
+	for i := range o.Spec.Rules {
+		rules = append(rules, o.Spec.Rules[i].BackendRefs)
+	}
+	return rules
+}
+
+// tcpBackends returns the backendRefs of each rule.
+func tcpBackends(o *gatewayv1.TCPRoute) (rules [][]gatewayv1.BackendRef) {
+	for i := range o.Spec.Rules {
+		rules = append(rules, o.Spec.Rules[i].BackendRefs)
+	}
+	return rules
+}
+
+// streamRules compiles the rules, of which only the first one has an effect. Without a backend that can be used, connections are closed.
+func (b *routeBuilder) streamRules(rules [][]gatewayv1.BackendRef) {
+	b.tcp, b.rules = &ir.TCPProxy{}, 1
+	if n := len(rules); n > 1 {
+		b.ignore("spec.rules", "The route has %d rules; those after the first one have no effect.", n)
+	}
+	if len(rules) == 0 {
+		return
+	}
+	const field = "spec.rules[0].backendRefs"
+	refs := rules[0]
+	if n := len(refs); n > maxBackends {
+		b.fail(report.UnsupportedValue, field, "The rule has %d backendRefs, more than %d.", n, maxBackends)
+		return
+	}
+	weights := make([]int64, len(refs))
+	for i := range refs {
+		weights[i] = 1
+		if w := refs[i].Weight; w != nil {
+			weights[i] = int64(*w)
+		}
+	}
+	shares, i, problem := validate.Weights(weights)
+	if problem != "" {
+		b.fail(report.UnsupportedValue, field, "The weight of backendRefs[%d], or their sum, %s.", max(i, 0), problem)
+		return
+	}
+	var backends []ir.Backend
+	for i := range refs {
+		if backend := b.streamBackend(&refs[i], shares[i], at(field, i)); shares[i] > 0 {
+			backends = append(backends, backend)
+		}
+	}
+	if slices.ContainsFunc(backends, func(b ir.Backend) bool { return !b.Unresolved }) {
+		b.tcp.Backends = backends
+	}
+}
+
+// streamBackend returns a backend that gets the bytes as they are: what the Service says about its protocol concerns requests.
+func (b *routeBuilder) streamBackend(to *gatewayv1.BackendRef, weight uint32, field string) ir.Backend {
+	port, p := b.resolve(&to.BackendObjectReference)
+	if p.is() {
+		b.unresolve(p, field)
+		return ir.Backend{Weight: weight, Unresolved: true}
+	}
+	port.Protocol = ir.ProtocolHTTP1 // of TCP without TLS
+	return ir.Backend{Weight: weight, Cluster: port.Cluster()}
+}
+
+// streams returns the contributions to the hosts of a listener that are not in done, and adds them.
+func (b *routeBuilder) streams(a age, gateway kobj.Name, l *attachedListener, done map[ir.HostKey]bool) []contribution {
+	hosts := l.hosts
+	if !l.secure {
+		hosts = []string{""}
+	}
+	var out []contribution
+	for _, h := range hosts {
+		k := ir.HostKey{Listener: keyOf(gateway, l.port, l.protocol), Hostname: h}
+		if done[k] {
+			continue
+		}
+		done[k] = true
+		out = append(out, contribution{contrib.Contribution{
+			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain, TCP: b.tcp,
+		}, listenerName{gateway, l.name}})
+	}
+	return out
+}
+
+// TLSRouteReferences returns the references of a TLSRoute to Services.
+func TLSRouteReferences(o *gatewayv1.TLSRoute) []kind.Reference {
+	return streamReferences(kobj.Of(kobj.TLSRoute, o.Namespace, o.Name), tlsBackends(o))
+}
+
+// TCPRouteReferences returns the references of a TCPRoute to Services.
+func TCPRouteReferences(o *gatewayv1.TCPRoute) []kind.Reference {
+	return streamReferences(kobj.Of(kobj.TCPRoute, o.Namespace, o.Name), tcpBackends(o))
+}
+
+func streamReferences(from kobj.Key, rules [][]gatewayv1.BackendRef) []kind.Reference {
+	refs := references{from: from}
+	for i := range rules {
+		for j := range rules[i] {
+			refs.service(&rules[i][j].BackendObjectReference)
+		}
+	}
+	return refs.list
+}
