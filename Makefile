@@ -3,6 +3,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MODULES     := envoybootstrap contour harness conformance tools
 GATEWAY     := conformance/gatewayapi# a module outside of the workspace, because of what the suite depends on
+OUTSIDE     := tools/dashboards tools/charts# likewise
 BIN         := $(CURDIR)/bin
 ASSETS      := go run ./tools/cmd/assets
 LINT        := cd tools/lint && GOWORK=off go build -o $(BIN)/
@@ -34,7 +35,7 @@ check: verify test-unit ## Verify the sources and run the tests that have no req
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
 
 test-unit: ## Run unit, golden, semantic, property and in-process feature tests.
-	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done; for m in $(GATEWAY) tools/dashboards; do echo "== $$m"; (cd $$m && GOWORK=off go test ./...); done
+	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done; for m in $(GATEWAY) $(OUTSIDE); do echo "== $$m"; (cd $$m && GOWORK=off go test ./...); done
 
 test-race: ## Run the same tests of contour/ and harness/ with the race detector, which needs a C compiler.
 	@for m in contour harness; do echo "== $$m"; (cd $$m && CGO_ENABLED=1 go test -race -timeout 20m ./...); done
@@ -86,6 +87,7 @@ down: ## Remove the cluster of make up.
 	@$(CLUSTER) down
 
 prepare: ## Build what clusters need and no registry has, into the user's cache: about 15 minutes the first time.
+	@$(ASSETS) helm >/dev/null
 	@$(CLUSTER) prepare -balancer cloud-provider-kind
 
 e2e: ## Test the installation of manifests/ in a kind cluster: RUN=FEATURE, KEEP=1 (keep and reuse the cluster), KUBECONFIG=FILE (use that cluster).
@@ -113,7 +115,7 @@ verify-edges: ## Verify that packages import only what is below them (tools/edge
 	@cd tools && GOWORK=off go run ./edges ..
 
 verify-generate: ## Verify that generated files are up to date.
-	@tools/unchanged.sh 'make fix-generate' contour/api manifests docs/compatibility.md -- $(MAKE) --no-print-directory fix-generate
+	@tools/unchanged.sh 'make fix-generate' contour/api manifests charts docs/compatibility.md -- $(MAKE) --no-print-directory fix-generate
 
 verify-format: ## Verify that Go files are formatted.
 	@$(LINT) mvdan.cc/gofumpt
@@ -121,13 +123,13 @@ verify-format: ## Verify that Go files are formatted.
 
 verify-lint: ## Run golangci-lint, which also checks which packages of others are imported.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; (cd conformance && $(BIN)/golangci-lint run --build-tags local ./...); for m in $(GATEWAY) tools/dashboards; do echo "lint $$m"; (cd $$m && GOWORK=off $(BIN)/golangci-lint run --build-tags local ./...); done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; (cd conformance && $(BIN)/golangci-lint run --build-tags local ./...); for m in $(GATEWAY) $(OUTSIDE); do echo "lint $$m"; (cd $$m && GOWORK=off $(BIN)/golangci-lint run --build-tags local ./...); done
 
 verify-modules: ## Verify that go.mod and go.sum are tidy.
-	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES) $(GATEWAY) tools/dashboards,$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
+	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES) $(GATEWAY) $(OUTSIDE),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Verify that each module builds and vets without the workspace.
-	@for m in $(MODULES) $(GATEWAY); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ../tools/dashboards && GOWORK=off go vet .
+	@for m in $(MODULES) $(GATEWAY); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ..; for m in $(OUTSIDE); do (cd $$m && GOWORK=off go vet .); done
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules
@@ -141,7 +143,7 @@ fix-format: ## Format Go files.
 	@git ls-files -co --exclude-standard '*.go' | xargs $(BIN)/gofumpt -w
 
 fix-modules: ## Tidy go.mod and go.sum.
-	@for m in $(MODULES) $(GATEWAY) tools/dashboards; do (cd $$m && GOWORK=off go mod tidy); done
+	@for m in $(MODULES) $(GATEWAY) $(OUTSIDE); do (cd $$m && GOWORK=off go mod tidy); done
 
 .PHONY: clean
 clean: ## Remove build results (not the user's cache).

@@ -19,6 +19,7 @@ import (
 const (
 	kubernetesVersion = "1.37.2"
 	etcdVersion       = "3.7.3"
+	helmVersion       = "4.3.2"
 	openIDVersion     = "3.52.0"
 	rateLimitVersion  = "1.4.1-0.20260122083618-3fb702589d36"
 )
@@ -52,6 +53,16 @@ func OpenIDProvider(root string) (Asset, error) {
 		hint:   "building, about 20 seconds on 2 cores",
 		module: filepath.Join(root, "tools", "oidc"),
 		target: "github.com/zitadel/oidc/v3/example/server",
+	}.asset()
+}
+
+// Helm is the command, built from tools/charts. root is the repository's root.
+func Helm(root string) (Asset, error) {
+	return program{
+		name: "helm", version: helmVersion,
+		hint:   "building, about 2 minutes on 2 cores",
+		module: filepath.Join(root, "tools", "charts"),
+		target: "helm.sh/helm/v4/cmd/helm",
 	}.asset()
 }
 

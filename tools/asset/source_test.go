@@ -81,6 +81,7 @@ func TestWrapperModulesPinTheVersions(t *testing.T) {
 		"containerd":    "github.com/containerd/containerd/v2 v" + containerdVersion + " ",
 		"cni":           "github.com/containernetworking/plugins v" + cniVersion + " ",
 		"coredns":       "github.com/coredns/coredns v" + corednsVersion + " ",
+		"charts":        "helm.sh/helm/v4 v" + helmVersion + " ",
 		"oidc":          "github.com/zitadel/oidc/v3 v" + openIDVersion + " ",
 		"ratelimit":     "github.com/envoyproxy/ratelimit v" + rateLimitVersion + " ",
 		"cloudprovider": "sigs.k8s.io/cloud-provider-kind v" + cloudProviderVersion + " ",

@@ -1,5 +1,5 @@
-// Command manifestgen generates the files of manifests/ that follow from other files: the RBAC rules from the markers in the
-// Go code (by the controller-gen that tools/go.mod pins), and manifests/contour.yaml from manifests/base.
+// Command manifestgen generates the files of manifests/ and charts/ that follow from other files: the RBAC rules from the markers in the
+// Go code (by the controller-gen that tools/go.mod pins), manifests/contour.yaml from manifests/base, and the objects of charts/.
 //
 //	manifestgen REPOSITORY          writes them
 //	manifestgen -print DIRECTORY    prints the manifests that a kustomization makes
@@ -42,7 +42,7 @@ func printManifests(dir string) error {
 	return err
 }
 
-// generate writes all generated files below manifests/, in the order of their dependencies.
+// generate writes all generated files below manifests/ and charts/, in the order of their dependencies.
 func generate(root string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
@@ -60,7 +60,7 @@ func generate(root string) error {
 	if err := os.WriteFile(filepath.Join(root, "manifests", "contour.yaml"), append([]byte(header), text...), 0o644); err != nil {
 		return fmt.Errorf("write manifests: %w", err)
 	}
-	return nil
+	return generateCharts(root)
 }
 
 const header = `# Generated from manifests/base by make fix-generate; see docs/install.md.

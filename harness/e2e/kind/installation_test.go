@@ -4,17 +4,42 @@ package kind
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
-	"contour.example/harness/manifest"
+	"contour.example/harness/image"
+	"contour.example/harness/testcluster"
 	"contour.example/harness/traffic"
 )
 
-// secondNamespace is where the second installation is.
-const secondNamespace = "projectcontour-internal"
+// The namespace and the release of the second installation.
+const (
+	secondNamespace = "projectcontour-internal"
+	secondRelease   = "internal"
+)
+
+// secondValues are the values of the chart. The controller has one replica, so that the one that an Envoy is connected to also
+// writes statuses.
+func secondValues(c *testcluster.Cluster) string {
+	values := func(name string) string {
+		repository, tag, _ := strings.Cut(c.Replaced(name), "@")
+		if tag != "" {
+			return fmt.Sprintf("{repository: %q, digest: %q}", repository, tag)
+		}
+		i := strings.LastIndex(repository, ":")
+		return fmt.Sprintf("{repository: %q, tag: %q}", repository[:i], repository[i+1:])
+	}
+	return `
+image: ` + values(image.ContourName) + `
+ingressClass: {name: contour-internal}
+contour: {replicas: 1}
+envoy: {kind: Deployment, image: ` + values(image.EnvoyName) + `}
+`
+}
 
 // installation is a controller with Envoys of its own.
 type installation struct {
@@ -32,7 +57,8 @@ func (w *environment) first() *installation {
 	return &installation{namespace: namespace, class: "contour", traffic: w.traffic, balanced: w.balanced}
 }
 
-// second is what manifests/overlays/another-class installs beside it, when the first feature needs it.
+// second is what the chart installs beside it, for another class, when the first feature needs it. The tests of tools/charts
+// compare the objects of the chart with those of manifests/overlays/another-class.
 type second struct {
 	installation
 	controllers *watch
@@ -41,8 +67,7 @@ type second struct {
 	err  error
 }
 
-// need returns the installation when it is complete. Its controller has one replica, so that the one that an Envoy
-// is connected to also writes statuses.
+// need returns the installation when it is complete.
 func (s *second) need(ctx context.Context, t *testing.T) *installation {
 	t.Helper()
 	s.once.Do(func() { s.err = s.install(ctx, shared) })
@@ -52,14 +77,11 @@ func (s *second) need(ctx context.Context, t *testing.T) *installation {
 
 func (s *second) install(ctx context.Context, w *environment) (err error) {
 	s.namespace, s.class = secondNamespace, "contour-internal"
-	text, err := manifest.Text(ctx, manifest.AnotherClass)
+	chart, err := testcluster.Chart("contour")
 	if err != nil {
 		return err
 	}
-	if _, err := w.testcluster.Kubectl(ctx, w.testcluster.Replaced(text), "apply", "--filename=-"); err != nil {
-		return err
-	}
-	if err := w.patchDeployment(ctx, s.namespace, "contour", `{"spec":{"replicas":1}}`); err != nil {
+	if _, err := w.testcluster.Helm(ctx, secondValues(w.testcluster), "install", secondRelease, chart, "--namespace="+s.namespace, "--create-namespace"); err != nil {
 		return err
 	}
 	for _, deployment := range []string{"contour", "envoy"} {

@@ -31,7 +31,7 @@ func secondIsRemoved(s *second) types.Feature {
 			other.answered(ctx, t, traffic.Request{Host: f.host("proxy-second")}, by("echo"))
 			return ctx
 		}).
-		Assess("kubectl delete removes one installation and does not change the other", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
+		Assess("helm uninstall removes one installation and does not change the other", func(ctx context.Context, t *testing.T, _ *envconf.Config) context.Context {
 			h := f.follow(ctx, t)
 			other.ownStatuses(ctx, t, h)
 			objects, err := manifest.Objects(ctx, manifest.Base)
@@ -72,11 +72,10 @@ func (w *environment) identities(ctx context.Context, t *testing.T, objects []*k
 
 // deleteSecond starts to delete the second installation, if it exists.
 func deleteSecond(ctx context.Context, w *environment) error {
-	text, err := manifest.Text(ctx, manifest.AnotherClass)
-	if err != nil {
-		return err
+	_, err := w.testcluster.Helm(ctx, "", "uninstall", secondRelease, "--namespace="+secondNamespace, "--ignore-not-found")
+	if err == nil {
+		_, err = w.testcluster.Kubectl(ctx, "", "delete", "namespace", secondNamespace, "--ignore-not-found", "--wait=false")
 	}
-	_, err = w.testcluster.Kubectl(ctx, text, "delete", "--ignore-not-found", "--wait=false", "--filename=-")
 	return err
 }
 

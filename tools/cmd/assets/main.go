@@ -1,7 +1,7 @@
 // Command assets ensures that the programs that tests and demos run are in
 // the user's cache, and prints their paths, one a line.
 //
-//	assets [-root DIR] [-dir DIR] envoy|etcd|kube-apiserver|openid-provider|ratelimit|all|node ...
+//	assets [-root DIR] [-dir DIR] envoy|etcd|kube-apiserver|openid-provider|ratelimit|helm|all|node ...
 //
 // "all" is what the tests on this machine need; "node" is every other program of a
 // cluster node. A program of a node may also be given by name.
@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := flags.String("root", ".", "a `directory` in the repository")
 	dir := flags.String("dir", "", "the cache `directory` (default $CONTOUR_CACHE, or else the user's)")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: assets [flags] envoy|etcd|kube-apiserver|openid-provider|ratelimit|all|node|PROGRAM ...")
+		fmt.Fprintln(stderr, "usage: assets [flags] envoy|etcd|kube-apiserver|openid-provider|ratelimit|helm|all|node|PROGRAM ...")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -123,12 +123,14 @@ func named(root, name string) (asset.Asset, error) {
 		return asset.OpenIDProvider(root)
 	case "ratelimit":
 		return asset.RateLimit(root)
+	case "helm":
+		return asset.Helm(root)
 	case "cloud-provider-kind":
 		return asset.CloudProvider(root)
 	}
 	a, ok, err := asset.NodeProgram(root, name)
 	if !ok {
-		return a, fmt.Errorf("%q: want envoy, etcd, kube-apiserver, openid-provider, ratelimit, cloud-provider-kind, node, all, or one of %s", name, strings.Join(asset.NodePrograms(), ", "))
+		return a, fmt.Errorf("%q: want envoy, etcd, kube-apiserver, openid-provider, ratelimit, helm, cloud-provider-kind, node, all, or one of %s", name, strings.Join(asset.NodePrograms(), ", "))
 	}
 	return a, err
 }

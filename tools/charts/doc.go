@@ -1,0 +1,2 @@
+// Package charts tests charts/ and pins the helm that packages them.
+package charts
