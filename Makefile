@@ -79,7 +79,7 @@ bench: build ## Measure the controller: N, RUNS, SCENARIOS, API, OUT, CONTROLLER
 CLUSTER := mkdir -p $(BIN); go build -o $(BIN)/ ./harness/cmd/cluster; exec $(BIN)/cluster
 KINDTEST = mkdir -p $(BIN); go test -c -tags kind -o $(BIN)/$(1).test ./$(2); cd $(2); exec $(BIN)/$(1).test -test.timeout 60m
 
-.PHONY: up down prepare e2e test-cluster conformance-kind images
+.PHONY: up down prepare e2e test-cluster conformance-kind images release
 up: ## Create a kind cluster with contour and a sample application, and print sample requests.
 	@$(CLUSTER) up -f manifests/contour.yaml
 
@@ -101,6 +101,9 @@ conformance-kind: ## Run both suites in a kind cluster and write conformance/rep
 
 images: ## Build the images of contour and of the sample application, for amd64 and arm64, into dist/.
 	@go run ./harness/cmd/image -o dist contour echo
+
+release: ## Make the files of a release in dist/release: VERSION=v1.2.3 REPOSITORY=registry.example.com/contour; PUSH=1 publishes the image.
+	@go run ./harness/cmd/release -version '$(VERSION)' -repository '$(REPOSITORY)' $(if $(PUSH),-push)
 
 ##
 .PHONY: vuln

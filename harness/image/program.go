@@ -26,18 +26,22 @@ type Static struct {
 	Name string
 	// Programs are main packages as module/package, the entrypoint first.
 	Programs []string
+	// Version is what the programs call their version; empty is that which Go finds.
+	Version string
 }
 
 // Contour is the image of the controller; it also has the bootstrap program.
 func Contour() Static {
-	return Static{ContourName, []string{"contour/cmd/contour", "envoybootstrap/cmd/envoybootstrap"}}
+	return Static{Name: ContourName, Programs: []string{"contour/cmd/contour", "envoybootstrap/cmd/envoybootstrap"}}
 }
 
 // Echo is the image of the sample application.
-func Echo() Static { return Static{EchoName, []string{"harness/cmd/echo"}} }
+func Echo() Static { return Static{Name: EchoName, Programs: []string{"harness/cmd/echo"}} }
 
 // Addresses is the image of the program that assigns addresses to Services in kind clusters.
-func Addresses() Static { return Static{AddressesName, []string{"harness/cmd/addresses"}} }
+func Addresses() Static {
+	return Static{Name: AddressesName, Programs: []string{"harness/cmd/addresses"}}
+}
 
 // Own returns one of the images that are always built from this repository, by its name.
 func Own(name string) (s Static, ok bool) {
@@ -53,11 +57,12 @@ func Own(name string) (s Static, ok bool) {
 // the repository's root, dir a directory for the binaries. If git reports the
 // commit, it is part of the programs: their image depends on it too.
 func (s Static) Image(ctx context.Context, root, dir, arch string) (v1.Image, error) {
-	stamp := "-buildvcs=" + strconv.FormatBool(hasCommit(ctx, root))
+	commit := HasCommit(ctx, root)
 	var files []File
 	for _, program := range s.Programs {
 		binary := filepath.Join(dir, arch, path.Base(program))
-		if err := compile(ctx, filepath.Join(root, filepath.FromSlash(program)), binary, arch, stamp); err != nil {
+		build := GoBuild{Package: filepath.Join(root, filepath.FromSlash(program)), System: "linux", Arch: arch, Version: s.Version, Commit: commit}
+		if err := build.To(ctx, binary); err != nil {
 			return nil, err
 		}
 		files = append(files, Program("/usr/local/bin/"+path.Base(program), binary))
@@ -67,25 +72,42 @@ func (s Static) Image(ctx context.Context, root, dir, arch string) (v1.Image, er
 	}, files)
 }
 
-// hasCommit reports whether git reports the commit of the sources. It does not in an
+// HasCommit reports whether git reports the commit of the sources. It does not in an
 // unpacked archive, nor in a checkout of another user; go build would fail.
-func hasCommit(ctx context.Context, root string) bool {
+func HasCommit(ctx context.Context, root string) bool {
 	return exec.CommandContext(ctx, "git", "-C", root, "rev-parse", "HEAD").Run() == nil
 }
 
-// Compile builds the main package in the directory pkg: static, without paths or
-// settings of this machine, and with the versions of its own module, not of a workspace.
+// Compile builds the main package in the directory pkg for Linux, as GoBuild does.
 func Compile(ctx context.Context, pkg, binary, arch string) error {
-	return compile(ctx, pkg, binary, arch, "-buildvcs=false")
+	return GoBuild{Package: pkg, System: "linux", Arch: arch}.To(ctx, binary)
 }
 
-func compile(ctx context.Context, pkg, binary, arch, stamp string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", stamp, "-ldflags=-s -w -buildid=", "-o", binary, ".")
-	cmd.Dir = pkg
-	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch,
+// GoBuild is how a program is built: static, without paths or settings of this machine, and with the versions of its own module, not of a
+// workspace.
+type GoBuild struct {
+	// Package is the directory of the main package.
+	Package string
+	// System is a GOOS, Arch a GOARCH.
+	System, Arch string
+	// Version is what contour calls its version; empty is that which Go finds.
+	Version string
+	// Commit makes the commit of the sources part of the program.
+	Commit bool
+}
+
+// To writes the program to the file binary.
+func (b GoBuild) To(ctx context.Context, binary string) error {
+	link := "-s -w -buildid="
+	if b.Version != "" {
+		link += " -X contour.example/contour/internal/app.stampedVersion=" + b.Version
+	}
+	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs="+strconv.FormatBool(b.Commit), "-ldflags="+link, "-o", binary, ".")
+	cmd.Dir = b.Package
+	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS="+b.System, "GOARCH="+b.Arch,
 		"GOFLAGS=-mod=readonly", "GOAMD64=v1", "GOARM64=v8.0") // were they empty, those of "go env -w" would count
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s for %s: %w\n%s", filepath.Base(pkg), arch, err, bytes.TrimSpace(out))
+		return fmt.Errorf("build %s for %s/%s: %w\n%s", filepath.Base(b.Package), b.System, b.Arch, err, bytes.TrimSpace(out))
 	}
 	return nil
 }

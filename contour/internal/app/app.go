@@ -117,7 +117,10 @@ func versionCommand(s Streams) *cobra.Command {
 	}
 }
 
-// buildVersion is the version and revision that the Go toolchain stamped into the binary; "-dirty" after the revision
+// stampedVersion is the version of a release, which the linker sets.
+var stampedVersion string
+
+// buildVersion is the version of the release, or else that which the Go toolchain stamped into the binary, and its revision; "-dirty" after the revision
 // means that the sources had uncommitted changes.
 func buildVersion() (version, revision string) {
 	version, revision = "devel", "unknown"
@@ -125,7 +128,10 @@ func buildVersion() (version, revision string) {
 	if !ok {
 		return version, revision
 	}
-	if v := info.Main.Version; v != "" && v != "(devel)" {
+	switch v := info.Main.Version; {
+	case stampedVersion != "":
+		version = stampedVersion
+	case v != "" && v != "(devel)":
 		version = v
 	}
 	for _, s := range info.Settings {
