@@ -29,7 +29,7 @@ assets: ## Download Envoy, and build etcd and kube-apiserver, into the user's ca
 	@$(ASSETS) all
 
 ##
-.PHONY: check test test-unit test-race test-envoy test-local test-sharded test-closed conformance conformance-gateway conformance-binary fuzz bench
+.PHONY: check test test-unit test-race test-envoy test-local test-sharded test-closed test-counterparts conformance conformance-gateway conformance-binary fuzz bench
 check: verify test-unit ## Verify the sources and run the tests that have no requirements.
 
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
@@ -51,6 +51,9 @@ test-sharded: build ## Run the e2e and conformance suites with HTTP hosts sharde
 
 test-closed: build ## Run the e2e and conformance suites with the configuration of the manifests, which keeps namespaces apart; without the tests that use a configuration object, which excludes a file, and that of an object with more routes than its budget.
 	@sed -n 's/^    //p' manifests/base/configuration.yaml >$(BIN)/contour.yaml; export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--config-path=$(BIN)/contour.yaml; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local -skip 'TestContourConfigurationIsFollowed|TestEnvoyShowsItsCertificateToBackends|TestTenThousandRoutes' ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
+
+test-counterparts: build ## Test beside programs of other projects that users have: oauth2-proxy, an OpenTelemetry collector.
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all counterparts >/dev/null; go test -count=1 -timeout 20m -tags local,counterpart -run '^TestCounterpart' ./harness/e2e
 
 conformance: build ## Run the HTTPProxy and Ingress suites on this machine: REPORT=DIRECTORY (write reports).
 	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour $(if $(REPORT),-report $(abspath $(REPORT)))
@@ -126,13 +129,13 @@ verify-format: ## Verify that Go files are formatted.
 
 verify-lint: ## Run golangci-lint, which also checks which packages of others are imported.
 	@$(LINT) github.com/golangci/golangci-lint/v2/cmd/golangci-lint
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind ./...); done; (cd conformance && $(BIN)/golangci-lint run --build-tags local ./...); for m in $(GATEWAY) $(OUTSIDE); do echo "lint $$m"; (cd $$m && GOWORK=off $(BIN)/golangci-lint run --build-tags local ./...); done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(BIN)/golangci-lint run --build-tags envoy,local,kind,counterpart ./...); done; (cd conformance && $(BIN)/golangci-lint run --build-tags local ./...); for m in $(GATEWAY) $(OUTSIDE); do echo "lint $$m"; (cd $$m && GOWORK=off $(BIN)/golangci-lint run --build-tags local ./...); done
 
 verify-modules: ## Verify that go.mod and go.sum are tidy.
 	@tools/unchanged.sh 'make fix-modules' $(foreach m,$(MODULES) $(GATEWAY) $(OUTSIDE),$(m)/go.mod $(m)/go.sum) -- $(MAKE) --no-print-directory fix-modules
 
 verify-workspace: ## Verify that each module builds and vets without the workspace.
-	@for m in $(MODULES) $(GATEWAY); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ..; for m in $(OUTSIDE); do (cd $$m && GOWORK=off go vet .); done
+	@for m in $(MODULES) $(GATEWAY); do (cd $$m && GOWORK=off go build ./... && GOWORK=off go vet -tags envoy,local,kind,counterpart ./...); done; cd conformance; for t in conformance local; do GOWORK=off go vet -tags $$t .; done; cd ..; for m in $(OUTSIDE); do (cd $$m && GOWORK=off go vet .); done
 
 ##
 .PHONY: fix fix-generate fix-format fix-modules

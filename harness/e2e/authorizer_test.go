@@ -123,6 +123,12 @@ func (s authorizationServer) Check(_ context.Context, r *authv3.CheckRequest) (*
 // extension applies an ExtensionService of that name and its Service, with the authorizer as endpoint.
 func (f *fixture) extension(name, protocol string, a *authorizer) {
 	f.t.Helper()
+	f.extensionAt(name, protocol, a.address)
+}
+
+// extensionAt is extension for what serves at the address.
+func (f *fixture) extensionAt(name, protocol string, address netip.AddrPort) {
+	f.t.Helper()
 	f.apply(`
 apiVersion: v1
 kind: Service
@@ -140,5 +146,5 @@ apiVersion: projectcontour.io/v1alpha1
 kind: ExtensionService
 metadata: {name: %[1]s}
 spec: {protocol: %[2]s, services: [{name: %[1]s, port: 80}]}
-`, name, protocol, a.address.Addr().String(), a.address.Port())
+`, name, protocol, address.Addr().String(), address.Port())
 }

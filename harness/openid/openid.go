@@ -29,21 +29,24 @@ const (
 	Web = "web"
 	API = "api"
 
-	secret         = "secret"
 	user, password = "test-user@localhost", "verysecure"
 	redirect       = "http://localhost/callback" // nobody follows it
 )
 
+// Secret is that of each client.
+const Secret = "secret"
+
 // Provider is a provider that runs, or is paused or stopped.
 type Provider struct {
 	path, log string
+	redirects []string
 	ip        netip.Addr
 	port      int
 	process   *process.Process
 }
 
-// Start returns when the provider answers. dir has its log.
-func Start(ctx context.Context, dir string, addresses *address.Claims) (*Provider, error) {
+// Start returns when the provider answers. dir has its log. The clients may ask for a redirect to one of the URLs after a login.
+func Start(ctx context.Context, dir string, addresses *address.Claims, redirects ...string) (*Provider, error) {
 	path, err := asset.Get(ctx, "openid-provider")
 	if err != nil {
 		return nil, err
@@ -56,7 +59,7 @@ func Start(ctx context.Context, dir string, addresses *address.Claims) (*Provide
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{path: path, log: filepath.Join(dir, "openid-provider.log"), ip: ip, port: port}
+	p := &Provider{path: path, log: filepath.Join(dir, "openid-provider.log"), ip: ip, port: port, redirects: append(redirects, redirect)}
 	return p, p.Resume(ctx)
 }
 
@@ -73,7 +76,7 @@ func (p *Provider) Resume(ctx context.Context) error {
 	var err error
 	p.process, err = process.Start(process.Spec{
 		Name: "openid-provider", Path: p.path, Log: p.log,
-		Env: []string{"PORT=" + strconv.Itoa(p.port), "REDIRECT_URI=" + redirect},
+		Env: []string{"PORT=" + strconv.Itoa(p.port), "REDIRECT_URI=" + strings.Join(p.redirects, ",")},
 	})
 	if err != nil {
 		return err
@@ -106,22 +109,13 @@ func (p *Provider) Continue() error { return p.process.Signal(syscall.SIGCONT) }
 
 // Token logs the user in with the client, as a browser does, and returns the ID token.
 func (p *Provider) Token(ctx context.Context, client string) (string, error) {
-	login, err := p.get(ctx, p.Issuer()+"auth?"+url.Values{
+	called, err := p.login(ctx, p.Issuer()+"auth?"+url.Values{
 		"client_id": {client}, "redirect_uri": {redirect}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
 	}.Encode())
 	if err != nil {
 		return "", err
 	}
-	form := url.Values{"id": {login.query("authRequestID")}, "username": {user}, "password": {password}}
-	back, err := p.post(ctx, p.Issuer()+"login/username", form, "")
-	if err != nil {
-		return "", err
-	}
-	called, err := p.get(ctx, back.location)
-	if err != nil {
-		return "", err
-	}
-	form = url.Values{"grant_type": {"authorization_code"}, "code": {called.query("code")}, "redirect_uri": {redirect}}
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {called.query("code")}, "redirect_uri": {redirect}}
 	answer, err := p.post(ctx, p.Issuer()+"oauth/token", form, client)
 	if err != nil {
 		return "", err
@@ -133,6 +127,25 @@ func (p *Provider) Token(ctx context.Context, client string) (string, error) {
 		return "", fmt.Errorf("token: got %s (%w)", answer.body, err)
 	}
 	return tokens.ID, nil
+}
+
+// Login logs the user in, as a browser does that was redirected to the URL of the provider, and returns where the provider sends it.
+func (p *Provider) Login(ctx context.Context, uri string) (string, error) {
+	called, err := p.login(ctx, uri)
+	return called.location, err
+}
+
+func (p *Provider) login(ctx context.Context, uri string) (answer, error) {
+	login, err := p.get(ctx, uri)
+	if err != nil {
+		return answer{}, err
+	}
+	form := url.Values{"id": {login.query("authRequestID")}, "username": {user}, "password": {password}}
+	back, err := p.post(ctx, p.Issuer()+"login/username", form, "")
+	if err != nil {
+		return answer{}, err
+	}
+	return p.get(ctx, back.location)
 }
 
 // answer is a page of the provider, or where it redirects to.
@@ -166,7 +179,7 @@ func (p *Provider) post(ctx context.Context, uri string, form url.Values, client
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if client != "" {
-		r.SetBasicAuth(client, secret)
+		r.SetBasicAuth(client, Secret)
 	}
 	return p.do(r)
 }

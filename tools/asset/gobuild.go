@@ -117,7 +117,7 @@ func (b program) asset() (Asset, error) {
 	return a, nil
 }
 
-// inputs are the sources (by the hashes in go.sum), the platform, the compiler and its flags.
+// inputs are the sources (those of others by the hashes in go.sum), the platform, the compiler and its flags.
 func (b program) inputs() ([]string, error) {
 	env := exec.Command("go", "env", "GOVERSION", "GOOS", "GOARCH")
 	env.Dir = b.module // its toolchain, not that of the workspace
@@ -130,8 +130,12 @@ func (b program) inputs() ([]string, error) {
 		return nil, fmt.Errorf("go env: %w", err)
 	}
 	inputs := append([]string{string(compiler), b.target}, b.flags()...)
-	for _, name := range []string{"go.mod", "go.sum"} {
-		content, err := os.ReadFile(filepath.Join(b.module, name))
+	own, err := filepath.Glob(filepath.Join(b.module, "*.go"))
+	if err != nil {
+		return nil, fmt.Errorf("wrapper module: %w", err)
+	}
+	for _, name := range append([]string{filepath.Join(b.module, "go.mod"), filepath.Join(b.module, "go.sum")}, own...) {
+		content, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("wrapper module: %w", err)
 		}

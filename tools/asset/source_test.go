@@ -84,6 +84,8 @@ func TestWrapperModulesPinTheVersions(t *testing.T) {
 		"charts":        "helm.sh/helm/v4 v" + helmVersion + " ",
 		"oidc":          "github.com/zitadel/oidc/v3 v" + openIDVersion + " ",
 		"ratelimit":     "github.com/envoyproxy/ratelimit v" + rateLimitVersion + " ",
+		"oauth2proxy":   "github.com/oauth2-proxy/oauth2-proxy/v7 v" + oauth2ProxyVersion + " ",
+		"otelcol":       "go.opentelemetry.io/collector/otelcol v" + collectorVersion + "\n",
 		"cloudprovider": "sigs.k8s.io/cloud-provider-kind v" + cloudProviderVersion + " ",
 	} {
 		if got := read(t, filepath.Join(root, "tools", module, "go.mod")); !strings.Contains(got, want) {

@@ -1,10 +1,10 @@
 // Command assets ensures that the programs that tests and demos run are in
 // the user's cache, and prints their paths, one a line.
 //
-//	assets [-root DIR] [-dir DIR] envoy|etcd|kube-apiserver|openid-provider|ratelimit|helm|all|node ...
+//	assets [-root DIR] [-dir DIR] envoy|etcd|kube-apiserver|openid-provider|ratelimit|helm|all|node|counterparts ...
 //
 // "all" is what the tests on this machine need; "node" is every other program of a
-// cluster node. A program of a node may also be given by name.
+// cluster node; "counterparts" is what make test-counterparts needs. Each of these programs may also be given by name.
 //
 // Paths are printed to standard output, progress to standard error. It uses $ENVOY and
 // $KUBEBUILDER_ASSETS instead of its own where they are set, and stores the cache in
@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := flags.String("root", ".", "a `directory` in the repository")
 	dir := flags.String("dir", "", "the cache `directory` (default $CONTOUR_CACHE, or else the user's)")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: assets [flags] envoy|etcd|kube-apiserver|openid-provider|ratelimit|helm|all|node|PROGRAM ...")
+		fmt.Fprintln(stderr, "usage: assets [flags] envoy|etcd|kube-apiserver|openid-provider|ratelimit|helm|all|node|counterparts|PROGRAM ...")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -84,6 +84,8 @@ func expand(names []string) []string {
 			all = append(all, "envoy", "etcd", "kube-apiserver", "openid-provider", "ratelimit")
 		case "node":
 			all = append(all, asset.NodePrograms()...)
+		case "counterparts":
+			all = append(all, asset.Counterparts()...)
 		default:
 			all = append(all, name)
 		}
@@ -128,9 +130,12 @@ func named(root, name string) (asset.Asset, error) {
 	case "cloud-provider-kind":
 		return asset.CloudProvider(root)
 	}
+	if a, ok, err := asset.Counterpart(root, name); ok {
+		return a, err
+	}
 	a, ok, err := asset.NodeProgram(root, name)
 	if !ok {
-		return a, fmt.Errorf("%q: want envoy, etcd, kube-apiserver, openid-provider, ratelimit, helm, cloud-provider-kind, node, all, or one of %s", name, strings.Join(asset.NodePrograms(), ", "))
+		return a, fmt.Errorf("%q: want envoy, etcd, kube-apiserver, openid-provider, ratelimit, helm, cloud-provider-kind, node, counterparts, all, or one of %s", name, strings.Join(append(asset.NodePrograms(), asset.Counterparts()...), ", "))
 	}
 	return a, err
 }
