@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/rest"
 
 	"contour.example/contour/internal/kind"
@@ -88,7 +87,7 @@ func (o Options) versions() []schema.GroupVersion {
 // common is the part of a client's configuration that does not depend on the group.
 func (o Options) common(c *rest.Config, scheme *runtime.Scheme) *rest.Config {
 	c = rest.CopyConfig(c)
-	c.NegotiatedSerializer = serializer.NewCodecFactory(scheme).WithoutConversion()
+	c.NegotiatedSerializer = newSerializers(scheme)
 	if o.Unlimited {
 		c.QPS, c.RateLimiter = -1, nil
 	}
