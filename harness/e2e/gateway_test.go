@@ -102,10 +102,13 @@ func installGatewayAPI(f *fixture) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	for _, kind := range []string{"GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "ReferenceGrant"} {
+	for _, kind := range []string{"GatewayClass", "Gateway", "HTTPRoute", "GRPCRoute", "ReferenceGrant", "BackendTLSPolicy"} {
 		plural := strings.ToLower(kind) + "s"
-		if strings.HasSuffix(kind, "Class") {
+		switch {
+		case strings.HasSuffix(kind, "Class"):
 			plural = strings.ToLower(kind) + "es"
+		case strings.HasSuffix(kind, "Policy"):
+			plural = strings.TrimSuffix(strings.ToLower(kind), "y") + "ies"
 		}
 		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "standard", "gateway.networking.k8s.io_"+plural+".yaml"))
 		if err != nil {

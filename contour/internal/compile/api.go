@@ -149,6 +149,13 @@ func gatewayAPIs(x *gatewayapi.Compiler, extensions *extension.Table) []API {
 			References: references(gatewayapi.GatewayReferences), DemandRoots: roots(kobj.Gateway), OwnsNoHosts: true, Types: types,
 			Status: &Status{From: x.GatewayStatus},
 		},
+		{
+			Kind:        kobj.BackendTLSPolicy,
+			Root:        func(r *memo.Reader, _ Env, n kobj.Name) contrib.Root { return x.PolicyRoot(r, n) },
+			References:  references(gatewayapi.BackendTLSPolicyReferences),
+			DemandRoots: roots(kobj.BackendTLSPolicy), OwnsNoHosts: true, Types: types,
+			Status: &Status{From: x.PolicyStatus},
+		},
 		route(kobj.HTTPRoute, references(gatewayapi.HTTPRouteReferences)),
 		route(kobj.GRPCRoute, references(gatewayapi.GRPCRouteReferences)),
 		route(kobj.TCPRoute, references(gatewayapi.TCPRouteReferences)),

@@ -64,7 +64,11 @@ func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root k
 	rep := c.Root(root).Report
 	referenced := map[kobj.Key]bool{root: true} // a root that was deleted derives nothing
 	denied := map[kobj.Key]bool{}
-	for _, v := range append(gatewaysOf(objects, root), rep.Visited...) {
+	visited := append(gatewaysOf(objects, root), rep.Visited...)
+	for _, v := range visited {
+		visited = append(visited, policiesOf(objects, c, v)...)
+	}
+	for _, v := range visited {
 		for _, r := range c.References(v.Kind, objects.Peek(v)) {
 			referenced[r.To] = true
 			denied[v] = denied[v] || r.Permission != "" && !objects.Permitted(r)
@@ -112,6 +116,20 @@ func gatewaysOf(objects *store.Store, k kobj.Key) (out []kobj.Key) {
 			namespace = string(*p.Namespace)
 		}
 		out = append(out, kobj.Of(kobj.Gateway, namespace, string(p.Name)))
+	}
+	return out
+}
+
+// policiesOf returns the policies in the namespaces to which an object refers, any of which can be that of its backend.
+func policiesOf(objects *store.Store, c *compile.Compile, k kobj.Key) (out []kobj.Key) {
+	namespaces := map[string]bool{}
+	for _, r := range c.References(k.Kind, objects.Peek(k)) {
+		namespaces[r.To.Namespace] = namespaces[r.To.Namespace] || r.To.Kind == kobj.Service
+	}
+	for _, root := range c.Roots() {
+		if root.Kind == kobj.BackendTLSPolicy && namespaces[root.Namespace] {
+			out = append(out, root)
+		}
 	}
 	return out
 }

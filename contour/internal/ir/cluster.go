@@ -34,10 +34,10 @@ type Cluster struct {
 	Tuning    Interned[Tuning]
 }
 
-// UpstreamTLS configures the verification of the certificate of a backend. The zero value verifies nothing.
+// UpstreamTLS configures the verification of the certificate of a backend. The zero value, without Tuning.Authorities, verifies nothing.
 type UpstreamTLS struct {
-	CA    kobj.Name // the Secret with ca.crt
-	Names List      // subject alternative names (DNS), any of which must match exactly
+	CA    kobj.Name // the Secret with ca.crt, unless Tuning.Authorities says otherwise
+	Names List      // subject alternative names (DNS), any of which, or of Tuning.Authorities.URIs, must match exactly
 }
 
 // ClusterSettings contains the settings of all clusters. Numbers are Envoy's defaults where they are 0.

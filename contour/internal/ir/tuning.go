@@ -16,8 +16,17 @@ type Tuning struct {
 	Health    HealthCheck // zero: none
 	// ClientCertificate is the Secret with the certificate that Envoy shows to endpoints, with a protocol that uses TLS; zero: none.
 	ClientCertificate kobj.Name
+	// Authorities is what few clusters have in their verification of the certificates of backends, beside Cluster.TLS.
+	Authorities Authorities
 	// FollowRedirects marks the redirects of the cluster that Envoy may follow, for routes with InternalRedirects.
 	FollowRedirects bool
+}
+
+// Authorities says by which authorities the certificates of backends are verified, and for which URIs.
+type Authorities struct {
+	ConfigMap bool // UpstreamTLS.CA is a ConfigMap instead of a Secret
+	System    bool // they are those of Envoy's machine instead
+	URIs      List // subject alternative names (URI)
 }
 
 // Balancing is how an endpoint is selected for a request.

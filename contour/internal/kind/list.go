@@ -21,5 +21,6 @@ func All() List {
 		tlsRoute(),
 		tcpRoute(),
 		referenceGrant(),
+		backendTLSPolicy(),
 	}
 }

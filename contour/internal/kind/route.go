@@ -120,6 +120,11 @@ func routeStatus[T metav1.Object](parents func(T) []gatewayv1.RouteParentStatus,
 // next returns the entries that an object with the present ones should have: those of other controllers as they are, in place, and
 // those of this controller; nil if it has them.
 func (want *RouteParents) next(present []gatewayv1.RouteParentStatus, now time.Time) *RouteParents {
+	return want.nextOf(present, maxParents, now)
+}
+
+// nextOf is next for a list of at most so many entries.
+func (want *RouteParents) nextOf(present []gatewayv1.RouteParentStatus, most int, now time.Time) *RouteParents {
 	left := slices.Clone(want.Parents)
 	var out []gatewayv1.RouteParentStatus
 	changed := false
@@ -144,7 +149,7 @@ func (want *RouteParents) next(present []gatewayv1.RouteParentStatus, now time.T
 		out, left = append(out, entry), slices.Delete(left, at, at+1)
 	}
 	for _, w := range left {
-		if len(out) >= maxParents {
+		if len(out) >= most {
 			break
 		}
 		w.Conditions = timedConditions(w.Conditions, nil, now)
@@ -159,9 +164,24 @@ func (want *RouteParents) next(present []gatewayv1.RouteParentStatus, now time.T
 // replaceParents returns the operations on the present entries that result in next, which has those of others unchanged and in
 // order. What is not changed is not sent, so that fields of others that this version does not know remain.
 func replaceParents(present, next []gatewayv1.RouteParentStatus) []Operation {
-	const list = "/status/parents"
+	return replaceEntries(statusEntries{
+		list:  "/status/parents",
+		whole: func(next []gatewayv1.RouteParentStatus) any { return RouteParents{Parents: next} },
+		entry: func(p gatewayv1.RouteParentStatus) any { return p },
+	}, present, next)
+}
+
+// statusEntries is a list of entries of controllers in a status, such as that of parents.
+type statusEntries struct {
+	list  string                                          // its path
+	whole func(entries []gatewayv1.RouteParentStatus) any // a status with these
+	entry func(gatewayv1.RouteParentStatus) any
+}
+
+func replaceEntries(of statusEntries, present, next []gatewayv1.RouteParentStatus) []Operation {
+	list := of.list
 	if len(present) == 0 {
-		return []Operation{{Op: "add", Path: "/status", Value: RouteParents{Parents: next}}}
+		return []Operation{{Op: "add", Path: "/status", Value: of.whole(next)}}
 	}
 	var ops []Operation
 	var removed []int
@@ -180,7 +200,7 @@ func replaceParents(present, next []gatewayv1.RouteParentStatus) []Operation {
 		ops = append(ops, Operation{Op: "remove", Path: list + "/" + strconv.Itoa(i)})
 	}
 	for _, p := range next[at:] {
-		ops = append(ops, Operation{Op: "add", Path: list + "/-", Value: p})
+		ops = append(ops, Operation{Op: "add", Path: list + "/-", Value: of.entry(p)})
 	}
 	return ops
 }

@@ -33,6 +33,7 @@ const (
 	TLSRoute                 Kind = "TLSRoute"
 	TCPRoute                 Kind = "TCPRoute"
 	ReferenceGrant           Kind = "ReferenceGrant"
+	BackendTLSPolicy         Kind = "BackendTLSPolicy"
 )
 
 // Name is a namespace and a name, of an object whose kind is clear from the context.

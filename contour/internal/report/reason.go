@@ -267,7 +267,16 @@ const (
 	InvalidCACertificateRef Reason = "InvalidCACertificateRef"
 	// InvalidCACertificateKind: the reference to authorities for clients is not to a ConfigMap.
 	InvalidCACertificateKind Reason = "InvalidCACertificateKind"
-	// NoValidCACertificate: clients are to be validated, and there are no authorities for that. The listener is not served.
+	// InvalidClientCertificateRef: the certificate of a Gateway for backends cannot be used. Its backends with TLS answer with an error.
+	InvalidClientCertificateRef Reason = "InvalidClientCertificateRef"
+	// PolicyConflicted: an older policy has the same target. Remove one of them.
+	PolicyConflicted Reason = "Conflicted"
+	// TargetNotFound: the Service of a targetRef, or its port, does not exist.
+	TargetNotFound Reason = "TargetNotFound"
+	// InvalidPolicy: a value of a policy cannot be used. Requests to its targets are answered with an error.
+	InvalidPolicy Reason = "Invalid"
+	// NoValidCACertificate: clients or backends are to be validated, and there are no authorities for that. The listener is not served,
+	// and requests to the backends are answered with an error.
 	NoValidCACertificate Reason = "NoValidCACertificate"
 	// InvalidRouteKinds: routes of an allowed kind cannot be attached to the listener.
 	InvalidRouteKinds Reason = "InvalidRouteKinds"

@@ -92,7 +92,7 @@ func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 	common := context.GetCommonTlsContext()
 	if err := errors.Join(
 		checkFields(context, "common_tls_context sni"),
-		checkFields(common, "tls_params alpn_protocols combined_validation_context tls_certificate_sds_secret_configs"),
+		checkFields(common, "tls_params alpn_protocols combined_validation_context validation_context tls_certificate_sds_secret_configs"),
 	); err != nil {
 		return false, err
 	}
@@ -103,17 +103,29 @@ func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 		}
 		u.Shows += strings.TrimSuffix(shown.GetName(), "\x00")
 	}
+	if own := common.GetValidationContext(); own != nil {
+		u.verify(own)
+		if own.GetTrustedCa().GetFilename() == "" {
+			return true, errors.New("a validation without authorities")
+		}
+		return true, checkFields(own, "match_typed_subject_alt_names trusted_ca")
+	}
 	combined := common.GetCombinedValidationContext()
 	if combined == nil {
 		return true, nil
 	}
-	for _, m := range combined.GetDefaultValidationContext().GetMatchTypedSubjectAltNames() {
-		u.Verified = append(u.Verified, m.GetMatcher().GetExact())
-	}
+	u.verify(combined.GetDefaultValidationContext())
 	if ca := combined.GetValidationContextSdsSecretConfig().GetName(); e.secrets[ca] == nil {
 		return true, fmt.Errorf("the secret %s is missing", ca)
 	}
 	return true, nil
+}
+
+// verify records the names of which the certificate of the backend must contain one.
+func (u *Upstream) verify(by *tlsv3.CertificateValidationContext) {
+	for _, m := range by.GetMatchTypedSubjectAltNames() {
+		u.Verified = append(u.Verified, m.GetMatcher().GetExact())
+	}
 }
 
 // hasEndpoints reports whether the service has endpoints.

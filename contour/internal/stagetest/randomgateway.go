@@ -36,6 +36,8 @@ func (g *Random) gatewayObject(kind kobj.Kind, meta metav1.ObjectMeta) metav1.Ob
 		return r
 	case kobj.ReferenceGrant:
 		return g.grant(meta)
+	case kobj.BackendTLSPolicy:
+		return g.backendPolicy(meta)
 	case kobj.ConfigMap:
 		c := &corev1.ConfigMap{ObjectMeta: meta, Data: map[string]string{"ca.crt": string(pick(g, g.pairs...).Certificate)}}
 		switch g.rand.IntN(10) {
@@ -64,6 +66,8 @@ func (g *Random) gatewayKey(kind kobj.Kind) kobj.Key {
 		return kobj.Of(kind, g.namespace(), g.name("gateway"))
 	case kobj.ReferenceGrant:
 		return kobj.Of(kind, g.namespace(), g.name("grant"))
+	case kobj.BackendTLSPolicy:
+		return kobj.Of(kind, g.namespace(), g.name("policy"))
 	case kobj.ConfigMap:
 		return kobj.Of(kind, g.namespace(), g.name("ca"))
 	default:
@@ -87,6 +91,15 @@ func (g *Random) gateway(meta metav1.ObjectMeta) *gatewayv1.Gateway {
 	}
 	if g.oneIn(3) {
 		o.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: g.frontend()}
+	}
+	if g.oneIn(4) {
+		if o.Spec.TLS == nil {
+			o.Spec.TLS = &gatewayv1.GatewayTLSConfig{}
+		}
+		o.Spec.TLS.Backend = &gatewayv1.GatewayBackendTLS{ClientCertificateRef: &gatewayv1.SecretObjectReference{
+			Kind: mostly(g, []*gatewayv1.Kind{nil, new(gatewayv1.Kind("Secret"))}, new(gatewayv1.Kind("ConfigMap"))),
+			Name: gatewayv1.ObjectName(g.name("secret")), Namespace: g.elsewhere(),
+		}}
 	}
 	return o
 }

@@ -49,6 +49,8 @@ type Store struct {
 	Namespaces     *memo.Input[kobj.Name, *corev1.Namespace]
 	ConfigMaps     *memo.Input[kobj.Name, *corev1.ConfigMap]
 
+	BackendTLSPolicies *memo.Input[kobj.Name, *gatewayv1.BackendTLSPolicy]
+
 	ExtensionServices *memo.Input[kobj.Name, *contourv1alpha1.ExtensionService]
 
 	// ManyEndpoints holds the number of endpoints, ready or not, of each Service with many of them, rounded up to a power of
@@ -88,6 +90,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.GRPCRoutes = add[*gatewayv1.GRPCRoute](s, e, s.descriptors.Get(kobj.GRPCRoute)).Input
 	s.TLSRoutes = add[*gatewayv1.TLSRoute](s, e, s.descriptors.Get(kobj.TLSRoute)).Input
 	s.TCPRoutes = add[*gatewayv1.TCPRoute](s, e, s.descriptors.Get(kobj.TCPRoute)).Input
+	s.BackendTLSPolicies = add[*gatewayv1.BackendTLSPolicy](s, e, s.descriptors.Get(kobj.BackendTLSPolicy)).Input
 	s.Namespaces = add[*corev1.Namespace](s, e, s.descriptors.Get(kobj.Namespace)).Input
 	s.ConfigMaps = add[*corev1.ConfigMap](s, e, s.descriptors.Get(kobj.ConfigMap)).Input
 	s.EndpointSlice = s.slices.Input

@@ -19,6 +19,7 @@ import (
 // parent is what routes read of a Gateway: no edit of anything else of it concerns them.
 type parent struct {
 	listeners []parentListener // those that accept routes
+	shown     shownCertificate
 }
 
 type parentListener struct {
@@ -38,7 +39,7 @@ func (x *Compiler) deriveParent(r *memo.Reader, n kobj.Name) *parent {
 	if g == nil {
 		return nil
 	}
-	p := &parent{}
+	p := &parent{shown: g.shown}
 	for i := range g.listeners {
 		if l := &g.listeners[i]; l.accepted() && !g.problem.is() {
 			p.listeners = append(p.listeners, parentListener{l.name, l.port, l.hostname, l.protocol, l.secure, l.kinds, l.from, l.selector})
@@ -65,6 +66,7 @@ type attachedParent struct {
 	index     int // in spec.parentRefs
 	ref       gatewayv1.ParentReference
 	gateway   kobj.Name
+	shown     shownCertificate
 	problem   problem // why no listener accepts the route
 	listeners []attachedListener
 }
@@ -109,7 +111,7 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 			n.Namespace = string(*to.Namespace)
 		}
 		if p := x.parents.Get(r, n); p != nil {
-			at := x.attach(r, k, p, to, attachedParent{index: i, ref: *to, gateway: n}, hostnames)
+			at := x.attach(r, k, p, to, attachedParent{index: i, ref: *to, gateway: n, shown: p.shown}, hostnames)
 			n := 0
 			for j := range at.listeners {
 				n += len(at.listeners[j].all)

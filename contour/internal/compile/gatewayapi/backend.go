@@ -2,6 +2,7 @@ package gatewayapi
 
 import (
 	"fmt"
+	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -45,17 +46,43 @@ func (b *routeBuilder) resolve(to *gatewayv1.BackendObjectReference) (ref.Servic
 	return port, problem{}
 }
 
-// cluster returns the cluster of a port. Requests of gRPC need HTTP/2, unless the Service says otherwise.
-func (b *routeBuilder) cluster(port ref.ServicePort, grpc bool) (ir.Cluster, problem) {
-	c := port.Cluster()
+// backend returns the cluster of a backendRef and its port; false, and no cluster, if it cannot be used, which is reported.
+func (b *routeBuilder) backend(to *gatewayv1.BackendObjectReference, field string, grpc bool) (ir.Cluster, ref.ServicePort, bool) {
+	port, p := b.resolve(to)
+	if p.is() {
+		b.unresolve(p, field)
+		return ir.Cluster{}, port, false
+	}
+	c, p, broken := b.cluster(port, grpc)
+	switch {
+	case p.is():
+		b.unresolve(p, field)
+	case broken.is():
+		b.add(report.Warning, report.TypeAccepted, broken, field)
+	default:
+		return c, port, true
+	}
+	return ir.Cluster{}, port, false
+}
+
+// cluster returns the cluster of a port, or why it does not resolve, or why it must not be used although it does. Requests of gRPC need
+// HTTP/2, unless the Service says otherwise.
+func (b *routeBuilder) cluster(port ref.ServicePort, grpc bool) (c ir.Cluster, unresolved, broken problem) {
+	c = port.Cluster()
 	switch {
 	case grpc && c.Protocol == ir.ProtocolHTTP1:
 		c.Protocol = ir.ProtocolH2C
 	case grpc && c.Protocol == ir.ProtocolTLS:
 		c.Protocol = ir.ProtocolH2
 	}
-	if f := b.env.Ref.ShowCertificate(b.reader, &c); f != nil {
-		return c, problem{report.BackendNotFound, f.Message}
+	if !slices.Contains(b.services, port.Service) {
+		b.services = append(b.services, port.Service)
 	}
-	return c, problem{}
+	if p := b.policyOf(b.reader, &port); p != nil && !p.encrypt(&c) {
+		return c, problem{}, problem{report.InvalidPolicy, fmt.Sprintf("The BackendTLSPolicy of Service %q cannot be used; its requests are answered with an error.", port.Service)}
+	}
+	if f := b.env.Ref.ShowCertificate(b.reader, &c); f != nil {
+		return c, problem{report.BackendNotFound, f.Message}, problem{}
+	}
+	return c, problem{}, problem{}
 }

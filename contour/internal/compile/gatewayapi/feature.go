@@ -3,10 +3,13 @@ package gatewayapi
 // Features returns the names of the features of the Gateway API that are implemented, sorted.
 func Features() []string {
 	return []string{
+		"BackendTLSPolicy",
+		"BackendTLSPolicySANValidation",
 		"GRPCRoute",
 		"GRPCRouteNamedRouteRule",
 		"Gateway",
 		"GatewayAddressEmpty",
+		"GatewayBackendClientCertificate",
 		"GatewayFrontendClientCertificateValidation",
 		"GatewayFrontendClientCertificateValidationInsecureFallback",
 		"GatewayHTTPListenerIsolation",

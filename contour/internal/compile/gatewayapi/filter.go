@@ -11,6 +11,7 @@ import (
 
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/report"
 )
 
@@ -215,16 +216,8 @@ func (b *routeBuilder) mirror(out *filters, f *gatewayv1.HTTPRequestMirrorFilter
 		b.fail(report.UnsupportedValue, field, "The share of requests to mirror is not between 0 and 100 percent.")
 		return
 	}
-	port, p := b.resolve(&f.BackendRef)
-	var c ir.Cluster
-	if !p.is() {
-		c, p = b.cluster(port, b.key.Kind == "GRPCRoute")
-	}
-	if p.is() {
-		b.unresolve(p, field+".backendRef")
-		return
-	}
-	if share > 0 {
+	c, _, ok := b.backend(&f.BackendRef, field+".backendRef", b.key.Kind == kobj.GRPCRoute)
+	if ok && share > 0 {
 		out.mirrors = append(out.mirrors, ir.Mirror{Cluster: c, PerMillion: uint32(share), KeepHost: true})
 	}
 }

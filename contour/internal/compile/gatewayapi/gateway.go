@@ -21,6 +21,8 @@ import (
 type gateway struct {
 	created   time.Time
 	problem   problem // why it is not accepted
+	shown     shownCertificate
+	notShown  problem // why it has none
 	addresses Assignment
 	listeners []listener // in the order of the object
 	report    report.Report
@@ -52,6 +54,7 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 	for i := range g.Spec.Listeners[:min(len(g.Spec.Listeners), maxListeners)] {
 		out.listeners = append(out.listeners, b.listener(i))
 	}
+	out.shown, out.notShown = b.shownCertificate()
 	findConflicts(out.listeners)
 	if !out.problem.is() && !slices.ContainsFunc(out.listeners, listener.accepted) {
 		out.problem = problem{report.ListenersNotValid, "No listener is valid."}
@@ -87,6 +90,7 @@ func (b *gatewayBuilder) specProblem() problem {
 // reportProblems adds the diagnostics about problems.
 func (b *gatewayBuilder) reportProblems(g *gateway) {
 	b.add(report.TypeAccepted, g.problem, "spec")
+	b.add(report.TypeResolvedRefs, g.notShown, "spec.tls.backend.clientCertificateRef")
 	for _, value := range g.addresses.Unusable {
 		b.add(report.TypeProgrammed, problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway, or the namespace has as many addresses as it may.", report.Quote(value))}, "spec.addresses")
 	}

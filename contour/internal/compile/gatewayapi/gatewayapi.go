@@ -55,6 +55,12 @@ type Compiler struct {
 	verdicts    *memo.Table[kobj.Key, route]          // routes, without the listeners that are lost
 	attached    *memo.Index[listenerName, kobj.Key]   // by listener: the routes that it accepts
 
+	policies         *memo.Table[kobj.Name, *backendPolicy]
+	attachedPolicies *attachedPolicies
+	prevailing       *memo.Input[policyTarget, kobj.Name] // see attachPolicies
+	claimed          *memo.Input[policyClaim, struct{}]   // those that prevail
+	ways             *memo.Input[kobj.Name, []kobj.Name]  // by Service: the Gateways through which requests reach it
+
 	// States contains what Envoys have of listeners, by socket.
 	States *memo.Input[ir.ListenerKey, State]
 }
@@ -90,6 +96,7 @@ func New(e *memo.Engine, env Env) *Compiler {
 		Name: "gatewayapi/gateways", Derive: x.deriveGateway, Equal: equal[*gateway], OnPanic: keepLastGateway,
 	})
 	x.parents = memo.NewTable(e, memo.Options[kobj.Name, *parent]{Name: "gatewayapi/parents", Derive: x.deriveParent, Equal: equal[*parent]})
+	x.addPolicies(e)
 	x.attachments = memo.NewTable(e, memo.Options[kobj.Key, attachment]{
 		Name: "gatewayapi/attachments", Derive: x.deriveAttachment, Equal: equal[attachment], OnPanic: keepLastAttachment,
 		DeferBy: func(k kobj.Key) string { return k.Namespace },
@@ -104,6 +111,7 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x.routes.Watch()
 	x.verdicts = memo.NewTable(e, memo.Options[kobj.Key, route]{Name: "gatewayapi/verdicts", Derive: x.deriveVerdict, Equal: equal[route]})
 	x.attached = memo.NewIndex(x.verdicts, "gatewayapi/routes by listener", kobj.Key.Compare, acceptedBy)
+	memo.Follow(x.verdicts, waysOf, x.attachedPolicies.count)
 	memo.DemandFrom(env.Store.Gateways, x.claims, ownName)
 	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute} {
 		store.DemandRoots(env.Store, x.attachments, k)

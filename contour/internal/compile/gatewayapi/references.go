@@ -13,6 +13,11 @@ import (
 func GatewayReferences(g *gatewayv1.Gateway) []kind.Reference {
 	from := kobj.Of(kobj.Gateway, g.Namespace, g.Name)
 	var out []kind.Reference
+	if to := clientCertificate(g); to != nil {
+		if n, ok := secretName(g.Namespace, to); ok {
+			out = append(out, ref.ByGrant(from, kobj.Key{Kind: kobj.Secret, Name: n}))
+		}
+	}
 	for i := range g.Spec.Listeners {
 		if v := frontend(g, g.Spec.Listeners[i].Port); v != nil {
 			for j := range v.CACertificateRefs {
@@ -34,6 +39,23 @@ func GatewayReferences(g *gatewayv1.Gateway) []kind.Reference {
 				n.Namespace = string(*to.Namespace)
 			}
 			out = append(out, ref.ByGrant(from, n))
+		}
+	}
+	return out
+}
+
+// BackendTLSPolicyReferences returns the references of a policy to its Services, and to the ConfigMaps with the authorities for them.
+func BackendTLSPolicyReferences(p *gatewayv1.BackendTLSPolicy) []kind.Reference {
+	from := kobj.Of(kobj.BackendTLSPolicy, p.Namespace, p.Name)
+	var out []kind.Reference
+	for _, to := range p.Spec.Validation.CACertificateRefs {
+		if to.Group == "" && kobj.Kind(to.Kind) == kobj.ConfigMap {
+			out = append(out, kind.Reference{From: from, To: kobj.Of(kobj.ConfigMap, p.Namespace, string(to.Name))})
+		}
+	}
+	for i := range p.Spec.TargetRefs {
+		if to := &p.Spec.TargetRefs[i]; to.Group == "" && kobj.Kind(to.Kind) == kobj.Service {
+			out = append(out, kind.Reference{From: from, To: kobj.Of(kobj.Service, p.Namespace, string(to.Name))})
 		}
 	}
 	return out

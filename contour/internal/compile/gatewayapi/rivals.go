@@ -53,8 +53,8 @@ func newRivals() *rivals {
 	}
 }
 
-// ResolveRivals decides which routes are not attached because of routes of the other kind, and reports whether a verdict changed. It is
-// called between runs of the engine, until it returns false.
+// ResolveRivals decides which routes are not attached because of routes of the other kind, and which policies because of older ones. It
+// reports whether a verdict changed, and is called between runs of the engine, until it returns false.
 func (x *Compiler) ResolveRivals() bool {
 	for _, ch := range x.routes.Changes() {
 		var next route
@@ -64,7 +64,7 @@ func (x *Compiler) ResolveRivals() bool {
 		x.rivals.set(ch.Key, next)
 	}
 	x.rivals.resolve()
-	changed := false
+	changed := x.attachPolicies()
 	for k := range x.rivals.changed {
 		delete(x.rivals.changed, k)
 		if lost := x.rivals.lost(k); len(lost) > 0 {

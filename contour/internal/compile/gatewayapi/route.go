@@ -9,6 +9,7 @@ import (
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"contour.example/contour/internal/compile/contrib"
+	"contour.example/contour/internal/compile/ref"
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
@@ -24,6 +25,7 @@ type route struct {
 	unresolved    problem       // of its references
 	partly        problem       // of rules that cannot be served, beside others
 	contributions []contribution
+	services      []kobj.Name // of its backends, each once
 	report        report.Report
 }
 
@@ -102,19 +104,20 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 		}
 		return route{}
 	}
-	b := &routeBuilder{reader: r, env: x.env, key: k, budgets: x.env.Store.Settings.Budgets.Get(r), sides: map[side][]ir.Route{}}
+	b := &routeBuilder{reader: r, env: x.env, policyOf: x.policyOf, key: k, budgets: x.env.Store.Settings.Budgets.Get(r), sides: map[side][]ir.Route{}}
 	b.report.Visit(k)
 	b.checkHostnames(spec.hostnames, spec.maxHostnames)
 	spec.rules(b)
-	out := route{age: at.age, unresolved: b.unresolved}
+	out := route{age: at.age, unresolved: b.unresolved, services: b.services}
 	hosts := map[ir.HostKey]bool{}
 	for i := range at.parents {
 		p := &at.parents[i]
 		verdict := routeParent{index: p.index, ref: p.ref, gateway: p.gateway, problem: p.problem}
+		b.reportBroken(p)
 		for j := range p.listeners {
 			l := &p.listeners[j]
 			verdict.listeners = append(verdict.listeners, routeListener{l.name, l.all})
-			out.contributions = append(out.contributions, b.contributions(at.age, p.gateway, l, hosts)...)
+			out.contributions = append(out.contributions, b.contributions(at.age, p, l, hosts)...)
 		}
 		out.parents = append(out.parents, verdict)
 	}
@@ -178,9 +181,12 @@ type routeBuilder struct {
 	env     Env
 	key     kobj.Key
 	budgets config.Budgets
+	// policyOf returns the BackendTLSPolicy of a port; nil if it has none.
+	policyOf func(*memo.Reader, *ref.ServicePort) *backendPolicy
 
 	effort      validate.Effort
-	expressions int // cost of the regular expressions
+	expressions int         // cost of the regular expressions
+	services    []kobj.Name // of backends, each once
 	rules       int
 	failed      []int   // rules that cannot be served
 	why         problem // the first of them
@@ -191,10 +197,11 @@ type routeBuilder struct {
 	report      report.Collector
 }
 
-// side is the part of a listener on which the routes depend, if they redirect.
+// side is the part of a listener on which the routes depend, if they redirect, or if their backends have TLS.
 type side struct {
 	port   gatewayv1.PortNumber
 	secure bool
+	shown  shownCertificate
 }
 
 func (b *routeBuilder) add(s report.Severity, t report.Type, p problem, field string) {
@@ -271,35 +278,35 @@ func (b *routeBuilder) reportGlobalAuthorization() {
 }
 
 // contributions returns those to the hosts of a listener that are not in done, and adds them.
-func (b *routeBuilder) contributions(a age, gateway kobj.Name, l *attachedListener, done map[ir.HostKey]bool) []contribution {
+func (b *routeBuilder) contributions(a age, p *attachedParent, l *attachedListener, done map[ir.HostKey]bool) []contribution {
 	var out []contribution
 	if b.tcp != nil {
 		return b.streams(a, gateway, l, done)
 	}
 	for _, h := range l.hosts {
-		k := ir.HostKey{Listener: listenerKey(gateway, l.port), Hostname: h}
+		k := ir.HostKey{Listener: listenerKey(p.gateway, l.port), Hostname: h}
 		if done[k] {
 			continue
 		}
 		done[k] = true
 		out = append(out, contribution{contrib.Contribution{
 			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain,
-			Routes: b.routesFor(side{l.port, l.secure}), Expressions: b.expressions,
+			Routes: b.routesFor(side{l.port, l.secure, p.shown}), Expressions: b.expressions,
 			Policies: b.env.Authorization.Global(b.reader).Policies,
-		}, listenerName{gateway, l.name}})
+		}, listenerName{p.gateway, l.name}})
 	}
 	return out
 }
 
 // routesFor returns the routes for listeners of a side. They are made once for each side, and only if they redirect.
 func (b *routeBuilder) routesFor(s side) []ir.Route {
-	if !slices.ContainsFunc(b.routes, func(r ir.Route) bool { return r.Redirect != nil }) {
+	if s.shown == (shownCertificate{}) && !slices.ContainsFunc(b.routes, func(r ir.Route) bool { return r.Redirect != nil }) {
 		return b.routes
 	}
 	if made := b.sides[s]; made != nil {
 		return made
 	}
-	made := slices.Clone(b.routes)
+	made := s.shown.routes(b.routes)
 	for i := range made {
 		if made[i].Redirect != nil {
 			made[i].Redirect = redirectFor(*made[i].Redirect, s)

@@ -227,13 +227,9 @@ func (b *routeBuilder) backends(r *rule, unresolved uint16) (ir.Forward, bool) {
 			b.fail(report.UnsupportedValue, field+".filters", "A backendRef supports only filters that modify headers.")
 		}
 		backend := ir.Backend{Weight: shares[i], RequestHeaders: edits.request, ResponseHeaders: edits.response}
-		port, p := b.resolve(&spec.BackendObjectReference)
-		if p.is() {
-			b.unresolve(p, field)
+		c, port, ok := b.backend(&spec.BackendObjectReference, field, r.grpc)
+		if backend.Cluster = c; !ok {
 			backend.Unresolved, f.Unresolved = true, unresolved
-		} else if backend.Cluster, p = b.cluster(port, r.grpc); p.is() {
-			b.unresolve(p, field)
-			backend.Cluster, backend.Unresolved, f.Unresolved = ir.Cluster{}, true, unresolved
 		}
 		if port.Warning != "" {
 			b.ignore(field, "%s", port.Warning)

@@ -102,7 +102,7 @@ func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.
 	case waiting.is():
 		programmed = waiting
 	}
-	unresolved := problem{}
+	unresolved := g.notShown
 	for i := range g.listeners {
 		if l := &g.listeners[i]; l.unresolved.is() && !unresolved.is() {
 			unresolved = problem{report.Reason(gatewayv1.GatewayReasonListenersNotResolved), fmt.Sprintf("Listener %q: %s", l.name, l.unresolved.Message)}

@@ -60,6 +60,9 @@ func (x *Resolver) ServiceNamed(r *memo.Reader, n kobj.Name, port string) (Servi
 	})
 }
 
+// Usable returns why no port of a Service can be used; nil if some can.
+func (x *Resolver) Usable(r *memo.Reader, n kobj.Name) *Failure { return x.services.Get(r, n).failure }
+
 // Forward returns the value of routes that forward to a port without further settings, which they share; nil if the port
 // cannot be used.
 func (x *Resolver) Forward(r *memo.Reader, n kobj.Name, port int32) *ir.Forward {

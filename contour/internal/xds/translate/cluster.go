@@ -48,8 +48,8 @@ func needsOf(c ir.Cluster) []table.Ref {
 
 // secretsOf returns the secrets that connections to the cluster need.
 func secretsOf(c ir.Cluster) (needs []table.Ref) {
-	if verifies(c) {
-		needs = append(needs, table.Ref{Type: table.Secret, Name: caName(c.TLS.CA)})
+	if k, ok := backendAuthorities(c); ok {
+		needs = append(needs, table.Ref{Type: table.Secret, Name: validationName(k)})
 	}
 	if n := shownTo(c); n != (kobj.Name{}) {
 		needs = append(needs, table.Ref{Type: table.Secret, Name: certificateName(n)})

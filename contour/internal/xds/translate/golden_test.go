@@ -267,6 +267,14 @@ func manyClusters() []ir.Cluster {
 			c.Protocol, c.Tuning = ir.ProtocolH2, ir.Intern(ir.Tuning{Idle: ir.Timeout{Disabled: true}})
 			c.TLS = ir.UpstreamTLS{CA: kobj.Name{Namespace: "app", Name: "ca"}, Names: ir.NewList("a.internal", "b.internal")}
 		}),
+		change("verified-for-uris", func(c *ir.Cluster) {
+			c.Protocol, c.TLS.CA = ir.ProtocolTLS, kobj.Name{Namespace: "app", Name: "ca"}
+			c.Tuning = ir.Intern(ir.Tuning{Authorities: ir.Authorities{ConfigMap: true, URIs: ir.NewList("spiffe://a/b")}})
+		}),
+		change("verified-by-the-machine", func(c *ir.Cluster) {
+			c.Protocol, c.TLS.Names = ir.ProtocolTLS, ir.NewList("a.internal")
+			c.Tuning = ir.Intern(ir.Tuning{Authorities: ir.Authorities{System: true}})
+		}),
 		change("a-name-that-is-much-longer-than-most-people-choose", func(c *ir.Cluster) { c.Endpoints.Service.Namespace = "a-namespace-that-is-long-too" }),
 	}
 }

@@ -133,6 +133,9 @@ func tuningIdentity(t ir.Tuning) string {
 	if n := t.ClientCertificate; n != (kobj.Name{}) {
 		id = append(id, "client certificate", n.Namespace, n.Name)
 	}
+	if a := t.Authorities; a != (ir.Authorities{}) {
+		id = append(id, "authorities", strconv.FormatBool(a.ConfigMap), strconv.FormatBool(a.System), string(a.URIs))
+	}
 	if t.FollowRedirects {
 		id = append(id, "redirects")
 	}

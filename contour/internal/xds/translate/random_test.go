@@ -90,6 +90,9 @@ func (r random) cluster() ir.Cluster {
 	if !r.valid || c.Protocol.UsesTLS() {
 		if r.flip() {
 			c.TLS = ir.UpstreamTLS{CA: r.name(), Names: ir.NewList(some(r, r.text)...)}
+			tuning := c.Tuning.Value()
+			tuning.Authorities = ir.Authorities{ConfigMap: r.flip(), System: r.flip() && !r.valid, URIs: ir.NewList(some(r, r.text)...)}
+			c.Tuning = ir.Intern(tuning)
 		}
 	}
 	return c

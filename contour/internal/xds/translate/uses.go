@@ -30,7 +30,7 @@ func clustersOf(v *ir.VirtualHost) []ir.Cluster {
 
 // casOf returns each CA that the clusters of a virtual host trust, once.
 func casOf(v *ir.VirtualHost) []secretKey {
-	return distinct(v, func(c ir.Cluster) (secretKey, bool) { return secretKey{ca: true, name: c.TLS.CA}, verifies(c) })
+	return distinct(v, backendAuthorities)
 }
 
 // shownBy returns each certificate that a virtual host shows to backends, once.

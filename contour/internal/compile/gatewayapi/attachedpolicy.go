@@ -1,0 +1,185 @@
+package gatewayapi
+
+import (
+	"cmp"
+	"slices"
+
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+)
+
+// attachedPolicies decides which of the policies with a target prevails there, the oldest, and through which Gateways requests reach
+// each Service. Both depend on any number of objects, so that no derivation can read it; an edit costs as much as it changes.
+type attachedPolicies struct {
+	of       map[kobj.Name]claimingPolicy
+	by       map[policyTarget][]claimingPolicy // sorted, the one that prevails first
+	touched  map[policyTarget]bool
+	gateways map[kobj.Name]map[kobj.Name]int // by Service and Gateway: the routes
+	reached  map[kobj.Name]bool              // Services for which gateways has changed
+}
+
+// claimingPolicy is a policy with the targets that it claims.
+type claimingPolicy struct {
+	name    kobj.Name
+	age     int64 // when it was created, in Unix time
+	targets []policyTarget
+}
+
+func (c claimingPolicy) compare(o claimingPolicy) int {
+	return cmp.Or(cmp.Compare(c.age, o.age), c.name.Compare(o.name))
+}
+
+// policyClaim is that of a policy on a target.
+type policyClaim struct {
+	policy kobj.Name
+	target policyTarget
+}
+
+// way is a Gateway through which requests reach a Service.
+type way struct{ service, gateway kobj.Name }
+
+func newAttachedPolicies() *attachedPolicies {
+	return &attachedPolicies{
+		of: map[kobj.Name]claimingPolicy{}, by: map[policyTarget][]claimingPolicy{}, touched: map[policyTarget]bool{},
+		gateways: map[kobj.Name]map[kobj.Name]int{}, reached: map[kobj.Name]bool{},
+	}
+}
+
+// addPolicies adds the tables of policies.
+func (x *Compiler) addPolicies(e *memo.Engine) {
+	x.attachedPolicies = newAttachedPolicies()
+	x.prevailing = memo.NewInput[policyTarget](e, "gatewayapi/prevailing policies", equal[kobj.Name])
+	x.claimed = memo.NewInput[policyClaim](e, "gatewayapi/prevailing claims of policies", equal[struct{}])
+	x.ways = memo.NewInput[kobj.Name](e, "gatewayapi/Gateways by Service", equal[[]kobj.Name])
+	x.policies = memo.NewTable(e, memo.Options[kobj.Name, *backendPolicy]{
+		Name: "gatewayapi/policies", Derive: x.deriveBackendPolicy, Equal: equal[*backendPolicy], OnPanic: keepLastPolicy,
+		// A ConfigMap can concern all policies of a namespace.
+		DeferBy: func(n kobj.Name) string { return n.Namespace },
+	})
+	x.policies.Watch()
+	memo.DemandFrom(x.env.Store.BackendTLSPolicies, x.policies, ownName)
+}
+
+// prevails reports whether no other policy precedes that one at a target.
+func (x *Compiler) prevails(r *memo.Reader, n kobj.Name, t policyTarget) bool {
+	_, ok := x.claimed.Get(r, policyClaim{n, t})
+	return ok
+}
+
+// waysOf returns the ways that a route opens.
+func waysOf(_ kobj.Key, of route) []way {
+	var out []way
+	for i := range of.parents {
+		if p := &of.parents[i]; !p.problem.is() && len(p.listeners) > 0 {
+			for _, s := range of.services {
+				if w := (way{s, p.gateway}); !slices.Contains(out, w) {
+					out = append(out, w)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// count counts a way that a route opens, or one that it closes.
+func (a *attachedPolicies) count(w way, more bool) {
+	to := a.gateways[w.service]
+	if to == nil {
+		to = map[kobj.Name]int{}
+		a.gateways[w.service] = to
+	}
+	if more {
+		if to[w.gateway]++; to[w.gateway] == 1 {
+			a.reached[w.service] = true
+		}
+		return
+	}
+	if to[w.gateway]--; to[w.gateway] > 0 {
+		return
+	}
+	a.reached[w.service] = true
+	if delete(to, w.gateway); len(to) == 0 {
+		delete(a.gateways, w.service)
+	}
+}
+
+// attachPolicies brings what derivations read of attached policies up to date, and reports whether something changed.
+func (x *Compiler) attachPolicies() bool {
+	a := x.attachedPolicies
+	for _, ch := range x.policies.Changes() {
+		var next claimingPolicy
+		if p := ch.New; p != nil && *p != nil {
+			next = claimingPolicy{ch.Key, (*p).created.Unix(), (*p).targets}
+		}
+		a.set(ch.Key, next)
+	}
+	changed := false
+	for t := range a.touched {
+		delete(a.touched, t)
+		former, had := x.prevailing.Peek(t)
+		if now := a.by[t]; len(now) > 0 {
+			changed = x.prevailing.Set(t, now[0].name) || changed
+			changed = x.claimed.Set(policyClaim{now[0].name, t}, struct{}{}) || changed
+			had = had && former != now[0].name
+		} else {
+			changed = x.prevailing.Delete(t) || changed
+		}
+		if had {
+			changed = x.claimed.Delete(policyClaim{former, t}) || changed
+		}
+	}
+	for s := range a.reached {
+		delete(a.reached, s)
+		if first := a.first(s); len(first) > 0 {
+			changed = x.ways.Set(s, first) || changed
+		} else {
+			changed = x.ways.Delete(s) || changed
+		}
+	}
+	return changed
+}
+
+// set replaces the claims of a policy.
+func (a *attachedPolicies) set(n kobj.Name, next claimingPolicy) {
+	former := a.of[n]
+	if former.age == next.age && slices.Equal(former.targets, next.targets) {
+		return
+	}
+	for _, t := range former.targets {
+		if i, found := slices.BinarySearchFunc(a.by[t], former, claimingPolicy.compare); found {
+			if a.by[t] = slices.Delete(a.by[t], i, i+1); len(a.by[t]) == 0 {
+				delete(a.by, t)
+			}
+		}
+		a.touched[t] = true
+	}
+	if len(next.targets) == 0 {
+		delete(a.of, n)
+		return
+	}
+	a.of[n] = next
+	for _, t := range next.targets {
+		i, _ := slices.BinarySearchFunc(a.by[t], next, claimingPolicy.compare)
+		a.by[t] = slices.Insert(a.by[t], i, next)
+		a.touched[t] = true
+	}
+}
+
+// maxAncestors is the largest number of Gateways in the status of a policy.
+const maxAncestors = 16
+
+// first returns the Gateways through which requests reach a Service, up to maxAncestors: those of its namespace precede others.
+func (a *attachedPolicies) first(service kobj.Name) []kobj.Name {
+	var out []kobj.Name
+	for g := range a.gateways[service] {
+		out = append(out, g)
+	}
+	foreign := func(g kobj.Name) int {
+		if g.Namespace == service.Namespace {
+			return 0
+		}
+		return 1
+	}
+	slices.SortFunc(out, func(x, y kobj.Name) int { return cmp.Or(foreign(x)-foreign(y), x.Compare(y)) })
+	return out[:min(len(out), maxAncestors)]
+}
