@@ -22,8 +22,8 @@ type counterpart struct {
 	*process.Process
 }
 
-// newCounterpart starts a program with the arguments for its address, and returns when it accepts connections.
-func (f *fixture) newCounterpart(name string, args func(at netip.AddrPort) []string) *counterpart {
+// newCounterpart starts a program with the arguments for its address and the environment, and returns when it accepts connections.
+func (f *fixture) newCounterpart(name string, args func(at netip.AddrPort) []string, env ...string) *counterpart {
 	f.t.Helper()
 	path, err := asset.Get(f.t.Context(), name)
 	if err != nil {
@@ -38,7 +38,7 @@ func (f *fixture) newCounterpart(name string, args func(at netip.AddrPort) []str
 		f.t.Fatal(err)
 	}
 	c := &counterpart{address: netip.AddrPortFrom(ip, uint16(port))}
-	c.spec = process.Spec{Name: name, Path: path, Args: args(c.address), Env: []string{}, Log: filepath.Join(f.s.Dir, name+".log")}
+	c.spec = process.Spec{Name: name, Path: path, Args: args(c.address), Env: append([]string{}, env...), Log: filepath.Join(f.s.Dir, name+".log")}
 	c.start(f.t)
 	f.t.Cleanup(func() { c.stop(f.t) })
 	return c

@@ -10,6 +10,7 @@ import (
 const (
 	oauth2ProxyVersion = "7.15.6"
 	collectorVersion   = "0.165.0"
+	pebbleVersion      = "2.10.3"
 )
 
 // counterparts are the programs that make test-counterparts needs, by name. root is the repository's root.
@@ -23,6 +24,10 @@ func counterparts(root string) map[string]program {
 		"otelcol": {
 			version: collectorVersion, hint: "building, about 2 minutes on 2 cores",
 			module: module("otelcol"), target: "contour.example/tools/otelcol",
+		},
+		"pebble": {
+			version: pebbleVersion, hint: "building, about a minute on 2 cores",
+			module: module("pebble"), target: "github.com/letsencrypt/pebble/v2/cmd/pebble",
 		},
 	}
 }
