@@ -54,6 +54,7 @@ type determinizer struct {
 
 	next, stack, state []uint32 // reused
 	text               []byte   // reused
+	limits             []rune   // reused
 }
 
 // explore reports whether all states are found within the bounds.
@@ -129,22 +130,23 @@ func (d *determinizer) closure(from []uint32) {
 	}
 }
 
-// representatives is the first byte of each class of bytes that the state does not tell apart.
+// representatives is the first byte of each class of bytes that the state does not tell apart, sorted, until the next call. Most
+// states have one or two classes, so that it looks at their limits and not at all bytes.
 func (d *determinizer) representatives(state []uint32) []rune {
-	starts := [maxByte + 2]bool{0: true}
+	d.limits = append(d.limits[:0], 0)
 	for _, pc := range state {
 		for lo, hi := range ranges(&d.prog.Inst[pc]) {
-			starts[min(lo, maxByte+1)], starts[min(hi+1, maxByte+1)] = true, true
+			for _, limit := range [...]rune{lo, hi + 1} {
+				if limit <= maxByte {
+					d.limits = append(d.limits, limit)
+				}
+			}
 			d.steps--
 		}
 	}
-	var out []rune
-	for b := range rune(maxByte + 1) {
-		if starts[b] {
-			out = append(out, b)
-		}
-	}
-	return out
+	slices.Sort(d.limits)
+	d.limits = slices.Compact(d.limits)
+	return d.limits
 }
 
 // ranges yields the ranges of characters that the instruction matches, by their first and last one.
