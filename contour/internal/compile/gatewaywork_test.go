@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -52,6 +53,44 @@ func hostileGateways() map[string]func(n int) []store.Change {
 			}
 			for i := range n / parents {
 				world = append(world, httpRouteOf(i, all, fmt.Sprintf("h%d.example.com", i)))
+			}
+			return world
+		},
+		"Services of many Gateways": func(n int) []store.Change {
+			const parents = 32
+			world := gatewayWorld(parents)
+			var all []string
+			for i := range parents {
+				all = append(all, fmt.Sprint("g-", i))
+			}
+			for i := range n / 512 {
+				r := httpRouteOf(i, all, fmt.Sprintf("h%d.example.com", i))
+				spec := &r.Object.(*gatewayv1.HTTPRoute).Spec
+				for j := range 512 {
+					name := gatewayv1.ObjectName(fmt.Sprint("s", i, "-", j))
+					if j%16 == 0 {
+						spec.Rules = append(spec.Rules, gatewayv1.HTTPRouteRule{})
+					}
+					to := spec.Rules[0].BackendRefs[0]
+					to.Name = name
+					last := &spec.Rules[len(spec.Rules)-1]
+					last.BackendRefs = append(last.BackendRefs, to)
+					s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: string(name)}, Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 80}}}}
+					p := &gatewayv1.BackendTLSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: string(name)}}
+					p.Spec.TargetRefs = []gatewayv1.LocalPolicyTargetReferenceWithSectionName{{LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{Kind: "Service", Name: name}}}
+					world = append(world, store.Change{Key: kobj.Of(kobj.Service, "a", s.Name), Object: s}, store.Change{Key: kobj.Of(kobj.BackendTLSPolicy, "a", p.Name), Object: p})
+				}
+				world = append(world, r)
+			}
+			return world
+		},
+		"policies of a Service": func(n int) []store.Change {
+			world := append(gatewayWorld(1), httpRouteOf(0, []string{"g-0"}, "h.example.com"))
+			for i := range n {
+				p := &gatewayv1.BackendTLSPolicy{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: fmt.Sprint("p", i)}}
+				p.Spec.TargetRefs = []gatewayv1.LocalPolicyTargetReferenceWithSectionName{{LocalPolicyTargetReference: gatewayv1.LocalPolicyTargetReference{Kind: "Service", Name: "s"}}}
+				p.Spec.Validation.CACertificateRefs = []gatewayv1.LocalObjectReference{{Kind: "ConfigMap", Name: "ca"}}
+				world = append(world, store.Change{Key: kobj.Of(kobj.BackendTLSPolicy, "a", p.Name), Object: p})
 			}
 			return world
 		},

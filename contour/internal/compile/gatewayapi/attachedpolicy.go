@@ -14,8 +14,9 @@ type attachedPolicies struct {
 	of       map[kobj.Name]claimingPolicy
 	by       map[policyTarget][]claimingPolicy // sorted, the one that prevails first
 	touched  map[policyTarget]bool
-	gateways map[kobj.Name]map[kobj.Name]int // by Service and Gateway: the routes
-	reached  map[kobj.Name]bool              // Services for which gateways has changed
+	ways     map[way]int               // the routes that open each
+	gateways map[kobj.Name][]kobj.Name // by Service: those of its ways, sorted: those of its namespace precede others
+	reached  map[kobj.Name]bool        // Services for which gateways has changed
 }
 
 // claimingPolicy is a policy with the targets that it claims.
@@ -41,7 +42,7 @@ type way struct{ service, gateway kobj.Name }
 func newAttachedPolicies() *attachedPolicies {
 	return &attachedPolicies{
 		of: map[kobj.Name]claimingPolicy{}, by: map[policyTarget][]claimingPolicy{}, touched: map[policyTarget]bool{},
-		gateways: map[kobj.Name]map[kobj.Name]int{}, reached: map[kobj.Name]bool{},
+		ways: map[way]int{}, gateways: map[kobj.Name][]kobj.Name{}, reached: map[kobj.Name]bool{},
 	}
 }
 
@@ -68,14 +69,16 @@ func (x *Compiler) prevails(r *memo.Reader, n kobj.Name, t policyTarget) bool {
 
 // waysOf returns the ways that a route opens.
 func waysOf(_ kobj.Key, of route) []way {
-	var out []way
+	var gateways []kobj.Name
 	for i := range of.parents {
-		if p := &of.parents[i]; !p.problem.is() && len(p.listeners) > 0 {
-			for _, s := range of.services {
-				if w := (way{s, p.gateway}); !slices.Contains(out, w) {
-					out = append(out, w)
-				}
-			}
+		if p := &of.parents[i]; !p.problem.is() && len(p.listeners) > 0 && !slices.Contains(gateways, p.gateway) {
+			gateways = append(gateways, p.gateway)
+		}
+	}
+	out := make([]way, 0, len(gateways)*len(of.services))
+	for _, g := range gateways {
+		for _, s := range of.services {
+			out = append(out, way{s, g})
 		}
 	}
 	return out
@@ -83,22 +86,30 @@ func waysOf(_ kobj.Key, of route) []way {
 
 // count counts a way that a route opens, or one that it closes.
 func (a *attachedPolicies) count(w way, more bool) {
-	to := a.gateways[w.service]
-	if to == nil {
-		to = map[kobj.Name]int{}
-		a.gateways[w.service] = to
+	foreign := func(gateway kobj.Name) int {
+		if gateway.Namespace == w.service.Namespace {
+			return 0
+		}
+		return 1
+	}
+	at := func() (int, bool) {
+		return slices.BinarySearchFunc(a.gateways[w.service], w.gateway, func(x, y kobj.Name) int { return cmp.Or(foreign(x)-foreign(y), x.Compare(y)) })
 	}
 	if more {
-		if to[w.gateway]++; to[w.gateway] == 1 {
+		if a.ways[w]++; a.ways[w] == 1 {
+			i, _ := at()
+			a.gateways[w.service] = slices.Insert(a.gateways[w.service], i, w.gateway)
 			a.reached[w.service] = true
 		}
 		return
 	}
-	if to[w.gateway]--; to[w.gateway] > 0 {
+	if a.ways[w]--; a.ways[w] > 0 {
 		return
 	}
+	delete(a.ways, w)
 	a.reached[w.service] = true
-	if delete(to, w.gateway); len(to) == 0 {
+	i, _ := at()
+	if a.gateways[w.service] = slices.Delete(a.gateways[w.service], i, i+1); len(a.gateways[w.service]) == 0 {
 		delete(a.gateways, w.service)
 	}
 }
@@ -130,8 +141,8 @@ func (x *Compiler) attachPolicies() bool {
 	}
 	for s := range a.reached {
 		delete(a.reached, s)
-		if first := a.first(s); len(first) > 0 {
-			changed = x.ways.Set(s, first) || changed
+		if all := a.gateways[s]; len(all) > 0 {
+			changed = x.ways.Set(s, slices.Clone(all[:min(len(all), maxAncestors)])) || changed
 		} else {
 			changed = x.ways.Delete(s) || changed
 		}
@@ -167,19 +178,3 @@ func (a *attachedPolicies) set(n kobj.Name, next claimingPolicy) {
 
 // maxAncestors is the largest number of Gateways in the status of a policy.
 const maxAncestors = 16
-
-// first returns the Gateways through which requests reach a Service, up to maxAncestors: those of its namespace precede others.
-func (a *attachedPolicies) first(service kobj.Name) []kobj.Name {
-	var out []kobj.Name
-	for g := range a.gateways[service] {
-		out = append(out, g)
-	}
-	foreign := func(g kobj.Name) int {
-		if g.Namespace == service.Namespace {
-			return 0
-		}
-		return 1
-	}
-	slices.SortFunc(out, func(x, y kobj.Name) int { return cmp.Or(foreign(x)-foreign(y), x.Compare(y)) })
-	return out[:min(len(out), maxAncestors)]
-}

@@ -2,7 +2,6 @@ package gatewayapi
 
 import (
 	"fmt"
-	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -75,9 +74,7 @@ func (b *routeBuilder) cluster(port ref.ServicePort, grpc bool) (c ir.Cluster, u
 	case grpc && c.Protocol == ir.ProtocolTLS:
 		c.Protocol = ir.ProtocolH2
 	}
-	if !slices.Contains(b.services, port.Service) {
-		b.services = append(b.services, port.Service)
-	}
+	b.services[port.Service] = true
 	if p := b.policyOf(b.reader, &port); p != nil && !p.encrypt(&c) {
 		return c, problem{}, problem{report.InvalidPolicy, fmt.Sprintf("The BackendTLSPolicy of Service %q cannot be used; its requests are answered with an error.", port.Service)}
 	}

@@ -2,6 +2,7 @@ package gatewayapi
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,7 +26,7 @@ type route struct {
 	unresolved    problem       // of its references
 	partly        problem       // of rules that cannot be served, beside others
 	contributions []contribution
-	services      []kobj.Name // of its backends, each once
+	services      []kobj.Name // of its backends, sorted
 	report        report.Report
 }
 
@@ -104,11 +105,11 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 		}
 		return route{}
 	}
-	b := &routeBuilder{reader: r, env: x.env, policyOf: x.policyOf, key: k, budgets: x.env.Store.Settings.Budgets.Get(r), sides: map[side][]ir.Route{}}
+	b := &routeBuilder{reader: r, env: x.env, policyOf: x.policyOf, key: k, budgets: x.env.Store.Settings.Budgets.Get(r), sides: map[side][]ir.Route{}, services: map[kobj.Name]bool{}}
 	b.report.Visit(k)
 	b.checkHostnames(spec.hostnames, spec.maxHostnames)
 	spec.rules(b)
-	out := route{age: at.age, unresolved: b.unresolved, services: b.services}
+	out := route{age: at.age, unresolved: b.unresolved, services: slices.SortedFunc(maps.Keys(b.services), kobj.Name.Compare)}
 	hosts := map[ir.HostKey]bool{}
 	for i := range at.parents {
 		p := &at.parents[i]
@@ -185,8 +186,8 @@ type routeBuilder struct {
 	policyOf func(*memo.Reader, *ref.ServicePort) *backendPolicy
 
 	effort      validate.Effort
-	expressions int         // cost of the regular expressions
-	services    []kobj.Name // of backends, each once
+	expressions int                // cost of the regular expressions
+	services    map[kobj.Name]bool // of backends
 	rules       int
 	failed      []int   // rules that cannot be served
 	why         problem // the first of them
