@@ -126,7 +126,7 @@ func TestConformance(t *testing.T) {
 	if o.ConformanceProfiles == nil {
 		o.ConformanceProfiles = []suite.ConformanceProfileName{
 			suite.GatewayHTTPConformanceProfileName, suite.GatewayGRPCConformanceProfileName,
-			suite.GatewayTLSConformanceProfileName, suite.GatewayTCPConformanceProfileName,
+			suite.GatewayTLSConformanceProfileName, suite.GatewayTCPConformanceProfileName, suite.GatewayUDPConformanceProfileName,
 		}
 	}
 	o.UsableNetworkAddresses = []gatewayv1.GatewaySpecAddress{address(usable)}

@@ -326,7 +326,7 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	r.lists["gatewayclasses"] = `{"metadata": {"name": "contour", "uid": "5", "resourceVersion": "1", "generation": 1}, "spec": {"controllerName": "projectcontour.io/gateway-controller"}}`
 	r.lists["gateways"] = `{"metadata": {"name": "web", "namespace": "a", "uid": "6", "resourceVersion": "1", "generation": 1}, "spec": {
   "gatewayClassName": "contour", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}`
-	for i, of := range []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes"} {
+	for i, of := range []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes"} {
 		r.lists[of] = fmt.Sprintf(`{"metadata": {"name": "web", "namespace": "a", "uid": "%d", "resourceVersion": "1", "generation": 1}, "spec": {"parentRefs": [{"name": "web"}], "hostnames": ["%[1]d.example"]}}`, 7+i)
 	}
 	r.lists["contourconfigurations"] = `{"metadata": {"name": "contour", "namespace": "projectcontour", "uid": "3", "resourceVersion": "1", "generation": 1}, "spec": {}}`

@@ -159,6 +159,7 @@ func gatewayAPIs(x *gatewayapi.Compiler, extensions *extension.Table) []API {
 		route(kobj.HTTPRoute, references(gatewayapi.HTTPRouteReferences)),
 		route(kobj.GRPCRoute, references(gatewayapi.GRPCRouteReferences)),
 		route(kobj.TCPRoute, references(gatewayapi.TCPRouteReferences)),
+		route(kobj.UDPRoute, references(gatewayapi.UDPRouteReferences)),
 		route(kobj.TLSRoute, references(gatewayapi.TLSRouteReferences)),
 	}
 }

@@ -26,7 +26,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 			continue
 		}
 		root.Cost.VirtualHosts++
-		if own.TLS != nil || own.TCP != nil { // a filter chain
+		if own.TLS != nil || own.TCP != nil && !own.TCP.Datagrams { // a filter chain
 			root.Cost.TLSHosts++
 		}
 		root.Cost.TLSHosts += own.Validation

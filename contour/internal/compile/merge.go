@@ -108,7 +108,7 @@ func (m *merger) add(c *contrib.Contribution) {
 // connectionsTo returns the subject of a sentence about the connections to a host.
 func connectionsTo(k ir.HostKey) string {
 	if k.Hostname == "" {
-		return "Connections of the listener"
+		return "Connections or flows of the listener"
 	}
 	return fmt.Sprintf("TLS connections to %q", k.Hostname)
 }

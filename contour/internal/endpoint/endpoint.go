@@ -30,6 +30,7 @@ type Port struct {
 	Slices   []*discoveryv1.EndpointSlice
 	Settings ir.EndpointSettings
 	Checked  string // the name of the port for health checks; "": that of the endpoint
+	UDP      bool   // the port is for UDP, otherwise for TCP
 }
 
 // Assignment is the endpoints behind a port of a Service, under the given EDS name.
@@ -93,13 +94,13 @@ func (p Port) collect() (found [ready + 1]addresses) {
 		if s == nil {
 			continue
 		}
-		number, ok := portNumber(p.Name, s.Ports)
+		number, ok := p.number(p.Name, s.Ports)
 		if !ok {
 			continue
 		}
 		checked := uint16(0)
 		if p.Checked != "" {
-			checked, _ = portNumber(p.Checked, s.Ports)
+			checked, _ = p.number(p.Checked, s.Ports)
 		}
 		for i := range s.Endpoints {
 			e := &s.Endpoints[i]
@@ -171,10 +172,14 @@ func special(ip netip.Addr) bool {
 	return ip.Is4In6() || compatible
 }
 
-// portNumber is the number of the port called name in a slice: of the first one, if the slice is malformed.
-func portNumber(name string, ports []discoveryv1.EndpointPort) (uint16, bool) {
+// number is the number of the port called name in a slice: of the first one, if the slice is malformed.
+func (p Port) number(name string, ports []discoveryv1.EndpointPort) (uint16, bool) {
+	want := corev1.ProtocolTCP
+	if p.UDP {
+		want = corev1.ProtocolUDP
+	}
 	for _, p := range ports {
-		if p.Port == nil || *p.Port < 1 || *p.Port > 65535 || !isTCP(p.Protocol) || nameOf(p) != name {
+		if p.Port == nil || *p.Port < 1 || *p.Port > 65535 || protocolOf(p) != want || nameOf(p) != name {
 			continue
 		}
 		return uint16(*p.Port), true
@@ -182,7 +187,12 @@ func portNumber(name string, ports []discoveryv1.EndpointPort) (uint16, bool) {
 	return 0, false
 }
 
-func isTCP(p *corev1.Protocol) bool { return p == nil || *p == corev1.ProtocolTCP }
+func protocolOf(p discoveryv1.EndpointPort) corev1.Protocol {
+	if p.Protocol == nil {
+		return corev1.ProtocolTCP
+	}
+	return *p.Protocol
+}
 
 func nameOf(p discoveryv1.EndpointPort) string {
 	if p.Name == nil {

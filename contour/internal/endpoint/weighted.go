@@ -31,14 +31,23 @@ func Weighted(name string, targets []Target) *endpointv3.ClusterLoadAssignment {
 	}
 	var all []*endpointv3.LbEndpoint
 	for i, own := range found {
-		for _, e := range own {
-			share := uint64(targets[i].Weight) * scale / total / uint64(len(own))
-			e.LoadBalancingWeight = wrapperspb.UInt32(uint32(max(1, share)))
-		}
-		all = append(all, own...)
+		all = append(all, weighted(own, targets[i].Weight, total)...)
 	}
+	return assignment(name, merged(all))
+}
+
+// weighted sets the weights of endpoints that share a weight, of that total, equally.
+func weighted(own []*endpointv3.LbEndpoint, weight uint32, total uint64) []*endpointv3.LbEndpoint {
+	for _, e := range own {
+		share := uint64(weight) * scale / total / uint64(len(own))
+		e.LoadBalancingWeight = wrapperspb.UInt32(uint32(max(1, share)))
+	}
+	return own
+}
+
+func assignment(name string, all []*endpointv3.LbEndpoint) *endpointv3.ClusterLoadAssignment {
 	cla := &endpointv3.ClusterLoadAssignment{ClusterName: name}
-	if all = merged(all); len(all) > 0 {
+	if len(all) > 0 {
 		cla.Endpoints = []*endpointv3.LocalityLbEndpoints{{LbEndpoints: all}}
 	}
 	return cla

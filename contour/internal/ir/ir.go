@@ -53,7 +53,9 @@ type TLS struct {
 
 // TCPProxy forwards the bytes of a connection, or the datagrams of a flow.
 type TCPProxy struct {
-	Backends []Backend // header edits are not used; none: connections are closed
+	Backends []Backend // header edits are not used; none: connections are closed, and datagrams dropped
+	// Datagrams: the listener is for UDP. A backend that is unresolved or has no endpoints drops its share of the flows.
+	Datagrams bool
 }
 
 // Route is a match and the action for matching requests. Exactly one of Forward, Redirect and Direct is set.

@@ -20,6 +20,7 @@ func All() List {
 		grpcRoute(),
 		tlsRoute(),
 		tcpRoute(),
+		udpRoute(),
 		referenceGrant(),
 		backendTLSPolicy(),
 	}

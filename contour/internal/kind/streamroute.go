@@ -51,7 +51,28 @@ func tcpRoute() Descriptor {
 	}
 }
 
-// streamRouteDefaults returns the defaults that the specs of routes of connections have in their CRDs.
+// +kubebuilder:rbac:roleName=contour-gateway-api,groups=gateway.networking.k8s.io,resources=udproutes,verbs=list;watch
+// +kubebuilder:rbac:roleName=contour-gateway-api,groups=gateway.networking.k8s.io,resources=udproutes/status,verbs=patch
+
+func udpRoute() Descriptor {
+	return Descriptor{
+		Kind: kobj.UDPRoute, GroupVersion: gatewayVersion(), OlderVersions: []string{"v1alpha2"}, Resource: "udproutes", Need: GatewayAPI,
+		AddToScheme: gatewayv1.Install,
+		New:         func() Object { return &gatewayv1.UDPRoute{} },
+		Trim:        trims(func(r *gatewayv1.UDPRoute) { trimMeta(&r.ObjectMeta) }),
+		Equal: equals(func(a, b *gatewayv1.UDPRoute) bool {
+			return equalMeta(&a.ObjectMeta, &b.ObjectMeta) && (sameSpec(&a.ObjectMeta, &b.ObjectMeta) || reflect.DeepEqual(a.Spec, b.Spec))
+		}),
+		Claims: Claims{All: true},
+		Status: routeStatus(func(r *gatewayv1.UDPRoute) []gatewayv1.RouteParentStatus { return r.Status.Parents },
+			func(meta metav1.ObjectMeta, s *RouteParents) *gatewayv1.UDPRoute {
+				return &gatewayv1.UDPRoute{ObjectMeta: meta, Status: gatewayv1.UDPRouteStatus{RouteStatus: gatewayv1.RouteStatus{Parents: s.Parents}}}
+			}),
+		Manifest: &Manifest{Defaults: streamRouteDefaults()},
+	}
+}
+
+// streamRouteDefaults returns the defaults that the specs of routes without requests have in their CRDs.
 func streamRouteDefaults() []Default {
 	return []Default{
 		{"spec.parentRefs[]", "group", gatewayv1.GroupName},

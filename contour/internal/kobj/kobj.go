@@ -32,6 +32,7 @@ const (
 	GRPCRoute                Kind = "GRPCRoute"
 	TLSRoute                 Kind = "TLSRoute"
 	TCPRoute                 Kind = "TCPRoute"
+	UDPRoute                 Kind = "UDPRoute"
 	ReferenceGrant           Kind = "ReferenceGrant"
 	BackendTLSPolicy         Kind = "BackendTLSPolicy"
 )

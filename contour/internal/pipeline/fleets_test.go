@@ -87,7 +87,7 @@ func (g gateway) root(r *memo.Reader, env compile.Env, n kobj.Name) contrib.Root
 		Key: host, Routes: routes, TLS: &ir.TLS{Certificate: kobj.Name{Namespace: n.Namespace, Name: g.Certificate}},
 	})
 	add("raw", ir.ListenTCP, g.TCP, contrib.Contribution{TCP: &ir.TCPProxy{Backends: to}})
-	add("datagrams", ir.ListenUDP, g.UDP, contrib.Contribution{TCP: &ir.TCPProxy{Backends: to}})
+	add("datagrams", ir.ListenUDP, g.UDP, contrib.Contribution{TCP: &ir.TCPProxy{Backends: to, Datagrams: true}})
 	return root
 }
 

@@ -144,7 +144,7 @@ func (e *Envoy) Send(r Request) (Answer, error) {
 	return a, nil
 }
 
-// listenerAt returns the listener at that address and port, nil if there is none.
+// listenerAt returns the listener for TCP at that address and port, nil if there is none. The model has no datagrams.
 func (e *Envoy) listenerAt(to string) *listenerv3.Listener {
 	for _, l := range e.listeners {
 		addresses := []*corev3.Address{l.GetAddress()}
@@ -152,7 +152,7 @@ func (e *Envoy) listenerAt(to string) *listenerv3.Listener {
 			addresses = append(addresses, more.GetAddress())
 		}
 		for _, a := range addresses {
-			if s := a.GetSocketAddress(); net.JoinHostPort(s.GetAddress(), fmt.Sprint(s.GetPortValue())) == to {
+			if s := a.GetSocketAddress(); s.GetProtocol() == corev3.SocketAddress_TCP && net.JoinHostPort(s.GetAddress(), fmt.Sprint(s.GetPortValue())) == to {
 				return l
 			}
 		}

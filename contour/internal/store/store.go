@@ -46,6 +46,7 @@ type Store struct {
 	GRPCRoutes     *memo.Input[kobj.Name, *gatewayv1.GRPCRoute]
 	TLSRoutes      *memo.Input[kobj.Name, *gatewayv1.TLSRoute]
 	TCPRoutes      *memo.Input[kobj.Name, *gatewayv1.TCPRoute]
+	UDPRoutes      *memo.Input[kobj.Name, *gatewayv1.UDPRoute]
 	Namespaces     *memo.Input[kobj.Name, *corev1.Namespace]
 	ConfigMaps     *memo.Input[kobj.Name, *corev1.ConfigMap]
 
@@ -90,6 +91,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.GRPCRoutes = add[*gatewayv1.GRPCRoute](s, e, s.descriptors.Get(kobj.GRPCRoute)).Input
 	s.TLSRoutes = add[*gatewayv1.TLSRoute](s, e, s.descriptors.Get(kobj.TLSRoute)).Input
 	s.TCPRoutes = add[*gatewayv1.TCPRoute](s, e, s.descriptors.Get(kobj.TCPRoute)).Input
+	s.UDPRoutes = add[*gatewayv1.UDPRoute](s, e, s.descriptors.Get(kobj.UDPRoute)).Input
 	s.BackendTLSPolicies = add[*gatewayv1.BackendTLSPolicy](s, e, s.descriptors.Get(kobj.BackendTLSPolicy)).Input
 	s.Namespaces = add[*corev1.Namespace](s, e, s.descriptors.Get(kobj.Namespace)).Input
 	s.ConfigMaps = add[*corev1.ConfigMap](s, e, s.descriptors.Get(kobj.ConfigMap)).Input

@@ -38,7 +38,11 @@ func (b *routeBuilder) resolve(to *gatewayv1.BackendObjectReference) (ref.Servic
 	case to.Port == nil:
 		return ref.ServicePort{}, problem{report.BackendNotFound, fmt.Sprintf("The reference to Service %q has no port.", n)}
 	}
-	port, f := b.env.Ref.Service(b.reader, n, *to.Port)
+	find := b.env.Ref.Service
+	if b.key.Kind == kobj.UDPRoute {
+		find = b.env.Ref.UDPService
+	}
+	port, f := find(b.reader, n, *to.Port)
 	if f != nil {
 		return ref.ServicePort{}, problem{report.BackendNotFound, f.Message}
 	}

@@ -48,5 +48,6 @@ func Features() []string {
 		"TLSRoute",
 		"TLSRouteModeMixed",
 		"TLSRouteModeTerminate",
+		"UDPRoute",
 	}
 }

@@ -139,7 +139,7 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 			ports[l.key(n)] = at
 			root.Listeners = append(root.Listeners, x.listenerOf(r, g, key, l))
 		}
-		if l.protocol != ir.ListenHTTP {
+		if l.protocol != ir.ListenHTTP && l.protocol != ir.ListenUDP {
 			root.Listeners[at].Chains = append(root.Listeners[at].Chains, ir.Chain{
 				ServerName: l.host(), Certificates: l.certificates, Clients: l.clients, Passthrough: l.passthrough,
 			})

@@ -113,7 +113,7 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x.attached = memo.NewIndex(x.verdicts, "gatewayapi/routes by listener", kobj.Key.Compare, acceptedBy)
 	memo.Follow(x.verdicts, waysOf, x.attachedPolicies.count)
 	memo.DemandFrom(env.Store.Gateways, x.claims, ownName)
-	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute} {
+	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute, kobj.UDPRoute} {
 		store.DemandRoots(env.Store, x.attachments, k)
 		store.DemandRoots(env.Store, x.routes, k)
 		store.DemandRoots(env.Store, x.verdicts, k)

@@ -8,7 +8,7 @@ import (
 )
 
 // supportedProtocols is the protocols of listeners, as messages list them.
-const supportedProtocols = "HTTP, HTTPS, TLS or TCP"
+const supportedProtocols = "HTTP, HTTPS, TLS, TCP or UDP"
 
 // protocolOf returns the protocol of a listener; false if it is not supported.
 func protocolOf(p gatewayv1.ProtocolType) (ir.ListenerProtocol, bool) {
@@ -21,12 +21,14 @@ func protocolOf(p gatewayv1.ProtocolType) (ir.ListenerProtocol, bool) {
 		return ir.ListenTLS, true
 	case gatewayv1.TCPProtocolType:
 		return ir.ListenTCP, true
+	case gatewayv1.UDPProtocolType:
+		return ir.ListenUDP, true
 	default:
 		return 0, false
 	}
 }
 
-// forwards reports whether a listener of the protocol forwards connections as they are, and has no requests.
+// forwards reports whether a listener of the protocol forwards bytes as they are, and has no requests.
 func forwards(p ir.ListenerProtocol) bool { return p != ir.ListenHTTP && p != ir.ListenHTTPS }
 
 // hasHostname reports whether the hostname of the listener has a meaning.
@@ -38,6 +40,8 @@ func (l *listener) routeKinds() []kobj.Kind {
 	switch {
 	case l.protocol == ir.ListenTCP:
 		return []kobj.Kind{kobj.TCPRoute}
+	case l.protocol == ir.ListenUDP:
+		return []kobj.Kind{kobj.UDPRoute}
 	case l.passthrough:
 		return []kobj.Kind{kobj.TLSRoute}
 	case l.protocol == ir.ListenTLS:
@@ -53,6 +57,7 @@ const (
 	plainHTTP protocolClass = iota
 	byServerName
 	anyBytes
+	datagrams
 )
 
 func (l *listener) class() protocolClass {
@@ -61,6 +66,8 @@ func (l *listener) class() protocolClass {
 		return byServerName
 	case l.protocol == ir.ListenTCP:
 		return anyBytes
+	case l.protocol == ir.ListenUDP:
+		return datagrams
 	}
 	return plainHTTP
 }
@@ -74,21 +81,31 @@ func (c protocolClass) others() []protocolClass {
 		return []protocolClass{plainHTTP, anyBytes}
 	case anyBytes:
 		return []protocolClass{plainHTTP, byServerName}
+	case datagrams: // ports of UDP are others
 	}
 	return nil
 }
 
 // key returns the key of the listener of the port and protocol of l. Listeners for HTTPS and TLS of one port have keys of their own, and
-// share a socket.
+// share a socket; those for UDP have sockets of their own.
 func (l *listener) key(gateway kobj.Name) ir.ListenerKey { return keyOf(gateway, l.port, l.protocol) }
 
 func keyOf(gateway kobj.Name, port gatewayv1.PortNumber, p ir.ListenerProtocol) ir.ListenerKey {
 	k := listenerKey(gateway, port)
-	if p == ir.ListenTLS {
+	switch p {
+	case ir.ListenTLS:
 		k.Name += "-tls"
+	case ir.ListenUDP:
+		k.Name += "-udp"
+	case ir.ListenHTTP, ir.ListenHTTPS, ir.ListenTCP:
 	}
 	return k
 }
 
 // socket returns the name of the socket of the listener.
-func (l *listener) socket(gateway kobj.Name) ir.ListenerKey { return listenerKey(gateway, l.port) }
+func (l *listener) socket(gateway kobj.Name) ir.ListenerKey {
+	if l.protocol == ir.ListenUDP {
+		return l.key(gateway)
+	}
+	return listenerKey(gateway, l.port)
+}

@@ -194,7 +194,7 @@ type routeBuilder struct {
 	unresolved  problem
 	routes      []ir.Route // for listeners for HTTP on port 80
 	sides       map[side][]ir.Route
-	tcp         *ir.TCPProxy // of a route of connections; nil for one of requests
+	tcp         *ir.TCPProxy // of a route of connections or flows; nil for one of requests
 	report      report.Collector
 }
 

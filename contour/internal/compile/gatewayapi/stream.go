@@ -14,25 +14,30 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// TLSRoutes and TCPRoutes forward the bytes of connections to backends. They have one rule, without matches and filters.
+// TLSRoutes and TCPRoutes forward the bytes of connections to backends, and UDPRoutes the datagrams of flows. They have one rule, without
+// matches and filters.
 
 // maxBackends bounds the backendRefs of a rule, as the API server does.
 const maxBackends = 16
 
-// streamSpec returns the specification of a route of connections; false if it does not exist.
+// streamSpec returns the specification of a route of connections or flows; false if it does not exist.
 func (x *Compiler) streamSpec(r *memo.Reader, k kobj.Key) (routeSpec, bool) {
-	if k.Kind == kobj.TLSRoute {
-		o, ok := x.env.Store.TLSRoutes.Get(r, k.Name)
-		if !ok {
-			return routeSpec{}, false
+	switch k.Kind {
+	case kobj.TLSRoute:
+		if o, ok := x.env.Store.TLSRoutes.Get(r, k.Name); ok {
+			return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.streamRules(tlsBackends(o)) }, maxServerNames}, true
 		}
-		return routeSpec{&o.ObjectMeta, o.Spec.Hostnames, o.Spec.ParentRefs, func(b *routeBuilder) { b.streamRules(tlsBackends(o)) }, maxServerNames}, true
+	case kobj.TCPRoute:
+		if o, ok := x.env.Store.TCPRoutes.Get(r, k.Name); ok {
+			return routeSpec{&o.ObjectMeta, nil, o.Spec.ParentRefs, func(b *routeBuilder) { b.streamRules(tcpBackends(o)) }, 0}, true
+		}
+	case kobj.UDPRoute:
+		if o, ok := x.env.Store.UDPRoutes.Get(r, k.Name); ok {
+			return routeSpec{&o.ObjectMeta, nil, o.Spec.ParentRefs, func(b *routeBuilder) { b.streamRules(udpBackends(o)) }, 0}, true
+		}
+	default:
 	}
-	o, ok := x.env.Store.TCPRoutes.Get(r, k.Name)
-	if !ok {
-		return routeSpec{}, false
-	}
-	return routeSpec{&o.ObjectMeta, nil, o.Spec.ParentRefs, func(b *routeBuilder) { b.streamRules(tcpBackends(o)) }, 0}, true
+	return routeSpec{}, false
 }
 
 // tlsBackends returns the backendRefs of each rule.
@@ -51,9 +56,18 @@ func tcpBackends(o *gatewayv1.TCPRoute) (rules [][]gatewayv1.BackendRef) {
 	return rules
 }
 
-// streamRules compiles the rules, of which only the first one has an effect. Without a backend that can be used, connections are closed.
+// udpBackends returns the backendRefs of each rule.
+func udpBackends(o *gatewayv1.UDPRoute) (rules [][]gatewayv1.BackendRef) {
+	for i := range o.Spec.Rules {
+		rules = append(rules, o.Spec.Rules[i].BackendRefs)
+	}
+	return rules
+}
+
+// streamRules compiles the rules, of which only the first one has an effect. Without a backend that can be used, connections are closed,
+// and datagrams dropped.
 func (b *routeBuilder) streamRules(rules [][]gatewayv1.BackendRef) {
-	b.tcp, b.rules = &ir.TCPProxy{}, 1
+	b.tcp, b.rules = &ir.TCPProxy{Datagrams: b.key.Kind == kobj.UDPRoute}, 1
 	if n := len(rules); n > 1 {
 		b.ignore("spec.rules", "The route has %d rules; those after the first one have no effect.", n)
 	}
@@ -128,6 +142,11 @@ func TLSRouteReferences(o *gatewayv1.TLSRoute) []kind.Reference {
 // TCPRouteReferences returns the references of a TCPRoute to Services.
 func TCPRouteReferences(o *gatewayv1.TCPRoute) []kind.Reference {
 	return streamReferences(kobj.Of(kobj.TCPRoute, o.Namespace, o.Name), tcpBackends(o))
+}
+
+// UDPRouteReferences returns the references of a UDPRoute to Services.
+func UDPRouteReferences(o *gatewayv1.UDPRoute) []kind.Reference {
+	return streamReferences(kobj.Of(kobj.UDPRoute, o.Namespace, o.Name), udpBackends(o))
 }
 
 func streamReferences(from kobj.Key, rules [][]gatewayv1.BackendRef) []kind.Reference {

@@ -2,6 +2,7 @@ package ref
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -53,6 +54,19 @@ func (x *Resolver) Service(r *memo.Reader, n kobj.Name, port int32) (ServicePort
 	})
 }
 
+// UDPService returns a port of a Service for UDP by its number.
+func (x *Resolver) UDPService(r *memo.Reader, n kobj.Name, port int32) (ServicePort, *Failure) {
+	s := x.services.Get(r, n)
+	if s.failure != nil {
+		return ServicePort{}, s.failure
+	}
+	name, ok := s.udp[port]
+	if !ok {
+		return ServicePort{}, failure(NotFound, "Service %q has no UDP port \"%d\".", n, port)
+	}
+	return ServicePort{Service: n, Number: port, Name: name}, nil
+}
+
 // ServiceNamed returns a port of a Service by its name.
 func (x *Resolver) ServiceNamed(r *memo.Reader, n kobj.Name, port string) (ServicePort, *Failure) {
 	return x.services.Get(r, n).find(n, port, func(s *servicePorts) (int, bool) {
@@ -78,13 +92,14 @@ func (x *Resolver) ManyEndpoints(r *memo.Reader, n kobj.Name) int {
 	return x.services.Get(r, n).endpoints
 }
 
-// servicePorts is the TCP ports of a Service. It is derived once for a Service, so that the number of its ports and the size of
+// servicePorts is the ports of a Service. It is derived once for a Service, so that the number of its ports and the size of
 // its annotations do not count for each reference, and a root has one dependency for all that it needs of a Service.
 type servicePorts struct {
-	external  bool     // the Service is of type ExternalName
-	failure   *Failure // why none can be used
-	ports     []ServicePort
-	forwards  []*ir.Forward // by port; a function of ports
+	external  bool             // the Service is of type ExternalName
+	failure   *Failure         // why none can be used
+	ports     []ServicePort    // for TCP
+	udp       map[int32]string // the names of ports for UDP, by number
+	forwards  []*ir.Forward    // by port; a function of ports
 	endpoints int
 	byNumber  map[int32]int // nil if there are few ports
 	byName    map[string]int
@@ -94,7 +109,7 @@ type servicePorts struct {
 const fewPorts = 8
 
 func (s servicePorts) equal(o servicePorts) bool {
-	return s.external == o.external && equalFailure(s.failure, o.failure) && s.endpoints == o.endpoints && slices.Equal(s.ports, o.ports)
+	return s.external == o.external && equalFailure(s.failure, o.failure) && s.endpoints == o.endpoints && slices.Equal(s.ports, o.ports) && maps.Equal(s.udp, o.udp)
 }
 
 // numbered returns the index of the first port with a number.
@@ -166,6 +181,9 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 	annotated := annotatedProtocols(svc)
 	for i := range svc.Spec.Ports {
 		p := &svc.Spec.Ports[i]
+		if p.Protocol == corev1.ProtocolUDP {
+			out.addUDP(p)
+		}
 		if !tcp(p) {
 			continue
 		}
@@ -178,6 +196,16 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 	}
 	out.index()
 	return out
+}
+
+// addUDP adds a port for UDP; of several with a number the first one is used.
+func (s *servicePorts) addUDP(p *corev1.ServicePort) {
+	if s.udp == nil {
+		s.udp = map[int32]string{}
+	}
+	if _, known := s.udp[p.Port]; !known {
+		s.udp[p.Port] = p.Name
+	}
 }
 
 func tcp(p *corev1.ServicePort) bool { return p.Protocol == "" || p.Protocol == corev1.ProtocolTCP }

@@ -10,13 +10,10 @@ import (
 )
 
 // filterChain returns the filter chain of a host, as a part of the listener; zero if the listener does not exist, is an HTTP
-// listener or has no such hosts. It does not depend on the routes of the host.
+// or UDP listener or has no such hosts. It does not depend on the routes of the host.
 func filterChain(v *ir.VirtualHost, l *ir.Listener) table.Part {
-	switch {
-	case l == nil || l.ByHost() || l.Protocol.Secure() == (v.Key.Hostname == ""):
+	if l == nil || l.ByHost() || l.Protocol == ir.ListenUDP || l.Protocol.Secure() == (v.Key.Hostname == "") {
 		return table.Part{}
-	case l.Protocol == ir.ListenUDP:
-		return udpFilter(v, l)
 	}
 	e := &encoder{}
 	chain := &listenerv3.FilterChain{Name: v.Key.Hostname}

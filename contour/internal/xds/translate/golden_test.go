@@ -90,6 +90,9 @@ func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {
 func rawListener(p ir.ListenerProtocol) *table.Resource {
 	l := other("raw", p)
 	l.Client = ir.ClientSettings{ProxyProtocol: p == ir.ListenTCP, AccessLog: ir.AccessLog{Path: "/dev/stdout"}}
+	if p == ir.ListenUDP {
+		return envoyListener(&l, []table.Part{udpFilter(&l)})
+	}
 	v := at(l, passthrough("", ir.Backend{Cluster: service("raw"), Weight: 1}))
 	v.TLS = nil
 	return envoyListener(&l, []table.Part{filterChain(v, &l)})

@@ -163,6 +163,15 @@ func extensionName(c ir.ExtensionCluster) string {
 // extensionEndpointName returns the name of the endpoints of an ExtensionService in EDS: no namespace has a colon.
 func extensionEndpointName(n kobj.Name) string { return "extension:" + n.String() }
 
+// datagramClusterName returns the name of the cluster of a listener for UDP, and datagramEndpointsName that of its endpoints in EDS: no namespace has a
+// colon.
+func datagramClusterName(l ir.ListenerKey) string {
+	parts := cut(clusterNameSize-clusterHashSize-1, "datagrams", l.Name)
+	return strings.Join(append(parts, hash(clusterHashSize, "datagrams", l.Name)), "/")
+}
+
+func datagramEndpointsName(l ir.ListenerKey) string { return "datagrams:" + l.Name }
+
 // cut shortens parts, the last ones first, until they fit into size when joined by single characters.
 // A shortened part ends with a hash of the whole.
 func cut(size int, parts ...string) []string {

@@ -129,6 +129,9 @@ func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
 	if l.ByHost() {
 		return listenerChains(l)
 	}
+	if l.Protocol == ir.ListenUDP {
+		return []table.Part{udpFilter(l)}
+	}
 	var chains []table.Part
 	for _, k := range t.ownChains.Get(r, l.Key) {
 		chains = append(chains, t.chains.Get(r, k).part)

@@ -99,6 +99,7 @@ func New(s Sources) *Tables {
 	t.addOnDemand()
 	t.addListeners()
 	t.addClusters()
+	t.addDatagrams()
 	t.addSecrets()
 	t.addEndpoints()
 	t.addRuntime()

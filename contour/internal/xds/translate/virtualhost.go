@@ -134,7 +134,7 @@ func backends(v *ir.VirtualHost) func(yield func(*ir.Backend) bool) {
 				return
 			}
 		}
-		if v.TCP != nil {
+		if v.TCP != nil && !v.TCP.Datagrams { // see udpproxy.go
 			each(v.TCP.Backends, yield)
 		}
 	}
