@@ -68,9 +68,17 @@ func TestRandomEditsOnEnvoy(t *testing.T) { editAtRandom(t, startFleet(t)) }
 
 func editAtRandom(t *testing.T, f *fleet) {
 	random, source := newRandom(t)
+	f.config.Gateways.Addresses = []netip.Prefix{netip.MustParsePrefix(ownAddress(stagetest.GatewayAddresses))}
+	f.sys.Configure(f.config)
+	listeners := 0
 	for done := 0; done < 3000 && !t.Failed(); {
 		batch := random.Batch(batchSize)
 		done += len(batch)
+		for i := range batch {
+			if g, ok := batch[i].Object.(*gatewayv1.Gateway); ok {
+				batch[i].Object = ownAddresses(g)
+			}
+		}
 		f.sys.Step(batch)
 		f.sys.SetKeySets(random.KeySets())
 		if source.IntN(10) == 0 { // HTTP hosts may be resharded
@@ -78,6 +86,14 @@ func editAtRandom(t *testing.T, f *fleet) {
 			f.sys.Configure(f.config)
 		}
 		f.waitIdle(t)
+		for _, v := range f.sys.table.All() {
+			if v.Ref.Type == table.Listener && strings.Contains(v.Ref.Name, "_gateway-") {
+				listeners++
+			}
+		}
+	}
+	if listeners == 0 {
+		t.Error("no Gateway ever had a listener")
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 
 // GatewayAddresses is a range that contains the addresses of the random Gateways. They are static, and no two Gateways have one in
 // common: which Gateway has an address otherwise depends on former objects.
-const GatewayAddresses = "10.0.0.0/16"
+const GatewayAddresses = "127.100.0.0/16"
 
 // gatewayObject returns an object of a kind that the Gateway API uses; nil for other kinds.
 func (g *Random) gatewayObject(kind kobj.Kind, meta metav1.ObjectMeta) metav1.Object {
@@ -78,7 +78,7 @@ func (g *Random) gatewayKey(kind kobj.Kind) kobj.Key {
 func (g *Random) gateway(meta metav1.ObjectMeta) *gatewayv1.Gateway {
 	o := &gatewayv1.Gateway{ObjectMeta: meta}
 	o.Spec.GatewayClassName = mostly(g, []gatewayv1.ObjectName{"contour"}, "other", "")
-	own := fmt.Sprintf("10.0.%d.%s", meta.Namespace[0], strings.TrimPrefix(meta.Name, "gateway-"))
+	own := fmt.Sprintf("127.100.%d.%s", meta.Namespace[0], strings.TrimPrefix(meta.Name, "gateway-"))
 	o.Spec.Addresses = []gatewayv1.GatewaySpecAddress{{Type: new(gatewayv1.IPAddressType), Value: own}}
 	switch g.rand.IntN(20) {
 	case 0:
@@ -106,10 +106,10 @@ func (g *Random) gateway(meta metav1.ObjectMeta) *gatewayv1.Gateway {
 
 func (g *Random) listener(name gatewayv1.SectionName) gatewayv1.Listener {
 	l := gatewayv1.Listener{
-		Name: name, Port: mostly(g, []gatewayv1.PortNumber{80, 8080, 443}, 0, 70000), Hostname: g.hostname(),
+		Name: name, Port: mostly(g, []gatewayv1.PortNumber{8080, 8081, 8443}, 0, 70000), Hostname: g.hostname(),
 		Protocol: mostly(g, []gatewayv1.ProtocolType{gatewayv1.HTTPProtocolType, gatewayv1.HTTPSProtocolType}, gatewayv1.TLSProtocolType, gatewayv1.TCPProtocolType, "made.up/protocol"),
 	}
-	if l.Port == 443 && !g.oneIn(20) {
+	if l.Port == 8443 && !g.oneIn(20) {
 		l.Protocol = gatewayv1.HTTPSProtocolType
 	}
 	if l.Protocol == gatewayv1.HTTPSProtocolType {
@@ -147,7 +147,7 @@ func (g *Random) frontend() *gatewayv1.FrontendTLSConfig {
 		f.Default.Validation = validation()
 	}
 	if g.oneIn(2) {
-		f.PerPort = []gatewayv1.TLSPortConfig{{Port: 443, TLS: gatewayv1.TLSConfig{Validation: validation()}}}
+		f.PerPort = []gatewayv1.TLSPortConfig{{Port: 8443, TLS: gatewayv1.TLSConfig{Validation: validation()}}}
 	}
 	return f
 }
@@ -176,7 +176,7 @@ func (g *Random) parents() (out []gatewayv1.ParentReference) {
 			p.SectionName = new(pick(g, gatewayv1.SectionName("l0"), "l1", "absent"))
 		}
 		if g.oneIn(6) {
-			p.Port = new(pick(g, gatewayv1.PortNumber(80), 443))
+			p.Port = new(pick(g, gatewayv1.PortNumber(8080), 8443))
 		}
 		if g.oneIn(20) {
 			p.Kind = new(gatewayv1.Kind("Service"))
