@@ -327,8 +327,11 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	r.lists["gateways"] = `{"metadata": {"name": "web", "namespace": "a", "uid": "6", "resourceVersion": "1", "generation": 1}, "spec": {
   "gatewayClassName": "contour", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}`
 	for i, of := range []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes"} {
-		r.lists[of] = fmt.Sprintf(`{"metadata": {"name": "web", "namespace": "a", "uid": "%d", "resourceVersion": "1", "generation": 1}, "spec": {"parentRefs": [{"name": "web"}], "hostnames": ["%[1]d.example"]}}`, 7+i)
+		r.lists[of] = fmt.Sprintf(`{"metadata": {"name": "web", "namespace": "a", "uid": "%d", "resourceVersion": "1", "generation": 1}, "spec": {"parentRefs": [{"name": "web"}], "hostnames": ["%[1]d.example"], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]}}`, 7+i)
 	}
+	r.lists["services"] = `{"metadata": {"name": "web", "namespace": "a", "uid": "20", "resourceVersion": "1"}, "spec": {"ports": [{"port": 80}]}}`
+	r.lists["backendtlspolicies"] = `{"metadata": {"name": "web", "namespace": "a", "uid": "21", "resourceVersion": "1", "generation": 1}, "spec": {
+  "targetRefs": [{"group": "", "kind": "Service", "name": "web"}], "validation": {"hostname": "a.example", "wellKnownCACertificates": "System"}}}`
 	r.lists["contourconfigurations"] = `{"metadata": {"name": "contour", "namespace": "projectcontour", "uid": "3", "resourceVersion": "1", "generation": 1}, "spec": {}}`
 
 	f := &serveFlags{logging: &logFlags{}, needs: needs}
