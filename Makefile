@@ -106,7 +106,7 @@ images: ## Build the images of contour and of the sample application, for amd64 
 	@go run ./harness/cmd/image -o dist contour echo
 
 release: ## Make the files of a release in dist/release: VERSION=v1.2.3 REPOSITORY=registry.example.com/contour; PUSH=1 publishes the image.
-	@go run ./harness/cmd/release -version '$(VERSION)' -repository '$(REPOSITORY)' $(if $(PUSH),-push)
+	@go run ./harness/cmd/release -version '$(VERSION)' -repository '$(REPOSITORY)' $(if $(filter 1,$(PUSH)),-push)
 
 ##
 .PHONY: vuln

@@ -26,8 +26,8 @@ type Static struct {
 	Name string
 	// Programs are main packages as module/package, the entrypoint first.
 	Programs []string
-	// Version is what the programs call their version; empty is that which Go finds.
-	Version string
+	// Version is what the programs call their version, and Toolchain the version of Go; empty is that which Go finds.
+	Version, Toolchain string
 }
 
 // Contour is the image of the controller; it also has the bootstrap program.
@@ -61,7 +61,7 @@ func (s Static) Image(ctx context.Context, root, dir, arch string) (v1.Image, er
 	var files []File
 	for _, program := range s.Programs {
 		binary := filepath.Join(dir, arch, path.Base(program))
-		build := GoBuild{Package: filepath.Join(root, filepath.FromSlash(program)), System: "linux", Arch: arch, Version: s.Version, Commit: commit}
+		build := GoBuild{Package: filepath.Join(root, filepath.FromSlash(program)), System: "linux", Arch: arch, Version: s.Version, Toolchain: s.Toolchain, Commit: commit}
 		if err := build.To(ctx, binary); err != nil {
 			return nil, err
 		}
@@ -90,8 +90,8 @@ type GoBuild struct {
 	Package string
 	// System is a GOOS, Arch a GOARCH.
 	System, Arch string
-	// Version is what contour calls its version; empty is that which Go finds.
-	Version string
+	// Version is what contour calls its version, and Toolchain the version of Go; empty is that which Go finds.
+	Version, Toolchain string
 	// Commit makes the commit of the sources part of the program.
 	Commit bool
 }
@@ -106,6 +106,9 @@ func (b GoBuild) To(ctx context.Context, binary string) error {
 	cmd.Dir = b.Package
 	cmd.Env = append(os.Environ(), "GOWORK=off", "CGO_ENABLED=0", "GOOS="+b.System, "GOARCH="+b.Arch,
 		"GOFLAGS=-mod=readonly", "GOAMD64=v1", "GOARM64=v8.0") // were they empty, those of "go env -w" would count
+	if b.Toolchain != "" {
+		cmd.Env = append(cmd.Env, "GOTOOLCHAIN="+b.Toolchain)
+	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s for %s/%s: %w\n%s", filepath.Base(b.Package), b.System, b.Arch, err, bytes.TrimSpace(out))
 	}

@@ -44,19 +44,24 @@ func (r Release) released(text string, digest v1.Hash, runs bool) (string, error
 	if runs && (!strings.Contains(text, image.ContourName) || !strings.Contains(text, job)) {
 		return "", fmt.Errorf("there is no image %s, or no Job %s", image.ContourName, job)
 	}
-	version := strings.NewReplacer(".", "-", "+", "-").Replace(r.Version)
-	return strings.NewReplacer(image.ContourName, r.ref(digest), job, "contour-certgen-"+version).Replace(text), nil
+	return strings.NewReplacer(image.ContourName, r.ref(digest), job, r.jobName()).Replace(text), nil
+}
+
+func (r Release) jobName() string {
+	return "contour-certgen-" + strings.ReplaceAll(r.Version, ".", "-")
 }
 
 // charts writes <chart>-<version>.tgz as helm package does.
 func (r Release) charts(digest v1.Hash) error {
 	version := strings.TrimPrefix(r.Version, "v")
 	repository, _, _ := strings.Cut(image.ContourName, ":")
+	versions := []edit{{"\nversion: 0.0.0-dev\n", "\nversion: " + version + "\n"}, {"\nappVersion: dev\n", "\nappVersion: " + r.Version + "\n"}}
+	named := []edit{{"\ntype: application\n", "\ntype: application\nannotations: {contour.example/image-digest: '" + digest.String() + "'}\n"}}
 	for chart, edits := range map[string]map[string][]edit{
-		"contour-crds": {"Chart.yaml": {{"\nversion: 0.0.0-dev\n", "\nversion: " + version + "\n"}, {"\nappVersion: dev\n", "\nappVersion: " + r.Version + "\n"}}},
+		"contour-crds": {"Chart.yaml": versions},
 		"contour": {
-			"Chart.yaml":  {{"\nversion: 0.0.0-dev\n", "\nversion: " + version + "\n"}, {"\nappVersion: dev\n", "\nappVersion: " + r.Version + "\n"}},
-			"values.yaml": {{"  repository: " + repository + "\n", "  repository: " + r.Repository + "\n"}, {"  digest: \"\" # sha256:...;", "  digest: " + digest.String() + " #"}},
+			"Chart.yaml":  append(named, versions...),
+			"values.yaml": {{"  repository: " + repository + "\n", "  repository: " + r.Repository + "\n"}},
 		},
 	} {
 		files, err := chartFiles(filepath.Join(r.Root, "charts", chart), chart, edits)

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -19,7 +21,10 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/semver"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"contour.example/harness/image"
 	"contour.example/harness/progress"
@@ -31,8 +36,10 @@ type Release struct {
 	Version string
 	// Repository is that of the image, for example registry.example.com/contour, without a tag.
 	Repository string
-	// Root is the directory of the repository, Dir the one that the files are written to; what is there is replaced.
+	// Root is the directory of the repository, Dir the one that the files are written to; a former release there is replaced.
 	Root, Dir string
+	// AllowChanges makes a release of sources that are not committed, for tests.
+	AllowChanges bool
 	// Image has the programs of the image; it is image.Contour except in tests.
 	Image image.Static
 	// Arches are the architectures of the image and of the programs, as GOARCH.
@@ -40,21 +47,30 @@ type Release struct {
 	// Programs are archived for Linux and for macOS: main packages as module/package.
 	Programs []string
 	Log      progress.Log
+
+	toolchain string // that of go.work, whatever this machine has
 }
 
-// ErrVersion is the error of a version that is not semantic.
-var ErrVersion = errors.New("want a semantic version, like v1.2.3 or v1.2.3-rc.1")
+// Errors of a release that cannot be made.
+var (
+	ErrVersion   = errors.New("want a semantic version in lower case, like v1.2.3 or v1.2.3-rc.1")
+	ErrChanges   = errors.New("the sources have changes, or files, that are not committed")
+	ErrDirectory = errors.New("the directory has other files than those of a release")
+)
 
-// imageDir has the image as an OCI layout, below Release.Dir.
-const imageDir = "image"
+// Below Release.Dir: the image as an OCI layout, and the checksums of the other files.
+const (
+	imageDir     = "image"
+	checksumFile = "checksums.txt"
+)
 
 // Make writes the files and returns the reference of the image, by tag and digest. Nothing is published.
 func (r Release) Make(ctx context.Context) (ref string, err error) {
-	if !semver.IsValid(r.Version) || semver.Canonical(r.Version) != r.Version {
-		return "", fmt.Errorf("version %q: %w", r.Version, ErrVersion)
+	if err := r.check(ctx); err != nil {
+		return "", err
 	}
-	if _, err := name.NewTag(r.Repository + ":" + r.Version); err != nil {
-		return "", fmt.Errorf("repository: %w", err)
+	if r.toolchain, err = toolchain(r.Root); err != nil {
+		return "", err
 	}
 	if err := os.RemoveAll(r.Dir); err != nil {
 		return "", fmt.Errorf("release: %w", err)
@@ -83,6 +99,49 @@ func (r Release) Make(ctx context.Context) (ref string, err error) {
 	return r.ref(digest), nil
 }
 
+// check returns an error if there is no such release, or it would contain what no commit has, or replace what is no release.
+func (r Release) check(ctx context.Context) error {
+	if !semver.IsValid(r.Version) || semver.Canonical(r.Version) != r.Version || len(validation.IsDNS1123Label(r.jobName())) > 0 {
+		return fmt.Errorf("version %q: %w", r.Version, ErrVersion)
+	}
+	if _, err := name.NewTag(r.Repository + ":" + r.Version); err != nil {
+		return fmt.Errorf("repository: %w", err)
+	}
+	if entries, err := os.ReadDir(r.Dir); err == nil && len(entries) > 0 {
+		if _, err := os.Stat(filepath.Join(r.Dir, checksumFile)); err != nil {
+			return fmt.Errorf("%s: %w", r.Dir, ErrDirectory)
+		}
+	}
+	if r.AllowChanges {
+		return nil
+	}
+	out, err := exec.CommandContext(ctx, "git", "-C", r.Root, "status", "--porcelain").Output()
+	if err != nil {
+		return fmt.Errorf("git: %w", err)
+	}
+	if len(out) > 0 {
+		return fmt.Errorf("%w:\n%.1000s", ErrChanges, out)
+	}
+	return nil
+}
+
+// toolchain returns the version of Go that the workspace names.
+func toolchain(root string) (string, error) {
+	file := filepath.Join(root, "go.work")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("toolchain: %w", err)
+	}
+	work, err := modfile.ParseWork(file, text, nil)
+	if err != nil {
+		return "", fmt.Errorf("toolchain: %w", err)
+	}
+	if work.Toolchain == nil {
+		return "", fmt.Errorf("toolchain: %s names none", file)
+	}
+	return work.Toolchain.Name, nil
+}
+
 // ref names the image by tag, which tells readers the version, and by digest, which decides.
 func (r Release) ref(digest v1.Hash) string {
 	return r.Repository + ":" + r.Version + "@" + digest.String()
@@ -95,7 +154,7 @@ func (r Release) image(ctx context.Context) (digest v1.Hash, err error) {
 	}
 	defer func() { _ = os.RemoveAll(binaries) }()
 	static := r.Image
-	static.Version = r.Version
+	static.Version, static.Toolchain = r.Version, r.toolchain
 	var images []v1.Image
 	for _, arch := range r.Arches {
 		err := r.Log.Run(ctx, "image for "+arch, func(ctx context.Context) error {
@@ -134,7 +193,14 @@ func (r Release) Push(ctx context.Context, options ...remote.Option) error {
 	if err != nil {
 		return fmt.Errorf("repository: %w", err)
 	}
-	if there, err := remote.Head(tag, options...); err == nil && there.Digest != digest {
+	// A registry that cannot say whether the tag exists is not asked to write it.
+	there, err := remote.Head(tag, options...)
+	var answer *transport.Error
+	switch {
+	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
+	case err != nil:
+		return fmt.Errorf("%s: whether it exists: %w", tag, err)
+	case there.Digest != digest:
 		return fmt.Errorf("%s exists, with digest %s instead of %s", tag, there.Digest, digest)
 	}
 	if err := remote.WriteIndex(tag, all, options...); err != nil {
@@ -167,7 +233,7 @@ func (r Release) checksums() error {
 	if err != nil {
 		return fmt.Errorf("checksums: %w", err)
 	}
-	return r.write("checksums.txt", []byte(lines.String()))
+	return r.write(checksumFile, []byte(lines.String()))
 }
 
 func sha256Of(path string) (string, error) {

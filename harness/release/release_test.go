@@ -7,8 +7,10 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -28,8 +30,9 @@ func small(t *testing.T, repository, version string) release.Release {
 	t.Helper()
 	return release.Release{
 		Version: version, Repository: repository, Root: filepath.Join("..", ".."), Dir: filepath.Join(t.TempDir(), "release"),
-		Image:  image.Static{Name: "pause", Programs: []string{"harness/cmd/pause"}},
-		Arches: []string{"amd64", "arm64"}, Programs: []string{"envoybootstrap/cmd/envoybootstrap"},
+		AllowChanges: true,
+		Image:        image.Static{Name: "pause", Programs: []string{"harness/cmd/pause"}},
+		Arches:       []string{"amd64", "arm64"}, Programs: []string{"envoybootstrap/cmd/envoybootstrap"},
 		Log: progress.Log{W: io.Discard},
 	}
 }
@@ -85,8 +88,8 @@ func TestRelease(t *testing.T) {
 	chart := unpacked(t, filepath.Join(r.Dir, "contour-1.2.3-rc.1.tgz"))
 	_, digest, _ := strings.Cut(ref, "@")
 	for file, want := range map[string]string{
-		"contour/Chart.yaml":  "version: 1.2.3-rc.1\nappVersion: v1.2.3-rc.1\n",
-		"contour/values.yaml": "  repository: " + repository + "\n  tag: \"\" # appVersion of the chart if empty\n  digest: " + digest + " ",
+		"contour/Chart.yaml":  "annotations: {contour.example/image-digest: '" + digest + "'}\nversion: 1.2.3-rc.1\nappVersion: v1.2.3-rc.1\n",
+		"contour/values.yaml": "  repository: " + repository + "\n  tag: \"\" ",
 	} {
 		if !strings.Contains(chart[file], want) {
 			t.Errorf("the %s of the chart does not contain %q:\n%s", file, want, chart[file])
@@ -149,8 +152,32 @@ func TestPushKeepsTags(t *testing.T) {
 	}
 }
 
+// A registry that cannot say whether a tag exists is not asked to write it.
+func TestPushNeedsToKnowTheTag(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			t.Errorf("%s %s", r.Method, r.URL)
+		}
+		if r.URL.Path != "/v2/" {
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	defer server.Close()
+	r := small(t, strings.TrimPrefix(server.URL, "http://")+"/contour", "v1.0.0")
+	img, err := image.Pack(image.Settings{Arch: "amd64"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := image.WriteLayout(filepath.Join(r.Dir, "image"), r.Repository+":"+r.Version, img); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Push(t.Context()); err == nil || !strings.Contains(err.Error(), "whether it exists") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestWhatIsNoRelease(t *testing.T) {
-	for _, version := range []string{"", "1.2.3", "v1", "v1.2", "v1.2.3+build", "latest"} {
+	for _, version := range []string{"", "1.2.3", "v1", "v1.2", "v1.2.3+build", "v1.2.3-RC.1", "v1.2.3-" + strings.Repeat("a", 60), "latest", "v1.2.3;id"} {
 		r := small(t, "registry.example.com/contour", version)
 		if _, err := r.Make(t.Context()); !errors.Is(err, release.ErrVersion) {
 			t.Errorf("version %q: error %v", version, err)
@@ -159,6 +186,38 @@ func TestWhatIsNoRelease(t *testing.T) {
 	r := small(t, "Not A Repository", "v1.2.3")
 	if _, err := r.Make(t.Context()); err == nil {
 		t.Error("no error")
+	}
+	r = small(t, "registry.example.com/contour", "v1.2.3")
+	r.Dir = t.TempDir()
+	mine := filepath.Join(r.Dir, "mine")
+	if err := os.WriteFile(mine, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Make(t.Context()); !errors.Is(err, release.ErrDirectory) {
+		t.Errorf("a directory with other files: error %v", err)
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Error(err)
+	}
+}
+
+// What no commit has is in no release, be it an untracked file.
+func TestReleaseOfACommit(t *testing.T) {
+	root := t.TempDir()
+	git := func(args ...string) {
+		t.Helper()
+		if out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", root}, args...)...).CombinedOutput(); err != nil {
+			t.Skipf("git %v: %v\n%s", args, err, out)
+		}
+	}
+	git("init", "--quiet")
+	if err := os.WriteFile(filepath.Join(root, "untracked"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := small(t, "registry.example.com/contour", "v1.2.3")
+	r.Root, r.AllowChanges = root, false
+	if _, err := r.Make(t.Context()); !errors.Is(err, release.ErrChanges) {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -31,16 +31,17 @@ func effects() map[string]effect {
 	return map[string]effect{
 		"image.repository":       {"", "image: {repository: r.example/c}", contour, "image: r.example/c:dev"},
 		"image.tag":              {"", "image: {tag: v9}", daemonSet, "image: contour.example/contour:v9"},
-		"image.digest":           {"", "image: {digest: 'sha256:" + strings.Repeat("a", 64) + "'}", contour, "contour@sha256:aaaa"},
+		"image.digest":           {"", "image: {digest: 'sha256:" + strings.Repeat("a", 64) + "'}", contour, "contour:dev@sha256:aaaa"},
 		"image.pullPolicy":       {"", "image: {pullPolicy: Always}", contour, "imagePullPolicy: Always"},
 		"imagePullSecrets":       {"", "imagePullSecrets: [{name: s}]", daemonSet, "imagePullSecrets:\n      - name: s"},
 		"labels":                 {"", "labels: {team: edge}", daemonSet, "labels:\n        app: envoy\n        app.kubernetes.io/name: envoy\n        app.kubernetes.io/part-of: contour\n        team: edge"},
 		"ingressClass.create":    {"", "ingressClass: {create: false}", "IngressClass  contour", ""},
-		"ingressClass.name":      {"", "ingressClass: {name: other}", "ClusterRole  other", "name: other"},
+		"ingressClass.name":      {"", "ingressClass: {name: other}", "ClusterRole  contour-other", "name: contour-other"},
 		"ingressClass.default":   {"", "ingressClass: {default: true}", "IngressClass  contour", `is-default-class: "true"`},
 		"config":                 {"", "config: {edge: {escaped-slashes: keep}, budgets: {routes: 7}}", "ConfigMap projectcontour contour-closed", "escaped-slashes: keep"},
 		"watchNamespaces":        {"", "watchNamespaces: [projectcontour, a]", "RoleBinding a contour-watch", "name: contour-watch"},
 		"gatewayAPI.enabled":     {"", "gatewayAPI: {enabled: true}", contour, "--gateway-api"},
+		"gatewayAPI.addresses":   {"", "gatewayAPI: {addresses: [192.0.2.0/28, 198.51.100.0/28]}", contour, "--gateway-addresses=192.0.2.0/28,198.51.100.0/28"},
 		"networkPolicies.create": {"", "networkPolicies: {create: false}", "NetworkPolicy projectcontour contour", ""},
 
 		"certificates.source":                  {"", "certificates: {source: existing}", "Job projectcontour contour-certgen", ""},
@@ -69,7 +70,7 @@ func effects() map[string]effect {
 		"envoy.replicas":                           {fleet, "envoy: {replicas: 5}", deployment, "replicas: 5"},
 		"envoy.image.repository":                   {"", "envoy: {image: {repository: r.example/e}}", daemonSet, "image: r.example/e:v1.40.0"},
 		"envoy.image.tag":                          {"", "envoy: {image: {tag: v1}}", daemonSet, "envoy:v1\n"},
-		"envoy.image.digest":                       {"", "envoy: {image: {digest: 'sha256:" + strings.Repeat("b", 64) + "'}}", daemonSet, "envoyproxy/envoy@sha256:bbb"},
+		"envoy.image.digest":                       {"", "envoy: {image: {digest: 'sha256:" + strings.Repeat("b", 64) + "'}}", daemonSet, "envoyproxy/envoy:v1.40.0@sha256:bbb"},
 		"envoy.image.pullPolicy":                   {"", "envoy: {image: {pullPolicy: Never}}", daemonSet, "imagePullPolicy: Never"},
 		"envoy.hostPorts.http":                     {"", "envoy: {hostPorts: {http: 81}}", daemonSet, "hostPort: 81"},
 		"envoy.hostPorts.https":                    {"", "envoy: {hostPorts: {https: 444}}", daemonSet, "hostPort: 444"},
@@ -80,6 +81,9 @@ func effects() map[string]effect {
 		"envoy.service.loadBalancerClass":          {"", "envoy: {service: {loadBalancerClass: x/y}}", service, "loadBalancerClass: x/y"},
 		"envoy.service.loadBalancerIP":             {"", "envoy: {service: {loadBalancerIP: 192.0.2.1}}", service, "loadBalancerIP: 192.0.2.1"},
 		"envoy.service.loadBalancerSourceRanges":   {"", "envoy: {service: {loadBalancerSourceRanges: [192.0.2.0/24]}}", service, "- 192.0.2.0/24"},
+		"envoy.service.ipFamilyPolicy":             {"", "envoy: {service: {ipFamilyPolicy: PreferDualStack}}", service, "ipFamilyPolicy: PreferDualStack"},
+		"envoy.service.ipFamilies":                 {"", "envoy: {service: {ipFamilies: [IPv6]}}", service, "- IPv6"},
+		"envoy.service.externalIPs":                {"", "envoy: {service: {externalIPs: [192.0.2.9]}}", service, "- 192.0.2.9"},
 		"envoy.service.ports.http":                 {"", "envoy: {service: {ports: {http: 8000}}}", service, "port: 8000"},
 		"envoy.service.ports.https":                {"", "envoy: {service: {ports: {https: 8001}}}", service, "port: 8001"},
 		"envoy.service.nodePorts.http":             {"", "envoy: {service: {nodePorts: {http: 30080}}}", service, "nodePort: 30080"},
@@ -217,10 +221,47 @@ func TestBadValues(t *testing.T) {
 		"watchNamespaces: [a]":                                             "projectcontour",
 		"{watchNamespaces: [projectcontour], gatewayAPI: {enabled: true}}": "watchNamespaces",
 		"certificates: {envoySecret: e}":                                   "envoySecret",
+		"image: {repository: 'registry:5000/contour:v1'}":                  "repository",
+		"ingressClass: {name: contour-gateway-api}":                        "name",
+		"watchNamespaces: [projectcontour, a, a]":                          "watchNamespaces",
 		"ingressClass: {name: 'a b'}":                                      "name",
 	} {
 		if _, err := render(t, "contour", "projectcontour", values); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", values, err, want)
+		}
+	}
+}
+
+// Values that are null are as if they were empty.
+func TestNullValues(t *testing.T) {
+	for _, values := range []string{
+		"labels: null", "contour: {extraArgs: null}", "contour: {podLabels: null}", "envoy: {extraArgs: null}", "envoy: {extraBootstrapArgs: null}",
+		"envoy: {podLabels: null}", "envoy: {resources: null}", "watchNamespaces: null", "monitoring: {podMonitors: {create: true, labels: null}}",
+	} {
+		if _, err := render(t, "contour", "projectcontour", values); err != nil {
+			t.Errorf("%s: %v", values, err)
+		}
+	}
+}
+
+// Envoy rejects an option that is given twice.
+func TestEnvoyArgumentsReplaceThoseOfTheManifests(t *testing.T) {
+	envoy := rendered(t, "contour", "projectcontour", "envoy: {extraArgs: [--log-level, debug, --concurrency, '2']}")["DaemonSet projectcontour envoy"]
+	want := []any{
+		"-c", "/config/envoy.json", "--service-cluster", "$(CONTOUR_NAMESPACE)", "--service-node", "$(ENVOY_POD_NAME)", "--disable-hot-restart",
+		"--drain-time-s", "60", "--log-level", "debug", "--concurrency", "2",
+	}
+	if diff := cmp.Diff(want, container(t, envoy, "envoy")["args"]); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+}
+
+// The Job runs where the controller may run: helm waits for it.
+func TestJobIsScheduledAsTheController(t *testing.T) {
+	job := rendered(t, "contour", "projectcontour", "contour: {nodeSelector: {a: b}, tolerations: [{operator: Exists}]}")["Job projectcontour contour-certgen"]
+	for _, field := range []string{"nodeSelector", "tolerations"} {
+		if pod(t, job)[field] == nil {
+			t.Errorf("the Job has no %s", field)
 		}
 	}
 }

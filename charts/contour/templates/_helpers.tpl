@@ -22,19 +22,21 @@ The templates of this chart read the objects of the manifests (objects/, generat
 {{- with (first .).Values.labels }}{{- $_ := set $object.metadata "labels" (merge (default dict $object.metadata.labels) .) }}{{- end -}}
 {{- end -}}
 
-{{/* The name of an object that has no namespace: [root, its name in the manifests]. Those of another class have the name of the class. */}}
+{{/* The name of an object that has no namespace: [root, its name in the manifests]. Those of another class contain the name of the class. */}}
 {{- define "contour.clusterName" -}}
-{{- printf "%s%s" (first .).Values.ingressClass.name (trimPrefix "contour" (last .)) -}}
+{{- $class := (first .).Values.ingressClass.name -}}
+{{- if not (regexMatch "^contour(-|$)" $class) }}{{- $class = printf "contour-%s" $class }}{{- end -}}
+{{- printf "%s%s" $class (trimPrefix "contour" (last .)) -}}
 {{- end -}}
 
-{{/* An image: [root, values of the image]. */}}
+{{/* An image: [root, values of the image]. A chart of a release has the digest of its image. */}}
 {{- define "contour.image" -}}
+{{- $chart := (first .).Chart -}}
 {{- $image := last . -}}
-{{- if $image.digest -}}
-{{- printf "%s@%s" $image.repository $image.digest -}}
-{{- else -}}
-{{- printf "%s:%s" $image.repository (default (first .).Chart.AppVersion $image.tag) -}}
-{{- end -}}
+{{- $digest := $image.digest -}}
+{{- if and (not $image.tag) (not $digest) }}{{- $digest = index (default dict $chart.Annotations) "contour.example/image-digest" }}{{- end -}}
+{{- printf "%s:%s" $image.repository (default $chart.AppVersion $image.tag) -}}
+{{- with $digest }}{{- printf "@%s" . }}{{- end -}}
 {{- end -}}
 
 {{/* Sets the images of a pod's containers: [root, spec of the pod]. That of the container envoy is Envoy's, all others are contour's. */}}
@@ -60,7 +62,7 @@ The templates of this chart read the objects of the manifests (objects/, generat
 {{-   if $value }}{{- $_ := set $template.spec . $value }}{{- end -}}
 {{- end -}}
 {{- $selected := dict "labels" (dict "app" $template.metadata.labels.app) -}}
-{{- $labels := merge dict $selected.labels $values.podLabels $root.Values.labels $template.metadata.labels -}}
+{{- $labels := merge dict $selected.labels (default dict $values.podLabels) (default dict $root.Values.labels) $template.metadata.labels -}}
 {{- $_ := set $template.metadata "labels" $labels -}}
 {{- if not $root.Values.monitoring.annotations -}}
 {{-   $_ := unset $template.metadata "annotations" -}}

@@ -1,8 +1,9 @@
 // Command release makes the files of a release, and publishes its image if asked to.
 //
 //	release -version v1.2.3 -repository registry.example.com/contour [-o DIR] [-push]
+//	release -version v1.2.3 -repository registry.example.com/contour [-o DIR] -publish
 //
-// It prints the reference of the image, and progress on standard error. Credentials of the registry are those of docker login.
+// The second form only publishes the image that the first one made. The reference of the image is printed, and progress on standard error. Credentials of the registry are those of docker login.
 package main
 
 import (
@@ -40,7 +41,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	version := flags.String("version", "", "the `version`, for example v1.2.3")
 	repository := flags.String("repository", "", "the `repository` of the image, for example registry.example.com/contour")
 	out := flags.String("o", filepath.Join("dist", "release"), "the `directory` to write to, which is replaced")
-	push := flags.Bool("push", false, "publish the image")
+	push := flags.Bool("push", false, "publish the image, too")
+	publish := flags.Bool("publish", false, "publish the image that was made before, and make nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -54,17 +56,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		Programs: []string{"contour/cmd/contour", "conformance/cmd/conformance"},
 		Log:      progress.Log{W: stderr},
 	}
-	ref, err := r.Make(ctx)
-	if err != nil {
-		return err
-	}
-	if *push {
-		if err := r.Log.Run(ctx, "push "+ref, func(ctx context.Context) error {
-			return r.Push(ctx, remote.WithAuthFromKeychain(authn.DefaultKeychain))
-		}); err != nil {
+	if !*publish {
+		ref, err := r.Make(ctx)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(stdout, ref); err != nil {
 			return err
 		}
 	}
-	_, err = fmt.Fprintln(stdout, ref)
-	return err
+	if !*push && !*publish {
+		return nil
+	}
+	return r.Log.Run(ctx, "push "+r.Repository+":"+r.Version, func(ctx context.Context) error {
+		return r.Push(ctx, remote.WithAuthFromKeychain(authn.DefaultKeychain))
+	})
 }
