@@ -45,6 +45,7 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	for i := range clusters.list {
 		many := c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
 		root.Cost.Endpoints += many
+		root.Cost.TLSHosts += c.Ref.AuthoritiesSize(r, &clusters.list[i])
 		root.Cost.HealthChecks += healthChecks(clusters.list[i].Tuning.Value().Health, many)
 	}
 	for _, e := range extensions {

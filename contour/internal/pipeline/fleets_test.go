@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -136,10 +137,11 @@ func TestEachFleetHasItsOwnResources(t *testing.T) {
 	if diff := cmp.Diff(before, sys.refsOf(ir.DefaultFleet)); diff != "" {
 		t.Errorf("the default fleet has other resources than before (-before +after):\n%s", diff)
 	}
-	cluster := clusterOf(t, sys, "service-0")
+	cluster := clusterOf(t, sys, ir.DefaultFleet, "team/service-0/")
+	datagrams := clusterOf(t, sys, "green", "datagrams/datagrams/")
 	want := map[ir.Fleet][]string{
 		"blue":  {cluster, "EDS team/service-0", "LDS raw", "LDS web", "SRDS web", "SRDS web//blue.example.com", "RDS web", "RTDS dynamic"},
-		"green": {cluster, "EDS team/service-0", "SDS team/cert-1\x00", "LDS datagrams", "LDS secure", "LDS web", "SRDS web", "SRDS web//green.example.com", "RDS secure/green.example.com", "RDS web", "RTDS dynamic"},
+		"green": {datagrams, cluster, "EDS datagrams:datagrams", "EDS team/service-0", "SDS team/cert-1\x00", "LDS datagrams", "LDS secure", "LDS web", "SRDS web", "SRDS web//green.example.com", "RDS secure/green.example.com", "RDS web", "RTDS dynamic"},
 	}
 	for f, refs := range want {
 		if diff := cmp.Diff(refs, sys.refsOf(f)); diff != "" {
@@ -148,16 +150,16 @@ func TestEachFleetHasItsOwnResources(t *testing.T) {
 	}
 }
 
-// clusterOf returns the cluster of a Service in the default fleet.
-func clusterOf(t *testing.T, sys *system, service string) string {
+// clusterOf returns the cluster of a fleet whose name starts with the prefix.
+func clusterOf(t *testing.T, sys *system, f ir.Fleet, prefix string) string {
 	t.Helper()
-	prefix := table.Ref{Type: table.Cluster, Name: "team/" + service + "/"}.String()
-	for _, r := range sys.refsOf(ir.DefaultFleet) {
-		if len(r) > len(prefix) && r[:len(prefix)] == prefix {
+	prefix = table.Ref{Type: table.Cluster, Name: prefix}.String()
+	for _, r := range sys.refsOf(f) {
+		if strings.HasPrefix(r, prefix) {
 			return r
 		}
 	}
-	t.Fatalf("no cluster of %s", service)
+	t.Fatalf("no cluster %s", prefix)
 	return ""
 }
 
@@ -167,7 +169,7 @@ func TestSharedResourcesAreDerivedOnce(t *testing.T) {
 	sys := newFleets(t)
 	for i := range fleets {
 		g := green()
-		g.Fleet = ir.Fleet(fmt.Sprintf("fleet-%d", i))
+		g.Fleet, g.UDP = ir.Fleet(fmt.Sprintf("fleet-%d", i)), 0 // a listener for UDP has a cluster of its own
 		sys.Step(change(g.object(string(g.Fleet))))
 	}
 	once := func(what string, r pipeline.Result, derivations uint64) {

@@ -151,6 +151,7 @@ func (p *Pipeline) applySome(apply func([]store.Change) []kobj.Key) (changed []k
 	}
 	for n := 1; ; n *= 2 {
 		changed = append(changed, apply(p.backlog.take(n))...)
+		p.Compile.Gateways.AttachPolicies()
 		if p.backlog.empty() {
 			return changed
 		}
@@ -190,6 +191,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		resumed = resumed || next
 		return next
 	}
+	p.Compile.Gateways.AttachPolicies()
 	p.engine.RunWhile(more)
 	for p.Compile.Gateways.AssignAddresses() || p.Compile.Gateways.ResolveRivals() || p.Compile.EnforceBudgets() {
 		p.engine.RunWhile(more)

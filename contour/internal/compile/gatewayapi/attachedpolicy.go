@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 )
@@ -11,7 +13,7 @@ import (
 // attachedPolicies decides which of the policies with a target prevails there, the oldest, and through which Gateways requests reach
 // each Service. Both depend on any number of objects, so that no derivation can read it; an edit costs as much as it changes.
 type attachedPolicies struct {
-	of       map[kobj.Name]claimingPolicy
+	claims   map[targetClaim]int
 	by       map[policyTarget][]claimingPolicy // sorted, the one that prevails first
 	touched  map[policyTarget]bool
 	ways     map[way]int               // the routes that open each
@@ -19,11 +21,10 @@ type attachedPolicies struct {
 	reached  map[kobj.Name]bool        // Services for which gateways has changed
 }
 
-// claimingPolicy is a policy with the targets that it claims.
+// claimingPolicy is a policy that claims targets.
 type claimingPolicy struct {
-	name    kobj.Name
-	age     int64 // when it was created, in Unix time
-	targets []policyTarget
+	name kobj.Name
+	age  int64 // when it was created, in Unix time
 }
 
 func (c claimingPolicy) compare(o claimingPolicy) int {
@@ -41,7 +42,7 @@ type way struct{ service, gateway kobj.Name }
 
 func newAttachedPolicies() *attachedPolicies {
 	return &attachedPolicies{
-		of: map[kobj.Name]claimingPolicy{}, by: map[policyTarget][]claimingPolicy{}, touched: map[policyTarget]bool{},
+		claims: map[targetClaim]int{}, by: map[policyTarget][]claimingPolicy{}, touched: map[policyTarget]bool{},
 		ways: map[way]int{}, gateways: map[kobj.Name][]kobj.Name{}, reached: map[kobj.Name]bool{},
 	}
 }
@@ -57,7 +58,7 @@ func (x *Compiler) addPolicies(e *memo.Engine) {
 		// A ConfigMap can concern all policies of a namespace.
 		DeferBy: func(n kobj.Name) string { return n.Namespace },
 	})
-	x.policies.Watch()
+	memo.Follow(x.env.Store.BackendTLSPolicies, claimsOf, x.attachedPolicies.claim)
 	memo.DemandFrom(x.env.Store.BackendTLSPolicies, x.policies, ownName)
 }
 
@@ -114,31 +115,30 @@ func (a *attachedPolicies) count(w way, more bool) {
 	}
 }
 
-// attachPolicies brings what derivations read of attached policies up to date, and reports whether something changed.
-func (x *Compiler) attachPolicies() bool {
+// AttachPolicies decides which policies prevail. It is called after each change of the store, before anything is derived: a route
+// that read which policy prevailed before would reach a Service without TLS that has had a policy all the time, and what it
+// contributes could be published before it is derived again.
+func (x *Compiler) AttachPolicies() {
 	a := x.attachedPolicies
-	for _, ch := range x.policies.Changes() {
-		var next claimingPolicy
-		if p := ch.New; p != nil && *p != nil {
-			next = claimingPolicy{ch.Key, (*p).created.Unix(), (*p).targets}
-		}
-		a.set(ch.Key, next)
-	}
-	changed := false
 	for t := range a.touched {
 		delete(a.touched, t)
 		former, had := x.prevailing.Peek(t)
 		if now := a.by[t]; len(now) > 0 {
-			changed = x.prevailing.Set(t, now[0].name) || changed
-			changed = x.claimed.Set(policyClaim{now[0].name, t}, struct{}{}) || changed
+			x.prevailing.Set(t, now[0].name)
+			x.claimed.Set(policyClaim{now[0].name, t}, struct{}{})
 			had = had && former != now[0].name
 		} else {
-			changed = x.prevailing.Delete(t) || changed
+			x.prevailing.Delete(t)
 		}
 		if had {
-			changed = x.claimed.Delete(policyClaim{former, t}) || changed
+			x.claimed.Delete(policyClaim{former, t})
 		}
 	}
+}
+
+// updateWays brings up to date through which Gateways requests reach Services, and reports whether something changed.
+func (x *Compiler) updateWays() bool {
+	a, changed := x.attachedPolicies, false
 	for s := range a.reached {
 		delete(a.reached, s)
 		if all := a.gateways[s]; len(all) > 0 {
@@ -150,30 +150,40 @@ func (x *Compiler) attachPolicies() bool {
 	return changed
 }
 
-// set replaces the claims of a policy.
-func (a *attachedPolicies) set(n kobj.Name, next claimingPolicy) {
-	former := a.of[n]
-	if former.age == next.age && slices.Equal(former.targets, next.targets) {
-		return
+// targetClaim is that of a policy on a target.
+type targetClaim struct {
+	claimingPolicy
+	target policyTarget
+}
+
+// claimsOf returns the claims of a policy, whatever else is wrong with it.
+func claimsOf(n kobj.Name, o *gatewayv1.BackendTLSPolicy) []targetClaim {
+	var out []targetClaim
+	for _, t := range targetsOf(n.Namespace, o.Spec.TargetRefs) {
+		out = append(out, targetClaim{claimingPolicy{n, o.CreationTimestamp.Unix()}, t})
 	}
-	for _, t := range former.targets {
-		if i, found := slices.BinarySearchFunc(a.by[t], former, claimingPolicy.compare); found {
-			if a.by[t] = slices.Delete(a.by[t], i, i+1); len(a.by[t]) == 0 {
-				delete(a.by, t)
-			}
+	return out
+}
+
+// claim counts a claim, which a policy can have before and after a change: or one less.
+func (a *attachedPolicies) claim(c targetClaim, more bool) {
+	all := a.by[c.target]
+	i, _ := slices.BinarySearchFunc(all, c.claimingPolicy, claimingPolicy.compare)
+	if more {
+		if a.claims[c]++; a.claims[c] > 1 {
+			return
 		}
-		a.touched[t] = true
+		a.by[c.target] = slices.Insert(all, i, c.claimingPolicy)
+	} else {
+		if a.claims[c]--; a.claims[c] > 0 {
+			return
+		}
+		delete(a.claims, c)
+		if a.by[c.target] = slices.Delete(all, i, i+1); len(all) == 1 {
+			delete(a.by, c.target)
+		}
 	}
-	if len(next.targets) == 0 {
-		delete(a.of, n)
-		return
-	}
-	a.of[n] = next
-	for _, t := range next.targets {
-		i, _ := slices.BinarySearchFunc(a.by[t], next, claimingPolicy.compare)
-		a.by[t] = slices.Insert(a.by[t], i, next)
-		a.touched[t] = true
-	}
+	a.touched[c.target] = true
 }
 
 // maxAncestors is the largest number of Gateways in the status of a policy.

@@ -109,14 +109,10 @@ func (b *policyBuilder) targets(refs []gatewayv1.LocalPolicyTargetReferenceWithS
 		b.add(report.Warning, report.TypeAccepted, problem{report.IgnoredField, fmt.Sprintf("There are %d targetRefs; those after the first %d have no effect.", len(refs), maxTargets)}, "spec.targetRefs")
 	}
 	for i := range refs[:min(len(refs), maxTargets)] {
-		spec := &refs[i]
-		if spec.Group != "" || kobj.Kind(spec.Kind) != kobj.Service {
-			b.add(report.Warning, report.TypeAccepted, problem{report.InvalidKind, fmt.Sprintf("A targetRef is to the kind %s; use a Service.", report.Quote(string(spec.Kind)))}, at("spec.targetRefs", i))
+		t, ok := targetOf(b.key.Namespace, &refs[i])
+		if !ok {
+			b.add(report.Warning, report.TypeAccepted, problem{report.InvalidKind, fmt.Sprintf("A targetRef is to the kind %s; use a Service.", report.Quote(string(refs[i].Kind)))}, at("spec.targetRefs", i))
 			continue
-		}
-		t := policyTarget{service: kobj.Name{Namespace: b.key.Namespace, Name: string(spec.Name)}}
-		if spec.SectionName != nil {
-			t.port = string(*spec.SectionName)
 		}
 		if slices.Contains(b.out.targets, t) {
 			continue
@@ -127,6 +123,26 @@ func (b *policyBuilder) targets(refs []gatewayv1.LocalPolicyTargetReferenceWithS
 			b.add(report.Error, report.TypeAccepted, problem{report.TargetNotFound, f.Message}, at("spec.targetRefs", i))
 		}
 	}
+}
+
+// targetOf returns the target of a reference; false if it is to another kind.
+func targetOf(namespace string, to *gatewayv1.LocalPolicyTargetReferenceWithSectionName) (policyTarget, bool) {
+	t := policyTarget{service: kobj.Name{Namespace: namespace, Name: string(to.Name)}}
+	if to.SectionName != nil {
+		t.port = string(*to.SectionName)
+	}
+	return t, to.Group == "" && kobj.Kind(to.Kind) == kobj.Service
+}
+
+// targetsOf returns the targets of a policy, each once.
+func targetsOf(namespace string, refs []gatewayv1.LocalPolicyTargetReferenceWithSectionName) []policyTarget {
+	var out []policyTarget
+	for i := range refs[:min(len(refs), maxTargets)] {
+		if t, ok := targetOf(namespace, &refs[i]); ok && !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // missing returns why there is no such target.

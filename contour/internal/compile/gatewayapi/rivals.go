@@ -64,7 +64,7 @@ func (x *Compiler) ResolveRivals() bool {
 		x.rivals.set(ch.Key, next)
 	}
 	x.rivals.resolve()
-	changed := x.attachPolicies()
+	changed := x.updateWays()
 	for k := range x.rivals.changed {
 		delete(x.rivals.changed, k)
 		if lost := x.rivals.lost(k); len(lost) > 0 {

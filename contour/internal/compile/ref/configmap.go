@@ -1,6 +1,7 @@
 package ref
 
 import (
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 )
@@ -28,3 +29,21 @@ func (x *Resolver) deriveConfigMapBundle(r *memo.Reader, n kobj.Name) bundle {
 	}
 	return parseBundle(kobj.ConfigMap, n, []byte(c.Data[CAKey]))
 }
+
+// AuthoritiesSize returns how many hosts cost as much as the authorities by which the backends of a cluster are verified: each cluster
+// has a copy of them in Envoy.
+func (x *Resolver) AuthoritiesSize(r *memo.Reader, c *ir.Cluster) int {
+	a := c.Tuning.Value().Authorities
+	switch {
+	case a.System:
+		return systemAuthoritiesSize
+	case c.TLS.CA == (kobj.Name{}):
+		return 0
+	case a.ConfigMap:
+		return x.caConfigMaps.Get(r, c.TLS.CA).size
+	}
+	return x.caSecrets.Get(r, c.TLS.CA).size
+}
+
+// systemAuthoritiesSize is that of the authorities of Envoy's machine, of some 220 KiB.
+const systemAuthoritiesSize = 4

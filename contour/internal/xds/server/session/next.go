@@ -129,7 +129,7 @@ func (s *State) startFlight(t table.Type, f *flight, now time.Time) *Response {
 		it.resource.responseDue = false
 		s.add(it.resource, content{version: it.version, hash: it.version.Hash, seq: f.seq, status: sent})
 		s.startPace(it.version, now)
-		s.startRest(it.version, f, now)
+		s.startRest(it.resource, it.version, f, now)
 		if t == table.Cluster {
 			s.resendEndpoints(*it, now)
 		}

@@ -21,6 +21,7 @@ type rests struct {
 	places  map[*resource]bool // those in queue; true: it waits and counts as queued
 	waiting int                // how many of places wait
 	turn    *resource          // the next to be sent; nil: there is none
+	served  *resource          // the last that had its turn
 }
 
 // restFactor is how much longer than the update the rest after it is: a fifth of Envoy's main thread at most.
@@ -78,13 +79,18 @@ func (s *State) wake(r *resource) {
 // endTurn records that a resource is taken from the queue of its type: what has its turn is sent, or has no need to be.
 func (s *State) endTurn(r *resource) {
 	if s.rests.turn == r {
-		s.rests.turn = nil
+		s.rests.turn, s.rests.served = nil, r
 	}
 }
 
-// startRest records that a version is sent.
-func (s *State) startRest(v *table.Version, f *flight, now time.Time) {
-	if s.limits.large(v) {
+// startRest records that a version of r is sent. What did not wait does not prolong the rest of what waits: a tenant can make
+// large resources that Envoy has not had all the time.
+func (s *State) startRest(r *resource, v *table.Version, f *flight, now time.Time) {
+	if !s.limits.large(v) {
+		return
+	}
+	if own := s.rests.served == r; own || s.rests.waiting == 0 {
+		s.rests.served = nil
 		s.rests.flight, s.rests.sentAt = f, now
 	}
 }

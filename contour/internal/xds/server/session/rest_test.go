@@ -244,3 +244,34 @@ func TestATurnIsNotLost(t *testing.T) {
 		t.Errorf("not at rest: %+v", snap)
 	}
 }
+
+// A tenant that makes new large tables all the time, which Envoy gets at once, does not keep the large table of another waiting: with
+// one new one each 300 ms, of 100 ms each, the update of z waits for two rests at most.
+func TestNewLargeTablesDoNotProlongTheRestOfOthers(t *testing.T) {
+	s := routed(t, "z")
+	fresh := func(i int) { // one host is renamed, so that its table is a new one
+		name := fmt.Sprintf("evil-%04d", i)
+		s.publish(nil, routesOf(name, "evil", "1"))
+		s.subscribe(table.Route, name)
+	}
+	fresh(0)
+	s.later(100*time.Millisecond, s.expect(table.Route, "evil-0000"))
+	s.publish(nil, routesOf("z", "z", "2"))
+	for i := range 200 {
+		s.now = s.now.Add(200 * time.Millisecond)
+		fresh(i + 1)
+		s.state.Expire(s.now)
+		for r := next(s.state, s.now); r != nil; r = next(s.state, s.now) {
+			for _, x := range r.GetResources() {
+				if x.GetName() == "z" {
+					if i > 20 {
+						t.Fatalf("the edit of z waited for %d new tables of another tenant", i)
+					}
+					return
+				}
+			}
+			s.later(100*time.Millisecond, r)
+		}
+	}
+	t.Fatal("the edit of z was not sent within a minute")
+}
