@@ -118,6 +118,8 @@ func versionCommand(s Streams) *cobra.Command {
 }
 
 // stampedVersion is the version of a release, which the linker sets.
+//
+//nolint:gochecknoglobals // the linker sets variables only
 var stampedVersion string
 
 // buildVersion is the version of the release, or else that which the Go toolchain stamped into the binary, and its revision; "-dirty" after the revision
