@@ -180,7 +180,7 @@ func (e *entry) sendable() iter.Seq[*quarantine.Piece] {
 // keeps its effective version, unless the fleet rejects that.
 func (e *entry) compose() *Version {
 	if e.want == nil {
-		if e.table.confirmed(e.effective) {
+		if e.table.confirmed(e.effective) || e.rejectedAsAWhole(e.effective) {
 			return e.accepted
 		}
 		return e.effective
@@ -196,6 +196,20 @@ func (e *entry) compose() *Version {
 	v := e.version(pieces, e.effective)
 	v.fleet = true
 	return v
+}
+
+// rejectedAsAWhole reports whether an Envoy rejects a version, nil is none: of a resource that is removed nobody finds out for
+// which of its pieces.
+func (e *entry) rejectedAsAWhole(v *Version) bool {
+	if v == nil {
+		return false
+	}
+	for _, x := range e.views {
+		if _, rejected := x.quarantine.RejectedVersion(v.Hash); rejected {
+			return true
+		}
+	}
+	return false
 }
 
 // withholdSubstitutes withholds pieces that are sent in the place of wanted ones from the Envoys that reject them.

@@ -238,16 +238,27 @@ const maxClients = 3
 
 // TestModel has clients that behave like Envoy follow random changes over a wire that delays
 // everything for random times, with reconnects in between. The clients check each message;
-// at rest they must have what the table says. SEED=<number> replays a run.
+// at rest they must have what the table says. SEED=<number> replays a run, and with SEED=random each run is another one. Of some
+// thousands of seeds, one finds a known fault, for example 100209: a route table that leads to another one is sent while a client that has
+// unsubscribed from that one, and subscribed again, waits for it.
 func TestModel(t *testing.T) {
 	seeds := 400
 	if testing.Short() {
 		seeds = 50
 	}
-	base := rand.Uint64()
-	if text := os.Getenv("SEED"); text != "" {
-		base, _ = strconv.ParseUint(text, 10, 64)
+	base := uint64(1)
+	switch text := os.Getenv("SEED"); text {
+	case "":
+	case "random":
+		base = rand.Uint64()
+	default:
+		var err error
+		if base, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatal(err)
+		}
 	}
+	// A version that was rejected as a whole, of a resource that was removed since: it was sent again after a restart.
+	t.Run("rejected and removed", func(t *testing.T) { runModel(t, 17545259806864268085) })
 	for i := range seeds {
 		seed := base + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { runModel(t, seed) })
