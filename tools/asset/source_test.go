@@ -81,7 +81,7 @@ func TestWrapperModulesPinTheVersions(t *testing.T) {
 		"containerd":    "github.com/containerd/containerd/v2 v" + containerdVersion + " ",
 		"cni":           "github.com/containernetworking/plugins v" + cniVersion + " ",
 		"coredns":       "github.com/coredns/coredns v" + corednsVersion + " ",
-		"charts":        "helm.sh/helm/v4 v" + helmVersion + " ",
+		"charts":        "helm.sh/helm/v4 v" + helmVersion + "\n", // a direct requirement
 		"oidc":          "github.com/zitadel/oidc/v3 v" + openIDVersion + " ",
 		"ratelimit":     "github.com/envoyproxy/ratelimit v" + rateLimitVersion + " ",
 		"oauth2proxy":   "github.com/oauth2-proxy/oauth2-proxy/v7 v" + oauth2ProxyVersion + " ",
