@@ -3,7 +3,7 @@ SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MODULES     := envoybootstrap contour harness conformance tools
 GATEWAY     := conformance/gatewayapi# a module outside of the workspace, because of what the suite depends on
-OUTSIDE     := tools/dashboards tools/charts tools/otelcol# likewise
+OUTSIDE     := tools/dashboards tools/charts# likewise; that of the collector is built only by make test-counterparts
 BIN         := $(CURDIR)/bin
 ASSETS      := go run ./tools/cmd/assets
 LINT        := cd tools/lint && GOWORK=off go build -o $(BIN)/
