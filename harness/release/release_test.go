@@ -207,7 +207,7 @@ func TestReleaseOfACommit(t *testing.T) {
 	git := func(args ...string) {
 		t.Helper()
 		if out, err := exec.CommandContext(t.Context(), "git", append([]string{"-C", root}, args...)...).CombinedOutput(); err != nil {
-			t.Skipf("git %v: %v\n%s", args, err, out)
+			t.Fatalf("git %v: %v\n%s", args, err, out)
 		}
 	}
 	git("init", "--quiet")

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
+	chartv2 "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/chart/v2/lint"
 	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
@@ -37,6 +38,11 @@ func render(t *testing.T, chart, namespace, values string) (map[string]object, e
 	if err != nil {
 		t.Fatal(err)
 	}
+	return renderChart(t, c, namespace, values)
+}
+
+func renderChart(t *testing.T, c *chartv2.Chart, namespace, values string) (map[string]object, error) {
+	t.Helper()
 	set := map[string]any{}
 	if err := yaml.Unmarshal([]byte(values), &set); err != nil {
 		t.Fatal(err)

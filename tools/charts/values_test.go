@@ -9,48 +9,70 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
 	"sigs.k8s.io/yaml"
+)
+
+// What the values of effects are in, and values that others need.
+const (
+	contour    = "Deployment projectcontour contour"
+	daemonSet  = "DaemonSet projectcontour envoy"
+	deployment = "Deployment projectcontour envoy"
+	service    = "Service projectcontour envoy"
+	fleet      = "envoy: {kind: Deployment}"
+	scaled     = "envoy: {kind: Deployment, autoscaling: {enabled: true}}"
+	scaler     = "HorizontalPodAutoscaler projectcontour envoy"
+	issued     = "certificates: {source: cert-manager}"
+	monitored  = "monitoring: {podMonitors: {create: true}, dashboards: {create: true}}"
+	boards     = "ConfigMap projectcontour dashboard-contour-envoy"
+	account    = "ServiceAccount projectcontour "
+	budget     = "PodDisruptionBudget projectcontour "
 )
 
 // effects has, for each value of the chart, values that differ from a base, what the value is in, and text that it adds there.
 func effects() map[string]effect {
-	const (
-		contour    = "Deployment projectcontour contour"
-		daemonSet  = "DaemonSet projectcontour envoy"
-		deployment = "Deployment projectcontour envoy"
-		service    = "Service projectcontour envoy"
-		fleet      = "envoy: {kind: Deployment}"
-		scaled     = "envoy: {kind: Deployment, autoscaling: {enabled: true}}"
-		scaler     = "HorizontalPodAutoscaler projectcontour envoy"
-		issued     = "certificates: {source: cert-manager}"
-		monitored  = "monitoring: {podMonitors: {create: true}, dashboards: {create: true}}"
-		boards     = "ConfigMap projectcontour dashboard-contour-envoy"
-		account    = "ServiceAccount projectcontour "
-		budget     = "PodDisruptionBudget projectcontour "
-	)
-	return map[string]effect{
-		"image.repository":       {"", "image: {repository: r.example/c}", contour, "image: r.example/c:dev"},
-		"image.tag":              {"", "image: {tag: v9}", daemonSet, "image: contour.example/contour:v9"},
-		"image.digest":           {"", "image: {digest: 'sha256:" + strings.Repeat("a", 64) + "'}", contour, "contour:dev@sha256:aaaa"},
-		"image.pullPolicy":       {"", "image: {pullPolicy: Always}", contour, "imagePullPolicy: Always"},
-		"imagePullSecrets":       {"", "imagePullSecrets: [{name: s}]", daemonSet, "imagePullSecrets:\n      - name: s"},
-		"labels":                 {"", "labels: {team: edge}", daemonSet, "labels:\n        app: envoy\n        app.kubernetes.io/name: envoy\n        app.kubernetes.io/part-of: contour\n        team: edge"},
-		"ingressClass.create":    {"", "ingressClass: {create: false}", "IngressClass  contour", ""},
-		"ingressClass.name":      {"", "ingressClass: {name: other}", "ClusterRole  contour-other", "name: contour-other"},
-		"ingressClass.default":   {"", "ingressClass: {default: true}", "IngressClass  contour", `is-default-class: "true"`},
-		"config":                 {"", "config: {edge: {escaped-slashes: keep}, budgets: {routes: 7}}", "ConfigMap projectcontour contour-closed", "escaped-slashes: keep"},
-		"watchNamespaces":        {"", "watchNamespaces: [projectcontour, a]", "RoleBinding a contour-watch", "name: contour-watch"},
-		"gatewayAPI.enabled":     {"", "gatewayAPI: {enabled: true}", contour, "--gateway-api"},
-		"gatewayAPI.addresses":   {"", "gatewayAPI: {addresses: [192.0.2.0/28, 198.51.100.0/28]}", contour, "--gateway-addresses=192.0.2.0/28,198.51.100.0/28"},
-		"networkPolicies.create": {"", "networkPolicies: {create: false}", "NetworkPolicy projectcontour contour", ""},
+	all := generalEffects()
+	maps.Copy(all, contourEffects())
+	maps.Copy(all, envoyEffects())
+	return all
+}
 
+// generalEffects has the values of the whole installation.
+func generalEffects() map[string]effect {
+	return map[string]effect{
+		"image.repository":                     {"", "image: {repository: r.example/c}", contour, "image: r.example/c:dev"},
+		"image.tag":                            {"", "image: {tag: v9}", daemonSet, "image: contour.example/contour:v9"},
+		"image.digest":                         {"", "image: {digest: 'sha256:" + strings.Repeat("a", 64) + "'}", contour, "contour:dev@sha256:aaaa"},
+		"image.pullPolicy":                     {"", "image: {pullPolicy: Always}", contour, "imagePullPolicy: Always"},
+		"imagePullSecrets":                     {"", "imagePullSecrets: [{name: s}]", daemonSet, "imagePullSecrets:\n      - name: s"},
+		"labels":                               {"", "labels: {team: edge}", daemonSet, "labels:\n        app: envoy\n        app.kubernetes.io/name: envoy\n        app.kubernetes.io/part-of: contour\n        team: edge"},
+		"ingressClass.create":                  {"", "ingressClass: {create: false}", "IngressClass  contour", ""},
+		"ingressClass.name":                    {"", "ingressClass: {name: other}", "ClusterRole  contour-other", "name: contour-other"},
+		"ingressClass.default":                 {"", "ingressClass: {default: true}", "IngressClass  contour", `is-default-class: "true"`},
+		"config":                               {"", "config: {edge: {escaped-slashes: keep}, budgets: {routes: 7}}", "ConfigMap projectcontour contour-closed", "escaped-slashes: keep"},
+		"watchNamespaces":                      {"", "watchNamespaces: [projectcontour, a]", "RoleBinding a contour-watch", "name: contour-watch"},
+		"gatewayAPI.enabled":                   {"", "gatewayAPI: {enabled: true}", contour, "--gateway-api"},
+		"gatewayAPI.addresses":                 {"", "gatewayAPI: {addresses: [192.0.2.0/28, 198.51.100.0/28]}", contour, "--gateway-addresses=192.0.2.0/28,198.51.100.0/28"},
+		"networkPolicies.create":               {"", "networkPolicies: {create: false}", "NetworkPolicy projectcontour contour", ""},
 		"certificates.source":                  {"", "certificates: {source: existing}", "Job projectcontour contour-certgen", ""},
 		"certificates.controllerSecret":        {issued, "certificates: {controllerSecret: xc}", contour, "secretName: xc"},
 		"certificates.envoySecret":             {issued, "certificates: {envoySecret: xe}", daemonSet, "secretName: xe"},
 		"certificates.certManager.issuerRef":   {issued, "certificates: {certManager: {issuerRef: {name: i, kind: ClusterIssuer}}}", "Certificate projectcontour envoy-xds", "kind: ClusterIssuer"},
 		"certificates.certManager.duration":    {issued, "certificates: {certManager: {duration: 24h}}", "Certificate projectcontour contour-xds", "duration: 24h"},
 		"certificates.certManager.renewBefore": {issued, "certificates: {certManager: {renewBefore: 8h}}", "Certificate projectcontour contour-xds", "renewBefore: 8h"},
+		"monitoring.annotations":               {"", "monitoring: {annotations: false}", daemonSet, "template:\n    metadata:\n      labels:"},
+		"monitoring.podMonitors.create":        {"", monitored, "PodMonitor projectcontour envoy", "path: /stats/prometheus"},
+		"monitoring.podMonitors.labels":        {monitored, "monitoring: {podMonitors: {labels: {w: x}}}", "PodMonitor projectcontour contour", "w: x"},
+		"monitoring.podMonitors.interval":      {monitored, "monitoring: {podMonitors: {interval: 5s}}", "PodMonitor projectcontour contour", "interval: 5s"},
+		"monitoring.dashboards.create":         {"", monitored, boards, "contour-envoy.json:"},
+		"monitoring.dashboards.labels":         {monitored, "monitoring: {dashboards: {labels: {z: a}}}", boards, "z: a"},
+		"monitoring.dashboards.annotations":    {monitored, "monitoring: {dashboards: {annotations: {folder: contour}}}", boards, "folder: contour"},
+	}
+}
 
+// contourEffects has those of the controller.
+func contourEffects() map[string]effect {
+	return map[string]effect{
 		"contour.replicas":                           {"", "contour: {replicas: 3}", contour, "replicas: 3"},
 		"contour.extraArgs":                          {"", "contour: {extraArgs: [--debug]}", contour, "- --debug"},
 		"contour.extraEnv":                           {"", "contour: {extraEnv: [{name: GOGC, value: '50'}]}", contour, "name: GOGC"},
@@ -65,7 +87,12 @@ func effects() map[string]effect {
 		"contour.serviceAccount.annotations":         {"", "contour: {serviceAccount: {annotations: {q: r}}}", account + "contour", "q: r"},
 		"contour.podDisruptionBudget.create":         {"", "contour: {podDisruptionBudget: {create: false}}", budget + "contour", ""},
 		"contour.podDisruptionBudget.maxUnavailable": {"", "contour: {podDisruptionBudget: {maxUnavailable: 50%}}", budget + "contour", "maxUnavailable: 50%"},
+	}
+}
 
+// envoyEffects has those of Envoy.
+func envoyEffects() map[string]effect {
+	return map[string]effect{
 		"envoy.kind":                               {"", fleet, deployment, "kind: Deployment"},
 		"envoy.replicas":                           {fleet, "envoy: {replicas: 5}", deployment, "replicas: 5"},
 		"envoy.image.repository":                   {"", "envoy: {image: {repository: r.example/e}}", daemonSet, "image: r.example/e:v1.40.0"},
@@ -107,14 +134,6 @@ func effects() map[string]effect {
 		"envoy.serviceAccount.annotations":         {"", "envoy: {serviceAccount: {annotations: {q: r}}}", account + "envoy", "q: r"},
 		"envoy.podDisruptionBudget.create":         {fleet, "envoy: {podDisruptionBudget: {create: false}}", budget + "envoy", ""},
 		"envoy.podDisruptionBudget.maxUnavailable": {fleet, "envoy: {podDisruptionBudget: {maxUnavailable: 2}}", budget + "envoy", "maxUnavailable: 2"},
-
-		"monitoring.annotations":            {"", "monitoring: {annotations: false}", daemonSet, "template:\n    metadata:\n      labels:"},
-		"monitoring.podMonitors.create":     {"", monitored, "PodMonitor projectcontour envoy", "path: /stats/prometheus"},
-		"monitoring.podMonitors.labels":     {monitored, "monitoring: {podMonitors: {labels: {w: x}}}", "PodMonitor projectcontour contour", "w: x"},
-		"monitoring.podMonitors.interval":   {monitored, "monitoring: {podMonitors: {interval: 5s}}", "PodMonitor projectcontour contour", "interval: 5s"},
-		"monitoring.dashboards.create":      {"", monitored, boards, "contour-envoy.json:"},
-		"monitoring.dashboards.labels":      {monitored, "monitoring: {dashboards: {labels: {z: a}}}", boards, "z: a"},
-		"monitoring.dashboards.annotations": {monitored, "monitoring: {dashboards: {annotations: {folder: contour}}}", boards, "folder: contour"},
 	}
 }
 
@@ -207,6 +226,32 @@ func print(t *testing.T, objects map[string]object, id string) string {
 		t.Fatal(err)
 	}
 	return string(text)
+}
+
+// The chart of a release uses its image by digest, unless values name a tag or a digest.
+func TestDigestOfARelease(t *testing.T) {
+	const digest = "sha256:0123"
+	c, err := loader.Load(filepath.Join("..", "..", "charts", "contour"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Metadata.AppVersion, c.Metadata.Annotations = "v1.2.3", map[string]string{"contour.example/image-digest": digest}
+	for values, want := range map[string]string{
+		"":                                      "contour.example/contour:v1.2.3@" + digest,
+		"image: {repository: r.example/mirror}": "r.example/mirror:v1.2.3@" + digest,
+		"image: {tag: mine}":                    "contour.example/contour:mine",
+	} {
+		objects, err := renderChart(t, c, "projectcontour", values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := container(t, objects["Deployment projectcontour contour"], "contour")["image"]; got != want {
+			t.Errorf("%s: image %v, want %s", values, got, want)
+		}
+		if got := container(t, objects["DaemonSet projectcontour envoy"], "envoy")["image"]; got != "docker.io/envoyproxy/envoy:v1.40.0" {
+			t.Errorf("%s: image of Envoy %v", values, got)
+		}
+	}
 }
 
 // Values that do not exist, or cannot be used, are errors that name them.

@@ -17,7 +17,9 @@ const (
 	chartDir     = "charts/contour"
 	chartObjects = chartDir + "/objects"
 	chartCRDs    = "charts/contour-crds/templates"
-	dashboards   = "examples/grafana"
+
+	dashboards      = "examples/grafana"
+	chartDashboards = chartDir + "/dashboards"
 )
 
 // chartSources are the kustomizations whose objects the chart contains. Of an object that several have, it contains that of the first.
@@ -39,7 +41,7 @@ func generateCharts(root string) error {
 			return fmt.Errorf("kustomization %s: %w", source, err)
 		}
 	}
-	for _, dir := range []string{chartObjects, chartCRDs} {
+	for _, dir := range []string{chartObjects, chartCRDs, chartDashboards} {
 		dir = filepath.Join(root, filepath.FromSlash(dir))
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("chart: %w", err)
@@ -63,16 +65,12 @@ func copyDashboards(root string) error {
 	if err != nil {
 		return fmt.Errorf("dashboards: %w", err)
 	}
-	to := filepath.Join(root, filepath.FromSlash(chartDir), "dashboards")
-	if err := os.MkdirAll(to, 0o755); err != nil {
-		return fmt.Errorf("dashboards: %w", err)
-	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return fmt.Errorf("dashboards: %w", err)
 		}
-		if err := os.WriteFile(filepath.Join(to, filepath.Base(file)), text, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(chartDashboards), filepath.Base(file)), text, 0o644); err != nil {
 			return fmt.Errorf("dashboards: %w", err)
 		}
 	}

@@ -64,6 +64,16 @@ func limitOf(b config.Budgets) contrib.Cost {
 	}
 }
 
+// Run brings everything up to date by run, which runs the engine, with the decisions that depend on any number of objects, so that no
+// derivation can make them. What prevails among policies is decided first: see gatewayapi.Compiler.AttachPolicies.
+func (c *Compile) Run(run func()) {
+	c.Gateways.AttachPolicies()
+	run()
+	for c.Gateways.AssignAddresses() || c.Gateways.ResolveRivals() || c.EnforceBudgets() {
+		run()
+	}
+}
+
 // EnforceBudgets sums the costs of the roots that changed since its last call, and reports whether a verdict on a root changed.
 // It is called between runs of the engine, until it returns false.
 func (c *Compile) EnforceBudgets() bool {

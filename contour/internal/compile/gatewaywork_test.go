@@ -12,8 +12,8 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// hostileGateways is objects of the Gateway API that make the most of their size, as those of hostile.
-func hostileGateways() map[string]func(n int) []store.Change {
+// hostileRoutes is routes of the Gateway API, and Gateways, that make the most of their size, as the objects of hostile.
+func hostileRoutes() map[string]func(n int) []store.Change {
 	return map[string]func(n int) []store.Change{
 		"routes of a listener": func(n int) []store.Change {
 			world := gatewayWorld(1)
@@ -56,6 +56,12 @@ func hostileGateways() map[string]func(n int) []store.Change {
 			}
 			return world
 		},
+	}
+}
+
+// hostileReferences is the same of what routes refer to.
+func hostileReferences() map[string]func(n int) []store.Change {
+	return map[string]func(n int) []store.Change{
 		"Services of many Gateways": func(n int) []store.Change {
 			const parents = 32
 			world := gatewayWorld(parents)

@@ -44,10 +44,7 @@ func newTenants(t *testing.T) tenants {
 
 func (w tenants) apply(batch []store.Change) {
 	w.store.Apply(batch)
-	w.engine.Run()
-	for w.Gateways.AssignAddresses() || w.Gateways.ResolveRivals() || w.EnforceBudgets() {
-		w.engine.Run()
-	}
+	w.Run(w.engine.Run)
 }
 
 // hosts is the virtual hosts on every listener, nil where nothing is served, by hostname and group of listeners.

@@ -31,7 +31,8 @@ const (
 // of their text. Twice as much of the same costs at most twice as much.
 func TestWorkIsProportionalToSize(t *testing.T) {
 	all := hostile()
-	maps.Copy(all, hostileGateways())
+	maps.Copy(all, hostileRoutes())
+	maps.Copy(all, hostileReferences())
 	for name, objects := range all {
 		t.Run(name, func(t *testing.T) {
 			for _, n := range []int{500, 2000, 8000} {
@@ -97,10 +98,7 @@ func costOf(t *testing.T, world []store.Change) (allocated, derivations uint64) 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	objects.Apply(world)
-	engine.Run()
-	for c.Gateways.AssignAddresses() || c.Gateways.ResolveRivals() || c.EnforceBudgets() {
-		engine.Run()
-	}
+	c.Run(engine.Run)
 	runtime.ReadMemStats(&after)
 	return after.TotalAlloc - before.TotalAlloc, engine.Runs()
 }

@@ -20,7 +20,7 @@ func (b *backlog) add(batch []store.Change) {
 	if b.newest == nil {
 		b.newest = make(map[kobj.Key]store.Change, len(batch))
 	}
-	policiesFirst := func(a, b store.Change) int { return rankInBatch(a) - rankInBatch(b) }
+	policiesFirst := func(x, y store.Change) int { return rankInBatch(x) - rankInBatch(y) }
 	for _, c := range slices.SortedStableFunc(slices.Values(batch), policiesFirst) {
 		if _, waits := b.newest[c.Key]; !waits {
 			b.queue.Push(c.Key.Namespace, c.Key)

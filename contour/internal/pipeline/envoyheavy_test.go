@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -39,31 +37,13 @@ func TestBecomingHeavyIsHitlessOnEnvoy(t *testing.T) {
 				f.sys.Step(change(proxy(i)))
 			}
 			f.waitIdle(t)
-			var wg sync.WaitGroup
-			stop, requests := make(chan struct{}), &atomic.Int64{}
-			results := make([]tally, clients)
-			for i := range results {
-				wg.Go(func() { results[i] = f.request(hosts, stop, requests) })
-			}
-			for i := range switches {
+			f.switched(t, hosts, clients, switches, func(i int) {
 				p := proxy(i / 2 % hosts)
 				if i%2 == 0 {
 					p = withRoutes(p, 150)
 				}
 				f.sys.Step(change(p))
-				enough := requests.Load() + hosts
-				f.waitIdle(t)
-				if !eventually(func() bool { return requests.Load() >= enough }) {
-					t.Fatal("timeout waiting for requests")
-				}
-			}
-			close(stop)
-			wg.Wait()
-			for _, r := range results {
-				if r.failed != "" || r.connections != 1 || r.requests < switches {
-					t.Errorf("%d requests, %d connections; failed: %s", r.requests, r.connections, r.failed)
-				}
-			}
+			})
 		})
 	}
 }

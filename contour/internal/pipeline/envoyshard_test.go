@@ -29,17 +29,26 @@ func TestReshardingIsHitlessOnEnvoy(t *testing.T) {
 	}
 	f.sys.Step(batch)
 	f.waitIdle(t)
+	f.switched(t, hosts, clients, switches, func(i int) {
+		f.config.RouteTables.Hosts = []int{0, hosts}[i%2]
+		f.sys.Configure(f.config)
+	})
+}
+
+// switched makes n changes, one after the other, each while clients send requests to the first hosts, and requires that none of the requests
+// failed, and that each client kept its connection.
+func (f *fleet) switched(t *testing.T, hosts, clients, n int, change func(i int)) {
+	t.Helper()
 	var wg sync.WaitGroup
 	stop, requests := make(chan struct{}), &atomic.Int64{}
 	results := make([]tally, clients)
 	for i := range results {
 		wg.Go(func() { results[i] = f.request(hosts, stop, requests) })
 	}
-	for i := range switches {
-		f.config.RouteTables.Hosts = []int{0, hosts}[i%2]
-		f.sys.Configure(f.config)
+	for i := range n {
+		change(i)
 		f.waitIdle(t)
-		enough := requests.Load() + int64(i)
+		enough := requests.Load() + int64(hosts)
 		if !eventually(func() bool { return requests.Load() >= enough }) {
 			t.Fatal("timeout waiting for requests")
 		}
@@ -47,7 +56,7 @@ func TestReshardingIsHitlessOnEnvoy(t *testing.T) {
 	close(stop)
 	wg.Wait()
 	for _, r := range results {
-		if r.failed != "" || r.connections != 1 || r.requests < switches {
+		if r.failed != "" || r.connections != 1 || r.requests < n {
 			t.Errorf("%d requests, %d connections; failed: %s", r.requests, r.connections, r.failed)
 		}
 	}

@@ -151,10 +151,10 @@ func (p *Pipeline) applySome(apply func([]store.Change) []kobj.Key) (changed []k
 	}
 	for n := 1; ; n *= 2 {
 		changed = append(changed, apply(p.backlog.take(n))...)
-		p.Compile.Gateways.AttachPolicies()
 		if p.backlog.empty() {
 			return changed
 		}
+		p.Compile.Gateways.AttachPolicies()
 		p.engine.RunWhile(func() bool { return false })
 		if !p.inTime() {
 			return changed
@@ -191,11 +191,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		resumed = resumed || next
 		return next
 	}
-	p.Compile.Gateways.AttachPolicies()
-	p.engine.RunWhile(more)
-	for p.Compile.Gateways.AssignAddresses() || p.Compile.Gateways.ResolveRivals() || p.Compile.EnforceBudgets() {
-		p.engine.RunWhile(more)
-	}
+	p.Compile.Run(func() { p.engine.RunWhile(more) })
 	if p.updateExpired(p.Compile.Ref.ChangedExpiries()) {
 		p.engine.RunWhile(more)
 	}

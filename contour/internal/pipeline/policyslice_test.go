@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -49,18 +50,12 @@ func TestNoSliceReachesAServiceWithAPolicyInPlainText(t *testing.T) {
 		r.Spec.Rules = []gatewayv1.HTTPRouteRule{{BackendRefs: []gatewayv1.HTTPBackendRef{{BackendRef: gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{Name: "a", Port: &port}}}}}}
 		routes = append(routes, store.Change{Key: kobj.Of(kobj.HTTPRoute, "team", r.Name), Object: r})
 	}
-	concat := func(lists ...[]store.Change) (out []store.Change) {
-		for _, l := range lists {
-			out = append(out, l...)
-		}
-		return out
-	}
 	deleted := store.Change{Key: kobj.Of(kobj.BackendTLSPolicy, "team", "old")}
 	for name, batches := range map[string][][]store.Change{
-		"a policy and its routes":                   {base, concat([]store.Change{policy("old", 0)}, routes)},
-		"routes and their policy":                   {base, concat(routes, []store.Change{policy("old", 0)})},
-		"the deletion of the older of two policies": {concat(base, []store.Change{policy("old", 0), policy("young", 1)}, routes), {deleted}},
-		"another policy in place of one":            {concat(base, []store.Change{policy("old", 0)}, routes), {deleted, policy("new", 1)}},
+		"a policy and its routes":                   {base, slices.Concat([]store.Change{policy("old", 0)}, routes)},
+		"routes and their policy":                   {base, slices.Concat(routes, []store.Change{policy("old", 0)})},
+		"the deletion of the older of two policies": {slices.Concat(base, []store.Change{policy("old", 0), policy("young", 1)}, routes), {deleted}},
+		"another policy in place of one":            {slices.Concat(base, []store.Change{policy("old", 0)}, routes), {deleted, policy("new", 1)}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := config.Default()

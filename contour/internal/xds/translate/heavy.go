@@ -27,9 +27,7 @@ const (
 )
 
 // heavy reports whether an HTTP host has a route table of its own.
-func heavy(v *ir.VirtualHost) bool {
-	return len(v.Routes) > heaviestShared || routesCost(v) > heaviestShared
-}
+func heavy(v *ir.VirtualHost) bool { return routesCost(v) > heaviestShared }
 
 // routesCost returns what the routes of a host cost Envoy when their table changes, relative to a route without expressions.
 func routesCost(v *ir.VirtualHost) int {

@@ -163,8 +163,8 @@ func (s *script) rested() string {
 	return r.GetResources()[0].GetName()
 }
 
-// Namespaces take turns: one that changes many large tables all the time delays that of another by one of its own.
-func TestNamespacesTakeTurnsAtLargeTables(t *testing.T) {
+// Namespaces are served round robin: one that changes many large tables all the time delays that of another by one of its own.
+func TestLargeTablesAreSentRoundRobinByNamespace(t *testing.T) {
 	s := routed(t, "a", "b", "z")
 	text := 0
 	change := func(name, ns string) {
