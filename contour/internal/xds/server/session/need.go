@@ -107,7 +107,7 @@ func (s *State) isNeeded(ref table.Ref) bool {
 	if !ref.Type.Kept() {
 		return false
 	}
-	if s.needed.Get(ref) > 0 {
+	if s.needed.Get(ref).all > 0 {
 		return true
 	}
 	for _, t := range table.Types() {

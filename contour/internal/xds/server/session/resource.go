@@ -151,8 +151,8 @@ func (s *State) dropBefore(r *resource, seq uint64) {
 // need nearly the same, so only the differences are counted.
 func (s *State) retain(r *resource, v *table.Version) {
 	for _, need := range r.onlyIn(v) {
-		n := s.needed.Get(need) + 1
-		if s.needed.Set(need, n); n == 1 {
+		n := s.needed.Get(need).add(r.ref.Type, 1)
+		if s.needed.Set(need, n); n.all == 1 {
 			s.neededOf[need.Type]++
 		}
 	}
@@ -161,12 +161,24 @@ func (s *State) retain(r *resource, v *table.Version) {
 // release undoes retain for what v needed and no content of the resource needs any more.
 func (s *State) release(r *resource, v *table.Version) {
 	for _, need := range r.onlyIn(v) {
-		if n := s.needed.Get(need) - 1; n == 0 {
+		n := s.needed.Get(need).add(r.ref.Type, -1)
+		if r.ref.Type.Collective() && n.subscribe == 0 {
+			s.unsubscribed(need)
+		}
+		if n.all == 0 {
 			s.unneeded(need)
 		} else {
 			s.needed.Set(need, n)
 		}
 	}
+}
+
+func (u uses) add(holder table.Type, n int) uses {
+	u.all += n
+	if holder.Collective() {
+		u.subscribe += n
+	}
+	return u
 }
 
 // onlyIn lists what v needs and none of the contents does.
@@ -189,14 +201,23 @@ func (r *resource) onlyIn(v *table.Version) []table.Ref {
 	return only
 }
 
-// unneeded records that nothing which the client has, or may have, needs the resource any more. If it is one that is
-// subscribed to by name, Envoy has dropped it, even if it subscribes again before it reports that.
+// unsubscribed records that nothing which the client has, or may have, makes it subscribe to the resource any more. If it is
+// one that is subscribed to by name, Envoy has dropped it, even if it subscribes again before it reports that, and even if a
+// route table that is still there leads to it.
+func (s *State) unsubscribed(ref table.Ref) {
+	if ref.Type.Collective() {
+		return
+	}
+	if r := s.find(ref); r != nil {
+		r.markUncertain()
+		s.mark(r)
+	}
+}
+
+// unneeded records that nothing which the client has, or may have, needs the resource any more.
 func (s *State) unneeded(ref table.Ref) {
 	s.needed.Delete(ref)
 	if r := s.resources[ref]; r != nil {
-		if !ref.Type.Collective() {
-			r.markUncertain()
-		}
 		s.mark(r)
 	}
 	s.neededOf[ref.Type]--

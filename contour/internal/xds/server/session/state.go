@@ -80,7 +80,7 @@ type State struct {
 	names     int    // subscribed by name
 	nameBytes int    // of the names subscribed to, and of the names and versions reported
 
-	needed   shrinkmap.Map[table.Ref, int]        // how many contents that the client has or may have need it
+	needed   shrinkmap.Map[table.Ref, uses]       // by what needs it among the contents that the client has or may have
 	neededOf [table.Runtime + 1]int               // by type, names in needed
 	resumed  bool                                 // the client has something from a former stream
 	unknown  [table.Runtime + 1]int               // by type, contents that the client has and the table does not: their needs are unknown
@@ -91,6 +91,12 @@ type State struct {
 	lastAck  time.Time                            // of a CDS response
 	pace     pace
 	rests    rests
+}
+
+// uses counts the contents that need a resource.
+type uses struct {
+	all       int
+	subscribe int // those of a collective type, from which Envoy subscribes to the resource: a route table does not
 }
 
 // typeState is the state of one type.
