@@ -98,8 +98,9 @@ func (s sent) write(w http.ResponseWriter, code int) {
 
 // recorder is an API server that notes what it is asked.
 type recorder struct {
-	lists  map[string]string // resource -> JSON of the items of its list
-	exists map[string]bool   // names that cannot be created, for they are there
+	lists  map[string]string        // resource -> JSON of the items of its list
+	exists map[string]bool          // names that cannot be created, for they are there
+	held   map[string]chan struct{} // by resource: its lists wait until it is closed
 
 	mu      sync.Mutex
 	asked   map[access]bool
@@ -108,7 +109,7 @@ type recorder struct {
 }
 
 func newRecorder() *recorder {
-	return &recorder{lists: map[string]string{}, exists: map[string]bool{}, asked: map[access]bool{}, created: map[string]sent{}, changed: make(chan struct{}, 1)}
+	return &recorder{lists: map[string]string{}, exists: map[string]bool{}, held: map[string]chan struct{}{}, asked: map[access]bool{}, created: map[string]sent{}, changed: make(chan struct{}, 1)}
 }
 
 func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
@@ -123,14 +124,20 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	object := sent{q.Header.Get("Content-Type"), body}
-	r.note(info)
+	listing := q.URL.Query().Get("sendInitialEvents") != "" // it does not know of lists that are watches; not every cluster does
+	if !listing {
+		r.note(info)
+	}
+	if info.verb == "list" && !r.wait(q.Context(), info.resource) {
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	switch info.verb {
 	case "list":
 		fmt.Fprintf(w, `{"kind": %q, "apiVersion": %q, "metadata": {"resourceVersion": "1"}, "items": [%s]}`,
 			listKinds()[info.resource], strings.TrimPrefix(info.group+"/"+info.version, "/"), r.lists[info.resource])
 	case "watch":
-		if q.URL.Query().Get("sendInitialEvents") != "" { // it does not know of lists that are watches; not every cluster does
+		if listing {
 			fail(w, http.StatusUnprocessableEntity, "Invalid")
 			return
 		}
@@ -149,6 +156,25 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		patched(info).write(w, http.StatusOK)
 	default:
 		object.write(w, http.StatusOK)
+	}
+}
+
+// hold delays the lists of a resource until it is released.
+func (r *recorder) hold(resource string) { r.held[resource] = make(chan struct{}) }
+
+func (r *recorder) release(resource string) { close(r.held[resource]) }
+
+// wait waits until the lists of the resource are not held back. It returns false if the client does not wait any longer.
+func (r *recorder) wait(ctx context.Context, resource string) bool {
+	held := r.held[resource]
+	if held == nil {
+		return true
+	}
+	select {
+	case <-held:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 
