@@ -212,7 +212,7 @@ func (m *Metrics) Disagreements(byNode map[string]int) {
 			m.disagree.WithLabelValues("").Add(float64(byNode[node]))
 			continue
 		}
-		m.disagree.WithLabelValues(node).Set(float64(byNode[node]))
+		m.disagree.WithLabelValues(printable(node)).Add(float64(byNode[node]))
 	}
 }
 

@@ -124,6 +124,23 @@ func TestHostsOfProxiesAreCut(t *testing.T) {
 	}
 }
 
+// Control characters, in a host of an invalid HTTPProxy or in the id of a client, reach no reader of metrics; clients whose ids differ in
+// these only have one series, with the sum.
+func TestLabelsArePrintable(t *testing.T) {
+	t.Parallel()
+	m := New(Options{PerHost: true})
+	m.Proxy(nil, &Proxy{Namespace: "n", Host: "a\x00b\x1b[2Kc\u202ed\xff", Status: "invalid"})
+	m.Disagreements(map[string]int{"envoy\x00": 1, "envoy\x01": 2})
+	for prefix, want := range map[string]string{
+		"contour_httpproxy_invalid": "contour_httpproxy_invalid{namespace=n,vhost=a\ufffdb\ufffd[2Kc\ufffdd} 1",
+		"contour_xds_disagreements": "contour_xds_disagreements{node=envoy\ufffd} 3",
+	} {
+		if got := lines(t, m, prefix); !slices.Contains(got, want) || len(got) != 2 {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 type fakeStream struct {
 	grpc.ServerStream
 	fails bool

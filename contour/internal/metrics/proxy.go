@@ -3,6 +3,7 @@ package metrics
 import (
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -60,9 +61,18 @@ func (m *Metrics) countProxy(p *Proxy, n int) {
 // maxHost is the length of the longest hostname.
 const maxHost = 253
 
-// hostLabel returns the beginning of a host: that of an invalid HTTPProxy can be any text.
-func hostLabel(host string) string {
-	return strings.ToValidUTF8(host[:min(len(host), maxHost)], "")
+// hostLabel returns the beginning of a host: that of an invalid HTTPProxy can be any text. Those who read metrics must not get control
+// characters.
+func hostLabel(host string) string { return printable(host[:min(len(host), maxHost)]) }
+
+// printable returns the text without what is not UTF-8, and with U+FFFD in place of each character that is not printable.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, strings.ToValidUTF8(text, ""))
 }
 
 // tally is a gauge whose series exist while they are not zero, so that namespaces and hosts that are gone leave none.
