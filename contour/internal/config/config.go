@@ -50,6 +50,11 @@ type Gateways struct {
 	// Addresses are the ranges of the addresses of Gateways, which all Envoys of the default fleet can bind; masked, and of at most
 	// MaxGatewayAddresses each. Without any, no Gateway has an address.
 	Addresses []netip.Prefix
+	// Only is the only Gateway that is served, of whatever class, as gatewayRef of Contour's configuration; zero serves those of ControllerName.
+	// It implies Enabled.
+	Only kobj.Name
+	// Provision gives each Gateway Envoys of its own, which the controller creates, instead of the default fleet. It is read at start-up only.
+	Provision bool
 }
 
 // MaxGatewayAddresses is the largest number of addresses in a range of Gateways.

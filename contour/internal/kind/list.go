@@ -7,6 +7,7 @@ func All() List {
 		tlsCertificateDelegation(),
 		extensionService(),
 		contourConfiguration(),
+		contourDeployment(),
 		ingress(),
 		service(),
 		secret(),

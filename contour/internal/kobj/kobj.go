@@ -20,6 +20,7 @@ const (
 	TLSCertificateDelegation Kind = "TLSCertificateDelegation"
 	ExtensionService         Kind = "ExtensionService"
 	ContourConfiguration     Kind = "ContourConfiguration"
+	ContourDeployment        Kind = "ContourDeployment"
 	Ingress                  Kind = "Ingress"
 	Service                  Kind = "Service"
 	Secret                   Kind = "Secret"

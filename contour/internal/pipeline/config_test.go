@@ -38,6 +38,7 @@ func otherValues() map[string][]any {
 
 		"Names.Family":            {ir.AddressesV4, ir.AddressesAll},
 		"Gateways.ControllerName": {"example.com/other"},
+		"Gateways.Only":           {kobj.Name{Namespace: "a", Name: "gateway-1"}},
 		"Gateways.Addresses":      {[]netip.Prefix{netip.MustParsePrefix("127.9.0.0/24")}},
 
 		"Status.Addresses":    {[]string{"192.0.2.1", "lb.example.com"}},

@@ -118,6 +118,9 @@ func (s *system) accepted(t *testing.T, k kobj.Kind, ns, name string) string {
 
 func (s *system) addresses(ns, name string) (out []string) {
 	d, _ := s.Status.Desired.Peek(kobj.Of(kobj.Gateway, ns, name))
+	if d == nil {
+		return nil
+	}
 	for _, a := range d.Status.(*gatewayv1.GatewayStatus).Addresses {
 		out = append(out, a.Value)
 	}

@@ -243,7 +243,8 @@ const (
 
 // The reasons of the Gateway API, as it names them.
 const (
-	// InvalidParameters: a GatewayClass or Gateway has parameters, or more listeners than are possible. Remove them.
+	// InvalidParameters: the parametersRef of a GatewayClass or Gateway is not to a ContourDeployment that exists and can be used, or a
+	// Gateway has more listeners than are possible.
 	InvalidParameters Reason = "InvalidParameters"
 	// UnsupportedAddress: an address of a Gateway has a type other than IPAddress.
 	UnsupportedAddress Reason = "UnsupportedAddress"

@@ -34,6 +34,7 @@ func companions() map[string]string {
 		"tracing.":                      "tracing: {extensionService: x/x}",
 		"tls.fallback-certificate.":     "tls: {fallback-certificate: {name: x, namespace: x}}",
 		"tls.envoy-client-certificate.": "tls: {envoy-client-certificate: {name: x, namespace: x}}",
+		"gateway.":                      "gateway: {gatewayRef: {name: x, namespace: x}}",
 		"omEnforcedHealthListener.":     "omEnforcedHealthListener: {port: 9}",
 
 		"object globalExtAuth.":                 "globalExtAuth: {extensionRef: {name: x, namespace: x}}",
@@ -42,6 +43,7 @@ func companions() map[string]string {
 		"object tracing.":                       "tracing: {extensionService: {name: x, namespace: x}}",
 		"object httpproxy.fallbackCertificate.": "httpproxy: {fallbackCertificate: {name: x, namespace: x}}",
 		"object envoy.clientCertificate.":       "envoy: {clientCertificate: {name: x, namespace: x}}",
+		"object gateway.":                       "gateway: {gatewayRef: {name: x, namespace: x}}",
 		"object envoy.omEnforcedHealth.":        "envoy: {omEnforcedHealth: {port: 9}}",
 	}
 }

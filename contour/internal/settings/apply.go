@@ -11,6 +11,7 @@ import (
 	"contour.example/contour/api/projectcontour/v1alpha1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 )
 
 // Defaults is the configuration without flags in which nothing of d is set. An object starts from other defaults than a
@@ -159,6 +160,10 @@ func (a *applier) objects() {
 		if i.StatusAddress != "" {
 			c.Status.Addresses = list(i.StatusAddress)
 		}
+	}
+	if g := s.Gateway; g != nil {
+		a.object(&c.Gateways.Only, "gateway.gatewayRef", "Gateway", g.GatewayRef)
+		c.Gateways.Enabled = c.Gateways.Enabled || c.Gateways.Only != (kobj.Name{})
 	}
 	setField(&c.Names.ExternalServices, s.EnableExternalNameService)
 	if s.Envoy != nil {

@@ -35,14 +35,19 @@ func (a *applier) tlsParameters(field string, t v1alpha1.EnvoyTLS, into *config.
 
 // secret copies the name of a Secret, of which both parts are required unless both are empty.
 func (a *applier) secret(into *kobj.Name, field string, n *v1alpha1.NamespacedName) {
+	a.object(into, field, "Secret", n)
+}
+
+// object copies the name of an object, both parts of which are required.
+func (a *applier) object(into *kobj.Name, field, what string, n *v1alpha1.NamespacedName) {
 	if n == nil || *n == (v1alpha1.NamespacedName{}) {
 		return
 	}
 	switch "" {
 	case n.Name:
-		a.errorf(field+".name", "The name of the Secret is required.")
+		a.errorf(field+".name", "The name of the %s is required.", what)
 	case n.Namespace:
-		a.errorf(field+".namespace", "The namespace of the Secret is required.")
+		a.errorf(field+".namespace", "The namespace of the %s is required.", what)
 	}
 	*into = kobj.Name{Namespace: n.Namespace, Name: n.Name}
 }

@@ -141,6 +141,8 @@ func RestartRequired(running, wanted config.Config) []string {
 		{"TLS of the metrics endpoint", running.Process.MetricsTLS == wanted.Process.MetricsTLS},
 		{"address of the debug endpoint", running.Process.Debug == wanted.Process.Debug},
 		{"connection to the API server", running.Process.API == wanted.Process.API},
+		{"Gateway API", running.Gateways.Enabled == wanted.Gateways.Enabled},
+		{"provisioner", running.Gateways.Provision == wanted.Gateways.Provision},
 		{"drain time of Envoys", running.XDS.DrainTime == wanted.XDS.DrainTime},
 	} {
 		if !row.same {

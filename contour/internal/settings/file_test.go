@@ -74,6 +74,8 @@ func TestFileSaysWhatIsWrong(t *testing.T) {
 		"no global service":      {"globalExtAuth:\n  failOpen: true\n", "f: globalExtAuth.extensionService: A namespace and a name of an ExtensionService are required."},
 		"global rate limits":     {"rateLimitService:\n  extensionService: a/b\n  defaultGlobalRateLimitPolicy: {descriptors: [{entries: [{}]}]}\n", "rateLimitService.defaultGlobalRateLimitPolicy: The entry has 0 of genericKey, requestHeader, requestHeaderValueMatch and remoteAddress; exactly one is required."},
 		"domain of limits":       {"rateLimitService:\n  extensionService: a/b\n  domain: \"a\\nb\"\n", "f:3: rateLimitService.domain: \"a\\nb\" has control characters."},
+		"gateway without place":  {"gateway:\n  gatewayRef: {name: a}\n", "f: gateway.gatewayRef.namespace: The namespace of the Gateway is required."},
+		"gateway without name":   {"gateway:\n  gatewayRef: {namespace: a}\n", "f: gateway.gatewayRef.name: The name of the Gateway is required."},
 		"certificate to backend": {"tls:\n  envoy-client-certificate: {name: a}\n", "f: tls.envoy-client-certificate.namespace: The namespace of the Secret is required."},
 	} {
 		d, err := File("f", []byte(c.text))

@@ -59,14 +59,12 @@ func processKeys() []key {
 	}
 }
 
-const gateways = "Gateways are not served"
-
 func objectKeys() []key {
 	return []key{
 		{field: "enableExternalNameService", file: "enableExternalNameService", value: "false"},
 		{field: "featureFlags", file: "featureFlags", effect: ignored, reason: "EndpointSlices are always used, and there are no other flags"},
-		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name", effect: ignored, reason: gateways},
-		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace", effect: ignored, reason: gateways},
+		{field: "gateway.gatewayRef.name", file: "gateway.gatewayRef.name"},
+		{field: "gateway.gatewayRef.namespace", file: "gateway.gatewayRef.namespace"},
 		{field: "httpproxy.disablePermitInsecure", file: "disablePermitInsecure", value: "false"},
 		{field: "httpproxy.fallbackCertificate.name", file: "tls.fallback-certificate.name"},
 		{field: "httpproxy.fallbackCertificate.namespace", file: "tls.fallback-certificate.namespace"},

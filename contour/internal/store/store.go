@@ -52,7 +52,8 @@ type Store struct {
 
 	BackendTLSPolicies *memo.Input[kobj.Name, *gatewayv1.BackendTLSPolicy]
 
-	ExtensionServices *memo.Input[kobj.Name, *contourv1alpha1.ExtensionService]
+	ExtensionServices  *memo.Input[kobj.Name, *contourv1alpha1.ExtensionService]
+	ContourDeployments *memo.Input[kobj.Name, *contourv1alpha1.ContourDeployment]
 
 	// ManyEndpoints holds the number of endpoints, ready or not, of each Service with many of them, rounded up to a power of
 	// two so that it rarely changes.
@@ -93,6 +94,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.TCPRoutes = add[*gatewayv1.TCPRoute](s, e, s.descriptors.Get(kobj.TCPRoute)).Input
 	s.UDPRoutes = add[*gatewayv1.UDPRoute](s, e, s.descriptors.Get(kobj.UDPRoute)).Input
 	s.BackendTLSPolicies = add[*gatewayv1.BackendTLSPolicy](s, e, s.descriptors.Get(kobj.BackendTLSPolicy)).Input
+	s.ContourDeployments = add[*contourv1alpha1.ContourDeployment](s, e, s.descriptors.Get(kobj.ContourDeployment)).Input
 	s.Namespaces = add[*corev1.Namespace](s, e, s.descriptors.Get(kobj.Namespace)).Input
 	s.ConfigMaps = add[*corev1.ConfigMap](s, e, s.descriptors.Get(kobj.ConfigMap)).Input
 	s.EndpointSlice = s.slices.Input

@@ -6,42 +6,54 @@ import (
 
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
-	"contour.example/contour/internal/report"
 )
 
-// classProblem returns why Gateways of a class are not served; ours is false if the class is none of this controller.
-func (x *Compiler) classProblem(r *memo.Reader, class *gatewayv1.GatewayClass) (p problem, ours bool) {
-	if string(class.Spec.ControllerName) != x.env.Store.Settings.Gateways.Get(r).ControllerName {
-		return problem{}, false
-	}
-	if class.Spec.ParametersRef != nil {
-		return problem{report.InvalidParameters, "Parameters of a GatewayClass are not supported."}, true
-	}
-	return problem{}, true
+// class is the verdict on a GatewayClass.
+type class struct {
+	ours    bool    // it is one of this controller
+	problem problem // why its Gateways are not served
+	unused  string  // why a part of its parameters has no effect
 }
 
-// serves reports whether a Gateway is of a class of this controller that is accepted.
-func (x *Compiler) serves(r *memo.Reader, g *gatewayv1.Gateway) bool {
-	class, ok := x.env.Store.GatewayClasses.Get(r, kobj.Name{Name: string(g.Spec.GatewayClassName)})
-	if !ok {
-		return false
+// deriveClass returns the verdict on a class; zero if it does not exist, or is none of this controller.
+func (x *Compiler) deriveClass(r *memo.Reader, n kobj.Name) class {
+	of, ok := x.env.Store.GatewayClasses.Get(r, n)
+	if x.env.Store.Settings.Gateways.Get(r).Only != (kobj.Name{}) {
+		return class{} // as in Contour, nothing depends on classes
 	}
-	p, ours := x.classProblem(r, class)
-	return ours && !p.is()
+	if !ok || string(of.Spec.ControllerName) != x.env.Store.Settings.Gateways.Get(r).ControllerName {
+		return class{}
+	}
+	p := x.classParameters.Get(r, n)
+	return class{ours: true, problem: p.problem, unused: p.unused}
+}
+
+// classOf returns the verdict on the class of a Gateway.
+func (x *Compiler) classOf(r *memo.Reader, g *gatewayv1.Gateway) class {
+	return x.classes.Get(r, kobj.Name{Name: string(g.Spec.GatewayClassName)})
+}
+
+// serves reports whether a Gateway is of a class of this controller that is accepted, or the only one to serve.
+func (x *Compiler) serves(r *memo.Reader, g *gatewayv1.Gateway) bool {
+	if only := x.env.Store.Settings.Gateways.Get(r).Only; only != (kobj.Name{}) {
+		return only == kobj.Name{Namespace: g.Namespace, Name: g.Name}
+	}
+	c := x.classOf(r, g)
+	return c.ours && !c.problem.is()
 }
 
 // ClassStatus returns the status of a GatewayClass; nil if it is none of this controller.
 func (x *Compiler) ClassStatus(r *memo.Reader, o metav1.Object) any {
-	class, ok := o.(*gatewayv1.GatewayClass)
-	if !ok {
+	c := x.classes.Get(r, kobj.Name{Name: o.GetName()})
+	if !c.ours {
 		return nil
 	}
-	p, ours := x.classProblem(r, class)
-	if !ours {
-		return nil
+	message := "The controller serves Gateways of the class."
+	if c.unused != "" {
+		message += " " + c.unused
 	}
 	s := &gatewayv1.GatewayClassStatus{Conditions: []metav1.Condition{
-		condition(string(gatewayv1.GatewayClassConditionStatusAccepted), class.Generation, p, string(gatewayv1.GatewayClassReasonAccepted), "The controller serves Gateways of the class."),
+		condition(string(gatewayv1.GatewayClassConditionStatusAccepted), o.GetGeneration(), c.problem, string(gatewayv1.GatewayClassReasonAccepted), message),
 	}}
 	for _, f := range Features() {
 		s.SupportedFeatures = append(s.SupportedFeatures, gatewayv1.SupportedFeature{Name: gatewayv1.FeatureName(f)})

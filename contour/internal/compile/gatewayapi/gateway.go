@@ -21,6 +21,7 @@ import (
 type gateway struct {
 	created   time.Time
 	problem   problem // why it is not accepted
+	unused    string  // why a part of its own parameters has no effect
 	shown     shownCertificate
 	notShown  problem // why it has none
 	addresses Assignment
@@ -50,6 +51,11 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 	b := gatewayBuilder{reader: r, env: x.env, object: g, key: kobj.Key{Kind: kobj.Gateway, Name: n}}
 	b.report.Visit(b.key)
 	out := &gateway{created: g.CreationTimestamp.UTC(), problem: b.specProblem()}
+	parameters := x.gatewayParameters(r, g)
+	if !out.problem.is() {
+		out.problem = parameters.problem
+	}
+	out.unused = parameters.unused
 	out.addresses, _ = x.assigned.Get(r, n)
 	for i := range g.Spec.Listeners[:min(len(g.Spec.Listeners), maxListeners)] {
 		out.listeners = append(out.listeners, b.listener(i))
@@ -77,9 +83,6 @@ func (b *gatewayBuilder) specProblem() problem {
 	spec := &b.object.Spec
 	if i := unsupportedAddress(b.object); i >= 0 {
 		return problem{report.UnsupportedAddress, fmt.Sprintf("The type of spec.addresses[%d], %s, is not supported; use IPAddress.", i, report.Quote(string(*spec.Addresses[i].Type)))}
-	}
-	if spec.Infrastructure != nil && spec.Infrastructure.ParametersRef != nil {
-		return problem{report.InvalidParameters, "Parameters of a Gateway are not supported."}
 	}
 	if n := len(spec.Listeners); n > maxListeners {
 		return problem{report.InvalidParameters, fmt.Sprintf("The Gateway has %d listeners, more than %d.", n, maxListeners)}

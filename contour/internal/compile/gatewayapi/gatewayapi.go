@@ -42,6 +42,9 @@ type Env struct {
 type Compiler struct {
 	env Env
 
+	classParameters *memo.Table[kobj.Name, classParameters]
+	classes         *memo.Table[kobj.Name, class]
+
 	claims   *memo.Table[kobj.Name, claim]      // of Gateways, on addresses
 	assigned *memo.Input[kobj.Name, Assignment] // see AssignAddresses
 	pool     *pool                              // nil before the first assignment
@@ -90,6 +93,10 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x := &Compiler{env: env}
 	x.assigned = memo.NewInput[kobj.Name](e, "gatewayapi/assigned addresses", equal[Assignment])
 	x.States = memo.NewInput[ir.ListenerKey](e, "gatewayapi/listener states", equal[State])
+	x.classParameters = memo.NewTable(e, memo.Options[kobj.Name, classParameters]{
+		Name: "gatewayapi/class parameters", Derive: x.deriveClassParameters, Equal: equal[classParameters],
+	})
+	x.classes = memo.NewTable(e, memo.Options[kobj.Name, class]{Name: "gatewayapi/classes", Derive: x.deriveClass, Equal: equal[class]})
 	x.claims = memo.NewTable(e, memo.Options[kobj.Name, claim]{Name: "gatewayapi/address claims", Derive: x.deriveClaim, Equal: equal[claim]})
 	x.claims.Watch()
 	x.gateways = memo.NewTable(e, memo.Options[kobj.Name, *gateway]{

@@ -8,11 +8,11 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
-// GatewayReferences returns the references of a Gateway to the Secrets of its listeners, and to the ConfigMaps with the authorities
-// for their clients.
+// GatewayReferences returns the references of a Gateway to the Secrets of its listeners, to the ConfigMaps with the authorities for
+// their clients, and to its parameters.
 func GatewayReferences(g *gatewayv1.Gateway) []kind.Reference {
 	from := kobj.Of(kobj.Gateway, g.Namespace, g.Name)
-	var out []kind.Reference
+	out := parametersReference(from, g)
 	if to := clientCertificate(g); to != nil {
 		if n, ok := secretName(g.Namespace, to); ok {
 			out = append(out, ref.ByGrant(from, kobj.Key{Kind: kobj.Secret, Name: n}))

@@ -89,6 +89,9 @@ func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.
 	if !g.problem.is() && slices.ContainsFunc(g.listeners, invalid) {
 		accepted.Reason, accepted.Message = string(gatewayv1.GatewayReasonListenersNotValid), "Some listeners are not valid; the others are served."
 	}
+	if !g.problem.is() && g.unused != "" {
+		accepted.Message += " " + g.unused
+	}
 	programmed := problem{}
 	switch {
 	case g.problem.is():

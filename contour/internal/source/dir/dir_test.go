@@ -135,7 +135,6 @@ func TestKinds(t *testing.T) {
 	for _, row := range []struct{ version, kind, problem string }{
 		{"apps/v1", "Deployment", ""},
 		{"v1", "PersistentVolume", ""},
-		{"projectcontour.io/v1alpha1", "ContourDeployment", ""},
 		{"cert-manager.io/v1", "Certificate", ""},
 		{"serving.knative.dev/v1", "Service", ""},
 		{"gateway.networking.x-k8s.io/v1alpha1", "XMesh", ""},

@@ -44,8 +44,8 @@ func builtIn(group string) bool {
 // exists reports whether the kind exists or may exist: the kinds of other groups are unknown.
 func exists(gv schema.GroupVersion, name string) bool {
 	switch {
-	case gv.Group == contourGroup:
-		return name == "ContourDeployment"
+	case gv.Group == contourGroup: // all its kinds have a descriptor
+		return false
 	case !strings.Contains(gv.Group, "."), scheme.Scheme.IsGroupRegistered(gv.Group):
 		return scheme.Scheme.Recognizes(gv.WithKind(name))
 	}
