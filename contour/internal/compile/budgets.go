@@ -165,7 +165,7 @@ func (c *Compile) overBudget(r *memo.Reader, k kobj.Key, root contrib.Root) (con
 // refuse returns the root as it is served instead, with a diagnostic for the cause: its hosts are closed, or not there at all.
 func (c *Compile) refuse(k kobj.Key, root contrib.Root, v budget.Verdict, cause string) contrib.Root {
 	out := root
-	out.Contributions, out.Listeners = nil, nil
+	out.Contributions, out.Listeners, out.Chains = nil, nil, nil
 	if v == budget.Closed {
 		for i := range root.Contributions {
 			if own, ok := closed(root.Contributions[i]); ok {

@@ -56,6 +56,8 @@ type Compile struct {
 	Gateways *gatewayapi.Compiler
 	// Listeners has an entry for every listener of a root; nil if it cannot be served.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
+	// Chains has an entry for every chain of a root; nil if it cannot be served.
+	Chains *memo.Table[ir.ChainKey, *ir.Chain]
 	// VirtualHosts has an entry for every claimed hostname; nil if nothing can be served.
 	VirtualHosts *memo.View[ir.HostKey, Host, *ir.VirtualHost]
 	// Objects has an entry for every object of a kind with a status.
@@ -67,6 +69,7 @@ type Compile struct {
 	roots         *memo.Table[kobj.Key, contrib.Root]
 	hosts         *memo.Table[ir.HostKey, Host]
 	listenerRoots *memo.Index[ir.ListenerKey, kobj.Key] // by listener: the roots that define it
+	chainRoots    *memo.Index[ir.ChainKey, kobj.Key]    // by chain: the roots that define it
 	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, with the group of the listener: the roots that claim it
 	ages          *memo.Table[kobj.Key, time.Time]      // when a root was created
 	owners        *memo.Table[ir.HostKey, kobj.Key]     // by hostname, as in claims; zero: nobody owns it alone
@@ -90,6 +93,7 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 	c.addBudgets(e)
 	c.addRoots(e, append(c.builtin(), apis...))
 	c.addListeners(e)
+	c.addChains(e)
 	c.addOwners(e)
 	c.addHosts(e)
 	c.addObjects(e)
@@ -235,7 +239,7 @@ func (c *Compile) keepLastRoot(k kobj.Key, last contrib.Root, _ bool, reason str
 		Message: "The controller could not process the object (" + reason + "); its last valid configuration is still served.",
 	})
 	rep.Seal()
-	return contrib.Root{Contributions: last.Contributions, Listeners: last.Listeners, Report: rep, Cost: last.Cost, Created: last.Created}
+	return contrib.Root{Contributions: last.Contributions, Listeners: last.Listeners, Chains: last.Chains, Report: rep, Cost: last.Cost, Created: last.Created}
 }
 
 // addListeners adds the table of the listeners of roots.
@@ -261,6 +265,33 @@ func (c *Compile) deriveListener(r *memo.Reader, k ir.ListenerKey) *ir.Listener 
 			if l.Key == k {
 				return &l
 			}
+		}
+	}
+	return nil
+}
+
+// addChains adds the table of the chains of roots.
+func (c *Compile) addChains(e *memo.Engine) {
+	keys := func(_ kobj.Key, r contrib.Root) []ir.ChainKey {
+		var keys []ir.ChainKey
+		for i := range r.Chains {
+			keys = append(keys, r.Chains[i].Key)
+		}
+		return keys
+	}
+	c.chainRoots = memo.NewIndex(c.roots, "compile/roots by chain", kobj.Key.Compare, keys)
+	c.Chains = memo.NewTable(e, memo.Options[ir.ChainKey, *ir.Chain]{
+		Name: "compile/chain", Derive: c.deriveChain, Equal: equalValue[*ir.Chain],
+	})
+	memo.DemandFrom(c.roots, c.Chains, keys)
+}
+
+// deriveChain returns the chain of the first root that defines it.
+func (c *Compile) deriveChain(r *memo.Reader, k ir.ChainKey) *ir.Chain {
+	for _, root := range c.chainRoots.Get(r, k) {
+		chains := c.roots.Get(r, root).Chains
+		if i := slices.IndexFunc(chains, func(chain ir.Chain) bool { return chain.Key == k }); i >= 0 {
+			return &chains[i]
 		}
 	}
 	return nil

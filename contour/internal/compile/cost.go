@@ -14,10 +14,7 @@ import (
 func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	var clusters clusterSet
 	var extensions []ir.ExtensionCluster
-	root.Cost.Routes, root.Cost.Listeners = root.Unread, len(root.Listeners)
-	for i := range root.Listeners {
-		root.Cost.TLSHosts += len(root.Listeners[i].Chains)
-	}
+	root.Cost.Routes, root.Cost.Listeners, root.Cost.TLSHosts = root.Unread, len(root.Listeners), len(root.Chains)
 	weights := map[weighed]int{}
 	for i := range root.Contributions {
 		own := &root.Contributions[i]

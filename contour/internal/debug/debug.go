@@ -53,6 +53,7 @@ func Register(mux *http.ServeMux, s Sources) {
 	mux.Handle("GET /debug/ir", s.hosts().handler(slots))
 	mux.Handle("GET /debug/dag", s.dag().handler(slots))
 	mux.Handle("GET /debug/listeners", s.listeners().handler(slots))
+	mux.Handle("GET /debug/chains", s.chains().handler(slots))
 	mux.Handle("GET /debug/report", s.report().handler(slots))
 	mux.Handle("GET /debug/rejections", s.rejections().handler(slots))
 	mux.Handle("GET /debug/disagreements", s.disagreements().handler(slots))
@@ -67,6 +68,7 @@ const pages = `/debug/store        objects in the store, by kind
 /debug/derivations  keys and runs of each derived table
 /debug/fleets       fleets, and the counters of each table
 /debug/listeners    listeners
+/debug/chains       filter chains of listeners of Gateways, with their certificates
 /debug/xds          xDS resources; ?type=CDS&name=... shows one, &fleet=... those of another fleet than the default one
 /debug/rejections   what Envoy rejects
 /debug/disagreements what single Envoys reject and others accept, by node

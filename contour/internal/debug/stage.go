@@ -68,6 +68,20 @@ func (s Sources) listeners() list[*ir.Listener] {
 	}
 }
 
+func (s Sources) chains() list[*ir.Chain] {
+	return list[*ir.Chain]{
+		each: func(r *http.Request, add func(string, *ir.Chain)) *failure {
+			of := func(v View) scanned[ir.ChainKey, *ir.Chain] { return v.Compile.Chains }
+			return scan(s, r, of, func(k ir.ChainKey, c *ir.Chain) {
+				if c != nil {
+					add(string(k.Listener.Fleet)+"/"+k.Listener.Name+"/"+k.ServerName, c)
+				}
+			})
+		},
+		render: func(_ string, c *ir.Chain) ([]byte, error) { return irtext.Marshal([]*ir.Chain{c}) },
+	}
+}
+
 func (s Sources) report() list[*status.Desired] {
 	return list[*status.Desired]{
 		each: func(r *http.Request, add func(string, *status.Desired)) *failure {

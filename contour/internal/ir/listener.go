@@ -79,11 +79,11 @@ type Listener struct {
 	EnforceOverload bool
 	// TLS is the default of hosts.
 	TLS TLSSettings
-	// Chains are those of a listener whose hosts have no TLS settings (see VirtualHost.Chain); nil: each host has a filter chain of its own.
-	// With HTTPS, the server name of a connection selects a chain and no host, and requests of every chain are assigned to hosts by the
-	// Host header. With TLS and TCP, each host has a filter chain with the settings of its chain, and the connections of a chain for which
-	// there is no host are closed; the only chain of a listener for TCP is "*".
-	Chains []Chain
+	// ByChain: hosts have no TLS settings, but each belongs to a Chain of the listener (VirtualHost.Chain); otherwise each host has a filter
+	// chain of its own. With HTTPS, the server name of a connection selects a chain and no host, and requests of every chain are assigned
+	// to hosts by the Host header. With TLS and TCP, each host has a filter chain with the settings of its chain, and the connections of a
+	// chain for which there is no host are closed; the only chain of a listener for TCP is "*".
+	ByChain bool
 	// CertificatesOnDemand makes hosts with default TLS settings share one filter chain; Envoy requests the certificate of
 	// a host when a client connects to it. Only for HTTPS.
 	CertificatesOnDemand bool
@@ -103,27 +103,29 @@ type TLSFiles struct {
 
 // ByHost reports whether requests are assigned to hosts by the Host header alone, so that hosts have no TLS settings.
 func (l *Listener) ByHost() bool {
-	return l.Protocol == ListenHTTP || l.Protocol == ListenHTTPS && len(l.Chains) > 0
+	return l.Protocol == ListenHTTP || l.Protocol == ListenHTTPS && l.ByChain
 }
 
-// Chain returns the chain with that name; nil if there is none.
-func (l *Listener) Chain(name string) *Chain {
-	for i := range l.Chains {
-		if l.Chains[i].ServerName == name {
-			return &l.Chains[i]
-		}
-	}
-	return nil
-}
-
-// Chain is how the TLS connections with a server name are accepted.
-type Chain struct {
-	// ServerName is unique in the listener, and so the name of the chain: a hostname, a wildcard for any number of labels, or
-	// "*" for the connections of no other chain.
+// ChainKey is the identity of a chain of a listener.
+type ChainKey struct {
+	Listener ListenerKey
+	// ServerName is a hostname, a wildcard for any number of labels, or "*" for the connections of no other chain.
 	ServerName string
+}
+
+// Compare orders keys by listener, then server name.
+func (k ChainKey) Compare(o ChainKey) int {
+	return cmp.Or(k.Listener.Compare(o.Listener), strings.Compare(k.ServerName, o.ServerName))
+}
+
+// Chain is how the TLS connections with a server name are accepted. It is apart from its listener, so that one chain of thousands can
+// change by itself.
+type Chain struct {
+	Key ChainKey
 	// Certificates are the Secrets with certificates and keys; Envoy selects one that the client can use. Without any,
 	// connections are closed, so that no other chain accepts them.
 	Certificates []kobj.Name
 	Clients      ClientValidation // how the certificates of clients are validated
 	Passthrough  bool             // connections are forwarded without decryption, and Certificates is empty; only for TLS
+	Origins      []kobj.Key       // the objects that define the chain; a rejection by Envoy is reported on them
 }

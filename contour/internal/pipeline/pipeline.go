@@ -89,7 +89,7 @@ func New(o Options) *Pipeline {
 	p.Store = store.New(p.engine, o.Config)
 	p.Compile = compile.New(p.engine, p.Store, o.APIs...)
 	p.Translate = translate.New(translate.Sources{
-		Engine: p.engine, Listeners: p.Compile.Listeners, Hosts: p.Compile.VirtualHosts,
+		Engine: p.engine, Listeners: p.Compile.Listeners, Chains: p.Compile.Chains, Hosts: p.Compile.VirtualHosts,
 		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get,
 		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Compile.Ref.SlicesOf, Runtime: p.Store.Settings.Runtime.Get,
 		Extensions: p.Compile.Extensions.Backends,

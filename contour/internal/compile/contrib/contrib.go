@@ -17,11 +17,12 @@ import (
 // higher rank is served.
 type Rank uint8
 
-// Root is the result for one root: a contribution to each of its hosts, its listeners, and its
+// Root is the result for one root: a contribution to each of its hosts, its listeners and chains, and its
 // report. A root is an object, or the configuration.
 type Root struct {
 	Contributions []Contribution
 	Listeners     []ir.Listener
+	Chains        []ir.Chain    // of listeners, of this or another root
 	Report        report.Report // sealed
 	// Cost and Created are those of all contributions, served or not; zero without any.
 	Cost    Cost

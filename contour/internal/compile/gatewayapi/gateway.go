@@ -3,7 +3,6 @@ package gatewayapi
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -130,21 +129,20 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 		return root
 	}
 	key := kobj.Key{Kind: kobj.Gateway, Name: n}
-	ports := map[ir.ListenerKey]int{}
+	ports := map[ir.ListenerKey]bool{}
 	for i := range g.listeners {
 		l := &g.listeners[i]
 		if !l.accepted() {
 			continue
 		}
-		at, known := ports[l.key(n)]
-		if !known {
-			at = len(root.Listeners)
-			ports[l.key(n)] = at
+		if !ports[l.key(n)] {
+			ports[l.key(n)] = true
 			root.Listeners = append(root.Listeners, x.listenerOf(r, g, key, l))
 		}
-		if l.protocol != ir.ListenHTTP && l.protocol != ir.ListenUDP {
-			root.Listeners[at].Chains = append(root.Listeners[at].Chains, ir.Chain{
-				ServerName: l.host(), Certificates: l.certificates, Clients: l.clients, Passthrough: l.passthrough,
+		if l.byChain() {
+			root.Chains = append(root.Chains, ir.Chain{
+				Key: ir.ChainKey{Listener: l.key(n), ServerName: l.host()}, Certificates: l.certificates, Clients: l.clients,
+				Passthrough: l.passthrough, Origins: []kobj.Key{key},
 			})
 		}
 		if of := g.requestsFor(n, l); of != (ir.ListenerKey{}) {
@@ -152,9 +150,6 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 				Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(), Validation: l.validation,
 			})
 		}
-	}
-	for i := range root.Listeners {
-		slices.SortFunc(root.Listeners[i].Chains, func(a, b ir.Chain) int { return strings.Compare(a.ServerName, b.ServerName) })
 	}
 	return root
 }
@@ -185,7 +180,7 @@ func (x *Compiler) listenerOf(r *memo.Reader, g *gateway, key kobj.Key, l *liste
 		Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r), AccessLog: s.AccessLog.Get(r),
 	}
 	out := ir.Listener{
-		Key: l.key(key.Name), Socket: l.socket(key.Name).Name, Port: uint32(l.port), Protocol: l.protocol, RouteTableHosts: s.RouteTables.Get(r).Hosts,
+		Key: l.key(key.Name), Socket: l.socket(key.Name).Name, Port: uint32(l.port), Protocol: l.protocol, ByChain: l.byChain(), RouteTableHosts: s.RouteTables.Get(r).Hosts,
 		Connections: c.Listeners.Connections, Client: classic.Client(c, c.AccessLog.HTTP), Origins: []kobj.Key{key},
 	}
 	if l.secure {

@@ -31,6 +31,9 @@ func protocolOf(p gatewayv1.ProtocolType) (ir.ListenerProtocol, bool) {
 // forwards reports whether a listener of the protocol forwards bytes as they are, and has no requests.
 func forwards(p ir.ListenerProtocol) bool { return p != ir.ListenHTTP && p != ir.ListenHTTPS }
 
+// byChain reports whether the connections of the listener are those of a chain.
+func (l *listener) byChain() bool { return l.protocol != ir.ListenHTTP && l.protocol != ir.ListenUDP }
+
 // hasHostname reports whether the hostname of the listener has a meaning.
 func (l *listener) hasHostname() bool { return l.secure || l.protocol == ir.ListenHTTP }
 

@@ -29,19 +29,43 @@ const (
 // chainIdentity returns the identity of a chain, of a fixed length.
 func chainIdentity(serverName string) string { return hash(chainStateSize, "chain", serverName) }
 
-// listenerChains returns the filter chains of the chains of a listener.
-func listenerChains(l *ir.Listener) []table.Part {
-	parts := make([]table.Part, 0, len(l.Chains))
-	for i := range l.Chains {
-		parts = append(parts, listenerChain(l, &l.Chains[i]))
+// addListenerChains adds the table of the filter chains of chains.
+func (t *Tables) addListenerChains() {
+	t.listenerChains = memo.NewTable(t.from.Engine, memo.Options[ir.ChainKey, table.Part]{
+		Name: "translate/filter chains of listeners", Equal: equalPart,
+		Derive: func(r *memo.Reader, k ir.ChainKey) table.Part {
+			l, c := t.from.Listeners.Get(r, k.Listener), t.from.Chains.Get(r, k)
+			if l == nil || c == nil {
+				return table.Part{}
+			}
+			return listenerChain(l, c)
+		},
+	})
+	t.from.Chains.Watch()
+	memo.DemandFrom(t.from.Chains, t.listenerChains, func(k ir.ChainKey, _ *ir.Chain) []ir.ChainKey { return []ir.ChainKey{k} })
+	t.chainsBy = memo.NewIndex(t.listenerChains, "translate/chains by listener", ir.ChainKey.Compare, func(k ir.ChainKey, p table.Part) []ir.ListenerKey {
+		if p.Name == "" {
+			return nil
+		}
+		return []ir.ListenerKey{k.Listener}
+	})
+}
+
+// partsOfChains returns the filter chains of the chains of a listener.
+func (t *Tables) partsOfChains(r *memo.Reader, l ir.ListenerKey) []table.Part {
+	keys := t.chainsBy.Get(r, l)
+	parts := make([]table.Part, 0, len(keys))
+	for _, k := range keys {
+		parts = append(parts, t.listenerChains.Get(r, k))
 	}
 	return parts
 }
 
 func listenerChain(l *ir.Listener, c *ir.Chain) table.Part {
 	e := &encoder{}
-	chain := &listenerv3.FilterChain{Name: c.ServerName, FilterChainMatch: serverName(c.ServerName)}
-	part := table.Part{Name: c.ServerName, Origins: l.Origins}
+	name := c.Key.ServerName
+	chain := &listenerv3.FilterChain{Name: name, FilterChainMatch: serverName(name)}
+	part := table.Part{Name: name, Origins: c.Origins}
 	switch { // without filters, Envoy closes the connection
 	case l.Protocol == ir.ListenTCP:
 		part.Name, chain.Name, chain.FilterChainMatch = anyConnection, anyConnection, nil
@@ -64,19 +88,24 @@ func terminateChain(e *encoder, chain *listenerv3.FilterChain, part *table.Part,
 	part.Needs = append(part.Needs, clientNeeds(c.Clients)...)
 }
 
-// setChain makes the filter chain of a host of a TLS listener forward connections with the settings of its chain. Without a certificate they
-// are closed.
-func setChain(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
-	c := l.Chain(v.Chain)
+// chainedHost returns the filter chain of a host of a TLS listener, which forwards connections with the settings of the chain. Without a
+// certificate they are closed.
+func chainedHost(v *ir.VirtualHost, l *ir.Listener, c *ir.Chain) table.Part {
+	e := &encoder{}
+	chain := &listenerv3.FilterChain{Name: v.Key.Hostname, FilterChainMatch: serverName(v.Key.Hostname)}
+	part := table.Part{Name: v.Key.Hostname, Origins: v.Origins}
 	switch {
 	case c == nil:
 		e.addInvalid("the chain of a host does not exist")
 	case c.Passthrough:
-		setTCP(e, chain, part, v, l)
+		setTCP(e, chain, &part, v, l)
 	case len(c.Certificates) > 0:
-		setTCP(e, chain, part, v, l)
-		terminateChain(e, chain, part, l, c)
+		setTCP(e, chain, &part, v, l)
+		terminateChain(e, chain, &part, l, c)
 	}
+	part.Body = e.bytes(chain)
+	part.Invalid = e.invalid()
+	return part
 }
 
 // chainMarker returns the network filter that records the chain of a connection.
@@ -89,7 +118,7 @@ func chainMarker(e *encoder, c *ir.Chain) *listenerv3.Filter {
 				FactoryKey: "envoy.string",
 				Value: &filterstatev3.FilterStateValue_FormatString{FormatString: &corev3.SubstitutionFormatString{
 					Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
-						Specifier: &corev3.DataSource_InlineString{InlineString: chainIdentity(c.ServerName)},
+						Specifier: &corev3.DataSource_InlineString{InlineString: chainIdentity(c.Key.ServerName)},
 					}},
 				}},
 			}},
@@ -137,29 +166,27 @@ func otherChain(serverName string) string {
 	return strings.Join(alternatives, "|")
 }
 
-// chainSecrets counts the uses of the certificates of the chains of listeners, and of what validates those of clients.
+// chainSecrets counts the uses of the certificates of chains, and of what validates those of clients.
 func (t *Tables) chainSecrets(secrets *shared[secretKey]) {
-	memo.Follow(t.from.Listeners, func(k ir.ListenerKey, l *ir.Listener) []use[secretKey] {
+	memo.Follow(t.from.Chains, func(k ir.ChainKey, c *ir.Chain) []use[secretKey] {
 		var uses []use[secretKey]
-		for _, s := range secretsOfChains(l) {
-			uses = append(uses, use[secretKey]{k.Fleet, s})
+		for _, s := range secretsOfChain(c) {
+			uses = append(uses, use[secretKey]{k.Listener.Fleet, s})
 		}
 		return uses
 	}, secrets.count)
 }
 
-// secretsOfChains returns the certificates of all chains of a listener, and the authorities by which they validate clients.
-func secretsOfChains(l *ir.Listener) (all []secretKey) {
-	if l == nil {
+// secretsOfChain returns the certificates of a chain, and the authorities by which it validates clients.
+func secretsOfChain(c *ir.Chain) (all []secretKey) {
+	if c == nil {
 		return nil
 	}
-	for i := range l.Chains {
-		for _, n := range l.Chains[i].Certificates {
-			all = append(all, secretKey{name: n})
-		}
-		if authorities, ok := clientAuthorities(l.Chains[i].Clients); ok {
-			all = append(all, authorities)
-		}
+	for _, n := range c.Certificates {
+		all = append(all, secretKey{name: n})
+	}
+	if authorities, ok := clientAuthorities(c.Clients); ok {
+		all = append(all, authorities)
 	}
 	return all
 }

@@ -46,8 +46,6 @@ func setTCP(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 // setTLS sets the filters and the TLS settings of the chain.
 func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.VirtualHost, l *ir.Listener) {
 	switch {
-	case v.TLS == nil && v.Chain != "":
-		setChain(e, chain, part, v, l)
 	case v.TLS == nil:
 		e.addInvalid("a host of a TLS listener has no TLS settings")
 	case v.TLS.CloseConnections: // no filters: Envoy closes the connection

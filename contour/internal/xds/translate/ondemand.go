@@ -98,6 +98,9 @@ func (t *Tables) addOnDemand() {
 // host has one that would match the connections.
 func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 	l := t.from.Listeners.Get(r, v.Key.Listener)
+	if l != nil && l.ByChain && l.Protocol == ir.ListenTLS {
+		return chain{part: chainedHost(v, l, t.from.Chains.Get(r, ir.ChainKey{Listener: l.Key, ServerName: v.Chain}))}
+	}
 	if l == nil || !l.CertificatesOnDemand || !canShareFilterChain(v) {
 		return chain{part: filterChain(v, l), fallback: fallbackOf(v), lenders: lenders(v)}
 	}
@@ -127,7 +130,7 @@ func coveredBy(hostname string) []string {
 // certificate, unless there is a host "*", which matches all other connections.
 func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
 	if l.ByHost() {
-		return listenerChains(l)
+		return t.partsOfChains(r, l.Key)
 	}
 	if l.Protocol == ir.ListenUDP {
 		return []table.Part{udpFilter(l)}
@@ -136,8 +139,8 @@ func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
 	for _, k := range t.ownChains.Get(r, l.Key) {
 		chains = append(chains, t.chains.Get(r, k).part)
 	}
-	if len(l.Chains) > 0 {
-		return union(chains, listenerChains(l))
+	if l.ByChain {
+		return union(chains, t.partsOfChains(r, l.Key))
 	}
 	if len(t.wildcards.Get(r, ir.HostKey{Listener: l.Key, Hostname: "*"})) > 0 {
 		return chains

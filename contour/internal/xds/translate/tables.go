@@ -31,6 +31,8 @@ type Sources struct {
 	Engine *memo.Engine
 	// Listeners contains the listeners of all fleets; nil is none.
 	Listeners *memo.Table[ir.ListenerKey, *ir.Listener]
+	// Chains contains the chains of the listeners that have any; nil is none.
+	Chains *memo.Table[ir.ChainKey, *ir.Chain]
 	// Hosts contains the hosts of all listeners; nil is a host without a virtual host. Hosts with TLS settings belong to
 	// TLS listeners.
 	Hosts   memo.Derived[ir.HostKey, *ir.VirtualHost]
@@ -57,11 +59,14 @@ type Tables struct {
 	wildcards *memo.Index[ir.HostKey, ir.HostKey]         // TLS hosts with a wildcard
 	fallbacks *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a fallback certificate
 	ownChains *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a part of their own in the listener
+	chainsBy  *memo.Index[ir.ListenerKey, ir.ChainKey]    // the chains of a listener
 	sockets   *memo.Index[ir.ListenerKey, ir.ListenerKey] // the listeners that share a socket
 	socketOf  *memo.Table[ir.ListenerKey, string]         // "" if the listener does not exist
 
 	routes routeTables
 	chains *memo.Table[ir.HostKey, chain]
+	// listenerChains contains the filter chains of chains.
+	listenerChains *memo.Table[ir.ChainKey, table.Part]
 
 	outputs []output
 }
@@ -96,6 +101,7 @@ func New(s Sources) *Tables {
 	t.addRoutes()
 	t.addFallbacks()
 	t.addChains()
+	t.addListenerChains()
 	t.addOnDemand()
 	t.addListeners()
 	t.addClusters()

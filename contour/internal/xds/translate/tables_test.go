@@ -23,6 +23,7 @@ import (
 type fixture struct {
 	engine    *memo.Engine
 	listeners *memo.Input[ir.ListenerKey, *ir.Listener]
+	chains    *memo.Input[ir.ChainKey, *ir.Chain]
 	hosts     *memo.Input[ir.HostKey, *ir.VirtualHost]
 	secrets   *memo.Input[kobj.Name, pair]
 	slices    *memo.Input[kobj.Name, []*discoveryv1.EndpointSlice]
@@ -43,8 +44,9 @@ func newFixture(edit ...func(*listeners)) *fixture {
 	fx.slices = memo.NewInput[kobj.Name](fx.engine, "slices", func(a, b []*discoveryv1.EndpointSlice) bool { return reflect.DeepEqual(a, b) })
 	fx.limits = memo.NewInput[kobj.Name](fx.engine, "limits", func(a, b ir.CircuitBreakers) bool { return a == b })
 	fx.listeners = memo.NewInput[ir.ListenerKey](fx.engine, "listeners", func(a, b *ir.Listener) bool { return reflect.DeepEqual(a, b) })
+	fx.chains = memo.NewInput[ir.ChainKey](fx.engine, "chains", func(a, b *ir.Chain) bool { return reflect.DeepEqual(a, b) })
 	fx.tables = New(Sources{
-		Engine: fx.engine, Listeners: derived(fx.listeners, "listeners", fx.engine), Hosts: derived(fx.hosts, "hosts", fx.engine), Secrets: fx,
+		Engine: fx.engine, Listeners: derived(fx.listeners, "listeners", fx.engine), Chains: derived(fx.chains, "chains", fx.engine), Hosts: derived(fx.hosts, "hosts", fx.engine), Secrets: fx,
 		Limits:    func(r *memo.Reader, n kobj.Name) ir.CircuitBreakers { l, _ := fx.limits.Get(r, n); return l },
 		Clusters:  func(*memo.Reader) ir.ClusterSettings { return config.Default().Cluster },
 		Runtime:   func(*memo.Reader) ir.RuntimeSettings { return config.Default().Runtime },

@@ -51,39 +51,68 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 	return append(out, t.objectListeners()...)
 }
 
-// objectListeners returns the updates of the listeners of objects, which have their filter chains themselves, sorted by listener. One without
-// filter chains counts as one with one.
+// objectListeners returns the updates of the listeners of objects, whose filter chains are not those of hosts, sorted by listener. One
+// without filter chains counts as one with one.
 func (t *Tables) objectListeners() []ListenerUpdate {
-	changes := t.from.Listeners.Changes()
-	slices.SortFunc(changes, func(a, b memo.Change[ir.ListenerKey, *ir.Listener]) int { return a.Key.Compare(b.Key) })
-	var out []ListenerUpdate
-	for _, ch := range changes {
-		u, owners := ListenerUpdate{Chains: 1}, map[string]bool{}
+	changed := map[ir.ListenerKey]*changedListener{}
+	of := func(k ir.ListenerKey, origins ...[]kobj.Key) *changedListener {
+		if changed[k] == nil {
+			changed[k] = &changedListener{owners: map[string]bool{}}
+		}
+		for _, object := range slices.Concat(origins...) {
+			changed[k].owners[object.Namespace] = true
+		}
+		return changed[k]
+	}
+	for _, ch := range t.from.Listeners.Changes() {
+		if before, after := deref(ch.Old), deref(ch.New); !sameAddresses(before, after) {
+			of(ch.Key, originsOf(before), originsOf(after))
+		}
+	}
+	for _, ch := range t.from.Chains.Changes() {
 		before, after := deref(ch.Old), deref(ch.New)
-		for _, l := range []*ir.Listener{before, after} {
-			if l != nil {
-				u.Chains = max(u.Chains, len(l.Chains))
-				for _, k := range l.Origins {
-					owners[k.Namespace] = true
-				}
+		if before == nil || after == nil || !slices.Equal(before.Certificates, after.Certificates) {
+			c := of(ch.Key.Listener, chainOrigins(before), chainOrigins(after))
+			if after == nil {
+				c.removed++
 			}
 		}
-		if len(owners) > 0 && !sameChains(before, after) {
-			u.Namespaces = slices.Sorted(maps.Keys(owners))
-			out = append(out, u)
+	}
+	var out []ListenerUpdate
+	for _, k := range slices.SortedFunc(maps.Keys(changed), ir.ListenerKey.Compare) {
+		if c := changed[k]; len(c.owners) > 0 {
+			out = append(out, ListenerUpdate{Chains: max(1, t.chainsBy.Count(k)+c.removed), Namespaces: slices.Sorted(maps.Keys(c.owners))})
 		}
 	}
 	return out
 }
 
-// sameChains reports whether two versions of a listener have the same addresses and filter chains.
-func sameChains(a, b *ir.Listener) bool {
+// changedListener is the namespaces of the objects that changed a listener, and how many chains it has no more.
+type changedListener struct {
+	owners  map[string]bool
+	removed int
+}
+
+func originsOf(l *ir.Listener) []kobj.Key {
+	if l == nil {
+		return nil
+	}
+	return l.Origins
+}
+
+func chainOrigins(c *ir.Chain) []kobj.Key {
+	if c == nil {
+		return nil
+	}
+	return c.Origins
+}
+
+// sameAddresses reports whether two versions of a listener have the same addresses.
+func sameAddresses(a, b *ir.Listener) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return slices.Equal(a.Addresses, b.Addresses) && slices.EqualFunc(a.Chains, b.Chains, func(x, y ir.Chain) bool {
-		return x.ServerName == y.ServerName && slices.Equal(x.Certificates, y.Certificates)
-	})
+	return slices.Equal(a.Addresses, b.Addresses)
 }
 
 // sameChain reports whether Envoy gets the same filter chain. Its objects may differ: who joins the host of another namespace
