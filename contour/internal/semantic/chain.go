@@ -18,10 +18,10 @@ import (
 
 // connect selects the filter chain of the connection, performs the handshake and continues with the network filter.
 func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
-	if err := checkFields(l, "name address additional_addresses filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes"); err != nil {
+	if err := checkFields(l, "name address additional_addresses filter_chains listener_filters tcp_keepalive per_connection_buffer_limit_bytes filter_chain_matcher"); err != nil {
 		return Answer{}, err
 	}
-	chain, err := x.chain(l.GetFilterChains())
+	chain, err := x.chain(l)
 	if err != nil || chain == nil {
 		return Answer{Refused: true}, err
 	}
@@ -59,51 +59,6 @@ func (x *exchange) setState(f *listenerv3.Filter) error {
 		x.state[v.GetObjectKey()] = text
 	}
 	return nil
-}
-
-// chain returns the filter chain for the server name: the exact one, else that of the longest wildcard, else that of any name.
-func (x *exchange) chain(chains []*listenerv3.FilterChain) (*listenerv3.FilterChain, error) {
-	var best *listenerv3.FilterChain
-	bestRank := -1
-	for _, c := range chains {
-		if err := checkFields(c, "name filter_chain_match filters transport_socket"); err != nil {
-			return nil, err
-		}
-		rank, err := x.rank(c.GetFilterChainMatch())
-		if err != nil {
-			return nil, err
-		}
-		if rank > bestRank {
-			best, bestRank = c, rank
-		}
-	}
-	return best, nil
-}
-
-// rank returns the specificity of a match of filter chains, -1 if it does not match.
-func (x *exchange) rank(m *listenerv3.FilterChainMatch) (int, error) {
-	if m == nil {
-		return 0, nil
-	}
-	if err := checkFields(m, "server_names transport_protocol"); err != nil {
-		return -1, err
-	}
-	if p := m.GetTransportProtocol(); p != "" && (p == "tls") != x.TLS {
-		return -1, nil
-	}
-	best := -1
-	if len(m.GetServerNames()) == 0 {
-		best = 0
-	}
-	for _, name := range m.GetServerNames() {
-		switch suffix, wildcard := strings.CutPrefix(name, "*"); {
-		case x.TLS && name == x.SNI:
-			best = 1 << 20
-		case x.TLS && wildcard && strings.HasSuffix(x.SNI, suffix) && len(x.SNI) > len(suffix):
-			best = max(best, len(suffix))
-		}
-	}
-	return best, nil
 }
 
 // handshake returns the first DNS name of the served certificate; false if the handshake fails.

@@ -4,10 +4,15 @@ import (
 	"strings"
 	"testing"
 
+	xdscorev3 "github.com/cncf/xds/go/xds/core/v3"
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	networkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/network/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"contour.example/contour/internal/xds/table"
 )
@@ -33,26 +38,57 @@ func TestVirtualHostPrecedence(t *testing.T) {
 }
 
 func TestFilterChainByServerName(t *testing.T) {
-	var chains []*listenerv3.FilterChain
-	for _, name := range []string{"", "*.example.com", "*.b.example.com", "www.example.com"} {
-		c := &listenerv3.FilterChain{Name: name, FilterChainMatch: &listenerv3.FilterChainMatch{TransportProtocol: "tls"}}
-		if name != "" {
-			c.FilterChainMatch.ServerNames = []string{name}
+	l := &listenerv3.Listener{FilterChainMatcher: &xdsmatcherv3.Matcher{}}
+	domains := &xdsmatcherv3.ServerNameMatcher{}
+	for _, name := range []string{"any", "*.example.com", "*.b.example.com", "www.example.com"} {
+		l.FilterChains = append(l.FilterChains, &listenerv3.FilterChain{Name: name})
+		if name != "any" {
+			domains.DomainMatchers = append(domains.DomainMatchers, &xdsmatcherv3.ServerNameMatcher_DomainMatcher{
+				Domains: []string{name}, OnMatch: selects(t, name),
+			})
 		}
-		chains = append(chains, c)
 	}
+	l.FilterChainMatcher.OnNoMatch = &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{Matcher: tree(&xdsmatcherv3.Matcher_MatcherTree{
+		Input: &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, &networkv3.TransportProtocolInput{})},
+		TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{
+			ExactMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: map[string]*xdsmatcherv3.Matcher_OnMatch{"tls": selects(t, "any")}},
+		},
+	})}}
+	l.FilterChainMatcher.MatcherType = tree(&xdsmatcherv3.Matcher_MatcherTree{
+		Input:    &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, &networkv3.ServerNameInput{})},
+		TreeType: &xdsmatcherv3.Matcher_MatcherTree_CustomMatch{CustomMatch: &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, domains)}},
+	}).GetMatcherType()
 	for sni, want := range map[string]string{
 		"www.example.com": "www.example.com", "x.example.com": "*.example.com", "x.y.example.com": "*.example.com",
-		"a.b.example.com": "*.b.example.com", "example.org": "",
+		"a.b.example.com": "*.b.example.com", "example.org": "any", "example.com": "any", "": "any",
 	} {
 		x := &exchange{Request: Request{TLS: true, SNI: sni}}
-		if got, err := x.chain(chains); err != nil || got.GetName() != want {
+		if got, err := x.chain(l); err != nil || got.GetName() != want {
 			t.Errorf("%s: %q (%v), want %q", sni, got.GetName(), err, want)
 		}
 	}
-	if got, err := (&exchange{}).chain(chains); err != nil || got != nil {
+	if got, err := (&exchange{}).chain(l); err != nil || got != nil {
 		t.Errorf("a connection without TLS: %v (%v), want no filter chain", got, err)
 	}
+}
+
+func tree(t *xdsmatcherv3.Matcher_MatcherTree) *xdsmatcherv3.Matcher {
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{MatcherTree: t}}
+}
+
+func selects(t *testing.T, chain string) *xdsmatcherv3.Matcher_OnMatch {
+	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Action{
+		Action: &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, wrapperspb.String(chain))},
+	}}
+}
+
+func packed(t *testing.T, m proto.Message) *anypb.Any {
+	t.Helper()
+	out, err := anypb.New(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestUnsupportedFieldIsAnError(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -17,6 +18,7 @@ import (
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3" // so that clusters can be printed
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 	"sigs.k8s.io/yaml"
 
 	"contour.example/contour/internal/semantic"
@@ -124,6 +126,10 @@ func (x xdsText) addListener(body []byte) error {
 	if err := proto.Unmarshal(body, &l); err != nil {
 		return err
 	}
+	names, err := serverNames(l.GetFilterChainMatcher())
+	if err != nil {
+		return err
+	}
 	for _, c := range l.GetFilterChains() {
 		if c.GetName() == "" {
 			continue
@@ -131,6 +137,9 @@ func (x xdsText) addListener(body []byte) error {
 		text, err := chainText(c)
 		if err != nil {
 			return err
+		}
+		if names[c.GetName()] != nil {
+			text["serverNames"] = names[c.GetName()]
 		}
 		name := c.GetName()
 		if !strings.HasPrefix(l.GetName(), "ingress_") {
@@ -141,11 +150,26 @@ func (x xdsText) addListener(body []byte) error {
 	return nil
 }
 
+// serverNames returns the server names of filter chains, by the names of the chains. That of any other name has none.
+func serverNames(m *xdsmatcherv3.Matcher) (map[string][]string, error) {
+	names, domains := map[string][]string{}, &xdsmatcherv3.ServerNameMatcher{}
+	if custom := m.GetMatcherTree().GetCustomMatch(); custom != nil {
+		if err := custom.GetTypedConfig().UnmarshalTo(domains); err != nil {
+			return nil, err
+		}
+	}
+	for _, d := range domains.GetDomainMatchers() {
+		var chain wrapperspb.StringValue
+		if err := d.GetOnMatch().GetAction().GetTypedConfig().UnmarshalTo(&chain); err != nil {
+			return nil, err
+		}
+		names[chain.GetValue()] = d.GetDomains()
+	}
+	return names, nil
+}
+
 func chainText(c *listenerv3.FilterChain) (map[string]any, error) {
 	text := map[string]any{}
-	if names := c.GetFilterChainMatch().GetServerNames(); len(names) > 0 {
-		text["serverNames"] = names
-	}
 	if c.GetTransportSocket() != nil {
 		var t tlsv3.DownstreamTlsContext
 		if err := c.GetTransportSocket().GetTypedConfig().UnmarshalTo(&t); err != nil {

@@ -51,24 +51,24 @@ func (t *Tables) addListenerChains() {
 	})
 }
 
-// partsOfChains returns the filter chains of the chains of a listener.
-func (t *Tables) partsOfChains(r *memo.Reader, l ir.ListenerKey) []table.Part {
+// namedChains returns the filter chains of the chains of a listener.
+func (t *Tables) namedChains(r *memo.Reader, l ir.ListenerKey) []namedChain {
 	keys := t.chainsBy.Get(r, l)
-	parts := make([]table.Part, 0, len(keys))
+	chains := make([]namedChain, 0, len(keys))
 	for _, k := range keys {
-		parts = append(parts, t.listenerChains.Get(r, k))
+		chains = append(chains, named(t.listenerChains.Get(r, k), k.ServerName))
 	}
-	return parts
+	return chains
 }
 
 func listenerChain(l *ir.Listener, c *ir.Chain) table.Part {
 	e := &encoder{}
 	name := c.Key.ServerName
-	chain := &listenerv3.FilterChain{Name: name, FilterChainMatch: serverName(name)}
+	chain := &listenerv3.FilterChain{Name: name}
 	part := table.Part{Name: name, Origins: c.Origins}
 	switch { // without filters, Envoy closes the connection
 	case l.Protocol == ir.ListenTCP:
-		part.Name, chain.Name, chain.FilterChainMatch = anyConnection, anyConnection, nil
+		part.Name, chain.Name = anyConnection, anyConnection
 	case l.Protocol == ir.ListenHTTPS && len(c.Certificates) > 0:
 		chain.Filters = []*listenerv3.Filter{chainMarker(e, c), httpChain{listener: l}.filter(e)}
 		part.Needs = []table.Ref{{Type: table.Scope, Name: shard{listener: l.Key}.name()}}
@@ -92,7 +92,7 @@ func terminateChain(e *encoder, chain *listenerv3.FilterChain, part *table.Part,
 // certificate they are closed.
 func chainedHost(v *ir.VirtualHost, l *ir.Listener, c *ir.Chain) table.Part {
 	e := &encoder{}
-	chain := &listenerv3.FilterChain{Name: v.Key.Hostname, FilterChainMatch: serverName(v.Key.Hostname)}
+	chain := &listenerv3.FilterChain{Name: v.Key.Hostname}
 	part := table.Part{Name: v.Key.Hostname, Origins: v.Origins}
 	switch {
 	case c == nil:

@@ -56,7 +56,13 @@ func (e *encoder) fragment(m proto.Message) []byte {
 // pack returns m as an Any, as in the configuration of extensions. Validation does not include packed messages, so pack
 // validates m.
 func (e *encoder) pack(m message) *anypb.Any {
-	return &anypb.Any{TypeUrl: "type.googleapis.com/" + string(m.ProtoReflect().Descriptor().FullName()), Value: e.bytes(m)}
+	e.fail(m.ValidateAll())
+	return e.packAny(m)
+}
+
+// packAny returns m as an Any, without validation.
+func (e *encoder) packAny(m proto.Message) *anypb.Any {
+	return &anypb.Any{TypeUrl: "type.googleapis.com/" + string(m.ProtoReflect().Descriptor().FullName()), Value: e.fragment(m)}
 }
 
 func (e *encoder) fail(err error) {

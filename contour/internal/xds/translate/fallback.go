@@ -11,7 +11,7 @@ import (
 )
 
 // Fallback returns what is sent instead of a part that Envoy rejects, or that is invalid, while no content of it was
-// accepted: a virtual host that answers 503 for the same domains, a filter chain that closes the same connections. Left
+// accepted: a virtual host that answers 503 for the same domains, a filter chain that closes connections. Left
 // out, a broader host would answer for it. It returns nil if the part has none: a listener filter, or a part that
 // is not decoded.
 func Fallback(t table.Type, field protowire.Number, part []byte) []byte {
@@ -44,7 +44,7 @@ func closedFilterChain(part []byte) []byte {
 		return nil
 	}
 	e := &encoder{}
-	return validOnly(e, e.bytes(&listenerv3.FilterChain{Name: of.GetName(), FilterChainMatch: of.GetFilterChainMatch()}))
+	return validOnly(e, e.bytes(&listenerv3.FilterChain{Name: of.GetName()}))
 }
 
 func validOnly(e *encoder, body []byte) []byte {

@@ -24,10 +24,9 @@ func fallbackChain(l *ir.Listener, certificate kobj.Name) table.Part {
 	e := &encoder{}
 	manager := httpChain{listener: l, routes: fallbackTable(l.Key)}
 	chain := &listenerv3.FilterChain{
-		Name:             fallbackChainName,
-		FilterChainMatch: serverName("*"),
-		Filters:          []*listenerv3.Filter{manager.filter(e)},
-		TransportSocket:  downstreamTLS(e, ir.TLS{Certificate: certificate}, l.TLS, protocols(l.Client.HTTP.Versions)...),
+		Name:            fallbackChainName,
+		Filters:         []*listenerv3.Filter{manager.filter(e)},
+		TransportSocket: downstreamTLS(e, ir.TLS{Certificate: certificate}, l.TLS, protocols(l.Client.HTTP.Versions)...),
 	}
 	return table.Part{
 		Name: fallbackChainName, Body: e.bytes(chain), Invalid: e.invalid(),

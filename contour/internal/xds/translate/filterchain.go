@@ -22,7 +22,6 @@ func filterChain(v *ir.VirtualHost, l *ir.Listener) table.Part {
 		part.Name, chain.Name = anyConnection, anyConnection
 		setTCP(e, chain, &part, v, l)
 	} else {
-		chain.FilterChainMatch = serverName(v.Key.Hostname)
 		setTLS(e, chain, &part, v, l)
 	}
 	part.Body = e.bytes(chain)
@@ -66,14 +65,6 @@ func setTLS(e *encoder, chain *listenerv3.FilterChain, part *table.Part, v *ir.V
 
 // terminates reports whether the listener decrypts the connections.
 func terminates(t *ir.TLS) bool { return t != nil && !t.Passthrough && !t.CloseConnections }
-
-// serverName matches connections with the server name; "*" matches any TLS connection.
-func serverName(hostname string) *listenerv3.FilterChainMatch {
-	if hostname == "*" {
-		return &listenerv3.FilterChainMatch{TransportProtocol: "tls"}
-	}
-	return &listenerv3.FilterChainMatch{ServerNames: []string{hostname}}
-}
 
 func httpsManager(v *ir.VirtualHost, l *ir.Listener) httpChain {
 	return httpChain{

@@ -79,9 +79,9 @@ func routesOf(v *ir.VirtualHost) *table.Resource {
 }
 
 func chainsOf(l listeners, hosts ...*ir.VirtualHost) *table.Resource {
-	var chains []table.Part
+	var chains []namedChain
 	for _, v := range hosts {
-		chains = append(chains, filterChain(v, &l.https))
+		chains = append(chains, named(filterChain(v, &l.https), v.Key.Hostname))
 	}
 	return tlsListener(&l.https, chains)
 }
@@ -91,11 +91,11 @@ func rawListener(p ir.ListenerProtocol) *table.Resource {
 	l := other("raw", p)
 	l.Client = ir.ClientSettings{ProxyProtocol: p == ir.ListenTCP, AccessLog: ir.AccessLog{Path: "/dev/stdout"}}
 	if p == ir.ListenUDP {
-		return envoyListener(&l, []table.Part{udpFilter(&l)})
+		return envoyListener(&l, []namedChain{{Part: udpFilter(&l)}})
 	}
 	v := at(l, passthrough("", ir.Backend{Cluster: service("raw"), Weight: 1}))
 	v.TLS = nil
-	return envoyListener(&l, []table.Part{filterChain(v, &l)})
+	return envoyListener(&l, []namedChain{{Part: filterChain(v, &l)}})
 }
 
 // loggingJSON returns listeners with a JSON access log, the PROXY protocol and TLS 1.3.
@@ -167,7 +167,7 @@ func goldens() map[string][]*table.Resource {
 		"forward":            {routesOf(httpHost("forward.example.com", forwards()...))},
 		"routeconfiguration": {routeConfiguration("ingress_http", nil, routed), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
 		"cluster":            clusters(manyClusters()...),
-		"ondemand":           {tlsListener(&demanded.https, []table.Part{sharedChain(&demanded.https)}), hostScope(httpsHost("tls.example.com"))},
+		"ondemand":           {tlsListener(&demanded.https, []namedChain{named(sharedChain(&demanded.https), "*")}), hostScope(httpsHost("tls.example.com"))},
 		"listener":           {httpListener(&defaults.http), httpListener(&json.http), envoyListener(&json.https, nil)},
 		"settings":           {httpListener(&set.http), chainsOf(set, httpsHost("tls.example.com")), statsListener(&set.stats), cluster(secure, ir.CircuitBreakers{MaxRetries: 1}, clusterSettings())},
 		"listener-raw":       {rawListener(ir.ListenTCP), rawListener(ir.ListenUDP)},

@@ -19,7 +19,7 @@ const (
 
 // envoyListener returns Envoy's listener for the listeners that share a socket, with the settings of the first one; nil if
 // it would have no filter chain. chains are the parts of hosts.
-func envoyListener(first *ir.Listener, chains []table.Part) *table.Resource {
+func envoyListener(first *ir.Listener, chains []namedChain) *table.Resource {
 	switch {
 	case first.Admin:
 		return statsListener(first)
@@ -45,36 +45,37 @@ func httpListener(of *ir.Listener) *table.Resource {
 }
 
 // tlsListener returns the listener for TLS connections, with a filter chain for each host.
-func tlsListener(of *ir.Listener, chains []table.Part) *table.Resource {
+func tlsListener(of *ir.Listener, chains []namedChain) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
 	l.ListenerFilters = append(
 		proxyProtocol(e, of),
 		listenerFilter(e, "envoy.filters.listener.tls_inspector", tlsInspector(of.Connections)),
 	)
+	l.FilterChainMatcher = chainMatcher(e, chains)
 	r := listenerResource(e, l, tracingNeeds(of)...)
-	r.Field, r.Parts = filterChainsField, chains
+	r.Field, r.Parts = filterChainsField, partsOf(chains)
 	return r
 }
 
 // tcpListener returns a TCP listener with one filter chain.
-func tcpListener(of *ir.Listener, chains []table.Part) *table.Resource {
+func tcpListener(of *ir.Listener, chains []namedChain) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
 	l.ListenerFilters = proxyProtocol(e, of)
 	r := listenerResource(e, l)
-	r.Field, r.Parts = filterChainsField, chains
+	r.Field, r.Parts = filterChainsField, partsOf(chains)
 	return r
 }
 
 // udpListener returns a UDP listener with one listener filter.
-func udpListener(of *ir.Listener, filters []table.Part) *table.Resource {
+func udpListener(of *ir.Listener, filters []namedChain) *table.Resource {
 	e := &encoder{}
 	l := listener(of)
 	l.TcpKeepalive, l.PerConnectionBufferLimitBytes, l.ConnectionBalanceConfig = nil, nil, nil
 	l.UdpListenerConfig = &listenerv3.UdpListenerConfig{}
 	r := listenerResource(e, l)
-	r.Field, r.Parts = listenerFiltersField, filters
+	r.Field, r.Parts = listenerFiltersField, partsOf(filters)
 	return r
 }
 

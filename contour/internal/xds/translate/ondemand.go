@@ -40,7 +40,6 @@ func sharedChain(l *ir.Listener) table.Part {
 	manager := httpChain{listener: l, byServerName: true}
 	chain := &listenerv3.FilterChain{
 		Name:                          sharedChainName,
-		FilterChainMatch:              serverName("*"),
 		Filters:                       []*listenerv3.Filter{manager.filter(e)},
 		TransportSocket:               onDemandTLS(e, l),
 		TransportSocketConnectTimeout: durationpb.New(handshakeTimeout),
@@ -128,28 +127,28 @@ func coveredBy(hostname string) []string {
 
 // chainsOf returns the filter chains of a listener: those of hosts, and the shared one or the one with the fallback
 // certificate, unless there is a host "*", which matches all other connections.
-func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []table.Part {
+func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []namedChain {
 	if l.ByHost() {
-		return t.partsOfChains(r, l.Key)
+		return t.namedChains(r, l.Key)
 	}
 	if l.Protocol == ir.ListenUDP {
-		return []table.Part{udpFilter(l)}
+		return []namedChain{{Part: udpFilter(l)}}
 	}
-	var chains []table.Part
+	var chains []namedChain
 	for _, k := range t.ownChains.Get(r, l.Key) {
-		chains = append(chains, t.chains.Get(r, k).part)
+		chains = append(chains, named(t.chains.Get(r, k).part, k.Hostname))
 	}
 	if l.ByChain {
-		return union(chains, t.partsOfChains(r, l.Key))
+		return union(chains, t.namedChains(r, l.Key))
 	}
 	if len(t.wildcards.Get(r, ir.HostKey{Listener: l.Key, Hostname: "*"})) > 0 {
 		return chains
 	}
 	if l.CertificatesOnDemand {
-		return append(chains, sharedChain(l))
+		return append(chains, named(sharedChain(l), "*"))
 	}
 	if c, ok := t.fallback(r, l); ok {
-		chains = append(chains, c)
+		chains = append(chains, named(c, "*"))
 	}
 	return chains
 }

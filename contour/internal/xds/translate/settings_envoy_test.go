@@ -28,7 +28,7 @@ func TestEnvoyAcceptsAllSettings(t *testing.T) {
 			l.to.Client.HTTP.Compression = algorithm
 		}
 		start(t, at, []*table.Resource{
-			httpListener(&at.http), tlsListener(&at.https, []table.Part{filterChain(host, &at.https)}), statsListener(&at.stats),
+			httpListener(&at.http), tlsListener(&at.https, []namedChain{named(filterChain(host, &at.https), host.Key.Hostname)}), statsListener(&at.stats),
 			cluster(secure, ir.CircuitBreakers{}, clusterSettings()), routesOf(host),
 			certificate(kobj.Name{Namespace: "app", Name: "cert"}, pair.Certificate, pair.Key),
 		})

@@ -171,7 +171,7 @@ func (t *Tables) addListeners() {
 // listener derives Envoy's listener of the socket. Only TLS listeners share a socket; otherwise the first one gets it.
 func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource {
 	var first *ir.Listener
-	var chains []table.Part
+	var chains []namedChain
 	for _, k := range t.sockets.Get(r, socket) {
 		l := t.from.Listeners.Get(r, k)
 		if l == nil || first != nil && (!first.Protocol.Secure() || !l.Protocol.Secure()) {
@@ -187,15 +187,6 @@ func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource
 		return nil
 	}
 	return envoyListener(first, chains)
-}
-
-// union returns the parts and those of more with other names.
-func union(parts, more []table.Part) []table.Part {
-	names := make(map[string]bool, len(parts))
-	for _, p := range parts {
-		names[p.Name] = true
-	}
-	return append(parts, slices.DeleteFunc(more, func(p table.Part) bool { return names[p.Name] })...)
 }
 
 // valuesOf returns the values of the hosts, in the order of hosts.
