@@ -51,8 +51,8 @@ func (t *Tables) addListenerChains() {
 	})
 }
 
-// namedChains returns the filter chains of the chains of a listener.
-func (t *Tables) namedChains(r *memo.Reader, l ir.ListenerKey) []namedChain {
+// chainsOfListener returns the filter chains of the chains of a listener.
+func (t *Tables) chainsOfListener(r *memo.Reader, l ir.ListenerKey) []namedChain {
 	keys := t.chainsBy.Get(r, l)
 	chains := make([]namedChain, 0, len(keys))
 	for _, k := range keys {

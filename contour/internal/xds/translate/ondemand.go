@@ -129,7 +129,7 @@ func coveredBy(hostname string) []string {
 // certificate, unless there is a host "*", which matches all other connections.
 func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []namedChain {
 	if l.ByHost() {
-		return t.namedChains(r, l.Key)
+		return t.chainsOfListener(r, l.Key)
 	}
 	if l.Protocol == ir.ListenUDP {
 		return []namedChain{{Part: udpFilter(l)}}
@@ -139,7 +139,7 @@ func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []namedChain {
 		chains = append(chains, named(t.chains.Get(r, k).part, k.Hostname))
 	}
 	if l.ByChain {
-		return union(chains, t.namedChains(r, l.Key))
+		return union(chains, t.chainsOfListener(r, l.Key))
 	}
 	if len(t.wildcards.Get(r, ir.HostKey{Listener: l.Key, Hostname: "*"})) > 0 {
 		return chains
