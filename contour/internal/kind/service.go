@@ -2,10 +2,12 @@ package kind
 
 import (
 	"reflect"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/provision"
 )
 
 // +kubebuilder:rbac:groups="",resources=services,verbs=list;watch
@@ -23,14 +25,20 @@ func service() Descriptor {
 	}
 }
 
+// trimService keeps the Gateway and the addresses of Services in front of the fleets of Gateways.
 func trimService(s *corev1.Service) {
+	gateway, addresses := s.Labels[provision.GatewayLabel], s.Spec.ClusterIPs
 	trimMeta(&s.ObjectMeta)
 	s.Spec = corev1.ServiceSpec{Ports: s.Spec.Ports, Type: s.Spec.Type, ExternalName: s.Spec.ExternalName}
+	if gateway != "" {
+		s.Labels, s.Spec.ClusterIPs = map[string]string{provision.GatewayLabel: gateway}, addresses
+	}
 	s.Status = corev1.ServiceStatus{LoadBalancer: s.Status.LoadBalancer}
 }
 
 func equalService(a, b *corev1.Service) bool {
 	return equalAnnotations(a.Annotations, b.Annotations) && a.Spec.Type == b.Spec.Type &&
+		a.Labels[provision.GatewayLabel] == b.Labels[provision.GatewayLabel] && slices.Equal(a.Spec.ClusterIPs, b.Spec.ClusterIPs) &&
 		a.Spec.ExternalName == b.Spec.ExternalName && reflect.DeepEqual(a.Spec.Ports, b.Spec.Ports) &&
 		reflect.DeepEqual(a.Status.LoadBalancer, b.Status.LoadBalancer)
 }

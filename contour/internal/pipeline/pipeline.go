@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"contour.example/contour/internal/compile"
+	"contour.example/contour/internal/compile/gatewayapi"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/jwks"
@@ -47,13 +48,14 @@ type Pipeline struct {
 	Translate *translate.Tables
 	Status    *status.Status
 
-	engine  *memo.Engine
-	fleets  *fleet.Tables
-	log     *slog.Logger
-	now     func() time.Time
-	inspect chan func()
-	configs chan config.Config
-	keySets chan map[jwks.Owner]jwks.KeySet
+	engine   *memo.Engine
+	fleets   *fleet.Tables
+	log      *slog.Logger
+	now      func() time.Time
+	inspect  chan func()
+	configs  chan config.Config
+	keySets  chan map[jwks.Owner]jwks.KeySet
+	failures chan map[kobj.Name]string
 
 	sliced  bool      // the loop is Run
 	started time.Time // when the present iteration began
@@ -76,6 +78,7 @@ func New(o Options) *Pipeline {
 	p := &Pipeline{
 		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
 		keySets:   make(chan map[jwks.Owner]jwks.KeySet),
+		failures:  make(chan map[kobj.Name]string),
 		listeners: map[ir.Fleet]int{}, rejected: newRejections(), held: heldStatuses{},
 	}
 	p.shares = newShares(o.Now)
@@ -113,6 +116,7 @@ type Result struct {
 	Statuses    []memo.Change[kobj.Key, *status.Desired]
 	KeySets     []memo.Change[jwks.Remote, []byte]           // to fetch, with the CA bundle
 	External    []memo.Change[kobj.Name, ir.ExternalService] // with a name to resolve
+	Fleets      []memo.Change[kobj.Name, gatewayapi.Provisioned]
 }
 
 // Step applies a batch to the store, derives all that depends on it and publishes.
@@ -218,6 +222,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		Statuses:    p.held.admit(p.Status.Desired.Changes()),
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
 		External:    p.Compile.Ref.ChangedExternal(),
+		Fleets:      p.Compile.Gateways.Fleets.Changes(),
 	}
 }
 
@@ -297,6 +302,8 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			done(p.Configure(c))
 		case sets := <-p.keySets:
 			done(p.SetKeySets(sets))
+		case failures := <-p.failures:
+			done(p.SetFailures(failures))
 		case f := <-p.inspect:
 			f()
 		case <-tick.C:

@@ -6,9 +6,3 @@
 //
 // The package has no client and no clock. It must not depend on the objects that exist.
 package provision
-
-const (
-	adminVolume  = "envoy-admin"
-	configVolume = "envoy-config"
-	certVolume   = "envoycert"
-)

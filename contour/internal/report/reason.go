@@ -252,6 +252,8 @@ const (
 	AddressNotUsable Reason = "AddressNotUsable"
 	// AddressNotAssigned: there is no free address for a Gateway. Configure gateway.addresses, or a larger range.
 	AddressNotAssigned Reason = "AddressNotAssigned"
+	// PortUnavailable: a port of a listener is one of Envoy itself. Choose another one.
+	PortUnavailable Reason = "PortUnavailable"
 	// ListenersNotValid: no listener of a Gateway is valid. Their conditions say why.
 	ListenersNotValid Reason = "ListenersNotValid"
 	// HostnameConflict: two listeners of a port have one hostname. Neither is served.

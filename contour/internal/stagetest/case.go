@@ -83,6 +83,8 @@ type settings struct {
 	Headers config.Headers `json:"headers,omitzero"`
 	// GatewayAddresses are the ranges of addresses of Gateways.
 	GatewayAddresses []netip.Prefix `json:"gatewayAddresses,omitempty"`
+	// Provision gives Gateways fleets of their own.
+	Provision bool `json:"provision,omitempty"`
 }
 
 // rateLimitService is the settings of global rate limits.
@@ -215,7 +217,7 @@ func (c *Case) readConfig() error {
 	if s.Tracing != nil {
 		c.Config.Tracing = *s.Tracing
 	}
-	c.Config.Gateways.Addresses = s.GatewayAddresses
+	c.Config.Gateways.Addresses, c.Config.Gateways.Provision = s.GatewayAddresses, s.Provision
 	if s.Budgets != nil {
 		c.Config.Budgets = *s.Budgets
 	}

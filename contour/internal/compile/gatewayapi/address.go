@@ -10,6 +10,7 @@ import (
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 )
@@ -33,29 +34,40 @@ type staticAddress struct {
 type Assignment struct {
 	Usable   []netip.Addr
 	Unusable []string // static ones that are outside of the ranges, or of another Gateway
+	// Hostnames are those of load balancers, of a Gateway with a fleet of its own.
+	Hostnames []string
 }
+
+func (a *Assignment) none() bool { return len(a.Usable)+len(a.Hostnames) == 0 }
 
 // deriveClaim returns the claim of a Gateway; it does not serve one with an address of a type that is not supported.
 func (x *Compiler) deriveClaim(r *memo.Reader, n kobj.Name) claim {
 	g, ok := x.env.Store.Gateways.Get(r, n)
-	if !ok || !x.serves(r, g) || unsupportedAddress(g) >= 0 {
+	if !ok || !x.serves(r, g) || unsupportedAddress(g) >= 0 || x.placeOf(r, n).fleet != ir.DefaultFleet {
 		return claim{}
 	}
-	c := claim{served: true, created: g.CreationTimestamp.UTC(), assign: len(g.Spec.Addresses) == 0}
-	for _, a := range g.Spec.Addresses {
-		of := staticAddress{a.Value, parseAddress(a.Value)}
-		if a.Value == "" {
-			c.assign = true
-		} else if !slices.ContainsFunc(c.static, func(o staticAddress) bool { return o == of || o.ip.IsValid() && o.ip == of.ip }) {
-			c.static = append(c.static, of)
-		}
-	}
+	c := claim{served: true, created: g.CreationTimestamp.UTC()}
+	c.static, c.assign = requested(g)
 	for _, a := range g.Status.Addresses {
 		if ip := parseAddress(a.Value); ip.IsValid() {
 			c.recorded = append(c.recorded, ip)
 		}
 	}
 	return c
+}
+
+// requested returns the static addresses of a Gateway, and whether one is to be chosen.
+func requested(g *gatewayv1.Gateway) (static []staticAddress, assign bool) {
+	assign = len(g.Spec.Addresses) == 0
+	for _, a := range g.Spec.Addresses {
+		of := staticAddress{a.Value, parseAddress(a.Value)}
+		if a.Value == "" {
+			assign = true
+		} else if !slices.ContainsFunc(static, func(o staticAddress) bool { return o == of || o.ip.IsValid() && o.ip == of.ip }) {
+			static = append(static, of)
+		}
+	}
+	return static, assign
 }
 
 // parseAddress returns the address that a text stands for, the same one for all texts for it; the zero address if it is none.

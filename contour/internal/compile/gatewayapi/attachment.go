@@ -18,6 +18,7 @@ import (
 
 // parent is what routes read of a Gateway: no edit of anything else of it concerns them.
 type parent struct {
+	fleet     ir.Fleet
 	listeners []parentListener // those that accept routes
 	shown     shownCertificate
 }
@@ -39,7 +40,7 @@ func (x *Compiler) deriveParent(r *memo.Reader, n kobj.Name) *parent {
 	if g == nil {
 		return nil
 	}
-	p := &parent{shown: g.shown}
+	p := &parent{fleet: g.place.fleet, shown: g.shown}
 	for i := range g.listeners {
 		if l := &g.listeners[i]; l.accepted() && !g.problem.is() {
 			p.listeners = append(p.listeners, parentListener{l.name, l.port, l.hostname, l.protocol, l.secure, l.kinds, l.from, l.selector})
@@ -66,10 +67,13 @@ type attachedParent struct {
 	index     int // in spec.parentRefs
 	ref       gatewayv1.ParentReference
 	gateway   kobj.Name
+	fleet     ir.Fleet
 	shown     shownCertificate
 	problem   problem // why no listener accepts the route
 	listeners []attachedListener
 }
+
+func (p *attachedParent) place() place { return place{p.fleet, p.gateway} }
 
 // attachedListener is a listener that accepts a route, with the hostnames that the route has there. Those for which another listener
 // of the port is more specific are left out, so that there may be none.
@@ -111,7 +115,7 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 			n.Namespace = string(*to.Namespace)
 		}
 		if p := x.parents.Get(r, n); p != nil {
-			at := x.attach(r, k, p, to, attachedParent{index: i, ref: *to, gateway: n, shown: p.shown}, hostnames)
+			at := x.attach(r, k, p, to, attachedParent{index: i, ref: *to, gateway: n, fleet: p.fleet, shown: p.shown}, hostnames)
 			n := 0
 			for j := range at.listeners {
 				n += len(at.listeners[j].all)

@@ -18,6 +18,7 @@ import (
 
 // gateway is the verdict on a Gateway of this controller.
 type gateway struct {
+	place     place
 	created   time.Time
 	problem   problem // why it is not accepted
 	unused    string  // why a part of its own parameters has no effect
@@ -28,9 +29,18 @@ type gateway struct {
 	report    report.Report
 }
 
+// place is a Gateway and the fleet that serves it.
+type place struct {
+	fleet   ir.Fleet
+	gateway kobj.Name
+}
+
+// dedicated reports whether the fleet serves only this Gateway.
+func (g *gateway) dedicated() bool { return g.place.fleet != ir.DefaultFleet }
+
 // keepLastGateway returns the last verdict on a Gateway of which the derivation panics.
 func keepLastGateway(n kobj.Name, last *gateway, _ bool, reason string) *gateway {
-	out := gateway{problem: problem{report.InternalError, "The controller could not process the object (" + reason + ")."}}
+	out := gateway{place: place{ir.DefaultFleet, n}, problem: problem{report.InternalError, "The controller could not process the object (" + reason + ")."}}
 	if last != nil {
 		out = *last
 	}
@@ -47,15 +57,20 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 	if !ok || !x.serves(r, g) {
 		return nil
 	}
-	b := gatewayBuilder{reader: r, env: x.env, object: g, key: kobj.Key{Kind: kobj.Gateway, Name: n}}
+	at := x.placeOf(r, n)
+	b := gatewayBuilder{reader: r, dedicated: at.fleet != ir.DefaultFleet, env: x.env, object: g, key: kobj.Key{Kind: kobj.Gateway, Name: n}}
 	b.report.Visit(b.key)
-	out := &gateway{created: g.CreationTimestamp.UTC(), problem: b.specProblem()}
+	out := &gateway{place: at, created: g.CreationTimestamp.UTC(), problem: b.specProblem()}
 	parameters := x.gatewayParameters(r, g)
 	if !out.problem.is() {
 		out.problem = parameters.problem
 	}
 	out.unused = parameters.unused
-	out.addresses, _ = x.assigned.Get(r, n)
+	if out.dedicated() {
+		out.addresses = x.published(r, g)
+	} else {
+		out.addresses, _ = x.assigned.Get(r, n)
+	}
 	for i := range g.Spec.Listeners[:min(len(g.Spec.Listeners), maxListeners)] {
 		out.listeners = append(out.listeners, b.listener(i))
 	}
@@ -70,11 +85,12 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 }
 
 type gatewayBuilder struct {
-	reader *memo.Reader
-	env    Env
-	object *gatewayv1.Gateway
-	key    kobj.Key
-	report report.Collector
+	reader    *memo.Reader
+	env       Env
+	object    *gatewayv1.Gateway
+	key       kobj.Key
+	dedicated bool // the Gateway has a fleet of its own
+	report    report.Collector
 }
 
 // specProblem returns what is wrong with the Gateway apart from its listeners.
@@ -94,10 +110,10 @@ func (b *gatewayBuilder) reportProblems(g *gateway) {
 	b.add(report.TypeAccepted, g.problem, "spec")
 	b.add(report.TypeResolvedRefs, g.notShown, "spec.tls.backend.clientCertificateRef")
 	for _, value := range g.addresses.Unusable {
-		b.add(report.TypeProgrammed, problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway, or the namespace has as many addresses as it may.", report.Quote(value))}, "spec.addresses")
+		b.add(report.TypeProgrammed, g.notUsable(value), "spec.addresses")
 	}
-	if !g.problem.is() && len(g.addresses.Usable)+len(g.addresses.Unusable) == 0 {
-		b.add(report.TypeProgrammed, noAddress(), "spec.addresses")
+	if !g.problem.is() && g.addresses.none() && len(g.addresses.Unusable) == 0 {
+		b.add(report.TypeProgrammed, g.noAddress(), "spec.addresses")
 	}
 	for i := range g.listeners {
 		l, field := &g.listeners[i], fmt.Sprintf("spec.listeners[%d]", i)
@@ -107,7 +123,17 @@ func (b *gatewayBuilder) reportProblems(g *gateway) {
 	}
 }
 
-func noAddress() problem {
+func (g *gateway) notUsable(value string) problem {
+	if g.dedicated() {
+		return problem{report.AddressNotUsable, fmt.Sprintf("No load balancer has assigned the address %s.", report.Quote(value))}
+	}
+	return problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway, or the namespace has as many addresses as it may.", report.Quote(value))}
+}
+
+func (g *gateway) noAddress() problem {
+	if g.dedicated() {
+		return problem{report.AddressNotAssigned, "The Service of the Gateway has no address."}
+	}
 	return problem{report.AddressNotAssigned, "No address is free: the configuration has no ranges of addresses for Gateways, all of them are used, or the namespace has as many as it may."}
 }
 
@@ -125,8 +151,11 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 		return contrib.Root{}
 	}
 	root := contrib.Root{Report: g.report, Created: g.created}
-	if g.problem.is() || len(g.addresses.Usable) == 0 {
+	switch {
+	case g.problem.is() || g.addresses.none() && !g.dedicated():
 		return root
+	case g.dedicated():
+		root.Listeners = append(root.Listeners, x.statsListener(r, g.place.fleet))
 	}
 	key := kobj.Key{Kind: kobj.Gateway, Name: n}
 	ports := map[ir.ListenerKey]bool{}
@@ -135,17 +164,17 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 		if !l.accepted() {
 			continue
 		}
-		if !ports[l.key(n)] {
-			ports[l.key(n)] = true
+		if !ports[l.key(g.place)] {
+			ports[l.key(g.place)] = true
 			root.Listeners = append(root.Listeners, x.listenerOf(r, g, key, l))
 		}
 		if l.byChain() {
 			root.Chains = append(root.Chains, ir.Chain{
-				Key: ir.ChainKey{Listener: l.key(n), ServerName: l.host()}, Certificates: l.certificates, Clients: l.clients,
+				Key: ir.ChainKey{Listener: l.key(g.place), ServerName: l.host()}, Certificates: l.certificates, Clients: l.clients,
 				Passthrough: l.passthrough, Origins: []kobj.Key{key},
 			})
 		}
-		if of := g.requestsFor(n, l); of != (ir.ListenerKey{}) {
+		if of := g.requestsFor(l); of != (ir.ListenerKey{}) {
 			root.Contributions = append(root.Contributions, contrib.Contribution{
 				Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(), Validation: l.validation,
 			})
@@ -156,21 +185,21 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 
 // requestsFor returns the listener on which there is a host for the requests with the hostname of l: of a listener for TLS, that for HTTPS
 // of the same port, whose connections are those of other hostnames. It is zero if there is none.
-func (g *gateway) requestsFor(n kobj.Name, l *listener) ir.ListenerKey {
+func (g *gateway) requestsFor(l *listener) ir.ListenerKey {
 	https := func(o listener) bool { return o.accepted() && o.protocol == ir.ListenHTTPS && o.port == l.port }
 	switch {
 	case !forwards(l.protocol):
-		return l.key(n)
+		return l.key(g.place)
 	case l.protocol == ir.ListenTLS && slices.ContainsFunc(g.listeners, https):
-		return keyOf(n, l.port, ir.ListenHTTPS)
+		return keyOf(g.place, l.port, ir.ListenHTTPS)
 	}
 	return ir.ListenerKey{}
 }
 
 // listenerKey returns the key of the listener for a port of a Gateway. Of the parts of its name, only that of the Gateway has dots,
 // and none has underscores.
-func listenerKey(gateway kobj.Name, port gatewayv1.PortNumber) ir.ListenerKey {
-	return ir.ListenerKey{Fleet: ir.DefaultFleet, Name: fmt.Sprintf("%s_%s_%d", gateway.Namespace, gateway.Name, port)}
+func listenerKey(of place, port gatewayv1.PortNumber) ir.ListenerKey {
+	return ir.ListenerKey{Fleet: of.fleet, Name: fmt.Sprintf("%s_%s_%d", of.gateway.Namespace, of.gateway.Name, port)}
 }
 
 // listenerOf returns the listener for the port and protocol of l, without chains.
@@ -180,11 +209,15 @@ func (x *Compiler) listenerOf(r *memo.Reader, g *gateway, key kobj.Key, l *liste
 		Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r), AccessLog: s.AccessLog.Get(r),
 	}
 	out := ir.Listener{
-		Key: l.key(key.Name), Socket: l.socket(key.Name).Name, Port: uint32(l.port), Protocol: l.protocol, ByChain: l.byChain(), RouteTableHosts: s.RouteTables.Get(r).Hosts,
+		Key: l.key(g.place), Socket: l.socket(g.place).Name, Port: uint32(l.port), Protocol: l.protocol, ByChain: l.byChain(), RouteTableHosts: s.RouteTables.Get(r).Hosts,
 		Connections: c.Listeners.Connections, Client: classic.Client(c, c.AccessLog.HTTP), Origins: []kobj.Key{key},
 	}
 	if l.secure {
 		out.TLS, out.Client = s.TLS.Get(r), classic.Client(c, c.AccessLog.HTTPS)
+	}
+	if g.dedicated() {
+		out.Addresses = []string{c.Listeners.HTTP.Host}
+		return out
 	}
 	for _, a := range g.addresses.Usable {
 		out.Addresses = append(out.Addresses, a.String())

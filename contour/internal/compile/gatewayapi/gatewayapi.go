@@ -64,6 +64,11 @@ type Compiler struct {
 	claimed          *memo.Input[policyClaim, struct{}]   // those that prevail
 	ways             *memo.Input[kobj.Name, []kobj.Name]  // by Service: the Gateways through which requests reach it
 
+	// Fleets contains what is to exist of the fleet of each Gateway.
+	Fleets *memo.Table[kobj.Name, Provisioned]
+	// Failures contains why the fleet of a Gateway could not be provisioned.
+	Failures *memo.Input[kobj.Name, string]
+
 	// States contains what Envoys have of listeners, by socket.
 	States *memo.Input[ir.ListenerKey, State]
 }
@@ -102,6 +107,9 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x.gateways = memo.NewTable(e, memo.Options[kobj.Name, *gateway]{
 		Name: "gatewayapi/gateways", Derive: x.deriveGateway, Equal: equal[*gateway], OnPanic: keepLastGateway,
 	})
+	x.Failures = memo.NewInput[kobj.Name](e, "gatewayapi/provisioning failures", func(a, b string) bool { return a == b })
+	x.Fleets = memo.NewTable(e, memo.Options[kobj.Name, Provisioned]{Name: "gatewayapi/fleets", Derive: x.deriveFleet, Equal: equal[Provisioned]})
+	x.Fleets.Watch()
 	x.parents = memo.NewTable(e, memo.Options[kobj.Name, *parent]{Name: "gatewayapi/parents", Derive: x.deriveParent, Equal: equal[*parent]})
 	x.addPolicies(e)
 	x.attachments = memo.NewTable(e, memo.Options[kobj.Key, attachment]{
@@ -120,6 +128,7 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x.attached = memo.NewIndex(x.verdicts, "gatewayapi/routes by listener", kobj.Key.Compare, acceptedBy)
 	memo.Follow(x.verdicts, waysOf, x.attachedPolicies.count)
 	memo.DemandFrom(env.Store.Gateways, x.claims, ownName)
+	memo.DemandFrom(env.Store.Gateways, x.Fleets, ownName)
 	for _, k := range []kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute, kobj.UDPRoute} {
 		store.DemandRoots(env.Store, x.attachments, k)
 		store.DemandRoots(env.Store, x.routes, k)

@@ -13,6 +13,7 @@ import (
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/provision"
 	"contour.example/contour/internal/report"
 )
 
@@ -66,6 +67,9 @@ func (b *gatewayBuilder) listener(i int) listener {
 	l.passthrough = l.protocol == ir.ListenTLS && spec.TLS != nil && spec.TLS.Mode != nil && *spec.TLS.Mode == gatewayv1.TLSModePassthrough
 	if p := validate.Port(int32(spec.Port)); p != "" {
 		l.problem = problem{report.UnsupportedValue, fmt.Sprintf("Port %d %s.", spec.Port, p)}
+	}
+	if b.dedicated && provision.ReservedPort(int32(spec.Port)) {
+		l.problem = problem{report.PortUnavailable, fmt.Sprintf("Port %d is one of Envoy itself.", spec.Port)}
 	}
 	if spec.Hostname != nil && *spec.Hostname != "" && l.hasHostname() {
 		name, p := validate.Hostname(string(*spec.Hostname))

@@ -91,10 +91,10 @@ func (c protocolClass) others() []protocolClass {
 
 // key returns the key of the listener of the port and protocol of l. Listeners for HTTPS and TLS of one port have keys of their own, and
 // share a socket; those for UDP have sockets of their own.
-func (l *listener) key(gateway kobj.Name) ir.ListenerKey { return keyOf(gateway, l.port, l.protocol) }
+func (l *listener) key(of place) ir.ListenerKey { return keyOf(of, l.port, l.protocol) }
 
-func keyOf(gateway kobj.Name, port gatewayv1.PortNumber, p ir.ListenerProtocol) ir.ListenerKey {
-	k := listenerKey(gateway, port)
+func keyOf(of place, port gatewayv1.PortNumber, p ir.ListenerProtocol) ir.ListenerKey {
+	k := listenerKey(of, port)
 	switch p {
 	case ir.ListenTLS:
 		k.Name += "-tls"
@@ -106,9 +106,9 @@ func keyOf(gateway kobj.Name, port gatewayv1.PortNumber, p ir.ListenerProtocol) 
 }
 
 // socket returns the name of the socket of the listener.
-func (l *listener) socket(gateway kobj.Name) ir.ListenerKey {
+func (l *listener) socket(of place) ir.ListenerKey {
 	if l.protocol == ir.ListenUDP {
-		return l.key(gateway)
+		return l.key(of)
 	}
-	return listenerKey(gateway, l.port)
+	return listenerKey(of, l.port)
 }

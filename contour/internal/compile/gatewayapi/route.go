@@ -282,10 +282,10 @@ func (b *routeBuilder) reportGlobalAuthorization() {
 func (b *routeBuilder) contributions(a age, p *attachedParent, l *attachedListener, done map[ir.HostKey]bool) []contribution {
 	var out []contribution
 	if b.tcp != nil {
-		return b.streams(a, p.gateway, l, done)
+		return b.streams(a, p, l, done)
 	}
 	for _, h := range l.hosts {
-		k := ir.HostKey{Listener: listenerKey(p.gateway, l.port), Hostname: h}
+		k := ir.HostKey{Listener: listenerKey(p.place(), l.port), Hostname: h}
 		if done[k] {
 			continue
 		}

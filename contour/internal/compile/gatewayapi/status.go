@@ -26,12 +26,16 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 	for _, a := range g.addresses.Usable { // also of one that is not accepted: it keeps them
 		s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &addressType, Value: a.String()})
 	}
+	hostnameType := gatewayv1.HostnameAddressType
+	for _, h := range g.addresses.Hostnames {
+		s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &hostnameType, Value: h})
+	}
 	programmed := 0
 	broken := fault(diagnostics)
 	var waiting problem
 	for i := range g.listeners {
 		l := &g.listeners[i]
-		p := x.notProgrammed(r, g, name, l)
+		p := x.notProgrammed(r, g, l)
 		if !p.is() && overBudget(diagnostics) {
 			p = problem{report.Reason(gatewayv1.ListenerReasonInvalid), broken.Message}
 		}
@@ -48,7 +52,11 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 	if programmed > 0 {
 		waiting = problem{}
 	}
-	s.Conditions = g.conditions(generation, waiting, broken)
+	failure := ""
+	if g.dedicated() {
+		failure, _ = x.Failures.Get(r, name)
+	}
+	s.Conditions = g.conditions(generation, waiting, broken, failure)
 	return s
 }
 
@@ -82,8 +90,9 @@ func (of *route) lostHosts(diagnostics []report.Diagnostic) problem {
 	return problem{report.NotAllowedByListeners, lost[0].Message}
 }
 
-// conditions returns the conditions of a Gateway. waiting is why none of its listeners is programmed.
-func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.Condition {
+// conditions returns the conditions of a Gateway. waiting is why none of its listeners is programmed, and failure why its fleet could not be
+// provisioned; "" if it could.
+func (g *gateway) conditions(generation int64, waiting, fault problem, failure string) []metav1.Condition {
 	accepted := condition(string(gatewayv1.GatewayConditionAccepted), generation, g.problem, string(gatewayv1.GatewayReasonAccepted), "The Gateway is served.")
 	invalid := func(l listener) bool { return !l.accepted() }
 	if !g.problem.is() && slices.ContainsFunc(g.listeners, invalid) {
@@ -98,10 +107,12 @@ func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.
 		programmed = problem{report.Reason(gatewayv1.GatewayReasonInvalid), "The Gateway is not accepted."}
 	case fault.is():
 		programmed = problem{report.Reason(gatewayv1.GatewayReasonInvalid), fault.Message}
+	case failure != "":
+		programmed = problem{report.Reason(gatewayv1.GatewayReasonNoResources), failure}
 	case len(g.addresses.Unusable) > 0:
-		programmed = problem{report.AddressNotUsable, fmt.Sprintf("Address %s is outside of the configured ranges, or is used by another Gateway, or the namespace has as many addresses as it may.", report.Quote(g.addresses.Unusable[0]))}
-	case len(g.addresses.Usable) == 0:
-		programmed = noAddress()
+		programmed = g.notUsable(g.addresses.Unusable[0])
+	case g.addresses.none():
+		programmed = g.noAddress()
 	case waiting.is():
 		programmed = waiting
 	}
@@ -126,7 +137,7 @@ func (g *gateway) conditions(generation int64, waiting, fault problem) []metav1.
 }
 
 // notProgrammed returns why a listener is not programmed: the Envoys of its fleet have not accepted it, or reject it.
-func (x *Compiler) notProgrammed(r *memo.Reader, g *gateway, name kobj.Name, l *listener) problem {
+func (x *Compiler) notProgrammed(r *memo.Reader, g *gateway, l *listener) problem {
 	invalid := func(message string) problem { return problem{report.Reason(gatewayv1.ListenerReasonInvalid), message} }
 	switch {
 	case g.problem.is():
@@ -135,10 +146,10 @@ func (x *Compiler) notProgrammed(r *memo.Reader, g *gateway, name kobj.Name, l *
 		return invalid("The listener is not accepted.")
 	case l.secure && !l.passthrough && len(l.certificates) == 0:
 		return invalid("The listener has no certificate that can be served; its connections are closed.")
-	case len(g.addresses.Usable) == 0:
+	case g.addresses.none() && !g.dedicated():
 		return invalid("The Gateway has no address.")
 	}
-	state, _ := x.States.Get(r, l.socket(name))
+	state, _ := x.States.Get(r, l.socket(g.place))
 	_, accepted := slices.BinarySearch(state.Chains, l.chain())
 	switch {
 	case state.Rejected != "":

@@ -115,21 +115,21 @@ func (b *routeBuilder) streamBackend(to *gatewayv1.BackendRef, weight uint32, fi
 }
 
 // streams returns the contributions to the hosts of a listener that are not in done, and adds them.
-func (b *routeBuilder) streams(a age, gateway kobj.Name, l *attachedListener, done map[ir.HostKey]bool) []contribution {
+func (b *routeBuilder) streams(a age, p *attachedParent, l *attachedListener, done map[ir.HostKey]bool) []contribution {
 	hosts := l.hosts
 	if !l.secure {
 		hosts = []string{""}
 	}
 	var out []contribution
 	for _, h := range hosts {
-		k := ir.HostKey{Listener: keyOf(gateway, l.port, l.protocol), Hostname: h}
+		k := ir.HostKey{Listener: keyOf(p.place(), l.port, l.protocol), Hostname: h}
 		if done[k] {
 			continue
 		}
 		done[k] = true
 		out = append(out, contribution{contrib.Contribution{
 			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain, TCP: b.tcp,
-		}, listenerName{gateway, l.name}})
+		}, listenerName{p.gateway, l.name}})
 	}
 	return out
 }

@@ -1,0 +1,173 @@
+package gatewayapi
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
+	"contour.example/contour/internal/compile/classic"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/provision"
+)
+
+// Provisioned is what is to exist of the fleet of a Gateway. The zero value is nothing.
+type Provisioned struct {
+	Fleet *provision.Fleet // nil: nothing, unless Keep
+	// Keep: what exists stays as it is, since the Gateway or its class cannot be used as it is now.
+	Keep bool
+}
+
+// provisions reports whether Gateways have fleets of their own.
+func (x *Compiler) provisions(r *memo.Reader) bool {
+	s := x.env.Store.Settings.Gateways.Get(r)
+	return s.Provision && s.Only == (kobj.Name{})
+}
+
+// placeOf returns where a Gateway is served.
+func (x *Compiler) placeOf(r *memo.Reader, n kobj.Name) place {
+	if x.provisions(r) {
+		return place{ir.Fleet(provision.FleetName(n)), n}
+	}
+	return place{ir.DefaultFleet, n}
+}
+
+// deriveFleet returns what is to exist of the fleet of a Gateway. Nothing is deleted because a class or parameters are missing: load
+// balancers would lose their addresses by a mistake elsewhere.
+func (x *Compiler) deriveFleet(r *memo.Reader, n kobj.Name) Provisioned {
+	g, ok := x.env.Store.Gateways.Get(r, n)
+	if !ok || !x.provisions(r) {
+		return Provisioned{}
+	}
+	if _, exists := x.env.Store.GatewayClasses.Get(r, kobj.Name{Name: string(g.Spec.GatewayClassName)}); !exists {
+		return Provisioned{Keep: true}
+	}
+	of, verdict := x.classOf(r, g), x.gateways.Get(r, n)
+	switch {
+	case !of.ours:
+		return Provisioned{}
+	case of.problem.is() || verdict == nil || verdict.problem.is():
+		return Provisioned{Keep: true}
+	}
+	f := &provision.Fleet{Gateway: n, UID: g.UID, Class: string(g.Spec.GatewayClassName), Ports: verdict.ports()}
+	static, assign := requested(g)
+	f.Addresses, f.Assign = texts(static), assign
+	if i := g.Spec.Infrastructure; i != nil {
+		f.Labels, f.Annotations = plain(i.Labels), plain(i.Annotations)
+	}
+	class := x.classParameters.Get(r, kobj.Name{Name: f.Class})
+	var err error
+	if f.Parameters, err = class.parameters.Override(x.gatewayParameters(r, g).parameters); err != nil {
+		return Provisioned{Keep: true}
+	}
+	return Provisioned{Fleet: f}
+}
+
+// ports returns the ports of the accepted listeners.
+func (g *gateway) ports() []provision.Port {
+	var out []provision.Port
+	for i := range g.listeners {
+		if l := &g.listeners[i]; l.accepted() {
+			out = append(out, provision.Port{Number: int32(l.port), UDP: l.protocol == ir.ListenUDP})
+		}
+	}
+	slices.SortFunc(out, func(a, b provision.Port) int {
+		return cmp.Or(cmp.Compare(a.Number, b.Number), compareBool(a.UDP, b.UDP))
+	})
+	return slices.Compact(out)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// texts returns the static addresses that are addresses; the others can never be used.
+func texts(static []staticAddress) []string {
+	var out []string
+	for _, s := range static {
+		if s.ip.IsValid() {
+			out = append(out, s.ip.String())
+		}
+	}
+	return out
+}
+
+func plain[K, V ~string](m map[K]V) map[string]string {
+	if len(m) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(m))
+	for k, v := range m {
+		out[string(k)] = string(v)
+	}
+	return out
+}
+
+// published returns the addresses of the Services of a Gateway: of static ones those that were requested, and of the others all.
+func (x *Compiler) published(r *memo.Reader, g *gatewayv1.Gateway) Assignment {
+	static, assign := requested(g)
+	names := provision.ServiceNames(g.Name, texts(static), assign)
+	var all []netip.Addr
+	var out Assignment
+	for i, name := range names {
+		s, ok := x.env.Store.Services.Get(r, kobj.Name{Namespace: g.Namespace, Name: name})
+		if !ok || s.Labels[provision.GatewayLabel] != provision.LabelValue(g.Name) {
+			continue
+		}
+		ips, hostnames := addressesOf(s)
+		all = append(all, ips...)
+		if assign && i == len(names)-1 {
+			out.Usable, out.Hostnames = ips, hostnames
+		}
+	}
+	for _, s := range static {
+		switch {
+		case !s.ip.IsValid() || !slices.Contains(all, s.ip):
+			out.Unusable = append(out.Unusable, s.value)
+		case !slices.Contains(out.Usable, s.ip):
+			out.Usable = append(out.Usable, s.ip)
+		}
+	}
+	return out
+}
+
+// maxPublished bounds the addresses of a Service in the status of a Gateway, which may have 16.
+const maxPublished = 8
+
+// addressesOf returns the addresses at which a Service can be reached: of its load balancer, or in the cluster if it has none.
+func addressesOf(s *corev1.Service) (ips []netip.Addr, hostnames []string) {
+	if s.Spec.Type != corev1.ServiceTypeLoadBalancer {
+		for _, a := range s.Spec.ClusterIPs[:min(len(s.Spec.ClusterIPs), maxPublished)] {
+			if ip := parseAddress(a); ip.IsValid() {
+				ips = append(ips, ip)
+			}
+		}
+		return ips, nil
+	}
+	for _, i := range s.Status.LoadBalancer.Ingress[:min(len(s.Status.LoadBalancer.Ingress), maxPublished)] {
+		if ip := parseAddress(i.IP); ip.IsValid() {
+			ips = append(ips, ip)
+		} else if i.Hostname != "" {
+			hostnames = append(hostnames, i.Hostname)
+		}
+	}
+	return ips, hostnames
+}
+
+// statsListener returns the listener for the readiness and the statistics of the Envoys of a fleet.
+func (x *Compiler) statsListener(r *memo.Reader, f ir.Fleet) ir.Listener {
+	return ir.Listener{
+		Key: ir.ListenerKey{Fleet: f, Name: classic.Stats().Name}, Socket: classic.Stats().Name,
+		Addresses: []string{x.env.Store.Settings.Listeners.Get(r).Stats.Host}, Port: provision.StatsPort, Admin: true,
+	}
+}
