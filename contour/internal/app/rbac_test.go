@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/tools/clientcmd"
@@ -102,14 +104,16 @@ type recorder struct {
 	exists map[string]bool          // names that cannot be created, for they are there
 	held   map[string]chan struct{} // by resource: its lists wait until it is closed
 
-	mu      sync.Mutex
-	asked   map[access]bool
-	created map[string]sent // by resource: what was created last
-	changed chan struct{}   // gets a value after each request, unless it is full
+	mu       sync.Mutex
+	asked    map[access]bool
+	reviewed map[access]bool // what was asked about, in reviews
+	denied   map[access]bool
+	created  map[string]sent // by resource: what was created last
+	changed  chan struct{}   // gets a value after each request, unless it is full
 }
 
 func newRecorder() *recorder {
-	return &recorder{lists: map[string]string{}, exists: map[string]bool{}, held: map[string]chan struct{}{}, asked: map[access]bool{}, created: map[string]sent{}, changed: make(chan struct{}, 1)}
+	return &recorder{lists: map[string]string{}, exists: map[string]bool{}, held: map[string]chan struct{}{}, asked: map[access]bool{}, reviewed: map[access]bool{}, denied: map[access]bool{}, created: map[string]sent{}, changed: make(chan struct{}, 1)}
 }
 
 func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
@@ -124,6 +128,10 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	object := sent{q.Header.Get("Content-Type"), body}
+	if info.resource == "selfsubjectaccessreviews" { // which every user may create
+		r.review(w, object)
+		return
+	}
 	listing := q.URL.Query().Get("sendInitialEvents") != "" // it does not know of lists that are watches; not every cluster does
 	if !listing {
 		r.note(info)
@@ -157,6 +165,32 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, q *http.Request) {
 	default:
 		object.write(w, http.StatusOK)
 	}
+}
+
+// review answers whether an access is allowed.
+func (r *recorder) review(w http.ResponseWriter, object sent) {
+	var review authorizationv1.SelfSubjectAccessReview
+	if err := json.Unmarshal(object.body, &review); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	of := review.Spec.ResourceAttributes
+	resource := of.Resource
+	if of.Subresource != "" {
+		resource += "/" + of.Subresource
+	}
+	about := text(of.Namespace, of.Verb, of.Group, resource, of.Name)
+	r.mu.Lock()
+	r.reviewed[about] = true
+	review.Status.Allowed = !r.denied[about]
+	r.mu.Unlock()
+	body, err := json.Marshal(review)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	sent{"application/json", body}.write(w, http.StatusCreated)
+	r.signal()
 }
 
 // hold delays the lists of a resource until it is released.
@@ -225,8 +259,12 @@ func listKinds() map[string]string {
 
 func (r *recorder) note(a asked) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	r.asked[text(a.namespace, a.verb, a.group, a.resource, a.name)] = true
+	r.mu.Unlock()
+	r.signal()
+}
+
+func (r *recorder) signal() {
 	select {
 	case r.changed <- struct{}{}:
 	default:
@@ -244,16 +282,21 @@ func text(namespace, verb, group, resource, name string) access {
 	return strings.Join(strings.Fields(strings.Join([]string{namespace, verb, group, resource, name}, " ")), " ")
 }
 
-func (r *recorder) all() []access {
+func (r *recorder) all(of map[access]bool) []access {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Sorted(maps.Keys(r.asked))
+	return slices.Sorted(maps.Keys(of))
 }
 
-// until waits until the accesses have been seen, and returns all that were.
+// until waits until the accesses have been asked for, and returns all that were.
 func (r *recorder) until(ctx context.Context, want []access) []access {
+	return r.untilIn(ctx, r.asked, want)
+}
+
+// untilIn waits until the accesses are in asked or reviewed, and returns all that are.
+func (r *recorder) untilIn(ctx context.Context, of map[access]bool, want []access) []access {
 	for {
-		got := r.all()
+		got := r.all(of)
 		if !slices.ContainsFunc(want, func(a access) bool { return !slices.Contains(got, a) }) {
 			return got
 		}
@@ -376,12 +419,16 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	ended := make(chan error, 1)
 	go func() { ended <- f.run(stop, slog.New(slog.NewTextHandler(&log, nil))) }()
 	r.until(ctx, want)
+	r.untilIn(ctx, r.reviewed, want)
 	end()
 	if err := <-ended; err != nil {
 		t.Errorf("serve: %v", err)
 	}
-	if d := cmp.Diff(want, r.all()); d != "" {
+	if d := cmp.Diff(want, r.all(r.asked)); d != "" {
 		t.Errorf("accesses (-allowed +asked):\n%s\n%s", d, &log)
+	}
+	if d := cmp.Diff(want, r.all(r.reviewed)); d != "" {
+		t.Errorf("accesses (-allowed +asked about):\n%s\n%s", d, &log)
 	}
 }
 
@@ -394,7 +441,7 @@ func TestCertgenAsksWhatItsRulesAllow(t *testing.T) {
 	if code := Main(args, Streams{Out: &out, Err: &errs, Env: noEnv}); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}
-	if d := cmp.Diff(allowed(t, "base/certgen-role.yaml"), r.all()); d != "" {
+	if d := cmp.Diff(allowed(t, "base/certgen-role.yaml"), r.all(r.asked)); d != "" {
 		t.Errorf("accesses (-allowed +asked):\n%s", d)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/permission"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/settings"
 	"contour.example/contour/internal/source/kube"
@@ -70,6 +71,7 @@ type controller struct {
 	source     *kube.Source
 	writer     *statuswriter.Writer
 	sharer     *votestore.Sharer
+	checker    *permission.Checker
 	name       string // of this replica
 }
 
@@ -95,12 +97,21 @@ func (f *serveFlags) run(ctx context.Context, log *slog.Logger) error {
 	if f.configName == "" {
 		return f.serve(ctx, log, start{config: cfg, document: document, text: text})
 	}
-	object, err := f.object(cfg.Process.API, log)
+	api, err := apiConfig(cfg.Process.API)
+	if err != nil {
+		return err
+	}
+	object, err := f.object(api, log)
+	if err != nil {
+		return err
+	}
+	checker, err := permission.New(permission.Options{Config: api, Needs: f.objectPermissions(), Log: log})
 	if err != nil {
 		return err
 	}
 	return all(
 		ctx,
+		checker.Run,
 		func(ctx context.Context) error { object.run(ctx); return ctx.Err() },
 		func(ctx context.Context) error { return f.serveObject(ctx, log, object, cfg.Process.Health) },
 	)
@@ -137,11 +148,7 @@ func aliveAt(ctx context.Context, at config.Address, log *slog.Logger, wait func
 }
 
 // object is what follows the ContourConfiguration.
-func (f *serveFlags) object(at config.API, log *slog.Logger) (*operatorObject, error) {
-	api, err := apiConfig(at)
-	if err != nil {
-		return nil, err
-	}
+func (f *serveFlags) object(api *rest.Config, log *slog.Logger) (*operatorObject, error) {
 	name := kobj.Name{Namespace: f.configNamespace, Name: f.configName}
 	source, err := object.New(api, name, log)
 	if err != nil {
@@ -171,6 +178,7 @@ func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error
 	batches := make(chan []store.Change)
 	return all(ctx,
 		pages,
+		c.checker.Run,
 		func(ctx context.Context) error { c.source.Run(ctx, batches); return ctx.Err() },
 		c.sharer.Run,
 		func(ctx context.Context) error { return c.publish(ctx, batches) },
@@ -234,7 +242,12 @@ func (c *controller) connect() error {
 	if err != nil {
 		return err
 	}
+	c.checker, err = permission.New(permission.Options{Config: api, Needs: f.permissions(), Log: c.log, Missing: c.missing})
+	if err != nil {
+		return err
+	}
 	api.Wrap(c.metrics.CountRequests)
+	api.Wrap(c.checker.Observe)
 	c.api, c.name = api, identity()
 	client, err := statuswriter.NewAPI(c.api)
 	if err != nil {
@@ -250,9 +263,18 @@ func (c *controller) connect() error {
 	return c.connectVotes()
 }
 
+// missing shows the permissions that are missing.
+func (c *controller) missing(all []permission.Permission) {
+	series := make([][3]string, 0, len(all))
+	for _, p := range all {
+		series = append(series, [3]string{p.Verb, p.On(), p.Namespace})
+	}
+	c.metrics.MissingPermissions(series)
+}
+
 // connectVotes creates what shares the verdicts of Envoys with other replicas: those with the same Lease.
 func (c *controller) connectVotes() error {
-	at := kobj.Name{Namespace: c.flags.lease.namespace, Name: c.flags.lease.name + "-verdicts"}
+	at := c.flags.verdicts()
 	shared, err := votestore.New(c.api, at, c.log)
 	if err != nil {
 		return fmt.Errorf("client of verdicts: %w", err)

@@ -53,6 +53,7 @@ type Metrics struct {
 	statuses statuses
 	calls    calls
 	requests *prometheus.CounterVec
+	missing  *prometheus.GaugeVec
 
 	fetches      *prometheus.CounterVec
 	keySetStates *prometheus.GaugeVec
@@ -84,6 +85,7 @@ func New(o Options) *Metrics {
 	m.statuses.register(m)
 	m.calls.register(m)
 	m.requests = m.counters("rest_client_requests_total", "Requests to the API server, by status code, method and host.", "code", "method", "host")
+	m.missing = m.gauges("contour_permission_missing", "Permissions at the API server that the controller needs and does not have; the value is always 1.", "verb", "resource", "namespace")
 	m.configuration()
 	m.keySets()
 	m.externalNames()

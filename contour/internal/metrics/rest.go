@@ -5,6 +5,14 @@ import (
 	"strconv"
 )
 
+// MissingPermissions records the permissions at the API server that are missing: the verb, the resource and the namespace of each.
+func (m *Metrics) MissingPermissions(all [][3]string) {
+	m.missing.Reset()
+	for _, p := range all {
+		m.missing.WithLabelValues(p[:]...).Set(1)
+	}
+}
+
 // CountRequests returns a transport that counts the requests of clients of the API server, also those that fail.
 func (m *Metrics) CountRequests(to http.RoundTripper) http.RoundTripper {
 	return &countedTransport{m, to}
