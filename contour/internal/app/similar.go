@@ -6,6 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"contour.example/contour/internal/similar"
 )
 
 // maxTypos is how many letters of a flag may be wrong, missing or too many, for it to be suggested.
@@ -19,7 +21,7 @@ func similarFlag(c *cobra.Command, err error) error {
 	}
 	best, typos := "", maxTypos+1
 	c.Flags().VisitAll(func(f *pflag.Flag) {
-		if n := distance(unknown.GetSpecifiedName(), f.Name); n < typos && !f.Hidden {
+		if n := similar.Distance(unknown.GetSpecifiedName(), f.Name); n < typos && !f.Hidden {
 			best, typos = f.Name, n
 		}
 	})
@@ -27,25 +29,4 @@ func similarFlag(c *cobra.Command, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w; did you mean --%s?", err, best)
-}
-
-// distance returns how many letters have to be replaced, added or removed to make a into b (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replaced := diagonal
-			if a[i] != b[j] {
-				replaced++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replaced, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

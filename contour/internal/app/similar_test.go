@@ -4,6 +4,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"contour.example/contour/internal/similar"
 )
 
 func TestSimilarFlagsAreSuggested(t *testing.T) {
@@ -32,7 +34,7 @@ func TestDistance(t *testing.T) {
 		a, b string
 		want int
 	}{{"", "", 0}, {"", "abc", 3}, {"abc", "", 3}, {"abc", "abd", 1}, {"abc", "bc", 1}, {"kitten", "sitting", 3}} {
-		if got := distance(c.a, c.b); got != c.want {
+		if got := similar.Distance(c.a, c.b); got != c.want {
 			t.Errorf("%q, %q: %d", c.a, c.b, got)
 		}
 	}

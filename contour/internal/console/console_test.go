@@ -62,7 +62,7 @@ func (f *fixture) write(name, text string) {
 // step reads the directory and returns what the console prints then.
 func (f *fixture) step() string {
 	f.t.Helper()
-	b, err := dir.Load(f.dir)
+	b, err := dir.Load(nil, f.dir)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -7,6 +7,7 @@
 package ir
 
 import (
+	"math"
 	"time"
 
 	"contour.example/contour/internal/kobj"
@@ -75,6 +76,20 @@ type Route struct {
 
 	// Origin is the object that contains the route; a rejection by Envoy is reported on it.
 	Origin kobj.Key
+	// Source is where the route is in Origin.
+	Source Source
+}
+
+// Source is the place of a route in its object. The zero value is that of the first route, and of one that is not in a list.
+type Source struct {
+	Rule    uint16 // index in spec.routes or spec.includes of an HTTPProxy, else in spec.rules
+	Branch  uint16 // index in the paths of an Ingress rule, or in the matches of a rule of a Gateway API route
+	Include bool   // Rule is an index in spec.includes: the route responds with an error in place of what is included
+}
+
+// SourceAt returns the place with these indices. The budgets of objects bound them; larger ones become the largest.
+func SourceAt(rule, branch int) Source {
+	return Source{Rule: uint16(min(rule, math.MaxUint16)), Branch: uint16(min(branch, math.MaxUint16))}
 }
 
 // PathKind is how a path is compared.

@@ -25,6 +25,7 @@ func (x *exchange) connect(l *listenerv3.Listener) (Answer, error) {
 	if err != nil || chain == nil {
 		return Answer{Refused: true}, err
 	}
+	x.trace.Chain = chain
 	var a Answer
 	if chain.GetTransportSocket() != nil {
 		certificate, ok, err := x.handshake(chain.GetTransportSocket())

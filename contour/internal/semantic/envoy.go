@@ -1,12 +1,12 @@
-// Package semantic is a model of Envoy: it answers requests as an Envoy with given xDS resources does,
-// so that tests send requests to a configuration instead of comparing its text.
+// Package semantic is a model of Envoy: it answers requests as an Envoy with given xDS resources does. Users ask it what happens to a
+// request (package preview), and tests send requests to a configuration instead of comparing its text.
 //
 // The input is the encoded resources of a fleet, as a session sends them, and one Request; the output is
 // an Answer: the request that each backend receives, or the local reply of Envoy. The package implements
 // the messages and fields that translate emits. Any other field that is set is an error. Tests send the
 // same requests to a real Envoy, which verifies the model.
 //
-// The package is for tests. It does no I/O and does not depend on Kubernetes.
+// The package does no I/O and does not depend on Kubernetes.
 package semantic
 
 import (

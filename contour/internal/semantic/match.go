@@ -12,30 +12,35 @@ import (
 
 // matches reports whether the request matches a route.
 func (x *exchange) matches(m *routev3.RouteMatch) (bool, error) {
+	unmet, err := x.unmet(m)
+	return unmet == (Condition{}) && err == nil, err
+}
+
+// unmet returns the first condition of a route that the request does not meet, the zero value if it meets all of them.
+func (x *exchange) unmet(m *routev3.RouteMatch) (Condition, error) {
 	if err := checkFields(m, "prefix path safe_regex path_separated_prefix headers query_parameters filter_state"); err != nil {
-		return false, err
+		return Condition{}, err
 	}
-	ok, err := x.matchesPath(m)
-	if !ok || err != nil {
-		return false, err
+	if ok, err := x.matchesPath(m); !ok || err != nil {
+		return Condition{Kind: "path"}, err
 	}
 	for _, s := range m.GetFilterState() {
 		value, present := x.state[s.GetKey()]
 		if ok, err := matchesString(s.GetStringMatch(), value); !present || !ok || err != nil {
-			return false, err
+			return Condition{Kind: "connection"}, err
 		}
 	}
 	for _, h := range m.GetHeaders() {
 		if ok, err := x.matchesHeader(h); !ok || err != nil {
-			return false, err
+			return Condition{Kind: "header", Name: h.GetName()}, err
 		}
 	}
 	for _, q := range m.GetQueryParameters() {
 		if ok, err := x.matchesQuery(q); !ok || err != nil {
-			return false, err
+			return Condition{Kind: "query parameter", Name: q.GetName()}, err
 		}
 	}
-	return true, nil
+	return Condition{}, nil
 }
 
 func (x *exchange) matchesPath(m *routev3.RouteMatch) (bool, error) {

@@ -118,14 +118,28 @@ type exchange struct {
 	state     map[string]string    // filter state of the connection
 	forwarded bool                 // the route found last forwards requests
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
+	trace     Trace
 }
 
 // Send returns the answer to a request. An error means that the model does not support the request or the configuration.
 func (e *Envoy) Send(r Request) (Answer, error) {
+	a, _, err := e.Trace(r)
+	return a, err
+}
+
+// Trace returns the answer to a request, as Send does, and what led to it.
+func (e *Envoy) Trace(r Request) (Answer, Trace, error) {
 	x, err := e.receive(r)
 	if err != nil {
-		return Answer{}, fmt.Errorf("request: %w", err)
+		return Answer{}, Trace{}, fmt.Errorf("request: %w", err)
 	}
+	a, err := x.answer()
+	return a, x.trace, err
+}
+
+// answer sends the request to its listener.
+func (x *exchange) answer() (Answer, error) {
+	e, r := x.envoy, x.Request
 	name := httpListener
 	if r.TLS {
 		name = secureListener
@@ -137,6 +151,7 @@ func (e *Envoy) Send(r Request) (Answer, error) {
 	if l == nil {
 		return Answer{Refused: true}, nil
 	}
+	x.trace.Listener = l.GetName()
 	a, err := x.connect(l)
 	if err != nil {
 		return Answer{}, fmt.Errorf("listener %s: %w", name, err)

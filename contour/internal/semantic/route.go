@@ -32,6 +32,7 @@ func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) 
 		return nil, err
 	}
 	vh := x.virtualHost(rc.GetVirtualHosts())
+	x.trace.find(rc, vh)
 	if vh == nil {
 		return nil, nil
 	}
@@ -42,14 +43,15 @@ func (x *exchange) find(rc *routev3.RouteConfiguration) (*routev3.Route, error) 
 		return nil, err
 	}
 	for i, r := range vh.GetRoutes() {
-		matched, err := x.matches(r.GetMatch())
+		unmet, err := x.unmet(r.GetMatch())
 		if err != nil {
 			return nil, fmt.Errorf("virtual host %s, route %d: %w", vh.GetName(), i, err)
 		}
-		if matched {
-			x.matched = vh
+		if unmet == (Condition{}) {
+			x.matched, x.trace.Route = vh, r
 			return r, nil
 		}
+		x.trace.pass(r, unmet)
 	}
 	return nil, nil
 }

@@ -24,6 +24,7 @@ const (
 
 // rule is what the rules of all kinds of routes have, in the form of HTTPRoutes.
 type rule struct {
+	index    int // in spec.rules
 	field    string
 	matches  []ir.Match
 	filters  []gatewayv1.HTTPRouteFilter
@@ -40,7 +41,7 @@ func (b *routeBuilder) httpRules(rules []gatewayv1.HTTPRouteRule) {
 	for i := range rules[:min(len(rules), maxRules)] {
 		spec, field := &rules[i], at("spec.rules", i)
 		b.rules++
-		r := rule{field: field, filters: spec.Filters, backends: spec.BackendRefs, timeouts: spec.Timeouts, retry: spec.Retry, prefixes: true}
+		r := rule{index: i, field: field, filters: spec.Filters, backends: spec.BackendRefs, timeouts: spec.Timeouts, retry: spec.Retry, prefixes: true}
 		for j := range spec.Matches[:min(len(spec.Matches), maxMatches)] {
 			m := &spec.Matches[j]
 			r.matches = append(r.matches, b.httpMatch(m, at(field+".matches", j)))
@@ -60,7 +61,7 @@ func (b *routeBuilder) grpcRules(rules []gatewayv1.GRPCRouteRule) {
 	for i := range rules[:min(len(rules), maxRules)] {
 		spec, field := &rules[i], at("spec.rules", i)
 		b.rules++
-		r := rule{field: field, grpc: true, filters: httpFilters(spec.Filters)}
+		r := rule{index: i, field: field, grpc: true, filters: httpFilters(spec.Filters)}
 		for j := range spec.Matches[:min(len(spec.Matches), maxMatches)] {
 			r.matches = append(r.matches, b.grpcMatch(&spec.Matches[j], at(field+".matches", j)))
 		}
@@ -107,7 +108,8 @@ func (b *routeBuilder) compile(r rule) {
 	if b.failing() {
 		action = ir.Route{Direct: &ir.Direct{Code: 500}}
 	}
-	for _, m := range r.matches {
+	for i, m := range r.matches {
+		action.Source = ir.SourceAt(r.index, i)
 		b.addRoute(m, action)
 	}
 }

@@ -44,7 +44,8 @@ func (p *proxy) routes(above conditions) []route {
 // what can be read of them, and one whose conditions were used before has no requests of its own: the proxies of both are
 // compiled for their reports only.
 func (p *proxy) include(i int, above conditions, seen map[string]int) answered {
-	spec, at := &p.spec.Includes[i], path("spec.includes").at(i)
+	spec, at, source := &p.spec.Includes[i], path("spec.includes").at(i), ir.SourceAt(i, 0)
+	source.Include = true
 	merged, usable, refused := p.includeConditions(i, above, seen)
 	child, found := p.target(spec.Namespace, spec.Name, at, report.TypeInclude)
 	if found && !p.inclusions.add(child.key.Name, child.spec, merged) {
@@ -61,9 +62,9 @@ func (p *proxy) include(i int, above conditions, seen map[string]int) answered {
 	case usable && !merged.empty():
 		rt := p.failing(merged.match(), 502)
 		rt.placeholder = true
-		return answered{routes: []route{rt}}
+		return answered{routes: from(source, []route{rt})}
 	}
-	return answered{refused: refused}
+	return answered{refused: from(source, refused)}
 }
 
 // includeConditions is the conditions of the i-th inclusion joined with those above, whether they can be used, and what is
@@ -162,6 +163,14 @@ func shorten(links []string) string {
 		links = slices.Concat(links[:ends], []string{"..."}, links[n-ends:])
 	}
 	return strings.Join(links, " -> ")
+}
+
+// from sets the source of routes.
+func from(s ir.Source, routes []route) []route {
+	for i := range routes {
+		routes[i].Source = s
+	}
+	return routes
 }
 
 // failing returns a route that answers with an error.

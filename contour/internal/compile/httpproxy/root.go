@@ -187,7 +187,7 @@ func (p *proxy) httpRoutes(routes []route) []ir.Route {
 	}
 	for i, rt := range routes {
 		if !rt.insecure || p.objects.DisablePermitInsecure {
-			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Policies: p.tokens.withoutToken(rt.Policies), Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
+			out[i] = ir.Route{Match: rt.Match, Origin: rt.Origin, Source: rt.Source, Policies: p.tokens.withoutToken(rt.Policies), Redirect: &ir.Redirect{HTTPS: true, Code: 301}}
 		}
 	}
 	return out

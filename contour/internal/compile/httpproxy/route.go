@@ -36,23 +36,24 @@ func (b *builder) reject(f subCondition, at path, format string, args ...any) {
 // because these conditions and its own cannot be used.
 func (p *proxy) route(i int, above conditions) answered {
 	b := &builder{proxy: p, at: path("spec.routes").at(i), spec: &p.spec.Routes[i]}
-	at := b.at.dot("conditions")
+	at, source := b.at.dot("conditions"), ir.SourceAt(i, 0)
 	own := p.conditions(b.spec.Conditions, at, report.TypeRoute)
 	if !own.valid {
-		return answered{refused: p.refused(above, own)}
+		return answered{refused: from(source, p.refused(above, own))}
 	}
 	all, ok := p.join(above, own.conditions, at, report.TypeRoute)
 	if !ok {
-		return answered{refused: p.refused(above, own)}
+		return answered{refused: from(source, p.refused(above, own))}
 	}
 	if !b.affordsRoute(all, own.path, at) {
-		return answered{refused: p.refused(above.withoutExpressions(), own.withoutExpressions())}
+		return answered{refused: from(source, p.refused(above.withoutExpressions(), own.withoutExpressions()))}
 	}
 	rt := route{Route: ir.Route{Match: all.match(), Origin: p.key}, insecure: b.spec.PermitInsecure}
 	b.answer(&rt.Route)
 	if b.invalid {
 		rt.Route = p.failing(rt.Match, 500).Route
 	}
+	rt.Source = source
 	return answered{routes: []route{rt}}
 }
 

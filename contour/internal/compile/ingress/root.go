@@ -178,7 +178,7 @@ func (b *builder) httpRoutes(routes []ir.Route) []ir.Route {
 	}
 	out := make([]ir.Route, 0, len(routes))
 	for _, r := range routes {
-		out = append(out, ir.Route{Match: r.Match, Redirect: &ir.Redirect{HTTPS: true, Code: 301}, Origin: r.Origin})
+		out = append(out, ir.Route{Match: r.Match, Redirect: &ir.Redirect{HTTPS: true, Code: 301}, Origin: r.Origin, Source: r.Source})
 	}
 	return out
 }

@@ -27,7 +27,7 @@ func (b *builder) readRules() {
 		seen["/"] = true
 	}
 	for i := range spec.Rules {
-		b.readRule(fmt.Sprintf("spec.rules[%d]", i), &spec.Rules[i], seen)
+		b.readRule(i, &spec.Rules[i], seen)
 	}
 	b.checkWebsocketRoutes(seen)
 }
@@ -41,7 +41,8 @@ func (b *builder) hasRule(name string) *host {
 
 // readRule adds the routes of a rule and records its paths in seen. A rule without paths forwards all requests of
 // its host to the default backend. A host with a rule is claimed even if no path can be served.
-func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen map[string]bool) {
+func (b *builder) readRule(at int, rule *networkingv1.IngressRule, seen map[string]bool) {
+	field := fmt.Sprintf("spec.rules[%d]", at)
 	name, ok := b.hostname(field+".host", rule.Host)
 	if !ok {
 		return
@@ -52,7 +53,7 @@ func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen ma
 		for i := range rule.HTTP.Paths {
 			p := &rule.HTTP.Paths[i]
 			seen[pathOf(p)] = true
-			b.readPath(fmt.Sprintf("%s.http.paths[%d]", field, i), h, p)
+			b.readPath(fmt.Sprintf("%s.http.paths[%d]", field, i), ir.SourceAt(at, i), h, p)
 		}
 	case b.ingress.Spec.DefaultBackend != nil:
 		b.addCatchAll(h)
@@ -63,7 +64,7 @@ func (b *builder) readRule(field string, rule *networkingv1.IngressRule, seen ma
 
 // readPath adds the route of a path. One that cannot be served answers 500 for what can be read of it, so that its requests do
 // not reach a broader path; if nothing can, it has none.
-func (b *builder) readPath(field string, h *host, p *networkingv1.HTTPIngressPath) {
+func (b *builder) readPath(field string, source ir.Source, h *host, p *networkingv1.HTTPIngressPath) {
 	m, ok := b.match(field, p)
 	if ok && !b.affords(h, field, m) {
 		ok = false
@@ -74,10 +75,10 @@ func (b *builder) readPath(field string, h *host, p *networkingv1.HTTPIngressPat
 	switch {
 	case ok:
 		r := b.route(field+".backend", pathOf(p), &p.Backend)
-		r.Match.Path = m
+		r.Match.Path, r.Source = m, source
 		h.routes = append(h.routes, r)
 	case m.Value != "/":
-		h.refused = append(h.refused, ir.Route{Match: ir.Match{Path: m}, Origin: b.key, Direct: &ir.Direct{Code: 500}})
+		h.refused = append(h.refused, ir.Route{Match: ir.Match{Path: m}, Origin: b.key, Source: source, Direct: &ir.Direct{Code: 500}})
 	}
 }
 

@@ -115,7 +115,7 @@ func kindToYAML(v reflect.Value) any {
 	case reflect.Struct:
 		fields := map[string]any{}
 		for i := range v.NumField() {
-			if f := v.Field(i); !f.IsZero() {
+			if f := v.Field(i); !f.IsZero() && f.Type() != reflect.TypeFor[ir.Source]() { // which is for programs
 				fields[lowerFirst(v.Type().Field(i).Name)] = toYAML(f)
 			}
 		}

@@ -13,6 +13,9 @@ package dir
 
 import (
 	"cmp"
+	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"contour.example/contour/internal/kobj"
@@ -54,11 +57,39 @@ const (
 	maxProblems = 1000
 )
 
-// Load reads a directory once. It returns an error if the directory itself cannot be read.
-func Load(root string) (Batch, error) {
-	d := newDirectory(root)
-	if _, err := d.refresh(nil); err != nil {
-		return Batch{}, err
+// Load reads files and directories once; the path "-" is stdin. It returns an error if one of them cannot be read.
+func Load(stdin io.Reader, paths ...string) (Batch, error) {
+	d := newDirectory("")
+	for _, path := range paths {
+		if err := d.load(path, stdin); err != nil {
+			return Batch{}, err
+		}
 	}
 	return d.batch(), nil
+}
+
+// load adds a file, or the files of a directory.
+func (d *directory) load(path string, stdin io.Reader) error {
+	if path == "-" {
+		text, failure := readAll(stdin)
+		if failure != "" {
+			return fmt.Errorf("standard input: %s", failure)
+		}
+		d.files[path] = parse("stdin", text)
+		return nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%s: %s", path, cause(err))
+	case info.IsDir():
+		l, err := scan(path)
+		for _, f := range l.files {
+			d.files[f.path] = reload(f, nil)
+		}
+		d.problems = append(d.problems, l.problems...)
+		return err
+	}
+	d.files[path] = reload(stamped{path: path, real: path}, nil)
+	return nil
 }

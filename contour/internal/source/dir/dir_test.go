@@ -43,7 +43,7 @@ func write(t *testing.T, path, text string) {
 
 func load(t *testing.T, root string) dir.Batch {
 	t.Helper()
-	b, err := dir.Load(root)
+	b, err := dir.Load(nil, root)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +123,7 @@ func TestLoadReadsEveryKindOfFile(t *testing.T) {
 }
 
 func TestLoadOfNoDirectoryIsAnError(t *testing.T) {
-	if _, err := dir.Load(filepath.Join(t.TempDir(), "gone")); err == nil {
+	if _, err := dir.Load(nil, filepath.Join(t.TempDir(), "gone")); err == nil {
 		t.Error("want an error")
 	}
 }

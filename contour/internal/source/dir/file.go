@@ -85,15 +85,22 @@ func read(path string) (text []byte, growing bool, failure string) {
 		return nil, false, fmt.Sprintf("The file cannot be read: %s.", cause(err))
 	}
 	defer func() { _ = f.Close() }() // nothing was written
-	text, err = io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	switch {
-	case err != nil:
-		return nil, false, fmt.Sprintf("The file cannot be read: %s.", cause(err))
-	case len(text) > maxFileSize:
-		return nil, false, fmt.Sprintf("The file is larger than %d MiB.", maxFileSize>>20)
+	if text, failure = readAll(f); failure != "" {
+		return nil, false, failure
 	}
 	info, err := f.Stat()
 	return text, err == nil && info.Size() != int64(len(text)), ""
+}
+
+func readAll(r io.Reader) (text []byte, failure string) {
+	text, err := io.ReadAll(io.LimitReader(r, maxFileSize+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Sprintf("The file cannot be read: %s.", cause(err))
+	case len(text) > maxFileSize:
+		return nil, fmt.Sprintf("The file is larger than %d MiB.", maxFileSize>>20)
+	}
+	return text, ""
 }
 
 // cause returns the text of a file system error without the operation and the path.

@@ -2,9 +2,11 @@ package translate
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -36,16 +38,7 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 		vh.Routes = append(vh.Routes, chainGuard(e, v.Chain))
 	}
 	redirected := redirectsTo(v)
-	for i := range v.Routes {
-		r := route(e, v.Routes[i], v)
-		redirected.prepare(r, i)
-		r.TypedPerFilterConfig = policies.atRoute(e, &v.Routes[i])
-		for j, c := range r.GetRoute().GetWeightedClusters().GetClusters() {
-			c.TypedPerFilterConfig = policies.atBackend(e, &v.Routes[i].Forward.Backends[j])
-		}
-		if p := withPort(r, &v.Routes[i], v.Key.Hostname); p != nil {
-			vh.Routes = append(vh.Routes, p)
-		}
+	for _, r := range routes(e, v, policies, redirected) {
 		vh.Routes = append(vh.Routes, r)
 	}
 	body := e.bytes(vh)
@@ -56,6 +49,38 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 		h.common = e.fragment(&routev3.VirtualHost{Routes: vh.Routes, TypedPerFilterConfig: vh.TypedPerFilterConfig})
 	}
 	return h
+}
+
+// routes visits the translated routes of the host in their order, each with the index of the route that it is made of.
+func routes(e *encoder, v *ir.VirtualHost, p *hostPolicies, redirected redirected) iter.Seq2[int, *routev3.Route] {
+	return func(yield func(int, *routev3.Route) bool) {
+		for i := range v.Routes {
+			of := &v.Routes[i]
+			r := route(e, *of, v)
+			redirected.prepare(r, i)
+			r.TypedPerFilterConfig = p.atRoute(e, of)
+			for j, c := range r.GetRoute().GetWeightedClusters().GetClusters() {
+				c.TypedPerFilterConfig = p.atBackend(e, &of.Forward.Backends[j])
+			}
+			if other := withPort(r, of, v.Key.Hostname); other != nil && !yield(i, other) {
+				return
+			}
+			if !yield(i, r) {
+				return
+			}
+		}
+	}
+}
+
+// SourceRoute returns the route of the host that an Envoy has as r: of equal ones the first, which is the one that matches; nil if there
+// is none.
+func SourceRoute(v *ir.VirtualHost, r *routev3.Route) *ir.Route {
+	for i, translated := range routes(&encoder{}, v, policiesOf(v), redirectsTo(v)) {
+		if proto.Equal(translated, r) {
+			return &v.Routes[i]
+		}
+	}
+	return nil
 }
 
 // hostRoutes returns the virtual host of v with all its needs.

@@ -1,0 +1,63 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/preview"
+)
+
+// answerNo is the exit code of a command that did what it should, where the answer is no: there are findings, or a request is not
+// answered as expected.
+const answerNo = exitCode(3)
+
+// filesFlags are the flags of commands that evaluate files: the files, and the configuration of the controller that they are for.
+type filesFlags struct {
+	layers
+
+	paths []string
+}
+
+func (f *filesFlags) add(fs *pflag.FlagSet) {
+	fs.StringArrayVarP(&f.paths, "filename", "f", nil, "File or directory of manifests, - for standard input; may be repeated.")
+	base := config.Default()
+	base.Endpoints.Loopback = true // who writes the files can reach the machine, as in standalone
+	base.Gateways.Addresses = []netip.Prefix{netip.MustParsePrefix("127.1.0.0/16")}
+	f.layers = newLayers(fs, base)
+	f.addFile(fs)
+	addServing(f.overlay)
+}
+
+// given returns an error if there are no files.
+func (f *filesFlags) given() error {
+	if len(f.paths) == 0 {
+		return errors.New("--filename: give a file or directory of manifests, or - for standard input")
+	}
+	return nil
+}
+
+// load evaluates the files.
+func (f *filesFlags) load(c *cobra.Command, s Streams, logging *logFlags) (*preview.Preview, error) {
+	document, _, err := f.read()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := f.build(document)
+	if err != nil {
+		return nil, err
+	}
+	return preview.Load(preview.Options{Paths: f.paths, Stdin: c.InOrStdin(), Config: cfg, Log: quietLogger(s.Err, logging)})
+}
+
+// atOf is a position as editors read it.
+func atOf(file string, line int) string {
+	if line == 0 {
+		return file
+	}
+	return fmt.Sprintf("%s:%d", file, line)
+}

@@ -1,0 +1,191 @@
+package app
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const quickstart = "../../../examples/quickstart"
+
+const broken = `apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata:
+  name: www
+spec:
+  virtualhost:
+    fqdn: www.example.com
+  routes:
+    - services:
+        - name: gone
+          port: 80
+`
+
+const foreign = `apiVersion: projectcontour.io/v1
+kind: HTTPProxy
+metadata:
+  name: other
+spec:
+  ingressClassName: nginx
+  virtualhost:
+    fqdn: other.example.com
+  routes:
+    - conditoins: []
+`
+
+// run runs contour and returns its exit code and what it prints.
+func runMain(args ...string) (code int, out, errs string) {
+	var stdout, stderr strings.Builder
+	code = Main(args, Streams{Out: &stdout, Err: &stderr, Env: noEnv})
+	return code, stdout.String(), stderr.String()
+}
+
+func manifest(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "m.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestValidate(t *testing.T) {
+	t.Parallel()
+	bad := manifest(t, broken)
+	other := manifest(t, foreign)
+	config := filepath.Join(t.TempDir(), "contour.yaml")
+	if err := os.WriteFile(config, []byte("nonsense: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name     string
+		args     []string
+		code     int
+		out, err string // each a part
+	}{
+		{name: "examples", args: []string{"-f", quickstart}, err: "8 objects: 0 errors, 0 warnings, 0 notes"},
+		{name: "an error", args: []string{"-f", bad}, code: 3, out: bad + ":10: error: HTTPProxy default/www: spec.routes[0].services[0]: ServiceUnresolvedReference: "},
+		{name: "never", args: []string{"-f", bad, "--fail-on=never"}, out: "error: "},
+		{name: "several paths", args: []string{"-f", quickstart, "-f", bad}, code: 3, out: "which takes precedence"},
+		{name: "an unknown field", args: []string{"-f", other}, code: 3, out: other + ":10: error: HTTPProxy default/other: spec.routes[0].conditoins: "},
+		{name: "annotations", args: []string{"-f", bad, "-o", "github"}, code: 3, out: "::error file=" + bad + ",line=10,title=ServiceUnresolvedReference::HTTPProxy default/www: spec"},
+		{name: "no such path", args: []string{"-f", "gone.yaml"}, code: 1, err: "contour: gone.yaml: no such file or directory"},
+		{name: "no path", code: 1, err: "--filename"},
+		{name: "an unknown severity", args: []string{"-f", bad, "--fail-on=x"}, code: 1, err: "--fail-on"},
+		{name: "an unknown key of the configuration", args: []string{"-f", bad, "-c", config}, code: 1, err: "nonsense"},
+		{name: "an unknown flag", args: []string{"--filenam=x"}, code: 2, err: "did you mean --filename?"},
+	} {
+		code, out, errs := runMain(append([]string{"validate"}, c.args...)...)
+		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
+			t.Errorf("%s: exit code %d\n%s%s", c.name, code, out, errs)
+		}
+	}
+}
+
+// A line for each finding, at the line of the object of the manifest, in the order of files.
+func TestValidateNotesWhatIsNotServed(t *testing.T) {
+	t.Parallel()
+	path := manifest(t, strings.Replace(foreign, "    - conditoins: []\n", "    - services: [{name: web, port: 80}]\n", 1))
+	if code, out, _ := runMain("validate", "-f", path); code != 0 || !strings.Contains(out, path+`:6: note: HTTPProxy default/other: spec.ingressClassName: NotServed: Ingress class "nginx" is not served`) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if code, _, _ := runMain("validate", "-f", path, "--fail-on=note"); code != 3 {
+		t.Errorf("exit code %d with --fail-on=note", code)
+	}
+	if code, out, _ := runMain("validate", "-f", path, "--ingress-class-name=nginx"); code != 3 || !strings.Contains(out, "ServiceUnresolvedReference") {
+		t.Errorf("exit code %d with the class: %s", code, out)
+	}
+}
+
+func TestValidateJSON(t *testing.T) {
+	t.Parallel()
+	code, out, _ := runMain("validate", "-f", manifest(t, broken), "-o", "json")
+	var list struct {
+		Kind  string
+		Items []struct {
+			Object                           struct{ Kind, Namespace, Name string }
+			Line                             int
+			Severity, Field, Reason, Message string
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 3 {
+		t.Fatalf("exit code %d, %v: %s", code, err, out)
+	}
+	if list.Kind != "FindingList" || len(list.Items) != 1 {
+		t.Fatalf("%+v", list)
+	}
+	if x := list.Items[0]; x.Object.Name != "www" || x.Line != 10 || x.Severity != "error" || x.Field != "spec.routes[0].services[0]" || x.Reason == "" || x.Message == "" {
+		t.Errorf("%+v", x)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		out  []string // parts
+		err  string
+	}{
+		{name: "a backend", args: []string{"http://www.example.com/api/x"}, out: []string{
+			"GET http://www.example.com/api/x -> answered by Service default/api\n", "www.yaml:15  spec.routes[1]", "default/api as www.example.com/x",
+		}},
+		{name: "as expected", args: []string{"http://www.example.com/api/x", "--expect=200", "--expect-service=default/api"}},
+		{name: "another status", args: []string{"http://www.example.com/api/x", "--expect=404"}, code: 3},
+		{name: "another Service", args: []string{"http://www.example.com/api/x", "--expect-service=default/web"}, code: 3},
+		{name: "TLS", args: []string{"https://shop.example.com"}, out: []string{"certificate  shop.example.com"}},
+		{name: "no server name", args: []string{"https://shop.example.com", "--sni=-"}, out: []string{"no TLS connection"}},
+		{name: "a host in a header", args: []string{"http://127.0.0.1:8080/hello", "-H", "Host: ingress.example.com"}, out: []string{"answered by Service default/web"}},
+		{name: "no URL", args: []string{"www.example.com"}, code: 1, err: `"www.example.com" is no URL of http or https`},
+		{name: "no header", args: []string{"http://www.example.com", "-H", "x"}, code: 1, err: "--header"},
+		{name: "what the model cannot tell", args: []string{"http://www.example.com/a%2Fb"}, code: 1, err: "cannot tell: "},
+	} {
+		code, out, errs := runMain(append([]string{"explain", "-f", quickstart}, c.args...)...)
+		if code != c.code || !strings.Contains(errs, c.err) {
+			t.Errorf("%s: exit code %d\n%s%s", c.name, code, out, errs)
+		}
+		for _, part := range c.out {
+			if !strings.Contains(out, part) {
+				t.Errorf("%s: no %q in\n%s", c.name, part, out)
+			}
+		}
+	}
+}
+
+func TestExplainJSON(t *testing.T) {
+	t.Parallel()
+	code, out, _ := runMain("explain", "http://www.example.com/api/x", "-f", quickstart, "-o", "json")
+	var x struct {
+		Kind, Verdict string
+		Answer        struct{ From []struct{ Service string } }
+		Steps         []struct {
+			Name, Field string
+			Line        int
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &x); err != nil || code != 0 {
+		t.Fatalf("exit code %d, %v: %s", code, err, out)
+	}
+	if x.Kind != "Explanation" || x.Verdict == "" || len(x.Answer.From) != 1 || len(x.Steps) != 4 || x.Steps[2].Field != "spec.routes[1]" {
+		t.Errorf("%+v", x)
+	}
+}
+
+// Neither command prints the key of a Secret, whatever is wrong with it.
+func TestSecretsAreNotPrinted(t *testing.T) {
+	t.Parallel()
+	const canary = "c2VjcmV0LWNhbmFyeQ"
+	secret := "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ntype: kubernetes.io/tls\nstringData: {tls.crt: " + canary + ", tls.key: " + canary + "}\n---\n"
+	path := manifest(t, secret+strings.Replace(broken, "fqdn: www.example.com", "fqdn: www.example.com\n    tls: {secretName: s}", 1))
+	for _, args := range [][]string{
+		{"validate", "-f", path}, {"validate", "-f", path, "-o", "json"}, {"explain", "https://www.example.com", "-f", path},
+		{"explain", "https://www.example.com", "-f", path, "-o", "json"},
+	} {
+		if _, out, errs := runMain(args...); strings.Contains(out+errs, canary) {
+			t.Errorf("%v prints the Secret: %s%s", args, out, errs)
+		}
+	}
+}

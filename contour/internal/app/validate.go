@@ -1,0 +1,173 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+
+	"github.com/spf13/cobra"
+
+	"contour.example/contour/internal/preview"
+)
+
+// never is the value of --fail-on with which findings do not fail the command.
+const never = "never"
+
+type validateFlags struct {
+	filesFlags
+
+	failOn string
+	output string
+}
+
+func validateCommand(s Streams, logging *logFlags) *cobra.Command {
+	f := &validateFlags{}
+	c := &cobra.Command{
+		Use:   "validate -f PATH",
+		Short: "Report what is wrong in manifests.",
+		Long: `Report what the controller would report about the objects in manifests, with file and line. It needs neither a cluster nor Envoy.
+
+Exit code 3 means that there are findings of at least the severity of --fail-on.`,
+		Example: "  contour validate -f deploy/\n  kustomize build . | contour validate -f - -o github",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			err := errors.Join(
+				logging.check(), oneOf("fail-on", f.failOn, string(preview.Error), string(preview.Warning), string(preview.Note), never),
+				oneOf("output", f.output, "text", "json", "github"), f.given(),
+			)
+			if err != nil {
+				return err
+			}
+			p, err := f.load(c, s, logging)
+			if err != nil {
+				return err
+			}
+			return f.print(s, p)
+		},
+	}
+	f.add(c.Flags())
+	c.Flags().StringVar(&f.failOn, "fail-on", string(preview.Error), "Least severity that fails the command: error, warning, note or never.")
+	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text, json, or github for annotations of GitHub Actions.")
+	return c
+}
+
+func (f *validateFlags) print(s Streams, p *preview.Preview) error {
+	var err error
+	switch f.output {
+	case "json":
+		err = printJSON(s.Out, p.Findings)
+	case "github":
+		for _, x := range p.Findings {
+			fmt.Fprintln(s.Out, annotation(x))
+		}
+	default:
+		for _, x := range p.Findings {
+			fmt.Fprintln(s.Out, findingLine(x))
+		}
+	}
+	counts := map[preview.Severity]int{}
+	for _, x := range p.Findings {
+		counts[x.Severity]++
+	}
+	fmt.Fprintf(s.Err, "%d objects: %d errors, %d warnings, %d notes\n", p.Objects, counts[preview.Error], counts[preview.Warning], counts[preview.Note])
+	fails := func(x preview.Finding) bool {
+		return f.failOn != never && x.Severity.AtLeast(preview.Severity(f.failOn))
+	}
+	if err == nil && slices.ContainsFunc(p.Findings, fails) {
+		return answerNo
+	}
+	return err
+}
+
+// findingLine is a finding as the console of standalone prints it, and editors read it.
+func findingLine(x preview.Finding) string {
+	return line(atOf(x.File, x.Line), string(x.Severity), objectName(x), x.Field, string(x.Reason), x.Message)
+}
+
+func objectName(x preview.Finding) string {
+	if x.Object.Kind == "" {
+		return ""
+	}
+	return x.Object.String()
+}
+
+// line joins what is not empty. Control characters become blanks: a manifest must not control the terminal.
+func line(parts ...string) string {
+	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.Join(parts, ": "))
+}
+
+// annotation is a finding as a workflow command of GitHub Actions.
+func annotation(x preview.Finding) string {
+	level := map[preview.Severity]string{preview.Error: "error", preview.Warning: "warning", preview.Note: "notice"}[x.Severity]
+	var at string
+	if x.File != "" {
+		at = " file=" + escapeProperty(x.File)
+		if x.Line > 0 {
+			at += fmt.Sprintf(",line=%d", x.Line)
+		}
+		if x.Reason != "" {
+			at += ",title=" + escapeProperty(string(x.Reason))
+		}
+	}
+	return fmt.Sprintf("::%s%s::%s", level, at, escapeData(line(objectName(x), x.Field, x.Message)))
+}
+
+func escapeData(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)
+}
+
+func escapeProperty(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
+}
+
+// outputVersion is the version of the JSON output of commands.
+const outputVersion = "cli.contour.example/v1alpha1"
+
+// jsonObject is the identity of an object in JSON output.
+type jsonObject struct {
+	Kind      string `json:"kind"`
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+}
+
+type finding struct {
+	Object *jsonObject `json:"object,omitempty"`
+	preview.Finding
+}
+
+func asJSON(found []preview.Finding) []finding {
+	out := make([]finding, 0, len(found))
+	for _, x := range found {
+		f := finding{Finding: x}
+		if k := x.Object; k.Kind != "" {
+			f.Object = &jsonObject{string(k.Kind), k.Namespace, k.Name.Name}
+		}
+		out = append(out, f)
+	}
+	return out
+}
+
+func printJSON(w io.Writer, found []preview.Finding) error {
+	return writeJSON(w, struct {
+		APIVersion string    `json:"apiVersion"`
+		Kind       string    `json:"kind"`
+		Items      []finding `json:"items"`
+	}{outputVersion, "FindingList", asJSON(found)})
+}
+
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

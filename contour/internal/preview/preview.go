@@ -1,0 +1,187 @@
+// Package preview evaluates manifests without a cluster and without an Envoy: what the controller reports about them (Findings),
+// and how an Envoy that has the resulting configuration responds to a request (Explain).
+//
+// In: files and directories, and the configuration of the controller. They go through the same stages as in serve and
+// standalone, once; the model of Envoy answers requests. A Service with a selector and without endpoints in the files gets
+// one endpoint, since the cluster makes those.
+package preview
+
+import (
+	"cmp"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/pipeline"
+	"contour.example/contour/internal/report"
+	"contour.example/contour/internal/semantic"
+	"contour.example/contour/internal/source/dir"
+	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/fleet"
+)
+
+// Options are what a preview is made from.
+type Options struct {
+	Paths  []string  // files and directories; "-" is Stdin
+	Stdin  io.Reader // may be nil without "-"
+	Config config.Config
+	Log    *slog.Logger
+}
+
+// Preview is the result of the stages.
+type Preview struct {
+	Findings []Finding // by file and line
+	Objects  int       // that were read
+
+	positions dir.Positions
+	objects   map[kobj.Key]metav1.Object
+	assumed   map[kobj.Name]bool // Services that have an assumed endpoint
+	classes   []string
+	hosts     map[ir.HostKey]*ir.VirtualHost
+	envoy     *semantic.Envoy
+}
+
+// Load reads the files and evaluates them. It returns an error if a path cannot be read; an error in a file is a finding.
+func Load(o Options) (*Preview, error) {
+	batch, err := dir.Load(o.Stdin, o.Paths...)
+	if err != nil {
+		return nil, err
+	}
+	p := &Preview{
+		positions: batch.Positions, objects: map[kobj.Key]metav1.Object{}, Objects: len(batch.Changes),
+		assumed: map[kobj.Name]bool{}, hosts: map[ir.HostKey]*ir.VirtualHost{}, classes: o.Config.Objects.IngressClassNames,
+	}
+	for _, c := range batch.Changes {
+		p.objects[c.Key] = c.Object
+	}
+	fleets := fleet.New(func() {})
+	stages := pipeline.New(pipeline.Options{Config: o.Config, Fleets: fleets, Log: o.Log})
+	result := stages.Step(append(batch.Changes, p.assumeEndpoints()...))
+	p.findings(batch.Problems, result)
+	for _, h := range result.Hosts {
+		if h.New != nil && *h.New != nil {
+			p.hosts[h.Key] = *h.New
+		}
+	}
+	if t := fleets.Get(ir.DefaultFleet); t != nil {
+		p.envoy, err = semantic.New(semantic.Effective(t))
+	}
+	return p, err
+}
+
+// assumeEndpoints returns an EndpointSlice for each Service with a selector that has none.
+func (p *Preview) assumeEndpoints() []store.Change {
+	has := map[kobj.Name]bool{}
+	for k, o := range p.objects {
+		if k.Kind == kobj.EndpointSlice {
+			has[kobj.Name{Namespace: k.Namespace, Name: o.GetLabels()[discoveryv1.LabelServiceName]}] = true
+		}
+	}
+	var out []store.Change
+	for k, o := range p.objects {
+		s, ok := o.(*corev1.Service)
+		if !ok || has[k.Name] || len(s.Spec.Selector) == 0 {
+			continue
+		}
+		p.assumed[k.Name] = true
+		slice := assumedSlice(s)
+		out = append(out, store.Change{Key: kobj.Of(kobj.EndpointSlice, k.Namespace, slice.Name), Object: slice})
+	}
+	return out
+}
+
+// assumedSlice has one ready endpoint for all ports of the Service, at an address for documentation (RFC 5737).
+func assumedSlice(s *corev1.Service) *discoveryv1.EndpointSlice {
+	out := &discoveryv1.EndpointSlice{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: s.Namespace, Name: s.Name + "-assumed", Labels: map[string]string{discoveryv1.LabelServiceName: s.Name},
+		},
+		AddressType: discoveryv1.AddressTypeIPv4,
+		Endpoints:   []discoveryv1.Endpoint{{Addresses: []string{"192.0.2.1"}, Conditions: discoveryv1.EndpointConditions{Ready: new(true)}}},
+	}
+	for _, port := range s.Spec.Ports {
+		protocol := cmp.Or(port.Protocol, corev1.ProtocolTCP)
+		out.Ports = append(out.Ports, discoveryv1.EndpointPort{
+			Name: new(port.Name), Port: new(port.Port), Protocol: &protocol, AppProtocol: port.AppProtocol,
+		})
+	}
+	return out
+}
+
+// findings collects the problems of files, the diagnostics of objects, and the objects that are not served.
+func (p *Preview) findings(problems []dir.Problem, result pipeline.Result) {
+	for _, x := range problems {
+		p.Findings = append(p.Findings, Finding{
+			File: x.File, Line: x.Line, Severity: Error, Object: x.Object, Field: x.Field, Message: x.Message,
+		})
+	}
+	for _, s := range result.Statuses {
+		switch {
+		case s.New == nil:
+		case *s.New == nil:
+			p.Findings = append(p.Findings, p.notServed(s.Key))
+		default:
+			for _, d := range (*s.New).Diagnostics {
+				p.Findings = append(p.Findings, p.finding(d))
+			}
+		}
+	}
+	slices.SortFunc(p.Findings, Finding.compare)
+}
+
+func (p *Preview) finding(d report.Diagnostic) Finding {
+	f := Finding{Severity: Error, Object: d.Object, Field: d.Field, Type: d.Type, Reason: d.Reason, Message: d.Message}
+	if d.Severity == report.Warning {
+		f.Severity = Warning
+	}
+	return p.at(f)
+}
+
+// at adds the position of the finding.
+func (p *Preview) at(f Finding) Finding {
+	at, _ := p.positions.Position(f.Object, f.Field)
+	f.File, f.Line = at.File, at.Line
+	return f
+}
+
+// Severity is how bad a finding is.
+type Severity string
+
+// The severities, the worst first.
+const (
+	Error   Severity = "error"   // something is not served as specified
+	Warning Severity = "warning" // it is served, but not entirely as specified
+	Note    Severity = "note"    // it may be intended
+)
+
+// AtLeast reports whether the severity is as bad as another, or worse.
+func (s Severity) AtLeast(other Severity) bool { return s.rank() <= other.rank() }
+
+func (s Severity) rank() int { return slices.Index([]Severity{Error, Warning, Note}, s) }
+
+// Finding is something to say about an object or a file.
+type Finding struct {
+	File     string        `json:"file,omitempty"`
+	Line     int           `json:"line,omitempty"` // 0: the file as a whole
+	Severity Severity      `json:"severity"`
+	Object   kobj.Key      `json:"-"`
+	Field    string        `json:"field,omitempty"` // path, such as spec.routes[2].conditions[0].prefix; "" for the object as a whole
+	Type     report.Type   `json:"type,omitempty"`  // of the condition in the status of the object
+	Reason   report.Reason `json:"reason,omitempty"`
+	Message  string        `json:"message"` // one sentence
+}
+
+func (f Finding) compare(o Finding) int {
+	return cmp.Or(
+		strings.Compare(f.File, o.File), cmp.Compare(f.Line, o.Line), f.Object.Compare(o.Object),
+		cmp.Compare(f.Severity.rank(), o.Severity.rank()), strings.Compare(f.Field, o.Field), strings.Compare(f.Message, o.Message),
+	)
+}
