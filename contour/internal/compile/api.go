@@ -150,6 +150,14 @@ func gatewayAPIs(x *gatewayapi.Compiler, extensions *extension.Table) []API {
 			Status: &Status{From: x.GatewayStatus},
 		},
 		{
+			Kind: kobj.ListenerSet,
+			Root: func(r *memo.Reader, env Env, n kobj.Name) contrib.Root {
+				return tracedToo(r, env.Store.Settings.Tracing.Get(r), extensions, x.ListenerSetRoot(r, n))
+			},
+			References: references(gatewayapi.ListenerSetReferences), DemandRoots: roots(kobj.ListenerSet), OwnsNoHosts: true, Types: types,
+			Status: &Status{From: x.ListenerSetStatus},
+		},
+		{
 			Kind:        kobj.BackendTLSPolicy,
 			Root:        func(r *memo.Reader, _ Env, n kobj.Name) contrib.Root { return x.PolicyRoot(r, n) },
 			References:  references(gatewayapi.BackendTLSPolicyReferences),

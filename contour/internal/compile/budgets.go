@@ -69,7 +69,7 @@ func limitOf(b config.Budgets) contrib.Cost {
 func (c *Compile) Run(run func()) {
 	c.Gateways.AttachPolicies()
 	run()
-	for c.Gateways.AssignAddresses() || c.Gateways.ResolveRivals() || c.EnforceBudgets() {
+	for c.Gateways.AssignAddresses() || c.Gateways.ResolvePrecedence() || c.Gateways.ResolveRivals() || c.EnforceBudgets() {
 		run()
 	}
 }

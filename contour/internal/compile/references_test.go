@@ -84,7 +84,7 @@ func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root k
 			return // an input without objects
 		}
 		found[table]++
-		if slices.Contains([]kobj.Kind{kobj.GatewayClass, kobj.Gateway, kobj.Namespace}, d.Kind) {
+		if slices.Contains([]kobj.Kind{kobj.GatewayClass, kobj.Gateway, kobj.ListenerSet, kobj.Namespace}, d.Kind) {
 			return // by which an object is attached: nothing is served there that an edit could interrupt
 		}
 		if k := (kobj.Key{Kind: d.Kind, Name: key.(kobj.Name)}); !referenced[k] {
@@ -101,7 +101,7 @@ func checkMissing(t *testing.T, objects *store.Store, c *compile.Compile, root k
 	}
 }
 
-// gatewaysOf returns the Gateways to which a route is attached: it reads whether their listeners are valid.
+// gatewaysOf returns the Gateways and ListenerSets to which a route or a ListenerSet is attached: it reads whether their listeners are valid.
 func gatewaysOf(objects *store.Store, k kobj.Key) (out []kobj.Key) {
 	var parents []gatewayv1.ParentReference
 	switch o := objects.Peek(k).(type) {
@@ -109,11 +109,18 @@ func gatewaysOf(objects *store.Store, k kobj.Key) (out []kobj.Key) {
 		parents = o.Spec.ParentRefs
 	case *gatewayv1.GRPCRoute:
 		parents = o.Spec.ParentRefs
+	case *gatewayv1.ListenerSet:
+		parents = []gatewayv1.ParentReference{{Name: o.Spec.ParentRef.Name, Namespace: o.Spec.ParentRef.Namespace}}
 	}
 	for _, p := range parents {
 		namespace := k.Namespace
 		if p.Namespace != nil {
 			namespace = string(*p.Namespace)
+		}
+		if p.Kind != nil && kobj.Kind(*p.Kind) == kobj.ListenerSet {
+			set := kobj.Of(kobj.ListenerSet, namespace, string(p.Name))
+			out = append(append(out, set), gatewaysOf(objects, set)...)
+			continue
 		}
 		out = append(out, kobj.Of(kobj.Gateway, namespace, string(p.Name)))
 	}

@@ -63,10 +63,23 @@ func nextGatewayStatus(want *gatewayv1.GatewayStatus, o *gatewayv1.Gateway, now 
 		}
 		l.Conditions = stillProgrammed(timedConditions(l.Conditions, present, now), present)
 	}
-	if apiequality.Semantic.DeepEqual(s.Addresses, has.Addresses) && sameConditions(has.Conditions, s.Conditions) && slices.EqualFunc(s.Listeners, has.Listeners, sameListener) {
+	if count(s.AttachedListenerSets) == count(has.AttachedListenerSets) {
+		s.AttachedListenerSets = has.AttachedListenerSets // absent, where the CRD does not have it
+	} else if s.AttachedListenerSets == nil {
+		s.AttachedListenerSets = new(int32)
+	}
+	if apiequality.Semantic.DeepEqual(s.Addresses, has.Addresses) && s.AttachedListenerSets == has.AttachedListenerSets && sameConditions(has.Conditions, s.Conditions) && slices.EqualFunc(s.Listeners, has.Listeners, sameListener) {
 		return nil
 	}
 	return &s
+}
+
+// count returns a number that is absent if it is 0.
+func count(n *int32) int32 {
+	if n == nil {
+		return 0
+	}
+	return *n
 }
 
 func sameListener(a, b gatewayv1.ListenerStatus) bool {
@@ -88,29 +101,23 @@ func stillProgrammed(want, present []metav1.Condition) []metav1.Condition {
 
 func gatewayFields(s *gatewayv1.GatewayStatus) any {
 	return struct {
-		Addresses  []gatewayv1.GatewayStatusAddress `json:"addresses"`
-		Conditions []metav1.Condition               `json:"conditions"`
-		Listeners  []gatewayv1.ListenerStatus       `json:"listeners"`
-	}{s.Addresses, s.Conditions, s.Listeners}
+		Addresses            []gatewayv1.GatewayStatusAddress `json:"addresses"`
+		AttachedListenerSets *int32                           `json:"attachedListenerSets,omitempty"`
+		Conditions           []metav1.Condition               `json:"conditions"`
+		Listeners            []gatewayv1.ListenerStatus       `json:"listeners"`
+	}{s.Addresses, s.AttachedListenerSets, s.Conditions, s.Listeners}
 }
 
 // gatewayDefaults returns the defaults of the spec in the CRD (standard channel), outer fields first.
 func gatewayDefaults() []Default {
-	same, none := map[string]any{"from": "Same"}, map[string]any{"from": "None"}
-	return []Default{
+	return slices.Concat([]Default{
 		{"spec.addresses[]", "type", "IPAddress"},
-		{"spec.allowedListeners", "namespaces", none},
+		{"spec.allowedListeners", "namespaces", map[string]any{"from": "None"}},
 		{"spec.allowedListeners.namespaces", "from", "None"},
-		{"spec.listeners[]", "allowedRoutes", map[string]any{"namespaces": same}},
-		{"spec.listeners[].allowedRoutes", "namespaces", same},
-		{"spec.listeners[].allowedRoutes.namespaces", "from", "Same"},
-		{"spec.listeners[].allowedRoutes.kinds[]", "group", gatewayv1.GroupName},
-		{"spec.listeners[].tls", "mode", "Terminate"},
-		{"spec.listeners[].tls.certificateRefs[]", "group", ""},
-		{"spec.listeners[].tls.certificateRefs[]", "kind", "Secret"},
+	}, listenerDefaults(), []Default{
 		{"spec.tls.backend.clientCertificateRef", "group", ""},
 		{"spec.tls.backend.clientCertificateRef", "kind", "Secret"},
 		{"spec.tls.frontend.default.validation", "mode", "AllowValidOnly"},
 		{"spec.tls.frontend.perPort[].tls.validation", "mode", "AllowValidOnly"},
-	}
+	})
 }

@@ -17,6 +17,7 @@ func All() List {
 		namespace(),
 		gatewayClass(),
 		gateway(),
+		listenerSet(),
 		httpRoute(),
 		grpcRoute(),
 		tlsRoute(),

@@ -41,7 +41,7 @@ func Grants(g *gatewayv1.ReferenceGrant, from, to kobj.Key) bool {
 func GrantKind(group gatewayv1.Group, kind gatewayv1.Kind) kobj.Kind {
 	k := kobj.Kind(kind)
 	known := map[gatewayv1.Group][]kobj.Kind{
-		gatewayv1.GroupName: {kobj.Gateway, kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute, kobj.UDPRoute},
+		gatewayv1.GroupName: {kobj.Gateway, kobj.ListenerSet, kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute, kobj.UDPRoute},
 		"":                  {kobj.Service, kobj.Secret, kobj.ConfigMap},
 	}
 	if slices.Contains(known[group], k) {

@@ -29,6 +29,7 @@ const (
 	Namespace                Kind = "Namespace"
 	GatewayClass             Kind = "GatewayClass"
 	Gateway                  Kind = "Gateway"
+	ListenerSet              Kind = "ListenerSet"
 	HTTPRoute                Kind = "HTTPRoute"
 	GRPCRoute                Kind = "GRPCRoute"
 	TLSRoute                 Kind = "TLSRoute"

@@ -254,9 +254,14 @@ const (
 	AddressNotAssigned Reason = "AddressNotAssigned"
 	// PortUnavailable: a port of a listener is one of Envoy itself. Choose another one.
 	PortUnavailable Reason = "PortUnavailable"
-	// ListenersNotValid: no listener of a Gateway is valid. Their conditions say why.
+	// ListenersNotValid: no listener of a Gateway or of a ListenerSet is valid. Their conditions say why.
 	ListenersNotValid Reason = "ListenersNotValid"
-	// HostnameConflict: two listeners of a port have one hostname. Neither is served.
+	// NotAllowed: the Gateway of a ListenerSet does not allow those of its namespace (allowedListeners).
+	NotAllowed Reason = "NotAllowed"
+	// ParentNotAccepted: the Gateway of a ListenerSet is not accepted. Its conditions say why.
+	ParentNotAccepted Reason = "ParentNotAccepted"
+	// HostnameConflict: two listeners of a port have one hostname. Neither is served if both are of the Gateway; otherwise the first one
+	// is: that of the Gateway, else that of the oldest ListenerSet.
 	HostnameConflict Reason = "HostnameConflict"
 	// ProtocolConflict: two listeners of a port have protocols that exclude each other. Neither is served.
 	ProtocolConflict Reason = "ProtocolConflict"

@@ -77,7 +77,7 @@ func (g *Random) edit() store.Change {
 // key returns the key of an object that may or may not exist.
 func (g *Random) key() kobj.Key {
 	if g.oneIn(3) {
-		return g.gatewayKey(pick(g, kobj.GatewayClass, kobj.Namespace, kobj.ReferenceGrant, kobj.ReferenceGrant, kobj.ConfigMap, kobj.Gateway, kobj.Gateway, kobj.Gateway,
+		return g.gatewayKey(pick(g, kobj.GatewayClass, kobj.Namespace, kobj.ReferenceGrant, kobj.ReferenceGrant, kobj.ConfigMap, kobj.Gateway, kobj.Gateway, kobj.Gateway, kobj.ListenerSet, kobj.ListenerSet,
 			kobj.HTTPRoute, kobj.HTTPRoute, kobj.HTTPRoute, kobj.GRPCRoute, kobj.BackendTLSPolicy, kobj.BackendTLSPolicy))
 	}
 	kind := pick(g, kobj.HTTPProxy, kobj.HTTPProxy, kobj.HTTPProxy, kobj.Ingress, kobj.Ingress, kobj.Service, kobj.Service,

@@ -24,6 +24,8 @@ func (g *Random) gatewayObject(kind kobj.Kind, meta metav1.ObjectMeta) metav1.Ob
 		}}
 	case kobj.Gateway:
 		return g.gateway(meta)
+	case kobj.ListenerSet:
+		return g.listenerSet(meta)
 	case kobj.HTTPRoute:
 		r := &gatewayv1.HTTPRoute{ObjectMeta: meta}
 		r.Spec.ParentRefs, r.Spec.Hostnames = g.parents(), g.hostnames()
@@ -64,6 +66,8 @@ func (g *Random) gatewayKey(kind kobj.Kind) kobj.Key {
 		return kobj.Of(kind, "", g.namespace())
 	case kobj.Gateway:
 		return kobj.Of(kind, g.namespace(), g.name("gateway"))
+	case kobj.ListenerSet:
+		return kobj.Of(kind, g.namespace(), g.name("set"))
 	case kobj.ReferenceGrant:
 		return kobj.Of(kind, g.namespace(), g.name("grant"))
 	case kobj.BackendTLSPolicy:
@@ -89,6 +93,7 @@ func (g *Random) gateway(meta metav1.ObjectMeta) *gatewayv1.Gateway {
 	for i := range g.rand.IntN(4) {
 		o.Spec.Listeners = append(o.Spec.Listeners, g.listener(gatewayv1.SectionName(fmt.Sprint("l", i))))
 	}
+	o.Spec.AllowedListeners = g.allowedListeners()
 	if g.oneIn(3) {
 		o.Spec.TLS = &gatewayv1.GatewayTLSConfig{Frontend: g.frontend()}
 	}
@@ -102,6 +107,28 @@ func (g *Random) gateway(meta metav1.ObjectMeta) *gatewayv1.Gateway {
 		}}
 	}
 	return o
+}
+
+func (g *Random) listenerSet(meta metav1.ObjectMeta) *gatewayv1.ListenerSet {
+	o := &gatewayv1.ListenerSet{ObjectMeta: meta}
+	o.Spec.ParentRef = gatewayv1.ParentGatewayReference{Name: gatewayv1.ObjectName(g.name("gateway")), Namespace: g.elsewhere()}
+	if g.oneIn(20) {
+		o.Spec.ParentRef.Kind = new(gatewayv1.Kind("Service"))
+	}
+	for i := range g.rand.IntN(4) {
+		o.Spec.Listeners = append(o.Spec.Listeners, gatewayv1.ListenerEntry(g.listener(gatewayv1.SectionName(fmt.Sprint("l", i)))))
+	}
+	return o
+}
+
+// allowedListeners returns which ListenerSets a Gateway allows.
+func (g *Random) allowedListeners() *gatewayv1.AllowedListeners {
+	from := pick(g, gatewayv1.NamespacesFromAll, gatewayv1.NamespacesFromAll, gatewayv1.NamespacesFromSame, gatewayv1.NamespacesFromSelector, gatewayv1.NamespacesFromNone)
+	n := &gatewayv1.ListenerNamespaces{From: &from}
+	if from == gatewayv1.NamespacesFromSelector {
+		n.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"team": mostly(g, texts{"a", "b"}, "bad value")}}
+	}
+	return pick(g, nil, &gatewayv1.AllowedListeners{Namespaces: n}, &gatewayv1.AllowedListeners{Namespaces: n}, &gatewayv1.AllowedListeners{Namespaces: n})
 }
 
 func (g *Random) listener(name gatewayv1.SectionName) gatewayv1.Listener {
@@ -172,6 +199,9 @@ func (g *Random) hostnames() (out []gatewayv1.Hostname) {
 func (g *Random) parents() (out []gatewayv1.ParentReference) {
 	for range 1 + g.rand.IntN(2) {
 		p := gatewayv1.ParentReference{Name: gatewayv1.ObjectName(g.name("gateway")), Namespace: g.elsewhere()}
+		if g.oneIn(3) {
+			p.Kind, p.Name = new(gatewayv1.Kind(kobj.ListenerSet)), gatewayv1.ObjectName(g.name("set"))
+		}
 		if g.oneIn(4) {
 			p.SectionName = new(pick(g, gatewayv1.SectionName("l0"), "l1", "absent"))
 		}
@@ -190,7 +220,7 @@ func (g *Random) grant(meta metav1.ObjectMeta) *gatewayv1.ReferenceGrant {
 	o := &gatewayv1.ReferenceGrant{ObjectMeta: meta}
 	for range 1 + g.rand.IntN(2) {
 		o.Spec.From = append(o.Spec.From, gatewayv1.ReferenceGrantFrom{
-			Group: mostly(g, []gatewayv1.Group{gatewayv1.GroupName}, ""), Kind: pick(g, gatewayv1.Kind("HTTPRoute"), "GRPCRoute", "Gateway"),
+			Group: mostly(g, []gatewayv1.Group{gatewayv1.GroupName}, ""), Kind: pick(g, gatewayv1.Kind("HTTPRoute"), "GRPCRoute", "Gateway", "ListenerSet"),
 			Namespace: gatewayv1.Namespace(g.namespace()),
 		})
 		to := gatewayv1.ReferenceGrantTo{Kind: pick(g, gatewayv1.Kind("Service"), "Secret", "ConfigMap")}

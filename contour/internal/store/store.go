@@ -42,6 +42,7 @@ type Store struct {
 
 	GatewayClasses *memo.Input[kobj.Name, *gatewayv1.GatewayClass]
 	Gateways       *memo.Input[kobj.Name, *gatewayv1.Gateway]
+	ListenerSets   *memo.Input[kobj.Name, *gatewayv1.ListenerSet]
 	HTTPRoutes     *memo.Input[kobj.Name, *gatewayv1.HTTPRoute]
 	GRPCRoutes     *memo.Input[kobj.Name, *gatewayv1.GRPCRoute]
 	TLSRoutes      *memo.Input[kobj.Name, *gatewayv1.TLSRoute]
@@ -88,6 +89,7 @@ func New(e *memo.Engine, c config.Config) *Store {
 	s.grants = add[*gatewayv1.ReferenceGrant](s, e, s.descriptors.Get(kobj.ReferenceGrant))
 	s.GatewayClasses = add[*gatewayv1.GatewayClass](s, e, s.descriptors.Get(kobj.GatewayClass)).Input
 	s.Gateways = add[*gatewayv1.Gateway](s, e, s.descriptors.Get(kobj.Gateway)).Input
+	s.ListenerSets = add[*gatewayv1.ListenerSet](s, e, s.descriptors.Get(kobj.ListenerSet)).Input
 	s.HTTPRoutes = add[*gatewayv1.HTTPRoute](s, e, s.descriptors.Get(kobj.HTTPRoute)).Input
 	s.GRPCRoutes = add[*gatewayv1.GRPCRoute](s, e, s.descriptors.Get(kobj.GRPCRoute)).Input
 	s.TLSRoutes = add[*gatewayv1.TLSRoute](s, e, s.descriptors.Get(kobj.TLSRoute)).Input

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"contour.example/contour/internal/compile/validate"
@@ -16,11 +15,13 @@ import (
 	"contour.example/contour/internal/report"
 )
 
-// parent is what routes read of a Gateway: no edit of anything else of it concerns them.
+// parent is what routes read of a Gateway or of a ListenerSet: no edit of anything else of it concerns them.
 type parent struct {
-	fleet     ir.Fleet
+	place     place
 	listeners []parentListener // those that accept routes
 	shown     shownCertificate
+	// shared: ListenerSets can have listeners on the same ports.
+	shared bool
 }
 
 type parentListener struct {
@@ -34,19 +35,43 @@ type parentListener struct {
 	selector *metav1.LabelSelector
 }
 
-// deriveParent returns what routes read of a Gateway; nil if it is none of this controller.
-func (x *Compiler) deriveParent(r *memo.Reader, n kobj.Name) *parent {
-	g := x.gateways.Get(r, n)
+// deriveParent returns what routes read of a Gateway or ListenerSet; nil if it is none of this controller.
+func (x *Compiler) deriveParent(r *memo.Reader, k kobj.Key) *parent {
+	if k.Kind == kobj.ListenerSet {
+		return x.setAsParent(r, k.Name)
+	}
+	g := x.gateways.Get(r, k.Name)
 	if g == nil {
 		return nil
 	}
-	p := &parent{fleet: g.place.fleet, shown: g.shown}
-	for i := range g.listeners {
-		if l := &g.listeners[i]; l.accepted() && !g.problem.is() {
+	p := &parent{place: g.place, shown: g.shown, shared: g.allowed.any()}
+	if !g.problem.is() {
+		p.add(g.listeners)
+	}
+	return p
+}
+
+// setAsParent returns what routes read of a ListenerSet.
+func (x *Compiler) setAsParent(r *memo.Reader, n kobj.Name) *parent {
+	s := x.listenerSets.Get(r, n)
+	if s == nil {
+		return nil
+	}
+	p := &parent{place: x.placeOf(r, s.gateway), shared: true}
+	if of := x.setParents.Get(r, s.gateway); of != nil {
+		p.shown = of.shown
+	}
+	p.add(s.listeners)
+	return p
+}
+
+// add adds the listeners that accept routes.
+func (p *parent) add(listeners []listener) {
+	for i := range listeners {
+		if l := &listeners[i]; l.accepted() {
 			p.listeners = append(p.listeners, parentListener{l.name, l.port, l.hostname, l.protocol, l.secure, l.kinds, l.from, l.selector})
 		}
 	}
-	return p
 }
 
 // attachment is where a route is attached, if no older route of the other kind is there.
@@ -66,7 +91,8 @@ func keepLastAttachment(_ kobj.Key, last attachment, _ bool, reason string) atta
 type attachedParent struct {
 	index     int // in spec.parentRefs
 	ref       gatewayv1.ParentReference
-	gateway   kobj.Name
+	of        kobj.Key  // a Gateway or a ListenerSet
+	gateway   kobj.Name // whose addresses the listeners have
 	fleet     ir.Fleet
 	shown     shownCertificate
 	problem   problem // why no listener accepts the route
@@ -107,15 +133,12 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 	free := maxAttachedHostnames
 	for i := range spec.parents[:min(len(spec.parents), maxParents)] {
 		to := &spec.parents[i]
-		if to.Group != nil && *to.Group != gatewayv1.GroupName || to.Kind != nil && kobj.Kind(*to.Kind) != kobj.Gateway {
+		of, ok := parentOf(k.Namespace, to)
+		if !ok {
 			continue
 		}
-		n := kobj.Name{Namespace: k.Namespace, Name: string(to.Name)}
-		if to.Namespace != nil {
-			n.Namespace = string(*to.Namespace)
-		}
-		if p := x.parents.Get(r, n); p != nil {
-			at := x.attach(r, k, p, to, attachedParent{index: i, ref: *to, gateway: n, fleet: p.fleet, shown: p.shown}, hostnames)
+		if p := x.parents.Get(r, of); p != nil {
+			at := x.attach(r, k, p, to, attachedParent{index: i, ref: *to, of: of, gateway: p.place.gateway, fleet: p.place.fleet, shown: p.shown}, hostnames)
 			n := 0
 			for j := range at.listeners {
 				n += len(at.listeners[j].all)
@@ -125,11 +148,23 @@ func (x *Compiler) deriveAttachment(r *memo.Reader, k kobj.Key) attachment {
 			} else {
 				free -= n
 			}
-			at.findHosts(p)
+			x.findHosts(r, &at, p)
 			out.parents = append(out.parents, at)
 		}
 	}
 	return out
+}
+
+// parentOf returns the parent that a parentRef names; false if it is of another kind.
+func parentOf(namespace string, to *gatewayv1.ParentReference) (kobj.Key, bool) {
+	k := kobj.Of(kobj.Gateway, namespace, string(to.Name))
+	if to.Kind != nil {
+		k.Kind = kobj.Kind(*to.Kind)
+	}
+	if to.Namespace != nil {
+		k.Namespace = string(*to.Namespace)
+	}
+	return k, (to.Group == nil || *to.Group == gatewayv1.GroupName) && (k.Kind == kobj.Gateway || k.Kind == kobj.ListenerSet)
 }
 
 // maxHostnames and maxServerNames bound the hostnames of an HTTPRoute or GRPCRoute, and of a TLSRoute, as the API server does.
@@ -143,10 +178,10 @@ const (
 const maxAttachedHostnames = maxListeners * maxHostnames
 
 // findHosts finds the virtual hosts of the hostnames.
-func (a *attachedParent) findHosts(p *parent) {
+func (x *Compiler) findHosts(r *memo.Reader, a *attachedParent, p *parent) {
 	for i := range a.listeners {
 		l := &a.listeners[i]
-		l.hosts = p.ownHosts(l.of, l.all)
+		l.hosts = x.ownHosts(r, p, l.of, l.all)
 		l.of = nil
 	}
 }
@@ -154,7 +189,7 @@ func (a *attachedParent) findHosts(p *parent) {
 // maxParents bounds the parentRefs of a route, as the API server does.
 const maxParents = 32
 
-// attach finds the listeners of a Gateway that accept a route. The problem is that of the last check that a listener has reached.
+// attach finds the listeners of a parent that accept a route. The problem is that of the last check that a listener has reached.
 func (x *Compiler) attach(r *memo.Reader, k kobj.Key, p *parent, to *gatewayv1.ParentReference, out attachedParent, hostnames []string) attachedParent {
 	named, allowed := false, false
 	for i := range p.listeners {
@@ -163,7 +198,7 @@ func (x *Compiler) attach(r *memo.Reader, k kobj.Key, p *parent, to *gatewayv1.P
 			continue
 		}
 		named = true
-		if !x.allows(r, l, out.gateway.Namespace, k) {
+		if !x.allows(r, l, out.of.Namespace, k) {
 			continue
 		}
 		allowed = true
@@ -176,11 +211,11 @@ func (x *Compiler) attach(r *memo.Reader, k kobj.Key, p *parent, to *gatewayv1.P
 	switch {
 	case len(out.listeners) > 0:
 	case !named:
-		out.problem = problem{report.NoMatchingParent, fmt.Sprintf("Gateway %q has no valid listener with the name and the port of the parentRef.", out.gateway)}
+		out.problem = problem{report.NoMatchingParent, fmt.Sprintf("%s %q has no valid listener with the name and the port of the parentRef.", out.of.Kind, out.of.Name)}
 	case !allowed:
-		out.problem = problem{report.NotAllowedByListeners, fmt.Sprintf("No listener of Gateway %q allows routes of kind %s in namespace %q.", out.gateway, k.Kind, k.Namespace)}
+		out.problem = problem{report.NotAllowedByListeners, fmt.Sprintf("No listener of %s %q allows routes of kind %s in namespace %q.", out.of.Kind, out.of.Name, k.Kind, k.Namespace)}
 	default:
-		out.problem = problem{report.NoMatchingListenerHostname, fmt.Sprintf("No hostname of the route is one of the listeners of Gateway %q.", out.gateway)}
+		out.problem = problem{report.NoMatchingListenerHostname, fmt.Sprintf("No hostname of the route is one of the listeners of %s %q.", out.of.Kind, out.of.Name)}
 	}
 	return out
 }
@@ -192,23 +227,9 @@ func chainOf(l *parentListener) string {
 	return cmp.Or(l.hostname, "*")
 }
 
-// allows reports whether the listener of a Gateway in that namespace allows the route.
+// allows reports whether the listener of a parent in that namespace allows the route.
 func (x *Compiler) allows(r *memo.Reader, l *parentListener, namespace string, k kobj.Key) bool {
-	if !slices.Contains(l.kinds, k.Kind) {
-		return false
-	}
-	switch l.from {
-	case gatewayv1.NamespacesFromAll:
-		return true
-	case gatewayv1.NamespacesFromSame:
-		return k.Namespace == namespace
-	case gatewayv1.NamespacesFromSelector:
-		selector, err := metav1.LabelSelectorAsSelector(l.selector)
-		of, ok := x.env.Store.Namespaces.Get(r, kobj.Name{Name: k.Namespace})
-		return err == nil && ok && selector.Matches(labels.Set(of.Labels))
-	case gatewayv1.NamespacesFromNone:
-	}
-	return false
+	return slices.Contains(l.kinds, k.Kind) && x.namespaceIn(r, l.from, l.selector, namespace, k.Namespace)
 }
 
 // intersections returns what the hostnames have in common with that of a listener, each once.
@@ -232,16 +253,21 @@ func intersections(hostnames []string, of string) []string {
 }
 
 // ownHosts returns the virtual hosts of the hostnames for which no other listener of the port is more specific.
-func (p *parent) ownHosts(l *parentListener, hostnames []string) []string {
+func (x *Compiler) ownHosts(r *memo.Reader, p *parent, l *parentListener, hostnames []string) []string {
 	var out []string
 	for _, h := range hostnames {
-		if !slices.ContainsFunc(p.listeners, func(o parentListener) bool {
-			return o.port == l.port && moreSpecific(o.hostname, l.hostname) && covers(o.hostname, h)
-		}) {
+		if p.shared && !x.narrower(r, gatewayPort{p.place.gateway, l.port}, l.hostname, h) || !p.shared && !p.narrower(l, h) {
 			out = append(out, cmp.Or(h, "*"))
 		}
 	}
 	return out
+}
+
+// narrower reports whether another listener of the Gateway, which has no ListenerSets, includes a hostname and is more specific.
+func (p *parent) narrower(l *parentListener, hostname string) bool {
+	return slices.ContainsFunc(p.listeners, func(o parentListener) bool {
+		return o.port == l.port && moreSpecific(o.hostname, l.hostname) && covers(o.hostname, hostname)
+	})
 }
 
 // moreSpecific reports whether the hostname a of a listener precedes b, where both include a name: one without a wildcard precedes

@@ -43,6 +43,7 @@ func Features() []string {
 		"HTTPRouteRetryBackendTimeout",
 		"HTTPRouteRetryConnectionError",
 		"HTTPRouteSchemeRedirect",
+		"ListenerSet",
 		"ReferenceGrant",
 		"TCPRoute",
 		"TLSRoute",

@@ -53,7 +53,7 @@ func (x *Compiler) deriveFleet(r *memo.Reader, n kobj.Name) Provisioned {
 	case of.problem.is() || verdict == nil || verdict.problem.is():
 		return Provisioned{Keep: true}
 	}
-	f := &provision.Fleet{Gateway: n, UID: g.UID, Class: string(g.Spec.GatewayClassName), Ports: verdict.ports()}
+	f := &provision.Fleet{Gateway: n, UID: g.UID, Class: string(g.Spec.GatewayClassName), Ports: x.ports(r, n, verdict)}
 	static, assign := requested(g)
 	f.Addresses, f.Assign = texts(static), assign
 	if i := g.Spec.Infrastructure; i != nil {
@@ -67,18 +67,21 @@ func (x *Compiler) deriveFleet(r *memo.Reader, n kobj.Name) Provisioned {
 	return Provisioned{Fleet: f}
 }
 
-// ports returns the ports of the accepted listeners.
-func (g *gateway) ports() []provision.Port {
-	var out []provision.Port
+// ports returns the ports of the accepted listeners of a Gateway and of its ListenerSets.
+func (x *Compiler) ports(r *memo.Reader, n kobj.Name, g *gateway) []provision.Port {
+	ofSets, _ := x.setPorts.Get(r, n)
+	out := slices.Clone(ofSets)
 	for i := range g.listeners {
 		if l := &g.listeners[i]; l.accepted() {
 			out = append(out, provision.Port{Number: int32(l.port), UDP: l.protocol == ir.ListenUDP})
 		}
 	}
-	slices.SortFunc(out, func(a, b provision.Port) int {
-		return cmp.Or(cmp.Compare(a.Number, b.Number), compareBool(a.UDP, b.UDP))
-	})
+	slices.SortFunc(out, comparePorts)
 	return slices.Compact(out)
+}
+
+func comparePorts(a, b provision.Port) int {
+	return cmp.Or(cmp.Compare(a.Number, b.Number), compareBool(a.UDP, b.UDP))
 }
 
 func compareBool(a, b bool) int {

@@ -26,6 +26,8 @@ type gateway struct {
 	notShown  problem // why it has none
 	addresses Assignment
 	listeners []listener // in the order of the object
+	allowed   allowed    // ListenerSets
+	insecure  bool       // clients of a port may have any certificate, whether there is a listener or not
 	report    report.Report
 }
 
@@ -36,7 +38,9 @@ type place struct {
 }
 
 // dedicated reports whether the fleet serves only this Gateway.
-func (g *gateway) dedicated() bool { return g.place.fleet != ir.DefaultFleet }
+func (g *gateway) dedicated() bool { return g.place.dedicated() }
+
+func (p place) dedicated() bool { return p.fleet != ir.DefaultFleet }
 
 // keepLastGateway returns the last verdict on a Gateway of which the derivation panics.
 func keepLastGateway(n kobj.Name, last *gateway, _ bool, reason string) *gateway {
@@ -58,7 +62,7 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 		return nil
 	}
 	at := x.placeOf(r, n)
-	b := gatewayBuilder{reader: r, dedicated: at.fleet != ir.DefaultFleet, env: x.env, object: g, key: kobj.Key{Kind: kobj.Gateway, Name: n}}
+	b := gatewayBuilder{x.listenersOf(r, kobj.Key{Kind: kobj.Gateway, Name: n}, n), g}
 	b.report.Visit(b.key)
 	out := &gateway{place: at, created: g.CreationTimestamp.UTC(), problem: b.specProblem()}
 	parameters := x.gatewayParameters(r, g)
@@ -66,15 +70,20 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 		out.problem = parameters.problem
 	}
 	out.unused = parameters.unused
+	var valid bool
+	if out.allowed, valid = allowedListeners(g); !valid {
+		b.warn(problem{report.UnsupportedValue, "The selector of allowedListeners.namespaces is not valid, and selects no ListenerSets."}, "spec.allowedListeners.namespaces.selector")
+	}
 	if out.dedicated() {
 		out.addresses = x.published(r, g)
 	} else {
 		out.addresses, _ = x.assigned.Get(r, n)
 	}
 	for i := range g.Spec.Listeners[:min(len(g.Spec.Listeners), maxListeners)] {
-		out.listeners = append(out.listeners, b.listener(i))
+		out.listeners = append(out.listeners, b.listener(&g.Spec.Listeners[i]))
 	}
 	out.shown, out.notShown = b.shownCertificate()
+	out.insecure = slices.ContainsFunc(frontends(g), func(v *gatewayv1.FrontendTLSValidation) bool { return v.Mode == gatewayv1.AllowInsecureFallback })
 	findConflicts(out.listeners)
 	if !out.problem.is() && !slices.ContainsFunc(out.listeners, listener.accepted) {
 		out.problem = problem{report.ListenersNotValid, "No listener is valid."}
@@ -85,12 +94,8 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 }
 
 type gatewayBuilder struct {
-	reader    *memo.Reader
-	env       Env
-	object    *gatewayv1.Gateway
-	key       kobj.Key
-	dedicated bool // the Gateway has a fleet of its own
-	report    report.Collector
+	listenerBuilder
+	object *gatewayv1.Gateway
 }
 
 // specProblem returns what is wrong with the Gateway apart from its listeners.
@@ -115,12 +120,7 @@ func (b *gatewayBuilder) reportProblems(g *gateway) {
 	if !g.problem.is() && g.addresses.none() && len(g.addresses.Unusable) == 0 {
 		b.add(report.TypeProgrammed, g.noAddress(), "spec.addresses")
 	}
-	for i := range g.listeners {
-		l, field := &g.listeners[i], fmt.Sprintf("spec.listeners[%d]", i)
-		b.add(report.TypeAccepted, l.problem, field)
-		b.add(report.TypeConflicted, l.conflict, field)
-		b.add(report.TypeResolvedRefs, l.unresolved, field)
-	}
+	b.reportListeners(g.listeners)
 }
 
 func (g *gateway) notUsable(value string) problem {
@@ -137,12 +137,6 @@ func (g *gateway) noAddress() problem {
 	return problem{report.AddressNotAssigned, "No address is free: the configuration has no ranges of addresses for Gateways, all of them are used, or the namespace has as many as it may."}
 }
 
-func (b *gatewayBuilder) add(t report.Type, p problem, field string) {
-	if p.is() && b.report.Wants(b.key, report.Error) {
-		b.report.Collect(report.Diagnostic{Object: b.key, Type: t, Reason: p.Reason, Field: field, Message: p.Message})
-	}
-}
-
 // GatewayRoot returns the listeners of a Gateway, one for each port, two where HTTPS and TLS share it, and a host without routes for each
 // hostname of its listeners for HTTP: requests for it reach no listener with a broader hostname.
 func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
@@ -157,43 +151,14 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 	case g.dedicated():
 		root.Listeners = append(root.Listeners, x.statsListener(r, g.place.fleet))
 	}
-	key := kobj.Key{Kind: kobj.Gateway, Name: n}
-	ports := map[ir.ListenerKey]bool{}
+	c := x.contributor(r, kobj.Key{Kind: kobj.Gateway, Name: n}, g.place, g.created)
+	if !g.allowed.any() {
+		c.https = g.hasHTTPS
+	}
 	for i := range g.listeners {
-		l := &g.listeners[i]
-		if !l.accepted() {
-			continue
-		}
-		if !ports[l.key(g.place)] {
-			ports[l.key(g.place)] = true
-			root.Listeners = append(root.Listeners, x.listenerOf(r, g, key, l))
-		}
-		if l.byChain() {
-			root.Chains = append(root.Chains, ir.Chain{
-				Key: ir.ChainKey{Listener: l.key(g.place), ServerName: l.host()}, Certificates: l.certificates, Clients: l.clients,
-				Passthrough: l.passthrough, Origins: []kobj.Key{key},
-			})
-		}
-		if of := g.requestsFor(l); of != (ir.ListenerKey{}) {
-			root.Contributions = append(root.Contributions, contrib.Contribution{
-				Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: key, Created: g.created, ByAge: true, Chain: l.chain(), Validation: l.validation,
-			})
-		}
+		c.add(&root, &g.listeners[i])
 	}
 	return root
-}
-
-// requestsFor returns the listener on which there is a host for the requests with the hostname of l: of a listener for TLS, that for HTTPS
-// of the same port, whose connections are those of other hostnames. It is zero if there is none.
-func (g *gateway) requestsFor(l *listener) ir.ListenerKey {
-	https := func(o listener) bool { return o.accepted() && o.protocol == ir.ListenHTTPS && o.port == l.port }
-	switch {
-	case !forwards(l.protocol):
-		return l.key(g.place)
-	case l.protocol == ir.ListenTLS && slices.ContainsFunc(g.listeners, https):
-		return keyOf(g.place, l.port, ir.ListenHTTPS)
-	}
-	return ir.ListenerKey{}
 }
 
 // listenerKey returns the key of the listener for a port of a Gateway. Of the parts of its name, only that of the Gateway has dots,
@@ -202,25 +167,32 @@ func listenerKey(of place, port gatewayv1.PortNumber) ir.ListenerKey {
 	return ir.ListenerKey{Fleet: of.fleet, Name: fmt.Sprintf("%s_%s_%d", of.gateway.Namespace, of.gateway.Name, port)}
 }
 
-// listenerOf returns the listener for the port and protocol of l, without chains.
-func (x *Compiler) listenerOf(r *memo.Reader, g *gateway, key kobj.Key, l *listener) ir.Listener {
+// listenerOf returns the listener for the port and protocol of l, which an object defines.
+func (x *Compiler) listenerOf(r *memo.Reader, object kobj.Key, at place, l *listener) ir.Listener {
 	s := x.env.Store.Settings
 	c := config.Config{
 		Listeners: s.Listeners.Get(r), HTTP: s.HTTP.Get(r), Timeouts: s.Timeouts.Get(r), AccessLog: s.AccessLog.Get(r),
 	}
 	out := ir.Listener{
-		Key: l.key(g.place), Socket: l.socket(g.place).Name, Port: uint32(l.port), Protocol: l.protocol, ByChain: l.byChain(), RouteTableHosts: s.RouteTables.Get(r).Hosts,
-		Connections: c.Listeners.Connections, Client: classic.Client(c, c.AccessLog.HTTP), Origins: []kobj.Key{key},
+		Key: l.key(at), Socket: l.socket(at).Name, Port: uint32(l.port), Protocol: l.protocol, ByChain: l.byChain(), RouteTableHosts: s.RouteTables.Get(r).Hosts,
+		Addresses: x.bound(r, at), Connections: c.Listeners.Connections, Client: classic.Client(c, c.AccessLog.HTTP),
+		Origins: kobj.Sort([]kobj.Key{{Kind: kobj.Gateway, Name: at.gateway}, object}),
 	}
 	if l.secure {
 		out.TLS, out.Client = s.TLS.Get(r), classic.Client(c, c.AccessLog.HTTPS)
 	}
-	if g.dedicated() {
-		out.Addresses = []string{c.Listeners.HTTP.Host}
-		return out
+	return out
+}
+
+// bound returns the addresses on which the Envoys of a Gateway listen; none if it has none.
+func (x *Compiler) bound(r *memo.Reader, at place) []string {
+	if at.dedicated() {
+		return []string{x.env.Store.Settings.Listeners.Get(r).HTTP.Host}
 	}
-	for _, a := range g.addresses.Usable {
-		out.Addresses = append(out.Addresses, a.String())
+	var out []string
+	addresses, _ := x.assigned.Get(r, at.gateway)
+	for _, a := range addresses.Usable {
+		out = append(out, a.String())
 	}
 	return out
 }

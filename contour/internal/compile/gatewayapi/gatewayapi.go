@@ -1,12 +1,13 @@
 // Package gatewayapi compiles the Gateway API: Gateways to listeners, and their routes of all kinds to contributions to hosts.
 //
-// The input is objects, read through the Reader: classes, Gateways, routes, ReferenceGrants, labels of namespaces, and the
+// The input is objects, read through the Reader: classes, Gateways, ListenerSets, routes, ReferenceGrants, labels of namespaces, and the
 // Services and Secrets that they refer to. The output is, for a Gateway, a listener for each of its ports and a host for each
 // hostname of its listeners; for a route, its routes on each host that it is attached to; and the statuses of both.
 //
-// The tables lead from classes and Gateways to parents, which is all that routes read of a Gateway; from routes to attachments,
+// The tables lead from classes, Gateways and their ListenerSets to parents, which is all that routes read of them; from routes to attachments,
 // which is where a route is attached if no older route of the other kind is there; from these to routes, with what they contribute
-// there; and from these to verdicts, which are without the listeners where an older one is (ResolveRivals).
+// there; and from these to verdicts, which are without the listeners where an older one is (ResolveRivals). Which listeners of ListenerSets are accepted is decided
+// between runs, too (ResolvePrecedence).
 //
 // The package must not merge the routes of several objects.
 package gatewayapi
@@ -24,6 +25,7 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/provision"
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/store"
 )
@@ -49,7 +51,18 @@ type Compiler struct {
 	assigned *memo.Input[kobj.Name, Assignment] // see AssignAddresses
 	pool     *pool                              // nil before the first assignment
 	gateways *memo.Table[kobj.Name, *gateway]
-	parents  *memo.Table[kobj.Name, *parent]
+	clients  *memo.Table[gatewayPort, clientValidation]
+	parents  *memo.Table[kobj.Key, *parent] // Gateways and ListenerSets
+
+	setParents   *memo.Table[kobj.Name, *setParent]   // by Gateway
+	entries      *memo.Table[kobj.Name, *listenerSet] // without the decisions of precedence
+	listenerSets *memo.Table[kobj.Name, *listenerSet]
+	attachedSets *memo.Index[kobj.Name, kobj.Name] // by Gateway: the ListenerSets that are accepted
+	precedence   *precedence
+	admissions   *memo.Input[kobj.Name, []admission]      // see ResolvePrecedence
+	served       *memo.Input[gatewayHost, []string]       // the hostnames of accepted listeners of Gateways that allow ListenerSets, sorted
+	setPorts     *memo.Input[kobj.Name, []provision.Port] // by Gateway: those of accepted listeners of ListenerSets, sorted
+	secured      *memo.Input[gatewayPort, struct{}]       // those of the ports with an accepted HTTPS listener
 
 	attachments *memo.Table[kobj.Key, attachment]
 	routes      *memo.Table[kobj.Key, route]
@@ -73,14 +86,14 @@ type Compiler struct {
 	States *memo.Input[ir.ListenerKey, State]
 }
 
-// listenerName is a listener of a Gateway.
+// listenerName is a listener of a Gateway or of a ListenerSet.
 type listenerName struct {
-	gateway kobj.Name
+	parent  kobj.Key
 	section string
 }
 
 func (n listenerName) compare(o listenerName) int {
-	return cmp.Or(n.gateway.Compare(o.gateway), cmp.Compare(n.section, o.section))
+	return cmp.Or(n.parent.Compare(o.parent), cmp.Compare(n.section, o.section))
 }
 
 // State is what the Envoys of the fleet of a socket have of it: of the listeners that share it.
@@ -104,13 +117,15 @@ func New(e *memo.Engine, env Env) *Compiler {
 	x.classes = memo.NewTable(e, memo.Options[kobj.Name, class]{Name: "gatewayapi/classes", Derive: x.deriveClass, Equal: equal[class]})
 	x.claims = memo.NewTable(e, memo.Options[kobj.Name, claim]{Name: "gatewayapi/address claims", Derive: x.deriveClaim, Equal: equal[claim]})
 	x.claims.Watch()
+	x.clients = memo.NewTable(e, memo.Options[gatewayPort, clientValidation]{Name: "gatewayapi/clients of ports", Derive: x.deriveClients, Equal: equal[clientValidation]})
 	x.gateways = memo.NewTable(e, memo.Options[kobj.Name, *gateway]{
 		Name: "gatewayapi/gateways", Derive: x.deriveGateway, Equal: equal[*gateway], OnPanic: keepLastGateway,
 	})
+	x.addListenerSets(e)
 	x.Failures = memo.NewInput[kobj.Name](e, "gatewayapi/provisioning failures", func(a, b string) bool { return a == b })
 	x.Fleets = memo.NewTable(e, memo.Options[kobj.Name, Provisioned]{Name: "gatewayapi/fleets", Derive: x.deriveFleet, Equal: equal[Provisioned]})
 	x.Fleets.Watch()
-	x.parents = memo.NewTable(e, memo.Options[kobj.Name, *parent]{Name: "gatewayapi/parents", Derive: x.deriveParent, Equal: equal[*parent]})
+	x.parents = memo.NewTable(e, memo.Options[kobj.Key, *parent]{Name: "gatewayapi/parents", Derive: x.deriveParent, Equal: equal[*parent]})
 	x.addPolicies(e)
 	x.attachments = memo.NewTable(e, memo.Options[kobj.Key, attachment]{
 		Name: "gatewayapi/attachments", Derive: x.deriveAttachment, Equal: equal[attachment], OnPanic: keepLastAttachment,

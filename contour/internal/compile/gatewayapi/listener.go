@@ -13,11 +13,12 @@ import (
 	"contour.example/contour/internal/compile/validate"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/provision"
 	"contour.example/contour/internal/report"
 )
 
-// listener is the verdict on a listener of a Gateway.
+// listener is the verdict on a listener of a Gateway or of a ListenerSet.
 type listener struct {
 	name     string
 	port     gatewayv1.PortNumber
@@ -54,9 +55,46 @@ func (l *listener) chain() string {
 	return ""
 }
 
-// listener returns the verdict on the listener with that index, without conflicts with others.
-func (b *gatewayBuilder) listener(i int) listener {
-	spec := &b.object.Spec.Listeners[i]
+// served reports whether the listener is accepted, and has a certificate if it needs one.
+func (l listener) served() bool {
+	return l.accepted() && (!l.secure || l.passthrough || len(l.certificates) > 0)
+}
+
+// listenerBuilder makes the verdicts on the listeners of an object.
+type listenerBuilder struct {
+	reader *memo.Reader
+	env    Env
+	key    kobj.Key // of the object
+	// clients returns how the clients of HTTPS listeners of a port are validated.
+	clients   func(gatewayv1.PortNumber) clientValidation
+	dedicated bool // the Gateway has a fleet of its own
+	report    report.Collector
+}
+
+func (b *listenerBuilder) add(t report.Type, p problem, field string) {
+	if p.is() && b.report.Wants(b.key, report.Error) {
+		b.report.Collect(report.Diagnostic{Object: b.key, Type: t, Reason: p.Reason, Field: field, Message: p.Message})
+	}
+}
+
+func (b *listenerBuilder) warn(p problem, field string) {
+	if b.report.Wants(b.key, report.Warning) {
+		b.report.Collect(report.Diagnostic{Object: b.key, Severity: report.Warning, Type: report.TypeAccepted, Reason: p.Reason, Field: field, Message: p.Message})
+	}
+}
+
+// reportListeners adds the diagnostics about the problems of listeners.
+func (b *listenerBuilder) reportListeners(listeners []listener) {
+	for i := range listeners {
+		l, field := &listeners[i], fmt.Sprintf("spec.listeners[%d]", i)
+		b.add(report.TypeAccepted, l.problem, field)
+		b.add(report.TypeConflicted, l.conflict, field)
+		b.add(report.TypeResolvedRefs, l.unresolved, field)
+	}
+}
+
+// listener returns the verdict on a listener, without conflicts with others.
+func (b *listenerBuilder) listener(spec *gatewayv1.Listener) listener {
 	l := listener{name: string(spec.Name), port: spec.Port}
 	var known bool
 	if l.protocol, known = protocolOf(spec.Protocol); !known {
@@ -90,7 +128,7 @@ func (b *gatewayBuilder) listener(i int) listener {
 }
 
 // allowRoutes reads which routes may be attached.
-func (b *gatewayBuilder) allowRoutes(l *listener, allowed *gatewayv1.AllowedRoutes) {
+func (b *listenerBuilder) allowRoutes(l *listener, allowed *gatewayv1.AllowedRoutes) {
 	l.from = gatewayv1.NamespacesFromSame
 	l.kinds = l.routeKinds()
 	if allowed == nil {
@@ -129,7 +167,7 @@ func (b *gatewayBuilder) allowRoutes(l *listener, allowed *gatewayv1.AllowedRout
 const maxCertificates = 64
 
 // readTLS reads the certificates of a listener. Those that can be served are, whatever the others are.
-func (b *gatewayBuilder) readTLS(l *listener, tls *gatewayv1.ListenerTLSConfig) {
+func (b *listenerBuilder) readTLS(l *listener, tls *gatewayv1.ListenerTLSConfig) {
 	switch {
 	case tls == nil || len(tls.CertificateRefs) == 0:
 		l.unresolved = problem{report.InvalidCertificateRef, "The listener has no certificateRefs; its connections are closed."}
@@ -149,7 +187,7 @@ func (b *gatewayBuilder) readTLS(l *listener, tls *gatewayv1.ListenerTLSConfig) 
 }
 
 // certificate resolves a reference to a certificate.
-func (b *gatewayBuilder) certificate(to *gatewayv1.SecretObjectReference) (kobj.Name, problem) {
+func (b *listenerBuilder) certificate(to *gatewayv1.SecretObjectReference) (kobj.Name, problem) {
 	if to.Group != nil && *to.Group != "" || to.Kind != nil && kobj.Kind(*to.Kind) != kobj.Secret {
 		return kobj.Name{}, problem{report.InvalidCertificateRef, "A certificateRef is not to a Secret."}
 	}

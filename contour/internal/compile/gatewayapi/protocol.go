@@ -63,6 +63,10 @@ const (
 	datagrams
 )
 
+func protocolClasses() [4]protocolClass {
+	return [...]protocolClass{plainHTTP, byServerName, anyBytes, datagrams}
+}
+
 func (l *listener) class() protocolClass {
 	switch {
 	case l.secure:

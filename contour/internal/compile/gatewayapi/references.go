@@ -9,7 +9,7 @@ import (
 )
 
 // GatewayReferences returns the references of a Gateway to the Secrets of its listeners, to the ConfigMaps with the authorities for
-// their clients, and to its parameters.
+// clients, also of listeners of its ListenerSets, and to its parameters.
 func GatewayReferences(g *gatewayv1.Gateway) []kind.Reference {
 	from := kobj.Of(kobj.Gateway, g.Namespace, g.Name)
 	out := parametersReference(from, g)
@@ -18,27 +18,36 @@ func GatewayReferences(g *gatewayv1.Gateway) []kind.Reference {
 			out = append(out, ref.ByGrant(from, kobj.Key{Kind: kobj.Secret, Name: n}))
 		}
 	}
+	for _, v := range frontends(g) {
+		for i := range v.CACertificateRefs {
+			if n, ok := authorities(g.Namespace, &v.CACertificateRefs[i]); ok {
+				out = append(out, ref.ByGrant(from, kobj.Key{Kind: kobj.ConfigMap, Name: n}))
+			}
+		}
+	}
 	for i := range g.Spec.Listeners {
-		if v := frontend(g, g.Spec.Listeners[i].Port); v != nil {
-			for j := range v.CACertificateRefs {
-				if n, ok := authorities(g.Namespace, &v.CACertificateRefs[j]); ok {
-					out = append(out, ref.ByGrant(from, kobj.Key{Kind: kobj.ConfigMap, Name: n}))
-				}
-			}
-		}
-		tls := g.Spec.Listeners[i].TLS
-		if tls == nil {
-			continue
-		}
-		for _, to := range tls.CertificateRefs {
-			if to.Group != nil && *to.Group != "" || to.Kind != nil && kobj.Kind(*to.Kind) != kobj.Secret {
-				continue
-			}
-			n := kobj.Of(kobj.Secret, g.Namespace, string(to.Name))
-			if to.Namespace != nil {
-				n.Namespace = string(*to.Namespace)
-			}
-			out = append(out, ref.ByGrant(from, n))
+		out = append(out, certificateReferences(from, g.Spec.Listeners[i].TLS)...)
+	}
+	return out
+}
+
+// ListenerSetReferences returns the references of a ListenerSet to the Secrets of its listeners.
+func ListenerSetReferences(s *gatewayv1.ListenerSet) []kind.Reference {
+	var out []kind.Reference
+	for i := range s.Spec.Listeners {
+		out = append(out, certificateReferences(kobj.Of(kobj.ListenerSet, s.Namespace, s.Name), s.Spec.Listeners[i].TLS)...)
+	}
+	return out
+}
+
+// certificateReferences returns the references of a listener of an object to Secrets.
+func certificateReferences(from kobj.Key, tls *gatewayv1.ListenerTLSConfig) (out []kind.Reference) {
+	if tls == nil {
+		return nil
+	}
+	for i := range tls.CertificateRefs {
+		if n, ok := secretName(from.Namespace, &tls.CertificateRefs[i]); ok {
+			out = append(out, ref.ByGrant(from, kobj.Key{Kind: kobj.Secret, Name: n}))
 		}
 	}
 	return out

@@ -103,7 +103,7 @@ func (v *rivals) set(k kobj.Key, of route) {
 	for i := range of.parents {
 		p := &of.parents[i]
 		for j := range p.listeners {
-			at := contest{listenerName{p.gateway, p.listeners[j].name}, k}
+			at := contest{listenerName{p.of, p.listeners[j].name}, k}
 			c := v.contenders[at]
 			if c == nil {
 				c = &contender{contest: at, age: of.age, hostnames: p.listeners[j].hostnames}

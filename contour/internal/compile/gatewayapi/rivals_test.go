@@ -27,7 +27,7 @@ func TestRivals(t *testing.T) {
 		if random.IntN(4) > 0 {
 			of.age = age{time.Unix(int64(random.IntN(6)), 0), k}
 			for _, g := range []kobj.Name{web, other} {
-				p := routeParent{gateway: g}
+				p := routeParent{of: kobj.Key{Kind: kobj.Gateway, Name: g}, gateway: g}
 				for i := range random.IntN(3) {
 					l := routeListener{name: fmt.Sprint("l", i)}
 					for range 1 + random.IntN(3) {
@@ -71,7 +71,7 @@ func lostOf(all map[kobj.Key]route) map[kobj.Key][]listenerName {
 		lost[k] = nil
 		for _, p := range of.parents {
 			for _, l := range p.listeners {
-				places = append(places, place{listenerName{p.gateway, l.name}, of.age, l.hostnames})
+				places = append(places, place{listenerName{p.of, l.name}, of.age, l.hostnames})
 			}
 		}
 	}

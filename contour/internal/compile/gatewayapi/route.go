@@ -46,6 +46,7 @@ func keepLastRoute(k kobj.Key, last route, _ bool, reason string) route {
 type routeParent struct {
 	index     int // in spec.parentRefs
 	ref       gatewayv1.ParentReference
+	of        kobj.Key // a Gateway or a ListenerSet
 	gateway   kobj.Name
 	problem   problem         // why the route is not accepted
 	listeners []routeListener // that accept it
@@ -62,7 +63,7 @@ func acceptedBy(_ kobj.Key, of route) []listenerName {
 	var out []listenerName
 	for i := range of.parents {
 		for _, l := range of.parents[i].listeners {
-			out = append(out, listenerName{of.parents[i].gateway, l.name})
+			out = append(out, listenerName{of.parents[i].of, l.name})
 		}
 	}
 	return out
@@ -95,7 +96,7 @@ func (x *Compiler) routeSpec(r *memo.Reader, k kobj.Key) (routeSpec, bool) {
 	return routeSpec{}, false
 }
 
-// deriveRoute compiles a route that has a parentRef to a Gateway of this controller.
+// deriveRoute compiles a route that has a parentRef to a Gateway of this controller, or to one of its ListenerSets.
 func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 	spec, ok := x.routeSpec(r, k)
 	at := x.attachments.Get(r, k)
@@ -113,7 +114,7 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 	hosts := map[ir.HostKey]bool{}
 	for i := range at.parents {
 		p := &at.parents[i]
-		verdict := routeParent{index: p.index, ref: p.ref, gateway: p.gateway, problem: p.problem}
+		verdict := routeParent{index: p.index, ref: p.ref, of: p.of, gateway: p.gateway, problem: p.problem}
 		b.reportBroken(p)
 		for j := range p.listeners {
 			l := &p.listeners[j]
@@ -152,7 +153,7 @@ func (x *Compiler) deriveVerdict(r *memo.Reader, k kobj.Key) route {
 		if len(p.listeners) == 0 {
 			continue
 		}
-		p.listeners = slices.DeleteFunc(slices.Clone(p.listeners), func(l routeListener) bool { return isLost(listenerName{p.gateway, l.name}) })
+		p.listeners = slices.DeleteFunc(slices.Clone(p.listeners), func(l routeListener) bool { return isLost(listenerName{p.of, l.name}) })
 		if len(p.listeners) > 0 {
 			continue
 		}
@@ -294,7 +295,7 @@ func (b *routeBuilder) contributions(a age, p *attachedParent, l *attachedListen
 			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain,
 			Routes: b.routesFor(side{l.port, l.secure, p.shown}), Expressions: b.expressions,
 			Policies: b.env.Authorization.Global(b.reader).Policies,
-		}, listenerName{p.gateway, l.name}})
+		}, listenerName{p.of, l.name}})
 	}
 	return out
 }

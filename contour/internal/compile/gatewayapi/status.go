@@ -30,27 +30,18 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 	for _, h := range g.addresses.Hostnames {
 		s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &hostnameType, Value: h})
 	}
-	programmed := 0
-	broken := fault(diagnostics)
-	var waiting problem
-	for i := range g.listeners {
-		l := &g.listeners[i]
-		p := x.notProgrammed(r, g, l)
-		if !p.is() && overBudget(diagnostics) {
-			p = problem{report.Reason(gatewayv1.ListenerReasonInvalid), broken.Message}
-		}
-		if p.is() && !waiting.is() {
-			waiting = p
-		} else if !p.is() {
-			programmed++
-		}
-		s.Listeners = append(s.Listeners, gatewayv1.ListenerStatus{
-			Name: gatewayv1.SectionName(l.name), SupportedKinds: supportedKinds(l), Conditions: l.conditions(generation, p),
-			AttachedRoutes: int32(len(x.attached.Get(r, listenerName{name, l.name}))),
-		})
+	if g.allowed.any() {
+		attached := int32(len(x.attachedSets.Get(r, name)))
+		s.AttachedListenerSets = &attached
 	}
-	if programmed > 0 {
-		waiting = problem{}
+	broken := fault(diagnostics)
+	at := parentState{object: kobj.Key{Kind: kobj.Gateway, Name: name}, place: g.place, problem: g.problem, assigned: g.dedicated() || !g.addresses.none()}
+	if overBudget(diagnostics) {
+		at.refused = broken.Message
+	}
+	entries, waiting := x.listenerStatuses(r, at, generation, g.listeners)
+	for _, e := range entries {
+		s.Listeners = append(s.Listeners, gatewayv1.ListenerStatus(e))
 	}
 	failure := ""
 	if g.dedicated() {
@@ -58,6 +49,41 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 	}
 	s.Conditions = g.conditions(generation, waiting, broken, failure)
 	return s
+}
+
+// parentState is what the statuses of the listeners of an object depend on, apart from themselves.
+type parentState struct {
+	object   kobj.Key
+	place    place
+	problem  problem // why the object is not accepted
+	assigned bool    // the Gateway has an address, or Envoys of its own
+	refused  string  // why the object is not served because of its budgets
+}
+
+// listenerStatuses returns the statuses of the listeners of a Gateway or ListenerSet, and why none of them is programmed, if so.
+func (x *Compiler) listenerStatuses(r *memo.Reader, at parentState, generation int64, listeners []listener) (out []gatewayv1.ListenerEntryStatus, waiting problem) {
+	programmed := false
+	for i := range listeners {
+		l := &listeners[i]
+		p := x.notProgrammed(r, at, l)
+		if !p.is() && at.refused != "" {
+			p = problem{report.Reason(gatewayv1.ListenerReasonInvalid), at.refused}
+		}
+		if programmed = programmed || !p.is(); p.is() && !waiting.is() {
+			waiting = p
+		}
+		if at.object.Kind == kobj.ListenerSet && l.conflict.is() {
+			p = l.conflict // as the API demands of ListenerSets
+		}
+		out = append(out, gatewayv1.ListenerEntryStatus{
+			Name: gatewayv1.SectionName(l.name), SupportedKinds: supportedKinds(l), Conditions: l.conditions(generation, p),
+			AttachedRoutes: int32(len(x.attached.Get(r, listenerName{at.object, l.name}))),
+		})
+	}
+	if programmed {
+		waiting = problem{}
+	}
+	return out, waiting
 }
 
 // fault returns the problem of an object that the controller could not process, or that exceeds its budgets.
@@ -137,19 +163,19 @@ func (g *gateway) conditions(generation int64, waiting, fault problem, failure s
 }
 
 // notProgrammed returns why a listener is not programmed: the Envoys of its fleet have not accepted it, or reject it.
-func (x *Compiler) notProgrammed(r *memo.Reader, g *gateway, l *listener) problem {
+func (x *Compiler) notProgrammed(r *memo.Reader, at parentState, l *listener) problem {
 	invalid := func(message string) problem { return problem{report.Reason(gatewayv1.ListenerReasonInvalid), message} }
 	switch {
-	case g.problem.is():
-		return invalid("The Gateway is not accepted.")
+	case at.problem.is():
+		return invalid(fmt.Sprintf("The %s is not accepted.", at.object.Kind))
 	case !l.accepted():
 		return invalid("The listener is not accepted.")
 	case l.secure && !l.passthrough && len(l.certificates) == 0:
 		return invalid("The listener has no certificate that can be served; its connections are closed.")
-	case g.addresses.none() && !g.dedicated():
+	case !at.assigned:
 		return invalid("The Gateway has no address.")
 	}
-	state, _ := x.States.Get(r, l.socket(g.place))
+	state, _ := x.States.Get(r, l.socket(at.place))
 	_, accepted := slices.BinarySearch(state.Chains, l.chain())
 	switch {
 	case state.Rejected != "":

@@ -129,7 +129,7 @@ func (b *routeBuilder) streams(a age, p *attachedParent, l *attachedListener, do
 		done[k] = true
 		out = append(out, contribution{contrib.Contribution{
 			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain, TCP: b.tcp,
-		}, listenerName{p.gateway, l.name}})
+		}, listenerName{p.of, l.name}})
 	}
 	return out
 }

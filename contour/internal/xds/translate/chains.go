@@ -34,7 +34,7 @@ func (t *Tables) addListenerChains() {
 	t.listenerChains = memo.NewTable(t.from.Engine, memo.Options[ir.ChainKey, table.Part]{
 		Name: "translate/filter chains of listeners", Equal: equalPart,
 		Derive: func(r *memo.Reader, k ir.ChainKey) table.Part {
-			l, c := t.from.Listeners.Get(r, k.Listener), t.from.Chains.Get(r, k)
+			l, c := t.settings.Get(r, k.Listener), t.from.Chains.Get(r, k)
 			if l == nil || c == nil {
 				return table.Part{}
 			}

@@ -96,7 +96,7 @@ func (t *Tables) addOnDemand() {
 // chainOf derives the filter chain of a host. With certificates on demand the host has none of its own, unless a wildcard
 // host has one that would match the connections.
 func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
-	l := t.from.Listeners.Get(r, v.Key.Listener)
+	l := t.settings.Get(r, v.Key.Listener)
 	if l != nil && l.ByChain && l.Protocol == ir.ListenTLS {
 		return chain{part: chainedHost(v, l, t.from.Chains.Get(r, ir.ChainKey{Listener: l.Key, ServerName: v.Chain}))}
 	}

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -62,6 +63,7 @@ type Tables struct {
 	chainsBy  *memo.Index[ir.ListenerKey, ir.ChainKey]    // the chains of a listener
 	sockets   *memo.Index[ir.ListenerKey, ir.ListenerKey] // the listeners that share a socket
 	socketOf  *memo.Table[ir.ListenerKey, string]         // "" if the listener does not exist
+	settings  *memo.Table[ir.ListenerKey, *ir.Listener]   // listeners without addresses and origins, on which filter chains do not depend
 
 	routes routeTables
 	chains *memo.Table[ir.HostKey, chain]
@@ -98,6 +100,7 @@ type secretKey struct {
 func New(s Sources) *Tables {
 	t := &Tables{from: s}
 	t.addSockets()
+	t.addSettings()
 	t.addRoutes()
 	t.addFallbacks()
 	t.addChains()
@@ -152,6 +155,22 @@ func (t *Tables) addSockets() {
 				return l.Socket
 			}
 			return ""
+		},
+	})
+}
+
+// addSettings adds the table of what filter chains read of their listener.
+func (t *Tables) addSettings() {
+	t.settings = memo.NewTable(t.from.Engine, memo.Options[ir.ListenerKey, *ir.Listener]{
+		Name: "translate/listener settings", Equal: func(a, b *ir.Listener) bool { return reflect.DeepEqual(a, b) },
+		Derive: func(r *memo.Reader, k ir.ListenerKey) *ir.Listener {
+			l := t.from.Listeners.Get(r, k)
+			if l == nil {
+				return nil
+			}
+			settings := *l
+			settings.Addresses, settings.Origins = nil, nil
+			return &settings
 		},
 	})
 }
