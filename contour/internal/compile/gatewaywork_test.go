@@ -44,6 +44,26 @@ func hostileRoutes() map[string]func(n int) []store.Change {
 			return world
 		},
 		"Gateways with all listeners": func(n int) []store.Change { return gatewayWorld(n / maxListeners) },
+		"ListenerSets of a Gateway": func(n int) []store.Change {
+			world := gatewayWorld(1)
+			all := gatewayv1.NamespacesFromAll
+			world[1].Object.(*gatewayv1.Gateway).Spec.AllowedListeners = &gatewayv1.AllowedListeners{Namespaces: &gatewayv1.ListenerNamespaces{From: &all}}
+			const each = maxListeners
+			for i := range n / each {
+				o := &gatewayv1.ListenerSet{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: fmt.Sprint("set-", i)}}
+				o.Spec.ParentRef.Name = "g-0"
+				for j := range each { // of which half have the hostname of another set
+					l := gatewayv1.ListenerEntry{Name: gatewayv1.SectionName(fmt.Sprint("l", j)), Port: 80, Protocol: gatewayv1.HTTPProtocolType}
+					l.Hostname = new(gatewayv1.Hostname(fmt.Sprintf("h%d.s%d.example", j, i-i%2)))
+					o.Spec.Listeners = append(o.Spec.Listeners, l)
+				}
+				world = append(world, store.Change{Key: kobj.Of(kobj.ListenerSet, "a", o.Name), Object: o})
+				r := httpRouteOf(i, []string{o.Name}, fmt.Sprintf("h0.s%d.example", i))
+				r.Object.(*gatewayv1.HTTPRoute).Spec.ParentRefs[0].Kind = new(gatewayv1.Kind(kobj.ListenerSet))
+				world = append(world, r)
+			}
+			return world
+		},
 		"routes of many Gateways": func(n int) []store.Change {
 			const parents = 32
 			world := gatewayWorld(parents)
