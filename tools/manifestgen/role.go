@@ -23,6 +23,7 @@ type role struct {
 func roles() []role {
 	return []role{
 		{"contour", []string{"internal/app", "internal/kind"}, "base/role.yaml", "overlays/watched-namespaces/watched/role.yaml", map[string]string{"contour-gateway-api": "gateway-api/role.yaml"}},
+		{"contour-gateway-provisioner", []string{"internal/fleetwriter"}, "gateway-provisioner/role.yaml", "", nil},
 		{"contour-certgen", []string{"internal/certs"}, "base/certgen-role.yaml", "", nil},
 	}
 }

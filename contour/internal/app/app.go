@@ -75,7 +75,7 @@ func command(s Streams, misused *bool) *cobra.Command {
 	root.SetFlagErrorFunc(similarFlag)
 	logging := &logFlags{}
 	logging.add(root.PersistentFlags())
-	root.AddCommand(serveCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), cliCommand(s, logging), validateCommand(s, logging), explainCommand(s, logging), versionCommand(s), provisionerCommand())
+	root.AddCommand(serveCommand(s, logging), provisionerCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), cliCommand(s, logging), validateCommand(s, logging), explainCommand(s, logging), versionCommand(s))
 	return root
 }
 
@@ -89,18 +89,6 @@ func bootstrapCommand(s Streams) *cobra.Command {
 				return exitCode(code)
 			}
 			return nil
-		},
-	}
-}
-
-// provisionerCommand is for those who look for a command of Contour that does not exist.
-func provisionerCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:                "gateway-provisioner",
-		Hidden:             true,
-		DisableFlagParsing: true,
-		RunE: func(*cobra.Command, []string) error {
-			return errors.New("there is no gateway-provisioner: serve has the flag --gateway-api; docs/gateway-api.md has what is served")
 		},
 	}
 }

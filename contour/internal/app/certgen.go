@@ -18,7 +18,7 @@ type certgenFlags struct {
 	namespace, format, suffix string
 	days                      int
 	fleets                    []string
-	overwrite                 bool
+	authority, overwrite      bool
 	pem, yaml, kube           bool
 	inCluster                 bool
 	kubeconfig                string
@@ -41,6 +41,7 @@ func certgenCommand(s Streams) *cobra.Command {
 	fs := c.Flags()
 	fs.StringVar(&f.namespace, "namespace", namespace(s.Env), "Namespace of the controller.")
 	fs.StringSliceVar(&f.fleets, "fleet", nil, "Fleets of Envoys, beside the default one, that get a certificate of their own, comma-separated.")
+	fs.BoolVar(&f.authority, "fleet-authority", false, "Make a CA for the certificates of the fleets of Gateways, in the Secret "+certs.AuthoritySecret+": contour serve --gateway-provisioner issues them.")
 	fs.IntVar(&f.days, "certificate-lifetime", 365, "Lifetime of the certificates, in days.")
 	fs.StringVar(&f.format, "secrets-format", string(certs.Legacy), "How Secrets are laid out: legacy or compact.")
 	fs.StringVar(&f.suffix, "secrets-name-suffix", "", "Suffix of the names of the Secrets.")
@@ -59,7 +60,7 @@ func (f *certgenFlags) run(ctx context.Context, s Streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	bundle, err := certs.Generate(certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Fleets: f.fleets, Now: time.Now()})
+	bundle, err := certs.Generate(certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Fleets: f.fleets, Authority: f.authority, Now: time.Now()})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,7 @@ type serveFlags struct {
 	disabled         []string // features
 	noLeaderElection bool
 	lease            leaseFlags
+	fleets           fleetFlags
 	// needs are those beyond kind.Always for which kinds are watched.
 	needs []kind.Need
 }
@@ -53,6 +54,8 @@ func (f *serveFlags) add(fs *pflag.FlagSet, env func(string) string) {
 	addListening(f.overlay)
 	addProcess(f.overlay)
 	addFlag(f.overlay, func(c *config.Config) *bool { return &c.Gateways.Enabled }, fs.BoolVar, "gateway-api", "Serve the Gateway API; needs the permissions of manifests/gateway-api.")
+	addFlag(f.overlay, func(c *config.Config) *bool { return &c.Gateways.Provision }, fs.BoolVar, "gateway-provisioner", "Create Envoys for each Gateway, in its namespace; implies --gateway-api, and needs the permissions of manifests/gateway-provisioner.")
+	f.fleets.add(fs, env)
 	fs.IntVar(&f.kubernetesDebug, "kubernetes-debug", 0, "Verbosity of the Kubernetes client, 0 to 9.")
 	fs.StringSliceVar(&f.watchNamespaces, "watch-namespaces", nil, "Namespaces to watch, comma-separated; empty watches all.")
 	fs.StringArrayVar(&f.disabled, "disable-feature", nil, "Kind of object not to watch and serve: extensionservices, tlsroutes, grpcroutes, tcproutes or backendtlspolicies. May be repeated. Of these, all but backendtlspolicies are served.")

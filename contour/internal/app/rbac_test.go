@@ -435,9 +435,9 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 func TestCertgenAsksWhatItsRulesAllow(t *testing.T) {
 	t.Parallel()
 	r := newRecorder()
-	r.exists["contourcert"], r.exists["envoycert"] = true, true
+	r.exists["contourcert"], r.exists["envoycert"], r.exists["contourfleetca"] = true, true, true
 	var out, errs bytes.Buffer
-	args := []string{"certgen", "--kube", "--overwrite", "--secrets-format=compact", "--namespace=projectcontour", "--kubeconfig=" + r.serve(t)}
+	args := []string{"certgen", "--kube", "--overwrite", "--fleet-authority", "--secrets-format=compact", "--namespace=projectcontour", "--kubeconfig=" + r.serve(t)}
 	if code := Main(args, Streams{Out: &out, Err: &errs, Env: noEnv}); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +20,7 @@ import (
 	"contour.example/contour/internal/certs/tlsfile"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/fleetwriter"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
@@ -70,9 +70,12 @@ type controller struct {
 	api        *rest.Config
 	source     *kube.Source
 	writer     *statuswriter.Writer
-	sharer     *votestore.Sharer
-	checker    *permission.Checker
-	name       string // of this replica
+	// fleetWriter is nil without fleets of Gateways.
+	fleetWriter *fleetwriter.Writer
+	sharer      *votestore.Sharer
+	checker     *permission.Checker
+	name        string // of this replica
+	provisions  bool   // Gateways have fleets of their own
 }
 
 // start is the configuration that serve begins with.
@@ -158,15 +161,19 @@ func (f *serveFlags) object(api *rest.Config, log *slog.Logger) (*operatorObject
 }
 
 func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error {
-	if err := checkServer(s.config.Process.Server); err != nil {
+	if err := errors.Join(checkServer(s.config.Process.Server), checkProvisioner(s.config)); err != nil {
 		return err
 	}
+	s.config.Gateways.Enabled = s.config.Gateways.Enabled || s.config.Gateways.Provision
 	if s.config.Gateways.Enabled {
 		f.needs = append(f.needs, kind.GatewayAPI)
 	}
-	c := &controller{core: newCore(s.config, log), flags: f, process: s.config.Process, object: s.object}
+	c := &controller{core: newCore(s.config, log), flags: f, process: s.config.Process, object: s.object, provisions: provisions(s.config)}
 	c.follower = &follower{layers: &f.layers, log: log, metrics: c.metrics, apply: c.reconfigure}
 	if err := errors.Join(c.secure(), c.secureMetrics(), c.connect()); err != nil {
+		return err
+	}
+	if err := c.connectFleets(s.config); err != nil {
 		return err
 	}
 	begun := c.follower.begin(s.config, s.document)
@@ -211,7 +218,11 @@ func (c *controller) secure() (err error) {
 	if s.Insecure {
 		return nil
 	}
-	c.tls, err = tlsfile.Server(tlsfile.Files{CA: s.CA, Cert: s.Cert, Key: s.Key}, func(err error) {
+	files := tlsfile.Files{CA: s.CA, Cert: s.Cert, Key: s.Key}
+	if c.provisions {
+		files.Fleets = c.flags.fleets.cert
+	}
+	c.tls, err = tlsfile.Server(files, func(err error) {
 		c.log.Error("certificates of the xDS server cannot be renewed; the last valid ones remain in use", "error", err)
 	})
 	if err != nil {
@@ -320,8 +331,9 @@ func (c *controller) handlers() handlers {
 	return h
 }
 
-// statuses passes the desired statuses to the writer.
+// statuses passes the desired statuses, and what is to exist of fleets, to the writers.
 func (c *controller) statuses(r pipeline.Result) {
+	c.setFleets(r)
 	c.writer.SetAll(len(r.Statuses), func(yield func(kobj.Key, *status.Desired) bool) {
 		for _, s := range r.Statuses {
 			var d *status.Desired
@@ -335,12 +347,16 @@ func (c *controller) statuses(r pipeline.Result) {
 	})
 }
 
-// lead writes statuses whenever this replica is the leader.
+// lead writes statuses and objects whenever this replica is the leader.
 func (c *controller) lead(ctx context.Context) error {
-	lead := c.writer.Lead
+	writers := []func(context.Context){c.writer.Lead}
 	if c.object != nil {
-		lead = c.writeAll
+		writers = append(writers, func(ctx context.Context) { c.object.lead(ctx, c.follower) })
 	}
+	if c.fleetWriter != nil {
+		writers = append(writers, c.fleetWriter.Lead)
+	}
+	lead := func(ctx context.Context) { together(ctx, writers...) }
 	if c.flags.noLeaderElection {
 		lead(ctx)
 		return ctx.Err()
@@ -350,14 +366,6 @@ func (c *controller) lead(ctx context.Context) error {
 		Config: c.api, Namespace: l.namespace, Name: l.name, Identity: c.name,
 		LeaseDuration: l.duration, RenewDeadline: l.renewDeadline, RetryPeriod: l.retryPeriod, Log: c.log,
 	}.Run(ctx, lead)
-}
-
-// writeAll writes the statuses, that of the ContourConfiguration among them.
-func (c *controller) writeAll(ctx context.Context) {
-	var writing sync.WaitGroup
-	writing.Go(func() { c.object.lead(ctx, c.follower) })
-	c.writer.Lead(ctx)
-	writing.Wait()
 }
 
 // xds opens the xDS port once there is a complete configuration to serve: the open port is the readiness probe.

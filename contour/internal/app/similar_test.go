@@ -16,7 +16,7 @@ func TestSimilarFlagsAreSuggested(t *testing.T) {
 		{"serve --xds-adress=a", "did you mean --xds-address?"},
 		{"serve --kubernetes-qps=1", ""},
 		{"standalone --no-such-flag .", ""},
-		{"gateway-provisioner --metrics-addr=a", "docs/gateway-api.md"},
+		{"gateway-provisioner --metrics-addr=a", "--metrics-addr: address a: missing port"},
 	} {
 		var text strings.Builder
 		if code := Main(strings.Fields(c.args), Streams{Out: io.Discard, Err: &text, Env: noEnv}); code == 0 {

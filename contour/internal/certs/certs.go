@@ -13,6 +13,7 @@
 package certs
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -51,16 +52,20 @@ type Options struct {
 	// Fleets are the fleets of Envoys, beside the default one, that get a certificate of their own; DNS labels. The
 	// key of the CA is not kept, so an additional fleet needs a new Bundle.
 	Fleets []string
+	// Authority adds an Authority.
+	Authority bool
 	// Now is the time of issue.
 	Now time.Time
 }
 
 // Bundle is one CA and the certificates that it issued. All values are PEM.
 type Bundle struct {
-	CA      []byte  // the CA's certificate
-	Contour KeyPair // proves to Envoys that this is the controller; also a client of it, for debugging tools
-	Envoy   KeyPair // proves to the controller that this is an Envoy of the default fleet
-	Fleets  []FleetKeyPair
+	CA []byte // the CA's certificate
+	// Authority issues certificates of fleets while the controller runs; nil if there is none.
+	Authority *KeyPair
+	Contour   KeyPair // proves to Envoys that this is the controller; also a client of it, for debugging tools
+	Envoy     KeyPair // proves to the controller that this is an Envoy of the default fleet
+	Fleets    []FleetKeyPair
 }
 
 // FleetKeyPair proves to the controller that this is an Envoy of the fleet.
@@ -93,6 +98,13 @@ func Generate(o Options) (*Bundle, error) {
 		return nil, err
 	}
 	b := &Bundle{CA: certPEM(ca.cert.Raw), Contour: server, Envoy: client}
+	if o.Authority {
+		authority, err := NewAuthority(o)
+		if err != nil {
+			return nil, err
+		}
+		b.Authority = &authority
+	}
 	for _, f := range o.Fleets {
 		t := o.leaf(envoy, x509.ExtKeyUsageClientAuth)
 		t.URIs = []*url.URL{identity.URI(o.Namespace, ir.Fleet(f))}
@@ -183,6 +195,11 @@ func (a *certificateAuthority) issue(t *x509.Certificate) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, err
 	}
+	return encode(der, key)
+}
+
+// encode returns a certificate and its key as PEM.
+func encode(der []byte, key *ecdsa.PrivateKey) (KeyPair, error) {
 	encoded, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("encode key: %w", err)
@@ -202,7 +219,7 @@ func newKey() (*ecdsa.PrivateKey, error) {
 }
 
 // sign makes the certificate of key, with a random serial number of 127 bits.
-func sign(t, issuer *x509.Certificate, key, signer *ecdsa.PrivateKey) ([]byte, error) {
+func sign(t, issuer *x509.Certificate, key *ecdsa.PrivateKey, signer crypto.Signer) ([]byte, error) {
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, fmt.Errorf("serial number: %w", err)

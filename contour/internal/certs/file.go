@@ -32,8 +32,8 @@ type file struct {
 }
 
 // WritePEM writes the Bundle as cacert.pem, contourcert.pem, contourkey.pem,
-// envoycert.pem and envoykey.pem, and envoycert-FLEET.pem and envoykey-FLEET.pem for
-// each fleet, into dir, which is created if necessary. Keys are readable by their owner
+// envoycert.pem and envoykey.pem, envoycert-FLEET.pem and envoykey-FLEET.pem for each
+// fleet, and fleetca.pem and fleetcakey.pem for the Authority, into dir, which is created if necessary. Keys are readable by their owner
 // only. Errors: with Keep, fs.ErrExist before anything is
 // written; else those of the file system.
 func (b *Bundle) WritePEM(dir string, existing Existing) error {
@@ -43,6 +43,9 @@ func (b *Bundle) WritePEM(dir string, existing Existing) error {
 		{"contourkey.pem", 0o600, b.Contour.Key},
 		{"envoycert.pem", 0o644, b.Envoy.Cert},
 		{"envoykey.pem", 0o600, b.Envoy.Key},
+	}
+	if b.Authority != nil {
+		files = append(files, file{"fleetca.pem", 0o644, b.Authority.Cert}, file{"fleetcakey.pem", 0o600, b.Authority.Key})
 	}
 	for _, f := range b.Fleets {
 		files = append(files, file{"envoycert-" + f.Fleet + ".pem", 0o644, f.Cert}, file{"envoykey-" + f.Fleet + ".pem", 0o600, f.Key})

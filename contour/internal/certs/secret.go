@@ -10,6 +10,9 @@ import (
 // VersionAnnotation on a Secret is the version of the controller that created it.
 const VersionAnnotation = "projectcontour.io/generated-by-version"
 
+// AuthoritySecret is the name of the Secret of the Authority.
+const AuthoritySecret = "contourfleetca"
+
 // caKey is the key of the CA certificate in a Secret, as with cert-manager.
 const caKey = "ca.crt"
 
@@ -50,6 +53,9 @@ func (b *Bundle) Secrets(o SecretOptions) []*corev1.Secret {
 	secrets := []*corev1.Secret{server, client}
 	for _, f := range b.Fleets {
 		secrets = append(secrets, o.secret("envoycert-"+f.Fleet, corev1.SecretTypeTLS, f.data()))
+	}
+	if b.Authority != nil {
+		secrets = append(secrets, o.secret(AuthoritySecret, corev1.SecretTypeTLS, b.Authority.data()))
 	}
 	if o.Format == Compact {
 		for _, s := range secrets {

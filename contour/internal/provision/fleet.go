@@ -31,8 +31,8 @@ const (
 	GatewayLabel = "projectcontour.io/owning-gateway-name"
 	// ControllerAnnotation is the name of the controller that provisions the object.
 	ControllerAnnotation = "projectcontour.io/gateway-controller"
-	// gatewayAnnotation is the full name of the Gateway.
-	gatewayAnnotation = "projectcontour.io/gateway"
+	// GatewayAnnotation is the full name of the Gateway.
+	GatewayAnnotation = "projectcontour.io/gateway"
 
 	gatewayNameLabel  = "gateway.networking.k8s.io/gateway-name"
 	gatewayClassLabel = "gateway.networking.k8s.io/gateway-class-name"
@@ -184,7 +184,7 @@ func (b *builder) annotations(own map[string]string) map[string]string {
 
 // identity is the annotations that identify an object.
 func (b *builder) identity() map[string]string {
-	return map[string]string{ControllerAnnotation: b.options.Controller, gatewayAnnotation: b.fleet.Gateway.String()}
+	return map[string]string{ControllerAnnotation: b.options.Controller, GatewayAnnotation: b.fleet.Gateway.String()}
 }
 
 // meta returns the metadata of an object: the Gateway owns it, so that it does not outlive the Gateway without the controller.
@@ -211,6 +211,6 @@ func (b *builder) serviceAccount() Object {
 func (b *builder) secret() Object {
 	return &corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: b.meta(b.fleet.CertificateName(), nil), Type: corev1.SecretTypeOpaque,
+		ObjectMeta: b.meta(b.fleet.CertificateName(), nil), Type: corev1.SecretTypeTLS,
 	}
 }

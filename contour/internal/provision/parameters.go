@@ -19,7 +19,7 @@ type Parameters struct {
 
 // ParametersOf returns the parameters of a ContourDeployment. It shares its maps and slices.
 func ParametersOf(d *contourv1alpha1.ContourDeployment) Parameters {
-	p := Parameters{Labels: d.Spec.ResourceLabels}
+	p := Parameters{Labels: d.Spec.ResourceLabels} //nolint:staticcheck // deprecated by Contour, and still in use
 	if d.Spec.Envoy != nil {
 		p.Envoy = *d.Spec.Envoy
 	}

@@ -28,7 +28,7 @@ func (b *builder) workload() Object {
 			ObjectMeta: meta,
 			Spec:       appsv1.DeploymentSpec{Selector: selector, Template: b.template(), MinReadySeconds: minReadySeconds},
 		}
-		replicas := cmp.Or(b.envoy.Replicas, defaultReplicas)
+		replicas := cmp.Or(b.envoy.Replicas, defaultReplicas) //nolint:staticcheck // deprecated by Contour, and still in use
 		d.Spec.Strategy = rollingDeployment()
 		if of := b.envoy.Deployment; of != nil {
 			replicas = cmp.Or(of.Replicas, replicas)

@@ -19,9 +19,11 @@ import (
 
 // Files are the paths of PEM files.
 type Files struct {
-	CA   string // certificates that a client's must chain to; "" of a Pages server requests none
-	Cert string // the server's chain, its own certificate first
-	Key  string // the key of that certificate
+	CA string // certificates that a client's must chain to; "" of a Pages server requests none
+	// Fleets are further certificates that a client's may chain to; "" for none.
+	Fleets string
+	Cert   string // the server's chain, its own certificate first
+	Key    string // the key of that certificate
 }
 
 // Server is a tls.Config for gRPC: TLS 1.3 with HTTP/2, client certificates required
@@ -66,8 +68,8 @@ type server struct {
 	problem string // as last reported; empty while the files are valid
 }
 
-// content is the bytes of the three files.
-type content struct{ ca, cert, key []byte }
+// content is the bytes of the files.
+type content struct{ ca, fleets, cert, key []byte }
 
 // current is the configuration of the current files, or the last valid one.
 func (s *server) current() *tls.Config {
@@ -124,16 +126,21 @@ func (s *server) read() (content, error) {
 	if !s.anonymous {
 		ca, errCA = os.ReadFile(s.files.CA)
 	}
+	var fleets []byte
+	var errFleets error
+	if s.files.Fleets != "" {
+		fleets, errFleets = os.ReadFile(s.files.Fleets)
+	}
 	cert, errCert := os.ReadFile(s.files.Cert)
 	key, errKey := os.ReadFile(s.files.Key)
-	if err := errors.Join(errCA, errCert, errKey); err != nil {
+	if err := errors.Join(errCA, errFleets, errCert, errKey); err != nil {
 		return content{}, fmt.Errorf("TLS files: %w", err)
 	}
-	return content{ca, cert, key}, nil
+	return content{ca, fleets, cert, key}, nil
 }
 
 func (c content) equal(o content) bool {
-	return bytes.Equal(c.ca, o.ca) && bytes.Equal(c.cert, o.cert) && bytes.Equal(c.key, o.key)
+	return bytes.Equal(c.ca, o.ca) && bytes.Equal(c.fleets, o.fleets) && bytes.Equal(c.cert, o.cert) && bytes.Equal(c.key, o.key)
 }
 
 func (s *server) config(c content) (*tls.Config, error) {
@@ -154,6 +161,9 @@ func (s *server) config(c content) (*tls.Config, error) {
 	clients := x509.NewCertPool()
 	if !clients.AppendCertsFromPEM(c.ca) {
 		return nil, fmt.Errorf("CA %s: contains no certificate", f.CA)
+	}
+	if f.Fleets != "" && !clients.AppendCertsFromPEM(c.fleets) {
+		return nil, fmt.Errorf("CA of fleets %s: contains no certificate", f.Fleets)
 	}
 	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, clients
 	return config, nil

@@ -1,6 +1,8 @@
 package gatewayapi
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -55,7 +57,12 @@ func (x *Compiler) ClassStatus(r *memo.Reader, o metav1.Object) any {
 	s := &gatewayv1.GatewayClassStatus{Conditions: []metav1.Condition{
 		condition(string(gatewayv1.GatewayClassConditionStatusAccepted), o.GetGeneration(), c.problem, string(gatewayv1.GatewayClassReasonAccepted), message),
 	}}
-	for _, f := range Features() {
+	features := Features()
+	if x.provisions(r) { // only the objects of a fleet have the labels and annotations of infrastructure
+		features = append(features, "GatewayInfrastructure")
+		slices.Sort(features)
+	}
+	for _, f := range features {
 		s.SupportedFeatures = append(s.SupportedFeatures, gatewayv1.SupportedFeature{Name: gatewayv1.FeatureName(f)})
 	}
 	return s

@@ -1,6 +1,6 @@
 package gatewayapi
 
-// Features returns the names of the features of the Gateway API that are implemented, sorted.
+// Features returns the names of the features of the Gateway API that are implemented by every fleet, sorted.
 func Features() []string {
 	return []string{
 		"BackendTLSPolicy",
