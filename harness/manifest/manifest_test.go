@@ -229,11 +229,11 @@ func (w *environment) drains(dir string, stats int) {
 	}
 }
 
-// certgen runs the Job's command with the permissions of its service account, twice: an upgrade replaces existing Secrets.
+// certgen runs the Job's command with the permissions of its service account, twice: an upgrade keeps valid Secrets.
 func (w *environment) certgen(objects []*kube.Object, dir string) {
 	w.Helper()
 	i := slices.IndexFunc(objects, func(o *kube.Object) bool { return o.GetKind() == "Job" })
-	for range 2 {
+	for _, outcome := range []string{"created", "unchanged"} {
 		args := []string{"--kubeconfig=" + w.kubeconfigOf("contour-certgen", dir)}
 		for _, arg := range containerArgs(w.T, objects[i]) {
 			if arg != "--incluster" {
@@ -242,8 +242,8 @@ func (w *environment) certgen(objects []*kube.Object, dir string) {
 		}
 		slices.SortStableFunc(args, func(a, b string) int { return strings.Count(b, "certgen") - strings.Count(a, "certgen") }) // the command first
 		out, err := exec.CommandContext(w.Context(), w.contour, args...).CombinedOutput()
-		if err != nil {
-			w.Fatalf("%v: %v\n%s", args, err, out)
+		if err != nil || strings.Count(string(out), outcome) != 2 {
+			w.Fatalf("%v: %v, want that two Secrets are %s\n%s", args, err, outcome, out)
 		}
 	}
 }

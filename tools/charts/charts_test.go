@@ -133,6 +133,7 @@ func TestChartEqualsManifests(t *testing.T) {
 		"base":                  {"base", "projectcontour", ""},
 		"envoy as a Deployment": {"overlays/envoy-deployment", "projectcontour", "envoy: {kind: Deployment}"},
 		"another class":         {"overlays/another-class", "projectcontour-internal", "{ingressClass: {name: contour-internal}, envoy: {kind: Deployment}}"},
+		"cert-manager":          {"overlays/cert-manager", "projectcontour", "certificates: {source: cert-manager}"},
 		"watched namespaces":    {"overlays/watched-namespaces", "projectcontour", "watchNamespaces: [projectcontour, default]"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -23,7 +23,7 @@ const (
 	scaled     = "envoy: {kind: Deployment, autoscaling: {enabled: true}}"
 	scaler     = "HorizontalPodAutoscaler projectcontour envoy"
 	issued     = "certificates: {source: cert-manager}"
-	monitored  = "monitoring: {podMonitors: {create: true}, dashboards: {create: true}}"
+	monitored  = "monitoring: {podMonitors: {create: true}, prometheusRule: {create: true}, dashboards: {create: true}}"
 	boards     = "ConfigMap projectcontour dashboard-contour-envoy"
 	account    = "ServiceAccount projectcontour "
 	budget     = "PodDisruptionBudget projectcontour "
@@ -64,6 +64,8 @@ func generalEffects() map[string]effect {
 		"monitoring.podMonitors.create":        {"", monitored, "PodMonitor projectcontour envoy", "path: /stats/prometheus"},
 		"monitoring.podMonitors.labels":        {monitored, "monitoring: {podMonitors: {labels: {w: x}}}", "PodMonitor projectcontour contour", "w: x"},
 		"monitoring.podMonitors.interval":      {monitored, "monitoring: {podMonitors: {interval: 5s}}", "PodMonitor projectcontour contour", "interval: 5s"},
+		"monitoring.prometheusRule.create":     {"", monitored, "PrometheusRule projectcontour contour", "contour_xds_certificate_not_after_timestamp_seconds"},
+		"monitoring.prometheusRule.labels":     {monitored, "monitoring: {prometheusRule: {labels: {p: q}}}", "PrometheusRule projectcontour contour", "p: q"},
 		"monitoring.dashboards.create":         {"", monitored, boards, "contour-envoy.json:"},
 		"monitoring.dashboards.labels":         {monitored, "monitoring: {dashboards: {labels: {z: a}}}", boards, "z: a"},
 		"monitoring.dashboards.annotations":    {monitored, "monitoring: {dashboards: {annotations: {folder: contour}}}", boards, "folder: contour"},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -20,6 +21,8 @@ const (
 
 	dashboards      = "examples/grafana"
 	chartDashboards = chartDir + "/dashboards"
+	alerts          = "examples/prometheus"
+	chartAlerts     = chartDir + "/alerts"
 )
 
 // chartSources are the kustomizations whose objects the chart contains. Of an object that several have, it contains that of the first.
@@ -41,7 +44,7 @@ func generateCharts(root string) error {
 			return fmt.Errorf("kustomization %s: %w", source, err)
 		}
 	}
-	for _, dir := range []string{chartObjects, chartCRDs, chartDashboards} {
+	for _, dir := range []string{chartObjects, chartCRDs, chartDashboards, chartAlerts} {
 		dir = filepath.Join(root, filepath.FromSlash(dir))
 		if err := os.RemoveAll(dir); err != nil {
 			return fmt.Errorf("chart: %w", err)
@@ -56,22 +59,22 @@ func generateCharts(root string) error {
 			return fmt.Errorf("chart: %w", err)
 		}
 	}
-	return copyDashboards(root)
+	return errors.Join(copyFiles(root, dashboards+"/*.json", chartDashboards), copyFiles(root, alerts+"/*.yaml", chartAlerts))
 }
 
-// copyDashboards copies the dashboards into the chart, which can contain only what is below its directory.
-func copyDashboards(root string) error {
-	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(dashboards), "*.json"))
+// copyFiles copies files into the chart, which can contain only what is below its directory.
+func copyFiles(root, from, to string) error {
+	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(from)))
 	if err != nil {
-		return fmt.Errorf("dashboards: %w", err)
+		return fmt.Errorf("%s: %w", from, err)
 	}
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			return fmt.Errorf("dashboards: %w", err)
+			return fmt.Errorf("%s: %w", from, err)
 		}
-		if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(chartDashboards), filepath.Base(file)), text, 0o644); err != nil {
-			return fmt.Errorf("dashboards: %w", err)
+		if err := os.WriteFile(filepath.Join(root, filepath.FromSlash(to), filepath.Base(file)), text, 0o644); err != nil {
+			return fmt.Errorf("%s: %w", from, err)
 		}
 	}
 	return nil

@@ -34,10 +34,11 @@ const (
 	envoyDeployment   = "overlays/envoy-deployment"
 	watchedNamespaces = "overlays/watched-namespaces"
 	anotherClass      = "overlays/another-class"
+	certManager       = "overlays/cert-manager"
 )
 
 func kustomizations() []string {
-	return []string{base, envoyDeployment, watchedNamespaces, anotherClass}
+	return []string{base, envoyDeployment, watchedNamespaces, anotherClass, certManager}
 }
 
 // namespaceOf is the namespace of controller and Envoys of the kustomization.
@@ -188,6 +189,12 @@ func wantObjects(kustomization string) []string {
 	}
 	cluster := []string{"ClusterRole /" + class, "ClusterRoleBinding /" + class}
 	switch kustomization {
+	case certManager:
+		all = slices.DeleteFunc(all, func(id string) bool { return strings.Contains(id, "contour-certgen") })
+		for _, id := range []string{"Issuer contour-xds-ca", "Certificate contour-xds-ca", "Issuer contour-xds", "Certificate contour-xds", "Certificate envoy-xds"} {
+			all = append(all, strings.Replace(id, " ", " "+ns, 1))
+		}
+		return append(append(all, cluster...), "DaemonSet "+ns+"envoy")
 	case base:
 		return append(append(all, cluster...), "DaemonSet "+ns+"envoy")
 	case envoyDeployment, anotherClass:
@@ -216,6 +223,7 @@ func TestPodSecurity(t *testing.T) {
 		envoyDeployment:   {"restricted", map[string]string{}},
 		anotherClass:      {"restricted", map[string]string{}},
 		watchedNamespaces: {"privileged", hostPorts},
+		certManager:       {"privileged", hostPorts},
 	} {
 		objects, got := load(t, kustomization), map[string]string{}
 		for _, w := range workloads(t, objects) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,7 +20,8 @@ type certgenFlags struct {
 	namespace, format, suffix string
 	days                      int
 	fleets                    []string
-	authority, overwrite      bool
+	authority                 bool
+	overwrite, renew          bool
 	pem, yaml, kube           bool
 	inCluster                 bool
 	kubeconfig                string
@@ -46,6 +49,7 @@ func certgenCommand(s Streams) *cobra.Command {
 	fs.StringVar(&f.format, "secrets-format", string(certs.Legacy), "How Secrets are laid out: legacy or compact.")
 	fs.StringVar(&f.suffix, "secrets-name-suffix", "", "Suffix of the names of the Secrets.")
 	fs.BoolVar(&f.overwrite, "overwrite", false, "Replace what exists.")
+	fs.BoolVar(&f.renew, "renew", false, "Keep Secrets of a cluster that are valid for more than a third of their lifetime, and take the step of their renewal that is due; for --kube with the compact format.")
 	fs.BoolVar(&f.pem, "pem", false, "Write PEM files.")
 	fs.BoolVar(&f.yaml, "yaml", false, "Write Secrets as YAML files.")
 	fs.BoolVar(&f.kube, "kube", false, "Write Secrets to the cluster.")
@@ -60,7 +64,11 @@ func (f *certgenFlags) run(ctx context.Context, s Streams, dir string) error {
 	if err != nil {
 		return err
 	}
-	bundle, err := certs.Generate(certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Fleets: f.fleets, Authority: f.authority, Now: time.Now()})
+	if f.renew && (f.overwrite || f.pem || f.yaml || !f.kube || format != certs.Compact) {
+		return errors.New("--renew: is for --kube with --secrets-format=compact only, and not with --overwrite")
+	}
+	now := time.Now()
+	bundle, err := certs.Generate(certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Fleets: f.fleets, Authority: f.authority, Now: now})
 	if err != nil {
 		return err
 	}
@@ -74,7 +82,7 @@ func (f *certgenFlags) run(ctx context.Context, s Streams, dir string) error {
 		errs = append(errs, certs.WriteYAML(dir, f.existing(), secrets))
 	}
 	if f.kube {
-		errs = append(errs, f.apply(ctx, s, secrets))
+		errs = append(errs, f.apply(ctx, s, secrets, now))
 	}
 	return errors.Join(errs...)
 }
@@ -86,7 +94,25 @@ func (f *certgenFlags) existing() certs.Existing {
 	return certs.Keep
 }
 
-func (f *certgenFlags) apply(ctx context.Context, s Streams, secrets []*corev1.Secret) error {
+// ensure renews the Secrets. That of the authority of fleets is independent of the others, and kept if it exists.
+func (f *certgenFlags) ensure(ctx context.Context, client kubernetes.Interface, secrets []*corev1.Secret, now time.Time) ([]certs.Result, error) {
+	var authority []*corev1.Secret
+	secrets = slices.DeleteFunc(slices.Clone(secrets), func(s *corev1.Secret) bool {
+		of := strings.HasPrefix(s.Name, certs.AuthoritySecret)
+		if of {
+			authority = append(authority, s)
+		}
+		return of
+	})
+	results, err := certs.Apply(ctx, client, certs.Keep, authority)
+	if err != nil {
+		return results, err
+	}
+	others, err := certs.Ensure(ctx, client, secrets, now)
+	return append(results, others...), err
+}
+
+func (f *certgenFlags) apply(ctx context.Context, s Streams, secrets []*corev1.Secret, now time.Time) error {
 	rc, err := clusterConfig(f.inCluster, f.kubeconfig)
 	if err != nil {
 		return err
@@ -95,7 +121,16 @@ func (f *certgenFlags) apply(ctx context.Context, s Streams, secrets []*corev1.S
 	if err != nil {
 		return fmt.Errorf("kubernetes client: %w", err)
 	}
-	results, err := certs.Apply(ctx, client, f.existing(), secrets)
+	var results []certs.Result
+	if f.renew {
+		results, err = f.ensure(ctx, client, secrets, now)
+		if errors.Is(err, certs.ErrForeign) {
+			fmt.Fprintf(s.Out, "nothing is renewed: %v\n", err)
+			return nil
+		}
+	} else {
+		results, err = certs.Apply(ctx, client, f.existing(), secrets)
+	}
 	for _, r := range results {
 		fmt.Fprintf(s.Out, "secret/%s %s\n", r.Name, r.Outcome)
 	}

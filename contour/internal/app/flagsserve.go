@@ -26,6 +26,7 @@ type serveFlags struct {
 	noLeaderElection bool
 	lease            leaseFlags
 	fleets           fleetFlags
+	renewed          []string // Secrets
 	// needs are those beyond kind.Always for which kinds are watched.
 	needs []kind.Need
 }
@@ -60,6 +61,7 @@ func (f *serveFlags) add(fs *pflag.FlagSet, env func(string) string) {
 	fs.StringSliceVar(&f.watchNamespaces, "watch-namespaces", nil, "Namespaces to watch, comma-separated; empty watches all.")
 	fs.StringArrayVar(&f.disabled, "disable-feature", nil, "Kind of object not to watch and serve: extensionservices, tlsroutes, grpcroutes, tcproutes or backendtlspolicies. May be repeated. Of these, all but backendtlspolicies are served.")
 	fs.BoolVar(&f.noLeaderElection, "disable-leader-election", false, "Write statuses without being elected.")
+	fs.StringSliceVar(&f.renewed, "renew-certificates", nil, "Secrets of contour certgen in the namespace of the controller, with all certificates of the xDS connection, which the leader renews; comma-separated.")
 	f.lease.add(fs, env)
 }
 

@@ -14,6 +14,7 @@ const (
 	noEvents      = "errors of Ingresses are not reported as Events"
 	noLeader      = "no leader is elected, so that no status is written"
 	noVerdicts    = "what Envoys reject is not shared between replicas"
+	noRenewal     = "certificates of the xDS connection are not renewed"
 	noObject      = "the controller does not start, or does not see changes of its configuration"
 	noObjectState = "the status of the ContourConfiguration is not written"
 )
@@ -42,6 +43,9 @@ func (f *serveFlags) permissions() (all []permission.Need) {
 		all = append(all, verbs(lease, noLeader, "create")...)
 		lease.Name = f.lease.name
 		all = append(all, verbs(lease, noLeader, "get", "update")...)
+	}
+	for _, name := range f.renewed {
+		all = append(all, verbs(permission.Permission{Resource: "secrets", Namespace: f.configNamespace, Name: name}, noRenewal, "get", "update")...)
 	}
 	at := f.verdicts()
 	return append(all, verbs(permission.Permission{Resource: "configmaps", Namespace: at.Namespace, Name: at.Name}, noVerdicts, "list", "watch", "patch")...)

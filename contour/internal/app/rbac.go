@@ -21,3 +21,7 @@ package app
 // The verdicts of Envoys, which replicas share. The ConfigMap is part of the manifests: nothing has to be created.
 //
 // +kubebuilder:rbac:groups="",namespace=projectcontour,resources=configmaps,resourceNames=leader-elect-verdicts,verbs=list;watch;patch
+//
+// The certificates of the xDS connection, with --renew-certificates.
+//
+// +kubebuilder:rbac:groups="",namespace=projectcontour,resources=secrets,resourceNames=contourcert;envoycert,verbs=get;update

@@ -29,6 +29,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"sigs.k8s.io/yaml"
 
+	"contour.example/contour/internal/certs"
 	"contour.example/contour/internal/kind"
 )
 
@@ -103,6 +104,8 @@ type recorder struct {
 	lists  map[string]string        // resource -> JSON of the items of its list
 	exists map[string]bool          // names that cannot be created, for they are there
 	held   map[string]chan struct{} // by resource: its lists wait until it is closed
+
+	secrets map[string][]byte // by name, as JSON
 
 	mu       sync.Mutex
 	asked    map[access]bool
@@ -217,6 +220,10 @@ func (r *recorder) get(w http.ResponseWriter, info asked) {
 	r.mu.Lock()
 	object, ok := r.created[info.resource]
 	r.mu.Unlock()
+	if secret := r.secrets[info.name]; info.resource == "secrets" && secret != nil {
+		sent{"application/json", secret}.write(w, http.StatusOK)
+		return
+	}
 	if !ok {
 		fail(w, http.StatusNotFound, "NotFound")
 		return
@@ -403,12 +410,15 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
   "targetRefs": [{"group": "", "kind": "Service", "name": "web"}], "validation": {"hostname": "a.example", "wellKnownCACertificates": "System"}}}`
 	r.lists["contourconfigurations"] = `{"metadata": {"name": "contour", "namespace": "projectcontour", "uid": "3", "resourceVersion": "1", "generation": 1}, "spec": {}}`
 
+	r.secrets = expiring(t)
+
 	f := &serveFlags{logging: &logFlags{}, needs: needs}
 	flags := pflag.NewFlagSet("serve", pflag.ContinueOnError)
 	f.add(flags, noEnv)
 	if err := flags.Parse([]string{
 		"--kubeconfig=" + r.serve(t), "--contour-config-name=contour", "--insecure", "--xds-address=127.0.0.1", "--xds-port=0", "--health-port=0", "--http-port=0", "--debug-http-port=0", "--ingress-status-address=192.0.2.1",
 		"--leader-election-lease-duration=3s", "--leader-election-renew-deadline=2s", "--leader-election-retry-period=100ms",
+		"--renew-certificates=contourcert,envoycert",
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -432,12 +442,28 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	}
 }
 
+// expiring returns the Secrets of certgen, whose certificates are to be renewed.
+func expiring(t *testing.T) map[string][]byte {
+	t.Helper()
+	b, err := certs.Generate(certs.Options{Namespace: "projectcontour", LifetimeDays: 1, Now: time.Now().Add(-20 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string][]byte{}
+	for _, s := range b.Secrets(certs.SecretOptions{Namespace: "projectcontour", Format: certs.Compact, Version: "v1"}) {
+		if all[s.Name], err = json.Marshal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
 func TestCertgenAsksWhatItsRulesAllow(t *testing.T) {
 	t.Parallel()
 	r := newRecorder()
-	r.exists["contourcert"], r.exists["envoycert"], r.exists["contourfleetca"] = true, true, true
+	r.exists["contourcert"], r.exists["envoycert"], r.exists["contourfleetca"] = true, true, true // but not to a reader, as if they were created a moment later
 	var out, errs bytes.Buffer
-	args := []string{"certgen", "--kube", "--overwrite", "--fleet-authority", "--secrets-format=compact", "--namespace=projectcontour", "--kubeconfig=" + r.serve(t)}
+	args := []string{"certgen", "--kube", "--renew", "--fleet-authority", "--secrets-format=compact", "--namespace=projectcontour", "--kubeconfig=" + r.serve(t)}
 	if code := Main(args, Streams{Out: &out, Err: &errs, Env: noEnv}); code != 0 {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}

@@ -74,8 +74,9 @@ type controller struct {
 	fleetWriter *fleetwriter.Writer
 	sharer      *votestore.Sharer
 	checker     *permission.Checker
-	name        string // of this replica
-	provisions  bool   // Gateways have fleets of their own
+	renewal     *renewal // nil: certificates are not renewed
+	name        string   // of this replica
+	provisions  bool     // Gateways have fleets of their own
 }
 
 // start is the configuration that serve begins with.
@@ -228,6 +229,13 @@ func (c *controller) secure() (err error) {
 	if err != nil {
 		return fmt.Errorf("certificates of the xDS server: %w", err)
 	}
+	c.metrics.Certificates(func() map[string]time.Time {
+		cert, ca, err := files.Ends()
+		if err != nil { // which the next handshake reports
+			return nil
+		}
+		return map[string]time.Time{"server": cert, "ca": ca}
+	})
 	return nil
 }
 
@@ -271,7 +279,7 @@ func (c *controller) connect() error {
 	c.writer = statuswriter.New(statuswriter.Options{
 		Client: client, Lookup: c.source.Get, Log: c.log, Observe: c.metrics.StatusWrite, Instance: c.name,
 	})
-	return c.connectVotes()
+	return errors.Join(c.connectVotes(), c.connectRenewal())
 }
 
 // missing shows the permissions that are missing.
@@ -347,8 +355,22 @@ func (c *controller) statuses(r pipeline.Result) {
 	})
 }
 
-// lead writes statuses and objects whenever this replica is the leader.
+// lead writes whenever this replica is the leader.
 func (c *controller) lead(ctx context.Context) error {
+	if c.flags.noLeaderElection {
+		c.writeAll(ctx)
+		return ctx.Err()
+	}
+	l := c.flags.lease
+	return statuswriter.Election{
+		Config: c.api, Namespace: l.namespace, Name: l.name, Identity: c.name,
+		LeaseDuration: l.duration, RenewDeadline: l.renewDeadline, RetryPeriod: l.retryPeriod, Log: c.log,
+	}.Run(ctx, c.writeAll)
+}
+
+// writeAll writes what only the leader does: the statuses, that of the ContourConfiguration among them, the objects of fleets, and renewed
+// certificates.
+func (c *controller) writeAll(ctx context.Context) {
 	writers := []func(context.Context){c.writer.Lead}
 	if c.object != nil {
 		writers = append(writers, func(ctx context.Context) { c.object.lead(ctx, c.follower) })
@@ -356,16 +378,10 @@ func (c *controller) lead(ctx context.Context) error {
 	if c.fleetWriter != nil {
 		writers = append(writers, c.fleetWriter.Lead)
 	}
-	lead := func(ctx context.Context) { together(ctx, writers...) }
-	if c.flags.noLeaderElection {
-		lead(ctx)
-		return ctx.Err()
+	if c.renewal != nil {
+		writers = append(writers, c.renewal.run)
 	}
-	l := c.flags.lease
-	return statuswriter.Election{
-		Config: c.api, Namespace: l.namespace, Name: l.name, Identity: c.name,
-		LeaseDuration: l.duration, RenewDeadline: l.renewDeadline, RetryPeriod: l.retryPeriod, Log: c.log,
-	}.Run(ctx, lead)
+	together(ctx, writers...)
 }
 
 // xds opens the xDS port once there is a complete configuration to serve: the open port is the readiness probe.

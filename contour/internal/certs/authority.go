@@ -27,7 +27,7 @@ func NewAuthority(o Options) (KeyPair, error) {
 	if err := o.validate(); err != nil {
 		return KeyPair{}, err
 	}
-	ca, err := newCA(o)
+	ca, err := newCA(o.validity())
 	if err != nil {
 		return KeyPair{}, err
 	}

@@ -4,7 +4,7 @@
 //
 // It takes names and a lifetime and returns a Bundle, and from it PEM files, Kubernetes
 // Secrets, or those Secrets as YAML. The CA's key is used once and never
-// leaves Generate, so a renewal is always a new CA. Keys are ECDSA P-256:
+// leaves memory, so a renewal is always a new CA, whose steps Renew returns. Keys are ECDSA P-256:
 // a controller that restarts signs one handshake per Envoy, and that costs a
 // thirtieth of RSA-2048; both sides speak TLS 1.3 only.
 //
@@ -85,7 +85,7 @@ func Generate(o Options) (*Bundle, error) {
 	if err := o.validate(); err != nil {
 		return nil, err
 	}
-	ca, err := newCA(o)
+	ca, err := newCA(o.validity())
 	if err != nil {
 		return nil, err
 	}
@@ -140,19 +140,24 @@ func (o Options) validate() error {
 	return nil
 }
 
+func (o Options) validity() (notBefore, notAfter time.Time) {
+	return o.Now.Add(-skew).UTC(), o.Now.AddDate(0, 0, o.LifetimeDays).UTC()
+}
+
 // template is what all certificates have in common.
-func (o Options) template(name string) *x509.Certificate {
+func template(name string, notBefore, notAfter time.Time) *x509.Certificate {
 	return &x509.Certificate{
 		Subject:               pkix.Name{Organization: []string{"Project Contour"}, CommonName: name},
-		NotBefore:             o.Now.Add(-skew).UTC(),
-		NotAfter:              o.Now.AddDate(0, 0, o.LifetimeDays).UTC(),
+		NotBefore:             notBefore,
+		NotAfter:              notAfter,
 		BasicConstraintsValid: true,
 	}
 }
 
 // leaf is a certificate for the Service of that name, under all the names that a pod may use for it.
 func (o Options) leaf(service string, usages ...x509.ExtKeyUsage) *x509.Certificate {
-	t := o.template(service)
+	notBefore, notAfter := o.validity()
+	t := template(service, notBefore, notAfter)
 	inNamespace := service + "." + o.Namespace
 	t.DNSNames = []string{service, inNamespace, inNamespace + ".svc", inNamespace + ".svc.cluster.local"}
 	t.KeyUsage = x509.KeyUsageDigitalSignature
@@ -160,14 +165,14 @@ func (o Options) leaf(service string, usages ...x509.ExtKeyUsage) *x509.Certific
 	return t
 }
 
-// certificateAuthority signs certificates; it exists as long as Generate runs.
+// certificateAuthority signs certificates; it exists as long as Generate or a step of a renewal runs.
 type certificateAuthority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-func newCA(o Options) (*certificateAuthority, error) {
-	t := o.template("Contour CA")
+func newCA(notBefore, notAfter time.Time) (*certificateAuthority, error) {
+	t := template("Contour CA", notBefore, notAfter)
 	t.IsCA = true
 	t.MaxPathLenZero = true
 	t.KeyUsage = x509.KeyUsageCertSign

@@ -4,4 +4,4 @@ package certs
 // manifests/base/certgen-role.yaml from these markers.
 //
 // +kubebuilder:rbac:groups="",namespace=projectcontour,resources=secrets,verbs=create
-// +kubebuilder:rbac:groups="",namespace=projectcontour,resources=secrets,resourceNames=contourcert;envoycert;contourfleetca,verbs=update
+// +kubebuilder:rbac:groups="",namespace=projectcontour,resources=secrets,resourceNames=contourcert;envoycert,verbs=get;update

@@ -60,6 +60,7 @@ type Metrics struct {
 
 	lookups            *prometheus.CounterVec
 	externalNameStates *externalNames
+	certificates       *certificates
 
 	runs map[string]uint64
 }
@@ -89,6 +90,7 @@ func New(o Options) *Metrics {
 	m.configuration()
 	m.keySets()
 	m.externalNames()
+	m.xdsCertificates()
 	return m
 }
 

@@ -141,6 +141,21 @@ func TestLabelsArePrintable(t *testing.T) {
 	}
 }
 
+// The ends of certificates are those at the time when they are read, and there are none of files that cannot be read.
+func TestEndsOfCertificates(t *testing.T) {
+	t.Parallel()
+	m := New(Options{})
+	ends := map[string]time.Time{"server": time.Unix(7, 0)}
+	m.Certificates(func() map[string]time.Time { return ends })
+	for _, want := range []string{"contour_xds_certificate_not_after_timestamp_seconds{certificate=server} 7", ""} {
+		got := lines(t, m, "contour_xds_certificate")
+		if slices.Contains(got, want) != (want != "") || want == "" && len(got) > 0 {
+			t.Errorf("%q, want %q", got, want)
+		}
+		ends = nil
+	}
+}
+
 type fakeStream struct {
 	grpc.ServerStream
 	fails bool

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/peer"
+	corev1 "k8s.io/api/core/v1"
 
 	"contour.example/contour/internal/certs"
 	"contour.example/contour/internal/envoytest"
@@ -42,6 +43,54 @@ func TestEnvoyConnectsAcrossRenewal(t *testing.T) {
 	if got, want := await(t, serial), serialOf(t, after); got != want {
 		t.Errorf("Envoy presented certificate %s, want %s", got, want)
 	}
+}
+
+// TestEnvoyReconnectsInEachStepOfARenewal takes each step of a renewal first on one side only, and then on the other: Envoy connects again
+// each time, with the certificate of the state that it has.
+func TestEnvoyReconnectsInEachStepOfARenewal(t *testing.T) {
+	now := time.Now()
+	made, err := certs.Generate(certs.Options{Namespace: "ns", LifetimeDays: 365, Now: now.AddDate(0, 0, -300)})
+	must(t, err)
+	secrets := made.Secrets(certs.SecretOptions{Namespace: "ns", Format: certs.Compact, Version: "v1"})
+	server, envoy := newMount(t, contents(secrets[0])), newMount(t, contents(secrets[1]))
+	config, err := Server(server.files(), func(err error) { t.Error(err) })
+	must(t, err)
+	serial := make(chan string, 16)
+	address, stop := serveGRPC(t, config, serial, "127.0.0.1:0")
+	startEnvoy(t, envoy, address)
+	present := contents(secrets[1]) // what Envoy has
+	reconnects := func(when string) {
+		t.Helper()
+		if got, want := await(t, serial), serialOf(t, present); got != want {
+			t.Fatalf("%s: Envoy presented certificate %s, want %s", when, got, want)
+		}
+		stop()
+	}
+	reconnects("before")
+	for i, want := range []certs.Action{certs.Trust, certs.Switch, certs.Retire} {
+		step, err := certs.Renew(now, secrets)
+		must(t, err)
+		if step.Action != want || len(step.Secrets) != 2 {
+			t.Fatalf("%q is due, want %q", step.Action, want)
+		}
+		secrets, now = step.Secrets, step.Next
+		first := func() { server.swap(t, contents(secrets[0])) }
+		second := func() { present = contents(secrets[1]); envoy.swap(t, present) }
+		if i%2 == 1 {
+			first, second = second, first
+		}
+		for _, side := range []func(){first, second} {
+			side()
+			_, stop = serveGRPC(t, config, serial, address)
+			reconnects(string(want))
+		}
+	}
+}
+
+// contents is the Secret as the Bundle of a mount, whichever side has it.
+func contents(s *corev1.Secret) *certs.Bundle {
+	pair := certs.KeyPair{Cert: s.Data["tls.crt"], Key: s.Data["tls.key"]}
+	return &certs.Bundle{CA: s.Data["ca.crt"], Contour: pair, Envoy: pair}
 }
 
 // asEnvoy is the Bundle with Envoy's part where a mount has the server's.
