@@ -99,7 +99,7 @@ func routeChanges(t *testing.T, sys *system, note noting) {
 	p.Name, p.Spec.VirtualHost.Fqdn = "added", "added.example.com"
 	note("an added host", sys.Step(change(p)), work{9, 2, 1, 1}) // its scope, its route table
 	note("a removed host", sys.Step(deletion(p)), work{5, 2, 1, 1})
-	note("an added TLS host", sys.Step(change(tlsProxy(tlsProxies))), work{17, 4, 2, 1}) // its routes, the redirects and their scope, the listener
+	note("an added TLS host", sys.Step(change(tlsProxy(tlsProxies))), work{17, 6, 2, 1}) // its routes and their two scopes, the redirects and their scope, the listener
 }
 
 // referenceChanges changes objects to which HTTPProxies refer.

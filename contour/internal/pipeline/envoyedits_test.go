@@ -194,14 +194,13 @@ func TestEditsOfTLSHostsFailNoRequestsOnEnvoy(t *testing.T) {
 	defer other.CloseIdleConnections()
 	other.expect(t, "before", "/api", http.StatusOK)
 	edits := []struct {
-		name   string
-		drains bool
-		edit   func(*contourv1.VirtualHost)
+		name string
+		edit func(*contourv1.VirtualHost)
 	}{
-		{"the minimum version", true, func(h *contourv1.VirtualHost) { h.TLS.MinimumProtocolVersion = "1.3" }},
-		{"the maximum version", true, func(h *contourv1.VirtualHost) { h.TLS.MaximumProtocolVersion = "1.2" }},
-		{"another Secret", true, func(h *contourv1.VirtualHost) { h.TLS.SecretName = "cert-2" }},
-		{"optional certificates of clients", true, func(h *contourv1.VirtualHost) {
+		{"the minimum version", func(h *contourv1.VirtualHost) { h.TLS.MinimumProtocolVersion = "1.3" }},
+		{"the maximum version", func(h *contourv1.VirtualHost) { h.TLS.MaximumProtocolVersion = "1.2" }},
+		{"another Secret", func(h *contourv1.VirtualHost) { h.TLS.SecretName = "cert-2" }},
+		{"optional certificates of clients", func(h *contourv1.VirtualHost) {
 			h.TLS.ClientValidation = &contourv1.DownstreamValidation{SkipClientCertValidation: true, OptionalClientCertificate: true}
 		}},
 	}
@@ -213,15 +212,10 @@ func TestEditsOfTLSHostsFailNoRequestsOnEnvoy(t *testing.T) {
 		}
 		return n
 	}
-	expect := func(name string, before int64, drains bool) {
+	expect := func(name string, before int64) { // other hosts keep the filter chain of these connections
 		t.Helper()
 		loads.after(t, name)
-		if drains {
-			if !eventually(func() bool { return opened() > before }) {
-				t.Errorf("%s drains nothing", name)
-			}
-			loads.after(t, name)
-		} else if n := opened() - before; n > 0 {
+		if n := opened() - before; n > 0 {
 			t.Errorf("%s opens %d connections", name, n)
 		}
 	}
@@ -233,13 +227,13 @@ func TestEditsOfTLSHostsFailNoRequestsOnEnvoy(t *testing.T) {
 			}
 			f.sys.Step(change(p))
 			f.waitIdle(t)
-			expect(what, before, e.drains)
+			expect(what, before)
 		}
 	}
 	before := opened()
 	f.sys.Step(change(secret(t, "team", "cert-1")))
 	f.waitIdle(t)
-	expect("a renewed certificate", before, false)
+	expect("a renewed certificate", before)
 	if err := other.send(); err != nil || other.opened.Load() != 1 {
 		t.Errorf("the other host: %v, %d connections", err, other.opened.Load())
 	}

@@ -141,7 +141,7 @@ func TestEachFleetHasItsOwnResources(t *testing.T) {
 	datagrams := clusterOf(t, sys, "green", "datagrams/datagrams/")
 	want := map[ir.Fleet][]string{
 		"blue":  {cluster, "EDS team/service-0", "LDS raw", "LDS web", "SRDS web", "SRDS web//blue.example.com", "RDS web", "RTDS dynamic"},
-		"green": {datagrams, cluster, "EDS datagrams:datagrams", "EDS team/service-0", "SDS team/cert-1\x00", "LDS datagrams", "LDS secure", "LDS web", "SRDS web", "SRDS web//green.example.com", "RDS secure/green.example.com", "RDS web", "RTDS dynamic"},
+		"green": {datagrams, cluster, "EDS datagrams:datagrams", "EDS team/service-0", "SDS team/cert-1\x00", "LDS datagrams", "LDS secure", "LDS web", "SRDS secure//3e7a538b4d32e7a2//green.example.com", "SRDS secure/green.example.com", "SRDS web", "SRDS web//green.example.com", "RDS secure/green.example.com", "RDS web", "RTDS dynamic"},
 	}
 	for f, refs := range want {
 		if diff := cmp.Diff(refs, sys.refsOf(f)); diff != "" {

@@ -177,7 +177,7 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 	if m.GetScopedRoutes() != nil {
 		return x.routeScoped(a, m)
 	}
-	return x.route(a, x.envoy.routes[m.GetRds().GetRouteConfigName()])
+	return x.routeDirected(a, m, x.envoy.routes[m.GetRds().GetRouteConfigName()])
 }
 
 // httpFilter returns the status with which a filter answers, 0 if it does not answer.
@@ -200,16 +200,11 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 			return 0, err
 		}
 		switch script.GetSharedVmId() {
-		case "misdirected":
-		case dispatchFilter, ownTableFilter: // see routeScoped
+		case misdirectedVM, dispatchFilter, ownTableFilter: // see misdirected and routeScoped
 			return 0, nil
 		default:
 			return 0, errors.New("the model does not support the script")
 		}
-		if hostname(x.authority) != x.SNI {
-			return 421, nil
-		}
-		return 0, nil
 	}
 	return 0, unsupportedMessage("HTTP filter", packed)
 }

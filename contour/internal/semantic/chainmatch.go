@@ -37,12 +37,22 @@ func (x *exchange) chain(l *listenerv3.Listener) (*listenerv3.FilterChain, error
 
 // selected returns the name that a matcher selects, "" if it selects none.
 func (x *exchange) selected(m *xdsmatcherv3.Matcher) (string, error) {
-	if err := checkFields(m, "matcher_tree on_no_match"); err != nil {
+	if err := checkFields(m, "matcher_tree matcher_list on_no_match"); err != nil {
 		return "", err
 	}
 	found, err := x.inTree(m.GetMatcherTree())
 	if err != nil {
 		return "", err
+	}
+	for _, f := range m.GetMatcherList().GetMatchers() {
+		single := f.GetPredicate().GetSinglePredicate()
+		suffix := single.GetValueMatch().GetSuffix()
+		if !single.GetInput().GetTypedConfig().MessageIs((*networkv3.ServerNameInput)(nil)) || suffix == "" {
+			return "", errors.New("the model does not support the predicate of a matcher")
+		}
+		if found == nil && x.TLS && strings.HasSuffix(x.SNI, suffix) {
+			found = f.GetOnMatch()
+		}
 	}
 	if found == nil {
 		found = m.GetOnNoMatch()
@@ -65,28 +75,11 @@ func (x *exchange) inTree(t *xdsmatcherv3.Matcher_MatcherTree) (*xdsmatcherv3.Ma
 		return nil, nil
 	case input.MessageIs((*networkv3.TransportProtocolInput)(nil)) && t.GetExactMatchMap() != nil:
 		return t.GetExactMatchMap().GetMap()[map[bool]string{true: "tls", false: "raw_buffer"}[x.TLS]], nil
-	case input.MessageIs((*networkv3.ServerNameInput)(nil)) && t.GetCustomMatch() != nil:
-		domains, err := unpack(t.GetCustomMatch().GetTypedConfig(), &xdsmatcherv3.ServerNameMatcher{})
-		if err != nil || !x.TLS || x.SNI == "" {
-			return nil, err
+	case input.MessageIs((*networkv3.ServerNameInput)(nil)) && t.GetExactMatchMap() != nil:
+		if !x.TLS {
+			return nil, nil
 		}
-		return byServerName(domains, x.SNI), nil
+		return t.GetExactMatchMap().GetMap()[x.SNI], nil
 	}
 	return nil, errors.New("the model does not support the tree of a matcher")
-}
-
-// byServerName returns what the matcher has for the exact server name, else for the longest wildcard.
-func byServerName(m *xdsmatcherv3.ServerNameMatcher, serverName string) *xdsmatcherv3.Matcher_OnMatch {
-	for name := serverName; ; {
-		for _, d := range m.GetDomainMatchers() {
-			if slices.Contains(d.GetDomains(), name) {
-				return d.GetOnMatch()
-			}
-		}
-		_, parent, found := strings.Cut(strings.TrimPrefix(name, "*."), ".")
-		if !found {
-			return nil
-		}
-		name = "*." + parent
-	}
 }

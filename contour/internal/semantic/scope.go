@@ -103,7 +103,7 @@ func (x *exchange) mutateEarly(extensions []*corev3.TypedExtensionConfig) error 
 			if o.GetAppendAction() != corev3.HeaderValueOption_OVERWRITE_IF_EXISTS_OR_ADD {
 				return errors.New("the model does not support the early mutation of headers")
 			}
-			value, err := newEditor(x.headers).format(o.GetHeader().GetValue())
+			value, err := x.earlyValue(o.GetHeader().GetValue())
 			if err != nil {
 				return err
 			}
@@ -183,7 +183,7 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 		return strings.EqualFold(u.GetUpgradeType(), x.Upgrade)
 	})
 	if x.Upgrade == "" || own < 0 {
-		return x.route(a, rc)
+		return x.routeDirected(a, m, rc)
 	}
 	if err := upgradeFilters(m, m.GetUpgradeConfigs()[own]); err != nil {
 		return a, err

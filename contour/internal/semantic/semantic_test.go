@@ -38,26 +38,28 @@ func TestVirtualHostPrecedence(t *testing.T) {
 }
 
 func TestFilterChainByServerName(t *testing.T) {
-	l := &listenerv3.Listener{FilterChainMatcher: &xdsmatcherv3.Matcher{}}
-	domains := &xdsmatcherv3.ServerNameMatcher{}
+	l := &listenerv3.Listener{}
 	for _, name := range []string{"any", "*.example.com", "*.b.example.com", "www.example.com"} {
 		l.FilterChains = append(l.FilterChains, &listenerv3.FilterChain{Name: name})
-		if name != "any" {
-			domains.DomainMatchers = append(domains.DomainMatchers, &xdsmatcherv3.ServerNameMatcher_DomainMatcher{
-				Domains: []string{name}, OnMatch: selects(t, name),
-			})
-		}
 	}
-	l.FilterChainMatcher.OnNoMatch = &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{Matcher: tree(&xdsmatcherv3.Matcher_MatcherTree{
-		Input: &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, &networkv3.TransportProtocolInput{})},
-		TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{
-			ExactMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: map[string]*xdsmatcherv3.Matcher_OnMatch{"tls": selects(t, "any")}},
-		},
-	})}}
-	l.FilterChainMatcher.MatcherType = tree(&xdsmatcherv3.Matcher_MatcherTree{
-		Input:    &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, &networkv3.ServerNameInput{})},
-		TreeType: &xdsmatcherv3.Matcher_MatcherTree_CustomMatch{CustomMatch: &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, domains)}},
-	}).GetMatcherType()
+	other := treeOf(t, &networkv3.TransportProtocolInput{}, "tls", "any")
+	list := &xdsmatcherv3.Matcher_MatcherList{}
+	for _, suffix := range []string{".b.example.com", ".example.com"} {
+		list.Matchers = append(list.Matchers, &xdsmatcherv3.Matcher_MatcherList_FieldMatcher{
+			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
+				SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
+					Input: &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, &networkv3.ServerNameInput{})},
+					Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{
+						ValueMatch: &xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_Suffix{Suffix: suffix}},
+					},
+				},
+			}},
+			OnMatch: selects(t, "*"+suffix),
+		})
+	}
+	wildcards := &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherList_{MatcherList: list}, OnNoMatch: nested(other)}
+	l.FilterChainMatcher = treeOf(t, &networkv3.ServerNameInput{}, "www.example.com", "www.example.com")
+	l.FilterChainMatcher.OnNoMatch = nested(wildcards)
 	for sni, want := range map[string]string{
 		"www.example.com": "www.example.com", "x.example.com": "*.example.com", "x.y.example.com": "*.example.com",
 		"a.b.example.com": "*.b.example.com", "example.org": "any", "example.com": "any", "": "any",
@@ -72,8 +74,19 @@ func TestFilterChainByServerName(t *testing.T) {
 	}
 }
 
-func tree(t *xdsmatcherv3.Matcher_MatcherTree) *xdsmatcherv3.Matcher {
-	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{MatcherTree: t}}
+// treeOf returns a matcher that selects a chain for one value of the input.
+func treeOf(t *testing.T, input proto.Message, value, chain string) *xdsmatcherv3.Matcher {
+	t.Helper()
+	return &xdsmatcherv3.Matcher{MatcherType: &xdsmatcherv3.Matcher_MatcherTree_{MatcherTree: &xdsmatcherv3.Matcher_MatcherTree{
+		Input: &xdscorev3.TypedExtensionConfig{TypedConfig: packed(t, input)},
+		TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{
+			ExactMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: map[string]*xdsmatcherv3.Matcher_OnMatch{value: selects(t, chain)}},
+		},
+	}}}
+}
+
+func nested(m *xdsmatcherv3.Matcher) *xdsmatcherv3.Matcher_OnMatch {
+	return &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{Matcher: m}}
 }
 
 func selects(t *testing.T, chain string) *xdsmatcherv3.Matcher_OnMatch {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
@@ -14,6 +16,7 @@ import (
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	setfilterstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/set_filter_state/v3"
 	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
+	networkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/network/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
 	_ "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3" // so that clusters can be printed
 	"google.golang.org/protobuf/encoding/protojson"
@@ -152,18 +155,29 @@ func (x xdsText) addListener(body []byte) error {
 
 // serverNames returns the server names of filter chains, by the names of the chains. That of any other name has none.
 func serverNames(m *xdsmatcherv3.Matcher) (map[string][]string, error) {
-	names, domains := map[string][]string{}, &xdsmatcherv3.ServerNameMatcher{}
-	if custom := m.GetMatcherTree().GetCustomMatch(); custom != nil {
-		if err := custom.GetTypedConfig().UnmarshalTo(domains); err != nil {
+	names := map[string][]string{}
+	add := func(name string, m *xdsmatcherv3.Matcher_OnMatch) error {
+		var chain wrapperspb.StringValue
+		err := m.GetAction().GetTypedConfig().UnmarshalTo(&chain)
+		names[chain.GetValue()] = append(names[chain.GetValue()], name)
+		return err
+	}
+	exact, wildcards := m.GetMatcherTree().GetExactMatchMap().GetMap(), m.GetOnNoMatch().GetMatcher().GetMatcherList()
+	if list := m.GetMatcherList(); list != nil {
+		wildcards = list
+	}
+	if !m.GetMatcherTree().GetInput().GetTypedConfig().MessageIs((*networkv3.ServerNameInput)(nil)) {
+		exact = nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(exact)) {
+		if err := add(name, exact[name]); err != nil {
 			return nil, err
 		}
 	}
-	for _, d := range domains.GetDomainMatchers() {
-		var chain wrapperspb.StringValue
-		if err := d.GetOnMatch().GetAction().GetTypedConfig().UnmarshalTo(&chain); err != nil {
+	for _, w := range wildcards.GetMatchers() {
+		if err := add("*"+w.GetPredicate().GetSinglePredicate().GetValueMatch().GetSuffix(), w.GetOnMatch()); err != nil {
 			return nil, err
 		}
-		names[chain.GetValue()] = d.GetDomains()
 	}
 	return names, nil
 }
@@ -242,7 +256,9 @@ func filterText(text map[string]any, f *listenerv3.Filter) error {
 	if err := packed.UnmarshalTo(&m); err != nil {
 		return err
 	}
-	text["routes"] = m.GetRds().GetRouteConfigName()
+	if text["routes"] = m.GetRds().GetRouteConfigName(); m.GetScopedRoutes() != nil {
+		text["routes"] = "by scope"
+	}
 	if d := m.GetSetCurrentClientCertDetails(); d != nil {
 		text["forwardedCertificate"] = fmt.Sprintf("%s: subject=%t cert=%t chain=%t dns=%t uri=%t",
 			m.GetForwardClientCertDetails(), d.GetSubject().GetValue(), d.GetCert(), d.GetChain(), d.GetDns(), d.GetUri())

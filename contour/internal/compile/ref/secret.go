@@ -3,7 +3,9 @@ package ref
 import (
 	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +21,7 @@ const CAKey = "ca.crt"
 type certificate struct {
 	chain, key []byte
 	notAfter   time.Time
+	only       string // see OnlyName
 	failure    *Failure
 }
 
@@ -80,6 +83,11 @@ func (x *Resolver) CASecret(r *memo.Reader, namespace string, secret kobj.Name) 
 func (x *Resolver) Certificate(r *memo.Reader, secret kobj.Name) (chain, key []byte, ok bool) {
 	c := x.certificates.Get(r, secret)
 	return c.chain, c.key, c.failure == nil
+}
+
+// OnlyName returns the DNS name in the certificate of a serving Secret, in lower case; "" if it has none or several.
+func (x *Resolver) OnlyName(r *memo.Reader, secret kobj.Name) string {
+	return x.certificates.Get(r, secret).only
 }
 
 // CA returns the CA bundle of a Secret, in PEM.
@@ -167,7 +175,14 @@ func parseCertificate(n kobj.Name, chain, key []byte) certificate {
 	if problem := ecdsaProblem(leaf); problem != "" {
 		return certificate{failure: failure(Invalid, "Secret %q has an ECDSA certificate %s.", n, problem)}
 	}
-	return certificate{chain: chain, key: key, notAfter: leaf.NotAfter}
+	return certificate{chain: chain, key: key, notAfter: leaf.NotAfter, only: onlyName(leaf)}
+}
+
+func onlyName(leaf *x509.Certificate) string {
+	if len(leaf.DNSNames) != 1 {
+		return ""
+	}
+	return strings.ToLower(leaf.DNSNames[0])
 }
 
 func (x *Resolver) deriveBundle(r *memo.Reader, n kobj.Name) bundle {

@@ -70,8 +70,9 @@ func needsOf(pieces []*piece, former *Version) []Ref {
 		}
 		return needs
 	}
-	added := slices.DeleteFunc(unionOfNeeds(addedPieces), former.HasNeed)
-	removed := slices.DeleteFunc(unionOfNeeds(removedPieces), neededBy(addedPieces))
+	added := unionOfNeeds(addedPieces)
+	removed := slices.DeleteFunc(unionOfNeeds(removedPieces), memberOf(added))
+	added = slices.DeleteFunc(added, former.HasNeed)
 	removed = slices.DeleteFunc(removed, neededBy(pieces))
 	if len(added) == 0 && len(removed) == 0 {
 		return former.Needs
@@ -139,6 +140,14 @@ func without(pieces, other []*piece) []*piece {
 func neededBy(pieces []*piece) func(Ref) bool {
 	return func(ref Ref) bool {
 		return slices.ContainsFunc(pieces, func(p *piece) bool { return slices.Contains(p.needs, ref) })
+	}
+}
+
+// memberOf returns a predicate: the sorted list contains the ref.
+func memberOf(sorted []Ref) func(Ref) bool {
+	return func(ref Ref) bool {
+		_, found := slices.BinarySearchFunc(sorted, ref, Ref.Compare)
+		return found
 	}
 }
 

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -60,30 +62,66 @@ func partsOf(chains []namedChain) []table.Part {
 	return parts
 }
 
-// chainMatcher selects the chain of a TLS connection by its server name. A connection without TLS has no chain.
+// chainMatcher selects the chain of a TLS connection by its server name: an exact name, else the longest wildcard, else any name. A
+// connection without TLS has no chain. Envoy's matcher for domains would be smaller, but its API is work in progress.
 func chainMatcher(e *encoder, chains []namedChain) *xdsmatcherv3.Matcher {
-	m := &xdsmatcherv3.Matcher{}
-	domains := &xdsmatcherv3.ServerNameMatcher{}
+	exact := map[string]*xdsmatcherv3.Matcher_OnMatch{}
+	var wildcards []namedChain // with one name each
+	var otherwise *xdsmatcherv3.Matcher_OnMatch
 	for _, c := range chains {
-		var names []string
 		for _, n := range c.names {
 			switch {
 			case n == "*":
-				m.OnNoMatch = anyTLS(e, c.Name)
+				otherwise = anyTLS(e, c.Name)
+			case matchable(n) && wildcard(n):
+				wildcards = append(wildcards, named(c.Part, n))
 			case matchable(n):
-				names = append(names, n)
+				exact[n] = useChain(e, c.Name)
 			}
 		}
-		if len(names) > 0 {
-			domains.DomainMatchers = append(domains.DomainMatchers, &xdsmatcherv3.ServerNameMatcher_DomainMatcher{Domains: names, OnMatch: useChain(e, c.Name)})
-		}
 	}
-	if len(domains.GetDomainMatchers()) > 0 {
-		m.MatcherType = matcherTree(&xdsmatcherv3.Matcher_MatcherTree{
-			Input:    extension(e, "server_name", &networkv3.ServerNameInput{}),
-			TreeType: &xdsmatcherv3.Matcher_MatcherTree_CustomMatch{CustomMatch: extension(e, "domains", domains)},
+	m := wildcardMatcher(e, wildcards, otherwise)
+	if len(exact) == 0 {
+		return m
+	}
+	tree := &xdsmatcherv3.Matcher{MatcherType: matcherTree(&xdsmatcherv3.Matcher_MatcherTree{
+		Input: extension(e, "server_name", &networkv3.ServerNameInput{}),
+		TreeType: &xdsmatcherv3.Matcher_MatcherTree_ExactMatchMap{
+			ExactMatchMap: &xdsmatcherv3.Matcher_MatcherTree_MatchMap{Map: exact},
+		},
+	})}
+	switch {
+	case len(wildcards) > 0:
+		tree.OnNoMatch = &xdsmatcherv3.Matcher_OnMatch{OnMatch: &xdsmatcherv3.Matcher_OnMatch_Matcher{Matcher: m}}
+	case otherwise != nil:
+		tree.OnNoMatch = otherwise
+	}
+	return tree
+}
+
+// wildcardMatcher selects the chain of the longest wildcard.
+func wildcardMatcher(e *encoder, wildcards []namedChain, otherwise *xdsmatcherv3.Matcher_OnMatch) *xdsmatcherv3.Matcher {
+	m := &xdsmatcherv3.Matcher{OnNoMatch: otherwise}
+	if len(wildcards) == 0 {
+		return m
+	}
+	slices.SortFunc(wildcards, func(a, b namedChain) int {
+		return cmp.Or(cmp.Compare(len(b.names[0]), len(a.names[0])), strings.Compare(a.names[0], b.names[0]))
+	})
+	list := &xdsmatcherv3.Matcher_MatcherList{}
+	for _, c := range wildcards {
+		suffix := &xdsmatcherv3.StringMatcher{MatchPattern: &xdsmatcherv3.StringMatcher_Suffix{Suffix: c.names[0][1:]}}
+		list.Matchers = append(list.Matchers, &xdsmatcherv3.Matcher_MatcherList_FieldMatcher{
+			Predicate: &xdsmatcherv3.Matcher_MatcherList_Predicate{MatchType: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_{
+				SinglePredicate: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate{
+					Input:   extension(e, "server_name", &networkv3.ServerNameInput{}),
+					Matcher: &xdsmatcherv3.Matcher_MatcherList_Predicate_SinglePredicate_ValueMatch{ValueMatch: suffix},
+				},
+			}},
+			OnMatch: useChain(e, c.Name),
 		})
 	}
+	m.MatcherType = &xdsmatcherv3.Matcher_MatcherList_{MatcherList: list}
 	return m
 }
 

@@ -89,14 +89,13 @@ func terminateChain(e *encoder, chain *listenerv3.FilterChain, part *table.Part,
 }
 
 // chainedHost returns the filter chain of a host of a TLS listener, which forwards connections with the settings of the chain. Without a
-// certificate they are closed.
+// certificate they are closed, and while there is no such chain: when a listener gets another hostname, the chains of the routes follow.
 func chainedHost(v *ir.VirtualHost, l *ir.Listener, c *ir.Chain) table.Part {
 	e := &encoder{}
 	chain := &listenerv3.FilterChain{Name: v.Key.Hostname}
 	part := table.Part{Name: v.Key.Hostname, Origins: v.Origins}
 	switch {
 	case c == nil:
-		e.addInvalid("the chain of a host does not exist")
 	case c.Passthrough:
 		setTCP(e, chain, &part, v, l)
 	case len(c.Certificates) > 0:

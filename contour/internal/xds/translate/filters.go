@@ -22,7 +22,7 @@ type place uint8
 const (
 	placeDispatch      place = iota // on HTTP listeners: selects the route table
 	placeOwnTable                   // on HTTP listeners: selects the route table of a heavy host
-	placeMisdirect                  // on wildcard TLS hosts: responds with 421
+	placeMisdirect                  // on wildcard TLS hosts and shared filter chains: responds with 421
 	placeCompress                   // compresses the final body
 	placeCORS                       // responds to preflights, which have no credentials
 	placeIPFilter                   // responds with 403 by address, before more expensive filters
@@ -89,7 +89,7 @@ func listenerFilters() []filter {
 			return script(e, ownTableFilter, ownTableScript())
 		}},
 		{name: misdirectedName, place: placeMisdirect, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
-			if !h.checkSNI {
+			if !h.checkSNI && h.shared == nil {
 				return nil
 			}
 			return misdirectedFilter(e)

@@ -209,7 +209,7 @@ func TestListenersShareASocket(t *testing.T) {
 		}
 		return names
 	}
-	want := []string{"*.example.com http_connection_manager", "both.example.com http_connection_manager", "raw.example.com tcp_proxy"}
+	want := []string{"*.example.com http_connection_manager", "a/app/cert http_connection_manager", "raw.example.com tcp_proxy"}
 	if diff := cmp.Diff(want, chains()); diff != "" {
 		t.Errorf("filter chains (-want +got):\n%s", diff)
 	}

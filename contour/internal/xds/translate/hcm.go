@@ -15,7 +15,9 @@ type httpChain struct {
 	// byServerName: the server name of the TLS connection selects the route table.
 	byServerName bool
 	checkSNI     bool // the host of requests must equal the server name of the TLS connection
-	forward      ir.ForwardedCertificate
+	// shared: hosts share the filter chain, and each has a route table.
+	shared  *sharedKey
+	forward ir.ForwardedCertificate
 }
 
 // filter returns the network filter that handles requests.
@@ -47,6 +49,9 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	case h.byServerName:
 		m.EarlyHeaderMutationExtensions = scopeHeader(e, tlsTables(h.listener.Key)+"%REQUESTED_SERVER_NAME%")
 		m.RouteSpecifier = scopedRoutes("")
+	case h.shared != nil:
+		m.EarlyHeaderMutationExtensions = scopeHeader(e, h.shared.scopeKey())
+		m.RouteSpecifier = scopedRoutes(":")
 	default:
 		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
 	}

@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -70,23 +71,23 @@ func onDemandTLS(e *encoder, l *ir.Listener) *corev3.TransportSocket {
 }
 
 // hostScope returns the scope that maps connections with the server name of a host to the route table of the host.
-func hostScope(v *ir.VirtualHost) *table.Resource {
-	name := routeTable(v.Key)
-	r := scope(name, name, []table.Ref{{Type: table.Secret, Name: v.Key.Hostname}, {Type: table.Route, Name: name}})
-	r.Origins = v.Origins
+func hostScope(k ir.HostKey, c chain) *table.Resource {
+	name := routeTable(k)
+	needs := []table.Ref{{Type: table.Route, Name: name}}
+	if c.certificate != nil {
+		needs = append(needs, table.Ref{Type: table.Secret, Name: k.Hostname})
+	}
+	r := scope(name, name, needs)
+	r.Origins = c.origins
 	return r
 }
 
-// addOnDemand adds the table of the scopes of hosts that can share a filter chain.
-func (t *Tables) addOnDemand() {
+// addHostScopes adds the table of the scopes by the server name.
+func (t *Tables) addHostScopes() {
 	memo.DemandFrom(t.chains, owned(t, "translate/scopes of TLS hosts", hostFleet, func(r *memo.Reader, k ir.HostKey) *table.Resource {
-		v := t.from.Hosts.Get(r, k)
-		if v == nil {
-			return nil
-		}
-		return hostScope(v)
+		return hostScope(k, t.chains.Get(r, k))
 	}), func(k ir.HostKey, c chain) []ir.HostKey {
-		if c.certificate == nil {
+		if !c.scoped {
 			return nil
 		}
 		return []ir.HostKey{k}
@@ -98,19 +99,30 @@ func (t *Tables) addOnDemand() {
 func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 	l := t.settings.Get(r, v.Key.Listener)
 	if l != nil && l.ByChain && l.Protocol == ir.ListenTLS {
-		return chain{part: chainedHost(v, l, t.from.Chains.Get(r, ir.ChainKey{Listener: l.Key, ServerName: v.Chain}))}
+		return chain{origins: v.Origins, part: chainedHost(v, l, t.from.Chains.Get(r, ir.ChainKey{Listener: l.Key, ServerName: v.Chain}))}
 	}
-	if l == nil || !l.CertificatesOnDemand || !canShareFilterChain(v) {
-		return chain{part: filterChain(v, l), fallback: fallbackOf(v), lenders: lenders(v)}
-	}
-	c := chain{certificate: &v.TLS.Certificate}
-	for _, w := range coveredBy(v.Key.Hostname) {
-		if len(t.wildcards.Get(r, ir.HostKey{Listener: v.Key.Listener, Hostname: w})) > 0 {
-			c.part = filterChain(v, l)
-			break
+	c := chain{origins: v.Origins, lenders: lenders(v)}
+	if l != nil && l.CertificatesOnDemand && canShareFilterChain(v) {
+		if c.certificate, c.scoped = &v.TLS.Certificate, true; !t.covered(r, v.Key) {
+			return c
 		}
+	} else {
+		c.fallback = fallbackOf(v)
+	}
+	if l != nil && l.Protocol == ir.ListenHTTPS && !l.ByHost() && v.Key.Hostname != "" {
+		c.scoped, c.shared = servedByName(v), t.sharedKeyOf(r, v)
+	}
+	if c.shared == nil {
+		c.part = filterChain(v, l)
 	}
 	return c
+}
+
+// covered reports whether there is a wildcard host whose filter chain would match the connections of the host.
+func (t *Tables) covered(r *memo.Reader, k ir.HostKey) bool {
+	return slices.ContainsFunc(coveredBy(k.Hostname), func(w string) bool {
+		return len(t.wildcards.Get(r, ir.HostKey{Listener: k.Listener, Hostname: w})) > 0
+	})
 }
 
 // coveredBy returns the wildcards whose filter chains match the hostname: a wildcard matches any number of labels.
@@ -138,6 +150,7 @@ func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []namedChain {
 	for _, k := range t.ownChains.Get(r, l.Key) {
 		chains = append(chains, named(t.chains.Get(r, k).part, k.Hostname))
 	}
+	chains = append(chains, t.sharedChainsOf(r, l)...)
 	if l.ByChain {
 		return union(chains, t.chainsOfListener(r, l.Key))
 	}

@@ -178,6 +178,9 @@ func (rt *routeTables) tlsTable(r *memo.Reader, k ir.HostKey) *table.Resource {
 
 func tlsTable(k ir.HostKey, h hostRoutes) *table.Resource {
 	var options []func(*encoder, *routev3.RouteConfiguration)
+	if !wildcard(k.Hostname) {
+		options = append(options, directed)
+	}
 	if k.Hostname != "*" {
 		options = append(options, addMisdirectedHost)
 		if h.redirected {

@@ -229,18 +229,28 @@ func (g *rig) request(n int) {
 // listener and of all resources.
 func BenchmarkEnvoyTLSHost(b *testing.B) {
 	for _, mode := range []struct {
-		name string
-		edit []func(*listeners)
-	}{{"per-host", nil}, {"on-demand", []func(*listeners){onDemand}}} {
-		for _, n := range []int{1000, 5000} {
-			b.Run(fmt.Sprintf("%s/%d", mode.name, n), func(b *testing.B) { measureTLSHost(b, n, mode.edit...) })
+		name   string
+		secret func(i int) string
+		edit   []func(*listeners)
+		sizes  []int
+	}{
+		{"one-secret", oneSecret, nil, []int{1000, 10_000}},
+		{"secrets", ownSecret, nil, []int{1000, 5000}},
+		{"on-demand", ownSecret, []func(*listeners){onDemand}, []int{1000, 5000}},
+	} {
+		for _, n := range mode.sizes {
+			b.Run(fmt.Sprintf("%s/%d", mode.name, n), func(b *testing.B) { measureTLSHost(b, n, mode.secret, mode.edit...) })
 		}
 	}
 }
 
-func measureTLSHost(b *testing.B, n int, edit ...func(*listeners)) {
+// oneSecret and ownSecret return the name of the Secret of a host, by number: one for all hosts, and one for each.
+func oneSecret(int) string   { return "cert" }
+func ownSecret(i int) string { return fmt.Sprint("cert", i) }
+
+func measureTLSHost(b *testing.B, n int, secret func(i int) string, edit ...func(*listeners)) {
 	g := newRig(b, newFixture(edit...), envoybootstrap.StatsDefault)
-	add := g.adder()
+	add := g.adder(secret)
 	g.publish()
 	empty, idle := g.memory(), g.mainThreadCPU()
 	for i := range n {
@@ -269,12 +279,16 @@ func measureTLSHost(b *testing.B, n int, edit ...func(*listeners)) {
 	b.ReportMetric(g.memory(), "MiB")
 }
 
-// adder returns a function that adds a TLS host, by number, with a secret of its own.
-func (g *rig) adder() func(i int) {
+// adder returns a function that adds a TLS host, by number.
+func (g *rig) adder(secret func(i int) string) func(i int) {
+	wildcard := secret(0) == secret(1)
 	chain, key := issued(g.t, "*.example.com")
 	return func(i int) {
 		v := tlsHost(hostname(i))
-		v.TLS.Certificate = kobj.Name{Namespace: "app", Name: fmt.Sprint("cert", i)}
+		v.TLS.Certificate = kobj.Name{Namespace: "app", Name: secret(i)}
+		if !wildcard {
+			chain, key = issued(g.t, hostname(i))
+		}
 		g.secrets.Set(v.TLS.Certificate, pair{string(chain), string(key)})
 		g.set(v)
 	}
@@ -287,7 +301,7 @@ func BenchmarkEnvoyTLSStream(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				g := newRig(b, newFixture(), envoybootstrap.StatsDefault, limits)
-				add := g.adder()
+				add := g.adder(ownSecret)
 				for i := range hosts {
 					add(i)
 				}

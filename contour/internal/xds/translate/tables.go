@@ -19,6 +19,8 @@ import (
 type Secrets interface {
 	// Certificate returns a certificate chain and its private key.
 	Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool)
+	// OnlyName returns the DNS name in a certificate, in lower case; "" if it has none or several, or does not exist.
+	OnlyName(r *memo.Reader, n kobj.Name) string
 	// CA returns the certificates of authorities.
 	CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool)
 	// ConfigMapCA returns the certificates of authorities that a ConfigMap has.
@@ -61,6 +63,7 @@ type Tables struct {
 	fallbacks *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a fallback certificate
 	ownChains *memo.Index[ir.ListenerKey, ir.HostKey]     // the hosts with a part of their own in the listener
 	chainsBy  *memo.Index[ir.ListenerKey, ir.ChainKey]    // the chains of a listener
+	sharing   *memo.Index[sharedKey, ir.HostKey]          // the hosts that share a filter chain
 	sockets   *memo.Index[ir.ListenerKey, ir.ListenerKey] // the listeners that share a socket
 	socketOf  *memo.Table[ir.ListenerKey, string]         // "" if the listener does not exist
 	settings  *memo.Table[ir.ListenerKey, *ir.Listener]   // listeners without addresses and origins, on which filter chains do not depend
@@ -69,6 +72,10 @@ type Tables struct {
 	chains *memo.Table[ir.HostKey, chain]
 	// listenerChains contains the filter chains of chains.
 	listenerChains *memo.Table[ir.ChainKey, table.Part]
+	shared         *memo.Table[sharedKey, table.Part] // the filter chains that hosts share; zero: the listener does not exist
+
+	sharedChains *memo.Index[ir.ListenerKey, sharedKey]
+	onlyNames    *memo.Table[kobj.Name, string] // see Secrets; by Secret
 
 	outputs []output
 }
@@ -76,15 +83,20 @@ type Tables struct {
 // chain is the filter chain of a host.
 type chain struct {
 	part        table.Part // of the listener; zero: the host has no filter chain of its own
+	shared      *sharedKey // the filter chain that the host shares; nil: none
+	scoped      bool       // the server name of a connection selects the route table by a scope
 	certificate *kobj.Name // non-nil: Envoys may also subscribe to the certificate by the hostname
 	fallback    kobj.Name  // the certificate for clients without the server name; zero: none
-	lenders     []string   // see lenders; part is another one if they differ
+	origins     []kobj.Key // the objects of the host
+	lenders     []string   // see lenders; the filter chain or the origins are others if they differ
 }
 
 func equalChain(a, b chain) bool {
-	same := a.certificate == b.certificate || a.certificate != nil && b.certificate != nil && *a.certificate == *b.certificate
-	return same && a.fallback == b.fallback && equalPart(a.part, b.part)
+	return equalPointee(a.certificate, b.certificate) && equalPointee(a.shared, b.shared) && a.scoped == b.scoped &&
+		a.fallback == b.fallback && slices.Equal(a.origins, b.origins) && equalPart(a.part, b.part)
 }
+
+func equalPointee[V comparable](a, b *V) bool { return a == b || a != nil && b != nil && *a == *b }
 
 // secretKey is a Secret and its use.
 type secretKey struct {
@@ -103,9 +115,11 @@ func New(s Sources) *Tables {
 	t.addSettings()
 	t.addRoutes()
 	t.addFallbacks()
+	t.addOnlyNames()
 	t.addChains()
 	t.addListenerChains()
-	t.addOnDemand()
+	t.addSharedChains()
+	t.addHostScopes()
 	t.addListeners()
 	t.addClusters()
 	t.addDatagrams()

@@ -1,6 +1,8 @@
 package translate
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"reflect"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	discoveryv1 "k8s.io/api/discovery/v1"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -76,6 +79,23 @@ func derived[K comparable, V any](in *memo.Input[K, V], name string, e *memo.Eng
 func (fx *fixture) Certificate(r *memo.Reader, n kobj.Name) (chain, key []byte, ok bool) {
 	p, ok := fx.secrets.Get(r, n)
 	return []byte(p.chain), []byte(p.key), ok && p.key != ""
+}
+
+func (fx *fixture) OnlyName(r *memo.Reader, n kobj.Name) string {
+	p, _ := fx.secrets.Get(r, n)
+	block, _ := pem.Decode([]byte(p.chain))
+	if block == nil {
+		return ""
+	}
+	if leaf, err := x509.ParseCertificate(block.Bytes); err == nil && len(leaf.DNSNames) == 1 {
+		return leaf.DNSNames[0]
+	}
+	return ""
+}
+
+// sharedKeyFor returns the filter chain of hosts with default settings and the Secret.
+func sharedKeyFor(secret string) sharedKey {
+	return sharedKey{listener: classic.HTTPS(), certificate: kobj.Name{Namespace: "app", Name: secret}}
 }
 
 func (fx *fixture) CA(r *memo.Reader, n kobj.Name) (pem []byte, ok bool) {
@@ -188,7 +208,7 @@ func TestChangeDerivesOnlyWhatDependsOnIt(t *testing.T) {
 	})
 	t.Run("a certificate", func(t *testing.T) {
 		fx.secrets.Set(kobj.Name{Namespace: "app", Name: "cert"}, pair{"rotated", "key"})
-		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "set SDS app/cert\x00")
+		fx.expect(t, map[string]uint64{"translate/secrets": 1, "translate/only names of certificates": 1}, "set SDS app/cert\x00")
 	})
 	t.Run("a route of a TLS host", func(t *testing.T) {
 		fx.set(httpsHost("t1.example.com", ir.Route{Match: prefix("/other"), Forward: to("s1")}))
@@ -200,7 +220,9 @@ func TestChangeDerivesOnlyWhatDependsOnIt(t *testing.T) {
 		fx.set(httpsHost("more.example.com", ir.Route{Match: prefix("/"), Forward: to("s1")}))
 		fx.expect(t, map[string]uint64{
 			"translate/virtual hosts": 1, "translate/TLS route tables": 1, "translate/filter chains": 1, "translate/listeners": 1,
-		}, "set LDS ingress_https", "set RDS https/more.example.com")
+			"translate/shared filter chains": 1, "translate/scopes of TLS hosts": 1, "translate/scopes of hosts by shared filter chain": 1,
+		}, "set LDS ingress_https", "set SRDS "+sharedKeyFor("cert").scopePrefix()+"more.example.com",
+			"set SRDS https/more.example.com", "set RDS https/more.example.com")
 	})
 	t.Run("limits of a Service change its cluster in place", func(t *testing.T) {
 		fx.limits.Set(kobj.Name{Namespace: "app", Name: "s7"}, ir.CircuitBreakers{MaxRetries: 9})
@@ -222,12 +244,17 @@ func TestSecretsAreAddedAndRemoved(t *testing.T) {
 		name string
 		pair pair
 		ref  string
-	}{{"cert", pair{"c", "k"}, "SDS app/cert\x00"}, {"ca", pair{"c", ""}, "SDS ca/app/ca\x00"}} {
+		more uint64 // derivations of the names in the certificate
+	}{{"cert", pair{"c", "k"}, "SDS app/cert\x00", 1}, {"ca", pair{"c", ""}, "SDS ca/app/ca\x00", 0}} {
 		n := kobj.Name{Namespace: "app", Name: s.name}
+		runs := map[string]uint64{"translate/secrets": 1}
+		if s.more > 0 {
+			runs["translate/only names of certificates"] = s.more
+		}
 		fx.secrets.Set(n, s.pair)
-		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "set "+s.ref)
+		fx.expect(t, runs, "set "+s.ref)
 		fx.secrets.Delete(n)
-		fx.expect(t, map[string]uint64{"translate/secrets": 1}, "removed "+s.ref)
+		fx.expect(t, runs, "removed "+s.ref)
 	}
 }
 
@@ -250,6 +277,7 @@ func TestUnusedResourcesAreRemoved(t *testing.T) {
 	want := []string{
 		"set RDS ingress_http", "removed " + ref(service("raw")), "removed " + ref(service("s")),
 		"removed EDS app/raw/http", "removed EDS app/s/http", "removed LDS ingress_https",
+		"removed SRDS " + sharedKeyFor("cert").scopePrefix() + "a.example.com", "removed SRDS https/a.example.com",
 		"removed SRDS ingress_http//a.example.com", "removed RDS https/a.example.com",
 	}
 	if diff := cmp.Diff(want, changed); diff != "" {

@@ -8,7 +8,6 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
-	"contour.example/contour/internal/xds/table"
 )
 
 // ListenerUpdate is a change of the filter chains of a listener: Envoy processes all of them again.
@@ -30,7 +29,7 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 		if had, has := before.fallback != (kobj.Name{}), after.fallback != (kobj.Name{}); had != has {
 			fallbacks[ch.Key.Listener] = fallbacks[ch.Key.Listener].with(ch, has)
 		}
-		if !sameChain(before.part, after.part) && (before.certificate == nil || after.certificate == nil) {
+		if !sameChain(before, after) && (before.certificate == nil || after.certificate == nil) {
 			addNamespaces(changed, ch)
 		}
 	}
@@ -44,7 +43,7 @@ func (t *Tables) ListenerUpdates() []ListenerUpdate {
 	var out []ListenerUpdate
 	for _, l := range slices.SortedFunc(maps.Keys(changed), ir.ListenerKey.Compare) {
 		out = append(out, ListenerUpdate{
-			Chains:     t.ownChains.Count(l),
+			Chains:     t.ownChains.Count(l) + t.sharedChains.Count(l),
 			Namespaces: slices.Sorted(maps.Keys(changed[l].owners)), Lenders: slices.Sorted(maps.Keys(changed[l].lenders)),
 		})
 	}
@@ -117,8 +116,9 @@ func sameAddresses(a, b *ir.Listener) bool {
 
 // sameChain reports whether Envoy gets the same filter chain. Its objects may differ: who joins the host of another namespace
 // changes nothing, and must not spend its share.
-func sameChain(a, b table.Part) bool {
-	return a.Name == b.Name && a.Invalid == b.Invalid && bytes.Equal(a.Body, b.Body)
+func sameChain(a, b chain) bool {
+	return equalPointee(a.shared, b.shared) &&
+		a.part.Name == b.part.Name && a.part.Invalid == b.part.Invalid && bytes.Equal(a.part.Body, b.part.Body)
 }
 
 // fallbackChange is the hosts of a listener that got a fallback certificate, or lost it.
@@ -152,7 +152,7 @@ func addNamespaces(changed map[ir.ListenerKey]*changedChains, host memo.Change[i
 		changed[host.Key.Listener] = of
 	}
 	for _, c := range []chain{deref(host.Old), deref(host.New)} {
-		for _, k := range c.part.Origins {
+		for _, k := range c.origins {
 			of.owners[k.Namespace] = true
 		}
 		for _, namespace := range c.lenders {

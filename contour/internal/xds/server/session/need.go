@@ -20,7 +20,9 @@ type Overdue struct {
 // table that needs another scope; the client subscribes to other needs when it has their dependant, so that they need
 // not be acknowledged, but must be ready to be sent. A route table that needs a listener waits until the client has no
 // listener of that name from a former stream that this table did not make: such a listener may lack filters that the route
-// table configures, and Envoy ignores the configuration of a filter that is not there. That wait has no timeout.
+// table configures, and Envoy ignores the configuration of a filter that is not there. That wait has no timeout. A listener waits
+// for scopes and their route tables if the client subscribes to scopes already: it has no reason to wait for those of a
+// filter chain that it has.
 func (s *State) blocker(v *table.Version) (table.Ref, bool) {
 	return s.blockerOf(v, v.Ref.Type == table.Route || v.Ref.Type == table.Scope && needsScope(v))
 }
@@ -45,6 +47,13 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 		case need.Type == table.Cluster:
 			if !s.usable(r) {
 				return need, true
+			}
+		case need.Type == table.Scope && v.Ref.Type == table.Listener && s.types[table.Scope].wildcard:
+			if !r.had() {
+				return need, true
+			}
+			if blocker, blocked := s.blockerOf(r.want, true); blocked {
+				return blocker, true
 			}
 		case r.had():
 		case atOnce:

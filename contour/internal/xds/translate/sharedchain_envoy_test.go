@@ -1,0 +1,189 @@
+//go:build envoy
+
+package translate
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"net/http"
+	"testing"
+
+	"contour.example/contour/internal/compile/classic"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/envoybootstrap"
+)
+
+// sharedRig starts an Envoy with hosts under one wildcard certificate, in two Secrets of two namespaces, and others.
+func sharedRig(t *testing.T) *rig {
+	g := newRig(t, newFixture(), envoybootstrap.StatsDefault)
+	for _, n := range []string{"wild", "rival"} {
+		g.certify(n, "*.example.com")
+	}
+	g.certify("single", "single.example.com")
+	strict := g.answering("strict.example.com", "wild")
+	strict.TLS.Min = ir.TLS13
+	closed := g.answering("closed.example.com", "wild")
+	closed.TLS, closed.Routes = &ir.TLS{CloseConnections: true}, nil
+	g.set(
+		g.answering("a.example.com", "wild"), g.answering("b.example.com", "wild"), g.answering("r.example.com", "rival"),
+		g.answering("single.example.com", "single"), strict, closed,
+	)
+	g.publish()
+	return g
+}
+
+// sends sends a request for a host on a new connection, and returns the status and whether the TLS session was resumed; 0 if
+// the connection is closed. sessions may be nil.
+func (g *rig) sends(protocol, serverName, host string, sessions tls.ClientSessionCache) (status int, resumed bool) {
+	g.t.Helper()
+	if protocol == "h2" {
+		c := g.client(serverName, func(c *tls.Config) { c.ClientSessionCache = sessions })
+		req, err := http.NewRequestWithContext(g.t.Context(), http.MethodGet, "https://"+host+"/", nil)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		resp, err := c.Do(req)
+		if err != nil {
+			return 0, false
+		}
+		defer resp.Body.Close()
+		return resp.StatusCode, resp.TLS.DidResume
+	}
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.at.https.Port), &tls.Config{
+		ServerName: serverName, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}, ClientSessionCache: sessions,
+	})
+	if err != nil {
+		return 0, false
+	}
+	defer conn.Close()
+	if _, err := fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: %s\r\n\r\n", host); err != nil {
+		return 0, false
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0, false
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode, conn.ConnectionState().DidResume
+}
+
+// What a connection with a server name serves of every requested host, over HTTP/1 and HTTP/2, also with a resumed session.
+func TestEnvoyServesHostsByFilterChain(t *testing.T) {
+	g := sharedRig(t)
+	type row struct {
+		serverName, host string
+		status           int
+	}
+	var rows []row
+	hosts := []string{"a", "b", "r", "single", "strict", "closed", "nobody"}
+	for _, s := range hosts {
+		for _, h := range hosts {
+			status := 421
+			switch together := s != "closed" && s != "nobody" && (s == h || s == "a" && h == "b" || s == "b" && h == "a"); {
+			case s == "closed" || s == "nobody":
+				status = 0 // the connection is closed
+			case together:
+				status = 200
+			}
+			rows = append(rows, row{s + ".example.com", h + ".example.com", status})
+		}
+	}
+	rows = append(
+		rows, row{"A.Example.com", "a.example.com", 200}, row{"a.example.com", "A.Example.com", 200}, row{"a.example.com", "a.example.com:8443", 200},
+		row{"a.example.com", "b.example.com:8443", 200}, row{"a.example.com", "a.example.com.evil.test", 421}, row{"a.example.com", "example.com", 421},
+		row{"127.0.0.1", "a.example.com", 0}, // no server name
+	)
+	for _, protocol := range []string{"http/1.1", "h2"} {
+		for _, c := range rows {
+			sessions := tls.NewLRUClientSessionCache(1)
+			for _, resumption := range []bool{false, true} {
+				status, resumed := g.sends(protocol, c.serverName, c.host, sessions)
+				if status != c.status || resumed != (resumption && status != 0) {
+					t.Errorf("%s to %s for %s: %d, resumed %t, want %d, resumed %t", protocol, c.serverName, c.host, status, resumed, c.status, resumption)
+				}
+			}
+		}
+	}
+}
+
+// A session of one filter chain, resumed with the server name of another one, gives no access to hosts of the first.
+func TestEnvoySessionsGiveNoOtherHosts(t *testing.T) {
+	g := sharedRig(t)
+	sessions := &anySession{}
+	if status, _ := g.sends("http/1.1", "r.example.com", "r.example.com", sessions); status != 200 {
+		t.Fatalf("status %d", status)
+	}
+	for host, want := range map[string]int{"a.example.com": 200, "b.example.com": 200, "r.example.com": 421} {
+		if status, _ := g.sends("http/1.1", "a.example.com", host, sessions); status != want {
+			t.Errorf("%s: %d, want %d", host, status, want)
+		}
+	}
+}
+
+// anySession is a cache that has one session for all server names.
+type anySession struct{ session *tls.ClientSessionState }
+
+func (s *anySession) Get(string) (*tls.ClientSessionState, bool) { return s.session, s.session != nil }
+func (s *anySession) Put(_ string, c *tls.ClientSessionState)    { s.session = c }
+
+// Hosts come and go, certificates rotate and hosts get other Secrets, while connections to other hosts and to these stay open.
+func TestEnvoyKeepsConnectionsOfSharedFilterChains(t *testing.T) {
+	g := sharedRig(t)
+	a, r := g.client("a.example.com"), g.client("r.example.com")
+	dials := 0
+	for _, c := range []*http.Client{a, r} {
+		transport := c.Transport.(*http.Transport)
+		dial := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			dials++
+			return dial(ctx, network, address)
+		}
+	}
+	served := func(what string) {
+		t.Helper()
+		g.expect(what, a, "a.example.com", 200, "*.example.com")
+		g.expect(what, r, "r.example.com", 200, "*.example.com")
+		if dials != 2 {
+			t.Fatalf("%s: %d connections are open, want 2", what, dials)
+		}
+	}
+	served("at first")
+	for i := range 20 {
+		g.set(g.answering(hostname(i), "wild"))
+		g.publish()
+		served("a host is added")
+		g.expect("the added host", g.client(hostname(i)), hostname(i), 200, "*.example.com")
+	}
+	other := g.client("a.example.com") // with a connection of its own for each requested host
+	g.expect("an added host on a connection to another one", other, hostname(3), 200, "*.example.com")
+	for i := range 20 {
+		g.hosts.Delete(hostKey(classic.HTTPS(), hostname(i)))
+		g.publish()
+		served("a host is removed")
+		g.expect("the removed host", g.client(hostname(i)), hostname(i), 0, "")
+	}
+	g.expect("the removed host on that connection", other, hostname(3), 421, "*.example.com")
+	g.certify("wild", "rotated.example.com")
+	g.publish()
+	served("the certificate is rotated")
+	g.expect("the rotated certificate", g.client("b.example.com"), "b.example.com", 200, "rotated.example.com")
+	g.set(g.answering("a.example.com", "rival"))
+	g.publish()
+	served("a host gets another Secret")
+	g.expect("the other Secret", g.client("a.example.com"), "a.example.com", 200, "*.example.com")
+}
+
+// A Secret that is missing closes its own hosts, and one that is back serves them.
+func TestEnvoyClosesOnlyTheHostsOfASecret(t *testing.T) {
+	g := sharedRig(t)
+	g.secrets.Delete(kobj.Name{Namespace: "app", Name: "rival"})
+	g.publish()
+	g.expect("a host of another Secret", g.client("a.example.com"), "a.example.com", 200, "*.example.com")
+	g.certify("rival", "*.example.com")
+	g.publish()
+	g.expect("its host", g.client("r.example.com"), "r.example.com", 200, "*.example.com")
+}
