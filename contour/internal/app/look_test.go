@@ -181,7 +181,9 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	secret := "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ntype: kubernetes.io/tls\nstringData: {tls.crt: " + canary + ", tls.key: " + canary + "}\n---\n"
 	path := manifest(t, secret+strings.Replace(broken, "fqdn: www.example.com", "fqdn: www.example.com\n    tls: {secretName: s}", 1))
 	for _, args := range [][]string{
-		{"validate", "-f", path}, {"validate", "-f", path, "-o", "json"}, {"explain", "https://www.example.com", "-f", path},
+		{"validate", "-f", path},
+		{"validate", "-f", path, "-o", "json"},
+		{"explain", "https://www.example.com", "-f", path},
 		{"explain", "https://www.example.com", "-f", path, "-o", "json"},
 	} {
 		if _, out, errs := runMain(args...); strings.Contains(out+errs, canary) {

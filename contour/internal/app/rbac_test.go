@@ -402,6 +402,8 @@ func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	r.lists["gatewayclasses"] = `{"metadata": {"name": "contour", "uid": "5", "resourceVersion": "1", "generation": 1}, "spec": {"controllerName": "projectcontour.io/gateway-controller"}}`
 	r.lists["gateways"] = `{"metadata": {"name": "web", "namespace": "a", "uid": "6", "resourceVersion": "1", "generation": 1}, "spec": {
   "gatewayClassName": "contour", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}}`
+	r.lists["listenersets"] = `{"metadata": {"name": "web", "namespace": "a", "uid": "22", "resourceVersion": "1", "generation": 1}, "spec": {
+  "parentRef": {"name": "web"}, "listeners": [{"name": "http", "port": 81, "protocol": "HTTP"}]}}`
 	for i, of := range []string{"httproutes", "grpcroutes", "tlsroutes", "tcproutes", "udproutes"} {
 		r.lists[of] = fmt.Sprintf(`{"metadata": {"name": "web", "namespace": "a", "uid": "%d", "resourceVersion": "1", "generation": 1}, "spec": {"parentRefs": [{"name": "web"}], "hostnames": ["%[1]d.example"], "rules": [{"backendRefs": [{"name": "web", "port": 80}]}]}}`, 7+i)
 	}

@@ -21,12 +21,16 @@ type Authority struct {
 	namespace string
 }
 
-// NewAuthority makes the certificate and key of an Authority, valid for as long as the certificates of a Bundle. Errors: Options that are
-// out of range.
+// authorityDays is the least lifetime of an Authority: nothing renews it, and all certificates of fleets end with it.
+const authorityDays = 3650
+
+// NewAuthority makes the certificate and key of an Authority, valid for ten years or the lifetime of the options if that is longer. Errors:
+// Options that are out of range.
 func NewAuthority(o Options) (KeyPair, error) {
 	if err := o.validate(); err != nil {
 		return KeyPair{}, err
 	}
+	o.LifetimeDays = max(o.LifetimeDays, authorityDays)
 	ca, err := newCA(o.validity())
 	if err != nil {
 		return KeyPair{}, err

@@ -27,8 +27,12 @@ func TestAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := now.AddDate(0, 0, 20); !renew.Equal(want) { // the authority ends before the 90 days do
+	if want := now.AddDate(0, 0, 60); !renew.Equal(want) {
 		t.Errorf("renewed at %s, want %s", renew, want)
+	}
+	last := now.AddDate(0, 0, authorityDays-30) // the authority ends before the 90 days do
+	if _, renew, err := i.Issue("gw/team/web", last); err != nil || !renew.Equal(last.AddDate(0, 0, 20)) {
+		t.Errorf("renewed at %s (%v), want %s", renew, err, last.AddDate(0, 0, 20))
 	}
 	block, _ := pem.Decode(data["tls.crt"])
 	cert, err := x509.ParseCertificate(block.Bytes)

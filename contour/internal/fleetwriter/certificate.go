@@ -15,6 +15,10 @@ import (
 // of the metadata of the Secret, and when the certificate is to be renewed.
 const certificateAnnotation = "projectcontour.io/fleet-certificate"
 
+// checkInterval is the longest time between two looks at whether the authorities have changed: shorter than a step of the renewal of the
+// certificates of the controller, so that the Envoys of fleets trust a new CA before it is used.
+const checkInterval = 5 * time.Minute
+
 // Issuer issues certificates of fleets.
 type Issuer interface {
 	// Authorities returns what certificates depend on, in any form that differs when another one is to be issued.
@@ -37,7 +41,7 @@ func (t *term) issue(f *provision.Fleet, s *corev1.Secret, child Child, unchange
 	of, now := hash(append(meta, authorities...)), t.writer.Now()
 	if present, until, ok := strings.Cut(child.Certificate, " "); ok && present == of && unchanged {
 		if renew, err := time.Parse(time.RFC3339, until); err == nil && now.Before(renew) {
-			return false, min(renew.Sub(now), 24*time.Hour), nil
+			return false, min(renew.Sub(now), checkInterval), nil
 		}
 	}
 	data, renew, err := t.writer.Certificate.Issue(f.Name(), now)
@@ -45,5 +49,5 @@ func (t *term) issue(f *provision.Fleet, s *corev1.Secret, child Child, unchange
 		return false, 0, fmt.Errorf("certificate of the fleet: %w", err)
 	}
 	s.Data, s.Annotations[certificateAnnotation] = data, of+" "+renew.UTC().Format(time.RFC3339)
-	return true, min(max(renew.Sub(now), time.Minute), 24*time.Hour), nil
+	return true, min(max(renew.Sub(now), time.Minute), checkInterval), nil
 }
