@@ -104,7 +104,7 @@ func TestANamespaceChangesNothingOfAnother(t *testing.T) {
 	}
 }
 
-// without is the change of an object without its consent to inclusions and routes of others, and so many years younger. An object of
+// without is the change of an object without its consent to inclusions, listeners and routes of others, and so many years younger. An object of
 // namespace a does not depend on Gateways of others either.
 func without(c store.Change, years int) store.Change {
 	if c.Object == nil {
@@ -120,6 +120,18 @@ func without(c store.Change, years int) store.Change {
 	case *gatewayv1.Gateway:
 		for i := range o.Spec.Listeners {
 			o.Spec.Listeners[i].AllowedRoutes.Namespaces = nil
+		}
+		if o.Spec.AllowedListeners != nil {
+			o.Spec.AllowedListeners.Namespaces.From = new(gatewayv1.NamespacesFromSame)
+		}
+	case *gatewayv1.ListenerSet:
+		for i := range o.Spec.Listeners {
+			if of := o.Spec.Listeners[i].AllowedRoutes; of != nil {
+				of.Namespaces = nil
+			}
+		}
+		if to := &o.Spec.ParentRef; c.Key.Namespace == "a" {
+			to.Namespace = nil
 		}
 	case *gatewayv1.HTTPRoute:
 		o.Spec.ParentRefs = slices.DeleteFunc(o.Spec.ParentRefs, foreign)

@@ -13,7 +13,7 @@ import (
 // A change of a group of the configuration runs only derivations that read the group, for any number of hosts.
 func TestChangeOfAGroupDerivesOnlyItsReaders(t *testing.T) {
 	http := map[string]uint64{"compile/root": 1, "compile/listener": 3, "translate/listeners": 1}
-	https := with(with(http, "translate/filter chains", tlsProxies), "translate/shared filter chains", 1)
+	https := with(with(with(http, "translate/filter chains", tlsProxies), "translate/shared filter chains", 1), "translate/listener settings", 1)
 	for _, n := range []int{fewProxies, 10 * fewProxies} {
 		objects, clusters := uint64(n+tlsProxies), uint64(min(n, manyServices))
 		cfg := config.Default()

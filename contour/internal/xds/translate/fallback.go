@@ -44,7 +44,7 @@ func closedFilterChain(part []byte) []byte {
 		return nil
 	}
 	e := &encoder{}
-	return validOnly(e, e.bytes(&listenerv3.FilterChain{Name: of.GetName()}))
+	return validOnly(e, e.bytes(&listenerv3.FilterChain{Name: of.GetName(), FilterChainMatch: of.GetFilterChainMatch()}))
 }
 
 func validOnly(e *encoder, body []byte) []byte {
