@@ -204,3 +204,29 @@ func TestScopesOfAFormerStreamLeave(t *testing.T) {
 	again.ack(again.expect(table.Route, "-x"))
 	again.expectNothing()
 }
+
+// A client with the listener of a former controller, and scopes, gets a listener with one more scope whose table has policies: the listener does
+// not wait for that table, which waits for the listener.
+func TestAForeignListenerDoesNotWaitForItsPolicies(t *testing.T) {
+	s := newScript(t, session.Limits{})
+	s.publish(nil, append(edsCluster("a", "1"),
+		simple(rds("x"), "1", cds("a")), simple(srd("x"), "1", rds("x")),
+		simple(rds("y"), "1", cds("a"), lds("l")), simple(srd("y"), "1", rds("y")),
+		simple(lds("l"), "2", srd("x"), srd("y")),
+	)...)
+	hash := func(ref table.Ref) string { return s.table.Get(ref).Hash }
+	for _, r := range []*request{
+		{TypeUrl: table.Cluster.URL(), InitialResourceVersions: map[string]string{"a": hash(cds("a"))}},
+		{TypeUrl: table.Endpoint.URL(), InitialResourceVersions: map[string]string{"a": hash(eds("a"))}, ResourceNamesSubscribe: []string{"a"}},
+		{TypeUrl: table.Listener.URL(), InitialResourceVersions: map[string]string{"l": "old"}},
+		{TypeUrl: table.Scope.URL(), InitialResourceVersions: map[string]string{"x": hash(srd("x"))}},
+		{TypeUrl: table.Route.URL(), InitialResourceVersions: map[string]string{"x": hash(rds("x"))}, ResourceNamesSubscribe: []string{"x"}},
+	} {
+		s.request(r)
+	}
+	s.ack(s.expect(table.Scope, "y"))
+	s.subscribe(table.Route, "y")
+	s.ack(s.expect(table.Listener, "l"))
+	s.ack(s.expect(table.Route, "y"))
+	s.expectNothing()
+}

@@ -22,7 +22,7 @@ type Overdue struct {
 // listener of that name from a former stream that this table did not make: such a listener may lack filters that the route
 // table configures, and Envoy ignores the configuration of a filter that is not there. That wait has no timeout. A listener waits
 // for scopes and their route tables if the client subscribes to scopes already: it has no reason to wait for those of a
-// filter chain that it has.
+// filter chain that it has. It does not wait for a route table that waits for it.
 func (s *State) blocker(v *table.Version) (table.Ref, bool) {
 	return s.blockerOf(v, v.Ref.Type == table.Route || v.Ref.Type == table.Scope && needsScope(v))
 }
@@ -52,7 +52,7 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 			if !r.had() {
 				return need, true
 			}
-			if blocker, blocked := s.blockerOf(r.want, true); blocked {
+			if blocker, blocked := s.blockerOf(r.want, true); blocked && !s.waitsForListener(blocker, v.Ref) {
 				return blocker, true
 			}
 		case r.had():
@@ -65,6 +65,12 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 		}
 	}
 	return table.Ref{}, false
+}
+
+// waitsForListener reports whether a route table waits until the client has no content of the listener that this table did not make.
+func (s *State) waitsForListener(route, listener table.Ref) bool {
+	r := s.resources[route]
+	return r.want != nil && r.want.HasNeed(listener) && s.resources[listener].foreign()
 }
 
 // usable reports whether routes may use the cluster.
