@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -74,7 +75,7 @@ func (f *explainFlags) request(of string) (preview.Request, error) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
 		return preview.Request{}, fmt.Errorf("%q is no URL of http or https, such as http://www.example.com/", of)
 	}
-	r := preview.Request{Host: u.Host, Path: u.EscapedPath(), Method: strings.ToUpper(f.method), TLS: u.Scheme == "https", SNI: f.sni, Headers: map[string]string{}}
+	r := preview.Request{Host: u.Host, Path: cmp.Or(u.EscapedPath(), "/"), Method: strings.ToUpper(f.method), TLS: u.Scheme == "https", SNI: f.sni, Headers: map[string]string{}}
 	if u.RawQuery != "" {
 		r.Path += "?" + u.RawQuery
 	}
@@ -129,7 +130,6 @@ func printSteps(w io.Writer, x preview.Explanation) error {
 	if len(x.Passed) > 0 {
 		fmt.Fprintln(t, "not taken")
 		for _, s := range x.Passed {
-			s.Name = "route"
 			row(s)
 		}
 	}

@@ -139,6 +139,7 @@ func TestExplain(t *testing.T) {
 		{name: "TLS", args: []string{"https://shop.example.com"}, out: []string{"certificate  shop.example.com"}},
 		{name: "no server name", args: []string{"https://shop.example.com", "--sni=-"}, out: []string{"no TLS connection"}},
 		{name: "a host in a header", args: []string{"http://127.0.0.1:8080/hello", "-H", "Host: ingress.example.com"}, out: []string{"answered by Service default/web"}},
+		{name: "no path", args: []string{"http://ingress.example.com", "--expect=404"}, out: []string{"matches /; "}},
 		{name: "no URL", args: []string{"www.example.com"}, code: 1, err: `"www.example.com" is no URL of http or https`},
 		{name: "no header", args: []string{"http://www.example.com", "-H", "x"}, code: 1, err: "--header"},
 		{name: "what the model cannot tell", args: []string{"http://www.example.com/a%2Fb"}, code: 1, err: "cannot tell: "},

@@ -92,8 +92,8 @@ func (x *explainer) resolve() {
 		if !covers(k.Hostname, host) || k.Listener.Name != x.trace.Listener {
 			continue
 		}
-		if x.vhost == nil || len(k.Hostname) > len(x.vhost.Key.Hostname) {
-			x.vhost = v
+		if x.vhost == nil || k.Hostname == host || x.vhost.Key.Hostname != host && len(k.Hostname) > len(x.vhost.Key.Hostname) {
+			x.vhost = v // a host itself precedes all wildcards, also one of the same length
 		}
 	}
 	if x.vhost != nil && x.trace.Route != nil {
@@ -140,13 +140,12 @@ func (x *explainer) routeStep(name string, r *ir.Route) Step {
 
 func (x *explainer) backend(u semantic.Upstream) Step {
 	name := u.Service
-	service, port, _ := strings.Cut(name[strings.IndexByte(name, '/')+1:], "/")
+	service, _, _ := strings.Cut(name[strings.IndexByte(name, '/')+1:], "/")
 	k := kobj.Of(kobj.Service, name[:max(0, strings.IndexByte(name, '/'))], service)
 	what := name
 	if u.Weight > 0 {
 		what += fmt.Sprintf(", weight %d", u.Weight)
 	}
-	_ = port
 	if u.Path != "" {
 		what += " as " + u.Host + u.Path
 	}
@@ -176,11 +175,13 @@ func (x *explainer) passed() {
 		if r == nil {
 			continue
 		}
-		s := x.routeStep("passed", r)
+		s := x.routeStep("route", r)
 		met := 0
-		switch p.Unmet.Kind {
-		case "path":
+		switch {
+		case p.Unmet.Kind == "path":
 			s.What += ": the path differs"
+		case p.Unmet.Name == ":authority" && strings.HasPrefix(x.vhost.Key.Hostname, "*."):
+			s.What += ": the wildcard is for one label"
 		default:
 			met = 1 + len(r.Match.Path.Value)
 			s.What += fmt.Sprintf(": the %s %s differs", p.Unmet.Kind, p.Unmet.Name)

@@ -228,7 +228,13 @@ func TestVerdicts(t *testing.T) {
 		{
 			name: "a wildcard host with too many labels", url: "http://a.b.example.com/",
 			manifests: ingress + "metadata: {name: i}\nspec: {rules: [{host: '*.example.com', http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}",
-			want:      "404: no route of *.example.com matches /",
+			want:      "404: no route of *.example.com matches /; nearest: prefix /: the wildcard is for one label",
+		},
+		{
+			name: "a host, and a wildcard of the same length", url: "http://i.example.com/x",
+			manifests: ingress + "metadata: {name: i}\nspec: {rules: [{host: '*.example.com', http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}\n---\n" +
+				proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: i.example.com}, routes: [{conditions: [{prefix: /api}], services: [{name: web, port: 80}]}]}",
+			want: "404: no route of i.example.com matches /x",
 		},
 		{
 			name: "an orphan", url: "http://a.example.com/",
@@ -236,7 +242,7 @@ func TestVerdicts(t *testing.T) {
 			want:      "404: no host a.example.com",
 		},
 		{
-			name: "a route that denies the address", url: "http://a.example.com/",
+			name: "a route without Services", url: "http://a.example.com/",
 			manifests: proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: a.example.com}, routes: [{services: []}]}",
 			want:      "500: HTTPProxy default/a spec.routes[0]: The route has 0 of services",
 		},
