@@ -11,7 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/preview"
+	"contour.example/contour/internal/source/dir"
 )
 
 type explainFlags struct {
@@ -101,7 +103,7 @@ func (f *explainFlags) print(w io.Writer, of string, r preview.Request, x previe
 	if f.output == "json" {
 		err = writeJSON(w, explanationJSON(x))
 	} else {
-		fmt.Fprintln(w, line(fmt.Sprintf("%s %s -> %s", r.Method, of, x.Verdict)))
+		fmt.Fprintln(w, console.Line(fmt.Sprintf("%s %s -> %s", r.Method, of, x.Verdict)))
 		err = printSteps(w, x)
 	}
 	if err == nil && !f.asExpected(x) {
@@ -118,9 +120,9 @@ func printSteps(w io.Writer, x preview.Explanation) error {
 		if s.Object.Kind != "" {
 			object = s.Object.String()
 		}
-		cells := []string{s.Name, s.What, object, atOf(s.File, s.Line), s.Field}
+		cells := []string{s.Name, s.What, object, dir.Position{File: s.File, Line: s.Line}.String(), s.Field}
 		for i := range cells {
-			cells[i] = line(cells[i])
+			cells[i] = console.Line(cells[i])
 		}
 		fmt.Fprintln(t, strings.TrimRight("  "+strings.Join(cells, "\t"), "\t"))
 	}

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 
 	"github.com/spf13/cobra"
@@ -52,12 +51,4 @@ func (f *filesFlags) load(c *cobra.Command, s Streams, logging *logFlags) (*prev
 		return nil, err
 	}
 	return preview.Load(preview.Options{Paths: f.paths, Stdin: c.InOrStdin(), Config: cfg, Log: quietLogger(s.Err, logging)})
-}
-
-// atOf is a position as editors read it.
-func atOf(file string, line int) string {
-	if line == 0 {
-		return file
-	}
-	return fmt.Sprintf("%s:%d", file, line)
 }

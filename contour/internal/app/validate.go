@@ -7,11 +7,12 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
+	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/preview"
+	"contour.example/contour/internal/source/dir"
 )
 
 // never is the value of --fail-on with which findings do not fail the command.
@@ -85,7 +86,7 @@ func (f *validateFlags) print(s Streams, p *preview.Preview) error {
 
 // findingLine is a finding as the console of standalone prints it, and editors read it.
 func findingLine(x preview.Finding) string {
-	return line(atOf(x.File, x.Line), string(x.Severity), objectName(x), x.Field, string(x.Reason), x.Message)
+	return console.Line(dir.Position{File: x.File, Line: x.Line}.String(), string(x.Severity), objectName(x), x.Field, string(x.Reason), x.Message)
 }
 
 func objectName(x preview.Finding) string {
@@ -93,17 +94,6 @@ func objectName(x preview.Finding) string {
 		return ""
 	}
 	return x.Object.String()
-}
-
-// line joins what is not empty. Control characters become blanks: a manifest must not control the terminal.
-func line(parts ...string) string {
-	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.Join(parts, ": "))
 }
 
 // annotation is a finding as a workflow command of GitHub Actions.
@@ -119,7 +109,7 @@ func annotation(x preview.Finding) string {
 			at += ",title=" + escapeProperty(string(x.Reason))
 		}
 	}
-	return fmt.Sprintf("::%s%s::%s", level, at, escapeData(line(objectName(x), x.Field, x.Message)))
+	return fmt.Sprintf("::%s%s::%s", level, at, escapeData(console.Line(objectName(x), x.Field, x.Message)))
 }
 
 func escapeData(s string) string {

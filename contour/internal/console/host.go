@@ -97,7 +97,7 @@ func (c *Console) origins(v *ir.VirtualHost) string {
 	for _, o := range v.Origins {
 		text := o.String()
 		if at, ok := c.latest.positions.Position(o, ""); ok {
-			text += " in " + position(at)
+			text += " in " + at.String()
 		}
 		from = append(from, text)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -38,7 +37,7 @@ func (l line) equal(o line) bool {
 }
 
 func (l line) String() string {
-	return oneLine(position(l.at), l.severity.String(), l.object, l.field, string(l.reason), l.message)
+	return Line(l.at.String(), l.severity.String(), l.object, l.field, string(l.reason), l.message)
 }
 
 // resolved is what is printed when the line does not hold any more.
@@ -47,19 +46,11 @@ func (l line) resolved() string {
 	if what == "" {
 		what = l.message
 	}
-	return oneLine(l.at.File, "resolved", l.object, l.field, what)
+	return Line(l.at.File, "resolved", l.object, l.field, what)
 }
 
-// position is "file:line", as far as it is known.
-func position(p dir.Position) string {
-	if p.Line == 0 {
-		return p.File
-	}
-	return p.File + ":" + strconv.Itoa(p.Line)
-}
-
-// oneLine joins what is not empty. Control characters become blanks: a manifest must not control the terminal.
-func oneLine(parts ...string) string {
+// Line joins what is not empty. Control characters become blanks: a manifest must not control the terminal.
+func Line(parts ...string) string {
 	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
