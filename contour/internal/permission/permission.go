@@ -102,17 +102,12 @@ func New(o Options) (*Checker, error) {
 }
 
 // Run asks until the context ends: at once, then for what is missing until it is granted, and for everything after a request
-// was refused.
+// was refused; once in an interval.
 func (c *Checker) Run(ctx context.Context) error {
-	for of := c.Needs; ; {
+	for of := c.Needs; ; of = c.due(of) {
 		c.round(ctx, of)
 		next := time.NewTimer(interval)
-		switch {
-		case c.failed:
-		case len(c.missing) > 0:
-			of = slices.DeleteFunc(slices.Clone(c.Needs), func(n Need) bool { return !c.missing[n.Permission] })
-		default:
-			of = c.Needs
+		if !c.failed && len(c.missing) == 0 {
 			wait(ctx, c.refused)
 		}
 		if !wait(ctx, next.C) {
@@ -120,6 +115,22 @@ func (c *Checker) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// due returns what to ask for in the next round. last is what was asked for in the last one.
+func (c *Checker) due(last []Need) []Need {
+	select {
+	case <-c.refused: // something else may be missing, too
+		return c.Needs
+	default:
+	}
+	switch {
+	case c.failed:
+		return last
+	case len(c.missing) > 0:
+		return slices.DeleteFunc(slices.Clone(c.Needs), func(n Need) bool { return !c.missing[n.Permission] })
+	}
+	return c.Needs
 }
 
 // wait returns false if the context ended before there was a value.

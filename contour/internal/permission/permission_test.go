@@ -150,6 +150,31 @@ func TestMissingPermissions(t *testing.T) {
 	})
 }
 
+// A permission that is missing for good hides no other one.
+func TestARefusedRequestWhileAPermissionIsMissing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		c := newChecked(t, 0, "list httpproxies")
+		c.lines()
+		c.set(0, "list httpproxies", "create events")
+		time.Sleep(10 * interval)
+		synctest.Wait()
+		if got := c.lines(); len(got) > 0 {
+			t.Fatalf("before a request was refused: %q", got)
+		}
+		c.set(0, "list httpproxies", "create events")
+		c.refused <- struct{}{}
+		time.Sleep(interval)
+		synctest.Wait()
+		if got := c.lines(); len(got) != 1 || !strings.Contains(got[0], `permission="create events.events.k8s.io"`) {
+			t.Errorf("after a refused request: %q", got)
+		}
+		if got := c.questions(); len(got) != len(c.Needs) {
+			t.Errorf("asked %q", got)
+		}
+	})
+}
+
 // refuse sends a request that is refused, as clients of the controller do, a thousand times: that is one round of questions.
 func refuse(t *testing.T, c *checked) {
 	t.Helper()
