@@ -15,11 +15,12 @@ const (
 	noLeader      = "no leader is elected, so that no status is written"
 	noVerdicts    = "what Envoys reject is not shared between replicas"
 	noRenewal     = "certificates of the xDS connection are not renewed"
+	noFleets      = "Envoys of Gateways are not created, changed or deleted"
 	noObject      = "the controller does not start, or does not see changes of its configuration"
 	noObjectState = "the status of the ContourConfiguration is not written"
 )
 
-// permissions returns the permissions that serve asks the API server for, those for the ContourConfiguration excepted. A test compares
+// permissions returns the permissions that serve asks the API server for, those for the ContourConfiguration and for fleets of Gateways excepted. A test compares
 // them with the rules of the manifests, and with the requests of serve.
 func (f *serveFlags) permissions() (all []permission.Need) {
 	watched := f.watched()
@@ -49,6 +50,25 @@ func (f *serveFlags) permissions() (all []permission.Need) {
 	}
 	at := f.verdicts()
 	return append(all, verbs(permission.Permission{Resource: "configmaps", Namespace: at.Namespace, Name: at.Name}, noVerdicts, "list", "watch", "patch")...)
+}
+
+// fleetPermissions returns the permissions for the objects of the fleets of Gateways, which package fleetwriter writes.
+func (f *serveFlags) fleetPermissions() (all []permission.Need) {
+	namespaces := f.watchNamespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{""}
+	}
+	for _, namespace := range namespaces {
+		for _, of := range []permission.Permission{
+			{Resource: "serviceaccounts"}, {Resource: "secrets"}, {Resource: "services"},
+			{Group: "apps", Resource: "deployments"}, {Group: "apps", Resource: "daemonsets"}, {Group: "policy", Resource: "poddisruptionbudgets"},
+		} {
+			of.Namespace = namespace
+			all = append(all, verbs(of, noFleets, "get", "list", "watch", "create", "patch", "delete")...)
+		}
+		all = append(all, verbs(permission.Permission{Group: "gateway.networking.k8s.io", Resource: "gateways", Namespace: namespace}, noFleets, "get")...)
+	}
+	return append(all, verbs(permission.Permission{Group: "gateway.networking.k8s.io", Resource: "gatewayclasses"}, noFleets, "get")...)
 }
 
 // objectPermissions returns the permissions for the ContourConfiguration.

@@ -388,6 +388,27 @@ func TestServeAsksWhatItsRulesAllow(t *testing.T) {
 	})
 }
 
+// The permissions for fleets are those of the rules of the package that writes them.
+func TestFleetPermissionsAreThoseOfTheRules(t *testing.T) {
+	t.Parallel()
+	var asked []access
+	for _, n := range (&serveFlags{}).fleetPermissions() {
+		asked = append(asked, text(n.Namespace, n.Verb, n.Group, n.Resource, n.Name))
+	}
+	slices.Sort(asked)
+	if d := cmp.Diff(allowed(t, "gateway-provisioner/role.yaml"), asked); d != "" {
+		t.Errorf("accesses (-allowed +asked about):\n%s", d)
+	}
+	var namespaces []string
+	for _, n := range (&serveFlags{watchNamespaces: []string{"a", "b"}}).fleetPermissions() {
+		namespaces = append(namespaces, n.Namespace)
+	}
+	slices.Sort(namespaces)
+	if d := cmp.Diff([]string{"", "a", "b"}, slices.Compact(namespaces)); d != "" {
+		t.Errorf("namespaces (-want +got):\n%s", d)
+	}
+}
+
 // serveAsks checks that serve, with those needs, asks for exactly these accesses.
 func serveAsks(t *testing.T, want []access, needs ...kind.Need) {
 	t.Helper()

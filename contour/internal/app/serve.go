@@ -261,7 +261,11 @@ func (c *controller) connect() error {
 	if err != nil {
 		return err
 	}
-	c.checker, err = permission.New(permission.Options{Config: api, Needs: f.permissions(), Log: c.log, Missing: c.missing})
+	needs := f.permissions()
+	if c.provisions {
+		needs = append(needs, f.fleetPermissions()...)
+	}
+	c.checker, err = permission.New(permission.Options{Config: api, Needs: needs, Log: c.log, Missing: c.missing})
 	if err != nil {
 		return err
 	}
