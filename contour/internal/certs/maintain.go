@@ -42,7 +42,7 @@ func Maintain(ctx context.Context, client kubernetes.Interface, namespace string
 }
 
 // Ensure writes the Secrets of a Bundle unless there are some that can be kept: those take the step of their renewal that is due, if any.
-// Secrets that certgen has not made are kept in any case. It needs the verbs get, create and update.
+// Secrets that certgen has not made, and those from the future (ErrClock), are kept in any case. It needs the verbs get, create and update.
 func Ensure(ctx context.Context, client kubernetes.Interface, fresh []*corev1.Secret, now time.Time) ([]Result, error) {
 	names, missing := make([]string, 0, len(fresh)), false
 	for _, s := range fresh {
@@ -63,7 +63,7 @@ func Ensure(ctx context.Context, client kubernetes.Interface, fresh []*corev1.Se
 	step, _, err := Maintain(ctx, client, fresh[0].Namespace, names, now)
 	var status apierrors.APIStatus
 	switch {
-	case errors.As(err, &status):
+	case errors.As(err, &status), errors.Is(err, ErrClock):
 		return nil, err
 	case err != nil: // they contain no usable set
 		return Apply(ctx, client, Replace, fresh)

@@ -32,7 +32,7 @@ func TestEnsure(t *testing.T) {
 		there   []*corev1.Secret
 		edit    func(*corev1.Secret) // the last one
 		want    []Result
-		foreign bool
+		err     error
 		trusted int // CAs afterwards
 	}{
 		"none":                        {there: nil, want: created, trusted: 1},
@@ -42,7 +42,8 @@ func TestEnsure(t *testing.T) {
 		"one is missing":              {there: made(t, issued(), 365)[:2], want: []Result{{"contourcert", Updated}, {"envoycert", Updated}, {"envoycert-blue", Created}}, trusted: 1},
 		"one is not of this set":      {there: append(made(t, issued(), 365)[:2], made(t, issued(), 365)[2]), want: updated, trusted: 3},
 		"one contains no certificate": {there: made(t, issued(), 365), edit: func(s *corev1.Secret) { s.Data["tls.crt"] = []byte("x") }, want: updated, trusted: 1},
-		"one is not of certgen":       {there: made(t, issued(), 10), edit: func(s *corev1.Secret) { s.Annotations = nil }, foreign: true},
+		"from the future":             {there: made(t, now.AddDate(1, 0, 0), 365), err: ErrClock},
+		"one is not of certgen":       {there: made(t, issued(), 10), edit: func(s *corev1.Secret) { s.Annotations = nil }, err: ErrForeign},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,13 +52,13 @@ func TestEnsure(t *testing.T) {
 			}
 			client := fake.NewClientset(objects(c.there)...)
 			got, err := Ensure(t.Context(), client, made(t, now, 365), now)
-			if errors.Is(err, ErrForeign) != c.foreign || err != nil && !c.foreign {
+			if !errors.Is(err, c.err) {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Error(diff)
 			}
-			if c.foreign {
+			if c.err != nil {
 				return
 			}
 			for _, s := range []string{"contourcert", "envoycert"} {

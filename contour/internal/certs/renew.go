@@ -70,15 +70,22 @@ type Step struct {
 // ErrForeign is about Secrets that certgen has not made: who made them renews them.
 var ErrForeign = errors.New("not made by contour certgen")
 
+// ErrClock is about certificates that are not valid yet. The clock that made them or the one that says so is wrong, and if it is the latter,
+// new certificates would have expired for all others.
+var ErrClock = errors.New("not valid yet: correct the clocks, and if certificates are from the future run contour certgen --overwrite")
+
 // Renew returns the next step for the Secrets of one set in the compact format, at that time. It does not modify them.
 //
-// Errors: ErrForeign; a Secret that does not contain a certificate, its key and its CA.
+// Errors: ErrForeign; ErrClock; a Secret that does not contain a certificate, its key and its CA.
 func Renew(now time.Time, secrets []*corev1.Secret) (Step, error) {
 	s := set{now: now}
 	for _, secret := range secrets {
 		m, err := parseMember(secret)
 		if err != nil {
 			return Step{}, fmt.Errorf("secret %s/%s: %w", secret.Namespace, secret.Name, err)
+		}
+		if start := m.leaf.NotBefore; now.Before(start) {
+			return Step{}, fmt.Errorf("secret %s/%s: certificate of %s: %w", secret.Namespace, secret.Name, start.Format(time.RFC3339), ErrClock)
 		}
 		s.members = append(s.members, m)
 	}
@@ -196,6 +203,8 @@ func (s set) next() (Step, error) {
 	switch {
 	case s.any(func(m member) bool { return m.issuer == nil || !s.now.Before(m.end()) }), s.any(s.refusesAny):
 		return s.begin(Substitute)
+	case s.any(func(m member) bool { return m.next != nil && s.now.Before(m.next.NotBefore) }):
+		return s.begin(Trust) // the clock of the last step was wrong
 	case s.prepared():
 		return s.after(Switch, func(m member) bool { return m.next != nil }, (*changed).adopt)
 	case s.any(func(m member) bool { return m.next != nil }):

@@ -329,6 +329,28 @@ func TestTimeOfAStepInTheFuture(t *testing.T) {
 	}
 }
 
+// Nor does it put certificates into use that are not valid yet.
+func TestNextCertificatesFromTheFuture(t *testing.T) {
+	t.Parallel()
+	r := &renewing{t: t, now: issued(), secrets: made(t, issued(), 300)}
+	r.now = issued().AddDate(0, 0, 250)
+	r.step(-1)
+	r.now = issued().AddDate(0, 0, 1)
+	if s := r.step(-1); s.Action != Trust {
+		t.Fatalf("%q, want %q", s.Action, Trust)
+	}
+	trusted := r.secrets
+	r.until(Switch)
+	r.connected(trusted)
+	r.until(Retire)
+	if got := parse(t, r.secrets[0].Data["tls.crt"]).NotBefore; got.After(r.now) {
+		t.Errorf("the certificate in use is valid from %s, and it is %s", got, r.now)
+	}
+	if cas, err := parseCerts(r.secrets[0].Data["ca.crt"]); err != nil || len(cas) != 1 {
+		t.Errorf("%d trusted certificates afterwards: %v", len(cas), err)
+	}
+}
+
 func TestSecretsThatCannotBeRenewed(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -338,7 +360,11 @@ func TestSecretsThatCannotBeRenewed(t *testing.T) {
 		"of cert-manager": {func(s *corev1.Secret) { s.Annotations = map[string]string{"cert-manager.io/certificate-name": "a"} }, ErrForeign.Error()},
 		"legacy":          {func(s *corev1.Secret) { delete(s.Data, "ca.crt") }, "ca.crt: no certificates"},
 		"another key":     {func(s *corev1.Secret) { s.Data["tls.key"] = made(t, issued(), 1)[0].Data["tls.key"] }, "tls.crt and tls.key"},
-		"no time":         {func(s *corev1.Secret) { s.Data[sinceKey] = []byte("soon") }, "since"},
+		"of later": {func(s *corev1.Secret) {
+			later := made(t, issued().AddDate(1, 0, 0), 300)[1]
+			s.Data["tls.crt"], s.Data["tls.key"] = later.Data["tls.crt"], later.Data["tls.key"]
+		}, ErrClock.Error()},
+		"no time": {func(s *corev1.Secret) { s.Data[sinceKey] = []byte("soon") }, "since"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
