@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"contour.example/contour/internal/console"
 )
 
 const quickstart = "../../../examples/quickstart"
@@ -190,5 +192,13 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		if _, out, errs := runMain(args...); strings.Contains(out+errs, canary) {
 			t.Errorf("%v prints the Secret: %s%s", args, out, errs)
 		}
+	}
+}
+
+// What a manifest contains neither controls the terminal nor reverses the text of a finding.
+func TestLinesArePrintable(t *testing.T) {
+	t.Parallel()
+	if got, want := console.Line("a.yaml", "\x1b[2J\u009b1mé\n\u202eerror\u2066\u200b"), "a.yaml:  [2J 1mé  error  "; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

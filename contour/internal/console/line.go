@@ -49,11 +49,12 @@ func (l line) resolved() string {
 	return Line(l.at.File, "resolved", l.object, l.field, what)
 }
 
-// Line joins what is not empty. Control characters become blanks: a manifest must not control the terminal.
+// Line joins what is not empty. Characters that are not printable become blanks: a
+// manifest must not control the terminal, nor the direction of its text.
 func Line(parts ...string) string {
 	parts = slices.DeleteFunc(parts, func(p string) bool { return p == "" })
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
+		if !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r

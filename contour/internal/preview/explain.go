@@ -92,8 +92,8 @@ func (x *explainer) resolve() {
 		if !covers(k.Hostname, host) || k.Listener.Name != x.trace.Listener {
 			continue
 		}
-		if x.vhost == nil || k.Hostname == host || x.vhost.Key.Hostname != host && len(k.Hostname) > len(x.vhost.Key.Hostname) {
-			x.vhost = v // a host itself precedes all wildcards, also one of the same length
+		if x.vhost == nil || moreSpecific(k.Hostname, x.vhost.Key.Hostname) {
+			x.vhost = v
 		}
 	}
 	if x.vhost != nil && x.trace.Route != nil {

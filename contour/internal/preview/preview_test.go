@@ -261,3 +261,20 @@ func TestVerdicts(t *testing.T) {
 		})
 	}
 }
+
+// An exact host precedes a wildcard of the same length.
+func TestExactHostPrecedesWildcardOfItsLength(t *testing.T) {
+	t.Parallel()
+	p := load(t, config.Default(), services+
+		proxy+"metadata: {name: exact}\nspec: {virtualhost: {fqdn: a.example.com}, routes: [{directResponsePolicy: {statusCode: 418}}]}\n---\n"+
+		ingress+"metadata: {name: wildcard}\nspec: {rules: [{host: '*.example.com', http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: web, port: {number: 80}}}}]}}]}")
+	for range 20 {
+		x, err := p.Explain(request(t, "http://a.example.com/"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := "418: as HTTPProxy default/exact spec.routes[0] specifies"; x.Verdict != want {
+			t.Fatalf("%s, want %s", x.Verdict, want)
+		}
+	}
+}
