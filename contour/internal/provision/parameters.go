@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -152,9 +153,21 @@ func volumeProblem(e *contourv1alpha1.EnvoySettings, ofGateway bool) string {
 	}
 	for i := range e.ExtraVolumeMounts {
 		m := &e.ExtraVolumeMounts[i]
-		if slices.Contains(ownVolumes(), m.Name) || slices.Contains([]string{"/admin", "/config", "/certs"}, strings.TrimRight(m.MountPath, "/")) {
+		switch {
+		case slices.Contains(ownVolumes(), m.Name) || hidesOwnVolume(m.MountPath):
 			return fmt.Sprintf("spec.envoy.extraVolumeMounts[%d] is of a volume or at a path that the pods use, %q.", i, short(m.MountPath))
+		case ofGateway && !slices.ContainsFunc(e.ExtraVolumes, func(v corev1.Volume) bool { return v.Name == m.Name }):
+			// The class may have volumes that a Gateway may not have, and mount them at a place of its choice.
+			return fmt.Sprintf("spec.envoy.extraVolumeMounts[%d] is of volume %q, which is not one of spec.envoy.extraVolumes; the volumes of a GatewayClass cannot be mounted by a Gateway.", i, short(m.Name))
 		}
 	}
 	return ""
+}
+
+// hidesOwnVolume reports whether what is mounted at a path, in any spelling, is in the place of a volume of the pods, or of a part of one.
+func hidesOwnVolume(mount string) bool {
+	mount = path.Join("/", mount)
+	return mount == "/" || slices.ContainsFunc([]string{"/admin", "/config", "/certs"}, func(own string) bool {
+		return mount == own || strings.HasPrefix(mount, own+"/")
+	})
 }

@@ -64,6 +64,12 @@ func TestProblem(t *testing.T) {
 		{"envoy: {extraVolumes: [{name: envoycert, emptyDir: {}}]}", "extraVolumes[0]", "extraVolumes[0]"},
 		{"envoy: {extraVolumeMounts: [{name: a, mountPath: /config/}]}", "extraVolumeMounts[0]", "extraVolumeMounts[0]"},
 		{"envoy: {extraVolumeMounts: [{name: envoycert, mountPath: /a}]}", "extraVolumeMounts[0]", "extraVolumeMounts[0]"},
+		{"envoy: {extraVolumeMounts: [{name: a, mountPath: //certs}]}", "extraVolumeMounts[0]", "extraVolumeMounts[0]"},
+		{"envoy: {extraVolumeMounts: [{name: a, mountPath: /a/../config/.}]}", "extraVolumeMounts[0]", "extraVolumeMounts[0]"},
+		{"envoy: {extraVolumeMounts: [{name: a, mountPath: /config/envoy.json, subPath: x}]}", "extraVolumeMounts[0]", "extraVolumeMounts[0]"},
+		{"envoy: {extraVolumeMounts: [{name: a, mountPath: /}]}", "extraVolumeMounts[0]", "extraVolumeMounts[0]"},
+		{"envoy: {extraVolumes: [{name: a, emptyDir: {}}], extraVolumeMounts: [{name: a, mountPath: /certs-of-others}]}", "", ""},
+		{"envoy: {extraVolumeMounts: [{name: of-the-class, mountPath: /a}]}", "", `volume "of-the-class"`},
 	} {
 		for ofGateway, want := range map[bool]string{false: row.class, true: row.gateway} {
 			got := Problem(deployment(t, row.spec), ofGateway)
