@@ -125,6 +125,22 @@ func (t *Tables) addSharedChains() {
 		}
 		return []sharedKey{*c.shared}
 	}
+	t.sharingNames = map[ir.ListenerKey]int{}
+	memo.Follow(t.chains, func(k ir.HostKey, c chain) []ir.ListenerKey {
+		if c.shared == nil {
+			return nil
+		}
+		return []ir.ListenerKey{k.Listener}
+	}, func(l ir.ListenerKey, added bool) {
+		if !added {
+			t.sharingNames[l]--
+		} else {
+			t.sharingNames[l]++
+		}
+		if t.sharingNames[l] == 0 {
+			delete(t.sharingNames, l)
+		}
+	})
 	t.sharing = memo.NewIndex(t.chains, "translate/hosts by shared filter chain", ir.HostKey.Compare, shared)
 	t.shared = memo.NewTable(t.from.Engine, memo.Options[sharedKey, table.Part]{
 		Name: "translate/shared filter chains", Equal: equalPart, Derive: t.deriveShared,

@@ -7,8 +7,10 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 
 	"contour.example/contour/internal/compile/classic"
@@ -186,4 +188,63 @@ func TestEnvoyClosesOnlyTheHostsOfASecret(t *testing.T) {
 	g.certify("rival", "*.example.com")
 	g.publish()
 	g.expect("its host", g.client("r.example.com"), "r.example.com", 200, "*.example.com")
+}
+
+// No form of a request is served by a host of another filter chain, and none by another host than that of the server name or the one that
+// it names.
+func TestEnvoyServesNoFormOfOtherHosts(t *testing.T) {
+	g := sharedRig(t)
+	optional := g.answering("optional.example.com", "wild")
+	optional.TLS.Clients.Certificates, optional.TLS.Clients.Unverified = ir.OptionalClientCertificates, true
+	g.set(optional)
+	g.publish()
+	scope := sharedKey{listener: optional.Key.Listener, certificate: kobj.Name{Namespace: "app", Name: "rival"}}.scopePrefix() + "r.example.com"
+	others := []string{
+		"", " ", ":", ":443", "b.example.com:0:1", "r.example.com:443", "R.example.com", "r.example.com.", "r.example.com.:443", "a.example.comr.example.com",
+		"r.example.com:a.example.com", "r.example.com@a.example.com", "r.example.com,a.example.com", "r.example.com%00", "r.example.com\xff", "[::1]", "%REQ(x)%",
+		"//r.example.com", "https/r.example.com", scope, strings.TrimPrefix(scope, "https/"), "optional.example.com", strings.Repeat("b.example.com:", 1000),
+	}
+	requests := map[string]string{ // to the body of the response; "" is an error
+		"GET / HTTP/1.1\r\n\r\n": "", "GET / HTTP/1.0\r\n\r\n": "",
+		"GET / HTTP/1.1\r\nHost: a.example.com:r.example.com\r\n\r\n":                                                                     "a.example.com",
+		"GET http://b.example.com/ HTTP/1.1\r\nHost: r.example.com\r\n\r\n":                                                               "b.example.com",
+		"GET https://r.example.com/ HTTP/1.1\r\nHost: a.example.com\r\n\r\n":                                                              "",
+		"GET / HTTP/1.1\r\nHost: a.example.com\r\nHost: r.example.com\r\n\r\n":                                                            "",
+		"GET / HTTP/1.0\r\nHost: b.example.com\r\n\r\n":                                                                                   "b.example.com",
+		"CONNECT r.example.com:443 HTTP/1.1\r\nHost: r.example.com:443\r\n\r\n":                                                           "",
+		"GET / HTTP/1.1\r\nHost: r.example.com\r\n" + shardHeader + ": " + scope + "\r\n" + shardHeader + ": https/r.example.com\r\n\r\n": "",
+	}
+	for _, host := range others {
+		requests["GET / HTTP/1.1\r\nHost: "+host+"\r\n\r\n"] = ""
+	}
+	for request, want := range requests {
+		if got := g.exchange("a.example.com", request); got != want {
+			t.Errorf("%.200q is served by %q, want %q", request, got, want)
+		}
+	}
+}
+
+// exchange sends bytes on a connection with the server name, and returns the body of the response if its status is 200.
+func (g *rig) exchange(serverName, request string) string {
+	g.t.Helper()
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.at.https.Port), &tls.Config{
+		ServerName: serverName, InsecureSkipVerify: true, NextProtos: []string{"http/1.1"},
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		g.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return string(body)
 }

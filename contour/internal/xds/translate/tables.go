@@ -75,6 +75,7 @@ type Tables struct {
 	shared         *memo.Table[sharedKey, table.Part] // the filter chains that hosts share; zero: the listener does not exist
 
 	sharedChains *memo.Index[ir.ListenerKey, sharedKey]
+	sharingNames map[ir.ListenerKey]int         // how many hosts share filter chains
 	onlyNames    *memo.Table[kobj.Name, string] // see Secrets; by Secret
 
 	outputs []output

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 )
@@ -95,5 +96,27 @@ func TestTheFallbackChainIsAListenerUpdate(t *testing.T) {
 		if d := cmp.Diff(step.want, fx.tables.ListenerUpdates()); d != "" {
 			t.Errorf("%s (-want +got):\n%s", step.what, d)
 		}
+	}
+}
+
+// A server name of a shared filter chain costs a tenth of a filter chain: each update contains all of them, so that those of many hosts
+// are no update for nothing.
+func TestServerNamesAreCharged(t *testing.T) {
+	t.Parallel()
+	fx := newFixture()
+	for i := range 100 {
+		fx.set(hostOf("a", hostname100(i)))
+	}
+	fx.engine.Run()
+	fx.tables.ListenerUpdates()
+	fx.hosts.Delete(hostKey(classic.HTTPS(), hostname100(7)))
+	fx.engine.Run()
+	for _, chains := range []int{1 + 9, 1 + 10} { // with 99 names, and with one more again
+		want := []ListenerUpdate{{Chains: chains, Namespaces: []string{"a"}}}
+		if d := cmp.Diff(want, fx.tables.ListenerUpdates()); d != "" {
+			t.Errorf("-want +got:\n%s", d)
+		}
+		fx.set(hostOf("a", hostname100(7)))
+		fx.engine.Run()
 	}
 }
