@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"strings"
 	"text/tabwriter"
@@ -60,9 +61,9 @@ Exit code 3 means that the answer is not the expected one.`,
 	fs := c.Flags()
 	fs.StringVarP(&f.method, "request", "X", "GET", "Method of the request.")
 	fs.StringArrayVarP(&f.headers, "header", "H", nil, "Header of the request, as in 'name: value'; may be repeated.")
-	fs.StringVar(&f.sni, "sni", "", "Server name of the TLS handshake, - for none; empty takes the host.")
+	fs.StringVar(&f.sni, "sni", "", "Server name of the TLS handshake, - for none; empty takes the host of the URL, or none for an address.")
 	fs.BoolVar(&f.upgrade, "websocket", false, "The request is for a WebSocket.")
-	fs.IntVar(&f.expect, "expect", 0, "Fail unless the answer has this status code; that of a backend counts as 200.")
+	fs.IntVar(&f.expect, "expect", 0, "Fail unless the answer has this status code; that of a backend counts as 200, and with --websocket as 101.")
 	fs.StringVar(&f.service, "expect-service", "", "Fail unless this Service may answer: namespace/name.")
 	fs.StringVarP(&f.output, "output", "o", "text", "Format of the output: text or json.")
 	return c
@@ -80,6 +81,11 @@ func (f *explainFlags) request(of string) (preview.Request, error) {
 	r := preview.Request{Host: u.Host, Path: cmp.Or(u.EscapedPath(), "/"), Method: strings.ToUpper(f.method), TLS: u.Scheme == "https", SNI: f.sni, Headers: map[string]string{}}
 	if u.RawQuery != "" {
 		r.Path += "?" + u.RawQuery
+	}
+	if r.TLS && r.SNI == "" { // as curl, also with another Host header
+		if r.SNI = strings.ToLower(u.Hostname()); net.ParseIP(r.SNI) != nil {
+			r.SNI = "-"
+		}
 	}
 	if f.upgrade {
 		r.Upgrade = "websocket"

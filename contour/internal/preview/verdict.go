@@ -34,6 +34,8 @@ func (x *explainer) refused() string {
 		return "no connection: no host is served over TLS" + x.because()
 	case x.trace.Listener == "":
 		return "no connection: no host is served" + x.because()
+	case x.trace.Chain == nil && sni == "-":
+		return "no TLS connection: the client sends no server name"
 	case x.trace.Chain == nil:
 		return fmt.Sprintf("no TLS connection: no host has the server name %s%s", sni, x.because())
 	case x.vhost != nil && x.vhost.TLS != nil && x.vhost.TLS.CloseConnections:
@@ -64,6 +66,8 @@ func (x *explainer) local() string {
 		return "as " + at + " specifies"
 	case x.route.Forward != nil && a.Status == 503:
 		return "no backend of " + at + " has an endpoint that is ready"
+	case x.route.Forward != nil && a.Status == 403 && x.request.Upgrade != "" && !x.route.Forward.Websocket:
+		return at + " does not permit WebSockets"
 	}
 	return "a policy of " + at + " responds"
 }
