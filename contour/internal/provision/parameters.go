@@ -138,6 +138,14 @@ const maxVolumes = 64
 // ownVolumes is the names of the volumes that every pod has.
 func ownVolumes() []string { return []string{adminVolume, configVolume, certVolume} }
 
+// harmless reports whether a volume at the path replaces neither what Envoy runs nor what it is configured with: whoever can write parameters of
+// a Gateway need not be allowed to run programs.
+func harmless(mountPath string) bool {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+mountPath), "/"), "/")
+	reserved := []string{"", "admin", "config", "certs", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr", "etc", "proc", "sys", "dev"}
+	return !slices.Contains(reserved, first)
+}
+
 func volumeProblem(e *contourv1alpha1.EnvoySettings, ofGateway bool) string {
 	if len(e.ExtraVolumes) > maxVolumes || len(e.ExtraVolumeMounts) > maxVolumes {
 		return fmt.Sprintf("spec.envoy has more than %d volumes or volume mounts.", maxVolumes)
@@ -154,6 +162,8 @@ func volumeProblem(e *contourv1alpha1.EnvoySettings, ofGateway bool) string {
 	for i := range e.ExtraVolumeMounts {
 		m := &e.ExtraVolumeMounts[i]
 		switch {
+		case ofGateway && !harmless(m.MountPath):
+			return fmt.Sprintf("spec.envoy.extraVolumeMounts[%d] hides files of the pods or of the image at %q; such mounts are parameters of a GatewayClass only.", i, short(m.MountPath))
 		case slices.Contains(ownVolumes(), m.Name) || hidesOwnVolume(m.MountPath):
 			return fmt.Sprintf("spec.envoy.extraVolumeMounts[%d] is of a volume or at a path that the pods use, %q.", i, short(m.MountPath))
 		case ofGateway && !slices.ContainsFunc(e.ExtraVolumes, func(v corev1.Volume) bool { return v.Name == m.Name }):
