@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/ir/irtext"
 	"contour.example/contour/internal/kobj"
@@ -44,8 +46,9 @@ type explainer struct {
 	request Request
 	host    string // of the request, without port
 	trace   semantic.Trace
-	vhost   *ir.VirtualHost // of the answer; nil if there is none
-	route   *ir.Route       // of the answer; nil if there is none, or if Envoy has it for itself
+	vhost   *ir.VirtualHost                // of the answer; nil if there is none
+	source  func(*routev3.Route) *ir.Route // of vhost
+	route   *ir.Route                      // of the answer; nil if there is none, or if Envoy has it for itself
 	out     Explanation
 }
 
@@ -96,8 +99,11 @@ func (x *explainer) resolve() {
 			x.vhost = v
 		}
 	}
+	if x.vhost != nil {
+		x.source = translate.SourceRoutes(x.vhost)
+	}
 	if x.vhost != nil && x.trace.Route != nil {
-		x.route = translate.SourceRoute(x.vhost, x.trace.Route)
+		x.route = x.source(x.trace.Route)
 	}
 }
 
@@ -161,7 +167,8 @@ func (x *explainer) backend(u semantic.Upstream) Step {
 	return Step{Name: "backend", What: what, Object: k}
 }
 
-// maxPassed bounds the routes that are listed as passed: those that come nearest to the request, by the conditions that it meets.
+// maxPassed bounds the routes that are listed as passed: those that come nearest to the request: it meets
+// the condition of the path, or the beginning of it.
 const maxPassed = 3
 
 func (x *explainer) passed() {
@@ -171,7 +178,7 @@ func (x *explainer) passed() {
 	}
 	var all []candidate
 	for _, p := range x.trace.Passed {
-		r := translate.SourceRoute(x.vhost, p.Route)
+		r := x.source(p.Route)
 		if r == nil {
 			continue
 		}
@@ -179,11 +186,12 @@ func (x *explainer) passed() {
 		met := 0
 		switch {
 		case p.Unmet.Kind == "path":
+			met = common(x.request.Path, r.Match.Path.Value)
 			s.What += ": the path differs"
 		case p.Unmet.Name == ":authority" && strings.HasPrefix(x.vhost.Key.Hostname, "*."):
 			s.What += ": the wildcard is for one label"
 		default:
-			met = 1 + len(r.Match.Path.Value)
+			met = 1 + len(x.request.Path) + len(r.Match.Path.Value)
 			s.What += fmt.Sprintf(": the %s %s differs", p.Unmet.Kind, p.Unmet.Name)
 		}
 		all = append(all, candidate{s, met})
@@ -192,6 +200,15 @@ func (x *explainer) passed() {
 	for _, c := range all[:min(len(all), maxPassed)] {
 		x.out.Passed = append(x.out.Passed, c.Step)
 	}
+}
+
+// common returns the length of the longest beginning that both have.
+func common(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // others lists the objects that claim the host and have findings, or no part in the answer.

@@ -128,6 +128,11 @@ func TestVerdicts(t *testing.T) {
 			want:      "404: no route of a.example.com matches /web; nearest: prefix /api: the path differs",
 		},
 		{
+			name: "a typo in the path", url: "http://a.example.com/apx",
+			manifests: proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: a.example.com}, routes: [{conditions: [{prefix: /api}], services: [{name: web, port: 80}]}, {conditions: [{prefix: /other}], services: [{name: web, port: 80}]}]}",
+			want:      "nearest: prefix /api: the path differs",
+		},
+		{
 			name: "a header that is missing", url: "http://a.example.com/api",
 			manifests: proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: a.example.com}, routes: [{conditions: [{prefix: /api}, {header: {name: x-canary, exact: 'yes'}}], services: [{name: web, port: 80}]}]}",
 			want:      "the header x-canary differs",

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	"google.golang.org/protobuf/proto"
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
@@ -72,15 +71,17 @@ func routes(e *encoder, v *ir.VirtualHost, p *hostPolicies, redirected redirecte
 	}
 }
 
-// SourceRoute returns the route of the host that an Envoy has as r: of equal ones the first, which is the one that matches; nil if there
-// is none.
-func SourceRoute(v *ir.VirtualHost, r *routev3.Route) *ir.Route {
-	for i, translated := range routes(&encoder{}, v, policiesOf(v), redirectsTo(v)) {
-		if proto.Equal(translated, r) {
-			return &v.Routes[i]
+// SourceRoutes returns a function that returns the route of the host that an Envoy has as its argument: of equal ones the first, which is
+// the one that matches; nil if there is none.
+func SourceRoutes(v *ir.VirtualHost) func(*routev3.Route) *ir.Route {
+	e := &encoder{}
+	sources := map[string]*ir.Route{}
+	for i, translated := range routes(e, v, policiesOf(v), redirectsTo(v)) {
+		if key := string(e.fragment(translated)); sources[key] == nil {
+			sources[key] = &v.Routes[i]
 		}
 	}
-	return nil
+	return func(r *routev3.Route) *ir.Route { return sources[string((&encoder{}).fragment(r))] }
 }
 
 // hostRoutes returns the virtual host of v with all its needs.
