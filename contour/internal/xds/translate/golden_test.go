@@ -167,7 +167,7 @@ func goldens() map[string][]*table.Resource {
 		"forward":            {routesOf(httpHost("forward.example.com", forwards()...))},
 		"routeconfiguration": {routeConfiguration("ingress_http", nil, routed), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
 		"cluster":            clusters(manyClusters()...),
-		"ondemand":           {tlsListener(&demanded.https, []namedChain{named(sharedChain(&demanded.https), "*")}), hostScope(httpsHost("tls.example.com").Key, chain{certificate: &kobj.Name{Namespace: "app", Name: "cert"}})},
+		"ondemand":           {tlsListener(&demanded.https, []namedChain{named(onDemandChain(&demanded.https), "*")}), hostScope(httpsHost("tls.example.com").Key, chain{certificate: &kobj.Name{Namespace: "app", Name: "cert"}})},
 		"listener":           {httpListener(&defaults.http), httpListener(&json.http), envoyListener(&json.https, nil)},
 		"settings":           {httpListener(&set.http), chainsOf(set, httpsHost("tls.example.com")), statsListener(&set.stats), cluster(secure, ir.CircuitBreakers{MaxRetries: 1}, clusterSettings())},
 		"listener-raw":       {rawListener(ir.ListenTCP), rawListener(ir.ListenUDP)},

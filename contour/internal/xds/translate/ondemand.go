@@ -22,30 +22,30 @@ import (
 // by the same name: each host has a secret and a scope with its name. A host that gets a filter chain of its own keeps
 // both, for existing connections.
 const (
-	sharedChainName = "on-demand/certificates" // not a hostname, which has no slash
-	noServerName    = "on-demand/none"         // for clients without a server name; the secret does not exist
+	onDemandChainName = "on-demand/certificates" // not a hostname, which has no slash
+	noServerName      = "on-demand/none"         // for clients without a server name; the secret does not exist
 
 	// handshakeTimeout limits the time for which a connection waits for its certificate.
 	handshakeTimeout = 5 * time.Second
 )
 
-// canShareFilterChain reports whether a host needs no filter chain of its own.
-func canShareFilterChain(v *ir.VirtualHost) bool {
+// servesOnDemand reports whether the filter chain with certificates on demand may serve a host.
+func servesOnDemand(v *ir.VirtualHost) bool {
 	return mayShareFilterChain(v) && !wildcard(v.Key.Hostname) && v.TCP == nil && terminates(v.TLS) &&
 		v.TLS.Min == ir.TLSDefault && v.TLS.Max == ir.TLSDefault && !v.TLS.Clients.Requested()
 }
 
-// sharedChain returns the filter chain of TLS connections that no other one matches.
-func sharedChain(l *ir.Listener) table.Part {
+// onDemandChain returns the filter chain of TLS connections that no other one matches.
+func onDemandChain(l *ir.Listener) table.Part {
 	e := &encoder{}
 	manager := httpChain{listener: l, byServerName: true}
 	chain := &listenerv3.FilterChain{
-		Name:                          sharedChainName,
+		Name:                          onDemandChainName,
 		Filters:                       []*listenerv3.Filter{manager.filter(e)},
 		TransportSocket:               onDemandTLS(e, l),
 		TransportSocketConnectTimeout: durationpb.New(handshakeTimeout),
 	}
-	return table.Part{Name: sharedChainName, Body: e.bytes(chain), Invalid: e.invalid()}
+	return table.Part{Name: onDemandChainName, Body: e.bytes(chain), Invalid: e.invalid()}
 }
 
 // onDemandTLS terminates TLS with the certificate for the server name of the connection. Sessions are not resumed: Envoy
@@ -102,7 +102,7 @@ func (t *Tables) chainOf(r *memo.Reader, v *ir.VirtualHost) chain {
 		return chain{origins: v.Origins, part: chainedHost(v, l, t.from.Chains.Get(r, ir.ChainKey{Listener: l.Key, ServerName: v.Chain}))}
 	}
 	c := chain{origins: v.Origins, lenders: lenders(v)}
-	if l != nil && l.CertificatesOnDemand && canShareFilterChain(v) {
+	if l != nil && l.CertificatesOnDemand && servesOnDemand(v) {
 		if c.certificate, c.scoped = &v.TLS.Certificate, true; !t.covered(r, v.Key) {
 			return c
 		}
@@ -158,7 +158,7 @@ func (t *Tables) chainsOf(r *memo.Reader, l *ir.Listener) []namedChain {
 		return chains
 	}
 	if l.CertificatesOnDemand {
-		return append(chains, named(sharedChain(l), "*"))
+		return append(chains, named(onDemandChain(l), "*"))
 	}
 	if c, ok := t.fallback(r, l); ok {
 		chains = append(chains, named(c, "*"))

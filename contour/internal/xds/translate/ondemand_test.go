@@ -58,7 +58,7 @@ func TestAddedHostOnDemandChangesNoListener(t *testing.T) {
 	fx.expect(t, map[string]uint64{
 		"translate/filter chains": 1, "translate/scopes of TLS hosts": 1, "translate/secrets": 1, "translate/TLS route tables": 1, "translate/virtual hosts": 1,
 	}, "set SDS more.example.com", "set SRDS https/more.example.com", "set RDS https/more.example.com")
-	fx.expectChains(t, sharedChainName)
+	fx.expectChains(t, onDemandChainName)
 }
 
 func TestHostsWithAFilterChainOfTheirOwnOnDemand(t *testing.T) {
@@ -77,7 +77,7 @@ func TestHostsWithAFilterChainOfTheirOwnOnDemand(t *testing.T) {
 		fx.set(v)
 		fx.run()
 		t.Run(name, func(t *testing.T) {
-			want := []string{name, sharedChainName}
+			want := []string{name, onDemandChainName}
 			if name == "strict.example.com" {
 				want[0] = "https/app/cert/1.3-"
 			}
@@ -98,7 +98,7 @@ func TestWildcardDoesNotMatchHostsOnDemand(t *testing.T) {
 	fx := newOnDemandFixture(1)
 	fx.set(tlsHost("www.example.org"), tlsHost("*.example.com"))
 	fx.run()
-	fx.expectChains(t, "*.example.com", "https/app/cert", sharedChainName)
+	fx.expectChains(t, "*.example.com", "https/app/cert", onDemandChainName)
 	fx.set(tlsHost("*"))
 	fx.run()
 	fx.expectChains(t, "*", "*.example.com", "https/app/cert")
@@ -106,7 +106,7 @@ func TestWildcardDoesNotMatchHostsOnDemand(t *testing.T) {
 		fx.hosts.Delete(hostKey(classic.HTTPS(), name))
 	}
 	fx.run()
-	fx.expectChains(t, sharedChainName)
+	fx.expectChains(t, onDemandChainName)
 	if len(fx.faults) > 0 {
 		t.Errorf("faults: %v", fx.faults)
 	}

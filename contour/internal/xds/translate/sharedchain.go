@@ -168,7 +168,7 @@ func (t *Tables) addSharedChains() {
 
 // deriveShared derives a filter chain with the needs and objects of its hosts. Its bytes depend on neither.
 func (t *Tables) deriveShared(r *memo.Reader, k sharedKey) table.Part {
-	l := t.from.Listeners.Get(r, k.listener)
+	l := t.settings.Get(r, k.listener)
 	if l == nil {
 		return table.Part{}
 	}
