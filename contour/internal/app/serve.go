@@ -230,11 +230,11 @@ func (c *controller) secure() (err error) {
 		return fmt.Errorf("certificates of the xDS server: %w", err)
 	}
 	c.metrics.Certificates(func() map[string]time.Time {
-		cert, ca, err := files.Ends()
+		ends, err := files.Ends()
 		if err != nil { // which the next handshake reports
 			return nil
 		}
-		return map[string]time.Time{"server": cert, "ca": ca}
+		return ends
 	})
 	return nil
 }

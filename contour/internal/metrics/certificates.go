@@ -15,7 +15,7 @@ type certificates struct {
 
 func (m *Metrics) xdsCertificates() {
 	m.certificates = &certificates{description: prometheus.NewDesc("contour_xds_certificate_not_after_timestamp_seconds",
-		"Time until which a certificate of the xDS connection is valid, in seconds since 1970: that of the server, or the last one of the CA for clients.", []string{"certificate"}, nil)}
+		"Time until which a certificate of the xDS connection is valid, in seconds since 1970: that of the server, or the last one of the CA for clients, or of the authority of fleets.", []string{"certificate"}, nil)}
 	m.Registry.MustRegister(m.certificates)
 }
 

@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"contour.example/contour/internal/certs"
 )
 
@@ -20,13 +22,21 @@ func TestEnds(t *testing.T) {
 	former, next := issue(10), issue(20)
 	former.CA = append(next.CA, former.CA...)
 	m := newMount(t, former)
-	cert, ca, err := m.files().Ends()
-	if err != nil || !cert.Equal(now.AddDate(0, 0, 10)) || !ca.Equal(now.AddDate(0, 0, 20)) {
-		t.Errorf("%s and %s: %v", cert, ca, err)
+	ends, err := m.files().Ends()
+	must(t, err)
+	if diff := cmp.Diff(map[string]time.Time{"server": now.AddDate(0, 0, 10), "ca": now.AddDate(0, 0, 20)}, ends); diff != "" {
+		t.Errorf("ends (-want +got):\n%s", diff)
 	}
-	empty := m.files()
-	empty.CA = os.DevNull
-	if _, _, err := empty.Ends(); err == nil {
-		t.Error("a file without certificates has an end")
+	fleets := m.files()
+	fleets.Fleets = fleets.Cert
+	if ends, err := fleets.Ends(); err != nil || !ends["fleets"].Equal(now.AddDate(0, 0, 10)) {
+		t.Errorf("with a CA of fleets: %v, %v", ends, err)
+	}
+	for _, edit := range []func(*Files){func(f *Files) { f.CA = os.DevNull }, func(f *Files) { f.Fleets = os.DevNull }} {
+		empty := m.files()
+		edit(&empty)
+		if _, err := empty.Ends(); err == nil {
+			t.Errorf("%+v: a file without certificates has an end", empty)
+		}
 	}
 }
