@@ -262,3 +262,40 @@ func TestPortsOfListenerSetsAreThoseOfTheFleet(t *testing.T) {
 		t.Errorf("without the set: %s", got)
 	}
 }
+
+// ListenerSets add at most 64 ports to a Gateway, whatever the budgets of their namespaces are: with more, its Service could not be applied,
+// and the Gateway would have no address. Those of older sets precede.
+func TestPortsOfListenerSetsAreBounded(t *testing.T) {
+	c := gatewayConfig()
+	c.Gateways.Provision, c.Budgets.Listeners = true, 2
+	s := newSystem(t, c)
+	g := openGateway("infra", "web", "10.0.0.9", "8080/own.example")
+	g.Object.(*gatewayv1.Gateway).Spec.Addresses = nil
+	changes := []store.Change{gatewayClass(), g, listenerSetOf("late", "set", 5, "9000/h.example", "8080/h.example", "10001/late.example")}
+	for i := range 20 {
+		var ports []string
+		for j := range 64 {
+			ports = append(ports, fmt.Sprintf("%d/h.example", 10000+i*64+j))
+		}
+		changes = append(changes, listenerSetOf("evil", fmt.Sprintf("set%02d", i), 2, ports...))
+	}
+	s.Step(changes)
+	ports := func() int {
+		of, _ := s.Compile.Gateways.Fleets.Peek(kobj.Name{Namespace: "infra", Name: "web"})
+		return len(of.Fleet.Ports)
+	}
+	if got := ports(); got != 1+64 {
+		t.Errorf("the Service has %d ports, want 65", got)
+	}
+	if got := s.setStatus(t, "late", "set"); !strings.Contains(got, "l0=PortUnavailable l1=Accepted l2=Accepted") {
+		t.Errorf("a later set: %s", got)
+	}
+	s.Step([]store.Change{listenerSetOf("early", "set", 1, "9001/h.example")})
+	if got := s.setStatus(t, "early", "set"); ports() != 1+64 || !strings.Contains(got, "l0=Accepted") {
+		t.Errorf("an earlier set: %d ports, %s", ports(), got)
+	}
+	s.Step([]store.Change{{Key: kobj.Of(kobj.ListenerSet, "evil", "set00")}})
+	if got := s.setStatus(t, "evil", "set01"); ports() != 1+64 || !strings.Contains(got, "l62=Accepted l63=PortUnavailable") {
+		t.Errorf("when ports are given back: %d ports, %s", ports(), got)
+	}
+}

@@ -252,7 +252,7 @@ const (
 	AddressNotUsable Reason = "AddressNotUsable"
 	// AddressNotAssigned: there is no free address for a Gateway. Configure gateway.addresses, or a larger range.
 	AddressNotAssigned Reason = "AddressNotAssigned"
-	// PortUnavailable: a port of a listener is one of Envoy itself. Choose another one.
+	// PortUnavailable: a port of a listener is one of Envoy itself, or ListenerSets have as many ports as they can have. Choose another one.
 	PortUnavailable Reason = "PortUnavailable"
 	// ListenersNotValid: no listener of a Gateway or of a ListenerSet is valid. Their conditions say why.
 	ListenersNotValid Reason = "ListenersNotValid"

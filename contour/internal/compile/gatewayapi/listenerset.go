@@ -185,10 +185,14 @@ func (x *Compiler) deriveListenerSet(r *memo.Reader, n kobj.Name) *listenerSet {
 		if l.problem.is() {
 			continue
 		}
-		if l.conflict = conflictOf(claimOfListener(out.gateway, l), i, decisions); l.conflict.is() {
-			rep.Add(report.Diagnostic{
-				Object: key, Type: report.TypeConflicted, Reason: l.conflict.Reason, Message: l.conflict.Message, Field: at("spec.listeners", i),
-			})
+		why, about := conflictOf(claimOfListener(out.gateway, l), i, decisions), report.TypeConflicted
+		if why.Reason == report.PortUnavailable {
+			l.problem, about = why, report.TypeAccepted
+		} else {
+			l.conflict = why
+		}
+		if why.is() {
+			rep.Add(report.Diagnostic{Object: key, Type: about, Reason: why.Reason, Message: why.Message, Field: at("spec.listeners", i)})
 		}
 	}
 	if !slices.ContainsFunc(out.listeners, listener.served) {
@@ -206,6 +210,8 @@ func conflictOf(claim listenerClaim, index int, decisions []admission) problem {
 		return problem{report.HostnameConflict, "The controller has not compared the listener with others yet."}
 	}
 	switch why := decisions[index].conflict; {
+	case why == report.PortUnavailable:
+		return problem{why, fmt.Sprintf("ListenerSets that precede this one have %d other ports of the Gateway, as many as they can have; choose a port that the Gateway or another one of them has.", maxSetPorts)}
 	case why == report.ProtocolConflict:
 		return problem{why, fmt.Sprintf("Another listener of port %d, which precedes this one, has another protocol.", claim.port)}
 	case why == report.HostnameConflict && claim.class != plainHTTP && claim.class != byServerName:

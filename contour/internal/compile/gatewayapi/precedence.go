@@ -20,19 +20,21 @@ import (
 // Whether a listener of a set is accepted depends on other sets, of any number and namespace, so that no derivation can read it. An edit
 // costs as much as the verdicts that it can change. A listener is not accepted before the decision about it.
 type precedence struct {
-	own     map[kobj.Name][]ownClaim             // by Gateway
-	classes map[socketClass]int                  // of listeners of Gateways
-	names   map[listenerClaim]int                // that listeners of Gateways claim
-	sets    map[kobj.Name][]*claimant            // by set, in the order of its listeners
-	sockets map[gatewaySocket][]*claimant        // of sets, sorted
-	claims  map[listenerClaim][]*claimant        // of sets, sorted
-	served  map[gatewayHost]map[string]int       // the hostnames of accepted listeners, by where they are found
-	secured map[gatewayPort]int                  // the number of accepted HTTPS listeners
-	changed map[kobj.Name]bool                   // sets of which a verdict may have changed
-	dirty   map[gatewayHost]bool                 // of served
-	ports   map[gatewayPort]bool                 // of secured that may have changed
-	open    map[kobj.Name]map[provision.Port]int // by Gateway: the accepted listeners of ListenerSets
-	opened  map[kobj.Name]bool                   // of open that may have changed
+	own      map[kobj.Name][]ownClaim             // by Gateway
+	classes  map[socketClass]int                  // of listeners of Gateways
+	names    map[listenerClaim]int                // that listeners of Gateways claim
+	sets     map[kobj.Name][]*claimant            // by set, in the order of its listeners
+	sockets  map[gatewaySocket][]*claimant        // of sets, sorted
+	claims   map[listenerClaim][]*claimant        // of sets, sorted
+	served   map[gatewayHost]map[string]int       // the hostnames of accepted listeners, by where they are found
+	secured  map[gatewayPort]int                  // the number of accepted HTTPS listeners
+	changed  map[kobj.Name]bool                   // sets of which a verdict may have changed
+	dirty    map[gatewayHost]bool                 // of served
+	ports    map[gatewayPort]bool                 // of secured that may have changed
+	open     map[kobj.Name]map[provision.Port]int // by Gateway: the accepted listeners of ListenerSets
+	opened   map[kobj.Name]bool                   // of open that may have changed
+	heads    map[kobj.Name][]*claimant            // by Gateway: the first listener of each port that only ListenerSets have, sorted
+	maxPorts int                                  // of a Gateway that only ListenerSets have
 }
 
 // gatewaySocket is a port of a Gateway for connections, or for datagrams.
@@ -101,6 +103,7 @@ func newPrecedence() *precedence {
 		served: map[gatewayHost]map[string]int{}, secured: map[gatewayPort]int{},
 		changed: map[kobj.Name]bool{}, dirty: map[gatewayHost]bool{}, ports: map[gatewayPort]bool{},
 		open: map[kobj.Name]map[provision.Port]int{}, opened: map[kobj.Name]bool{},
+		heads: map[kobj.Name][]*claimant{}, maxPorts: maxSetPorts,
 	}
 }
 
@@ -182,15 +185,16 @@ func (p *precedence) setOwn(n kobj.Name, g *gateway) {
 	if slices.Equal(former, claims) {
 		return
 	}
-	before := map[gatewaySocket][]protocolClass{}
+	before, heads := map[gatewaySocket][]protocolClass{}, map[gatewaySocket]*claimant{}
 	for _, c := range slices.Concat(former, claims) {
-		before[c.socket()] = p.ownClasses(c.socket())
+		before[c.socket()], heads[c.socket()] = p.ownClasses(c.socket()), p.head(c.socket())
 	}
 	p.countOwn(former, -1)
 	p.countOwn(claims, 1)
 	if p.own[n] = claims; len(claims) == 0 {
 		delete(p.own, n)
 	}
+	p.updateHeads(n, heads)
 	for at, classes := range before {
 		if !slices.Equal(classes, p.ownClasses(at)) {
 			p.reviewAll(p.sockets[at])
@@ -278,7 +282,12 @@ func (p *precedence) setClaims(n kobj.Name, s *listenerSet) {
 	former := p.sets[n]
 	p.changed[n] = true
 	sockets, claims := map[gatewaySocket][]*claimant{}, map[listenerClaim][]*claimant{}
+	heads := map[kobj.Name]map[gatewaySocket]*claimant{} // of one Gateway, or of the former one, too
 	for _, c := range slices.Concat(former, next) {
+		if heads[c.gateway] == nil {
+			heads[c.gateway] = map[gatewaySocket]*claimant{}
+		}
+		heads[c.gateway][c.socket()] = p.head(c.socket())
 		if _, seen := sockets[c.socket()]; !seen {
 			sockets[c.socket()] = slices.Clone(first(p.sockets[c.socket()]))
 		}
@@ -299,6 +308,9 @@ func (p *precedence) setClaims(n kobj.Name, s *listenerSet) {
 	}
 	if p.sets[n] = next; len(next) == 0 {
 		delete(p.sets, n)
+	}
+	for gateway, former := range heads {
+		p.updateHeads(gateway, former)
 	}
 	for at, before := range sockets {
 		if after := first(p.sockets[at]); len(before) > 0 && len(after) > 0 && before[0].class != after[0].class {
@@ -354,6 +366,8 @@ func (p *precedence) conflict(c *claimant) report.Reason {
 		if class = own[0]; len(own) > 1 {
 			return report.ProtocolConflict
 		}
+	} else if !p.opens(c.socket()) {
+		return report.PortUnavailable
 	}
 	switch {
 	case class != c.class:

@@ -17,8 +17,8 @@ import (
 )
 
 // precedenceModel decides about all listeners of sets at once, in the order of their precedence: each is accepted unless one of the Gateway
-// or an accepted one excludes it.
-func precedenceModel(g *gateway, sets map[kobj.Name]*listenerSet) (map[kobj.Name][]admission, map[string]bool) {
+// or an accepted one excludes it, or the sets have maxPorts other ports that the Gateway does not have.
+func precedenceModel(g *gateway, sets map[kobj.Name]*listenerSet, maxPorts int) (map[kobj.Name][]admission, map[string]bool) {
 	type entry struct {
 		set   kobj.Name
 		index int
@@ -56,6 +56,10 @@ func precedenceModel(g *gateway, sets map[kobj.Name]*listenerSet) (map[kobj.Name
 			}
 		}
 	}
+	own, opened := map[gatewaySocket]bool{}, map[gatewaySocket]bool{}
+	for _, c := range taken {
+		own[c.socket()] = true
+	}
 	out := map[kobj.Name][]admission{}
 	for _, e := range entries {
 		c := claimOfListener(gatewayOfTest(), &e.of.listeners[e.index])
@@ -67,6 +71,12 @@ func precedenceModel(g *gateway, sets map[kobj.Name]*listenerSet) (map[kobj.Name
 				why = report.ProtocolConflict
 			case o.hostname == c.hostname && why == "":
 				why = report.HostnameConflict
+			}
+		}
+		if at := c.socket(); !own[at] && !opened[at] {
+			if opened[at] = len(opened) < maxPorts; !opened[at] {
+				delete(opened, at)
+				why = report.PortUnavailable
 			}
 		}
 		if why == "" {
@@ -91,7 +101,7 @@ func TestPrecedenceIsThatOfTheModel(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 1))
 	randomListener := func() listener {
 		l := listener{
-			port:     gatewayv1.PortNumber(80 + random.IntN(2)),
+			port:     gatewayv1.PortNumber(80 + random.IntN(3)),
 			protocol: []ir.ListenerProtocol{ir.ListenHTTP, ir.ListenHTTP, ir.ListenHTTP, ir.ListenHTTPS, ir.ListenTLS, ir.ListenTCP, ir.ListenUDP}[random.IntN(7)],
 		}
 		l.secure = l.protocol.Secure()
@@ -104,6 +114,7 @@ func TestPrecedenceIsThatOfTheModel(t *testing.T) {
 		return l
 	}
 	p := newPrecedence()
+	p.maxPorts = 2
 	g, sets := &gateway{}, map[kobj.Name]*listenerSet{}
 	decided := map[kobj.Name][]admission{}
 	for step := range 3000 {
@@ -132,7 +143,7 @@ func TestPrecedenceIsThatOfTheModel(t *testing.T) {
 				delete(decided, n)
 			}
 		}
-		want, served := precedenceModel(g, sets)
+		want, served := precedenceModel(g, sets, p.maxPorts)
 		if d := cmp.Diff(want, decided, cmp.AllowUnexported(admission{}, listenerClaim{}, gatewayPort{})); d != "" {
 			t.Fatalf("step %d (-model +got):\n%s", step, d)
 		}
@@ -150,7 +161,7 @@ func TestPrecedenceIsThatOfTheModel(t *testing.T) {
 		p.setClaims(n, nil)
 	}
 	p.setOwn(gatewayOfTest(), nil)
-	if len(p.own)+len(p.classes)+len(p.names)+len(p.sets)+len(p.sockets)+len(p.claims) > 0 {
+	if len(p.own)+len(p.classes)+len(p.names)+len(p.sets)+len(p.sockets)+len(p.claims)+len(p.heads) > 0 {
 		t.Errorf("without objects something is left: %+v", p)
 	}
 }
