@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -79,6 +80,7 @@ func (f *explainFlags) request(of string) (preview.Request, error) {
 		return preview.Request{}, fmt.Errorf("%q is no URL of http or https, such as http://www.example.com/", of)
 	}
 	r := preview.Request{Host: u.Host, Path: cmp.Or(u.EscapedPath(), "/"), Method: strings.ToUpper(f.method), TLS: u.Scheme == "https", SNI: f.sni, Headers: map[string]string{}}
+	r.Now = time.Now()
 	if u.RawQuery != "" {
 		r.Path += "?" + u.RawQuery
 	}

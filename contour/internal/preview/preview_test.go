@@ -247,6 +247,17 @@ func TestVerdicts(t *testing.T) {
 			want:      "404: no host a.example.com",
 		},
 		{
+			name: "a service that decides", url: "https://shop.example.com/", headers: map[string]string{"x-token": "no"},
+			manifests: "apiVersion: projectcontour.io/v1alpha1\nkind: ExtensionService\nmetadata: {name: auth}\nspec: {services: [{name: api, port: 80}]}\n---\n" +
+				proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: shop.example.com, tls: {secretName: shop-tls}, authorization: {extensionRef: {name: auth}}}, routes: [{services: [{name: web, port: 80}]}]}\n---\n" + certificate(t),
+			want: "answered by Service default/web, if the authorization service allows the request",
+		},
+		{
+			name: "keys that are not in the files", url: "https://shop.example.com/",
+			manifests: proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: shop.example.com, tls: {secretName: shop-tls}, jwtProviders: [{name: p, default: true, remoteJWKS: {uri: 'https://keys.example.com/'}}]}, routes: [{services: [{name: web, port: 80}]}]}\n---\n" + certificate(t),
+			want:      "503: the keys that verify the tokens of HTTPProxy default/a spec.routes[0] are not in the files",
+		},
+		{
 			name: "a route without Services", url: "http://a.example.com/",
 			manifests: proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: a.example.com}, routes: [{services: []}]}",
 			want:      "500: HTTPProxy default/a spec.routes[0]: The route has 0 of services",

@@ -16,7 +16,7 @@ func (x *explainer) verdict() string {
 	case a.Refused:
 		return x.refused()
 	case len(a.From) > 0:
-		return "answered by " + backends(a.From) + x.lost()
+		return "answered by " + backends(a.From) + x.lost() + x.asked()
 	case a.Location != "":
 		return fmt.Sprintf("%d to %s%s", a.Status, a.Location, x.redirected())
 	}
@@ -62,6 +62,10 @@ func (x *explainer) local() string {
 		return strings.TrimPrefix(cause, ": ")
 	}
 	switch {
+	case x.trace.ByFilter:
+		return "a policy of " + at + " responds"
+	case x.keysUnknown():
+		return "the keys that verify the tokens of " + at + " are not in the files; with them, a request without a valid token is answered with 401"
 	case x.route.Direct != nil:
 		return "as " + at + " specifies"
 	case x.route.Forward != nil && a.Status == 503:
@@ -70,6 +74,20 @@ func (x *explainer) local() string {
 		return at + " does not permit WebSockets"
 	}
 	return "a policy of " + at + " responds"
+}
+
+// keysUnknown reports whether the route responds in place of verifying tokens, whose keys the controller fetches.
+func (x *explainer) keysUnknown() bool {
+	of := x.route.Policies.WithDefaults(x.vhost.Policies).JWT
+	return x.route.Forward != nil && of != nil && of.Unavailable
+}
+
+// asked says that services decide about the request, too.
+func (x *explainer) asked() string {
+	if len(x.trace.Asked) == 0 {
+		return ""
+	}
+	return ", if the " + strings.Join(slices.Compact(slices.Clone(x.trace.Asked)), " and the ") + " service allows the request"
 }
 
 // lost says which share of the requests no backend answers.

@@ -67,6 +67,8 @@ func (x *exchange) authorize(p *filterResult, packed *anypb.Any, configs []*anyp
 	case !ready && m.GetFailureModeAllow():
 	case !ready:
 		p.answered, p.answer = true, Answer{Status: int(m.GetStatusOnError().GetCode())}
+	case x.Allowed:
+		x.trace.Asked = append(x.trace.Asked, "authorization")
 	case !seesToken || x.headers[TokenHeader] != "yes":
 		p.answered, p.answer = true, Answer{Status: 401}
 	case q.user != "":

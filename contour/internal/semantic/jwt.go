@@ -12,8 +12,16 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// clock is the time at which the model verifies tokens.
+// clock is the time of requests without one.
 func clock() time.Time { return time.Date(2026, time.January, 1, 0, 0, 0, 0, time.UTC) }
+
+// now is the time at which the model verifies the token of the request.
+func (x *exchange) now() time.Time {
+	if x.Now.IsZero() {
+		return clock()
+	}
+	return x.Now
+}
 
 // jwtAuthn admits requests with a valid token. ofRoute is the selection of the route among the requirements, nil if there
 // is none.
@@ -76,7 +84,7 @@ func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (status int, err error) {
 		return 0, err
 	}
 	t, ok := parseToken(x.token())
-	switch now := clock(); {
+	switch now := x.now(); {
 	case !ok || p.GetIssuer() != "" && t.Issuer != p.GetIssuer():
 		return 401, nil
 	case t.Expires != 0 && !now.Before(time.Unix(t.Expires, 0).Add(time.Minute)) || t.NotBefore != 0 && now.Add(time.Minute).Before(time.Unix(t.NotBefore, 0)):

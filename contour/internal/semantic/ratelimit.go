@@ -57,6 +57,8 @@ func (x *exchange) rateLimit(p *filterResult, packed *anypb.Any) error {
 	case !ready && !m.GetFailureModeDeny():
 	case !ready:
 		p.answered, p.answer = true, Answer{Status: int(m.GetStatusOnError().GetCode())}
+	case x.Allowed:
+		x.trace.Asked = append(x.trace.Asked, "rate limit")
 	case over:
 		p.answered, p.answer = true, Answer{Status: 429, Changes: Changes{Set: map[string]string{"x-envoy-ratelimited": "true"}}}
 	default:

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"strings"
+	"time"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -37,6 +38,10 @@ type Request struct {
 	ClientChain       []byte `json:"-"`
 	// Nth is the number of equal requests up to this one within the interval of a rate limit.
 	Nth int `json:"nth,omitempty"`
+	// Allowed: authorization and rate limit services that can be reached allow the request, instead of following the rules of the model.
+	Allowed bool `json:"-"`
+	// Now is when tokens are verified; zero: a time that never changes.
+	Now time.Time `json:"-"`
 }
 
 // Answer is the outcome of a request.

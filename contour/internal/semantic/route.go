@@ -94,6 +94,7 @@ func (x *exchange) runRoute(a Answer, rc *routev3.RouteConfiguration, vh *routev
 		return a, err
 	}
 	if p.answered {
+		x.trace.ByFilter = true
 		p.answer.Certificate = a.Certificate
 		return p.add(p.answer), nil
 	}

@@ -13,6 +13,9 @@ type Trace struct {
 	Host     *routev3.VirtualHost    // nil: the table has none for the host
 	Route    *routev3.Route          // nil: none matches
 	Passed   []Passed                // the routes of Host before Route, in their order
+	Asked    []string                // the kinds of services that were asked and allow the request by assumption (Request.Allowed)
+	// ByFilter: the answer is that of a filter, not of Route.
+	ByFilter bool
 }
 
 // Passed is a route that does not match the request.
