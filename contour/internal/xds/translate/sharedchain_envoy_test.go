@@ -248,3 +248,31 @@ func (g *rig) exchange(serverName, request string) string {
 	}
 	return string(body)
 }
+
+// A host that begins to require certificates of clients serves no request of a connection without one: neither of its own, nor of
+// another host of its former filter chain.
+func TestEnvoyServesNobodyWithoutTheRequiredCertificate(t *testing.T) {
+	g := sharedRig(t)
+	authority, _ := issued(t, "authority.example.com")
+	g.secrets.Set(kobj.Name{Namespace: "app", Name: "ca"}, pair{chain: string(authority)})
+	a, b := g.client("a.example.com"), g.client("b.example.com")
+	g.expect("at first", a, "a.example.com", 200, "*.example.com")
+	g.expect("at first, on a connection of another host", b, "a.example.com", 200, "*.example.com")
+	g.expect("another host on its connections", a, "b.example.com", 200, "*.example.com") // a client has a connection for each requested host
+	strict := g.answering("a.example.com", "wild")
+	strict.TLS.Clients = ir.ClientValidation{Certificates: ir.RequiredClientCertificates, CA: kobj.Name{Namespace: "app", Name: "ca"}}
+	g.set(strict)
+	g.publish()
+	g.expect("on its connection", a, "a.example.com", 404, "*.example.com")
+	g.expect("on a connection of another host", b, "a.example.com", 421, "*.example.com")
+	g.expect("another host on its connection", a, "b.example.com", 200, "*.example.com")
+	g.expect("another host", b, "b.example.com", 200, "*.example.com")
+	g.expect("on a new connection", g.client("a.example.com"), "a.example.com", 0, "")
+	g.expect("on a new connection of another host", g.client("b.example.com"), "a.example.com", 421, "*.example.com")
+	closed := g.answering("b.example.com", "wild")
+	closed.TLS, closed.Routes = &ir.TLS{CloseConnections: true}, nil
+	g.set(closed)
+	g.publish()
+	g.expect("a closed host on its connection", b, "b.example.com", 404, "*.example.com")
+	g.expect("a closed host on the connection of another one", a, "b.example.com", 421, "*.example.com")
+}
