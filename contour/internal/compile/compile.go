@@ -89,7 +89,10 @@ func New(e *memo.Engine, s *store.Store, apis ...API) *Compile {
 		Store: s, Ref: c.Ref, Expressions: validate.NewExpressions(e), Authorization: authorization.New(e, s, c.Extensions),
 		RateLimits: ratelimit.New(e, s, c.Extensions),
 	}
-	c.Gateways = gatewayapi.New(e, gatewayapi.Env(c.env))
+	c.Gateways = gatewayapi.New(e, gatewayapi.Env(c.env), func(r *memo.Reader, k kobj.Key) bool {
+		_, refused := c.budgets.refused.Get(r, k)
+		return refused
+	})
 	c.addBudgets(e)
 	c.addRoots(e, append(c.builtin(), apis...))
 	c.addListeners(e)

@@ -299,3 +299,26 @@ func TestPortsOfListenerSetsAreBounded(t *testing.T) {
 		t.Errorf("when ports are given back: %d ports, %s", ports(), got)
 	}
 }
+
+// A Gateway that exceeds the budgets of its namespace gets no Envoys, and keeps those that it has.
+func TestFleetsOfGatewaysBeyondTheBudgets(t *testing.T) {
+	c := gatewayConfig()
+	c.Gateways.Provision, c.Budgets.Listeners = true, 3 // of which each has one for its statistics
+	s := newSystem(t, c)
+	gateway := func(name string, listeners ...string) store.Change {
+		return gatewayOf("infra", name, 0, 1, nil, nil, listeners...)
+	}
+	expect := func(step, name string, fleet, keep bool) {
+		t.Helper()
+		of, _ := s.Compile.Gateways.Fleets.Peek(kobj.Name{Namespace: "infra", Name: name})
+		if (of.Fleet != nil) != fleet || of.Keep != keep {
+			t.Errorf("%s: %s has %+v", step, name, of)
+		}
+	}
+	s.Step([]store.Change{gatewayClass(), gateway("a", "8080"), gateway("b", "8080")})
+	expect("two Gateways", "a", true, false)
+	expect("two Gateways", "b", false, true)
+	s.Step([]store.Change{gateway("a", "8080", "8081", "8082")})
+	expect("more listeners", "a", false, true)
+	expect("more listeners", "b", true, false)
+}

@@ -18,7 +18,7 @@ import (
 // Provisioned is what is to exist of the fleet of a Gateway. The zero value is nothing.
 type Provisioned struct {
 	Fleet *provision.Fleet // nil: nothing, unless Keep
-	// Keep: what exists stays as it is, since the Gateway or its class cannot be used as it is now.
+	// Keep: what exists stays as it is, since the Gateway or its class cannot be used as it is now, or exceeds a budget.
 	Keep bool
 }
 
@@ -50,7 +50,7 @@ func (x *Compiler) deriveFleet(r *memo.Reader, n kobj.Name) Provisioned {
 	switch {
 	case !of.ours:
 		return Provisioned{}
-	case of.problem.is() || verdict == nil || verdict.problem.is():
+	case of.problem.is() || verdict == nil || verdict.problem.is() || x.refused(r, kobj.Key{Kind: kobj.Gateway, Name: n}):
 		return Provisioned{Keep: true}
 	}
 	f := &provision.Fleet{Gateway: n, UID: g.UID, Class: string(g.Spec.GatewayClassName), Ports: x.ports(r, n, verdict)}

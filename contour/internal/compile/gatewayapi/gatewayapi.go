@@ -42,7 +42,8 @@ type Env struct {
 
 // Compiler contains the tables of this package.
 type Compiler struct {
-	env Env
+	env     Env
+	refused func(*memo.Reader, kobj.Key) bool // see New
 
 	classParameters *memo.Table[kobj.Name, classParameters]
 	classes         *memo.Table[kobj.Name, class]
@@ -106,9 +107,10 @@ type State struct {
 	RejectedChains map[string]string
 }
 
-// New adds the tables to the engine of the store. They follow the kinds of the Gateway API.
-func New(e *memo.Engine, env Env) *Compiler {
-	x := &Compiler{env: env}
+// New adds the tables to the engine of the store. They follow the kinds of the Gateway API. refused reports whether an object is not served
+// because of the budgets of its namespace.
+func New(e *memo.Engine, env Env, refused func(*memo.Reader, kobj.Key) bool) *Compiler {
+	x := &Compiler{env: env, refused: refused}
 	x.assigned = memo.NewInput[kobj.Name](e, "gatewayapi/assigned addresses", equal[Assignment])
 	x.States = memo.NewInput[ir.ListenerKey](e, "gatewayapi/listener states", equal[State])
 	x.classParameters = memo.NewTable(e, memo.Options[kobj.Name, classParameters]{
