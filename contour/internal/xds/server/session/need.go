@@ -35,7 +35,7 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 	for _, need := range v.Needs {
 		r := s.resources[need]
 		if need.Type == table.Listener {
-			if atOnce && (r.foreign() || s.reportDue(table.Listener)) {
+			if atOnce && s.mayBeForeign(r) {
 				return need, true
 			}
 			continue
@@ -48,11 +48,8 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 			if !s.usable(r) {
 				return need, true
 			}
-		case need.Type == table.Scope && v.Ref.Type == table.Listener && s.types[table.Scope].wildcard:
-			if !r.had() {
-				return need, true
-			}
-			if blocker, blocked := s.blockerOf(r.want, true); blocked && !s.waitsForListener(blocker, v.Ref) {
+		case v.Ref.Type == table.Listener && s.subscribedScope(need):
+			if blocker, blocked := s.blockerOfScope(r, v.Ref); blocked {
 				return blocker, true
 			}
 		case r.had():
@@ -67,10 +64,29 @@ func (s *State) blockerOf(v *table.Version, atOnce bool) (table.Ref, bool) {
 	return table.Ref{}, false
 }
 
+// subscribedScope reports whether the need is a scope, and the client subscribes to scopes already.
+func (s *State) subscribedScope(need table.Ref) bool {
+	return need.Type == table.Scope && s.types[table.Scope].wildcard
+}
+
+// blockerOfScope is a resource that a listener waits for because of its scope.
+func (s *State) blockerOfScope(scope *resource, listener table.Ref) (table.Ref, bool) {
+	if !scope.had() {
+		return scope.ref, true
+	}
+	blocker, blocked := s.blockerOf(scope.want, true)
+	return blocker, blocked && !s.waitsForListener(blocker, listener)
+}
+
 // waitsForListener reports whether a route table waits until the client has no content of the listener that this table did not make.
 func (s *State) waitsForListener(route, listener table.Ref) bool {
 	r := s.resources[route]
-	return r.want != nil && r.want.HasNeed(listener) && s.resources[listener].foreign()
+	return r.want != nil && r.want.HasNeed(listener) && s.mayBeForeign(s.resources[listener])
+}
+
+// mayBeForeign reports whether the client may have a content of the listener from a former stream that this table did not make.
+func (s *State) mayBeForeign(listener *resource) bool {
+	return listener.foreign() || s.reportDue(table.Listener)
 }
 
 // usable reports whether routes may use the cluster.
