@@ -60,8 +60,12 @@ func (f *serveFlags) fleetPermissions() (all []permission.Need) {
 	}
 	for _, namespace := range namespaces {
 		for _, of := range []permission.Permission{
-			{Resource: "serviceaccounts"}, {Resource: "secrets"}, {Resource: "services"},
-			{Group: "apps", Resource: "deployments"}, {Group: "apps", Resource: "daemonsets"}, {Group: "policy", Resource: "poddisruptionbudgets"},
+			{Resource: "serviceaccounts"},
+			{Resource: "secrets"},
+			{Resource: "services"},
+			{Group: "apps", Resource: "deployments"},
+			{Group: "apps", Resource: "daemonsets"},
+			{Group: "policy", Resource: "poddisruptionbudgets"},
 		} {
 			of.Namespace = namespace
 			all = append(all, verbs(of, noFleets, "get", "list", "watch", "create", "patch", "delete")...)
