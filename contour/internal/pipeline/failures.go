@@ -22,10 +22,5 @@ func (p *Pipeline) SetFailures(failures map[kobj.Name]string) Result {
 
 // DeliverFailures makes Run call SetFailures. It reports false if the context ended before.
 func (p *Pipeline) DeliverFailures(ctx context.Context, failures map[kobj.Name]string) bool {
-	select {
-	case p.failures <- failures:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return p.deliver(ctx, func() Result { return p.SetFailures(failures) })
 }

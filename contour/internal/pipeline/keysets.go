@@ -17,10 +17,5 @@ func (p *Pipeline) SetKeySets(sets map[jwks.Owner]jwks.KeySet) Result {
 
 // DeliverKeySets makes Run call SetKeySets. It reports false if the context ended before.
 func (p *Pipeline) DeliverKeySets(ctx context.Context, sets map[jwks.Owner]jwks.KeySet) bool {
-	select {
-	case p.keySets <- sets:
-		return true
-	case <-ctx.Done():
-		return false
-	}
+	return p.deliver(ctx, func() Result { return p.SetKeySets(sets) })
 }

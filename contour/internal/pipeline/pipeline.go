@@ -48,14 +48,12 @@ type Pipeline struct {
 	Translate *translate.Tables
 	Status    *status.Status
 
-	engine   *memo.Engine
-	fleets   *fleet.Tables
-	log      *slog.Logger
-	now      func() time.Time
-	inspect  chan func()
-	configs  chan config.Config
-	keySets  chan map[jwks.Owner]jwks.KeySet
-	failures chan map[kobj.Name]string
+	engine  *memo.Engine
+	fleets  *fleet.Tables
+	log     *slog.Logger
+	now     func() time.Time
+	inspect chan func()
+	steps   chan func() Result // of others than the source of objects
 
 	sliced  bool      // the loop is Run
 	started time.Time // when the present iteration began
@@ -76,9 +74,7 @@ func New(o Options) *Pipeline {
 		o.Now = time.Now
 	}
 	p := &Pipeline{
-		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), configs: make(chan config.Config),
-		keySets:   make(chan map[jwks.Owner]jwks.KeySet),
-		failures:  make(chan map[kobj.Name]string),
+		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), steps: make(chan func() Result),
 		listeners: map[ir.Fleet]int{}, rejected: newRejections(), held: heldStatuses{},
 	}
 	p.shares = newShares(o.Now)
@@ -298,12 +294,8 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 		case <-p.rejected.confirm.C:
 			p.confirmRejections()
 			done(p.rederive())
-		case c := <-p.configs:
-			done(p.Configure(c))
-		case sets := <-p.keySets:
-			done(p.SetKeySets(sets))
-		case failures := <-p.failures:
-			done(p.SetFailures(failures))
+		case step := <-p.steps:
+			done(step())
 		case f := <-p.inspect:
 			f()
 		case <-tick.C:
@@ -354,8 +346,13 @@ func (p *Pipeline) AwaitFinished(ctx context.Context) bool {
 
 // Reconfigure makes Run call Configure. It reports false if the context ended before.
 func (p *Pipeline) Reconfigure(ctx context.Context, c config.Config) bool {
+	return p.deliver(ctx, func() Result { return p.Configure(c) })
+}
+
+// deliver makes Run call a step. It reports false if the context ended before.
+func (p *Pipeline) deliver(ctx context.Context, step func() Result) bool {
 	select {
-	case p.configs <- c:
+	case p.steps <- step:
 		return true
 	case <-ctx.Done():
 		return false

@@ -57,10 +57,15 @@ func (x *explainer) local() string {
 	case x.route == nil:
 		return "Envoy responds itself"
 	}
-	at := fmt.Sprintf("%s %s", x.route.Origin, field(x.route.Origin.Kind, x.route.Source))
 	if cause := x.cause(x.route.Origin); cause != "" && (x.route.Direct != nil || a.Status >= 500) {
 		return strings.TrimPrefix(cause, ": ")
 	}
+	return x.byRoute(a.Status)
+}
+
+// byRoute returns why Envoy responds itself with a status to a request that a route matches.
+func (x *explainer) byRoute(status int) string {
+	at := fmt.Sprintf("%s %s", x.route.Origin, field(x.route.Origin.Kind, x.route.Source))
 	switch {
 	case x.trace.ByFilter:
 		return "a policy of " + at + " responds"
@@ -68,9 +73,9 @@ func (x *explainer) local() string {
 		return "the keys that verify the tokens of " + at + " are not in the files; with them, a request without a valid token is answered with 401"
 	case x.route.Direct != nil:
 		return "as " + at + " specifies"
-	case x.route.Forward != nil && a.Status == 503:
+	case x.route.Forward != nil && status == 503:
 		return "no backend of " + at + " has an endpoint that is ready"
-	case x.route.Forward != nil && a.Status == 403 && x.request.Upgrade != "" && !x.route.Forward.Websocket:
+	case x.route.Forward != nil && status == 403 && x.request.Upgrade != "" && !x.route.Forward.Websocket:
 		return at + " does not permit WebSockets"
 	}
 	return "a policy of " + at + " responds"

@@ -159,6 +159,10 @@ func volumeProblem(e *contourv1alpha1.EnvoySettings, ofGateway bool) string {
 			return fmt.Sprintf("spec.envoy.extraVolumes[%d] is not a Secret, a ConfigMap, an emptyDir or of the downward API; other volumes are parameters of a GatewayClass only.", i)
 		}
 	}
+	return mountProblem(e, ofGateway)
+}
+
+func mountProblem(e *contourv1alpha1.EnvoySettings, ofGateway bool) string {
 	for i := range e.ExtraVolumeMounts {
 		m := &e.ExtraVolumeMounts[i]
 		switch {

@@ -267,19 +267,24 @@ func (p *precedence) reviewAll(list []*claimant) {
 // first returns the list up to its first element.
 func first(list []*claimant) []*claimant { return list[:min(1, len(list))] }
 
-// setClaims replaces what the listeners of a set claim.
-func (p *precedence) setClaims(n kobj.Name, s *listenerSet) {
-	var next []*claimant
-	if s != nil {
-		for i := range s.listeners {
-			if l := &s.listeners[i]; !l.problem.is() {
-				next = append(next, &claimant{
-					listenerClaim: claimOfListener(s.gateway, l), https: l.protocol == ir.ListenHTTPS, created: s.created, set: n, index: i,
-				})
-			}
+// claimants returns what the listeners of a set claim; s is nil if there is none.
+func claimants(n kobj.Name, s *listenerSet) (out []*claimant) {
+	if s == nil {
+		return nil
+	}
+	for i := range s.listeners {
+		if l := &s.listeners[i]; !l.problem.is() {
+			out = append(out, &claimant{
+				listenerClaim: claimOfListener(s.gateway, l), https: l.protocol == ir.ListenHTTPS, created: s.created, set: n, index: i,
+			})
 		}
 	}
-	former := p.sets[n]
+	return out
+}
+
+// setClaims replaces what the listeners of a set claim.
+func (p *precedence) setClaims(n kobj.Name, s *listenerSet) {
+	former, next := p.sets[n], claimants(n, s)
 	p.changed[n] = true
 	sockets, claims := map[gatewaySocket][]*claimant{}, map[listenerClaim][]*claimant{}
 	heads := map[kobj.Name]map[gatewaySocket]*claimant{} // of one Gateway, or of the former one, too
