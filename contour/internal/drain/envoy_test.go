@@ -50,9 +50,7 @@ func TestDrainOfARealEnvoy(t *testing.T) {
 		r, err := drain.Run(t.Context(), e, o)
 		ended <- outcome{r, err}
 	}()
-	if open := <-counts; open != 2 {
-		t.Errorf("%d connections are open, want 2", open)
-	}
+	until(counts, 2) // Envoy may still count one by which the test saw that it listens
 	requireStatus(t, stats, "503 Service Unavailable")
 	late := dial(t, ports[0])
 	until(counts, 3)
