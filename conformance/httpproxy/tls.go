@@ -92,11 +92,13 @@ func ownCertificates() []suite.Test {
 func handshakes() []suite.Test {
 	return []suite.Test{
 		{
-			Name:         "httpproxy/tls-misdirected",
-			Sentence:     "A request for a host other than that of its TLS connection is answered with 421.",
-			Features:     core(encryption),
-			Backends:     backends("shop"),
-			Certificates: []suite.Certificate{{Name: "cert", Hosts: []string{"a.${DOMAIN}", "b.${DOMAIN}"}}},
+			Name:     "httpproxy/tls-misdirected",
+			Sentence: "A request for a host with another certificate than that of its TLS connection is answered with 421.",
+			Features: core(encryption),
+			Backends: backends("shop"),
+			Certificates: []suite.Certificate{
+				{Name: "cert-a", Hosts: []string{"a.${DOMAIN}"}}, {Name: "cert-b", Hosts: []string{"b.${DOMAIN}"}},
+			},
 			Run: func(t *suite.T) {
 				t.Get("https://b.${DOMAIN}/", suite.From("shop"))
 				t.Send(suite.Request{URL: "https://b.${DOMAIN}/", ServerName: "a.${DOMAIN}"}, suite.Status(421))
