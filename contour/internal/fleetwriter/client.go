@@ -49,7 +49,7 @@ type Client interface {
 	Watch(ctx context.Context, changed func(gateway kobj.Name, r Ref, c Child, gone bool), synced func())
 	// Get returns an object; false if there is none.
 	Get(ctx context.Context, r Ref) (Child, bool, error)
-	// Apply applies an object, on the server: with a uid to the object that has it, whoever has set its fields; otherwise it must not
+	// Apply applies an object, on the server: with a uid to the object that has it, whichever manager has set its fields; otherwise it must not
 	// exist, or have no other values.
 	Apply(ctx context.Context, r Ref, body []byte, uid string) (Child, error)
 	// Delete deletes the object with the uid.

@@ -52,7 +52,7 @@ type explainer struct {
 	out     Explanation
 }
 
-// Explain returns what an Envoy with the configuration does with a request. An error means that it cannot be told: the model of
+// Explain returns what an Envoy with the configuration does with a request. An error means that the outcome is unknown: the model of
 // Envoy does not support something in the request or the configuration.
 func (p *Preview) Explain(r Request) (Explanation, error) {
 	x := &explainer{Preview: p, request: r, host: hostOf(r.Host)}

@@ -138,7 +138,7 @@ const maxVolumes = 64
 // ownVolumes is the names of the volumes that every pod has.
 func ownVolumes() []string { return []string{adminVolume, configVolume, certVolume} }
 
-// harmless reports whether a volume at the path replaces neither what Envoy runs nor what it is configured with: whoever can write parameters of
+// harmless reports whether a volume at the path replaces neither what Envoy runs nor what it is configured with: a user who can write parameters of
 // a Gateway need not be allowed to run programs.
 func harmless(mountPath string) bool {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path.Clean("/"+mountPath), "/"), "/")
