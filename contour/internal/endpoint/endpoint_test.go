@@ -16,6 +16,8 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 
 	"contour.example/contour/internal/ir"
+
+	"contour.example/contour/internal/randomtest"
 )
 
 func ptr[T any](v T) *T { return &v }
@@ -218,8 +220,7 @@ func TestAddressesThatAreNoBackend(t *testing.T) {
 }
 
 func TestOrderAndSlicingDoNotMatter(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := randomtest.Seed(t)
 	rng := rand.New(rand.NewPCG(seed, 0))
 	var all []discoveryv1.Endpoint
 	for i := range 50 {

@@ -12,6 +12,7 @@ import (
 
 	"contour.example/contour/internal/compile/contrib"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/randomtest"
 )
 
 func object(name string) kobj.Key { return kobj.Of(kobj.HTTPProxy, "a", name) }
@@ -119,8 +120,7 @@ func TestNamespacesAreApart(t *testing.T) {
 // After any edits the verdicts are those of the present objects in any order.
 func TestVerdictsDependOnThePresentObjectsOnly(t *testing.T) {
 	t.Parallel()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := randomtest.Seed(t)
 	r := rand.New(rand.NewPCG(seed, 1))
 	limit := contrib.Cost{Routes: 50, VirtualHosts: 12, Expressions: 30}
 	type state struct {

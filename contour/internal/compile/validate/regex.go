@@ -3,6 +3,7 @@ package validate
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"regexp/syntax"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ func Regex(expr string) Expression {
 	if problem != "" {
 		return Expression{Problem: problem}
 	}
-	size := programSize(tree)
+	size := programSize(expr)
 	if size > maxProgram {
 		return Expression{Problem: "compiles to too large a program"}
 	}
@@ -67,7 +68,7 @@ func Regex(expr string) Expression {
 // WildcardCost is the Cost of the expression that keeps each route of a wildcard host to names with one label in the place of the
 // star; 0 for another host.
 func WildcardCost(hostname string) int {
-	const others = 32 // instructions of the label and the port
+	const others = 48 // instructions of the label and the port
 	suffix, ok := strings.CutPrefix(hostname, "*.")
 	if !ok {
 		return 0
@@ -169,24 +170,63 @@ func isPunctuation(r rune) bool { return r > ' ' && r < 0x7f && !isAlphanumeric(
 
 // alternates reports whether an expression has alternatives as a whole, outside groups and classes.
 func alternates(expr string) bool {
-	depth, class := 0, false
-	for i := 0; i < len(expr); i++ {
-		switch c := expr[i]; {
-		case c == '\\':
-			i++
-		case class:
-			class = c != ']'
-		case c == '[':
-			class = true
-		case c == '(':
-			depth++
-		case c == ')':
-			depth--
-		case c == '|' && depth <= 0:
+	for _, depth := range bars(expr) {
+		if depth <= 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// bars yields the index of each vertical bar that separates alternatives, and in how many groups it is.
+func bars(expr string) iter.Seq2[int, int] {
+	return func(yield func(int, int) bool) {
+		depth := 0
+		for i := 0; i < len(expr); i++ {
+			switch c := expr[i]; {
+			case c == '\\':
+				i += escapeSize(expr[i:]) - 1
+			case c == '[':
+				i += bracketSize(expr[i:]) - 1
+			case c == '(':
+				depth++
+			case c == ')':
+				depth--
+			case c == '|' && !yield(i, depth):
+				return
+			}
+		}
+	}
+}
+
+// escapeSize is the number of bytes of the escape sequence at the start of s that can hide an operator: \Q hides all until \E.
+func escapeSize(s string) int {
+	if rest, ok := strings.CutPrefix(s, `\Q`); ok {
+		text, _, _ := strings.Cut(rest, `\E`)
+		return min(len(`\Q`)+len(text)+len(`\E`), len(s))
+	}
+	return min(2, len(s))
+}
+
+// bracketSize is the number of bytes of the class, such as [^]a[:digit:]\]], at the start of s.
+func bracketSize(s string) int {
+	first := 1
+	if strings.HasPrefix(s, "[^") {
+		first++
+	}
+	for i := first; i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
+			i++
+		case strings.HasPrefix(s[i:], "[:"):
+			if end := strings.Index(s[i+2:], ":]"); end >= 0 {
+				i += 2 + end + 1
+			}
+		case s[i] == ']' && i > first:
+			return i + 1
+		}
+	}
+	return len(s)
 }
 
 // wideEscape reports whether the expression has an escape sequence for a character that is no byte, as in \x{100} and \777.

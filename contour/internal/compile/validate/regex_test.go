@@ -29,6 +29,7 @@ func TestRegex(t *testing.T) {
 		`/[\x{e4}-ö]`:                       true,
 		`/a**`:                              true,
 		`/\p{greek}`:                        true,
+		`(?:a|(?:(?:$|$|(?:))*){3,1000})*`:  true, // a million instructions in Envoy
 		`/\p{Letter}`:                       true,
 		`/(\pL\pL\pL\pL\pL\pL\pL\pL){1000}`: true,
 		`/` + strings.Repeat(`\pL`, 65):     true,

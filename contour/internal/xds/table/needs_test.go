@@ -10,13 +10,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"contour.example/contour/internal/randomtest"
 )
 
 // After edits of random parts, a few or many at a time, the needs of a version and the counts of the table equal those
 // computed from all pieces.
 func TestNeedsFollowEdits(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := randomtest.Seed(t)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for range 50 {
 		tab := newFleet()

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"contour.example/contour/internal/kobj"
+
+	"contour.example/contour/internal/randomtest"
 )
 
 // envoys is a table and Envoys of its fleet, the first of which gives the answers. accepted is what each has, by resource.
@@ -343,8 +345,7 @@ const mostBad = 15
 // TestSearchFindsExactlyTheBadParts bisects random sets of bad parts, with and without an
 // accepted version to start from, while the wanted content changes.
 func TestSearchFindsExactlyTheBadParts(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
+	seed := randomtest.Seed(t)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	for range 300 {
 		tab := newFleet()

@@ -17,6 +17,7 @@ import (
 
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -30,7 +31,7 @@ func TestRoutesAreAuthorized(t *testing.T) {
 }
 
 func routesAreAuthorized(t *testing.T, limit int) {
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	seen := map[string]int{}
 	for range 60 {
 		fx := newFixture(tables(limit))

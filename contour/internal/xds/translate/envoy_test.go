@@ -29,6 +29,7 @@ import (
 	"contour.example/contour/internal/envoytest"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -436,7 +437,7 @@ func checkLine(t *testing.T, line []byte) {
 // TestEnvoyAcceptsValidResources sends Envoy the resources of the goldens and of random values.
 func TestEnvoyAcceptsValidResources(t *testing.T) {
 	fx := newFixture()
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	chain, key := issued(t, "a.example.com")
 	for _, a := range append(r.texts, "app") {
 		for _, b := range append(r.texts, "cert") {

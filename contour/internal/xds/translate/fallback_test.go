@@ -9,13 +9,14 @@ import (
 
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/xds/table"
 )
 
 // Every part of a route table or of a listener for connections has a fallback, which is valid, answers for the same
 // requests or connections, and answers with an error.
 func TestEveryPartHasAFallback(t *testing.T) {
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	for range 200 {
 		v := r.host()
 		checkFallbacks(t, routesOf(v))

@@ -13,6 +13,7 @@ import (
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -45,7 +46,7 @@ func (fx *fixture) everything() map[ir.Fleet]map[table.Ref]*table.Resource {
 // After any edits of any fleet, the sum of all changes equals all resources, and those of a build from scratch. No change
 // sets an equal resource or removes a missing one.
 func TestSumOfChangesOfFleets(t *testing.T) {
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	fx := newFixture(tables(3))
 	published := map[ir.Fleet]map[table.Ref]*table.Resource{ir.DefaultFleet: {}, "other": {}}
 	listeners := []ir.Listener{other("web", ir.ListenHTTP), other("secure", ir.ListenHTTPS), other("raw", ir.ListenTCP)}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,19 +20,12 @@ import (
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/xds/table"
 )
 
-// seeded returns a random seed and logs it, so that a failure can be replayed.
-func seeded(t *testing.T) uint64 {
-	t.Helper()
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	return seed
-}
-
 func TestValidValuesGiveValidResources(t *testing.T) {
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	for range 200 {
 		v := r.host()
 		resources := []*table.Resource{routesOf(v)}
@@ -64,7 +56,7 @@ func checkValid(t *testing.T, r *table.Resource) {
 }
 
 func TestEverythingReferencedExists(t *testing.T) {
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	for range 50 {
 		fx := newFixture()
 		for range r.IntN(10) {
@@ -171,7 +163,7 @@ func TestIncrementalEqualsFromScratch(t *testing.T) {
 }
 
 func incrementalEqualsFromScratch(t *testing.T, limit int) {
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	fx := newFixture(tables(limit))
 	for step := range 300 {
 		if v := r.host(); r.IntN(3) == 0 {
@@ -208,7 +200,7 @@ func incrementalEqualsFromScratch(t *testing.T, limit int) {
 
 func TestClusterNamesDependOnTheContent(t *testing.T) {
 	seen := map[string]ir.Cluster{}
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	long := strings.Repeat("long-", 12)
 	r.texts = append(r.texts, "", "ab", "a/b", "tls", "balancing", "health", long+"a", long+"b", "1")
 	for range 5000 {

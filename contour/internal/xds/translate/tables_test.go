@@ -19,6 +19,7 @@ import (
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/xds/table"
 )
 
@@ -319,7 +320,7 @@ func TestAllEqualsTheSumOfChanges(t *testing.T) {
 
 func TestTableServesTheTranslatedResources(t *testing.T) {
 	fx := newFixture()
-	r := newRandom(seeded(t))
+	r := newRandom(randomtest.Seed(t))
 	published := table.New()
 	for range 20 {
 		for v := r.host(); r.IntN(4) > 0; v = r.host() {

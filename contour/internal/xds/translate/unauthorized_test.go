@@ -7,6 +7,7 @@ import (
 
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/semantic"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestNothingIsServedWithoutAuthorization(t *testing.T) {
 	for _, limit := range []int{512, 0} {
 		t.Run(fmt.Sprintf("one table for %d hosts", limit), func(t *testing.T) {
-			r := newRandom(seeded(t))
+			r := newRandom(randomtest.Seed(t))
 			statuses := map[int]int{}
 			for range 60 {
 				fx := newFixture(tables(limit))

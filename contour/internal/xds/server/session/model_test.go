@@ -3,9 +3,7 @@ package session_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/xds/server/session"
 	"contour.example/contour/internal/xds/table"
 )
@@ -244,17 +243,7 @@ func TestModel(t *testing.T) {
 	if testing.Short() {
 		seeds = 50
 	}
-	base := uint64(1)
-	switch text := os.Getenv("SEED"); text {
-	case "":
-	case "random":
-		base = rand.Uint64()
-	default:
-		var err error
-		if base, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatal(err)
-		}
-	}
+	base := randomtest.Seed(t)
 	// A version that was rejected as a whole, of a resource that was removed since: it was sent again after a restart.
 	t.Run("rejected and removed", func(t *testing.T) { runModel(t, 17545259806864268085) })
 	// A scope was removed and came back, so that the client dropped its route table and subscribed again, while another route
