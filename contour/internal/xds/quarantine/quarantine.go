@@ -129,6 +129,12 @@ func (s *State) EndSearch() bool {
 	return running
 }
 
+// Repeat records once more that an Envoy accepted a version, which the caller has composed again, and reports whether a search
+// among its pieces goes on with that.
+func (s *State) Repeat(v Version, wanted iter.Seq[*Piece]) bool {
+	return s.search.suspectsAny(v.Pieces) && s.Accept(v, wanted)
+}
+
 // Found ends a search in which the piece is suspect, since it is known by other means that it is bad, and is not sent any
 // more. If others are bad too, the next answer starts another search.
 func (s *State) Found(id ID) {

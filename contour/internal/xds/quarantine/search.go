@@ -26,6 +26,19 @@ type search struct {
 
 func (b *search) running() bool { return b != nil && len(b.suspects) > 0 }
 
+// suspectsAny reports whether a search runs and one of the pieces is suspect.
+func (b *search) suspectsAny(pieces iter.Seq[*Piece]) bool {
+	if !b.running() {
+		return false
+	}
+	for p := range pieces {
+		if slices.Contains(b.suspects, p.ID) {
+			return true
+		}
+	}
+	return false
+}
+
 // unaccepted is the pieces of a version that were not accepted.
 type unaccepted struct{ parts, header, fallbacks []ID }
 

@@ -16,8 +16,9 @@ import (
 type view struct {
 	watch      *Watch
 	quarantine quarantine.State
-	accepted   *Version // by this Envoy; nil: nothing, or something unknown
+	accepted   *Version // by this Envoy, the newest one; nil: nothing, or something unknown
 	effective  *Version
+	has        string // the hash of the version that the Envoy accepted last, which may be older than accepted
 	// unexplained is the hash of the version that is wanted but was rejected although the Envoy accepted each of its pieces.
 	unexplained string
 }
@@ -70,6 +71,7 @@ func (e *entry) dropView(w *Watch) {
 
 // accept records that the Envoy accepted v, and reports whether that counts: see quarantine.State.Accept.
 func (x *view) accept(e *entry, v *Version) bool {
+	x.has = v.Hash
 	version := v.forQuarantine()
 	version.Effective = v == x.effective && e.want != nil
 	if !x.quarantine.Accept(version, e.used()) {
@@ -126,8 +128,11 @@ func (x *view) compose(e *entry) *Version {
 		}
 		v := e.version(pieces, cmp.Or(x.effective, e.effective))
 		e.split = v
-		if !ended && v == x.accepted && x.quarantine.EndSearch() { // no answer would come
+		switch { // no answer would come about what the Envoy has
+		case !ended && v == x.accepted && x.quarantine.EndSearch():
 			ended = true
+			continue
+		case v != x.accepted && v.Hash == x.has && x.quarantine.Repeat(v.forQuarantine(), e.used()):
 			continue
 		}
 		if _, rejected := x.quarantine.RejectedVersion(v.Hash); !rejected {

@@ -249,6 +249,8 @@ func TestModel(t *testing.T) {
 	// A scope was removed and came back, so that the client dropped its route table and subscribed again, while another route
 	// table that led to it was sent.
 	t.Run("dropped and subscribed again", func(t *testing.T) { runModel(t, 100209) })
+	// A search came back to a version that the client had, so that no answer came: a good part was withheld for ever.
+	t.Run("what the client has is tried again", func(t *testing.T) { runModel(t, 1009660) })
 	for i := range seeds {
 		seed := base + uint64(i)
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { runModel(t, seed) })
