@@ -29,7 +29,7 @@ assets: ## Download Envoy, and build etcd and kube-apiserver, into the user's ca
 	@$(ASSETS) all
 
 ##
-.PHONY: check test test-unit test-race test-envoy test-local test-sharded test-closed test-counterparts conformance conformance-gateway conformance-binary fuzz bench
+.PHONY: check test test-unit test-race test-envoy test-local test-sharded test-closed test-counterparts conformance conformance-gateway conformance-binary test-random fuzz bench
 check: verify test-unit ## Verify the sources and run the tests that have no requirements.
 
 test: test-unit test-envoy test-local ## Run all tests that need no containers.
@@ -65,6 +65,10 @@ conformance-gateway: build ## Run the conformance suite of the Gateway API on th
 conformance-binary: ## Build bin/conformance, a static binary that runs the suites against any controller in any cluster.
 	@mkdir -p $(BIN)
 	cd conformance && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/conformance
+
+test-random: ## Run tests of random inputs with other seeds than the usual one: TIMES=COUNT (default 20). A failure names its seed: SEED=NUMBER go test ...
+	@export ENVOY="$$($(ASSETS) envoy)" SEED=random; packages=$$(git grep -l randomtest.Seed contour | xargs -n1 dirname | sort -u | sed 's|^|./|'); \
+	  go test -count=$(or $(TIMES),20) $$packages; go test -count=$(or $(TIMES),20) -tags envoy -run '^TestSizeIsThatOfEnvoy$$' ./contour/internal/compile/validate
 
 fuzz: ## Run each fuzz target: FUZZTIME=DURATION (default 30s).
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' contour envoybootstrap); do \
