@@ -15,6 +15,7 @@ type urgency int
 
 const (
 	idle    urgency = iota // it does not wait
+	held                   // it has changed in a burst, until that is over
 	backlog                // first load, a change that concerns many objects, or a retry
 	live                   // it has just changed, and a user may wait for its status
 )
@@ -34,6 +35,7 @@ type schedule struct {
 	later delays
 	timer *time.Timer
 	pace  *pace
+	burst burst
 
 	running   int
 	backlog   int            // of these, of the backlog
@@ -63,10 +65,15 @@ func newSchedule(workers int, now func() time.Time) *schedule {
 	return s
 }
 
-// add schedules an object now.
+// add schedules an object now, or after the burst of which its change is a part.
 func (s *schedule) add(k kobj.Key, u urgency) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if now := s.now(); u == live && s.burst.add(k, now, s.running) {
+		if u = held; len(s.burst.held) == 0 {
+			defer s.arm(now)
+		}
+	}
 	s.enqueue(k, u)
 }
 
@@ -96,6 +103,10 @@ func (s *schedule) enqueue(k kobj.Key, u urgency) {
 		return
 	}
 	it.due, it.waits = time.Time{}, u // pop skips its former place
+	if u == held {
+		s.burst.hold(k, s.now())
+		return
+	}
 	s.lanes[u].Push(k.Namespace, k)
 	s.wake.Signal()
 }
@@ -184,7 +195,7 @@ func (s *schedule) failed(k kobj.Key, conflict bool) {
 	it.conflict = conflict
 	delay := jitter(min(firstRetry<<min(it.failures, 16), lastRetry))
 	it.failures++
-	if it.again == live || it.again != idle && conflict {
+	if it.again == live || it.again == held || it.again != idle && conflict {
 		s.enqueue(k, it.again)
 		return
 	}
@@ -242,8 +253,13 @@ func (s *schedule) wait(k kobj.Key, delay time.Duration) {
 	s.arm(s.now())
 }
 
-// release adds the objects that are due to the backlog.
+// release adds the objects that are due to the backlog, and those of a burst to the live ones.
 func (s *schedule) release(now time.Time) {
+	for _, k := range s.burst.release(now) {
+		if it := s.items[k]; it != nil && it.waits == held {
+			s.enqueue(k, live)
+		}
+	}
 	for len(s.later) > 0 && !s.later[0].at.After(now) {
 		d := heap.Pop(&s.later).(delayed)
 		if it := s.items[d.key]; it != nil && it.due.Equal(d.at) {
@@ -254,8 +270,8 @@ func (s *schedule) release(now time.Time) {
 
 // arm starts the timer that wakes a worker when the next object is due or the pause ends.
 func (s *schedule) arm(now time.Time) {
-	var next time.Time
-	if len(s.later) > 0 {
+	next := s.burst.due()
+	if len(s.later) > 0 && (next.IsZero() || s.later[0].at.Before(next)) {
 		next = s.later[0].at
 	}
 	if s.pace.until.After(now) && (next.IsZero() || s.pace.until.Before(next)) {

@@ -4,7 +4,8 @@
 // Set takes desired statuses at any time and never blocks. Lead compares each with the
 // object of the watches and patches the differences, several objects at a time: objects
 // that have just changed before the backlog, the namespaces in turn, each object with
-// its own back-off, at a rate that the API server can handle. The diagnostics of an
+// its own back-off, at a rate that the API server can handle. Those of a burst wait until
+// it is over, at most a second. The diagnostics of an
 // Ingress, whose status has no conditions, become Events. The package does not compute
 // statuses, and writes only status subresources and Events.
 package statuswriter
