@@ -170,11 +170,7 @@ func explanationJSON(x preview.Explanation) any {
 	steps := func(from []preview.Step) []step {
 		out := make([]step, 0, len(from))
 		for _, s := range from {
-			j := step{Step: s}
-			if k := s.Object; k.Kind != "" {
-				j.Object = &jsonObject{string(k.Kind), k.Namespace, k.Name.Name}
-			}
-			out = append(out, j)
+			out = append(out, step{Object: objectJSON(s.Object), Step: s})
 		}
 		return out
 	}

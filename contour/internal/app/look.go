@@ -24,6 +24,11 @@ type filesFlags struct {
 
 func (f *filesFlags) add(fs *pflag.FlagSet) {
 	fs.StringArrayVarP(&f.paths, "filename", "f", nil, "File or directory of manifests, - for standard input; may be repeated.")
+	f.addConfig(fs)
+}
+
+// addConfig adds the flags of the configuration, without those of the files.
+func (f *filesFlags) addConfig(fs *pflag.FlagSet) {
 	base := config.Default()
 	base.Endpoints.Loopback = true // who writes the files can reach the machine, as in standalone
 	base.Gateways.Addresses = []netip.Prefix{netip.MustParsePrefix("127.1.0.0/16")}

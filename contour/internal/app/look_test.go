@@ -180,17 +180,27 @@ func TestExplainJSON(t *testing.T) {
 	}
 }
 
-// Neither command prints the key of a Secret, whatever is wrong with it.
+// No command prints the key of a Secret, whatever is wrong with it, or what headers may carry a credential.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
 	const canary = "c2VjcmV0LWNhbmFyeQ"
 	secret := "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\ntype: kubernetes.io/tls\nstringData: {tls.crt: " + canary + ", tls.key: " + canary + "}\n---\n"
 	path := manifest(t, secret+strings.Replace(broken, "fqdn: www.example.com", "fqdn: www.example.com\n    tls: {secretName: s}", 1))
+	plain := manifest(t, broken)
+	direct := manifest(t, strings.Replace(broken, "    - services", "    - responseHeadersPolicy: {set: [{name: x-session-key, value: "+canary+"}]}\n      directResponsePolicy: {statusCode: 200, body: "+canary+strings.Repeat("x", 200)+"}\n    - conditions: [{prefix: /x}]\n      services", 1))
+	tokens := manifest(t, strings.Replace(broken, "    - services", "    - conditions: [{header: {name: x-api-token, exact: "+canary+"}}, {queryParameter: {name: api_key, exact: "+canary+"}}]\n      requestHeadersPolicy: {set: [{name: x-upstream, value: "+canary+"}]}\n      services", 1))
 	for _, args := range [][]string{
 		{"validate", "-f", path},
 		{"validate", "-f", path, "-o", "json"},
 		{"explain", "https://www.example.com", "-f", path},
 		{"explain", "https://www.example.com", "-f", path, "-o", "json"},
+		{"explain", "http://www.example.com", "-f", tokens},
+		{"explain", "http://www.example.com", "-f", tokens, "-o", "json"},
+		{"explain", "http://www.example.com", "-f", direct, "-o", "json"},
+		{"diff", quickstart, path},
+		{"diff", quickstart, path, "-o", "json"},
+		{"diff", plain, tokens},
+		{"diff", plain, tokens, "-o", "json"},
 	} {
 		if _, out, errs := runMain(args...); strings.Contains(out+errs, canary) {
 			t.Errorf("%v prints the Secret: %s%s", args, out, errs)
@@ -203,5 +213,53 @@ func TestLinesArePrintable(t *testing.T) {
 	t.Parallel()
 	if got, want := console.Line("a.yaml", "\x1b[2J\u009b1mé\n\u202eerror\u2066\u200b"), "a.yaml:  [2J 1mé  error  "; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+func TestDiff(t *testing.T) {
+	t.Parallel()
+	served := manifest(t, strings.Replace(broken, "name: gone", "name: web", 1)+"---\napiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {selector: {a: b}, ports: [{port: 80}]}\n")
+	bad := manifest(t, broken)
+	for _, c := range []struct {
+		name     string
+		args     []string
+		code     int
+		out, err string // each a part
+	}{
+		{name: "the same", args: []string{quickstart, quickstart, "--exit-code"}, err: "4 hosts compared with 0 requests\n"},
+		{name: "a request that is lost", args: []string{served, bad}, out: "~ http://www.example.com HTTPProxy default/www " + bad + ":7\n    GET / and 1 more (a backend answered)\n" +
+			"        - answered by Service default/web\n        + 503: HTTPProxy default/www spec.routes[0].services[0]: Service \"default/gone\" does not exist\n" +
+			"introduced " + bad + ":10: error: "},
+		{name: "the other way", args: []string{bad, served}, out: "fixed " + bad + ":10: error: "},
+		{name: "the exit code", args: []string{served, bad, "--exit-code"}, code: 3},
+		{name: "a host that is removed", args: []string{quickstart, served}, out: "- https://shop.example.com HTTPProxy default/shop"},
+		{name: "one path", args: []string{quickstart}, code: 2, err: "accepts 2 arg(s)"},
+		{name: "standard input twice", args: []string{"-", "-"}, code: 1, err: "only one"},
+		{name: "no such path", args: []string{quickstart, "gone.yaml"}, code: 1, err: "gone.yaml"},
+	} {
+		code, out, errs := runMain(append([]string{"diff"}, c.args...)...)
+		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
+			t.Errorf("%s: exit code %d\n%s%s", c.name, code, out, errs)
+		}
+	}
+	code, out, _ := runMain("diff", served, bad, "-o", "json", "--exit-code")
+	var d struct {
+		Kind  string
+		Hosts []struct {
+			Object   struct{ Name string }
+			Host     string
+			Change   string
+			Requests []struct {
+				Method, Path, Old, New string
+				Lost                   bool
+			}
+		}
+		Introduced []struct{ Field string }
+	}
+	if err := json.Unmarshal([]byte(out), &d); err != nil || code != 3 || d.Kind != "Difference" || len(d.Hosts) != 1 || len(d.Introduced) != 1 {
+		t.Fatalf("exit code %d, %v: %s", code, err, out)
+	}
+	if h := d.Hosts[0]; h.Object.Name != "www" || h.Host != "www.example.com" || h.Change != "changed" || len(h.Requests) != 1 || h.Requests[0].Path != "/" || !h.Requests[0].Lost || h.Requests[0].Old == "" {
+		t.Errorf("%+v", h)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"contour.example/contour/internal/console"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/preview"
 	"contour.example/contour/internal/source/dir"
 )
@@ -130,6 +131,14 @@ type jsonObject struct {
 	Name      string `json:"name"`
 }
 
+// objectJSON returns nil for no object.
+func objectJSON(k kobj.Key) *jsonObject {
+	if k.Kind == "" {
+		return nil
+	}
+	return &jsonObject{string(k.Kind), k.Namespace, k.Name.Name}
+}
+
 type finding struct {
 	Object *jsonObject `json:"object,omitempty"`
 	preview.Finding
@@ -138,11 +147,7 @@ type finding struct {
 func asJSON(found []preview.Finding) []finding {
 	out := make([]finding, 0, len(found))
 	for _, x := range found {
-		f := finding{Finding: x}
-		if k := x.Object; k.Kind != "" {
-			f.Object = &jsonObject{string(k.Kind), k.Namespace, k.Name.Name}
-		}
-		out = append(out, f)
+		out = append(out, finding{Object: objectJSON(x.Object), Finding: x})
 	}
 	return out
 }

@@ -10,7 +10,6 @@ import (
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 
 	"contour.example/contour/internal/ir"
-	"contour.example/contour/internal/ir/irtext"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/xds/translate"
@@ -69,6 +68,7 @@ func (p *Preview) Explain(r Request) (Explanation, error) {
 	x.steps()
 	x.others()
 	x.out.Verdict = x.verdict()
+	x.out.Answer = masked(x.out.Answer)
 	return x.out, nil
 }
 
@@ -92,14 +92,7 @@ func (x *explainer) resolve() {
 	if x.trace.Host == nil && x.out.Answer.Refused {
 		host = cmp.Or(x.request.SNI, x.host)
 	}
-	for k, v := range x.hosts {
-		if !covers(k.Hostname, host) || k.Listener.Name != x.trace.Listener {
-			continue
-		}
-		if x.vhost == nil || moreSpecific(k.Hostname, x.vhost.Key.Hostname) {
-			x.vhost = v
-		}
-	}
+	x.vhost = x.served.find(x.trace.Listener, host)
 	if x.vhost != nil {
 		x.source = translate.SourceRoutes(x.vhost)
 	}
@@ -139,7 +132,7 @@ func (x *explainer) steps() {
 }
 
 func (x *explainer) routeStep(name string, r *ir.Route) Step {
-	s := Step{Name: name, What: cmp.Or(irtext.Match(&r.Match), "any request"), Object: r.Origin, Field: field(r.Origin.Kind, r.Source)}
+	s := Step{Name: name, What: cmp.Or(matchText(r.Match), "any request"), Object: r.Origin, Field: field(r.Origin.Kind, r.Source)}
 	at, _ := x.positions.Position(s.Object, s.Field)
 	s.File, s.Line = at.File, at.Line
 	return s
@@ -154,7 +147,7 @@ func (x *explainer) backend(u semantic.Upstream) Step {
 		what += fmt.Sprintf(", weight %d", u.Weight)
 	}
 	if u.Path != "" {
-		what += " as " + u.Host + u.Path
+		what += " as " + u.Host + MaskedURL(u.Path)
 	}
 	if u.Timeout != "" {
 		what += ", timeout " + u.Timeout

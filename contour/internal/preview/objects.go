@@ -100,11 +100,6 @@ func covers(claim, host string) bool {
 	return claim == host || claim == "*" || wildcard && strings.HasSuffix(host, suffix) && len(host) > len(suffix)
 }
 
-// moreSpecific reports whether the hostname a precedes b, which both are for one host: an exact one may be as long as a wildcard.
-func moreSpecific(a, b string) bool {
-	return len(strings.TrimPrefix(a, "*")) > len(strings.TrimPrefix(b, "*"))
-}
-
 // claim is an object that claims a host, and the field in which it does.
 type claim struct {
 	object kobj.Key

@@ -1,5 +1,6 @@
 // Package preview evaluates manifests without a cluster and without an Envoy: what the controller reports about them (Findings),
-// and how an Envoy that has the resulting configuration responds to a request (Explain).
+// how an Envoy that has the resulting configuration responds to a request (Explain), and which requests another configuration answers
+// differently (Compare).
 //
 // In: files and directories, and the configuration of the controller. They go through the same stages as in serve and
 // standalone, once; the model of Envoy answers requests. A Service with a selector and without endpoints in the files gets
@@ -46,6 +47,8 @@ type Preview struct {
 	assumed   map[kobj.Name]bool // Services that have an assumed endpoint
 	classes   []string
 	hosts     map[ir.HostKey]*ir.VirtualHost
+	listeners map[ir.ListenerKey]*ir.Listener
+	served    index
 	envoy     *semantic.Envoy
 }
 
@@ -71,6 +74,8 @@ func Load(o Options) (*Preview, error) {
 			p.hosts[h.Key] = *h.New
 		}
 	}
+	p.readListeners(stages)
+	p.indexHosts()
 	if t := fleets.Get(ir.DefaultFleet); t != nil {
 		p.envoy, err = semantic.New(semantic.Effective(t))
 	}

@@ -18,7 +18,7 @@ func (x *explainer) verdict() string {
 	case len(a.From) > 0:
 		return "answered by " + backends(a.From) + x.lost() + x.asked()
 	case a.Location != "":
-		return fmt.Sprintf("%d to %s%s", a.Status, a.Location, x.redirected())
+		return fmt.Sprintf("%d to %s%s", a.Status, MaskedURL(a.Location), x.redirected())
 	}
 	return fmt.Sprintf("%d: %s", a.Status, x.local())
 }
@@ -53,7 +53,7 @@ func (x *explainer) local() string {
 	case x.trace.Host == nil || x.vhost == nil:
 		return "no host " + x.host + x.because()
 	case x.trace.Route == nil:
-		return "no route of " + x.vhost.Key.Hostname + " matches " + x.request.Path + x.nearest()
+		return "no route of " + x.vhost.Key.Hostname + " matches " + MaskedURL(x.request.Path) + x.nearest()
 	case x.route == nil:
 		return "Envoy responds itself"
 	}
