@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/gateway-api/conformance/utils/suite"
 	"sigs.k8s.io/yaml"
 
+	"contour.example/harness/asset"
 	"contour.example/harness/kubelet"
 	"contour.example/harness/netns"
 	"contour.example/harness/testsystem"
@@ -33,6 +34,8 @@ var (
 	pods     = netip.MustParsePrefix("10.244.0.0/16")
 	// usable is an address that a test requests; unusable is in no range.
 	usable, unusable = "198.18.200.1", "192.0.2.1"
+
+	lane = flag.String("lane", "shared", "shared: one Envoy serves all Gateways; dedicated: the provisioner creates Envoys for each")
 )
 
 func TestMain(m *testing.M) {
@@ -49,9 +52,6 @@ func TestMain(m *testing.M) {
 }
 
 func run(ctx context.Context, m *testing.M) (int, error) {
-	if err := netns.Local(gateways); err != nil {
-		return 1, err
-	}
 	bridge, err := netns.NewBridge("pods", pods)
 	if err != nil {
 		return 1, err
@@ -61,13 +61,23 @@ func run(ctx context.Context, m *testing.M) (int, error) {
 		return 1, err
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	programs, err := build(ctx, dir)
+	options := kubelet.Options{Dir: dir, Bridge: bridge}
+	if options.Programs, err = build(ctx, dir); err != nil {
+		return 1, err
+	}
+	var args []string
+	switch *lane {
+	case "shared":
+		args, err = []string{"--gateway-api", "--gateway-addresses=" + gateways.String()}, netns.Local(gateways)
+	case "dedicated":
+		args, err = dedicated(ctx, dir, &options)
+	default:
+		err = fmt.Errorf("lane %q: want shared or dedicated", *lane)
+	}
 	if err != nil {
 		return 1, err
 	}
-	code := testsystem.Main(m, testsystem.Options{
-		ServeArgs: []string{"--gateway-api", "--gateway-addresses=" + gateways.String()},
-	}, func(s *testsystem.System) {
+	code := testsystem.Main(m, testsystem.Options{ServeArgs: args}, func(s *testsystem.System) {
 		if err = os.Setenv("KUBECONFIG", s.Cluster.Kubeconfig); err != nil { // the suite reads it
 			return
 		}
@@ -75,12 +85,41 @@ func run(ctx context.Context, m *testing.M) (int, error) {
 			return
 		}
 		var node *kubelet.Kubelet
-		node, err = kubelet.Start(ctx, kubelet.Options{Config: s.Cluster.Config, Dir: dir, Programs: programs, Bridge: bridge})
+		options.Config = s.Cluster.Config
+		node, err = kubelet.Start(ctx, options)
 		if err == nil {
 			s.OnStop(node.Stop)
 		}
 	})
 	return code, err
+}
+
+// The images of the pods of Envoys, without tags: those that the provisioner uses by default.
+const envoyImage, contourImage = "docker.io/envoyproxy/envoy", "contour.example/contour"
+
+// dedicated makes the pods of Envoys and the addresses of their Services possible, and returns the arguments of a controller that provisions
+// them.
+func dedicated(ctx context.Context, dir string, o *kubelet.Options) ([]string, error) {
+	var err error
+	if o.Programs[contourImage], err = asset.Contour(ctx, dir); err != nil {
+		return nil, err
+	}
+	if o.Programs[envoyImage], err = asset.Get(ctx, "envoy"); err != nil {
+		return nil, err
+	}
+	if err := o.Bridge.Route(gateways); err != nil {
+		return nil, err
+	}
+	o.LoadBalancers = gateways
+	authority := filepath.Join(dir, "authority")
+	cmd := exec.CommandContext(ctx, o.Programs[contourImage], "certgen", "--pem", "--fleet-authority", "--namespace="+testsystem.Namespace, authority)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("certgen: %w\n%s", err, out)
+	}
+	return []string{
+		"--gateway-provisioner", "--envoy-service-http-address=0.0.0.0", "--xds-address=0.0.0.0", "--fleet-xds-address=" + o.Bridge.Address.String(),
+		"--fleet-ca-cert-file=" + filepath.Join(authority, "fleetca.pem"), "--fleet-ca-key-file=" + filepath.Join(authority, "fleetcakey.pem"),
+	}, nil
 }
 
 // build compiles the programs of the images that the suite uses.

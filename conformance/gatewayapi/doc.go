@@ -1,8 +1,9 @@
 // Package gatewayapi runs the conformance suite of the Gateway API, unchanged, against the controller of this checkout, on this machine
 // and without containers.
 //
-// The test runs in a network namespace of its own (harness/netns). In it are a system of processes (harness/testsystem), whose one Envoy
-// listens on the addresses of all Gateways, and the pods of the suite (harness/kubelet). The suite reads which features it tests from the
+// The test runs in a network namespace of its own (harness/netns). In it are a system of processes (harness/testsystem) and the pods of the
+// suite (harness/kubelet). In the shared lane, one Envoy listens on the addresses of all Gateways. In the dedicated lane, the controller
+// provisions Envoys for each Gateway, whose pods run as those of the suite do, and whose Services get addresses on them. The suite reads which features it tests from the
 // status of the GatewayClass; nothing is skipped and no timeout is changed. `make conformance-gateway` runs it.
 //
 // It is a module of its own because of what the suite depends on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -37,10 +38,12 @@ type Options struct {
 	Config *rest.Config
 	// Dir is where roots and logs of pods are.
 	Dir string
-	// Programs are paths of static executables, by image without tag.
+	// Programs are paths of executables, by image without tag. They have their shared libraries with them, and nothing else.
 	Programs map[string]string
 	// Bridge connects the pods.
 	Bridge *netns.Bridge
+	// LoadBalancers are the addresses of Services of the type LoadBalancer; the zero value is that these get none. The bridge has a route to them.
+	LoadBalancers netip.Prefix
 }
 
 // Kubelet is a running node.
@@ -49,6 +52,7 @@ type Kubelet struct {
 	client  kubernetes.Interface
 
 	deployments appslisters.DeploymentLister
+	daemonSets  appslisters.DaemonSetLister
 	pods        corelisters.PodLister
 	services    corelisters.ServiceLister
 	secrets     corelisters.SecretLister
@@ -60,7 +64,10 @@ type Kubelet struct {
 	done   chan struct{}
 	logs   *logServer
 
-	running map[types.UID]*container // by the UID of the Pod; of the goroutine run
+	// of the goroutine run
+	programs map[string]program       // by image without tag
+	running  map[types.UID]*container // by the UID of the Pod
+	balancer *balancer
 }
 
 // Start creates the Node and returns when it serves. Stop it before the API server.
@@ -70,6 +77,7 @@ func Start(ctx context.Context, o Options) (*Kubelet, error) {
 		return nil, fmt.Errorf("kubelet: %w", err)
 	}
 	k := &Kubelet{options: o, client: client, wake: make(chan struct{}, 1), done: make(chan struct{}), running: map[types.UID]*container{}}
+	k.balancer = newBalancer(o.LoadBalancers)
 	if err := k.copyPrograms(); err != nil {
 		return nil, fmt.Errorf("kubelet: %w", err)
 	}
@@ -98,6 +106,7 @@ func Start(ctx context.Context, o Options) (*Kubelet, error) {
 // follow sets the listers and wakes the kubelet with each change.
 func (k *Kubelet) follow(f informers.SharedInformerFactory) error {
 	k.deployments = f.Apps().V1().Deployments().Lister()
+	k.daemonSets = f.Apps().V1().DaemonSets().Lister()
 	k.pods = f.Core().V1().Pods().Lister()
 	k.services = f.Core().V1().Services().Lister()
 	k.secrets = f.Core().V1().Secrets().Lister()
@@ -109,7 +118,7 @@ func (k *Kubelet) follow(f informers.SharedInformerFactory) error {
 		DeleteFunc: func(any) { k.poke() },
 	}
 	for _, i := range []cache.SharedIndexInformer{
-		f.Apps().V1().Deployments().Informer(), f.Core().V1().Pods().Informer(), f.Core().V1().Services().Informer(),
+		f.Apps().V1().Deployments().Informer(), f.Apps().V1().DaemonSets().Informer(), f.Core().V1().Pods().Informer(), f.Core().V1().Services().Informer(),
 		f.Core().V1().Secrets().Informer(), f.Core().V1().ConfigMaps().Informer(), f.Discovery().V1().EndpointSlices().Informer(),
 	} {
 		if _, err := i.AddEventHandler(changed); err != nil {
@@ -168,7 +177,7 @@ func (k *Kubelet) run(ctx context.Context) {
 }
 
 func (k *Kubelet) reconcile(ctx context.Context) error {
-	return errors.Join(k.reconcileDeployments(ctx), k.reconcilePods(ctx), k.reconcileServices(ctx))
+	return errors.Join(k.reconcileWorkloads(ctx), k.reconcilePods(ctx), k.reconcileServices(ctx), k.reconcileBalancer(ctx))
 }
 
 // expected reports whether an error is a matter of time: an object that has been changed or deleted since it was read, or that does

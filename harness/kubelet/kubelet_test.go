@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,6 +29,18 @@ import (
 	"contour.example/harness/pki"
 	"contour.example/harness/poll"
 )
+
+// balanced are the addresses of load balancers.
+var balanced = netip.MustParsePrefix("198.18.0.0/16")
+
+// network is the bridge of all tests.
+var network = sync.OnceValues(func() (*netns.Bridge, error) {
+	b, err := netns.NewBridge("pods", netip.MustParsePrefix("10.244.0.0/16"))
+	if err != nil {
+		return nil, err
+	}
+	return b, b.Route(balanced)
+})
 
 func TestMain(m *testing.M) {
 	code, done, err := netns.Reexec()
@@ -66,12 +79,13 @@ func start(t *testing.T) node {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	bridge, err := netns.NewBridge("pods", netip.MustParsePrefix("10.244.0.0/16"))
+	bridge, err := network()
 	if err != nil {
 		t.Fatal(err)
 	}
 	k, err := kubelet.Start(t.Context(), kubelet.Options{
-		Config: cluster.Config, Dir: t.TempDir(), Programs: map[string]string{"echo.example/echo": program}, Bridge: bridge,
+		Config: cluster.Config, Dir: t.TempDir(), Bridge: bridge, LoadBalancers: balanced,
+		Programs: map[string]string{"echo.example/echo": program, "sh.example/sh": "/bin/sh"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -214,5 +228,117 @@ func TestDeployment(t *testing.T) {
 	n.until("no pods", func(ctx context.Context) (bool, string, error) {
 		pods, err := n.client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{})
 		return err == nil && len(pods.Items) == 0, fmt.Sprint(len(pods.Items), " pods"), err
+	})
+}
+
+// The pod of a DaemonSet: its init container runs before the other one, in the same root, and arguments refer to variables. The programs have
+// their shared libraries.
+const initialized = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: initialized}
+spec:
+  selector: {matchLabels: {app: initialized}}
+  template:
+    metadata: {labels: {app: initialized}}
+    spec:
+      initContainers:
+      - name: first
+        image: sh.example/sh
+        args: [-c, echo $(POD) >/shared/name]
+        env: [{name: POD, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+        volumeMounts: [{name: shared, mountPath: /shared}]
+      containers:
+      - name: second
+        image: sh.example/sh:v1
+        args: [-c, 'read name </shared/name; echo "I am $name"; kill -STOP $$']
+        volumeMounts: [{name: shared, mountPath: /shared}]
+      volumes: [{name: shared, emptyDir: {}}]
+`
+
+// Services of the type LoadBalancer: the address of one that asks for none is chosen.
+const loadBalancers = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: echo, image: echo.example/echo}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: any}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: static}
+spec: {type: LoadBalancer, loadBalancerIP: 198.18.7.7, selector: {app: web}, ports: [{port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: late}
+spec: {type: LoadBalancer, loadBalancerIP: 198.18.7.7, selector: {app: web}, ports: [{port: 8080}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside}
+spec: {type: LoadBalancer, loadBalancerIP: 192.0.2.1, selector: {app: web}, ports: [{port: 8080}]}
+`
+
+func TestDaemonSet(t *testing.T) {
+	n := start(t)
+	n.apply(initialized)
+	n.until("what the init container wrote", func(ctx context.Context) (bool, string, error) {
+		pods, err := n.client.CoreV1().Pods("default").List(ctx, metav1.ListOptions{LabelSelector: "app=initialized"})
+		if err != nil || len(pods.Items) != 1 || pods.Items[0].Status.Phase != corev1.PodRunning {
+			return false, fmt.Sprint(pods), err
+		}
+		log, err := n.client.CoreV1().Pods("default").GetLogs(pods.Items[0].Name, &corev1.PodLogOptions{Container: "second"}).DoRaw(ctx)
+		return strings.Contains(string(log), "I am "+pods.Items[0].Name+"\n"), fmt.Sprint(string(log), err), nil
+	})
+
+	n.apply(loadBalancers)
+	n.balanced("any", "198.18.0.1")
+	owner, other := "static", "late" // who comes first is not defined for objects of one second
+	n.until("the owner of the static address", func(ctx context.Context) (bool, string, error) {
+		if n.address(ctx, "late") != "" {
+			owner, other = other, owner
+		}
+		return n.address(ctx, owner) != "", "no owner", nil
+	})
+	n.balanced(owner, "198.18.7.7")
+	if a, b := n.address(t.Context(), other), n.address(t.Context(), "outside"); a != "" || b != "" {
+		t.Errorf("Services whose addresses are not to be had have %q, %q", a, b)
+	}
+	if err := n.client.CoreV1().Services("default").Delete(t.Context(), owner, metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	n.balanced(other, "198.18.7.7")
+}
+
+// address returns the address of a Service; empty if it has none.
+func (n node) address(ctx context.Context, service string) string {
+	s, err := n.client.CoreV1().Services("default").Get(ctx, service, metav1.GetOptions{})
+	if err != nil || len(s.Status.LoadBalancer.Ingress) == 0 {
+		return ""
+	}
+	return s.Status.LoadBalancer.Ingress[0].IP
+}
+
+// balanced waits until a Service has an address, at which its pods answer.
+func (n node) balanced(service, address string) {
+	n.Helper()
+	n.until(service+" at "+address, func(ctx context.Context) (bool, string, error) {
+		if got := n.address(ctx, service); got != address {
+			return false, "address " + got, nil
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(address, "8080"))
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		return true, "", conn.Close()
 	})
 }

@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -67,36 +69,34 @@ func (k *Kubelet) reconcilePod(ctx context.Context, p *corev1.Pod) error {
 	return k.writeStatus(ctx, p, runningStatus(p, k.running[p.UID].address))
 }
 
-// start starts the process of a Pod and connects it.
+// initTimeout is how long an init container may run.
+const initTimeout = 30 * time.Second
+
+// start runs the init containers of a Pod, starts the process of its first container, and connects it.
 func (k *Kubelet) start(p *corev1.Pod) (*container, error) {
-	of := p.Spec.Containers[0]
-	image, _, _ := strings.Cut(of.Image, ":")
-	program, ok := k.options.Programs[image]
-	if !ok {
-		return nil, fmt.Errorf("there is no program for image %s", of.Image)
-	}
 	root := filepath.Join(k.options.Dir, string(p.UID))
-	if err := k.writeVolumes(p, of, root); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(filepath.Join(root, "bin"), 0o755); err != nil {
-		return nil, fmt.Errorf("root: %w", err)
-	}
-	const path = "/bin/program"
-	if err := os.Link(program, filepath.Join(root, path)); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, fmt.Errorf("program: %w", err)
+	first := p.Spec.Containers[0]
+	for _, of := range append(slices.Clone(p.Spec.InitContainers), first) {
+		if err := k.writeVolumes(p, of, root); err != nil {
+			return nil, err
+		}
+		if err := k.install(of, root); err != nil {
+			return nil, err
+		}
 	}
 	address := k.options.Bridge.Next()
-	env, err := environment(p, of, address)
+	for _, of := range p.Spec.InitContainers {
+		if err := k.initialize(p, of, address, root); err != nil {
+			return nil, err
+		}
+	}
+	c := &container{address: address, root: root, log: &log{name: logName{p.Namespace, p.Name, first.Name}}}
+	spec, err := k.spec(p, first, address, root)
 	if err != nil {
 		return nil, err
 	}
-	c := &container{address: address, root: root, log: &log{name: logName{p.Namespace, p.Name, of.Name}}}
-	c.Process, err = process.Start(process.Spec{
-		Name: p.Namespace + "/" + p.Name, Path: path, Args: of.Args, Env: env, Dir: "/", Root: root, Network: true,
-		Log: filepath.Join(k.options.Dir, p.Namespace+"_"+p.Name+".log"), Output: c.log,
-	})
-	if err != nil {
+	spec.Network, spec.Output = true, c.log
+	if c.Process, err = process.Start(spec); err != nil {
 		return nil, err
 	}
 	if err := k.options.Bridge.Connect(c.PID(), address); err != nil {
@@ -104,6 +104,48 @@ func (k *Kubelet) start(p *corev1.Pod) (*container, error) {
 	}
 	k.logs.add(c.log)
 	return c, nil
+}
+
+// initialize runs an init container until it ends.
+func (k *Kubelet) initialize(p *corev1.Pod, of corev1.Container, address netip.Addr, root string) error {
+	spec, err := k.spec(p, of, address, root)
+	if err != nil {
+		return err
+	}
+	c, err := process.Start(spec)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), initTimeout)
+	defer cancel()
+	return errors.Join(c.Wait(ctx), c.Kill())
+}
+
+// spec returns the process of a container, whose program is installed.
+func (k *Kubelet) spec(p *corev1.Pod, of corev1.Container, address netip.Addr, root string) (process.Spec, error) {
+	env, err := environment(p, of, address)
+	if err != nil {
+		return process.Spec{}, err
+	}
+	return process.Spec{
+		Name: p.Namespace + "/" + p.Name + "/" + of.Name, Path: programPath(of), Args: arguments(of, env), Env: env, Dir: "/", Root: root,
+		Log: filepath.Join(k.options.Dir, p.Namespace+"_"+p.Name+".log"),
+	}, nil
+}
+
+// arguments returns those of a container, with the values of the variables that they refer to.
+func arguments(of corev1.Container, env []string) []string {
+	var pairs []string
+	for _, e := range env {
+		name, value, _ := strings.Cut(e, "=")
+		pairs = append(pairs, "$("+name+")", value)
+	}
+	values := strings.NewReplacer(pairs...)
+	var args []string
+	for _, a := range of.Args {
+		args = append(args, values.Replace(a))
+	}
+	return args
 }
 
 // environment returns the variables of a container as k=v.

@@ -9,23 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// copyPrograms copies the programs to where roots can have links to them.
-func (k *Kubelet) copyPrograms() error {
-	programs := map[string]string{}
-	for image, path := range k.options.Programs {
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return fmt.Errorf("program of %s: %w", image, err)
-		}
-		programs[image] = filepath.Join(k.options.Dir, filepath.Base(path))
-		if err := os.WriteFile(programs[image], content, 0o755); err != nil {
-			return fmt.Errorf("program of %s: %w", image, err)
-		}
-	}
-	k.options.Programs = programs
-	return nil
-}
-
 // writeVolumes writes the volumes that a container mounts into its root. Later changes of Secrets and ConfigMaps do not reach it.
 func (k *Kubelet) writeVolumes(p *corev1.Pod, of corev1.Container, root string) error {
 	volumes := map[string]corev1.VolumeSource{}

@@ -125,6 +125,69 @@ func (b *Bridge) Next() netip.Addr {
 	return b.last
 }
 
+// Route makes the addresses of a range reachable: those that Assign gives to namespaces.
+func (b *Bridge) Route(r netip.Prefix) error {
+	_, dst, err := net.ParseCIDR(r.String())
+	if err == nil {
+		err = netlink.RouteAdd(&netlink.Route{LinkIndex: b.link.Attrs().Index, Dst: dst, Scope: netlink.SCOPE_LINK})
+	}
+	if err != nil {
+		return fmt.Errorf("route to %s: %w", r, err)
+	}
+	return nil
+}
+
+// Assign gives the network namespace of a connected process one more address, of a range of Route and of no other namespace. It ends with
+// the namespace, or with Withdraw.
+func (b *Bridge) Assign(pid int, address netip.Addr) error {
+	err := within(pid, func(in *netlink.Handle, link netlink.Link) error { return in.AddrAdd(link, host(address)) })
+	if err != nil {
+		return fmt.Errorf("address %s: %w", address, err)
+	}
+	return b.forget(address)
+}
+
+// Withdraw takes back an address that Assign gave.
+func (b *Bridge) Withdraw(pid int, address netip.Addr) error {
+	err := within(pid, func(in *netlink.Handle, link netlink.Link) error { return in.AddrDel(link, host(address)) })
+	if err != nil {
+		return fmt.Errorf("address %s: %w", address, err)
+	}
+	return nil
+}
+
+// forget removes what this namespace has learned of another one that had the address before.
+func (b *Bridge) forget(address netip.Addr) error {
+	err := netlink.NeighDel(&netlink.Neigh{LinkIndex: b.link.Attrs().Index, IP: address.AsSlice()})
+	if err != nil && !errors.Is(err, syscall.ENOENT) {
+		return fmt.Errorf("neighbor %s: %w", address, err)
+	}
+	return nil
+}
+
+func host(a netip.Addr) *netlink.Addr {
+	return &netlink.Addr{IPNet: &net.IPNet{IP: a.AsSlice(), Mask: net.CIDRMask(a.BitLen(), a.BitLen())}}
+}
+
+// within calls f with the network namespace of a process that is connected, and its device.
+func within(pid int, f func(*netlink.Handle, netlink.Link) error) (err error) {
+	space, err := netns.GetFromPid(pid)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, space.Close()) }()
+	in, err := netlink.NewHandleAt(space)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	link, err := in.LinkByName("eth0")
+	if err != nil {
+		return fmt.Errorf("device eth0: %w", err)
+	}
+	return f(in, link)
+}
+
 // Connect gives the network namespace of a process an address that Next returned, and connects it. The connection ends with the
 // namespace. It must not be called concurrently.
 func (b *Bridge) Connect(pid int, address netip.Addr) error {
