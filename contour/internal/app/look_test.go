@@ -147,7 +147,10 @@ func TestExplain(t *testing.T) {
 		{name: "no path", args: []string{"http://ingress.example.com", "--expect=404"}, out: []string{"matches /; "}},
 		{name: "no URL", args: []string{"www.example.com"}, code: 1, err: `"www.example.com" is no URL of http or https`},
 		{name: "no header", args: []string{"http://www.example.com", "-H", "x"}, code: 1, err: "--header"},
-		{name: "what the model cannot tell", args: []string{"http://www.example.com/a%2Fb"}, code: 1, err: "cannot tell: "},
+		{name: "escapes", args: []string{"http://www.example.com/%61pi/a%2Fb"}, out: []string{"answered by Service default/api", "as www.example.com/a%2Fb"}},
+		{name: "what the listener rejects", args: []string{"http://www.example.com/a%00"}, out: []string{"-> 400: the path has an escaped null character"}},
+		{name: "too much", args: []string{"http://www.example.com/", "-H", "x: " + strings.Repeat("a", 80<<10)}, out: []string{"-> 431: the headers are too large or too many"}},
+		{name: "what the model cannot tell", args: []string{"http://www.example.com/", "-H", "x: " + strings.Repeat("a", 60<<10)}, code: 1, err: "cannot tell: "},
 	} {
 		code, out, errs := runMain(append([]string{"explain", "-f", quickstart}, c.args...)...)
 		if code != c.code || !strings.Contains(errs, c.err) {

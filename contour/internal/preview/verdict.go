@@ -48,6 +48,8 @@ func (x *explainer) refused() string {
 func (x *explainer) local() string {
 	a := x.out.Answer
 	switch {
+	case x.trace.Rejected != "":
+		return x.trace.Rejected
 	case a.Status == 421:
 		return "the request is misdirected: the connection is for another host than " + x.host
 	case x.trace.Host == nil || x.vhost == nil:
@@ -104,6 +106,9 @@ func (x *explainer) lost() string {
 }
 
 func (x *explainer) redirected() string {
+	if x.trace.Rejected != "" {
+		return ": " + x.trace.Rejected
+	}
 	if x.route == nil || x.route.Redirect == nil {
 		return ""
 	}

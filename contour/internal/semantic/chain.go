@@ -159,13 +159,20 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 	if err := checkFields(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
 		merge_slashes preserve_external_request_id common_http_protocol_options http2_protocol_options request_headers_timeout
 		scoped_routes early_header_mutation_extensions upgrade_configs forward_client_cert_details
-		set_current_client_cert_details tracing`); err != nil {
+		set_current_client_cert_details tracing path_with_escaped_slashes_action max_request_headers_kb`); err != nil {
 		return a, err
 	}
-	x.identifyClient(m)
 	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
 		return a, errors.New("the model does not support paths that are not normalized")
 	}
+	if status, err := x.limitHeaders(m); err != nil || status != 0 {
+		a.Status = status
+		return a, err
+	}
+	if a.Status, a.Location = x.normalizePath(m); a.Status != 0 {
+		return a, nil
+	}
+	x.identifyClient(m)
 	x.filters = m.GetHttpFilters()
 	for _, f := range x.filters {
 		status, err := x.httpFilter(f)

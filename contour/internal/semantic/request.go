@@ -112,7 +112,7 @@ type exchange struct {
 	envoy     *Envoy
 	authority string
 	host      string // the authority in lower case, without port
-	path      string // normalized, without the query
+	path      string // without the query, normalized by the connection manager
 	query     string // with the question mark
 	headers   map[string]string
 	filters   []*hcmv3.HttpFilter  // of the listener
@@ -192,7 +192,7 @@ func (e *Envoy) receive(r Request) (*exchange, error) {
 	if x.SNI = strings.ToLower(x.SNI); x.SNI == noServerName {
 		x.SNI = ""
 	}
-	if err := x.readPath(); err != nil {
+	if err := x.splitPath(); err != nil {
 		return nil, err
 	}
 	for name, value := range r.Headers {
@@ -201,52 +201,9 @@ func (e *Envoy) receive(r Request) (*exchange, error) {
 	if r.Upgrade != "" {
 		x.headers["upgrade"], x.headers["connection"] = r.Upgrade, "upgrade"
 	}
-	x.headers[":method"], x.headers[":authority"], x.headers[":path"] = x.Method, x.authority, x.path+x.query
+	x.headers[":method"], x.headers[":authority"] = x.Method, x.authority
+	x.setPath(x.path)
 	return x, nil
-}
-
-// readPath applies normalize_path and merge_slashes to a path without escapes.
-func (x *exchange) readPath() error {
-	full := x.Path
-	if full == "" {
-		full = "/"
-	}
-	path, query, found := strings.Cut(full, "?")
-	if found {
-		x.query = "?" + query
-	}
-	if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "%\\#") {
-		return fmt.Errorf("path %q: the model does not support escapes", path)
-	}
-	x.path = mergeSlashes(resolveDots(path))
-	return nil
-}
-
-// resolveDots removes the segments "." and ".." (RFC 3986, 5.2.4).
-func resolveDots(path string) string {
-	segments := strings.Split(path, "/")[1:]
-	var out []string
-	for i, s := range segments {
-		last := i == len(segments)-1
-		switch {
-		case s != "." && s != "..":
-			out = append(out, s)
-			continue
-		case s == ".." && len(out) > 0:
-			out = out[:len(out)-1]
-		}
-		if last {
-			out = append(out, "")
-		}
-	}
-	return "/" + strings.Join(out, "/")
-}
-
-func mergeSlashes(path string) string {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	return path
 }
 
 // hostname returns an :authority in lower case and without port.

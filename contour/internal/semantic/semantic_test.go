@@ -8,6 +8,7 @@ import (
 	xdsmatcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	networkv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/network/v3"
 	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/proto"
@@ -129,11 +130,14 @@ func TestNewRejectsAMessageOfAnotherName(t *testing.T) {
 
 func TestPathsAreNormalized(t *testing.T) {
 	for path, want := range map[string]string{
-		"": "/", "/a//b": "/a/b", "/a/./b": "/a/b", "/a/../b": "/b", "/a/..": "/", "/a/.": "/a/", "/../x": "/x", "//": "/",
+		"": "/", "/a//b": "/a/b", "/a/./b": "/a/b", "/a/../b": "/b", "/a/..": "/", "/a/.": "/a/", "/../x": "/x", "//": "//", "///": "//",
 	} {
-		x := &exchange{Request: Request{Path: path}}
-		if err := x.readPath(); err != nil || x.path != want {
-			t.Errorf("%q: %q (%v), want %q", path, x.path, err, want)
+		x, err := (&Envoy{}).receive(Request{Host: "a", Path: path})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, _ := x.normalizePath(&hcmv3.HttpConnectionManager{}); status != 0 || x.path != want {
+			t.Errorf("%q: %q (%d), want %q", path, x.path, status, want)
 		}
 	}
 }

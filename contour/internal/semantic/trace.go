@@ -14,6 +14,8 @@ type Trace struct {
 	Route    *routev3.Route          // nil: none matches
 	Passed   []Passed                // the routes of Host before Route, in their order
 	Asked    []string                // the kinds of services that were asked and allow the request by assumption (Request.Allowed)
+	// Rejected is what of the request the listener does not permit, or redirects, before it looks for a host; "" if nothing.
+	Rejected string
 	// ByFilter: the answer is that of a filter, not of Route.
 	ByFilter bool
 }
