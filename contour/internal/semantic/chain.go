@@ -158,7 +158,7 @@ func (x *exchange) networkFilter(a Answer, f *listenerv3.Filter) (Answer, error)
 func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer, error) {
 	if err := checkFields(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
 		merge_slashes preserve_external_request_id common_http_protocol_options http2_protocol_options request_headers_timeout
-		scoped_routes early_header_mutation_extensions upgrade_configs forward_client_cert_details
+		scoped_routes early_header_mutation_extensions local_reply_config upgrade_configs forward_client_cert_details
 		set_current_client_cert_details tracing path_with_escaped_slashes_action max_request_headers_kb`); err != nil {
 		return a, err
 	}
@@ -207,7 +207,7 @@ func (x *exchange) httpFilter(f *hcmv3.HttpFilter) (int, error) {
 			return 0, err
 		}
 		switch script.GetSharedVmId() {
-		case misdirectedVM, dispatchFilter, ownTableFilter: // see misdirected and routeScoped
+		case misdirectedVM, coalescedVM, dispatchFilter, ownTableFilter: // see misdirected and routeScoped
 			return 0, nil
 		default:
 			return 0, errors.New("the model does not support the script")

@@ -52,10 +52,13 @@ func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (filterRe
 	return p, nil
 }
 
-// checkFilters returns an error if there is configuration of a filter that the listener does not have: Envoy ignores it.
+// checkFilters returns an error if there is configuration of a filter that the listener does not have, apart from the script: Envoy ignores it.
 func (x *exchange) checkFilters(all levels) error {
 	for _, level := range all {
 		for name := range level {
+			if name == scriptFilter { // it only enables the script of a listener that has it
+				continue
+			}
 			if slices.ContainsFunc(x.filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == name && !f.GetDisabled() }) {
 				continue
 			}

@@ -51,6 +51,18 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 		}
 		rc = scoped()
 	}
+	if again, status, err := x.routeCoalesced(m, rc, header); err != nil || status != 0 {
+		a.Status = status
+		return a, err
+	} else if again {
+		rc = scoped()
+		if r, err := x.find(rc); err != nil {
+			return a, err
+		} else if r == nil {
+			a.Status, err = x.coalescedReply(m)
+			return a, err
+		}
+	}
 	if err := x.selectOwnTable(m, rc, header); err != nil {
 		return a, err
 	}

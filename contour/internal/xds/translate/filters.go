@@ -22,7 +22,7 @@ type place uint8
 const (
 	placeDispatch      place = iota // on HTTP listeners: selects the route table
 	placeOwnTable                   // on HTTP listeners: selects the route table of a heavy host
-	placeMisdirect                  // on wildcard TLS hosts and shared filter chains: responds with 421
+	placeMisdirect                  // on wildcard TLS hosts: responds with 421; on shared filter chains: selects the route table
 	placeCompress                   // compresses the final body
 	placeCORS                       // responds to preflights, which have no credentials
 	placeIPFilter                   // responds with 403 by address, before more expensive filters
@@ -89,10 +89,13 @@ func listenerFilters() []filter {
 			return script(e, ownTableFilter, ownTableScript())
 		}},
 		{name: misdirectedName, place: placeMisdirect, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
-			if !h.checkSNI && h.shared == nil {
-				return nil
+			switch {
+			case h.shared != nil:
+				return coalescedFilter(e)
+			case h.checkSNI:
+				return misdirectedFilter(e)
 			}
-			return misdirectedFilter(e)
+			return nil
 		}},
 		{name: compressorName, place: placeCompress, listener: func(e *encoder, h httpChain) *hcmv3.HttpFilter {
 			if h.listener.Client.HTTP.Compression == ir.CompressNone {

@@ -52,6 +52,7 @@ func (h httpChain) manager(e *encoder) *hcmv3.HttpConnectionManager {
 	case h.shared != nil:
 		m.EarlyHeaderMutationExtensions = scopeHeader(e, h.shared.scopeKey())
 		m.RouteSpecifier = scopedRoutes(":")
+		m.LocalReplyConfig = coalescedReplies(h.listener.Key)
 	default:
 		m.RouteSpecifier = &hcmv3.HttpConnectionManager_Rds{Rds: &hcmv3.Rds{ConfigSource: ads(), RouteConfigName: h.routes}}
 	}

@@ -171,6 +171,11 @@ func (f *filter) partOf(e *encoder, l level, after bool) part {
 // filtered reports whether routes configure filters of the listener.
 func (p *hostPolicies) filtered() bool { return p != nil && len(p.filters) > 0 }
 
+// inChain reports whether policies configure filters that run in a chain, which is that of the first route that Envoy finds.
+func (p *hostPolicies) inChain() bool {
+	return p != nil && p.carrier == carrierChain && slices.ContainsFunc(p.filters, func(f filter) bool { return f.carried(carrierChain) })
+}
+
 // The functions below determine what hosts may share, for all policies.
 
 // mayShareVirtualHost reports whether one virtual host may serve this host and others with equal routes and policies. A

@@ -3,6 +3,9 @@ package translate
 import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"contour.example/contour/internal/ir"
@@ -40,11 +43,12 @@ func addMisdirectedHost(_ *encoder, rc *routev3.RouteConfiguration) {
 }
 
 // misdirectedHost returns the virtual host for requests to other hosts that a client sends over a connection that it opened
-// for the TLS host: it responds with 421, after which the client uses another connection (RFC 9110, 15.5.20).
+// for the TLS host: it responds with 421, after which the client uses another connection (RFC 9110, 15.5.20). On a shared filter chain
+// the script runs before, since the virtual host enables it.
 func misdirectedHost() *routev3.VirtualHost {
 	e := &encoder{}
 	return &routev3.VirtualHost{Name: misdirectedHostName, Domains: []string{"*"}, Routes: []*routev3.Route{{
 		Match:  &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: "/"}},
 		Action: &routev3.Route_DirectResponse{DirectResponse: directResponse(e, ir.Direct{Code: 421})},
-	}}}
+	}}, TypedPerFilterConfig: map[string]*anypb.Any{misdirectedName: e.pack(&luav3.LuaPerRoute{FilterContext: &structpb.Struct{}})}}
 }

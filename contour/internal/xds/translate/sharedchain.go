@@ -18,10 +18,11 @@ import (
 //   - by the server name of the connection, for requests to that host. This key does not contain the chain, so that a host whose
 //     certificate becomes another Secret is served on its connections until these end;
 //   - by the chain and the requested host, for requests to another host of the chain: HTTP/2 clients reuse a connection for the
-//     hosts that its certificate covers. A host of another chain has no scope with that key, and a script responds with 421.
+//     hosts that its certificate covers. A host of another chain has no scope with that key, and the response is 421.
 //
-// The first route that is found must be the final one, because filters of policies are those of the first. So no script selects the
-// route table.
+// Envoy finds the first without an expression. The second are for few requests, which the route table of the server name leads to its
+// virtual host for other hosts: there a script runs, changes the key, and has the request routed again. Filters of policies are those of
+// the first route, so a host with such filters is not served to these requests (coalescedGuard).
 
 // sharedKey identifies a filter chain that hosts share.
 type sharedKey struct {
@@ -60,19 +61,19 @@ func versionText(v ir.TLSVersion) string {
 }
 
 // scopePrefix returns the beginning of the keys of scopes for requests to other hosts of the chain. A hash, so that no name of an
-// object is in the expression of scopeKey.
+// object is in the keys.
 func (k sharedKey) scopePrefix() string {
-	return tlsTables(k.listener) + "/" + hash(clusterHashSize, k.certificate.Namespace, k.certificate.Name, fmt.Sprint(k.min), fmt.Sprint(k.max)) + "//"
+	return coalescedPrefix(k.listener) + hash(clusterHashSize, k.certificate.Namespace, k.certificate.Name, fmt.Sprint(k.min), fmt.Sprint(k.max)) + "//"
 }
 
-// scopeKey is the format of the key of the scope of a request. The requested host is the server name also if it only begins with it,
-// as with a port, and if it is not in the form of scopes, such as with upper case: the route table of the host decides then.
+// coalescedPrefix is the beginning of the keys of scopes for requests to other hosts of all chains of a listener: no other key begins with
+// it, and the header begins with it only after the script of the filter chain.
+func coalescedPrefix(l ir.ListenerKey) string { return tlsTables(l) + "/" }
+
+// scopeKey is the format of the key of the scope of a request, which is the server name whatever the request is for. After the
+// separator follows what the script needs.
 func (k sharedKey) scopeKey() string {
-	const own = `request.host.startsWith(connection.requested_server_name) || request.host.matches('[^a-z0-9.:-]|[.]$')`
-	return fmt.Sprintf(
-		`%%CEL(%s ? '%s' : '%s')%%%%CEL(%s ? connection.requested_server_name : request.host)%%`,
-		own, tlsTables(k.listener), k.scopePrefix(), own,
-	)
+	return tlsTables(k.listener) + "%REQUESTED_SERVER_NAME%:" + k.scopePrefix()
 }
 
 // servedByName reports whether the server name of a connection is enough to serve the requests of a host: also to a client without a

@@ -224,6 +224,69 @@ func TestEnvoyServesNoFormOfOtherHosts(t *testing.T) {
 	}
 }
 
+// The filters of policies do not run on a request for another host than the server name, so that a host with them is not served to it,
+// also while its policies come and go on open connections.
+func TestEnvoyServesNoHostWithoutItsPolicies(t *testing.T) {
+	g := sharedRig(t)
+	other := g.client("a.example.com") // with a connection of its own for each requested host
+	denied := &ir.Policies{IPFilter: addresses("192.0.2.0/24")}
+	for _, c := range []struct {
+		what           string
+		host, route    *ir.Policies
+		own, coalesced int
+	}{
+		{"without policies", nil, nil, 200, 200},
+		{"with a policy of the host", denied, nil, 403, 421},
+		{"without policies again", nil, nil, 200, 200},
+		{"with a policy of the route", nil, denied, 403, 421},
+	} {
+		b := g.answering("b.example.com", "wild")
+		b.Policies, b.Routes[0].Policies = c.host, c.route
+		g.set(b)
+		g.publish()
+		g.expect(c.what, g.client("b.example.com"), "b.example.com", c.own, "*.example.com")
+		g.expect(c.what+", on a connection for another host", other, "b.example.com", c.coalesced, "*.example.com")
+		g.expect(c.what+", a form that is not that of scopes", other, "B.Example.com", c.coalesced, "*.example.com")
+	}
+}
+
+// A request for another host of the filter chain gets the response of its route, and no other.
+func TestEnvoyCoalescesToRoutes(t *testing.T) {
+	g := sharedRig(t)
+	b := g.answering("b.example.com", "wild")
+	b.Routes[0].Match, b.Routes[0].Direct = prefix("/missing"), &ir.Direct{Code: 404, Body: "from the route"}
+	g.set(b)
+	g.publish()
+	for path, want := range map[string]int{"/missing": 404, "/elsewhere": 421} {
+		conn := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: b.example.com\r\n\r\n", path)
+		if got := g.statusOf("a.example.com", conn); got != want {
+			t.Errorf("%s of another host: %d, want %d", path, got, want)
+		}
+	}
+	if got := g.statusOf("b.example.com", "GET /elsewhere HTTP/1.1\r\nHost: b.example.com\r\n\r\n"); got != 404 {
+		t.Errorf("a path without a route: %d, want 404", got)
+	}
+}
+
+// statusOf sends bytes on a connection with the server name, and returns the status of the response.
+func (g *rig) statusOf(serverName, request string) int {
+	g.t.Helper()
+	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", g.at.https.Port), &tls.Config{ServerName: serverName, InsecureSkipVerify: true})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, request); err != nil {
+		g.t.Fatal(err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode
+}
+
 // exchange sends bytes on a connection with the server name, and returns the body of the response if its status is 200.
 func (g *rig) exchange(serverName, request string) string {
 	g.t.Helper()

@@ -36,6 +36,9 @@ func virtualHost(v *ir.VirtualHost) hostRoutes {
 	if v.Chain != "" {
 		vh.Routes = append(vh.Routes, chainGuard(e, v.Chain))
 	}
+	if policies.inChain() && !wildcard(v.Key.Hostname) {
+		vh.Routes = append(vh.Routes, coalescedGuard(e, v.Key.Listener))
+	}
 	redirected := redirectsTo(v)
 	for _, r := range routes(e, v, policies, redirected) {
 		vh.Routes = append(vh.Routes, r)
