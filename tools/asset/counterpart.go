@@ -11,6 +11,7 @@ const (
 	oauth2ProxyVersion = "7.15.6"
 	collectorVersion   = "0.165.0"
 	pebbleVersion      = "2.10.3"
+	opaVersion         = "1.22.4"
 )
 
 // counterparts are the programs that make test-counterparts needs, by name. root is the repository's root.
@@ -20,6 +21,10 @@ func counterparts(root string) map[string]program {
 		"oauth2-proxy": {
 			version: oauth2ProxyVersion, hint: "building, about 2 minutes on 2 cores",
 			module: module("oauth2proxy"), target: "github.com/oauth2-proxy/oauth2-proxy/v7",
+		},
+		"opa": {
+			version: opaVersion, hint: "building, about 4 minutes on 2 cores",
+			module: module("opa"), target: "contour.example/tools/opa",
 		},
 		"otelcol": {
 			version: collectorVersion, hint: "building, about 2 minutes on 2 cores",
