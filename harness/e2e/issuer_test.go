@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"math/big"
 	"net"
 	"net/http"
@@ -26,7 +27,8 @@ type issuer struct {
 	mu    sync.Mutex
 	keys  map[string]*rsa.PrivateKey // published, by key ID
 	delay time.Duration
-	away  bool // answers with 500
+	away  bool   // answers with 500
+	wrong string // the answer instead of the keys, if not empty
 	asked int
 }
 
@@ -72,7 +74,7 @@ func (i *issuer) requests() int { i.mu.Lock(); defer i.mu.Unlock(); return i.ask
 func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	i.mu.Lock()
 	i.asked++
-	away, delay := i.away, i.delay
+	away, wrong, delay := i.away, i.wrong, i.delay
 	var keys []map[string]string
 	for id, k := range i.keys {
 		keys = append(keys, map[string]string{
@@ -88,6 +90,10 @@ func (i *issuer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if away {
 		http.Error(w, "away", http.StatusInternalServerError)
+		return
+	}
+	if wrong != "" {
+		_, _ = io.WriteString(w, wrong)
 		return
 	}
 	_ = json.NewEncoder(w).Encode(map[string]any{"keys": keys})

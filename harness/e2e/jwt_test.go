@@ -59,6 +59,7 @@ func TestTokens(t *testing.T) {
 	k.editsWhileAway()
 	k.editsWhileSlow(valid)
 	k.issuer.set(func(i *issuer) { i.delay = 0 })
+	k.answersWhileWrong(valid)
 	k.issuer.publish(t, "2")
 	f.eventually(bearer(tokenHost, "/", k.issuer.token(t, "2", "shop", time.Hour)), 200, rotated)
 	report := running.Stop()
@@ -104,19 +105,25 @@ spec:
 	k.status(traffic.Request{Host: k.neighbor, Path: fmt.Sprint("/", k.neighbors)}, 204)
 }
 
-// closedWithoutKeys checks the answers while the issuer is away and was never reached.
+// closedWithoutKeys checks the answers while the issuer is away, or answers with something else, and never had keys.
 func (k *tokens) closedWithoutKeys(valid string) {
 	k.t.Helper()
 	k.answered(bearer(tokenHost, "/public", ""), "shop")
 	k.status(bearer(tokenHost, "/", valid), 503)
 	k.editNeighbor()
 	k.reported("Error", "RemoteJWKSNotFetched")
+	asked := 0
+	k.issuer.set(func(i *issuer) { i.away, i.wrong, asked = false, "<html>Sign in</html>", i.asked })
+	k.wait("fetches of no keys", rotated, func() bool { return k.issuer.requests() > asked+1 })
+	k.never(bearer(tokenHost, "/", valid), "wrong", 503)
+	k.never(bearer(tokenHost, "/public", ""), "wrong", 200)
+	k.editNeighbor()
 }
 
 // answersByToken waits for the keys, and checks the answers with them.
 func (k *tokens) answersByToken(valid string) {
 	k.t.Helper()
-	k.issuer.set(func(i *issuer) { i.away = false })
+	k.issuer.set(func(i *issuer) { i.wrong = "" })
 	k.eventually(bearer(tokenHost, "/", valid), 200, 2*refresh)
 	k.status(bearer(tokenHost, "/", ""), 401)
 	k.status(bearer(tokenHost, "/", k.issuer.token(k.t, "1", "shop", -time.Hour)), 401)
@@ -166,6 +173,21 @@ func (k *tokens) editsWhileSlow(valid string) {
 		k.status(bearer(tokenHost, "/", valid), 200)
 		k.t.Logf("edit %d: %d requests for keys", n, k.issuer.requests())
 	}
+}
+
+// answersWhileWrong checks the answers while the issuer answers with something else than keys, to a provider that has keys.
+func (k *tokens) answersWhileWrong(valid string) {
+	k.t.Helper()
+	for _, document := range []string{"<html>Sign in</html>", `{"keys": []}`, `{"keys": [{"kty": "RSA", "kid": "1", "n": "AQAB"}]}`} {
+		asked := 0
+		k.issuer.set(func(i *issuer) { i.wrong, asked = document, i.asked })
+		k.wait("fetches of "+document, rotated, func() bool { return k.issuer.requests() > asked+1 })
+		k.editNeighbor()
+		k.never(bearer(tokenHost, "/", valid), "wrong", 200)
+		k.never(bearer(tokenHost, "/", ""), "wrong", 401)
+		k.never(bearer(tokenHost, "/public", ""), "wrong", 200)
+	}
+	k.issuer.set(func(i *issuer) { i.wrong = "" })
 }
 
 // eventually waits for a status for longer than a change of objects takes.

@@ -189,8 +189,13 @@ func encode(kind string, der []byte) []byte {
 
 // Revoke returns a revocation list of the CA with the certificates, PEM. It is valid until tomorrow.
 func (a *CA) Revoke(pairs ...Pair) ([]byte, error) {
+	return a.RevokeUntil(time.Now().Add(24*time.Hour), pairs...)
+}
+
+// RevokeUntil returns a revocation list that is valid until then, from an hour ago.
+func (a *CA) RevokeUntil(end time.Time, pairs ...Pair) ([]byte, error) {
 	now := time.Now()
-	list := &x509.RevocationList{Number: big.NewInt(now.UnixNano()), ThisUpdate: now.Add(-time.Hour), NextUpdate: now.Add(24 * time.Hour)}
+	list := &x509.RevocationList{Number: big.NewInt(now.UnixNano()), ThisUpdate: now.Add(-time.Hour), NextUpdate: end}
 	for _, p := range pairs {
 		c, err := p.TLS()
 		if err != nil {

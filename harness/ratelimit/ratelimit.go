@@ -5,6 +5,7 @@
 package ratelimit
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"contour.example/harness/address"
@@ -40,7 +42,9 @@ type Service struct {
 	path, log string
 	env       []string
 	redis     *process.Process
-	server    *process.Process
+
+	redisAddress string
+	server       *process.Process
 }
 
 // grace is how long a program has to end.
@@ -93,6 +97,7 @@ func (s *Service) configure(o Options) error {
 		"GRPC_HOST=" + ip.String(), "GRPC_PORT=" + strconv.Itoa(ports[0]),
 		"HOST=127.0.0.1", "PORT=" + strconv.Itoa(ports[2]), "DEBUG_HOST=127.0.0.1", "DEBUG_PORT=" + strconv.Itoa(ports[3]),
 	}
+	s.redisAddress = net.JoinHostPort("127.0.0.1", redis)
 	s.redis, err = process.Start(process.Spec{
 		Name: "redis-server", Path: "redis-server", Dir: o.Dir, Log: filepath.Join(o.Dir, "redis.log"),
 		Args: []string{"--bind", "127.0.0.1", "--port", redis, "--save", "", "--appendonly", "no"},
@@ -127,6 +132,42 @@ func (s *Service) Resume(ctx context.Context) error {
 
 // Pause ends the service; the counts remain.
 func (s *Service) Pause() error { return s.server.Stop(grace) }
+
+// Freeze stops the service in the middle of what it does: it accepts connections and answers nothing.
+func (s *Service) Freeze() error { return s.server.Signal(syscall.SIGSTOP) }
+
+// Thaw continues the service after Freeze.
+func (s *Service) Thaw() error { return s.server.Signal(syscall.SIGCONT) }
+
+// Break makes Redis refuse to count, so that the service answers with errors. The counts remain.
+func (s *Service) Break(ctx context.Context) error { return s.configureRedis(ctx, "maxmemory 1") }
+
+// Repair ends what Break does.
+func (s *Service) Repair(ctx context.Context) error { return s.configureRedis(ctx, "maxmemory 0") }
+
+// configureRedis sets a parameter of Redis.
+func (s *Service) configureRedis(ctx context.Context, parameter string) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", s.redisAddress)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	if _, err := fmt.Fprintf(conn, "CONFIG SET %s\r\n", parameter); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(conn).ReadString('\n')
+	if err == nil && answer != "+OK\r\n" {
+		err = fmt.Errorf("redis does not set %s: %q", parameter, answer)
+	}
+	return err
+}
 
 // Stop ends the service and Redis.
 func (s *Service) Stop() error {

@@ -11,15 +11,25 @@ const (
 	oauth2ProxyVersion = "7.15.6"
 	collectorVersion   = "0.165.0"
 	pebbleVersion      = "2.10.3"
+	opaVersion         = "1.22.4"
+	flaggerVersion     = "1.36.1"
 )
 
 // counterparts are the programs that make test-counterparts needs, by name. root is the repository's root.
 func counterparts(root string) map[string]program {
 	module := func(name string) string { return filepath.Join(root, "tools", name) }
 	return map[string]program{
+		"flagger": {
+			version: flaggerVersion, hint: "building, about 2 minutes on 2 cores",
+			module: module("flagger"), target: "github.com/fluxcd/flagger/cmd/flagger",
+		},
 		"oauth2-proxy": {
 			version: oauth2ProxyVersion, hint: "building, about 2 minutes on 2 cores",
 			module: module("oauth2proxy"), target: "github.com/oauth2-proxy/oauth2-proxy/v7",
+		},
+		"opa": {
+			version: opaVersion, hint: "building, about 4 minutes on 2 cores",
+			module: module("opa"), target: "contour.example/tools/opa",
 		},
 		"otelcol": {
 			version: collectorVersion, hint: "building, about 2 minutes on 2 cores",

@@ -14,6 +14,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/store"
 )
 
 // editLoad sends requests one after the other over a connection, and counts those without an expected response.
@@ -151,6 +152,21 @@ func routeEdits() []struct {
 			r.Services[0].Name = map[string]string{"service-0": "service-1", "service-1": "service-0"}[r.Services[0].Name]
 		}},
 		{"another protocol", 0, func(r *contourv1.Route) { r.Services[0].Protocol = new("h2c") }},
+		{"internal redirects", 0, func(r *contourv1.Route) {
+			r.InternalRedirectPolicy = &contourv1.HTTPInternalRedirectPolicy{
+				MaxInternalRedirects: 2, RedirectResponseCodes: []contourv1.RedirectResponseCode{302, 307},
+				AllowCrossSchemeRedirect: "Always", DenyRepeatedRouteRedirect: true,
+			}
+		}},
+		{"filters of addresses", 0, func(r *contourv1.Route) {
+			r.IPAllowFilterPolicy = []contourv1.IPFilterPolicy{{Source: contourv1.IPFilterSourceRemote, CIDR: "127.0.0.0/8"}}
+		}},
+		{"a limit that is not reached", 0, func(r *contourv1.Route) {
+			r.RateLimitPolicy = &contourv1.RateLimitPolicy{Local: &contourv1.LocalRateLimitPolicy{
+				Requests: 1 << 20, Unit: "second", Burst: 10, ResponseStatusCode: 503,
+				ResponseHeadersToAdd: []contourv1.HeaderValue{{Name: "X-Limited", Value: "yes"}},
+			}}
+		}},
 		{"a redirect", http.StatusFound, func(r *contourv1.Route) {
 			r.Services, r.RequestRedirectPolicy = nil, &contourv1.HTTPRequestRedirectPolicy{Hostname: new("other.example.com")}
 		}},
@@ -180,6 +196,49 @@ func TestEditsOfRoutesLoseNoRequestsOnEnvoy(t *testing.T) {
 			t.Errorf("%s: %d connections, want 1", l.name, n)
 		}
 		t.Logf("%s: %d requests", l.name, l.sent.Load())
+	}
+}
+
+// Routes move to an included object, to another one and back, and inclusions get conditions, under load: no request fails, and no
+// connection is closed.
+func TestEditsOfInclusionsLoseNoRequestsOnEnvoy(t *testing.T) {
+	f := startUpstreams(t, func(*contourv1.Route) {})
+	loads := f.startEditLoads(t)
+	absent := contourv1.MatchCondition{Header: &contourv1.HeaderMatchCondition{Name: "X-Absent", NotPresent: true}}
+	for _, e := range []struct {
+		name     string
+		includes []contourv1.Include // nil: the root has the routes
+	}{
+		{"an inclusion", []contourv1.Include{{Name: "first"}}},
+		{"one of another object", []contourv1.Include{{Name: "second"}}},
+		{"a condition", []contourv1.Include{{Name: "second", Conditions: []contourv1.MatchCondition{absent}}}},
+		{"a prefix", []contourv1.Include{{Name: "first"}, {Name: "second", Conditions: []contourv1.MatchCondition{{Prefix: "/api"}}}}},
+		{"a namespace", []contourv1.Include{{Name: "first", Namespace: "team"}}},
+		{"no inclusion", nil},
+	} {
+		for _, root := range []*contourv1.HTTPProxy{proxy(0), tlsProxy(1)} {
+			routes := root.Spec.Routes
+			if root.Spec.Includes = slices.Clone(e.includes); e.includes != nil {
+				root.Spec.Routes = nil
+			}
+			for i := range root.Spec.Includes {
+				root.Spec.Includes[i].Name = root.Name + "-" + root.Spec.Includes[i].Name
+			}
+			var step []store.Change
+			for _, name := range []string{"first", "second"} {
+				child := &contourv1.HTTPProxy{ObjectMeta: meta(root.Name + "-" + name)}
+				child.Spec.Routes = routes
+				step = append(step, change(child)...)
+			}
+			f.sys.Step(append(step, change(root)...))
+		}
+		f.waitIdle(t)
+		loads.after(t, e.name)
+	}
+	for _, l := range loads {
+		if n := l.opened.Load(); n != 1 {
+			t.Errorf("%s: %d connections, want 1", l.name, n)
+		}
 	}
 }
 

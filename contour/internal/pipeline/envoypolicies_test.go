@@ -31,9 +31,14 @@ func policyEdits() []policyEdit {
 		return &contourv1.RateLimitPolicy{Local: &contourv1.LocalRateLimitPolicy{Requests: requests, Unit: "hour"}}
 	}
 	cors := &contourv1.CORSPolicy{AllowOrigin: []string{"*"}, AllowMethods: []contourv1.CORSHeaderValue{"GET"}}
+	more := &contourv1.CORSPolicy{
+		AllowOrigin: []string{"https://a.example"}, AllowMethods: []contourv1.CORSHeaderValue{"GET", "PUT"}, AllowCredentials: true,
+		AllowHeaders: []contourv1.CORSHeaderValue{"X-A"}, ExposeHeaders: []contourv1.CORSHeaderValue{"X-B"}, MaxAge: "10m", AllowPrivateNetwork: true,
+	}
 	return []policyEdit{
 		{"none", func(*contourv1.VirtualHost, *contourv1.Route) {}, 200, 200},
 		{"CORS", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.CORSPolicy = cors }, 200, 200},
+		{"all of CORS", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.CORSPolicy = more }, 200, 200},
 		{"a filter of the host", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.IPDenyFilterPolicy = from("127.0.0.0/8") }, 403, 403},
 		{"a filter of the host and one of the route", func(h *contourv1.VirtualHost, r *contourv1.Route) {
 			h.IPDenyFilterPolicy, r.IPAllowFilterPolicy = from("127.0.0.0/8"), from("127.0.0.1")

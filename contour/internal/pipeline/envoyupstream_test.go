@@ -43,11 +43,19 @@ func upstreamEdits() []upstreamEdit {
 	return []upstreamEdit{
 		{"a health check", check("/health")},
 		{"a slow health check", check("/slow")},
+		{"every field of a health check", func(r *contourv1.Route) {
+			r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{
+				Path: "/health", Host: "health.example.com", IntervalSeconds: 3, TimeoutSeconds: 2, UnhealthyThresholdCount: 4,
+				HealthyThresholdCount: 2, ExpectedStatuses: []contourv1.HTTPStatusRange{{Start: 200, End: 300}},
+			}
+		}},
 		{"no health check", func(*contourv1.Route) {}},
 		balance("Random"), balance("WeightedLeastRequest"), balance("Cookie"),
 		{"RequestHash", func(r *contourv1.Route) {
 			r.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: "RequestHash", RequestHashPolicies: []contourv1.RequestHashPolicy{
-				{HeaderHashOptions: &contourv1.HeaderHashOptions{HeaderName: "X-User"}}, {HashSourceIP: true},
+				{HeaderHashOptions: &contourv1.HeaderHashOptions{HeaderName: "X-User"}, Terminal: true},
+				{QueryParameterHashOptions: &contourv1.QueryParameterHashOptions{ParameterName: "user"}},
+				{HashSourceIP: true},
 			}}
 		}},
 		{"slow start", services(func(s *contourv1.Service) {
@@ -65,7 +73,10 @@ func upstreamEdits() []upstreamEdit {
 			check("/slow?")(r)
 		}},
 		{"rewrites of cookies", func(r *contourv1.Route) {
-			r.CookieRewritePolicies = []contourv1.CookieRewritePolicy{{Name: "a", Secure: new(true)}}
+			r.CookieRewritePolicies = []contourv1.CookieRewritePolicy{{
+				Name: "a", Secure: new(true), SameSite: new("Lax"),
+				PathRewrite: &contourv1.CookiePathRewrite{Value: "/"}, DomainRewrite: &contourv1.CookieDomainRewrite{Value: "example.com"},
+			}}
 		}},
 		{"rewrites of cookies by a service", services(func(s *contourv1.Service) {
 			s.CookieRewritePolicies = []contourv1.CookieRewritePolicy{{Name: "a", Secure: new(true)}}
