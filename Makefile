@@ -118,11 +118,17 @@ vuln: ## Look for known vulnerabilities in what contour and envoybootstrap call;
 	@cd tools/vuln && GOWORK=off go build -o $(BIN)/ golang.org/x/vuln/cmd/govulncheck
 	@tools/vuln/check.sh $(BIN)/govulncheck contour envoybootstrap
 
-.PHONY: verify verify-edges verify-generate verify-format verify-lint verify-modules verify-workspace
-verify: verify-modules verify-workspace verify-generate verify-format verify-edges verify-lint ## Verify the sources.
+.PHONY: verify verify-edges verify-generate verify-format verify-lint verify-modules verify-workspace verify-manifests
+verify: verify-modules verify-workspace verify-generate verify-format verify-edges verify-lint verify-manifests ## Verify the sources.
 
 verify-edges: ## Verify that packages import only what is below them (tools/edges/edges.txt).
 	@cd tools && GOWORK=off go run ./edges ..
+
+verify-manifests: ## Verify the manifests and the examples with contour itself, and that requests to the examples get their answers.
+	@mkdir -p $(BIN)
+	@go build -o $(BIN)/ ./contour/cmd/contour
+	@$(BIN)/contour validate --fail-on=note -f manifests/contour.yaml -f examples/quickstart
+	@$(BIN)/contour test -f examples/quickstart examples/tests/quickstart.yaml
 
 verify-generate: ## Verify that generated files are up to date.
 	@tools/unchanged.sh 'make fix-generate' contour/api manifests charts docs/compatibility.md -- $(MAKE) --no-print-directory fix-generate

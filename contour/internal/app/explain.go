@@ -1,12 +1,9 @@
 package app
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -72,22 +69,13 @@ Exit code 3 means that the answer is not the expected one.`,
 
 // request is the request that the command line describes.
 func (f *explainFlags) request(of string) (preview.Request, error) {
-	u, err := url.Parse(of)
-	switch {
-	case err != nil:
-		return preview.Request{}, fmt.Errorf("URL: %w", err)
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return preview.Request{}, fmt.Errorf("%q is no URL of http or https, such as http://www.example.com/", of)
+	r, err := preview.RequestTo(of)
+	if err != nil {
+		return r, err
 	}
-	r := preview.Request{Host: u.Host, Path: cmp.Or(u.EscapedPath(), "/"), Method: strings.ToUpper(f.method), TLS: u.Scheme == "https", SNI: f.sni, Headers: map[string]string{}}
-	r.Now = time.Now()
-	if u.RawQuery != "" {
-		r.Path += "?" + u.RawQuery
-	}
-	if r.TLS && r.SNI == "" { // as curl, also with another Host header
-		if r.SNI = strings.ToLower(u.Hostname()); net.ParseIP(r.SNI) != nil {
-			r.SNI = "-"
-		}
+	r.Method, r.Now = strings.ToUpper(f.method), time.Now()
+	if f.sni != "" {
+		r.SNI = f.sni
 	}
 	if f.upgrade {
 		r.Upgrade = "websocket"

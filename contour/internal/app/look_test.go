@@ -200,6 +200,11 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 		{"explain", "http://www.example.com", "-f", tokens},
 		{"explain", "http://www.example.com", "-f", tokens, "-o", "json"},
 		{"explain", "http://www.example.com", "-f", direct, "-o", "json"},
+		{"routes", "-f", path},
+		{"routes", "-f", tokens, "-f", direct},
+		{"routes", "-f", tokens, "-f", direct, "-o", "yaml"},
+		{"validate", "-f", path, "-o", "sarif"},
+		{"validate", "-f", path, "-o", "junit"},
 		{"diff", quickstart, path},
 		{"diff", quickstart, path, "-o", "json"},
 		{"diff", plain, tokens},
@@ -264,5 +269,160 @@ func TestDiff(t *testing.T) {
 	}
 	if h := d.Hosts[0]; h.Object.Name != "www" || h.Host != "www.example.com" || h.Change != "changed" || len(h.Requests) != 1 || h.Requests[0].Path != "/" || !h.Requests[0].Lost || h.Requests[0].Old == "" {
 		t.Errorf("%+v", h)
+	}
+}
+
+const expectations = `apiVersion: cli.contour.example/v1alpha1
+kind: RequestTest
+requests:
+  - name: the website
+    url: http://www.example.com/
+    answer: {status: 200, from: [{service: default/web}]}
+  - url: http://www.example.com/api?x-token=c2VjcmV0LWNhbmFyeQ
+    headers: {x-canary: "yes"}
+    answer: {status: 404}
+`
+
+func TestTest(t *testing.T) {
+	t.Parallel()
+	failing := manifest(t, expectations)
+	passing := manifest(t, strings.Replace(expectations, "{status: 404}", "{status: 200, from: [{service: default/api, host: www.example.com}]}", 1))
+	for _, c := range []struct {
+		name     string
+		args     []string
+		code     int
+		out, err string // each a part
+	}{
+		{name: "the examples", args: []string{"../../../examples/tests/quickstart.yaml"}, err: "8 tests: 0 failed\n"},
+		{name: "all pass", args: []string{passing}, err: "2 tests: 0 failed\n"},
+		{name: "one fails", args: []string{failing}, code: 3, err: "2 tests: 1 failed\n", out: failing + ":7: failed: http://www.example.com/api?x-token=**** (18 bytes)\n" +
+			"    status: want 404, got 200\n    number of backends: want 0, got 1\n    the request is answered by Service default/api\n"},
+		{name: "annotations", args: []string{failing, "-o", "github"}, code: 3, out: "::error file=" + failing + ",line=7::http://www.example.com/api?x-token=**** (18 bytes)%0Astatus: want"},
+		{name: "a report", args: []string{failing, "-o", "junit"}, code: 3, out: `<testsuite name="contour test" tests="2" failures="1">`},
+		{name: "two files", args: []string{failing, passing}, code: 3, err: "4 tests: 1 failed\n"},
+		{name: "another kind", args: []string{manifest(t, broken)}, code: 1, err: "m.yaml: "},
+		{name: "another version", args: []string{manifest(t, strings.Replace(expectations, "v1alpha1", "v9", 1))}, code: 1, err: "not a RequestTest of cli.contour.example/v1alpha1"},
+		{name: "an unknown field", args: []string{manifest(t, strings.Replace(expectations, "headers", "haeders", 1))}, code: 1, err: `unknown field "haeders"`},
+		{name: "no host", args: []string{manifest(t, strings.Replace(expectations, "url: http://www.example.com/\n", "path: /\n", 1))}, code: 1, err: "m.yaml:4: a request has a url, or a host"},
+		{name: "no file", code: 2, err: "requires at least 1 arg(s)"},
+		{name: "what the model cannot tell", args: []string{manifest(t, strings.Replace(expectations, "/api?", "/a%2Fb?", 1))}, code: 3, out: "cannot tell: "},
+	} {
+		code, out, errs := runMain(append([]string{"test", "-f", quickstart}, c.args...)...)
+		if code != c.code || !strings.Contains(out, c.out) || !strings.Contains(errs, c.err) {
+			t.Errorf("%s: exit code %d\n%s%s", c.name, code, out, errs)
+		}
+		if strings.Contains(out+errs, "c2VjcmV0LWNhbmFyeQ") {
+			t.Errorf("%s: the value of a token is printed:\n%s%s", c.name, out, errs)
+		}
+	}
+	code, out, _ := runMain("test", "-f", quickstart, failing, "-o", "json")
+	var list struct {
+		Kind  string
+		Items []struct {
+			Line        int
+			Passed      bool
+			Differences []string
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 3 || list.Kind != "RequestTestResults" || len(list.Items) != 2 || !list.Items[0].Passed || list.Items[1].Passed || list.Items[1].Line != 7 {
+		t.Errorf("exit code %d, %v: %s", code, err, out)
+	}
+}
+
+func TestValidateReports(t *testing.T) {
+	t.Parallel()
+	bad := manifest(t, broken)
+	code, out, _ := runMain("validate", "-f", bad, "-f", quickstart, "-o", "sarif")
+	var log struct {
+		Version string
+		Runs    []struct {
+			Tool struct {
+				Driver struct{ Rules []struct{ ID string } }
+			}
+			Results []struct {
+				RuleID, Level string
+				Locations     []struct {
+					PhysicalLocation struct {
+						ArtifactLocation struct{ URI string }
+						Region           struct{ StartLine int }
+					}
+				}
+				PartialFingerprints map[string]string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &log); err != nil || code != 3 || log.Version != "2.1.0" || len(log.Runs) != 1 || len(log.Runs[0].Results) == 0 {
+		t.Fatalf("exit code %d, %v: %s", code, err, out)
+	}
+	for _, r := range log.Runs[0].Results {
+		if r.RuleID == "" || r.Level == "" || len(r.Locations) != 1 || r.Locations[0].PhysicalLocation.Region.StartLine == 0 || len(r.PartialFingerprints["finding/v1"]) != 32 {
+			t.Errorf("%+v", r)
+		}
+	}
+	if len(log.Runs[0].Tool.Driver.Rules) == 0 {
+		t.Error("there are no rules")
+	}
+	if code, out, _ = runMain("validate", "-f", bad, "-o", "junit"); code != 3 || !strings.Contains(out, `tests="2" failures="1"`) || !strings.Contains(out, `name="HTTPProxy default/www"`) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	if code, out, _ = runMain("validate", "-f", bad, "-o", "junit", "--fail-on=never"); code != 0 || !strings.Contains(out, `tests="2" failures="0"`) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
+
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+	bad := manifest(t, broken)
+	for _, c := range []struct {
+		name string
+		args []string
+		code int
+		out  []string // parts, in their order
+		err  string
+	}{
+		{name: "all hosts", args: []string{"-f", quickstart}, out: []string{
+			"http://shop.example.com (listener ingress_http)\n  prefix /  redirect 301 to https  HTTPProxy default/shop  ",
+			"http://www.example.com (listener ingress_http)\n", "  prefix /api   Service default/api  HTTPProxy default/www  ", "www.yaml:15  spec.routes[1]\n",
+			"  prefix /      Service default/web  HTTPProxy default/www  ", "www.yaml:10  spec.routes[0]\n",
+			"https://shop.example.com (listener ingress_https)\n  prefix /  Service default/web  ",
+		}},
+		{name: "one host", args: []string{"ingress.example.com", "-f", quickstart}, out: []string{"http://ingress.example.com (listener ingress_http)\n  segments /hello  Service default/web  Ingress default/hello  "}},
+		{name: "an error", args: []string{"-f", bad}, out: []string{"prefix /  response 503  HTTPProxy default/www  " + bad + ":9  spec.routes[0]\n"}},
+		{name: "no such host", args: []string{"other.example.com", "-f", quickstart}, code: 1, err: "no host other.example.com is served"},
+		{name: "no path", code: 1, err: "--filename"},
+		{name: "YAML", args: []string{"www.example.com", "-f", quickstart, "-o", "yaml"}, out: []string{"- host: www.example.com\n", "action: Service default/web\n"}},
+	} {
+		code, out, errs := runMain(append([]string{"routes"}, c.args...)...)
+		rest, ok := out, true
+		for _, part := range c.out {
+			var found bool
+			_, rest, found = strings.Cut(rest, part)
+			ok = ok && found
+		}
+		if code != c.code || !ok || !strings.Contains(errs, c.err) {
+			t.Errorf("%s: exit code %d\n%s%s", c.name, code, out, errs)
+		}
+	}
+	code, out, _ := runMain("routes", "-f", quickstart, "-o", "json")
+	var list struct {
+		Kind  string
+		Items []struct {
+			Host    string
+			TLS     bool
+			Objects []struct{ Name string }
+			Routes  []struct {
+				Object               struct{ Name string }
+				Match, Action, Field string
+				Line                 int
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || list.Kind != "HostList" || len(list.Items) != 4 {
+		t.Fatalf("exit code %d, %v: %s", code, err, out)
+	}
+	for _, h := range list.Items {
+		if len(h.Objects) != 1 || len(h.Routes) == 0 || h.Routes[0].Object.Name != h.Objects[0].Name || h.Routes[0].Action == "" || h.Routes[0].Line == 0 {
+			t.Errorf("%+v", h)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ Exit code 3 means that there are findings of at least the severity of --fail-on.
 		RunE: func(c *cobra.Command, _ []string) error {
 			err := errors.Join(
 				logging.check(), oneOf("fail-on", f.failOn, string(preview.Error), string(preview.Warning), string(preview.Note), never),
-				oneOf("output", f.output, "text", "json", "github"), f.given(),
+				oneOf("output", f.output, "text", "json", "github", "junit", "sarif"), f.given(),
 			)
 			if err != nil {
 				return err
@@ -53,7 +54,7 @@ Exit code 3 means that there are findings of at least the severity of --fail-on.
 	}
 	f.add(c.Flags())
 	c.Flags().StringVar(&f.failOn, "fail-on", string(preview.Error), "Least severity that fails the command: error, warning, note or never.")
-	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text, json, or github for annotations of GitHub Actions.")
+	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text, json, github for annotations of GitHub Actions, junit, or sarif.")
 	return c
 }
 
@@ -62,6 +63,10 @@ func (f *validateFlags) print(s Streams, p *preview.Preview) error {
 	switch f.output {
 	case "json":
 		err = printJSON(s.Out, p.Findings)
+	case "junit":
+		err = writeJUnit(s.Out, "contour validate", f.cases(p))
+	case "sarif":
+		err = writeSARIF(s.Out, p.Findings)
 	case "github":
 		for _, x := range p.Findings {
 			fmt.Fprintln(s.Out, annotation(x))
@@ -76,13 +81,32 @@ func (f *validateFlags) print(s Streams, p *preview.Preview) error {
 		counts[x.Severity]++
 	}
 	fmt.Fprintf(s.Err, "%d objects: %d errors, %d warnings, %d notes\n", p.Objects, counts[preview.Error], counts[preview.Warning], counts[preview.Note])
-	fails := func(x preview.Finding) bool {
-		return f.failOn != never && x.Severity.AtLeast(preview.Severity(f.failOn))
-	}
-	if err == nil && slices.ContainsFunc(p.Findings, fails) {
+	if err == nil && slices.ContainsFunc(p.Findings, f.fails) {
 		return answerNo
 	}
 	return err
+}
+
+func (f *validateFlags) fails(x preview.Finding) bool {
+	return f.failOn != never && x.Severity.AtLeast(preview.Severity(f.failOn))
+}
+
+// cases has a test for each object or file with findings, and one for all the others.
+func (f *validateFlags) cases(p *preview.Preview) []testCase {
+	out := []testCase{{Class: "manifests", Name: "all other objects"}}
+	known := map[[2]string]int{}
+	for _, x := range p.Findings {
+		key := [2]string{x.File, objectName(x)}
+		at, ok := known[key]
+		if !ok {
+			at = len(out)
+			known[key], out = at, append(out, testCase{Class: x.File, Name: console.Line(cmp.Or(objectName(x), "file"))})
+		}
+		if f.fails(x) {
+			out[at].Failures = append(out[at].Failures, junitFailure{Message: console.Line(x.Field, x.Message), Text: findingLine(x)})
+		}
+	}
+	return out
 }
 
 // findingLine is a finding as the console of standalone prints it, and editors read it.

@@ -161,8 +161,11 @@ func (c *comparison) host(k ir.HostKey) error {
 	return nil
 }
 
-// secureListener is the listener for HTTPS of Ingress and HTTPProxy.
-const secureListener = "ingress_https"
+// The listeners of Ingress and HTTPProxy.
+const (
+	plainListener  = "ingress_http"
+	secureListener = "ingress_https"
+)
 
 func portOf(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
 

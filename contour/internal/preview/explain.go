@@ -54,22 +54,69 @@ type explainer struct {
 // Explain returns what an Envoy with the configuration does with a request. An error means that the outcome is unknown: the model of
 // Envoy does not support something in the request or the configuration.
 func (p *Preview) Explain(r Request) (Explanation, error) {
-	x := &explainer{Preview: p, request: r, host: hostOf(r.Host)}
-	if p.envoy != nil {
-		var err error
-		r.Allowed = true // the files do not say what services decide
-		if x.out.Answer, x.trace, err = p.envoy.Trace(r); err != nil {
-			return Explanation{}, err
-		}
-	} else {
-		x.out.Answer.Refused = true
+	x := &explainer{Preview: p, host: hostOf(r.Host)}
+	var err error
+	if x.out.Answer, x.trace, err = p.answer(&r); err != nil {
+		return Explanation{}, err
 	}
+	x.request = r
 	x.resolve()
 	x.steps()
 	x.others()
 	x.out.Verdict = x.verdict()
 	x.out.Answer = masked(x.out.Answer)
 	return x.out, nil
+}
+
+// answer returns the answer of the model to a request. It sets the listener unless the request has one.
+func (p *Preview) answer(r *Request) (semantic.Answer, semantic.Trace, error) {
+	if p.envoy == nil {
+		return semantic.Answer{Refused: true}, semantic.Trace{}, nil
+	}
+	if r.To == "" {
+		r.To = p.listenerFor(r)
+	}
+	r.Allowed = true // the files do not say what services decide
+	return p.envoy.Trace(*r)
+}
+
+// listenerFor returns the address and port of the listener for a request: that for HTTP or HTTPS of Ingress and HTTPProxy, unless it
+// does not serve the host and that of a Gateway does: one with the port of the URL, if it is given, and the most specific hostname.
+// "" is the first one.
+func (p *Preview) listenerFor(r *Request) string {
+	host, port := hostOf(r.Host), ""
+	if _, text, err := net.SplitHostPort(r.Host); err == nil {
+		port = text
+	}
+	if r.TLS && r.SNI != "" {
+		host = strings.ToLower(r.SNI)
+	}
+	standard := map[bool]string{false: plainListener, true: secureListener}[r.TLS]
+	if v := p.served.find(standard, host); v != nil {
+		return ""
+	}
+	var best *ir.VirtualHost
+	for k, l := range p.listeners {
+		if l.Protocol.Secure() != r.TLS || target(l) == "" || port != "" && port != fmt.Sprint(l.Port) {
+			continue
+		}
+		v := p.served.find(p.socket(k), host)
+		if v == nil || v.Key.Listener != k || len(v.Routes) == 0 && v.TCP == nil { // without routes: of a listener for any hostname
+			continue
+		}
+		if best == nil || precedes(v.Key, best.Key) {
+			best = v
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return p.address(best.Key)
+}
+
+// precedes reports whether the host a is more specific than b, or else its listener comes first.
+func precedes(a, b ir.HostKey) bool {
+	return cmp.Or(len(b.Hostname)-len(a.Hostname), a.Listener.Compare(b.Listener)) < 0
 }
 
 // AnsweredBy reports whether a Service, as namespace/name, may answer.
@@ -131,9 +178,9 @@ func (x *explainer) steps() {
 	}
 }
 
-func (x *explainer) routeStep(name string, r *ir.Route) Step {
+func (p *Preview) routeStep(name string, r *ir.Route) Step {
 	s := Step{Name: name, What: cmp.Or(matchText(r.Match), "any request"), Object: r.Origin, Field: field(r.Origin.Kind, r.Source)}
-	at, _ := x.positions.Position(s.Object, s.Field)
+	at, _ := p.positions.Position(s.Object, s.Field)
 	s.File, s.Line = at.File, at.Line
 	return s
 }

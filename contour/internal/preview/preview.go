@@ -139,6 +139,7 @@ func (p *Preview) findings(problems []dir.Problem, result pipeline.Result) {
 			}
 		}
 	}
+	p.missingParents()
 	slices.SortFunc(p.Findings, Finding.compare)
 }
 
