@@ -91,13 +91,17 @@ func (p *Preview) listenerFor(r *Request) string {
 	if r.TLS && r.SNI != "" {
 		host = strings.ToLower(r.SNI)
 	}
-	standard := map[bool]string{false: plainListener, true: secureListener}[r.TLS]
-	if v := p.served.find(standard, host); v != nil {
+	if standard := map[bool]string{false: plainListener, true: secureListener}[r.TLS]; p.served.find(standard, host) != nil {
 		return ""
 	}
+	return p.address(p.gatewayHost(r.TLS, host, port))
+}
+
+// gatewayHost returns the host of the listener of a Gateway for requests to a host, and to a port unless it is ""; zero if there is none.
+func (p *Preview) gatewayHost(secure bool, host, port string) ir.HostKey {
 	var best *ir.VirtualHost
 	for k, l := range p.listeners {
-		if l.Protocol.Secure() != r.TLS || target(l) == "" || port != "" && port != fmt.Sprint(l.Port) {
+		if l.Protocol.Secure() != secure || target(l) == "" || port != "" && port != fmt.Sprint(l.Port) {
 			continue
 		}
 		v := p.served.find(p.socket(k), host)
@@ -109,9 +113,9 @@ func (p *Preview) listenerFor(r *Request) string {
 		}
 	}
 	if best == nil {
-		return ""
+		return ir.HostKey{}
 	}
-	return p.address(best.Key)
+	return best.Key
 }
 
 // precedes reports whether the host a is more specific than b, or else its listener comes first.
