@@ -26,6 +26,7 @@ import (
 type Envoy struct {
 	listeners map[string]*listenerv3.Listener
 	scopes    map[string]*routev3.ScopedRouteConfiguration
+	tables    map[string]string // names of route tables by the keys of scopes
 	routes    map[string]*routev3.RouteConfiguration
 	clusters  map[string]*clusterv3.Cluster
 	endpoints map[string]*endpointv3.ClusterLoadAssignment
@@ -52,6 +53,7 @@ func New(resources []Resource) (*Envoy, error) {
 	e := &Envoy{
 		listeners: map[string]*listenerv3.Listener{},
 		scopes:    map[string]*routev3.ScopedRouteConfiguration{},
+		tables:    map[string]string{},
 		routes:    map[string]*routev3.RouteConfiguration{},
 		clusters:  map[string]*clusterv3.Cluster{},
 		endpoints: map[string]*endpointv3.ClusterLoadAssignment{},
@@ -60,6 +62,11 @@ func New(resources []Resource) (*Envoy, error) {
 	for _, r := range resources {
 		if err := e.add(r); err != nil {
 			return nil, fmt.Errorf("%s: %w", r.Ref, err)
+		}
+	}
+	for _, s := range e.scopes {
+		if f := s.GetKey().GetFragments(); len(f) == 1 {
+			e.tables[f[0].GetStringKey()] = s.GetRouteConfigurationName()
 		}
 	}
 	return e, nil

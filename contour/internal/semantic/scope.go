@@ -79,12 +79,11 @@ func cutAt(text, separator string) string {
 
 // scoped returns the route table of the scope with that key, nil if there is none.
 func (e *Envoy) scoped(key string) *routev3.RouteConfiguration {
-	for _, s := range e.scopes {
-		if f := s.GetKey().GetFragments(); len(f) == 1 && f[0].GetStringKey() == key {
-			return e.routes[s.GetRouteConfigurationName()]
-		}
+	table, ok := e.tables[key]
+	if !ok {
+		return nil
 	}
-	return nil
+	return e.routes[table]
 }
 
 // scopeHeader returns the header whose value, up to the separator, is the key of the scope.
