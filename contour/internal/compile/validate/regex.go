@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"regexp/syntax"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,6 +23,8 @@ const (
 	maxRegex = 16 << 10
 	// maxClasses bounds the Unicode classes of an expression, as in \pL: three bytes stand for hundreds of ranges.
 	maxClasses = 64
+	// maxRepetitions is how often RE2 repeats a part at most.
+	maxRepetitions = 1000
 	// maxProgram bounds the size of a compiled expression, in instructions of RE2, whatever the budgets permit. The memory
 	// limit of RE2 allows about twice as many.
 	maxProgram = 40_000
@@ -99,10 +102,24 @@ func parseRegex(expr string) (*syntax.Regexp, Problem) {
 	case err != nil:
 		return nil, "does not compile" + detail(err)
 	}
+	if !repeatsWithin(tree, maxRepetitions) {
+		return nil, "does not compile: invalid repeat count"
+	}
 	if name, ok := unsupportedClass(expr); ok {
 		return nil, Problem(fmt.Sprintf("uses the character class %s, which Envoy does not support", report.Quote(name)))
 	}
 	return tree, ""
+}
+
+// repeatsWithin reports whether no part is repeated more often than most times, counting repetitions within repetitions. Go's parser
+// ignores those within {0}, RE2 does not.
+func repeatsWithin(re *syntax.Regexp, most int) bool {
+	if re.Op == syntax.OpRepeat {
+		if times := max(re.Max, re.Min); times > 0 { // Max is -1 if there is none
+			most /= times
+		}
+	}
+	return most > 0 && !slices.ContainsFunc(re.Sub, func(sub *syntax.Regexp) bool { return !repeatsWithin(sub, most) })
 }
 
 // detail returns why an expression does not compile, as the end of a sentence.

@@ -67,7 +67,7 @@ func randomRegex(r *rand.Rand, atoms []string, depth int) string {
 	case 6:
 		return sub() + strings.Repeat("|"+sub(), 1+r.IntN(3)) + strings.Repeat("|"+sub(), r.IntN(3))
 	case 7:
-		return "(?:" + sub() + "){" + strconv.Itoa(r.IntN(4)) + "}?"
+		return "(?:" + sub() + "){" + strconv.Itoa([]int{0, 1, 2, 40}[r.IntN(4)]) + "}?"
 	case 0:
 		return sub() + sub()
 	case 1:

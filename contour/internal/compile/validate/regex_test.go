@@ -30,6 +30,8 @@ func TestRegex(t *testing.T) {
 		`/a**`:                              true,
 		`/\p{greek}`:                        true,
 		`(?:a|(?:(?:$|$|(?:))*){3,1000})*`:  true, // a million instructions in Envoy
+		`(?:(?:a{600}){0}b){3}`:             true, // by RE2 only
+		`/api(?:a{501}){0}`:                 false,
 		`/\p{Letter}`:                       true,
 		`/(\pL\pL\pL\pL\pL\pL\pL\pL){1000}`: true,
 		`/` + strings.Repeat(`\pL`, 65):     true,
