@@ -65,7 +65,7 @@ func (d *Difference) Differs() bool { return len(d.Hosts) > 0 }
 // Compare returns the differences between two configurations. Both are asked one request of each class of requests that the routes of
 // either tell apart; what a route does is compared with all its settings. Causes and positions play no part.
 func Compare(old, updated *Preview) (*Difference, error) {
-	c := &comparison{old: old, updated: updated, out: &Difference{}, changed: old.differsBeyondRoutes(updated)}
+	c := &comparison{old: old, updated: updated, out: &Difference{}, changed: old.differsBeyondRoutes(updated), effort: effort{maxEffort}}
 	c.out.Introduced, c.out.Fixed = without(updated.Findings, old.Findings), without(old.Findings, updated.Findings)
 	keys := map[ir.HostKey]bool{}
 	for _, p := range []*Preview{old, updated} {
@@ -121,6 +121,7 @@ func (p *Preview) content() map[kobj.Key]any {
 type comparison struct {
 	old, updated *Preview
 	changed      bool // objects other than routes
+	effort       effort
 	out          *Difference
 }
 
@@ -192,7 +193,7 @@ func (c *comparison) requests(d *HostDifference, k ir.HostKey, host string) erro
 			routes = append(routes, s.vhost.Routes...)
 		}
 	}
-	requests, complete := witnessesOf(routes)
+	requests, complete := witnessesOf(routes, &c.effort)
 	if !complete {
 		c.out.Unknown++
 	}

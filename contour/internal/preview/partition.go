@@ -10,8 +10,9 @@ import (
 // partition divides the texts of a language by which expressions match them as a whole, and returns one text for each class: a short
 // one. Texts consist of printable ASCII. complete is false if not all classes were found: the search is bounded, and does not support
 // word boundaries. Expressions that do not compile match nothing.
-func partition(language string, expressions []string) (texts []string, complete bool) {
-	s := search{seen: map[string]bool{}, work: maxWork}
+func partition(language string, expressions []string, of *effort) (texts []string, complete bool) {
+	s := search{seen: map[string]bool{}, work: min(maxWork, of.left)}
+	defer func(before int) { of.left -= before - max(0, s.work) }(s.work)
 	complete = true
 	for i, e := range append([]string{language}, expressions...) {
 		m, ok := newMachine(e)
@@ -27,8 +28,16 @@ func partition(language string, expressions []string) (texts []string, complete 
 	return found, complete && finished
 }
 
-// maxWork bounds the steps of machines in one search.
-const maxWork = 4 << 20
+// effort is what the searches of one comparison may still cost together: steps of machines, and setSteps for each instruction in a
+// state that is made.
+type effort struct{ left int }
+
+// maxWork bounds one search, and maxEffort all of a comparison: some seconds, and some hundred MiB.
+const (
+	maxWork   = 2 << 20
+	maxEffort = 16 << 20
+	setSteps  = 4
+)
 
 // alphabet is what texts are made of, in the order of preference.
 const alphabet = `xabcdefghijklmnopqrstuvwyz0123456789/-_.~ABCDEFGHIJKLMNOPQRSTUVWXYZ:=,;@!$&'()*+ "<>[]^{}|` + "`?#%\\"
@@ -40,6 +49,7 @@ type machine struct {
 	next  []map[byte]int
 	ends  []bool // the text may end here
 	known map[string]int
+	made  int // instructions in states
 }
 
 // newMachine returns nil if the expression does not compile, and false if it is not supported.
@@ -109,6 +119,7 @@ func (m *machine) state(set []uint32) int {
 		return s
 	}
 	s = len(m.sets)
+	m.made += len(set)
 	m.known[key.String()] = s
 	m.sets, m.next = append(m.sets, set), append(m.next, map[byte]int{})
 	atEnd := syntax.EmptyEndText | syntax.EmptyEndLine
@@ -165,10 +176,10 @@ func (s *search) run() (texts []string, finished bool) {
 			texts = append(texts, at.text)
 		}
 		for i := range len(letters) {
-			if s.work -= len(s.machines); s.work < 0 {
+			to := s.step(at, letters[i])
+			if s.work < 0 {
 				return texts, false
 			}
-			to := s.step(at, letters[i])
 			if len(s.machines[0].sets[to.states[0]]) > 0 && !s.visited(to.states) {
 				queue = append(queue, to)
 			}
@@ -180,7 +191,9 @@ func (s *search) run() (texts []string, finished bool) {
 func (s *search) step(at node, letter byte) node {
 	to := node{states: make([]int, len(s.machines)), text: at.text + string(rune(letter))}
 	for i, m := range s.machines {
+		before := m.made
 		to.states[i] = m.step(at.states[i], letter)
+		s.work -= 1 + setSteps*(m.made-before)
 	}
 	return to
 }

@@ -26,10 +26,14 @@ type witnesses struct {
 	options  map[string][]option // of the conditions with that key, see group.key
 	requests []Request
 	complete bool
+	effort   *effort
 }
 
-// maxCombinations bounds the requests for one path.
-const maxCombinations = 256
+// maxCombinations bounds the requests for one path, and maxRequests those for one host.
+const (
+	maxCombinations = 256
+	maxRequests     = 4096
+)
 
 // option is a value of a header or query parameter, or its absence.
 type option struct {
@@ -38,9 +42,13 @@ type option struct {
 }
 
 // witnessesOf returns the requests, without host, the simplest first. complete is false if classes may be missing.
-func witnessesOf(routes []ir.Route) (requests []Request, complete bool) {
-	w := witnesses{routes: routes, matchers: map[string]*regexp.Regexp{}, options: map[string][]option{}, complete: true}
+func witnessesOf(routes []ir.Route, of *effort) (requests []Request, complete bool) {
+	w := witnesses{routes: routes, matchers: map[string]*regexp.Regexp{}, options: map[string][]option{}, complete: true, effort: of}
 	for _, path := range w.paths() {
+		if len(w.requests) >= maxRequests {
+			w.complete = false
+			break
+		}
 		w.of(path)
 	}
 	slices.SortStableFunc(w.requests, func(a, b Request) int {
@@ -80,7 +88,7 @@ func (w *witnesses) paths() []string {
 		}
 	}
 	if search {
-		texts, complete := partition(pathLanguage, expressions)
+		texts, complete := partition(pathLanguage, expressions, w.effort)
 		w.complete = w.complete && complete
 		for _, text := range texts {
 			found[text] = true
@@ -132,6 +140,21 @@ func (w *witnesses) matcher(expression string) *regexp.Regexp {
 	return re
 }
 
+// matches reports whether a path meets a condition.
+func (w *witnesses) matches(m ir.PathMatch, path string) bool {
+	switch m.Kind {
+	case ir.PathExact:
+		return path == m.Value
+	case ir.PathPrefix:
+		return strings.HasPrefix(path, m.Value)
+	case ir.PathSegment:
+		rest, ok := strings.CutPrefix(path, strings.TrimRight(m.Value, "/"))
+		return ok && (rest == "" || rest[0] == '/')
+	default:
+		return w.matcher(pathExpression(m)).MatchString(path)
+	}
+}
+
 // group is the conditions of some routes on one header or query parameter.
 type group struct {
 	query       bool
@@ -157,7 +180,7 @@ func (w *witnesses) of(path string) {
 	}
 	for i := range w.routes {
 		m := &w.routes[i].Match
-		if !w.matcher(pathExpression(m.Path)).MatchString(path) {
+		if !w.matches(m.Path, path) {
 			continue
 		}
 		for _, h := range m.Headers {
@@ -208,7 +231,7 @@ func (w *witnesses) optionsOf(g *group) []option {
 	if !g.query && slices.ContainsFunc(g.expressions, func(e string) bool { return w.matcher(e).MatchString("") }) {
 		language = "(" + language + ")?"
 	}
-	values, complete := partition(language, g.expressions)
+	values, complete := partition(language, g.expressions, w.effort)
 	w.complete = w.complete && complete
 	for _, v := range values {
 		out = append(out, option{value: v})

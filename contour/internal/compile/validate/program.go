@@ -18,7 +18,8 @@ func programSize(expr string) int {
 		return 2 * maxProgram
 	}
 	whole := measure(tree).plus(frame)
-	return min(whole.size+whole.copies, 2*maxProgram)
+	// RE2 copies what follows nested loops, too.
+	return min(whole.size*(1+whole.nested)+whole.copies, 2*maxProgram)
 }
 
 // separated returns the expression with nothing, as (?:), at the start of each alternative that may be a class. Without it Go's
@@ -44,6 +45,7 @@ type part struct {
 	copies int  // further ones, see chained
 	empty  bool // it can match the empty text
 	loop   bool // it has a star or plus
+	nested int  // how deep loops are in loops, around what can match the empty text
 }
 
 // chained returns a part that is repeated, with the copies that RE2 makes of it if it can match the empty text: each instruction
@@ -71,7 +73,7 @@ func (p part) times(n int) part {
 // and returns both parts; the other one may be absent.
 func (p part) and(q part) part {
 	p.copies = min(p.copies+q.copies, 2*maxProgram)
-	p.loop = p.loop || q.loop
+	p.loop, p.nested = p.loop || q.loop, max(p.nested, q.nested)
 	return p.plus(q.size)
 }
 
@@ -108,6 +110,9 @@ func measure(re *syntax.Regexp) part {
 // loop is the operand with its branches.
 func loop(operand part, empty bool) part {
 	p := operand.chained().plus(4)
+	if operand.loop && operand.empty {
+		p.nested++
+	}
 	p.empty = p.empty || empty
 	p.loop = true
 	return p
