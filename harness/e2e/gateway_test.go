@@ -151,7 +151,11 @@ func (o object) get(ctx context.Context) *kube.Object {
 func (o object) until(what string, check func(*kube.Object) string) {
 	o.f.t.Helper()
 	err := poll.Until(o.f.t.Context(), 30*time.Second, fmt.Sprint(o.ref, " ", what), func(ctx context.Context) (bool, string, error) {
-		observed := check(o.get(ctx))
+		is, err := o.f.s.Kube.Get(ctx, o.ref)
+		if err != nil {
+			return false, "", err //nolint:wrapcheck // poll says for what
+		}
+		observed := check(is)
 		return observed == "", observed, nil
 	})
 	if err != nil {

@@ -135,6 +135,7 @@ func TestChartEqualsManifests(t *testing.T) {
 		"another class":         {"overlays/another-class", "projectcontour-internal", "{ingressClass: {name: contour-internal}, envoy: {kind: Deployment}}"},
 		"cert-manager":          {"overlays/cert-manager", "projectcontour", "certificates: {source: cert-manager}"},
 		"watched namespaces":    {"overlays/watched-namespaces", "projectcontour", "watchNamespaces: [projectcontour, default]"},
+		"provisioner":           {"overlays/gateway-provisioner", "projectcontour", "gatewayProvisioner: {enabled: true}"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, got := comparable(kustomized(t, c.kustomization)), comparable(rendered(t, "contour", c.namespace, c.values))

@@ -53,6 +53,7 @@ func generalEffects() map[string]effect {
 		"watchNamespaces":                      {"", "watchNamespaces: [projectcontour, a]", "RoleBinding a contour-watch", "name: contour-watch"},
 		"gatewayAPI.enabled":                   {"", "gatewayAPI: {enabled: true}", contour, "--gateway-api"},
 		"gatewayAPI.addresses":                 {"", "gatewayAPI: {addresses: [192.0.2.0/28, 198.51.100.0/28]}", contour, "--gateway-addresses=192.0.2.0/28,198.51.100.0/28"},
+		"gatewayProvisioner.enabled":           {"", "gatewayProvisioner: {enabled: true}", contour, "--gateway-provisioner"},
 		"networkPolicies.create":               {"", "networkPolicies: {create: false}", "NetworkPolicy projectcontour contour", ""},
 		"certificates.source":                  {"", "certificates: {source: existing}", "Job projectcontour contour-certgen", ""},
 		"certificates.controllerSecret":        {issued, "certificates: {controllerSecret: xc}", contour, "secretName: xc"},
@@ -259,19 +260,22 @@ func TestDigestOfARelease(t *testing.T) {
 // Values that do not exist, or cannot be used, are errors that name them.
 func TestBadValues(t *testing.T) {
 	for values, want := range map[string]string{
-		"contuor: {replicas: 3}":                                           "contuor",
-		"envoy: {servce: {}}":                                              "servce",
-		"envoy: {kind: StatefulSet}":                                       "kind",
-		"envoy: {resources: {limits: {memory: 1.5Gi}}}":                    "envoy.resources.limits.memory",
-		"envoy: {hostPorts: {http: 70000}}":                                "hostPorts",
-		"image: {digest: 'sha256:abc'}":                                    "digest",
-		"watchNamespaces: [a]":                                             "projectcontour",
-		"{watchNamespaces: [projectcontour], gatewayAPI: {enabled: true}}": "watchNamespaces",
-		"certificates: {envoySecret: e}":                                   "envoySecret",
-		"image: {repository: 'registry:5000/contour:v1'}":                  "repository",
-		"ingressClass: {name: contour-gateway-api}":                        "name",
-		"watchNamespaces: [projectcontour, a, a]":                          "watchNamespaces",
-		"ingressClass: {name: 'a b'}":                                      "name",
+		"contuor: {replicas: 3}":                                                      "contuor",
+		"envoy: {servce: {}}":                                                         "servce",
+		"envoy: {kind: StatefulSet}":                                                  "kind",
+		"envoy: {resources: {limits: {memory: 1.5Gi}}}":                               "envoy.resources.limits.memory",
+		"envoy: {hostPorts: {http: 70000}}":                                           "hostPorts",
+		"image: {digest: 'sha256:abc'}":                                               "digest",
+		"watchNamespaces: [a]":                                                        "projectcontour",
+		"{watchNamespaces: [projectcontour], gatewayAPI: {enabled: true}}":            "watchNamespaces",
+		"{watchNamespaces: [projectcontour], gatewayProvisioner: {enabled: true}}":    "watchNamespaces",
+		"{certificates: {source: cert-manager}, gatewayProvisioner: {enabled: true}}": "contourfleetca",
+		"ingressClass: {name: contour-gateway-provisioner}":                           "name",
+		"certificates: {envoySecret: e}":                                              "envoySecret",
+		"image: {repository: 'registry:5000/contour:v1'}":                             "repository",
+		"ingressClass: {name: contour-gateway-api}":                                   "name",
+		"watchNamespaces: [projectcontour, a, a]":                                     "watchNamespaces",
+		"ingressClass: {name: 'a b'}":                                                 "name",
 	} {
 		if _, err := render(t, "contour", "projectcontour", values); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", values, err, want)

@@ -27,7 +27,7 @@ const (
 
 // chartSources are the kustomizations whose objects the chart contains. Of an object that several have, it contains that of the first.
 func chartSources() []string {
-	return []string{"base", "overlays/envoy-deployment", "overlays/watched-namespaces/watched", "gateway-api"}
+	return []string{"base", "overlays/envoy-deployment", "overlays/watched-namespaces/watched", "gateway-api", "gateway-provisioner"}
 }
 
 // generateCharts writes the objects that the charts install, each to a file <kind>-<name>.yaml: CustomResourceDefinitions as

@@ -9,6 +9,7 @@ import (
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/metrics"
 	"contour.example/contour/internal/pipeline"
@@ -35,6 +36,8 @@ type core struct {
 	published chan struct{} // closed: the first complete configuration is in the tables
 	once      sync.Once
 
+	served func() kind.Served // nil: all kinds
+
 	rejectionSeq uint64 // of the rejections that are counted
 	untraced     bool   // requests are to be traced and are not
 }
@@ -47,7 +50,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	}
 	k.fleets = fleet.New(notify(k.rejected))
 	k.fleets.OnVotes(notify(k.voted))
-	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault})
+	k.pipeline = pipeline.New(pipeline.Options{Config: c, Fleets: k.fleets, Log: log, Fault: k.metrics.Fault, Served: k.servedKinds})
 	k.keySets = newKeySets(c, k.pipeline, k.metrics, log)
 	k.names = newNames(c, k.pipeline, k.metrics, log)
 	k.server = server.New(server.Options{
@@ -55,6 +58,13 @@ func newCore(c config.Config, log *slog.Logger) *core {
 		Clients: server.ClientLimits{PerAddress: c.Process.Server.PerAddress},
 	})
 	return k
+}
+
+func (k *core) servedKinds() kind.Served {
+	if k.served == nil {
+		return nil
+	}
+	return k.served()
 }
 
 // notify returns a function that puts a value into the channel, unless the previous one has not been read.

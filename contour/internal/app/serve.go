@@ -272,14 +272,15 @@ func (c *controller) connect() error {
 	api.Wrap(c.metrics.CountRequests)
 	api.Wrap(c.checker.Observe)
 	c.api, c.name = api, identity()
-	client, err := statuswriter.NewAPI(c.api)
+	client, err := statuswriter.NewAPI(c.api, c.servedKinds)
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)
 	}
-	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: f.watched(), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }, Count: c.metrics.Operation})
+	c.source, err = kube.New(kube.Options{Config: c.api, Kinds: f.watched(), Namespaces: f.watchNamespaces, Log: c.log, Observe: func(k kobj.Key) { c.writer.Changed(k) }, Count: c.metrics.Operation, ServedChanged: notify(c.rejected)})
 	if err != nil {
 		return err
 	}
+	c.served = c.source.Served
 	c.writer = statuswriter.New(statuswriter.Options{
 		Client: client, Lookup: c.source.Get, Log: c.log, Observe: c.metrics.StatusWrite, Instance: c.name,
 	})

@@ -11,7 +11,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/flowcontrol"
-	"k8s.io/client-go/util/workqueue"
 
 	"contour.example/contour/internal/compile/gatewayapi"
 	"contour.example/contour/internal/kobj"
@@ -121,7 +120,7 @@ func newSystem(t *testing.T) *system {
 func (s *system) restart() {
 	s.term = &term{
 		writer: s.writer, children: map[kobj.Name]map[Ref]Child{}, applied: map[Ref]applied{}, synced: true, limit: flowcontrol.NewFakeAlwaysRateLimiter(),
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[kobj.Name]()),
+		queue: newQueue(),
 	}
 	s.writer.term = s.term
 	s.watch()

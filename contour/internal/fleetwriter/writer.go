@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 
 	"contour.example/contour/internal/compile/gatewayapi"
+	"contour.example/contour/internal/fairqueue"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/provision"
 )
@@ -102,7 +103,7 @@ func (w *Writer) start() {
 func (w *Writer) Lead(ctx context.Context) {
 	t := &term{
 		writer: w, children: map[kobj.Name]map[Ref]Child{}, applied: map[Ref]applied{},
-		queue: workqueue.NewTypedRateLimitingQueue(workqueue.NewTypedItemExponentialFailureRateLimiter[kobj.Name](firstRetry, lastRetry)),
+		queue: newQueue(),
 		limit: flowcontrol.NewTokenBucketRateLimiter(writeRate, writeBurst),
 	}
 	w.mu.Lock()
@@ -136,6 +137,35 @@ type term struct {
 	synced   bool
 	children map[kobj.Name]map[Ref]Child // by Gateway
 	applied  map[Ref]applied
+}
+
+// newQueue returns a queue of Gateways, with round robin over their namespaces: the pace is that of all tenants together, and one with
+// thousands of Gateways delays another by one Gateway for each of its own.
+func newQueue() workqueue.TypedRateLimitingInterface[kobj.Name] {
+	queue := workqueue.NewTypedWithConfig(workqueue.TypedQueueConfig[kobj.Name]{Queue: &byNamespace{}})
+	return workqueue.NewTypedRateLimitingQueueWithConfig(
+		workqueue.NewTypedItemExponentialFailureRateLimiter[kobj.Name](firstRetry, lastRetry),
+		workqueue.TypedRateLimitingQueueConfig[kobj.Name]{
+			DelayingQueue: workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[kobj.Name]{Queue: queue}),
+		})
+}
+
+// byNamespace is the order of a work queue. The work queue calls it with items that are not in it, one call at a time.
+type byNamespace struct{ queue fairqueue.Queue[kobj.Name] }
+
+// Touch does nothing: a Gateway that is added again keeps its place.
+func (q *byNamespace) Touch(kobj.Name) {}
+
+// Push adds a Gateway.
+func (q *byNamespace) Push(n kobj.Name) { q.queue.Push(n.Namespace, n) }
+
+// Len returns the number of Gateways.
+func (q *byNamespace) Len() int { return q.queue.Len() }
+
+// Pop removes and returns the next Gateway; the work queue calls it only if there is one.
+func (q *byNamespace) Pop() kobj.Name {
+	n, _ := q.queue.Pop()
+	return n
 }
 
 // applied is what was applied to an object in this term.

@@ -63,6 +63,42 @@ func TestTheEditOfOneOfManyGateways(t *testing.T) {
 	}
 }
 
+// A tenant that creates thousands of Gateways delays the Gateway of another by one of its own.
+func TestATenantWithManyGatewaysDelaysOthersByOne(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	fleets := map[kobj.Name]gatewayapi.Provisioned{}
+	for i := range 2000 {
+		n := kobj.Name{Namespace: "many", Name: fmt.Sprint("gw-", i)}
+		fleets[n] = fleet(n, 80)
+	}
+	s.writer.Set(fleets)
+	next := func() kobj.Name {
+		n, _ := s.term.queue.Get()
+		s.term.process(t.Context(), n)
+		s.term.queue.Done(n)
+		return n
+	}
+	for range 3 {
+		next()
+	}
+	for _, late := range []kobj.Name{web(), {Namespace: "other", Name: "web"}} {
+		s.writer.Set(map[kobj.Name]gatewayapi.Provisioned{late: fleet(late, 80)})
+		s.fake.writes = nil
+		for next() != late {
+		}
+		if of := len(created()); len(s.fake.writes) > 2*of {
+			t.Errorf("%s is provisioned after %d requests of others, want at most %d", late, len(s.fake.writes)-of, of)
+		}
+	}
+	for range s.term.queue.Len() {
+		next()
+	}
+	if got, want := len(s.fake.objects), 2002*len(created()); got != want {
+		t.Errorf("%d objects, want %d", got, want)
+	}
+}
+
 // An object that exists and has no label of the Gateway is not changed, and does not prevent the others.
 func TestAnObjectOfSomebodyElse(t *testing.T) {
 	t.Parallel()

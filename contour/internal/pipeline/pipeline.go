@@ -20,6 +20,7 @@ import (
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/jwks"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/status"
@@ -39,6 +40,8 @@ type Options struct {
 	Now func() time.Time
 	// Fault is called for each derivation that fails; may be nil.
 	Fault func(memo.Fault)
+	// Served returns which kinds are served; nil: all are. It is called at the beginning of each iteration.
+	Served func() kind.Served
 }
 
 // Pipeline contains every stage from the store to the xDS tables.
@@ -61,6 +64,8 @@ type Pipeline struct {
 	backlog backlog
 	held    heldStatuses
 
+	servedKinds func() kind.Served
+
 	listeners map[ir.Fleet]int  // number of listeners; no zeros
 	served    map[ir.Fleet]bool // fleets with an xDS table; nil before the first publish
 	rejected  *rejections
@@ -73,8 +78,11 @@ func New(o Options) *Pipeline {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Served == nil {
+		o.Served = func() kind.Served { return nil }
+	}
 	p := &Pipeline{
-		fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), steps: make(chan func() Result),
+		servedKinds: o.Served, fleets: o.Fleets, log: o.Log, now: o.Now, inspect: make(chan func()), steps: make(chan func() Result),
 		listeners: map[ir.Fleet]int{}, rejected: newRejections(), held: heldStatuses{},
 	}
 	p.shares = newShares(o.Now)
@@ -134,6 +142,7 @@ func (p *Pipeline) apply(batch []store.Change) (changed []kobj.Key) {
 // step calls apply, which changes the store and returns the changed objects, then derives and publishes.
 func (p *Pipeline) step(apply func() []kobj.Key) Result {
 	p.started = p.now()
+	p.Store.SetServed(p.servedKinds())
 	changed := apply()
 	r := p.deriveAndPublish(changed...)
 	r.Objects, r.Took = len(changed), p.now().Sub(p.started)
@@ -251,7 +260,8 @@ const period = time.Minute
 // Run processes batches until the context ends or the channel is closed, and calls done with every Result. Edits whose
 // references do not resolve yet may be applied later than the rest of their batch, by at most pendingTime. Batches that take long, and
 // changes that concern many keys, are derived and published in slices, with the batches that arrive meanwhile between them;
-// the status of a changed object follows the last slice of its change. rejected receives a value when rejections of a fleet have changed.
+// the status of a changed object follows the last slice of its change. rejected receives a value when rejections of a fleet, or the kinds that
+// are served, have changed.
 func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejected <-chan struct{}, done func(Result)) {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -290,7 +300,9 @@ func (p *Pipeline) Run(ctx context.Context, batches <-chan []store.Change, rejec
 			}
 			apply(p.shares.admit(batch))
 		case <-rejected:
-			done(p.rederive())
+			if p.served != nil { // else the first batch is not there yet, and there is nothing to publish
+				done(p.rederive())
+			}
 		case <-p.rejected.confirm.C:
 			p.confirmRejections()
 			done(p.rederive())

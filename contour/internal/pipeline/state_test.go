@@ -13,6 +13,7 @@ import (
 	"contour.example/contour/internal/compile"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/memo"
 	"contour.example/contour/internal/pipeline"
@@ -37,6 +38,7 @@ type system struct {
 	fleets *xdsfleet.Tables
 	table  *table.Table // of the default fleet
 	passed time.Duration
+	served kind.Served
 }
 
 // newSystem returns an empty system in which no derivation may fail.
@@ -46,8 +48,9 @@ func newSystem(t testing.TB, c config.Config, apis ...compile.API) *system {
 	s.table = s.fleets.Add(ir.DefaultFleet)
 	s.Pipeline = pipeline.New(pipeline.Options{
 		Config: c, APIs: apis, Fleets: s.fleets, Log: slog.New(slog.DiscardHandler),
-		Now:   func() time.Time { return stagetest.Now().Add(s.passed) },
-		Fault: func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) },
+		Now:    func() time.Time { return stagetest.Now().Add(s.passed) },
+		Served: func() kind.Served { return s.served },
+		Fault:  func(f memo.Fault) { t.Errorf("fault in %s, key %v: %s\n%s", f.Table, f.Key, f.Reason, f.Stack) },
 	})
 	return s
 }

@@ -90,7 +90,7 @@ func BenchmarkRequest(b *testing.B) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	b.Cleanup(server.Close)
-	api, err := NewAPI(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}})
+	api, err := NewAPI(&rest.Config{Host: server.URL, TLSClientConfig: rest.TLSClientConfig{Insecure: true}}, served)
 	if err != nil {
 		b.Fatal(err)
 	}

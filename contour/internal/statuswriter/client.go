@@ -28,6 +28,7 @@ const reporter = "projectcontour.io/contour"
 type API struct {
 	kinds   map[kobj.Kind]schema.GroupVersionResource // those with a status
 	clients map[schema.GroupVersion]rest.Interface
+	served  func() kind.Served
 }
 
 // onlyMetadata requests a response without spec and status, which can be Protobuf also for custom resources.
@@ -38,9 +39,10 @@ const onlyMetadata = "application/vnd.kubernetes.protobuf;as=PartialObjectMetada
 // the default of 5 requests per second, the first statuses of 10,000 objects would take half an hour. The pace of the
 // Writer bounds the load, and so does API Priority and Fairness in the API server.
 //
-// It has its own connection: on a shared one, watch events would wait behind the responses to writes.
-func NewAPI(c *rest.Config) (*API, error) {
-	a := &API{kinds: map[kobj.Kind]schema.GroupVersionResource{}}
+// It has its own connection: on a shared one, watch events would wait behind the responses to writes. Statuses are written in the version that
+// served returns for a kind, else in the newest.
+func NewAPI(c *rest.Config, served func() kind.Served) (*API, error) {
+	a := &API{kinds: map[kobj.Kind]schema.GroupVersionResource{}, served: served}
 	var withStatus kind.List
 	for _, k := range kind.All() {
 		if k.Status != nil {
@@ -61,6 +63,9 @@ func (a *API) PatchStatus(ctx context.Context, k kobj.Key, patch []byte) (Versio
 	resource, ok := a.kinds[k.Kind]
 	if !ok {
 		return Version{}, fmt.Errorf("status of %s: the kind has no status to write", k)
+	}
+	if v := a.served()[k.Kind]; v != "" {
+		resource.Version = v
 	}
 	// The Writer schedules retries.
 	var o metav1.PartialObjectMetadata

@@ -13,11 +13,17 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/rest"
 
+	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 )
 
 // request is what an API server is asked.
 type request struct{ Method, Path, Query, ContentType, Body string }
+
+// served is that of an API server with older CRDs.
+func served() kind.Served {
+	return kind.Served{kobj.Gateway: "v1", kobj.TLSRoute: "v1alpha2", kobj.ListenerSet: ""}
+}
 
 // listen answers every request with the given status and body, and notes it.
 func listen(t *testing.T, code int, answer string) (*API, *[]request) {
@@ -31,7 +37,7 @@ func listen(t *testing.T, code int, answer string) (*API, *[]request) {
 		_, _ = io.WriteString(w, answer)
 	}))
 	t.Cleanup(server.Close)
-	api, err := NewAPI(&rest.Config{Host: server.URL, QPS: 1, Burst: 1})
+	api, err := NewAPI(&rest.Config{Host: server.URL, QPS: 1, Burst: 1}, served)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +68,26 @@ func TestPatchStatusPatchesTheSubresource(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, *seen); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A status is written in the version that is served.
+func TestVersionOfAStatus(t *testing.T) {
+	api, seen := listen(t, http.StatusOK, written)
+	var paths []string
+	for _, k := range []kobj.Kind{kobj.Gateway, kobj.TLSRoute, kobj.ListenerSet, kobj.HTTPRoute} {
+		if _, err := api.PatchStatus(t.Context(), kobj.Of(k, "default", "a"), []byte(`{"status":{}}`)); err != nil {
+			t.Error(err)
+		}
+		paths = append(paths, (*seen)[len(*seen)-1].Path)
+	}
+	const prefix = "/apis/gateway.networking.k8s.io/"
+	want := []string{
+		prefix + "v1/namespaces/default/gateways/a/status", prefix + "v1alpha2/namespaces/default/tlsroutes/a/status",
+		prefix + "v1/namespaces/default/listenersets/a/status", prefix + "v1/namespaces/default/httproutes/a/status",
+	}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
 	}
 }
 

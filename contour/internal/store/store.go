@@ -62,6 +62,9 @@ type Store struct {
 
 	Settings *Settings
 
+	// Served holds kind.Served.
+	Served *memo.Input[kobj.Kind, string]
+
 	// Expired holds the Secrets whose certificate is past its end date: derivations have no clock.
 	Expired *memo.Input[kobj.Name, struct{}]
 
@@ -108,9 +111,17 @@ func New(e *memo.Engine, c config.Config) *Store {
 	}
 	s.Expired = memo.NewInput[kobj.Name](e, "store/expired", func(struct{}, struct{}) bool { return true })
 	s.KeySets = newKeySets(e)
+	s.Served = memo.NewInput[kobj.Kind](e, "store/served", func(a, b string) bool { return a == b })
 	s.Settings = newSettings(e)
 	s.Configure(c)
 	return s
+}
+
+// SetServed records which kinds are served.
+func (s *Store) SetServed(served kind.Served) {
+	for k, version := range served {
+		s.Served.Set(k, version)
+	}
 }
 
 // tableName is the name of the table of a kind.

@@ -57,15 +57,23 @@ func (x *Compiler) ClassStatus(r *memo.Reader, o metav1.Object) any {
 	s := &gatewayv1.GatewayClassStatus{Conditions: []metav1.Condition{
 		condition(string(gatewayv1.GatewayClassConditionStatusAccepted), o.GetGeneration(), c.problem, string(gatewayv1.GatewayClassReasonAccepted), message),
 	}}
-	features := Features()
+	for _, f := range x.features(r) {
+		s.SupportedFeatures = append(s.SupportedFeatures, gatewayv1.SupportedFeature{Name: gatewayv1.FeatureName(f)})
+	}
+	return s
+}
+
+// features returns the names of the features that can be used: those of kinds that are served.
+func (x *Compiler) features(r *memo.Reader) []string {
+	features := slices.DeleteFunc(Features(), func(f string) bool {
+		version, known := x.env.Store.Served.Get(r, kindOf(f))
+		return known && version == ""
+	})
 	if x.provisions(r) { // only the objects of a fleet have the labels and annotations of infrastructure
 		features = append(features, "GatewayInfrastructure")
 		slices.Sort(features)
 	}
-	for _, f := range features {
-		s.SupportedFeatures = append(s.SupportedFeatures, gatewayv1.SupportedFeature{Name: gatewayv1.FeatureName(f)})
-	}
-	return s
+	return features
 }
 
 // condition returns a condition of one type: false with the problem, else true with this reason and message.

@@ -13,6 +13,7 @@ package kube
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 
@@ -41,6 +42,8 @@ type Options struct {
 	Observe func(kobj.Key)
 	// Count, if not nil, is called for every change that arrives, with the kind and what happened: add, update or delete.
 	Count func(kind, operation string)
+	// ServedChanged, if not nil, is called when Served has changed since the first batch was sent. It must not block.
+	ServedChanged func()
 }
 
 // Source contains the objects of an API server. Batches and Get share its copy of the objects.
@@ -50,6 +53,12 @@ type Source struct {
 	count   func(kind, operation string)
 	queue   *queue
 	watches []*watched
+
+	servedChanged func()
+
+	mu      sync.Mutex
+	served  kind.Served // replaced, never modified
+	started bool        // the first batch is complete
 }
 
 // New returns a Source, which Run starts. It returns an error if the configuration of the client is invalid.
@@ -58,6 +67,9 @@ func New(o Options) (*Source, error) {
 		o.Kinds = kind.All().Watched()
 	}
 	s := &Source{log: o.Log, observe: o.Observe, count: o.Count, queue: newQueue(o.Kinds)}
+	if s.servedChanged = o.ServedChanged; s.servedChanged == nil {
+		s.servedChanged = func() {}
+	}
 	if s.observe == nil {
 		s.observe = func(kobj.Key) {}
 	}
@@ -99,8 +111,37 @@ func (s *Source) Run(ctx context.Context, out chan<- []store.Change) {
 			return
 		}
 	}
+	s.mu.Lock()
+	s.started = true
+	s.mu.Unlock()
 	s.log.Info("all kinds listed", "objects", s.queue.len())
 	s.queue.drain(ctx, out)
+}
+
+// Served returns which kinds the API server serves. When the first batch is sent, it contains all watched kinds. It is not modified, and safe
+// for concurrent use.
+func (s *Source) Served() kind.Served {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.served
+}
+
+// setServed replaces the version of a kind.
+func (s *Source) setServed(k kobj.Kind, version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if was, known := s.served[k]; known && was == version {
+		return
+	}
+	served := maps.Clone(s.served)
+	if served == nil {
+		served = kind.Served{}
+	}
+	served[k] = version
+	s.served = served
+	if s.started {
+		s.servedChanged()
+	}
 }
 
 // Get returns the present state of an object, trimmed; false if it does not exist or its kind is not watched. It is safe

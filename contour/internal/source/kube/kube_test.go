@@ -225,9 +225,25 @@ func TestKindsOfGatewayAPI(t *testing.T) {
 	api.put("ConfigMap", "other", "ca", object{"data": object{"ca.crt": "text"}})
 	api.put("Gateway", "other", "web", object{"spec": object{"gatewayClassName": "contour", "listeners": []any{}}})
 	api.put("GatewayClass", "", "contour", object{"spec": object{"controllerName": "example.com/contour"}})
-	_, out := start(t, config, Options{Kinds: kind.All().Watched(kind.GatewayAPI), Namespaces: []string{"other", "third"}})
+	changed := make(chan struct{}, 1000)
+	s, out := start(t, config, Options{
+		Kinds: kind.All().Watched(kind.GatewayAPI), Namespaces: []string{"other", "third"}, ServedChanged: func() { changed <- struct{}{} },
+	})
 	if diff := cmp.Diff([]string{"ConfigMap other/ca", "Ingress other/web", "Namespace other"}, names(receive(t, out))); diff != "" {
 		t.Errorf("first batch (-want +got):\n%s", diff)
+	}
+	served := s.Served()
+	for _, k := range kind.All().Watched(kind.GatewayAPI) {
+		want := k.GroupVersion.Version
+		if k.GroupVersion.Group == "gateway.networking.k8s.io" {
+			want = ""
+		}
+		if got, ok := served[k.Kind]; !ok || got != want {
+			t.Errorf("version of %s: %q, %v; want %q", k.Kind, got, ok, want)
+		}
+	}
+	if len(changed) > 0 {
+		t.Error("a change was reported before the first batch")
 	}
 	api.hide("gateway.networking.k8s.io", false)
 	want := map[kobj.Key]bool{kobj.Of(kobj.Gateway, "other", "web"): true, kobj.Of(kobj.GatewayClass, "", "contour"): true}
@@ -238,6 +254,9 @@ func TestKindsOfGatewayAPI(t *testing.T) {
 			}
 			delete(want, c.Key)
 		}
+	}
+	for s.Served()[kobj.Gateway] != "v1" || s.Served()[kobj.GatewayClass] != "v1" {
+		<-changed
 	}
 }
 

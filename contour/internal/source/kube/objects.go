@@ -20,6 +20,7 @@ type objects struct {
 	transform cache.TransformFunc
 	changed   func(...store.Change)  // called after get returns the new state; must not block
 	count     func(operation string) // called for each change
+	replaced  func()                 // called after a list is stored
 	listed    chan struct{}          // closed after the first list is stored
 	once      sync.Once
 
@@ -30,7 +31,7 @@ type objects struct {
 var _ cache.TransformingStore = (*objects)(nil)
 
 func newObjects(kind kobj.Kind, transform cache.TransformFunc, changed func(...store.Change)) *objects {
-	return &objects{kind: kind, transform: transform, changed: changed, count: func(string) {}, listed: make(chan struct{}), byName: map[kobj.Name]metav1.Object{}}
+	return &objects{kind: kind, transform: transform, changed: changed, count: func(string) {}, replaced: func() {}, listed: make(chan struct{}), byName: map[kobj.Name]metav1.Object{}}
 }
 
 func (s *objects) get(n kobj.Name) (metav1.Object, bool) {
@@ -112,6 +113,7 @@ func (s *objects) Replace(list []any, _ string) error {
 	s.mu.Lock()
 	s.byName = now
 	s.mu.Unlock()
+	s.replaced()
 	s.changed(changes...)
 	s.once.Do(func() { close(s.listed) })
 	return nil

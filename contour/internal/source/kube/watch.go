@@ -53,6 +53,7 @@ func (s *Source) watch(k kind.Descriptor, namespace string, clients map[schema.G
 	}
 	w.objects = newObjects(k.Kind, w.transform, w.put)
 	w.objects.count = func(operation string) { s.count(string(k.Kind), operation) }
+	w.objects.replaced = func() { s.setServed(k.Kind, k.Versions()[w.version].Version) }
 	w.markAbsent = sync.OnceFunc(func() {
 		s.log.Warn("kind is not served by the API server; considered empty until it is", "kind", k.Kind, "groupVersion", k.GroupVersion)
 		close(w.absent)
@@ -124,6 +125,7 @@ func (w *watched) ended(err error) bool {
 	}
 	if apierrors.IsNotFound(err) {
 		if w.version = (w.version + 1) % len(w.clients); w.version == 0 {
+			w.source.setServed(w.kind.Kind, "")
 			w.markAbsent()
 		}
 		return false
