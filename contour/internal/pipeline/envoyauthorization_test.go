@@ -314,7 +314,7 @@ func (g *guard) expectStatus(t *testing.T, name string, a ask, got *seen) {
 // still allowed, and no others.
 type authorizationEdit struct {
 	name     string
-	replaces bool // or removes the cluster that Envoy calls: it answers the requests whose questions are in flight with 503
+	replaces bool // the cluster that Envoy calls by one of the same name: it answers the requests whose questions are in flight with 503
 	edit     func(*contourv1.HTTPProxy, *contourv1.AuthorizationServer, *contourv1alpha1.ExtensionService)
 }
 
@@ -343,10 +343,10 @@ func authorizationEdits() []authorizationEdit {
 		}},
 		{"response timeout", false, func(_ proxy, _ auth, e ext) { e.Spec.TimeoutPolicy = &contourv1.TimeoutPolicy{Response: "9s"} }},
 		{"version", false, func(_ proxy, _ auth, e ext) { e.Spec.ProtocolVersion = "v3" }},
-		{"another ExtensionService", true, func(_ proxy, a auth, _ ext) {
+		{"another ExtensionService", false, func(_ proxy, a auth, _ ext) {
 			a.ExtensionServiceRef = contourv1.ExtensionServiceReference{APIVersion: "projectcontour.io/v1alpha1", Namespace: "team", Name: "other"}
 		}},
-		{"HTTP", true, func(p proxy, a auth, _ ext) {
+		{"HTTP", false, func(p proxy, a auth, _ ext) {
 			p.Spec.Routes = p.Spec.Routes[:6] // without the context of a route
 			a.ExtensionServiceRef.Name, a.ServiceType = "http", contourv1.AuthorizationHTTPService
 			all := []contourv1.HTTPAuthorizationServerAllowedHeaders{
@@ -354,10 +354,10 @@ func authorizationEdits() []authorizationEdit {
 			}
 			a.HTTPSettings = &contourv1.HTTPAuthorizationServerSettings{PathPrefix: "/check", AllowedAuthorizationHeaders: all, AllowedUpstreamHeaders: all}
 		}},
-		{"strategy", true, func(_ proxy, _ auth, e ext) {
+		{"strategy", false, func(_ proxy, _ auth, e ext) {
 			e.Spec.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: "Random"}
 		}},
-		{"idle connections", true, func(_ proxy, _ auth, e ext) { e.Spec.TimeoutPolicy = &contourv1.TimeoutPolicy{IdleConnection: "1m"} }},
+		{"idle connections", false, func(_ proxy, _ auth, e ext) { e.Spec.TimeoutPolicy = &contourv1.TimeoutPolicy{IdleConnection: "1m"} }},
 		{"circuit breakers", true, func(_ proxy, _ auth, e ext) {
 			e.Spec.CircuitBreakerPolicy = &contourv1alpha1.CircuitBreakers{MaxConnections: 100}
 		}},
