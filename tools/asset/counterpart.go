@@ -13,12 +13,17 @@ const (
 	pebbleVersion      = "2.10.3"
 	opaVersion         = "1.22.4"
 	flaggerVersion     = "1.36.1"
+	externalDNSVersion = "0.21.0"
 )
 
 // counterparts are the programs that make test-counterparts needs, by name. root is the repository's root.
 func counterparts(root string) map[string]program {
 	module := func(name string) string { return filepath.Join(root, "tools", name) }
 	return map[string]program{
+		"external-dns": {
+			version: externalDNSVersion, hint: "building, about 6 minutes on 2 cores",
+			module: module("externaldns"), target: "sigs.k8s.io/external-dns",
+		},
 		"flagger": {
 			version: flaggerVersion, hint: "building, about 2 minutes on 2 cores",
 			module: module("flagger"), target: "github.com/fluxcd/flagger/cmd/flagger",

@@ -86,6 +86,7 @@ func TestWrapperModulesPinTheVersions(t *testing.T) {
 		"ratelimit":     "github.com/envoyproxy/ratelimit v" + rateLimitVersion + " ",
 		"oauth2proxy":   "github.com/oauth2-proxy/oauth2-proxy/v7 v" + oauth2ProxyVersion + " ",
 		"otelcol":       "go.opentelemetry.io/collector/otelcol v" + collectorVersion + "\n",
+		"externaldns":   "sigs.k8s.io/external-dns v" + externalDNSVersion + " ",
 		"flagger":       "github.com/fluxcd/flagger v" + flaggerVersion + " ",
 		"opa":           "github.com/open-policy-agent/opa v" + opaVersion + "\n",
 		"pebble":        "github.com/letsencrypt/pebble/v2 v" + pebbleVersion + " ",

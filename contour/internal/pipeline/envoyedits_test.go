@@ -12,8 +12,11 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
 
@@ -101,6 +104,15 @@ func (all editLoads) after(t *testing.T, edit string) {
 	}
 }
 
+// ofAPI is an edit of the route for /api only.
+func ofAPI(edit func(*contourv1.Route)) func(*contourv1.Route) {
+	return func(r *contourv1.Route) {
+		if len(r.Conditions) > 0 {
+			edit(r)
+		}
+	}
+}
+
 // routeEdits are edits of every part of a route that is not the subject of another test of edits, and the status that they
 // give to requests for a time.
 func routeEdits() []struct {
@@ -142,6 +154,33 @@ func routeEdits() []struct {
 		{"a query condition", http.StatusNotFound, func(r *contourv1.Route) {
 			r.Conditions = append(slices.Clone(r.Conditions), contourv1.MatchCondition{QueryParameter: &contourv1.QueryParameterMatchCondition{Name: "q", Exact: "1"}})
 		}},
+		{"all conditions on headers", 0, func(r *contourv1.Route) {
+			for _, h := range []contourv1.HeaderMatchCondition{
+				{Name: "User-Agent", Present: true},
+				{Name: "User-Agent", Contains: "HTTP-CLIENT", IgnoreCase: true},
+				{Name: "Accept-Encoding", Exact: "GZIP", IgnoreCase: true},
+				{Name: "User-Agent", Regex: "Go-.*"},
+				{Name: "X-Absent", NotContains: "a", TreatMissingAsEmpty: true},
+				{Name: "X-Absent", NotExact: "a", TreatMissingAsEmpty: true},
+			} {
+				r.Conditions = append(slices.Clone(r.Conditions), contourv1.MatchCondition{Header: &h})
+			}
+		}},
+		{"all conditions on query parameters", http.StatusNotFound, func(r *contourv1.Route) {
+			for _, q := range []contourv1.QueryParameterMatchCondition{
+				{Name: "a", Prefix: "x", IgnoreCase: true}, {Name: "b", Suffix: "x"}, {Name: "c", Regex: "x.*"}, {Name: "d", Contains: "x"}, {Name: "e", Present: true},
+			} {
+				r.Conditions = append(slices.Clone(r.Conditions), contourv1.MatchCondition{QueryParameter: &q})
+			}
+		}},
+		{"an exact path", 0, ofAPI(func(r *contourv1.Route) { r.Conditions = []contourv1.MatchCondition{{Exact: "/api"}} })},
+		{"a regular expression of the path", 0, ofAPI(func(r *contourv1.Route) { r.Conditions = []contourv1.MatchCondition{{Regex: "/a.i"}} })},
+		{"a rewrite of one prefix", 0, ofAPI(func(r *contourv1.Route) {
+			r.PathRewritePolicy = &contourv1.PathRewritePolicy{ReplacePrefix: []contourv1.ReplacePrefix{{Prefix: "/api", Replacement: "/v3"}}}
+		})},
+		{"denied addresses", 0, func(r *contourv1.Route) {
+			r.IPDenyFilterPolicy = []contourv1.IPFilterPolicy{{Source: contourv1.IPFilterSourcePeer, CIDR: "10.0.0.0/8"}}
+		}},
 		{"weights", 0, func(r *contourv1.Route) {
 			other := r.Services[0]
 			other.Name, other.Weight = map[string]string{"service-0": "service-1", "service-1": "service-0"}[other.Name], 30
@@ -169,6 +208,14 @@ func routeEdits() []struct {
 		}},
 		{"a redirect", http.StatusFound, func(r *contourv1.Route) {
 			r.Services, r.RequestRedirectPolicy = nil, &contourv1.HTTPRequestRedirectPolicy{Hostname: new("other.example.com")}
+		}},
+		{"a redirect to a path", http.StatusMovedPermanently, func(r *contourv1.Route) {
+			r.Services, r.RequestRedirectPolicy = nil, &contourv1.HTTPRequestRedirectPolicy{
+				Scheme: new("https"), Port: new(int32(8443)), StatusCode: new(contourv1.RedirectResponseCode(301)), Path: new("/other"),
+			}
+		}},
+		{"a redirect to a prefix", http.StatusFound, func(r *contourv1.Route) {
+			r.Services, r.RequestRedirectPolicy = nil, &contourv1.HTTPRequestRedirectPolicy{Prefix: new("/other")}
 		}},
 		{"a direct response", http.StatusTeapot, func(r *contourv1.Route) {
 			r.Services, r.DirectResponsePolicy = nil, &contourv1.HTTPDirectResponsePolicy{StatusCode: http.StatusTeapot, Body: "short"}
@@ -199,23 +246,30 @@ func TestEditsOfRoutesLoseNoRequestsOnEnvoy(t *testing.T) {
 	}
 }
 
-// Routes move to an included object, to another one and back, and inclusions get conditions, under load: no request fails, and no
-// connection is closed.
-func TestEditsOfInclusionsLoseNoRequestsOnEnvoy(t *testing.T) {
-	f := startUpstreams(t, func(*contourv1.Route) {})
-	loads := f.startEditLoads(t)
+// inclusionEdit is a list of inclusions; nil if the root has the routes.
+type inclusionEdit struct {
+	name     string
+	includes []contourv1.Include
+}
+
+func inclusionEdits() []inclusionEdit {
 	absent := contourv1.MatchCondition{Header: &contourv1.HeaderMatchCondition{Name: "X-Absent", NotPresent: true}}
-	for _, e := range []struct {
-		name     string
-		includes []contourv1.Include // nil: the root has the routes
-	}{
+	return []inclusionEdit{
 		{"an inclusion", []contourv1.Include{{Name: "first"}}},
 		{"one of another object", []contourv1.Include{{Name: "second"}}},
 		{"a condition", []contourv1.Include{{Name: "second", Conditions: []contourv1.MatchCondition{absent}}}},
 		{"a prefix", []contourv1.Include{{Name: "first"}, {Name: "second", Conditions: []contourv1.MatchCondition{{Prefix: "/api"}}}}},
 		{"a namespace", []contourv1.Include{{Name: "first", Namespace: "team"}}},
 		{"no inclusion", nil},
-	} {
+	}
+}
+
+// Routes move to an included object, to another one and back, and inclusions get conditions, under load: no request fails, and no
+// connection is closed.
+func TestEditsOfInclusionsLoseNoRequestsOnEnvoy(t *testing.T) {
+	f := startUpstreams(t, func(*contourv1.Route) {})
+	loads := f.startEditLoads(t)
+	for _, e := range inclusionEdits() {
 		for _, root := range []*contourv1.HTTPProxy{proxy(0), tlsProxy(1)} {
 			routes := root.Spec.Routes
 			if root.Spec.Includes = slices.Clone(e.includes); e.includes != nil {
@@ -242,27 +296,59 @@ func TestEditsOfInclusionsLoseNoRequestsOnEnvoy(t *testing.T) {
 	}
 }
 
+// handshakeEdit is an edit of what belongs to the handshakes of a host.
+type handshakeEdit struct {
+	name string
+	edit func(*contourv1.VirtualHost)
+}
+
+func handshakeEdits() []handshakeEdit {
+	return []handshakeEdit{
+		{"the minimum version", func(h *contourv1.VirtualHost) { h.TLS.MinimumProtocolVersion = "1.3" }},
+		{"the maximum version", func(h *contourv1.VirtualHost) { h.TLS.MaximumProtocolVersion = "1.2" }},
+		{"another Secret", func(h *contourv1.VirtualHost) { h.TLS.SecretName = "cert-2" }},
+		{"the fallback certificate", func(h *contourv1.VirtualHost) { h.TLS.EnableFallbackCertificate = true }},
+		{"optional certificates of clients", func(h *contourv1.VirtualHost) {
+			h.TLS.ClientValidation = &contourv1.DownstreamValidation{SkipClientCertValidation: true, OptionalClientCertificate: true}
+		}},
+		{"authorities and what is forwarded", func(h *contourv1.VirtualHost) {
+			h.TLS.ClientValidation = &contourv1.DownstreamValidation{
+				CACertificate: "ca", CertificateRevocationList: "crl", OnlyVerifyLeafCertCrl: true, OptionalClientCertificate: true,
+				ForwardClientCertificate: &contourv1.ClientCertificateDetails{Subject: true, Cert: true, Chain: true, DNS: true, URI: true},
+			}
+		}},
+	}
+}
+
+// clientAuthorities are the Secrets of the authorities of clients and of their revocation list.
+func clientAuthorities(t *testing.T) (out []store.Change) {
+	t.Helper()
+	for _, c := range loadCases(t) {
+		if c.Name != validationCase {
+			continue
+		}
+		for _, name := range []string{"ca", "crl"} {
+			i := slices.IndexFunc(c.Objects, func(o store.Change) bool { return o.Key == kobj.Of(kobj.Secret, "default", name) })
+			s := c.Objects[i].Object.(*corev1.Secret).DeepCopy()
+			s.Namespace = "team"
+			out = append(out, change(s)...)
+		}
+	}
+	return out
+}
+
 // The settings of a TLS host that belong to its handshakes are edited under load. Its connections are drained, which fails no
 // request if the drain time is longer than that of a connection (5 s); those of the other host are not. A renewed certificate, which is no edit of the host, drains nothing.
 func TestEditsOfTLSHostsFailNoRequestsOnEnvoy(t *testing.T) {
-	f := startUpstreams(t, func(*contourv1.Route) {}, func(c *config.Config) { c.XDS.DrainTime = 15 * time.Second })
-	f.sys.Step(append(change(secret(t, "team", "cert-2")), change(tlsProxy(0))...))
+	f := startUpstreams(t, func(*contourv1.Route) {}, func(c *config.Config) {
+		c.XDS.DrainTime, c.Objects.FallbackCertificate = 15*time.Second, kobj.Name{Namespace: "team", Name: "cert-2"}
+	})
+	f.sys.Step(append(append(change(secret(t, "team", "cert-2")), change(tlsProxy(0))...), clientAuthorities(t)...))
 	f.waitIdle(t)
 	loads := f.startEditLoads(t)
 	other := &editLoad{keptConnection: f.connect("tls-0.example.com", true, true)}
 	defer other.CloseIdleConnections()
 	other.expect(t, "before", "/api", http.StatusOK)
-	edits := []struct {
-		name string
-		edit func(*contourv1.VirtualHost)
-	}{
-		{"the minimum version", func(h *contourv1.VirtualHost) { h.TLS.MinimumProtocolVersion = "1.3" }},
-		{"the maximum version", func(h *contourv1.VirtualHost) { h.TLS.MaximumProtocolVersion = "1.2" }},
-		{"another Secret", func(h *contourv1.VirtualHost) { h.TLS.SecretName = "cert-2" }},
-		{"optional certificates of clients", func(h *contourv1.VirtualHost) {
-			h.TLS.ClientValidation = &contourv1.DownstreamValidation{SkipClientCertValidation: true, OptionalClientCertificate: true}
-		}},
-	}
 	opened := func() (n int64) {
 		for _, l := range loads {
 			if l.TLSClientConfig != nil && l.url == "https://tls-1.example.com" {
@@ -278,7 +364,7 @@ func TestEditsOfTLSHostsFailNoRequestsOnEnvoy(t *testing.T) {
 			t.Errorf("%s opens %d connections", name, n)
 		}
 	}
-	for _, e := range edits {
+	for _, e := range handshakeEdits() {
 		for _, what := range []string{e.name, "no " + e.name} {
 			p, before := tlsProxy(1), opened()
 			if what == e.name {

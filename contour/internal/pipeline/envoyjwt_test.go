@@ -77,8 +77,11 @@ func editProviders(t *testing.T, f *fleet) {
 	p := remoteProvider(tlsProxy(0))
 	p.Spec.Routes[0].PermitInsecure = true
 	f.sys.Step(append(append(change(service(0)), change(f.local(t, slice(0, "127.0.0.1")))...), change(secret(t, "team", "cert-1"))...))
-	f.sys.Step(change(p))
-	f.sys.SetKeySets(map[jwks.Owner]jwks.KeySet{owner(p): {Keys: parsed(t, first)}})
+	local := &corev1.Secret{ObjectMeta: meta("keys"), Type: corev1.SecretTypeOpaque, Data: map[string][]byte{"jwks": must(stagetest.KeySet(first))(t)}}
+	f.sys.Step(append(append(change(authorities(t)), change(local)...), change(p)...))
+	renamed := owner(p)
+	renamed.Provider = "renamed"
+	f.sys.SetKeySets(map[jwks.Owner]jwks.KeySet{owner(p): {Keys: parsed(t, first)}, renamed: {Keys: parsed(t, first)}})
 	f.waitIdle(t)
 	loads := []*tokenLoad{
 		{keptConnection: f.connect("tls-0.example.com", true, false), path: "/", token: token},
@@ -96,12 +99,22 @@ func editProviders(t *testing.T, f *fleet) {
 		running.Go(func() { l.run(stop) })
 	}
 	for name, edit := range providerEdits() {
-		p = p.DeepCopy()
-		edit(&p.Spec.VirtualHost.JWTProviders[0])
-		f.sys.Step(change(p))
+		edited := p.DeepCopy()
+		edit(edited, &edited.Spec.VirtualHost.JWTProviders[0])
+		before := loads[0].sent.Load()
+		f.sys.Step(change(edited))
 		f.waitIdle(t)
-		t.Log(name)
+		if !eventually(func() bool { return loads[0].sent.Load() > before+5 }) {
+			t.Errorf("%s: no load", name)
+		}
+		for _, l := range loads {
+			if n := l.wrong.Load(); n > 0 {
+				t.Errorf("%s: %s: %d requests failed until then, the last with %v", name, l.name, n, l.last.Load())
+			}
+		}
 	}
+	f.sys.Step(change(p))
+	f.waitIdle(t)
 	for _, keys := range [][]*stagetest.Issuer{{first, second}, {second, first}, {first}} {
 		f.sys.SetKeySets(map[jwks.Owner]jwks.KeySet{owner(p): {Keys: parsed(t, keys...)}})
 		f.waitIdle(t)
@@ -124,15 +137,31 @@ func editProviders(t *testing.T, f *fleet) {
 	}
 }
 
-func providerEdits() map[string]func(*contourv1.JWTProvider) {
-	return map[string]func(*contourv1.JWTProvider){
-		"issuer":    func(p *contourv1.JWTProvider) { p.Issuer = "" },
-		"audiences": func(p *contourv1.JWTProvider) { p.Audiences = []string{"web", "api"} },
-		"forward":   func(p *contourv1.JWTProvider) { p.ForwardJWT = !p.ForwardJWT },
-		"uri":       func(p *contourv1.JWTProvider) { p.RemoteJWKS.URI = "https://issuer.example.org/other" },
-		"timeout":   func(p *contourv1.JWTProvider) { p.RemoteJWKS.Timeout = "3s" },
-		"cache":     func(p *contourv1.JWTProvider) { p.RemoteJWKS.CacheDuration = "1h" },
-		"family":    func(p *contourv1.JWTProvider) { p.RemoteJWKS.DNSLookupFamily = "v4" },
+// providerEdits are edits of a provider and of the routes that use it, by each of which the token stays valid.
+func providerEdits() map[string]func(*contourv1.HTTPProxy, *contourv1.JWTProvider) {
+	type proxy = *contourv1.HTTPProxy
+	type provider = *contourv1.JWTProvider
+	return map[string]func(proxy, provider){
+		"name":      func(_ proxy, p provider) { p.Name = "renamed" },
+		"issuer":    func(_ proxy, p provider) { p.Issuer = "" },
+		"audiences": func(_ proxy, p provider) { p.Audiences = []string{"web", "api"} },
+		"forward":   func(_ proxy, p provider) { p.ForwardJWT = !p.ForwardJWT },
+		"uri":       func(_ proxy, p provider) { p.RemoteJWKS.URI = "https://issuer.example.org/other" },
+		"timeout":   func(_ proxy, p provider) { p.RemoteJWKS.Timeout = "3s" },
+		"cache":     func(_ proxy, p provider) { p.RemoteJWKS.CacheDuration = "1h" },
+		"family":    func(_ proxy, p provider) { p.RemoteJWKS.DNSLookupFamily = "v4" },
+		"validation": func(_ proxy, p provider) {
+			p.RemoteJWKS.UpstreamValidation = &contourv1.UpstreamValidation{CACertificate: "authorities", SubjectName: "issuer.example.org"}
+		},
+		"a Secret": func(_ proxy, p provider) {
+			p.RemoteJWKS, p.LocalJWKS = nil, &contourv1.LocalJWKS{SecretName: "keys", Key: "jwks"}
+		},
+		"required by a route": func(h proxy, p provider) {
+			p.Default, h.Spec.Routes[0].JWTVerificationPolicy = false, &contourv1.JWTVerificationPolicy{Require: p.Name}
+		},
+		"disabled by a route": func(h proxy, _ provider) {
+			h.Spec.Routes[0].JWTVerificationPolicy = &contourv1.JWTVerificationPolicy{Disabled: true}
+		},
 	}
 }
 

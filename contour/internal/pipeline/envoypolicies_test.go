@@ -40,6 +40,7 @@ func policyEdits() []policyEdit {
 		{"CORS", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.CORSPolicy = cors }, 200, 200},
 		{"all of CORS", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.CORSPolicy = more }, 200, 200},
 		{"a filter of the host", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.IPDenyFilterPolicy = from("127.0.0.0/8") }, 403, 403},
+		{"a filter of the host that allows", func(h *contourv1.VirtualHost, _ *contourv1.Route) { h.IPAllowFilterPolicy = from("127.0.0.0/8") }, 200, 200},
 		{"a filter of the host and one of the route", func(h *contourv1.VirtualHost, r *contourv1.Route) {
 			h.IPDenyFilterPolicy, r.IPAllowFilterPolicy = from("127.0.0.0/8"), from("127.0.0.1")
 		}, 403, 200},

@@ -170,3 +170,65 @@ func TestDefaultGlobalRateLimitOnEnvoy(t *testing.T) {
 		t.Errorf("status %d, %v, want 429", got.status, got.failure)
 	}
 }
+
+// globalLimitEdits are edits of the global limits of a host and of its routes that no request of the load reaches.
+func globalLimitEdits() []policyEdit {
+	descriptors := func(all ...contourv1.RateLimitDescriptorEntry) *contourv1.RateLimitPolicy {
+		return &contourv1.RateLimitPolicy{Global: &contourv1.GlobalRateLimitPolicy{Descriptors: []contourv1.RateLimitDescriptor{{Entries: all}}}}
+	}
+	key := contourv1.RateLimitDescriptorEntry{GenericKey: &contourv1.GenericKeyDescriptor{Key: "a", Value: "b"}}
+	header := contourv1.RateLimitDescriptorEntry{RequestHeader: &contourv1.RequestHeaderDescriptor{HeaderName: "User-Agent", DescriptorKey: "agent"}}
+	address := contourv1.RateLimitDescriptorEntry{RemoteAddress: &contourv1.RemoteAddressDescriptor{}}
+	match := contourv1.RateLimitDescriptorEntry{RequestHeaderValueMatch: &contourv1.RequestHeaderValueMatchDescriptor{
+		Headers: []contourv1.HeaderMatchCondition{{Name: "User-Agent", Present: true}}, ExpectMatch: new(true), Value: "named",
+	}}
+	off := &contourv1.RateLimitPolicy{Global: &contourv1.GlobalRateLimitPolicy{Disabled: true}}
+	edit := func(name string, host, route *contourv1.RateLimitPolicy) policyEdit {
+		return policyEdit{name, func(h *contourv1.VirtualHost, r *contourv1.Route) { h.RateLimitPolicy, r.RateLimitPolicy = host, route }, 200, 200}
+	}
+	return []policyEdit{
+		edit("a limit of the host", descriptors(key), nil),
+		edit("other descriptors", descriptors(key, header, address), nil),
+		edit("a limit of the route", nil, descriptors(match)),
+		edit("limits of both", descriptors(address), descriptors(header)),
+		edit("none for the route", descriptors(address), off),
+		edit("none", nil, nil),
+	}
+}
+
+// Global limits are edited under load, over HTTP/1.1 and HTTP/2, with and without TLS: no request fails, no connection is closed, and
+// the service counts exactly the requests that are limited.
+func TestEditsOfGlobalRateLimitsLoseNoRequestsOnEnvoy(t *testing.T) {
+	g := startLimited(t, func(*config.Config) {})
+	g.config.RateLimits.FailOpen = false
+	g.sys.Configure(g.config)
+	for _, p := range []*contourv1.HTTPProxy{proxy(0), tlsProxy(1)} {
+		g.sys.Step(change(p))
+	}
+	extension := extensionTo("limits", 2, "h2c")
+	extension.Spec.TimeoutPolicy = &contourv1.TimeoutPolicy{Response: "10s"}
+	g.sys.Step(change(extension))
+	g.waitIdle(t)
+	loads := g.startEditLoads(t)
+	for _, e := range globalLimitEdits() {
+		var limited bool
+		for _, p := range []*contourv1.HTTPProxy{proxy(0), tlsProxy(1)} {
+			h, r := p.Spec.VirtualHost, &p.Spec.Routes[1]
+			e.edit(h, r)
+			limited = h.RateLimitPolicy != nil && r.RateLimitPolicy == nil || r.RateLimitPolicy != nil && !r.RateLimitPolicy.Global.Disabled
+			g.sys.Step(change(p))
+		}
+		g.waitIdle(t)
+		loads.after(t, e.name)
+		before := g.server.asked.Load()
+		loads.after(t, e.name)
+		if asked := g.server.asked.Load() - before; limited != (asked > 0) {
+			t.Errorf("%s: the service is asked about %d requests", e.name, asked)
+		}
+	}
+	for _, l := range loads {
+		if n := l.opened.Load(); n != 1 {
+			t.Errorf("%s: %d connections, want 1", l.name, n)
+		}
+	}
+}

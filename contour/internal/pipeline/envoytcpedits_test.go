@@ -11,6 +11,24 @@ import (
 	"contour.example/contour/internal/config"
 )
 
+func tcpEdits() map[string]func(*contourv1.TCPProxy) {
+	return map[string]func(*contourv1.TCPProxy){
+		"weights": func(p *contourv1.TCPProxy) {
+			p.Services = []contourv1.Service{{Name: "service-0", Port: 80, Weight: 30}, {Name: "service-1", Port: 80, Weight: 70}}
+		},
+		"a strategy": func(p *contourv1.TCPProxy) { p.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: "Random"} },
+		"a check": func(p *contourv1.TCPProxy) {
+			p.HealthCheckPolicy = &contourv1.TCPHealthCheckPolicy{TimeoutSeconds: 1, IntervalSeconds: 2, HealthyThresholdCount: 1, UnhealthyThresholdCount: 4}
+		},
+		"an inclusion": func(p *contourv1.TCPProxy) {
+			p.Services, p.Include = nil, &contourv1.TCPProxyInclude{Name: "included", Namespace: "team"}
+		},
+		"an inclusion by its former name": func(p *contourv1.TCPProxy) {
+			p.Services, p.IncludesDeprecated = nil, &contourv1.TCPProxyInclude{Name: "included"}
+		},
+	}
+}
+
 // An edit of a tcpproxy drains the connections of its host, which end with the drain time, and those of no other host; until then
 // they go on, and new connections are served at once.
 func TestEditsOfTCPProxiesDrainTheirHostOnEnvoy(t *testing.T) {
@@ -28,19 +46,16 @@ func TestEditsOfTCPProxiesDrainTheirHostOnEnvoy(t *testing.T) {
 		f.sys.Step(change(p))
 		f.waitIdle(t)
 	}
+	included := &contourv1.HTTPProxy{ObjectMeta: meta("included")}
+	included.Spec.TCPProxy = &contourv1.TCPProxy{Services: []contourv1.Service{{Name: "service-1", Port: 80}}}
+	f.sys.Step(change(included))
 	for i := range 2 {
 		apply(i, func(*contourv1.TCPProxy) {})
 	}
 	other := f.connect("tls-1.example.com", true, false)
 	defer other.CloseIdleConnections()
 	other.expect(t, "before", "/", http.StatusOK)
-	for name, edit := range map[string]func(*contourv1.TCPProxy){
-		"weights": func(p *contourv1.TCPProxy) {
-			p.Services = []contourv1.Service{{Name: "service-0", Port: 80, Weight: 30}, {Name: "service-1", Port: 80, Weight: 70}}
-		},
-		"a strategy": func(p *contourv1.TCPProxy) { p.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: "Random"} },
-		"a check":    func(p *contourv1.TCPProxy) { p.HealthCheckPolicy = &contourv1.TCPHealthCheckPolicy{TimeoutSeconds: 1} },
-	} {
+	for name, edit := range tcpEdits() {
 		edited := f.connect("tls-0.example.com", true, false)
 		edited.expect(t, name, "/", http.StatusOK)
 		apply(0, edit)

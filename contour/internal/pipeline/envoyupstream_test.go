@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/config"
@@ -49,7 +52,19 @@ func upstreamEdits() []upstreamEdit {
 				HealthyThresholdCount: 2, ExpectedStatuses: []contourv1.HTTPStatusRange{{Start: 200, End: 300}},
 			}
 		}},
+		{"a port for health checks", func(r *contourv1.Route) {
+			check("/health")(r)
+			services(func(s *contourv1.Service) { s.HealthPort = 81 })(r)
+		}},
 		{"no health check", func(*contourv1.Route) {}},
+		{"TLS with a certificate of one name", services(func(s *contourv1.Service) {
+			s.Protocol, s.UpstreamValidation = new("tls"), &contourv1.UpstreamValidation{CACertificate: "authorities", SubjectName: "backend.example.com"}
+		})},
+		{"TLS with a certificate of one of several names", services(func(s *contourv1.Service) {
+			s.Protocol, s.UpstreamValidation = new("h2"), &contourv1.UpstreamValidation{
+				CACertificate: "authorities", SubjectName: "backend.example.com", SubjectNames: []string{"backend.example.com", "other.example.com"},
+			}
+		})},
 		balance("Random"), balance("WeightedLeastRequest"), balance("Cookie"),
 		{"RequestHash", func(r *contourv1.Route) {
 			r.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: "RequestHash", RequestHashPolicies: []contourv1.RequestHashPolicy{
@@ -127,13 +142,22 @@ func TestRewritesOfLongCookiesAreQuickOnEnvoy(t *testing.T) {
 	}
 }
 
+// authorities is the Secret with the authority of the certificates of backends.
+func authorities(t *testing.T) *corev1.Secret {
+	t.Helper()
+	return &corev1.Secret{ObjectMeta: meta("authorities"), Data: map[string][]byte{"ca.crt": must(os.ReadFile("testdata/authority.pem"))(t)}}
+}
+
 // startUpstreams starts an Envoy with an HTTP and an HTTPS host, whose routes are edited.
 func startUpstreams(t *testing.T, edit func(*contourv1.Route), configure ...func(*config.Config)) *fleet {
 	t.Helper()
 	f := startFleet(t, configure...)
-	f.sys.Step(append(append(change(service(0)), change(service(1))...), change(secret(t, "team", "cert-1"))...))
+	f.sys.Step(append(change(authorities(t)), change(secret(t, "team", "cert-1"))...))
 	for i := range 2 {
-		f.sys.Step(change(f.local(t, slice(i, "127.0.0.1"))))
+		of, at := service(i), slice(i, "127.0.0.1")
+		of.Spec.Ports = append(of.Spec.Ports, corev1.ServicePort{Name: "health", Port: 81})
+		at.Ports = append(at.Ports, discoveryv1.EndpointPort{Name: new("health"), Port: new(int32(8081)), Protocol: new(corev1.ProtocolTCP)})
+		f.sys.Step(append(change(of), change(f.local(t, at))...))
 	}
 	f.editRoutes(t, edit)
 	return f

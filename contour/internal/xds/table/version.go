@@ -186,6 +186,11 @@ func hasField(message []byte, field protowire.Number) bool {
 // ChecksHealth reports whether it is a cluster that Envoy uses only after the first health check of its endpoints.
 func (v *Version) ChecksHealth() bool { return v.checked }
 
+// CalledByEnvoy reports whether it is a cluster that Envoy itself calls, for the requests that wait for the answers.
+func (v *Version) CalledByEnvoy() bool {
+	return v.Ref.Type == Cluster && slices.ContainsFunc(v.pieces[0].origins, func(o kobj.Key) bool { return o.Kind == kobj.ExtensionService })
+}
+
 // Owner returns the namespace whose objects alone the resource is made of; "" if it is made of those of several.
 func (v *Version) Owner() string {
 	owner := ""

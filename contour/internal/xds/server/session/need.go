@@ -273,7 +273,7 @@ func (s *State) recheckBlocked(t table.Type) {
 
 // Deadline returns when to call Expire; false if nothing waits.
 func (s *State) Deadline() (time.Time, bool) {
-	deadline := earliest(earliest(s.checkAt, s.paceDeadline()), s.restDeadline())
+	deadline := earliest(earliest(s.checkAt, s.paceDeadline()), earliest(s.restDeadline(), s.deferralDeadline()))
 	return deadline, !deadline.IsZero()
 }
 
@@ -283,6 +283,7 @@ func (s *State) Deadline() (time.Time, bool) {
 func (s *State) Expire(now time.Time) []Overdue {
 	s.expirePace(now)
 	s.expireRest(now)
+	s.expireDeferrals(now)
 	if s.checkAt.IsZero() || now.Before(s.checkAt) {
 		return nil
 	}

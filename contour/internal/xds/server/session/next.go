@@ -37,7 +37,7 @@ func (s *State) nextOf(t table.Type, now time.Time) *Response {
 		if s.paced(r, now) {
 			break
 		}
-		if s.rest(r, now) {
+		if s.setAside(r, now) {
 			continue
 		}
 		do := s.decide(r)
@@ -62,6 +62,11 @@ func (s *State) nextOf(t table.Type, now time.Time) *Response {
 	}
 	state.firstResponseDue = false
 	return s.startFlight(t, b.flight, now)
+}
+
+// setAside reports whether the resource, the first of the queue of its type, has to wait for a time, and if so takes it from that queue.
+func (s *State) setAside(r *resource, now time.Time) bool {
+	return s.rest(r, now) || s.deferRemoval(r, now)
 }
 
 // action is the result of decide for a resource.

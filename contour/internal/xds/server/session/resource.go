@@ -34,6 +34,9 @@ type resource struct {
 	awaited   time.Time // since when something waits for this resource
 	sentAt    time.Time
 	overdue   bool // waited for too long: blocks nothing any more, unless the wait has no timeout
+
+	removeAt time.Time // see deferRemoval; zero: it is not to be removed
+	deferred bool      // in State.deferrals
 }
 
 // content is a content that the client has or may have.

@@ -3,7 +3,7 @@
 // accepted and rejected versions for the table.
 //
 // It decides the order: a resource is sent when what it needs is acknowledged, and removed when
-// nothing that the client has, or may have, needs it. Its memory is bounded by the
+// nothing that the client has, or may have, needs it (a cluster that Envoy itself calls a while later). Its memory is bounded by the
 // number of resources and of subscribed names, whatever the client does.
 //
 // It is pure: no I/O, goroutine, lock, clock or logger. One goroutine at a time may use a State.
@@ -38,6 +38,7 @@ type Limits struct {
 	LongestDrain        time.Duration // at most, for which a large listener waits until Envoy releases former ones; 15 s
 	NeedWait            time.Duration // how long an unacknowledged resource blocks what needs it, except a listener; 5 s
 	HealthCheckWait     time.Duration // the same for a cluster with health checks; 1 s
+	CallTime            time.Duration // how long a cluster that Envoy itself calls stays when nothing needs it any more; 10 s
 }
 
 func (l Limits) withDefaults() Limits {
@@ -64,6 +65,7 @@ func (l Limits) withDefaults() Limits {
 	l.LongestDrain = cmp.Or(l.LongestDrain, 15*time.Second)
 	l.NeedWait = cmp.Or(l.NeedWait, 5*time.Second)
 	l.HealthCheckWait = cmp.Or(l.HealthCheckWait, time.Second)
+	l.CallTime = cmp.Or(l.CallTime, 10*time.Second)
 	return l
 }
 
@@ -91,6 +93,8 @@ type State struct {
 	lastAck  time.Time                            // of a CDS response
 	pace     pace
 	rests    rests
+
+	deferrals []deferral // oldest first
 }
 
 // uses counts the contents that need a resource.
