@@ -23,7 +23,7 @@ const (
 const (
 	minBackoff        = 500 * time.Millisecond
 	maxBackoff        = time.Minute
-	maxBackoffMissing = 10 * time.Second
+	maxBackoffMissing = time.Second
 )
 
 // fewFailures is how many failures in a row are not reported while there are keys: a lost packet changes no status.
