@@ -5,10 +5,39 @@ import (
 	"strings"
 	"testing"
 
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"google.golang.org/protobuf/proto"
+
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/table"
 )
+
+// The pods of a Gateway listen on all their addresses, also if the Envoys of the installation listen on one.
+func TestPodsOfAGatewayListenOnAllAddresses(t *testing.T) {
+	t.Parallel()
+	for host, want := range map[string]string{"0.0.0.0": "0.0.0.0", "127.0.0.1": "0.0.0.0", "::": "::", "fd00::1": "::"} {
+		c := gatewayConfig()
+		c.Gateways.Provision, c.Listeners.HTTP.Host = true, host
+		s := newSystem(t, c)
+		s.Step(append(gatewayService(), gatewayClass(), gatewayOf("a", "web", 1, 1, nil, nil, "80")))
+		var got []string
+		for _, v := range s.fleets.Get("gw/a/web").All() {
+			var l listenerv3.Listener
+			if v.Ref.Type != table.Listener || !strings.Contains(v.Ref.Name, "a_web_80") {
+				continue
+			}
+			if err := proto.Unmarshal(v.Body(), &l); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, l.GetAddress().GetSocketAddress().GetAddress())
+		}
+		if !slices.Equal(got, []string{want}) {
+			t.Errorf("%s: the pods listen on %v, want %s", host, got, want)
+		}
+	}
+}
 
 // Each Gateway has a fleet with its own listeners only, and the edit of one changes nothing of the fleet, the objects or the status of another.
 func TestEachGatewayHasAFleet(t *testing.T) {

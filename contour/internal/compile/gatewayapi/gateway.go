@@ -2,6 +2,7 @@ package gatewayapi
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -184,10 +185,19 @@ func (x *Compiler) listenerOf(r *memo.Reader, object kobj.Key, at place, l *list
 	return out
 }
 
+// wildcard returns the address of all interfaces, of the family of host. A pod of a Gateway does not have the address on which the Envoys of
+// the installation listen.
+func wildcard(host string) string {
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() && !a.Is4In6() {
+		return netip.IPv6Unspecified().String()
+	}
+	return netip.IPv4Unspecified().String()
+}
+
 // bound returns the addresses on which the Envoys of a Gateway listen; none if it has none.
 func (x *Compiler) bound(r *memo.Reader, at place) []string {
 	if at.dedicated() {
-		return []string{x.env.Store.Settings.Listeners.Get(r).HTTP.Host}
+		return []string{wildcard(x.env.Store.Settings.Listeners.Get(r).HTTP.Host)}
 	}
 	var out []string
 	addresses, _ := x.assigned.Get(r, at.gateway)
