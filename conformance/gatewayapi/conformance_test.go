@@ -15,7 +15,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/conformance"
 	confv1 "sigs.k8s.io/gateway-api/conformance/apis/v1"
@@ -23,8 +25,10 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"contour.example/harness/asset"
+	"contour.example/harness/kube"
 	"contour.example/harness/kubelet"
 	"contour.example/harness/netns"
+	"contour.example/harness/poll"
 	"contour.example/harness/testsystem"
 )
 
@@ -117,7 +121,7 @@ func dedicated(ctx context.Context, dir string, o *kubelet.Options) ([]string, e
 		return nil, fmt.Errorf("certgen: %w\n%s", err, out)
 	}
 	return []string{
-		"--gateway-provisioner", "--envoy-service-http-address=0.0.0.0", "--xds-address=0.0.0.0", "--fleet-xds-address=" + o.Bridge.Address.String(),
+		"--gateway-provisioner", "--xds-address=0.0.0.0", "--fleet-xds-address=" + o.Bridge.Address.String(),
 		"--fleet-ca-cert-file=" + filepath.Join(authority, "fleetca.pem"), "--fleet-ca-key-file=" + filepath.Join(authority, "fleetcakey.pem"),
 	}, nil
 }
@@ -154,7 +158,30 @@ kind: GatewayClass
 metadata: {name: contour}
 spec: {controllerName: projectcontour.io/gateway-controller}
 `)
-	return err
+	if err != nil {
+		return err
+	}
+	return waitForFeatures(ctx, s.Kube)
+}
+
+// waitForFeatures waits until the class claims features of each kind, which follow their CRDs. The suite reads them once.
+func waitForFeatures(ctx context.Context, c *kube.Client) error {
+	class := kube.Ref{GroupVersionKind: gatewayv1.SchemeGroupVersion.WithKind("GatewayClass"), Name: "contour"}
+	want := []string{"BackendTLSPolicy", "GRPCRoute", "Gateway", "HTTPRoute", "ListenerSet", "ReferenceGrant", "TCPRoute", "TLSRoute", "UDPRoute"}
+	return poll.Until(ctx, time.Minute, "features of the class", func(ctx context.Context) (bool, string, error) {
+		o, err := c.Get(ctx, class)
+		if err != nil {
+			return false, "", err
+		}
+		features, _, err := unstructured.NestedSlice(o.Object, "status", "supportedFeatures")
+		if err != nil {
+			return false, "", err
+		}
+		missing := slices.DeleteFunc(slices.Clone(want), func(name string) bool {
+			return slices.ContainsFunc(features, func(f any) bool { return f.(map[string]any)["name"] == name })
+		})
+		return len(missing) == 0, fmt.Sprintf("missing: %v", missing), nil
+	})
 }
 
 // The suite passes with the features that the GatewayClass claims. Flags of the suite, such as -run-test, may follow -args.
