@@ -166,7 +166,7 @@ spec: {controllerName: projectcontour.io/gateway-controller}
 
 // waitForFeatures waits until the class claims features of each kind, which follow their CRDs. The suite reads them once.
 func waitForFeatures(ctx context.Context, c *kube.Client) error {
-	class := kube.Ref{GroupVersionKind: gatewayv1.SchemeGroupVersion.WithKind("GatewayClass"), Name: "contour"}
+	class := kube.Ref{GroupVersionKind: gatewayv1.GroupVersion.WithKind("GatewayClass"), Name: "contour"}
 	want := []string{"BackendTLSPolicy", "GRPCRoute", "Gateway", "HTTPRoute", "ListenerSet", "ReferenceGrant", "TCPRoute", "TLSRoute", "UDPRoute"}
 	return poll.Until(ctx, time.Minute, "features of the class", func(ctx context.Context) (bool, string, error) {
 		o, err := c.Get(ctx, class)
