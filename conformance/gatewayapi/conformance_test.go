@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	"sigs.k8s.io/gateway-api/conformance"
 	confv1 "sigs.k8s.io/gateway-api/conformance/apis/v1"
@@ -166,7 +167,7 @@ spec: {controllerName: projectcontour.io/gateway-controller}
 
 // waitForFeatures waits until the class claims features of each kind, which follow their CRDs. The suite reads them once.
 func waitForFeatures(ctx context.Context, c *kube.Client) error {
-	class := kube.Ref{GroupVersionKind: gatewayv1.GroupVersion.WithKind("GatewayClass"), Name: "contour"}
+	class := kube.Ref{GroupVersionKind: schema.GroupVersionKind{Group: gatewayv1.GroupName, Version: "v1", Kind: "GatewayClass"}, Name: "contour"}
 	want := []string{"BackendTLSPolicy", "GRPCRoute", "Gateway", "HTTPRoute", "ListenerSet", "ReferenceGrant", "TCPRoute", "TLSRoute", "UDPRoute"}
 	return poll.Until(ctx, time.Minute, "features of the class", func(ctx context.Context) (bool, string, error) {
 		o, err := c.Get(ctx, class)
