@@ -3,7 +3,9 @@ package semantic
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -23,31 +25,45 @@ func (x *exchange) limitHeaders(m *hcmv3.HttpConnectionManager) (status int, err
 		headers_with_underscores_action max_stream_duration`); err != nil {
 		return 0, err
 	}
-	size, count := 0, 0
+	size := 0
 	for name, value := range x.headers {
-		if name[0] != ':' {
-			count++
-		}
 		size += len(name) + len(value)
-		if !strings.Contains(name, "_") {
-			continue
-		}
-		switch options.GetHeadersWithUnderscoresAction() {
-		case corev3.HttpProtocolOptions_ALLOW:
-		case corev3.HttpProtocolOptions_REJECT_REQUEST:
-			x.trace.Rejected = "the name of the header " + name + " has an underscore"
-			return http.StatusBadRequest, nil
-		case corev3.HttpProtocolOptions_DROP_HEADER:
+	}
+	// The sizes differ by what the client adds, and between the versions of HTTP.
+	switch most := 1024 * int(cmp.Or(m.GetMaxRequestHeadersKb().GetValue(), defaultHeaderKiB)); {
+	case size > most+most/8:
+		return x.tooManyHeaders(), nil
+	case size > most-most/8:
+		return 0, errors.New("the headers have about the size that is permitted")
+	}
+	if name := x.withUnderscore(options.GetHeadersWithUnderscoresAction()); name != "" {
+		x.trace.Rejected = "the name of the header " + name + " has an underscore"
+		return http.StatusBadRequest, nil
+	}
+	switch most, count := int(cmp.Or(options.GetMaxHeadersCount().GetValue(), defaultHeaders)), len(x.headers); {
+	case count > most+8:
+		return x.tooManyHeaders(), nil
+	case count > most-8:
+		return 0, errors.New("there are about as many headers as are permitted")
+	}
+	return 0, nil
+}
+
+func (x *exchange) tooManyHeaders() int {
+	x.trace.Rejected = "the headers are too large or too many"
+	return http.StatusRequestHeaderFieldsTooLarge
+}
+
+// withUnderscore returns the first header whose name has an underscore, if that is not permitted, or removes all of them if they are dropped.
+func (x *exchange) withUnderscore(action corev3.HttpProtocolOptions_HeadersWithUnderscoresAction) string {
+	for _, name := range slices.Sorted(maps.Keys(x.headers)) {
+		switch {
+		case action == corev3.HttpProtocolOptions_ALLOW || !strings.Contains(name, "_"):
+		case action == corev3.HttpProtocolOptions_REJECT_REQUEST:
+			return name
+		default:
 			delete(x.headers, name)
 		}
 	}
-	most, headers := 1024*int(cmp.Or(m.GetMaxRequestHeadersKb().GetValue(), defaultHeaderKiB)), int(cmp.Or(options.GetMaxHeadersCount().GetValue(), defaultHeaders))
-	switch { // the sizes differ by what the client adds, and between the versions of HTTP
-	case size > most+most/8 || count > headers+8:
-		x.trace.Rejected = "the headers are too large or too many"
-		return http.StatusRequestHeaderFieldsTooLarge, nil
-	case size > most-most/8 || count > headers-8:
-		return 0, errors.New("the headers have about the size that is permitted")
-	}
-	return 0, nil
+	return ""
 }

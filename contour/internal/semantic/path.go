@@ -41,31 +41,28 @@ func (x *exchange) normalizePath(m *hcmv3.HttpConnectionManager) (status int, lo
 		x.trace.Rejected = "the path has a fragment"
 		return http.StatusBadRequest, ""
 	}
-	path, unescaped := x.path, false
-	switch action := m.GetPathWithEscapedSlashesAction(); action {
-	case hcmv3.HttpConnectionManager_IMPLEMENTATION_SPECIFIC_DEFAULT, hcmv3.HttpConnectionManager_KEEP_UNCHANGED:
-	case hcmv3.HttpConnectionManager_REJECT_REQUEST, hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT, hcmv3.HttpConnectionManager_UNESCAPE_AND_FORWARD:
-		if path = unescapeSlashes(path); path == x.path {
-			break
-		}
-		x.trace.Rejected = "the path has an escaped slash"
-		if action == hcmv3.HttpConnectionManager_REJECT_REQUEST {
-			return http.StatusBadRequest, ""
-		}
-		if unescaped = action == hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT; !unescaped {
-			x.trace.Rejected = ""
-		}
+	action, path := m.GetPathWithEscapedSlashesAction(), x.path
+	if action != hcmv3.HttpConnectionManager_IMPLEMENTATION_SPECIFIC_DEFAULT && action != hcmv3.HttpConnectionManager_KEEP_UNCHANGED {
+		path = unescapeSlashes(path)
+	}
+	unescaped := path != x.path
+	if unescaped && action == hcmv3.HttpConnectionManager_REJECT_REQUEST {
+		x.trace.Rejected = escapedSlash
+		return http.StatusBadRequest, ""
 	}
 	if path = withoutDotParameters(path); strings.Contains(path, "%00") {
 		x.trace.Rejected = "the path has an escaped null character"
 		return http.StatusBadRequest, ""
 	}
 	x.setPath(mergeSlashes(resolveDots(unescape(path))))
-	if unescaped {
+	if unescaped && action == hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT {
+		x.trace.Rejected = escapedSlash
 		return http.StatusTemporaryRedirect, x.path + x.query
 	}
 	return 0, ""
 }
+
+const escapedSlash = "the path has an escaped slash"
 
 // unescapeSlashes replaces the escape sequences of / and \.
 func unescapeSlashes(path string) string {

@@ -231,14 +231,13 @@ func bracketSize(s string) int {
 	if strings.HasPrefix(s, "[^") {
 		first++
 	}
+	lastName := strings.LastIndex(s, ":]")
 	for i := first; i < len(s); i++ {
 		switch {
 		case s[i] == '\\':
 			i++
-		case strings.HasPrefix(s[i:], "[:"):
-			if end := strings.Index(s[i+2:], ":]"); end >= 0 {
-				i += 2 + end + 1
-			}
+		case i+2 <= lastName && strings.HasPrefix(s[i:], "[:"):
+			i += 2 + strings.Index(s[i+2:], ":]") + 1
 		case s[i] == ']' && i > first:
 			return i + 1
 		}
