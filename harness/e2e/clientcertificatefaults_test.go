@@ -15,17 +15,8 @@ import (
 	"contour.example/harness/pki"
 )
 
-// A host whose revocation lists are away, late or wrong serves no client, whatever its certificate; one that validates its clients without
-// lists, and one that does not validate them, never notice. The host serves its clients within a second after its lists are right.
-func TestRevocationListsUnderFaults(t *testing.T) {
-	f := newFixture(t, shared)
-	c := &clients{fixture: f, host: "revoking.example", former: f.authority("right"), next: f.authority("other")}
-	good, bad := c.client(c.former, "good"), c.client(c.former, "bad")
-	f.service("shop", f.server("shop", "0"))
-	f.certificate("cert", c.host)
-	f.certificate("cert-nothing", "revoking-nothing.example")
-	f.certificate("cert-out", "revoking-out.example")
-	f.apply(`
+// revokingHosts are a host with revocation lists, one without lists, and one that does not validate its clients.
+const revokingHosts = `
 apiVersion: v1
 kind: Secret
 metadata: {name: authority}
@@ -51,7 +42,19 @@ metadata: {name: out}
 spec:
   virtualhost: {fqdn: revoking-out.example, tls: {secretName: cert-out}}
   routes: [{services: [{name: shop, port: 80}]}]
-`, base64.StdEncoding.EncodeToString(c.former.Cert), c.host)
+`
+
+// A host whose revocation lists are away, late or wrong serves no client, whatever its certificate; one that validates its clients without
+// lists, and one that does not validate them, never notice. The host serves its clients within a second after its lists are right.
+func TestRevocationListsUnderFaults(t *testing.T) {
+	f := newFixture(t, shared)
+	c := &clients{fixture: f, host: "revoking.example", former: f.authority("right"), next: f.authority("other")}
+	good, bad := c.client(c.former, "good"), c.client(c.former, "bad")
+	f.service("shop", f.server("shop", "0"))
+	f.certificate("cert", c.host)
+	f.certificate("cert-nothing", "revoking-nothing.example")
+	f.certificate("cert-out", "revoking-out.example")
+	f.apply(revokingHosts, base64.StdEncoding.EncodeToString(c.former.Cert), c.host)
 	right := c.list(c.former, bad)
 	late, err := c.former.RevokeUntil(time.Now().Add(-time.Minute), bad)
 	if err != nil {

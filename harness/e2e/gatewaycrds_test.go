@@ -46,11 +46,7 @@ func TestCRDsComeAndGo(t *testing.T) {
 		_ = s.Remove()
 	})
 	f := newFixture(t, s)
-	for _, set := range []struct {
-		version, channel string
-		tls              string // version of TLSRoute; "": there is none
-		without          []string
-	}{
+	for _, set := range []crds{
 		{"v1.2.1", "standard", "", nil}, // its classes have no field for features
 		{"v1.3.0", "experimental", "v1alpha2", []string{"ListenerSet"}},
 		{"v1.4.1", "standard", "", []string{"TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet"}},
@@ -59,9 +55,18 @@ func TestCRDsComeAndGo(t *testing.T) {
 		{"v1.6.3", "standard", "v1", nil},
 		{"v1.2.1", "standard", "", nil},
 	} {
-		name := set.version + " " + set.channel
-		remove := installCRDsOf(f, set.version, set.channel)
-		f.apply(`
+		set.check(f)
+	}
+}
+
+// crds are the CRDs of a release and channel.
+type crds struct {
+	version, channel string
+	tls              string   // version of TLSRoute; "": there is none
+	without          []string // kinds
+}
+
+const gatewayWithCRDs = `
 apiVersion: gateway.networking.k8s.io/v1
 kind: GatewayClass
 metadata: {name: contour}
@@ -82,34 +87,50 @@ metadata: {name: red}
 spec:
   parentRefs: [{name: web, sectionName: http}]
   rules: [{filters: [{type: RequestRedirect, requestRedirect: {hostname: red.example}}]}]
-`)
-		class := gatewayObject(f, "GatewayClass", "contour")
-		class.ref.Namespace = ""
-		class.until("claims what "+name+" has", func(o *kube.Object) string {
-			if set.version == "v1.2.1" {
-				return want(o, 1, "Accepted=True/Accepted")
+`
+
+// check installs the CRDs, checks that the kinds among them are served, and removes them.
+func (set crds) check(f *fixture) {
+	f.t.Helper()
+	name := set.version + " " + set.channel
+	remove := installCRDsOf(f, set.version, set.channel)
+	f.apply(gatewayWithCRDs)
+	class := gatewayObject(f, "GatewayClass", "contour")
+	class.ref.Namespace = ""
+	class.until("claims what "+name+" has", func(o *kube.Object) string {
+		if set.version == "v1.2.1" {
+			return want(o, 1, "Accepted=True/Accepted")
+		}
+		features := fmt.Sprint(o.Object["status"])
+		for _, k := range []string{"HTTPRoute", "BackendTLSPolicy", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet"} {
+			if strings.Contains(features, "name:"+k+"]") == slices.Contains(set.without, k) {
+				return k + ": " + features
 			}
-			features := fmt.Sprint(o.Object["status"])
-			for _, k := range []string{"HTTPRoute", "BackendTLSPolicy", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet"} {
-				if strings.Contains(features, "name:"+k+"]") == slices.Contains(set.without, k) {
-					return k + ": " + features
-				}
-			}
-			return ""
-		})
-		gatewayObject(f, "HTTPRoute", "red").until("is accepted with "+name, func(o *kube.Object) string { return want(o, 1, "web Accepted=True/Accepted") })
-		var address string
-		gatewayObject(f, "Gateway", "web").until("has an address with "+name, func(o *kube.Object) string {
-			list, _, _ := unstructured.NestedSlice(o.Object, "status", "addresses")
-			if len(list) != 1 {
-				return fmt.Sprint(o.Object["status"])
-			}
-			address, _ = list[0].(map[string]any)["value"].(string)
-			return ""
-		})
-		redirects(f, address)
-		if set.tls != "" {
-			f.apply(`
+		}
+		return ""
+	})
+	gatewayObject(f, "HTTPRoute", "red").until("is accepted with "+name, func(o *kube.Object) string { return want(o, 1, "web Accepted=True/Accepted") })
+	var address string
+	gatewayObject(f, "Gateway", "web").until("has an address with "+name, func(o *kube.Object) string {
+		list, _, _ := unstructured.NestedSlice(o.Object, "status", "addresses")
+		if len(list) != 1 {
+			return fmt.Sprint(o.Object["status"])
+		}
+		address, _ = list[0].(map[string]any)["value"].(string)
+		return ""
+	})
+	redirects(f, address)
+	if set.tls != "" {
+		set.acceptsTLS(f)
+	}
+	remove()
+}
+
+// acceptsTLS checks that a TLSRoute gets its status in the version that there is.
+func (set crds) acceptsTLS(f *fixture) {
+	f.t.Helper()
+	name := set.version + " " + set.channel
+	f.apply(`
 apiVersion: gateway.networking.k8s.io/%s
 kind: TLSRoute
 metadata: {name: pass}
@@ -118,12 +139,9 @@ spec:
   hostnames: [pass.example]
   rules: [{backendRefs: [{name: none, port: 443}]}]
 `, set.tls)
-			route := gatewayObject(f, "TLSRoute", "pass")
-			route.ref.Version = set.tls
-			route.until("has a status with "+name, func(o *kube.Object) string { return want(o, 1, "web Accepted=True/Accepted") })
-		}
-		remove()
-	}
+	route := gatewayObject(f, "TLSRoute", "pass")
+	route.ref.Version = set.tls
+	route.until("has a status with "+name, func(o *kube.Object) string { return want(o, 1, "web Accepted=True/Accepted") })
 }
 
 // redirects waits for the answer of the route at an address.

@@ -3,12 +3,14 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"testing"
 	"time"
 
 	"contour.example/harness/load"
+	"contour.example/harness/poll"
 	"contour.example/harness/scenario"
 	"contour.example/harness/traffic"
 )
@@ -205,10 +207,8 @@ func (f *fixture) eventually(r traffic.Request, code int, timeout time.Duration)
 
 func (f *fixture) wait(what string, timeout time.Duration, done func() bool) {
 	f.t.Helper()
-	for end := time.Now().Add(timeout); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			f.t.Fatalf("%s: not within %s", what, timeout)
-		}
+	if err := poll.Until(f.t.Context(), timeout, what, func(context.Context) (bool, string, error) { return done(), "", nil }); err != nil {
+		f.t.Fatal(err)
 	}
 }
 
