@@ -3,7 +3,8 @@ package ir
 import "contour.example/contour/internal/kobj"
 
 // ExtensionCluster is a service that Envoy itself calls, such as an authorization service, with connection settings. It is
-// comparable and identifies an Envoy cluster, as Cluster does. Its endpoints and circuit breakers are not part of it.
+// comparable and identifies an Envoy cluster, as Cluster does. Its endpoints are not part of it; its circuit breakers are, since Envoy
+// resets the calls in flight when it replaces a cluster in place.
 type ExtensionCluster struct {
 	Object   kobj.Name // the ExtensionService
 	Protocol Protocol
@@ -13,6 +14,7 @@ type ExtensionCluster struct {
 	Balance  ExtensionBalance
 	// ClientCertificate is the Secret with the certificate that Envoy shows to the service if Protocol uses TLS; zero: none.
 	ClientCertificate kobj.Name
+	CircuitBreakers   CircuitBreakers
 }
 
 // ExtensionBalance is how calls are distributed over the endpoints of an ExtensionCluster.
@@ -24,12 +26,6 @@ const (
 	ExtensionRandom                        // any endpoint
 	ExtensionLeastRequest                  // the one of two with fewer calls
 )
-
-// ExtensionBackends is what may change in place of an ExtensionCluster.
-type ExtensionBackends struct {
-	Targets         []ExtensionTarget // none if the ExtensionService cannot be used
-	CircuitBreakers CircuitBreakers
-}
 
 // ExtensionTarget is the endpoints of a Service port and their share of the calls.
 type ExtensionTarget struct {

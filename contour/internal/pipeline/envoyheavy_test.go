@@ -48,7 +48,7 @@ func TestBecomingHeavyIsHitlessOnEnvoy(t *testing.T) {
 	}
 }
 
-// Requests without a scope, in upper case, with a port or for a wildcard host, find the table of a heavy host.
+// Requests without a scope, in upper case, with a port or for a wildcard host, find the table of a heavy host and its policies.
 func TestHeavyHostsWithoutAScopeOnEnvoy(t *testing.T) {
 	for mode, limit := range map[string]int{"one table": 1000, "sharded": 0} {
 		t.Run(mode, func(t *testing.T) {
@@ -63,11 +63,16 @@ func TestHeavyHostsWithoutAScopeOnEnvoy(t *testing.T) {
 			}
 			f.sys.Step(change(withRoutes(proxy(0), 150)))
 			f.sys.Step(change(wild))
+			denied := withRoutes(proxy(1), 150)
+			denied.Name, denied.Spec.VirtualHost.Fqdn = "denied", "*.denied.example"
+			denied.Spec.VirtualHost.IPDenyFilterPolicy = []contourv1.IPFilterPolicy{{Source: contourv1.IPFilterSourcePeer, CIDR: "127.0.0.1"}}
+			f.sys.Step(change(denied))
 			f.waitIdle(t)
 			exact := proxy(0).Spec.VirtualHost.Fqdn
 			for host, want := range map[string]int{
 				exact: http.StatusOK, exact + ":8080": http.StatusOK, strings.ToUpper(exact): http.StatusOK,
 				"a.wild.example": http.StatusOK, "A.WILD.example:80": http.StatusOK, "other.example": http.StatusNotFound,
+				"a.denied.example": http.StatusForbidden, "A.denied.example": http.StatusForbidden,
 			} {
 				for _, path := range []string{"/", "/more149"} {
 					request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://%s:%d%s", f.config.Listeners.HTTP.Host, f.config.Listeners.HTTP.Port, path), http.NoBody)

@@ -99,7 +99,7 @@ func New(o Options) *Pipeline {
 		Engine: p.engine, Listeners: p.Compile.Listeners, Chains: p.Compile.Chains, Hosts: p.Compile.VirtualHosts,
 		Secrets: p.Compile.Ref, Limits: p.Compile.Ref.CircuitBreakers, Clusters: p.Store.Settings.Cluster.Get,
 		Endpoints: p.Store.Settings.Endpoints.Get, Slices: p.Compile.Ref.SlicesOf, Runtime: p.Store.Settings.Runtime.Get,
-		Extensions: p.Compile.Extensions.Backends,
+		ExtensionTargets: p.Compile.Extensions.Targets,
 	})
 	p.followListeners()
 	p.followStates()

@@ -14,13 +14,22 @@ import (
 // SetCookieHeader is the header of requests whose value the backends of tests send as Set-Cookie.
 const SetCookieHeader = "X-Want-Cookie"
 
-// rewriteCookie adds the Set-Cookie header that the client receives, if the request asks the backend for one.
+// rewriteCookie adds the Set-Cookie header that the client receives, if the request asks the backend for one. The last level is the
+// backend, which Envoy selects with the route.
 func (x *exchange) rewriteCookie(c *Changes, all levels) error {
 	cookie := x.headers[strings.ToLower(SetCookieHeader)]
 	if cookie == "" {
 		return nil
 	}
-	for _, f := range x.filters {
+	first := x.first
+	if first != nil {
+		first = append(slices.Clone(first), all[len(all)-1])
+	}
+	filters, err := enabled(x.filters, first)
+	if err != nil {
+		return err
+	}
+	for _, f := range filters {
 		extensions, err := carried(f, all.configs(f.GetName()))
 		if err != nil {
 			return err

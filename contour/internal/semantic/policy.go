@@ -37,11 +37,15 @@ type filterResult struct {
 func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (filterResult, error) {
 	var p filterResult
 	all := levels{vh.GetTypedPerFilterConfig(), r.GetTypedPerFilterConfig()}
-	if err := x.checkFilters(all); err != nil {
+	filters, err := enabled(x.filters, x.first)
+	if err != nil {
+		return p, err
+	}
+	if err := checkFilters(filters, all); err != nil {
 		return p, err
 	}
 	x.forwarded = r.GetRoute() != nil
-	for _, f := range x.filters {
+	for _, f := range filters {
 		if err := x.policy(&p, f, all, r); err != nil {
 			return p, fmt.Errorf("filter %s: %w", f.GetName(), err)
 		}
@@ -52,28 +56,28 @@ func (x *exchange) policies(vh *routev3.VirtualHost, r *routev3.Route) (filterRe
 	return p, nil
 }
 
-// checkFilters returns an error if there is configuration of a filter that the listener does not have, apart from the script: Envoy ignores it.
-func (x *exchange) checkFilters(all levels) error {
+// checkFilters returns an error if there is configuration of a filter that the request does not have, apart from the script: Envoy ignores it.
+func checkFilters(filters []*hcmv3.HttpFilter, all levels) error {
 	for _, level := range all {
-		for name := range level {
-			if name == scriptFilter { // it only enables the script of a listener that has it
+		for name, packed := range level {
+			if name == scriptFilter || switches(packed) { // it only enables the script of a listener that has it
 				continue
 			}
-			if slices.ContainsFunc(x.filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == name && !f.GetDisabled() }) {
+			if slices.ContainsFunc(filters, func(f *hcmv3.HttpFilter) bool { return f.GetName() == name }) {
 				continue
 			}
-			if chained, err := x.chains(all, name); err != nil || !chained {
-				return errors.Join(err, fmt.Errorf("neither the listener nor a chain has a filter %q", name))
+			if chained, err := chains(filters, all, name); err != nil || !chained {
+				return errors.Join(err, fmt.Errorf("neither the request nor a chain has a filter %q", name))
 			}
 		}
 	}
 	return nil
 }
 
-// chains reports whether the chain that a filter of the listener runs has a filter of that name: Envoy finds what routes
-// configure for it by its name in the chain.
-func (x *exchange) chains(all levels, name string) (bool, error) {
-	for _, f := range x.filters {
+// chains reports whether the chain that a filter runs has a filter of that name: Envoy finds what routes configure for it by its name
+// in the chain.
+func chains(filters []*hcmv3.HttpFilter, all levels, name string) (bool, error) {
+	for _, f := range filters {
 		if f.GetTypedConfig().MessageName().Name() != "FilterChainConfig" {
 			continue
 		}
@@ -85,11 +89,11 @@ func (x *exchange) chains(all levels, name string) (bool, error) {
 	return false, nil
 }
 
-// configs returns the configurations of the filter, the most specific one last.
+// configs returns the configurations of the filter, the most specific one last, without those that only enable or disable it.
 func (l levels) configs(name string) []*anypb.Any {
 	var out []*anypb.Any
 	for _, level := range l {
-		if c := level[name]; c != nil {
+		if c := level[name]; c != nil && !switches(c) {
 			out = append(out, c)
 		}
 	}

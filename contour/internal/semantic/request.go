@@ -116,6 +116,7 @@ type exchange struct {
 	query     string // with the question mark
 	headers   map[string]string
 	filters   []*hcmv3.HttpFilter  // of the listener
+	first     levels               // of the route found first, from the route table on; nil if there is none
 	matched   *routev3.VirtualHost // of the route found last
 	client    *x509.Certificate    // that the client showed
 	forged    bool                 // the client sent a header about its certificate

@@ -39,6 +39,9 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 	if err != nil {
 		return a, err
 	}
+	if r != nil {
+		x.first = levels{rc.GetTypedPerFilterConfig(), x.matched.GetTypedPerFilterConfig(), r.GetTypedPerFilterConfig()}
+	}
 	if script, err := dispatchScript(m, rc, r); err != nil {
 		return a, err
 	} else if script != nil {

@@ -39,8 +39,8 @@ type Table struct {
 // compiled is an ExtensionService with everything that is derived of it.
 type compiled struct {
 	Extension
-	backends ir.ExtensionBackends
-	report   report.Report // sealed
+	targets []ir.ExtensionTarget
+	report  report.Report // sealed
 }
 
 // New adds the tables to the engine.
@@ -60,7 +60,7 @@ func New(e *memo.Engine, s *store.Store, r *ref.Resolver) *Table {
 }
 
 func (t *Table) countEndpoints(r *memo.Reader, n kobj.Name) (sum int) {
-	for _, to := range t.Backends(r, n).Targets {
+	for _, to := range t.Targets(r, n) {
 		sum += t.ref.ManyEndpoints(r, to.Endpoints.Service)
 	}
 	return sum
@@ -69,9 +69,9 @@ func (t *Table) countEndpoints(r *memo.Reader, n kobj.Name) (sum int) {
 // Get returns the ExtensionService of that name. It does not depend on its targets, so that an edit of these concerns no host.
 func (t *Table) Get(r *memo.Reader, n kobj.Name) Extension { return t.usable.Get(r, n) }
 
-// Backends returns what may change in place of the cluster of an ExtensionService.
-func (t *Table) Backends(r *memo.Reader, n kobj.Name) ir.ExtensionBackends {
-	return t.compiled.Get(r, n).backends
+// Targets returns the targets of an ExtensionService, none if it cannot be used.
+func (t *Table) Targets(r *memo.Reader, n kobj.Name) []ir.ExtensionTarget {
+	return t.compiled.Get(r, n).targets
 }
 
 // ManyEndpoints returns the number of endpoints of an ExtensionService, of which few count nothing (ref.ManyEndpoints). Most edits
@@ -94,9 +94,10 @@ func (t *Table) compile(r *memo.Reader, n kobj.Name) compiled {
 	c.protocol(&out.Cluster)
 	c.balance(&out.Cluster)
 	c.timeouts(&out.Extension)
-	out.backends = ir.ExtensionBackends{Targets: c.targets(), CircuitBreakers: circuitBreakers(c.spec.CircuitBreakerPolicy)}
+	out.Cluster.CircuitBreakers = circuitBreakers(c.spec.CircuitBreakerPolicy)
+	out.targets = c.targets()
 	if out.Usable = !c.failed; !out.Usable {
-		out.Extension, out.backends = Extension{}, ir.ExtensionBackends{}
+		out.Extension, out.targets = Extension{}, nil
 	}
 	out.report = c.report.Finish(report.TypeSpec)
 	return out

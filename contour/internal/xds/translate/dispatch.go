@@ -91,14 +91,19 @@ func script(e *encoder, name, source string) *hcmv3.HttpFilter {
 	})
 }
 
-// routed disables the scripts for requests that have a route in the route table.
+// routed disables the scripts, and the filters that act only where policies configure them, for requests that have a route in the
+// route table. A filter is enabled again by what configures it, and by what leads to another route table.
 func routed(e *encoder, rc *routev3.RouteConfiguration) {
+	disabled := e.pack(&routev3.FilterConfig{Disabled: true})
 	rc.TypedPerFilterConfig = map[string]*anypb.Any{
-		dispatchFilter: e.pack(&routev3.FilterConfig{Disabled: true}),
-		ownTableFilter: e.pack(&routev3.FilterConfig{Disabled: true}),
+		dispatchFilter: disabled,
+		ownTableFilter: disabled,
 		upgradeFilter: e.pack(&luav3.LuaPerRoute{
 			FilterContext: &structpb.Struct{Fields: map[string]*structpb.Value{routedKey: structpb.NewBoolValue(true)}},
 		}),
+	}
+	for _, name := range configurableFilters() {
+		rc.TypedPerFilterConfig[name] = disabled
 	}
 }
 

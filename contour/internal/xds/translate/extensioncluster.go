@@ -18,7 +18,7 @@ import (
 // for other settings; the endpoints of an ExtensionService have one name and change in place.
 func (t *Tables) addExtensions(secrets *shared[secretKey]) {
 	clusters := share(t, "translate/extension clusters", func(c ir.ExtensionCluster) string { return c.Object.Namespace }, func(r *memo.Reader, c ir.ExtensionCluster) *table.Resource {
-		return extensionCluster(c, t.from.Extensions(r, c.Object).CircuitBreakers, t.from.Clusters(r))
+		return extensionCluster(c, t.from.Clusters(r))
 	})
 	follow(clusters, t.from.Hosts, extensionsOf)
 	followListeners(clusters, t.from.Listeners, collectorsOf)
@@ -79,7 +79,7 @@ func connectionTo(c ir.ExtensionCluster) ir.Cluster {
 }
 
 // extensionCluster returns the resource of a cluster that Envoy itself calls.
-func extensionCluster(c ir.ExtensionCluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *table.Resource {
+func extensionCluster(c ir.ExtensionCluster, s ir.ClusterSettings) *table.Resource {
 	e := &encoder{}
 	as := connectionTo(c)
 	m := &clusterv3.Cluster{
@@ -92,7 +92,7 @@ func extensionCluster(c ir.ExtensionCluster, limits ir.CircuitBreakers, s ir.Clu
 		CommonLbConfig:                &clusterv3.Cluster_CommonLbConfig{HealthyPanicThreshold: &typev3.Percent{Value: 0}},
 		IgnoreHealthOnHostRemoval:     true,
 		PerConnectionBufferLimitBytes: number(s.BufferLimitBytes),
-		CircuitBreakers:               circuitBreakers(limits.WithDefaults(s.CircuitBreakers)),
+		CircuitBreakers:               circuitBreakers(c.CircuitBreakers.WithDefaults(s.CircuitBreakers)),
 		TypedExtensionProtocolOptions: protocolOptions(e, as, s),
 		TransportSocket:               upstreamTLS(e, as, s.TLS),
 	}
@@ -118,7 +118,7 @@ func extensionBalance(b ir.ExtensionBalance) clusterv3.Cluster_LbPolicy {
 // extensionEndpoints derives the endpoints of the targets of an ExtensionService.
 func (t *Tables) extensionEndpoints(r *memo.Reader, n kobj.Name) *table.Resource {
 	var targets []endpoint.Target
-	for _, to := range t.from.Extensions(r, n).Targets {
+	for _, to := range t.from.ExtensionTargets(r, n) {
 		targets = append(targets, endpoint.Target{Weight: to.Weight, Port: endpoint.Port{
 			Name: to.Endpoints.Port, Slices: t.from.Slices(r, to.Endpoints.Service), Settings: t.from.Endpoints(r),
 		}})

@@ -154,3 +154,18 @@ func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 	}
 	return out
 }
+
+// configurableFilters returns the names of the filters of listeners without TLS that do nothing unless a virtual host, a route or a
+// backend configures them. Envoy makes them for each request, whether they act or not.
+func configurableFilters() []string {
+	var out []string
+	for i := range policySlots {
+		out = append(out, slotName(i))
+	}
+	for _, f := range httpFilters() {
+		if f.listener != nil && f.has != nil {
+			out = append(out, f.name)
+		}
+	}
+	return out
+}

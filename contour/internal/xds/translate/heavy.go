@@ -80,16 +80,21 @@ func ownTable(s shard, h hostRoutes) *table.Resource {
 	return r
 }
 
-// elsewhere returns the virtual host of a heavy host in the table of a shard. It runs the second script, which the table disables.
+// elsewhere returns the virtual host of a heavy host in the table of a shard. It runs the second script, and enables the filters of
+// policies, since Envoy makes the filters of a request by its first route. The table disables all of them.
 func elsewhere(own shard) table.Part {
 	e := &encoder{}
+	enabled := map[string]*anypb.Any{ownTableFilter: e.pack(&luav3.LuaPerRoute{FilterContext: &structpb.Struct{}})}
+	for _, name := range configurableFilters() {
+		enabled[name] = e.pack(&routev3.FilterConfig{Config: &anypb.Any{}})
+	}
 	vh := &routev3.VirtualHost{Name: own.host, Domains: []string{own.host}, Routes: []*routev3.Route{{
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{}},
 		Metadata: &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{ownTableFilter: {Fields: map[string]*structpb.Value{
 			ownTableKey: structpb.NewStringValue(own.name()),
 		}}}},
 		Action:               &routev3.Route_Route{Route: &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: dispatchFilter}}},
-		TypedPerFilterConfig: map[string]*anypb.Any{ownTableFilter: e.pack(&luav3.LuaPerRoute{FilterContext: &structpb.Struct{}})},
+		TypedPerFilterConfig: enabled,
 	}}}
 	return table.Part{Name: own.host, Body: e.bytes(vh), Needs: own.needs(), Invalid: e.invalid()}
 }

@@ -156,6 +156,12 @@ func extensionName(c ir.ExtensionCluster) string {
 	if n := c.ClientCertificate; n != (kobj.Name{}) {
 		id = append(id, "client certificate", n.Namespace, n.Name)
 	}
+	if b := c.CircuitBreakers; b != (ir.CircuitBreakers{}) {
+		id = append(
+			id, "circuit breakers", decimal(b.MaxConnections), decimal(b.MaxPendingRequests), decimal(b.MaxRequests),
+			decimal(b.MaxRetries), decimal(b.PerHostMaxConnections),
+		)
+	}
 	parts := cut(clusterNameSize-clusterHashSize-1, "extension", c.Object.Namespace, c.Object.Name)
 	return strings.Join(append(parts, hash(clusterHashSize, id...)), "/")
 }

@@ -46,8 +46,8 @@ type Sources struct {
 	Clusters func(*memo.Reader) ir.ClusterSettings
 	// Endpoints says which addresses of the slices are used.
 	Endpoints func(*memo.Reader) ir.EndpointSettings
-	// Extensions returns what may change in place of the clusters of an ExtensionService.
-	Extensions func(r *memo.Reader, n kobj.Name) ir.ExtensionBackends
+	// ExtensionTargets returns the targets of an ExtensionService, which change in place.
+	ExtensionTargets func(r *memo.Reader, n kobj.Name) []ir.ExtensionTarget
 	// Runtime returns the values of the runtime.
 	Runtime func(*memo.Reader) ir.RuntimeSettings
 	// Slices is the EndpointSlices of a Service, in any order.

@@ -55,8 +55,8 @@ func newFixture(edit ...func(*listeners)) *fixture {
 		Clusters:  func(*memo.Reader) ir.ClusterSettings { return config.Default().Cluster },
 		Runtime:   func(*memo.Reader) ir.RuntimeSettings { return config.Default().Runtime },
 		Endpoints: func(*memo.Reader) ir.EndpointSettings { return ir.EndpointSettings{Loopback: true} }, // as the backends of tests
-		Extensions: func(_ *memo.Reader, n kobj.Name) ir.ExtensionBackends {
-			return ir.ExtensionBackends{Targets: []ir.ExtensionTarget{{Endpoints: ir.EndpointKey{Service: n, Port: "http"}, Weight: 1}}}
+		ExtensionTargets: func(_ *memo.Reader, n kobj.Name) []ir.ExtensionTarget {
+			return []ir.ExtensionTarget{{Endpoints: ir.EndpointKey{Service: n, Port: "http"}, Weight: 1}}
 		},
 		Slices: func(r *memo.Reader, n kobj.Name) []*discoveryv1.EndpointSlice { s, _ := fx.slices.Get(r, n); return s },
 	})

@@ -2,13 +2,18 @@ package translate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	"google.golang.org/protobuf/proto"
 
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/semantic"
+	"contour.example/contour/internal/xds/table"
 )
 
 // Without TLS, where filters act on marks, no request without the consent of an authorization service passes to a backend, a redirect or a direct response of a host
@@ -28,13 +33,14 @@ func TestNothingIsServedWithoutAuthorization(t *testing.T) {
 					fx.set(r.closedHost())
 				}
 				fx.run()
-				model := modelOf(t, fx)
-				fx.hosts.Each(func(k ir.HostKey, v *ir.VirtualHost) bool {
-					if k.Listener == classic.HTTP() && closed(v) {
-						sendUnauthorized(t, model, k, statuses)
-					}
-					return true
-				})
+				for _, model := range []*semantic.Envoy{modelOf(t, fx), modelOf(t, fx, formerScope)} {
+					fx.hosts.Each(func(k ir.HostKey, v *ir.VirtualHost) bool {
+						if k.Listener == classic.HTTP() && closed(v) {
+							sendUnauthorized(t, model, k, statuses)
+						}
+						return true
+					})
+				}
 			}
 			t.Logf("answers by status: %v", statuses)
 			for _, want := range []int{401, 500, 503} {
@@ -46,11 +52,16 @@ func TestNothingIsServedWithoutAuthorization(t *testing.T) {
 	}
 }
 
-func modelOf(t *testing.T, fx *fixture) *semantic.Envoy {
+// modelOf returns the model of an Envoy with all resources, after edits.
+func modelOf(t *testing.T, fx *fixture, edits ...func(*testing.T, *fixture, *semantic.Resource)) *semantic.Envoy {
 	t.Helper()
 	var all []semantic.Resource
 	for _, r := range fx.all() {
-		all = append(all, semantic.Resource{Ref: r.Ref, Body: assembled(r)})
+		one := semantic.Resource{Ref: r.Ref, Body: assembled(r)}
+		for _, edit := range edits {
+			edit(t, fx, &one)
+		}
+		all = append(all, one)
 	}
 	model, err := semantic.New(all)
 	if err != nil {
@@ -59,11 +70,15 @@ func modelOf(t *testing.T, fx *fixture) *semantic.Envoy {
 	return model
 }
 
-// closedHost returns a closed host without TLS, of which a route matches every request.
+// closedHost returns a closed host without TLS, of which a route matches every request. Some are heavy.
 func (r random) closedHost() *ir.VirtualHost {
 	for {
 		if v := r.authorizedHost(); v.Key.Listener == classic.HTTP() && closed(v) {
-			v.Routes[len(v.Routes)-1].Match = prefix("/")
+			last := &v.Routes[len(v.Routes)-1]
+			last.Match = prefix("/")
+			if r.IntN(4) == 0 {
+				v.Routes = slices.Concat(v.Routes, slices.Repeat([]ir.Route{*last}, heaviestShared))
+			}
 			return v
 		}
 	}
@@ -94,4 +109,30 @@ func sendUnauthorized(t *testing.T, model *semantic.Envoy, k ir.HostKey, statuse
 			}
 		}
 	}
+}
+
+// formerScope lets the scope of a heavy host lead to the table that has the host in name only, as it does in an Envoy that has not got
+// the scope since the host has become heavy.
+func formerScope(t *testing.T, fx *fixture, r *semantic.Resource) {
+	t.Helper()
+	if r.Ref.Type != table.Scope {
+		return
+	}
+	scope := &routev3.ScopedRouteConfiguration{}
+	if err := proto.Unmarshal(r.Body, scope); err != nil {
+		t.Fatal(err)
+	}
+	name, heavy := strings.CutPrefix(scope.GetRouteConfigurationName(), "ingress_http/host/")
+	if !heavy || wildcard(name) || r.Ref.Name == scope.GetRouteConfigurationName() {
+		return
+	}
+	for _, other := range fx.all() {
+		if other.Ref.Type == table.Route && other.Ref.Name != scope.GetRouteConfigurationName() &&
+			slices.ContainsFunc(other.Parts, func(p table.Part) bool { return p.Name == name }) {
+			scope.RouteConfigurationName = other.Ref.Name
+			r.Body = (&encoder{}).bytes(scope)
+			return
+		}
+	}
+	t.Errorf("no other table has the heavy host %s", name)
 }
