@@ -1,5 +1,5 @@
 // Package asset finds the programs that the harness starts: Envoy, etcd,
-// kube-apiserver, and the contour command of this checkout.
+// kube-apiserver, and the contour command of this checkout; and the CRDs of the Gateway API.
 //
 // It takes a name and returns the path of an executable. The command tools/cmd/assets
 // provides what is not ours (and honours $ENVOY and $KUBEBUILDER_ASSETS); contour is built
@@ -68,6 +68,22 @@ func build(ctx context.Context, dir, module, pkg string) (string, error) {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, bytes.TrimSpace(out))
 	}
 	return path, nil
+}
+
+// GatewayCRDs is a directory with the CustomResourceDefinitions of the Gateway API, of the release that the controller is built with and of a
+// channel: standard or experimental.
+func GatewayCRDs(ctx context.Context, channel string) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	list := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api")
+	list.Dir = filepath.Join(root, "contour")
+	dir, err := list.Output()
+	if err != nil {
+		return "", fmt.Errorf("module of the Gateway API: %w", err)
+	}
+	return filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", channel), nil
 }
 
 // Root is the root of the repository: the nearest directory, from the working

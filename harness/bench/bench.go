@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"contour.example/harness/bench/result"
@@ -16,9 +17,11 @@ import (
 type Options struct {
 	// N is the number of objects with a host and two routes each; there is a tenth as many Services.
 	N int
-	// API is the kind of those objects, and Class their ingress class, empty for none.
+	// API is the kind of those objects, and Class their ingress class, empty for none, or that of the Gateway, empty for target.GatewayClass.
 	API   API
 	Class string
+	// SharedHost puts all HTTPRoutes on one host, each below a path of its own.
+	SharedHost bool
 	// Scenarios are names; "load" always runs, since the others need its objects.
 	Scenarios []string
 	// Samples is the number of changes that each latency is computed from.
@@ -41,6 +44,10 @@ type Options struct {
 	TLSHosts int
 	// TLSShared makes all of them use one Secret with a wildcard certificate, instead of one each.
 	TLSShared bool
+	// Propagation is of the propagation scenario.
+	Propagation Propagation
+	// Gateways is how many Gateways are created, with GatewayRoutes HTTPRoutes each.
+	Gateways, GatewayRoutes int
 	// Attacked is of the hostile scenario.
 	Attacked Attacked
 }
@@ -57,6 +64,8 @@ func Defaults() Options {
 		Idle: time.Minute, Churn: 30 * time.Second, ChurnRate: 20,
 		Switches: 50, Rate: 1500,
 		Rounds: 5, Requests: 40_000,
+		Propagation: Propagation{Changes: 5000, Rate: 50, Requests: 200},
+		Gateways:    1000, GatewayRoutes: 10,
 		Attacked: Attacked{Duration: 15 * time.Second, Quiet: 30 * time.Second, Edits: 10, Requests: 200},
 	}
 }
@@ -72,6 +81,11 @@ type bench struct {
 	prober   *prober
 	statuses *statuses
 	random   *rand.Rand
+
+	// Of the API Gateway only.
+	gateways    *statuses
+	gatewayPort int
+
 	ca       *pki.CA
 	tlsHosts int    // that exist
 	closed   string // directory of the configuration that the hostile scenario gives the controller
@@ -83,6 +97,9 @@ func Run(ctx context.Context, t target.Target, o Options, emit func(result.Measu
 	chosen, err := choose(o.Scenarios)
 	if err != nil {
 		return nil, err
+	}
+	if o.API == Gateway && slices.ContainsFunc(chosen, func(s scenario) bool { return s.name == "hostile" }) {
+		return nil, errors.New("the hostile scenario has no attacks for the API gateway")
 	}
 	var all []result.Measure
 	b := &bench{Options: o, target: t, random: rand.New(rand.NewPCG(1, uint64(o.N)))}
@@ -105,27 +122,41 @@ func Run(ctx context.Context, t target.Target, o Options, emit func(result.Measu
 
 // prepare creates everything except the objects that are loaded.
 func (b *bench) prepare(ctx context.Context) (err error) {
-	b.routing = routing{b.API, b.Class}
 	if b.ca, err = pki.New("bench"); err != nil {
 		return err
 	}
-	b.prober = newProber(b.target.HTTP, b.target.HTTPS, b.ca.Pool())
 	if b.client, err = newClient(b.target.Config); err != nil {
 		return err
 	}
 	if err := b.client.createNamespace(ctx); err != nil {
 		return err
 	}
-	if b.workload, err = newWorkload(ctx, b.client, b.routing, b.N, b.target.Backends); err != nil {
-		return errors.Join(err, b.cleanUp(ctx))
+	b.routing = routing{b.API, b.Class, parent{b.client.namespace, gatewayName}, b.SharedHost}
+	if b.API == Gateway && b.Class == "" {
+		b.routing.class = target.GatewayClass
 	}
-	if err := b.workload.warmUp(ctx); err != nil {
-		return errors.Join(err, b.cleanUp(ctx))
-	}
-	if b.statuses, err = watchStatuses(ctx, b.client, b.routing); err != nil {
+	if err := b.prepareObjects(ctx); err != nil {
 		return errors.Join(err, b.cleanUp(ctx))
 	}
 	return nil
+}
+
+// prepareObjects creates what the loaded objects need, in the namespace that there is now.
+func (b *bench) prepareObjects(ctx context.Context) (err error) {
+	if b.API == Gateway {
+		if err := b.prepareGateway(ctx); err != nil {
+			return err
+		}
+	}
+	b.prober = newProber(b.target.HTTP, b.target.HTTPS, b.ca.Pool())
+	if b.workload, err = newWorkload(ctx, b.client, b.routing, b.N, b.target.Backends); err != nil {
+		return err
+	}
+	if err := b.workload.warmUp(ctx); err != nil {
+		return err
+	}
+	b.statuses, err = watchStatuses(ctx, b.client, b.routing.followed())
+	return err
 }
 
 // close stops what runs in this process.
@@ -133,8 +164,10 @@ func (b *bench) close() {
 	if b.prober != nil {
 		b.prober.close()
 	}
-	if b.statuses != nil {
-		b.statuses.close()
+	for _, s := range []*statuses{b.statuses, b.gateways} {
+		if s != nil {
+			s.close()
+		}
 	}
 	if b.workload != nil {
 		b.workload.close()
@@ -148,7 +181,11 @@ func (b *bench) cleanUp(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), b.LoadTimeout)
 	defer cancel()
-	if err := b.client.deleteAll(ctx, b.routing.kind(), endpointSlices, services, secrets); err != nil {
+	kinds := []kind{b.routing.kind(), endpointSlices, services, secrets}
+	if b.API == Gateway {
+		kinds = append(kinds, gateways)
+	}
+	if err := b.client.deleteAll(ctx, kinds...); err != nil {
 		return fmt.Errorf("clean up: %w", err)
 	}
 	return nil

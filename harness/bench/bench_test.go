@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,13 @@ func expected() [][2]string {
 		{"cold", "served, after the start of Envoy"},
 		{"cold", "xDS bytes"},
 	}
+	for _, measure := range []string{
+		"create seen by a request", "create seen valid by a watch", "delete seen by a request", "create written by the API server", "changes",
+		"changes missed", "wrong answers before that", "requests to what is served", "failed requests", "requests not sent for lack of answers",
+		"request", "controller CPU in all", "controller memory, highest", "Envoy memory, highest", "bounds exceeded",
+	} {
+		list = append(list, [2]string{"propagation", measure})
+	}
 	for _, path := range []string{"proxied, http, HTTP/1.1", "proxied, http, HTTP/2", "proxied, https, HTTP/1.1", "proxied, https, HTTP/2"} {
 		for _, figure := range []string{"Envoy CPU per request", "requests a second"} {
 			for _, mode := range []string{", one table", ", sharded", ", sharded to one table"} {
@@ -72,17 +80,39 @@ func expected() [][2]string {
 	return list
 }
 
-// A small benchmark of everything must have every measure, for either API, and those that do not depend on the machine must be right.
+// ofGateways are the measures that only the Gateway API has.
+func ofGateways() [][2]string {
+	return [][2]string{
+		{"propagation", "writes of the Gateway's status"},
+		{"propagation", "attached routes in the end"},
+		{"gateways", "Gateways"},
+		{"gateways", "Gateway seen programmed by a watch"},
+		{"gateways", "programmed, after the last create"},
+		{"gateways", "served, after the last create"},
+		{"gateways", "valid, after the last create"},
+		{"gateways", "controller CPU"},
+		{"gateways", "controller memory with them"},
+	}
+}
+
+// needsTLS reports whether only targets with TLS have the measure.
+func needsTLS(m [2]string) bool {
+	return strings.HasPrefix(m[0], "tls") || m[0] == "rotation" || strings.Contains(m[1], "https")
+}
+
+// A small benchmark of everything must have every measure, for each API, and those that do not depend on the machine must be right.
 func TestRun(t *testing.T) {
 	// The tables that a TLS host is in: an Ingress is served without TLS too.
 	tables := map[API]float64{HTTPProxy: 1, Ingress: 2}
-	for _, api := range []API{HTTPProxy, Ingress} {
+	for _, api := range APIs() {
 		t.Run(string(api), func(t *testing.T) {
 			o := Defaults()
 			o.N, o.API, o.Samples, o.Switches = 20, api, 10, 10
 			o.Idle, o.Churn = time.Second, 2*time.Second
 			o.Rounds, o.Requests = 2, 2000
-			local := startLocally(t)
+			o.Scenarios = append(o.Scenarios, "propagation", "gateways")
+			o.Propagation.Changes, o.Gateways, o.GatewayRoutes = 20, 3, 2
+			local := startLocally(t, target.Options{Gateway: api == Gateway})
 			found := index(t, run(t, local.Target, o))
 			if api == Ingress {
 				found[[2]string{"churn", "status of an edit seen by a watch"}] = result.Measure{} // its status has no generation
@@ -90,21 +120,37 @@ func TestRun(t *testing.T) {
 			if _, ok := found[[2]string{"churn", "status of an edit seen by a watch"}]; !ok {
 				t.Error("no status during the churn")
 			}
-			for _, m := range expected() {
+			measures := expected()
+			if api == Gateway {
+				measures = append(slices.DeleteFunc(measures, needsTLS), ofGateways()...)
+			}
+			for _, m := range measures {
 				if _, ok := found[m]; !ok {
 					t.Errorf("no measure %q of scenario %s", m[1], m[0])
 				}
 			}
-			for m, want := range map[[2]string]float64{
+			exact := map[[2]string]float64{
 				{"switch", "failed requests"}:            0,
 				{"idle", "API writes to the objects"}:    0,
 				{"idle", "xDS payload"}:                  0,
 				{"endpoint", "derivations per change"}:   1,
 				{"endpoint", "xDS resources per change"}: 1,
-				{"rotation", "xDS resources per change"}: 1,
-				{"tls-edit", "xDS resources per change"}: tables[api],
 				{"restart", "xDS resources"}:             1, // the edit
-			} {
+
+				{"propagation", "changes"}:                               20,
+				{"propagation", "changes missed"}:                        0,
+				{"propagation", "wrong answers before that"}:             0,
+				{"propagation", "failed requests"}:                       0,
+				{"propagation", "requests not sent for lack of answers"}: 0,
+			}
+			if api == Gateway {
+				exact[[2]string{"propagation", "attached routes in the end"}] = float64(o.N)
+				exact[[2]string{"gateways", "Gateways"}] = float64(o.Gateways)
+			} else {
+				exact[[2]string{"rotation", "xDS resources per change"}] = 1
+				exact[[2]string{"tls-edit", "xDS resources per change"}] = tables[api]
+			}
+			for m, want := range exact {
 				if got := found[m]; got.Value != want {
 					t.Errorf("%s: %s is %v, want %v; %s", m[0], m[1], got.Value, want, got.Detail)
 				}
@@ -118,7 +164,7 @@ func TestRun(t *testing.T) {
 
 // For a controller that runs elsewhere, only its addresses are needed, and nothing remains in its cluster.
 func TestRunElsewhere(t *testing.T) {
-	local := startLocally(t)
+	local := startLocally(t, target.Options{})
 	o := Defaults()
 	o.N, o.Samples, o.Scenarios = 20, 5, []string{"edit", "churn", "tls", "rotation", "restart"}
 	o.Churn = time.Second
@@ -151,7 +197,7 @@ func TestHostile(t *testing.T) {
 	o := Defaults()
 	o.N, o.Scenarios = 20, []string{"hostile"}
 	o.Attacked.Duration, o.Attacked.Quiet = time.Second, time.Second
-	local := startLocally(t)
+	local := startLocally(t, target.Options{})
 	found := index(t, run(t, local.Target, o))
 	figures, _ := result.Figures("hostile")
 	for _, name := range append(Attacks(), quietPhase) {
@@ -172,9 +218,9 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-func startLocally(t *testing.T) *target.Local {
+func startLocally(t *testing.T, o target.Options) *target.Local {
 	t.Helper()
-	local, err := target.Start(t.Context(), target.Options{})
+	local, err := target.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

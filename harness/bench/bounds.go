@@ -32,11 +32,11 @@ type phase struct {
 func (p phase) p99(load int) time.Duration { return p.loads[load].Latency(0.99) }
 
 // failed is how many requests were not answered by the tenant's backend, and notSent how many could not be sent.
-func (p phase) failed() (failed, notSent int, kinds string) {
+func (p phase) failed() (failed, notSent int, reasons string) {
 	var texts []string
 	for _, l := range p.loads {
 		failed, notSent = failed+l.Failed(), notSent+l.NotSent
-		if text := failures(l); text != "" {
+		if text := kinds(l.Failures); text != "" {
 			texts = append(texts, text)
 		}
 	}

@@ -38,7 +38,7 @@ func (b *bench) delete(ctx context.Context) error {
 		if err := b.workload.deleteRoute(ctx, nth("delete", i)); err != nil {
 			return 0, err
 		}
-		return b.served(ctx, want{host: b.workload.host(nth("delete", i)), path: secondPath})
+		return b.served(ctx, b.workload.want(nth("delete", i), ""))
 	})
 	return errors.Join(err, b.deleteSeries(ctx, "delete"))
 }
@@ -88,7 +88,7 @@ func (b *bench) endpoint(ctx context.Context) error {
 	if err := b.workload.createRoute(ctx, spec); err != nil {
 		return err
 	}
-	w := want{host: spec.host, path: secondPath, backend: backendName(0)}
+	w := b.workload.want(name, backendName(0))
 	if _, err := b.served(ctx, w); err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (b *bench) startChurner(ctx context.Context) error {
 }
 
 func (b *bench) churnerWants(second int) want {
-	return want{host: b.workload.host(churner), path: secondPath, backend: backendName(second)}
+	return b.workload.want(churner, backendName(second))
 }
 
 // probe is an edit: when the API server answered, its generation, and how long until it was served.
@@ -91,7 +91,7 @@ func (b *bench) probeEdits(ctx, churning context.Context) (done probes, err erro
 
 // recordStatuses records the delay from each probe to its status. The status of an Ingress has no generation.
 func (b *bench) recordStatuses(ctx context.Context, done probes) error {
-	if b.API != HTTPProxy || len(done) == 0 {
+	if b.API == Ingress || len(done) == 0 {
 		return nil
 	}
 	last := done[len(done)-1].generation

@@ -34,6 +34,8 @@ var (
 	endpointSlices = kind{"/apis/discovery.k8s.io/v1", "endpointslices", func() runtime.Object { return &discoveryv1.EndpointSlice{} }}
 	ingresses      = kind{"/apis/networking.k8s.io/v1", "ingresses", func() runtime.Object { return &networkingv1.Ingress{} }}
 	httpProxies    = kind{"/apis/projectcontour.io/v1", "httpproxies", nil}
+	gateways       = kind{"/apis/" + gatewayVersion, "gateways", nil}
+	httpRoutes     = kind{"/apis/" + gatewayVersion, "httproutes", nil}
 )
 
 // client writes and watches objects in one namespace. It avoids decoding their JSON,
@@ -115,6 +117,17 @@ func (c *client) patch(ctx context.Context, k kind, name string, t types.PatchTy
 		return 0, fmt.Errorf("patch %s %s: %w", k.plural, name, err)
 	}
 	return patched.Metadata.Generation, nil
+}
+
+func (c *client) get(ctx context.Context, k kind, name string) (o answered, err error) {
+	answer, err := c.rest.Get().AbsPath(c.path(k, name)...).DoRaw(ctx)
+	if err != nil {
+		return o, fmt.Errorf("get %s %s: %w", k.plural, name, err)
+	}
+	if err := json.Unmarshal(answer, &o); err != nil {
+		return o, fmt.Errorf("get %s %s: %w", k.plural, name, err)
+	}
+	return o, nil
 }
 
 func (c *client) delete(ctx context.Context, k kind, name string) error {

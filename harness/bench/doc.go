@@ -3,7 +3,7 @@
 //
 // It takes a target.Target (a client configuration, Envoy's addresses, process ids) and the
 // number of objects, and emits Measures one at a time. It works for any controller
-// that serves HTTPProxy or Ingress: it does not depend on the controller's implementation. What only
+// that serves HTTPProxy, Ingress or the Gateway API: it does not depend on the controller's implementation. What only
 // our controller exports (resources, derivations) is optional, and absent when the metrics page does not have it.
 //
 // Every wait is bounded. What cannot be measured is a Measure with an error, and the run continues.

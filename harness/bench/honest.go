@@ -41,7 +41,7 @@ func (b *bench) newHonest(ctx context.Context) (*honest, error) {
 		return nil, err
 	}
 	h := &honest{bench: b, workload: w}
-	if h.watched, err = watchStatuses(ctx, &c, b.routing); err != nil {
+	if h.watched, err = watchStatuses(ctx, &c, b.routing.followed()); err != nil {
 		w.close()
 		return nil, err
 	}

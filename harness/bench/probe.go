@@ -18,6 +18,9 @@ import (
 // interval is the pause between two requests of a probe, in addition to the duration of the first.
 const interval = 300 * time.Microsecond
 
+// keep is how long a connection is kept without requests: Envoy closes it after a minute, and a request may be under way then.
+const keep = 30 * time.Second
+
 // prober sends requests to Envoy over persistent connections.
 type prober struct {
 	http, https     string
@@ -41,7 +44,8 @@ func newProber(cleartext, secure string, roots *x509.CertPool) *prober {
 	p.cleartext = &http.Transport{
 		// The URL is always that of Envoy, so hosts share connections.
 		DialContext:         new(net.Dialer).DialContext,
-		MaxIdleConnsPerHost: 16,
+		MaxIdleConnsPerHost: maxWaiting,
+		IdleConnTimeout:     keep,
 		DisableCompression:  true,
 	}
 	p.over = &http.Transport{
@@ -120,36 +124,52 @@ func repeatEvery(ctx context.Context, timeout time.Duration, what string,
 	}
 }
 
+// answer is what was received: the status, and the name of the backend, empty if the answer is Envoy's own.
+type answer struct {
+	status  int
+	backend string
+}
+
+func (a answer) String() string { return fmt.Sprintf("status %d from backend %q", a.status, a.backend) }
+
 // send sends one request and returns what was received and whether it was expected.
 func (p *prober) send(ctx context.Context, w want) (saw string, ok bool) {
+	a, err := p.ask(ctx, w)
+	if err != nil {
+		return err.Error(), false
+	}
+	return a.String(), w.matches(a)
+}
+
+// ask sends one request. It is a POST: Go's client silently repeats a GET whose connection breaks.
+func (p *prober) ask(ctx context.Context, w want) (answer, error) {
 	url, transport := "http://"+p.http+w.path, p.cleartext
 	if w.secure {
 		url, transport = "https://"+w.host+w.path, p.over
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
 	if err != nil {
-		return err.Error(), false
+		return answer{}, fmt.Errorf("request: %w", err)
 	}
 	request.Host = w.host
 	response, err := transport.RoundTrip(request)
 	if err != nil {
-		return err.Error(), false
+		return answer{}, fmt.Errorf("request: %w", err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err != nil {
-		return err.Error(), false
+		return answer{}, fmt.Errorf("body of the answer: %w", err)
 	}
-	return w.check(response.StatusCode, body)
-}
-
-// check describes an answer and reports whether it is expected.
-func (w want) check(status int, body []byte) (saw string, ok bool) {
 	var echo backend.Echo
 	_ = json.Unmarshal(body, &echo) // an answer that is not a backend's has no service
-	saw = fmt.Sprintf("status %d from backend %q", status, echo.Service)
+	return answer{response.StatusCode, echo.Service}, nil
+}
+
+// matches reports whether the answer is the expected one.
+func (w want) matches(a answer) bool {
 	if w.backend == "" {
-		return saw, status == http.StatusNotFound
+		return a.status == http.StatusNotFound
 	}
-	return saw, status == http.StatusOK && echo.Service == w.backend
+	return a.status == http.StatusOK && a.backend == w.backend
 }

@@ -77,10 +77,10 @@ func (b *bench) pathCases(ctx context.Context) ([]pathCase, error) {
 	if err := b.workload.createRoute(ctx, plain); err != nil {
 		return nil, err
 	}
-	if _, err := b.served(ctx, want{host: plain.host, path: secondPath, backend: backendName(1)}); err != nil {
+	if _, err := b.served(ctx, b.workload.want(plain.name, backendName(1))); err != nil {
 		return nil, err
 	}
-	cases := b.waysTo("http", plain.host, b.target.HTTP)
+	cases := b.waysTo("http", plain, b.target.HTTP)
 	if b.target.HTTPS == "" {
 		return cases, nil
 	}
@@ -93,12 +93,12 @@ func (b *bench) pathCases(ctx context.Context) ([]pathCase, error) {
 		return nil, err
 	}
 	_, err = b.served(ctx, b.wantsTLS(secure.name, 1))
-	return append(cases, b.waysTo("https", secure.host, b.target.HTTPS)...), err
+	return append(cases, b.waysTo("https", secure, b.target.HTTPS)...), err
 }
 
-// waysTo is each way to a host: an Ingress has no direct responses.
-func (b *bench) waysTo(scheme, host, at string) (cases []pathCase) {
-	paths := map[string]string{"proxied": secondPath}
+// waysTo is each way to an object: only an HTTPProxy has direct responses.
+func (b *bench) waysTo(scheme string, o routed, at string) (cases []pathCase) {
+	paths := map[string]string{"proxied": o.below + secondPath}
 	if b.API == HTTPProxy {
 		paths["direct response"] = directPath
 	}
@@ -108,7 +108,7 @@ func (b *bench) waysTo(scheme, host, at string) (cases []pathCase) {
 		}
 		for _, version := range []string{"HTTP/1.1", "HTTP/2"} {
 			cases = append(cases, pathCase{
-				name: fmt.Sprintf("%s, %s, %s", kind, scheme, version), url: scheme + "://" + host + paths[kind],
+				name: fmt.Sprintf("%s, %s, %s", kind, scheme, version), url: scheme + "://" + o.host + paths[kind],
 				at: at, http1: version == "HTTP/1.1",
 			})
 		}

@@ -38,6 +38,8 @@ func scenarios() []scenario {
 		{name: "tls", run: (*bench).manyTLS},
 		{name: "tls-edit", run: (*bench).editTLS},
 		{name: "tls-add", run: (*bench).addTLS},
+		{name: "propagation", run: (*bench).propagation, byName: true},
+		{name: "gateways", run: (*bench).manyGateways, byName: true},
 		{name: "hostile", run: (*bench).hostile, byName: true},
 		{name: "restart", run: (*bench).restart},
 		{name: "cold", run: (*bench).cold},

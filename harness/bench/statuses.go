@@ -11,16 +11,22 @@ import (
 	"time"
 )
 
+// followed are objects of a kind, and when one of them is valid.
+type followed struct {
+	kind  kind
+	valid func(answered) bool
+}
+
 // statuses follows, by a watch, when the objects of one kind in the namespace
 // become valid. Its methods are safe for concurrent use.
 type statuses struct {
-	client  *client
-	routing routing
-	cancel  context.CancelFunc
-	done    chan struct{}
+	client *client
+	followed
+	cancel context.CancelFunc
+	done   chan struct{}
 
 	mu      sync.Mutex
-	valid   map[string]time.Time
+	became  map[string]time.Time  // when each valid object became valid
 	history map[string][]sighting // of objects that are followed
 	events  int
 	err     error         // the watch has ended
@@ -38,20 +44,20 @@ type sighting struct {
 const reconnect = 100 * time.Millisecond
 
 // watchStatuses returns when the watch is open; close ends it.
-func watchStatuses(ctx context.Context, c *client, r routing) (*statuses, error) {
-	version, err := c.version(ctx, r.kind())
+func watchStatuses(ctx context.Context, c *client, f followed) (*statuses, error) {
+	version, err := c.version(ctx, f.kind)
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	stream, err := c.watch(ctx, r.kind(), version)
+	stream, err := c.watch(ctx, f.kind, version)
 	if err != nil {
 		cancel()
 		return nil, err
 	}
 	s := &statuses{
-		client: c, routing: r, cancel: cancel,
-		done: make(chan struct{}), valid: map[string]time.Time{}, history: map[string][]sighting{}, changed: make(chan struct{}),
+		client: c, followed: f, cancel: cancel,
+		done: make(chan struct{}), became: map[string]time.Time{}, history: map[string][]sighting{}, changed: make(chan struct{}),
 	}
 	go s.run(ctx, stream, version)
 	return s, nil
@@ -72,7 +78,7 @@ func (s *statuses) run(ctx context.Context, stream io.ReadCloser, version string
 			err = pause(ctx, reconnect)
 		}
 		if err == nil {
-			stream, err = s.client.watch(ctx, s.routing.kind(), version)
+			stream, err = s.client.watch(ctx, s.kind, version)
 		}
 		if err != nil {
 			s.note(func() { s.err = fmt.Errorf("watch of statuses: %w", err) })
@@ -108,16 +114,16 @@ func (s *statuses) read(stream io.Reader, version *string) error {
 func (s *statuses) see(event string, o answered, now time.Time) {
 	s.note(func() {
 		s.events++
-		valid := event != "DELETED" && s.routing.valid(o)
+		valid := event != "DELETED" && s.valid(o)
 		if h, ok := s.history[o.Metadata.Name]; ok {
 			s.history[o.Metadata.Name] = append(h, sighting{o.Metadata.Generation, valid, now})
 		}
 		if !valid {
-			delete(s.valid, o.Metadata.Name)
+			delete(s.became, o.Metadata.Name)
 			return
 		}
-		if _, ok := s.valid[o.Metadata.Name]; !ok {
-			s.valid[o.Metadata.Name] = now
+		if _, ok := s.became[o.Metadata.Name]; !ok {
+			s.became[o.Metadata.Name] = now
 		}
 	})
 }
@@ -173,16 +179,24 @@ func (s *statuses) first(name string, is func(sighting) bool) (time.Time, bool) 
 func (s *statuses) when(ctx context.Context, timeout time.Duration, name string) (at time.Time, err error) {
 	err = s.wait(ctx, timeout, func() (string, bool) {
 		var ok bool
-		at, ok = s.valid[name]
+		at, ok = s.became[name]
 		return name + " is not valid", ok
 	})
 	return at, err
 }
 
+// now returns when the object became valid; false if it is not.
+func (s *statuses) now(name string) (time.Time, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.became[name]
+	return at, ok
+}
+
 // count waits until at least n objects are valid.
 func (s *statuses) count(ctx context.Context, timeout time.Duration, n int) error {
 	return s.wait(ctx, timeout, func() (string, bool) {
-		return fmt.Sprintf("%d of %d objects are valid", len(s.valid), n), len(s.valid) >= n
+		return fmt.Sprintf("%d of %d objects are valid", len(s.became), n), len(s.became) >= n
 	})
 }
 

@@ -58,7 +58,7 @@ func event(kind, name, version string, generation, observed int, valid string) s
 
 func follow(t *testing.T, c *client) *statuses {
 	t.Helper()
-	s, err := watchStatuses(t.Context(), c, routing{api: HTTPProxy})
+	s, err := watchStatuses(t.Context(), c, routing{api: HTTPProxy}.followed())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,11 +126,45 @@ func TestIngressIsValidWithAnAddress(t *testing.T) {
 	}
 }
 
+// An HTTPRoute is valid when every parent has accepted its latest spec and what it refers to, a Gateway when it is programmed at an address.
+func TestValidityOfTheGatewayAPI(t *testing.T) {
+	t.Parallel()
+	parent := func(accepted, resolved string, generation int) string {
+		return fmt.Sprintf(`{"conditions":[{"type":"Accepted","status":%q,"observedGeneration":%d},{"type":"ResolvedRefs","status":%q,"observedGeneration":%d}]}`,
+			accepted, generation, resolved, generation)
+	}
+	gateway := func(status, addresses string) string {
+		return fmt.Sprintf(`"conditions":[{"type":"Accepted","status":"True","observedGeneration":2},{"type":"Programmed","status":%q,"observedGeneration":2}],"addresses":[%s]`, status, addresses)
+	}
+	route := routing{api: Gateway}.valid
+	for status, test := range map[string]struct {
+		valid func(answered) bool
+		want  bool
+	}{
+		`"parents":[` + parent("True", "True", 2) + `]`:                                    {route, true},
+		`"parents":[` + parent("True", "True", 1) + `]`:                                    {route, false},
+		`"parents":[` + parent("True", "False", 2) + `]`:                                   {route, false},
+		`"parents":[` + parent("True", "True", 2) + `,` + parent("False", "True", 2) + `]`: {route, false},
+		`"parents":[]`:                            {route, false},
+		gateway("True", `{"value":"127.0.0.1"}`):  {programmed, true},
+		gateway("False", `{"value":"127.0.0.1"}`): {programmed, false},
+		gateway("True", ""):                       {programmed, false},
+	} {
+		var o answered
+		if err := json.Unmarshal([]byte(`{"metadata":{"generation":2},"status":{`+status+`}}`), &o); err != nil {
+			t.Fatal(err)
+		}
+		if got := test.valid(o); got != test.want {
+			t.Errorf("%s: got %t", status, got)
+		}
+	}
+}
+
 // A followed object reports when each generation became valid; a later one includes the earlier.
 func TestStatusesOfGenerations(t *testing.T) {
 	t.Parallel()
-	s := &statuses{valid: map[string]time.Time{}, history: map[string][]sighting{}, changed: make(chan struct{})}
-	s.routing = routing{api: HTTPProxy}
+	s := &statuses{became: map[string]time.Time{}, history: map[string][]sighting{}, changed: make(chan struct{})}
+	s.followed = routing{api: HTTPProxy}.followed()
 	s.follow("a")
 	start := time.Now()
 	for i, generation := range []int64{1, 3} {

@@ -27,7 +27,7 @@ func (b *bench) switchServices(ctx context.Context) error {
 	}
 	running := load.Start(ctx, load.Options{
 		Client:  traffic.Client{HTTP: b.target.HTTP},
-		Request: traffic.Request{Host: b.workload.host(s.name), Path: secondPath, Timeout: b.Timeout},
+		Request: traffic.Request{Host: s.want().host, Path: s.want().path, Timeout: b.Timeout},
 		Rate:    b.Rate,
 	})
 	var taken []time.Duration
@@ -41,20 +41,20 @@ func (b *bench) switchServices(ctx context.Context) error {
 	report := running.Stop()
 	b.recorder.Latencies("switch seen by a request", taken)
 	b.recorder.Count("requests", report.Sent)
-	b.recorder.Value("failed requests", "", float64(report.Failed()), failures(report))
+	b.recorder.Value("failed requests", "", float64(report.Failed()), kinds(report.Failures))
 	b.recorder.Count("requests not sent for lack of answers", report.NotSent)
 	b.recorder.Value("latency of requests, p50", "ms", result.Milliseconds(report.Latency(0.5)), "")
 	b.recorder.Value("latency of requests, p99", "ms", result.Milliseconds(report.Latency(0.99)), "")
 	return errors.Join(err, b.workload.deleteRoute(ctx, s.name), b.workload.deleteService(ctx, s.service()))
 }
 
-// failures describes how many requests of each kind failed.
-func failures(r load.Report) string {
-	var kinds []string
-	for _, kind := range slices.Sorted(maps.Keys(r.Failures)) {
-		kinds = append(kinds, fmt.Sprintf("%s: %d", kind, r.Failures[kind]))
+// kinds describes how many of each kind there are.
+func kinds(counts map[string]int) string {
+	var texts []string
+	for _, kind := range slices.Sorted(maps.Keys(counts)) {
+		texts = append(texts, fmt.Sprintf("%s: %d", kind, counts[kind]))
 	}
-	return strings.Join(kinds, ", ")
+	return strings.Join(texts, ", ")
 }
 
 // switcher is a host and how often it was switched.
@@ -67,9 +67,7 @@ type switcher struct {
 // service is the one that the host is on now.
 func (s *switcher) service() string { return fmt.Sprintf("%s-%d", s.name, s.switches) }
 
-func (s *switcher) want() want {
-	return want{host: s.workload.host(s.name), path: secondPath, backend: backendName(s.switches)}
-}
+func (s *switcher) want() want { return s.workload.want(s.name, backendName(s.switches)) }
 
 func (s *switcher) start(ctx context.Context) error {
 	if err := s.workload.createService(ctx, s.service(), s.switches%2); err != nil {

@@ -159,7 +159,7 @@ func (b *bench) deleteTLS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	removed := want{host: b.workload.host(nth("tls", b.tlsHosts-1)), path: secondPath}
+	removed := b.workload.want(nth("tls", b.tlsHosts-1), "")
 	b.tlsHosts = 0
 	_, err = b.prober.until(ctx, b.LoadTimeout, removed)
 	return err
@@ -214,7 +214,9 @@ func (b *bench) tlsServed(ctx context.Context) (at time.Time, err error) {
 }
 
 func (b *bench) wantsTLS(name string, second int) want {
-	return want{host: b.workload.host(name), path: secondPath, backend: backendName(second), secure: true}
+	w := b.workload.want(name, backendName(second))
+	w.secure = true
+	return w
 }
 
 // secure makes a Secret of its own for a host, and describes the host.

@@ -65,7 +65,25 @@ func serviceName(i int) string { return fmt.Sprintf("s-%d", i) }
 func objectName(i int) string  { return fmt.Sprintf("p-%d", i) }
 
 // host of an object; it contains the namespace, so that it differs from those of other runs.
-func (w *workload) host(name string) string { return name + "." + w.client.namespace + ".example" }
+func (w *workload) host(name string) string {
+	if w.routing.shared {
+		name = "shared"
+	}
+	return name + "." + w.client.namespace + ".example"
+}
+
+// below is the path that those of an object are below.
+func (w *workload) below(name string) string {
+	if w.routing.shared {
+		return "/" + name
+	}
+	return ""
+}
+
+// want is the expected answer of the second route of an object: that of a backend, or with "", that of no route.
+func (w *workload) want(name, backend string) want {
+	return want{host: w.host(name), path: w.below(name) + secondPath, backend: backend}
+}
 
 // service describes a Service whose endpoint is one of the two backends.
 func (w *workload) service(name string, server int) backend.ServiceSpec {
@@ -126,7 +144,7 @@ func (w *workload) create(ctx context.Context, i int) error {
 
 // withoutTLS describes a host without TLS that routes to two of the Services.
 func (w *workload) withoutTLS(name string, first, second int) routed {
-	return routed{name: name, host: w.host(name), first: serviceName(first), second: serviceName(second)}
+	return routed{name: name, host: w.host(name), below: w.below(name), first: serviceName(first), second: serviceName(second)}
 }
 
 func (w *workload) createRoute(ctx context.Context, o routed) error {
@@ -156,13 +174,11 @@ func (w *workload) deleteRoute(ctx context.Context, name string) error {
 }
 
 // wants is the expected answer of the second route of object i.
-func (w *workload) wants(i int) want {
-	return want{host: w.host(objectName(i)), path: secondPath, backend: backendName(w.second[i])}
-}
+func (w *workload) wants(i int) want { return w.want(objectName(i), backendName(w.second[i])) }
 
 // wantsSeries is the expected answer of the second route of an object of a series: it routes to an odd Service.
 func (w *workload) wantsSeries(scenario string, i int) want {
-	return want{host: w.host(nth(scenario, i)), path: secondPath, backend: backendName(1)}
+	return w.want(nth(scenario, i), backendName(1))
 }
 
 // parallel calls do for 0 to n-1, in this order but several at a time; the first error ends it.

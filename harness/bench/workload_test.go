@@ -17,7 +17,7 @@ import (
 // The path of an edit must be that of the second route's Service.
 func TestEditIsOfTheSecondRoute(t *testing.T) {
 	t.Parallel()
-	for _, r := range []routing{{api: HTTPProxy}, {api: Ingress, class: "fast"}} {
+	for _, r := range []routing{{api: HTTPProxy}, {api: Ingress, class: "fast"}, {api: Gateway}} {
 		text, err := json.Marshal(r.object(routed{name: "a", host: "a.example", first: "s-1", second: "s-2"}))
 		if err != nil {
 			t.Fatal(err)
@@ -61,6 +61,34 @@ func at(t *testing.T, o any, pointer string) any {
 		}
 	}
 	return o
+}
+
+// Every object of a shared host has its own paths, and requests for them have the same ones.
+func TestPathsOfASharedHost(t *testing.T) {
+	t.Parallel()
+	for shared, want := range map[bool][4]string{
+		false: {"a.bench-x.example", "/", "/b", "/b"},
+		true:  {"shared.bench-x.example", "/a/", "/a/b", "/a/b"},
+	} {
+		r := routing{api: Gateway, gateway: parent{"bench-x", "g"}, shared: shared}
+		w := &workload{client: &client{namespace: "bench-x"}, routing: r}
+		text, err := json.Marshal(r.object(w.withoutTLS("a", 0, 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var o any
+		if err := json.Unmarshal(text, &o); err != nil {
+			t.Fatal(err)
+		}
+		asked := w.want("a", "")
+		got := [4]string{asked.host, fmt.Sprint(at(t, o, "/spec/rules/0/matches/0/path/value")), fmt.Sprint(at(t, o, "/spec/rules/1/matches/0/path/value")), asked.path}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if host, of := at(t, o, "/spec/hostnames/0"), at(t, o, "/spec/parentRefs/0/name"); host != asked.host || of != "g" {
+			t.Errorf("host %v of %v", host, of)
+		}
+	}
 }
 
 func TestParallel(t *testing.T) {

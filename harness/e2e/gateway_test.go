@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -92,13 +91,7 @@ spec:
 // installGatewayAPI installs the CRDs of the module that the controller is built with.
 func installGatewayAPI(f *fixture) {
 	f.t.Helper()
-	root, err := asset.Root()
-	if err != nil {
-		f.t.Fatal(err)
-	}
-	list := exec.CommandContext(f.t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/gateway-api")
-	list.Dir = filepath.Join(root, "contour")
-	dir, err := list.Output()
+	dir, err := asset.GatewayCRDs(f.t.Context(), "standard")
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -110,7 +103,7 @@ func installGatewayAPI(f *fixture) {
 		case strings.HasSuffix(kind, "Policy"):
 			plural = strings.TrimSuffix(strings.ToLower(kind), "y") + "ies"
 		}
-		text, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(dir)), "config", "crd", "standard", "gateway.networking.k8s.io_"+plural+".yaml"))
+		text, err := os.ReadFile(filepath.Join(dir, "gateway.networking.k8s.io_"+plural+".yaml"))
 		if err != nil {
 			f.t.Fatal(err)
 		}

@@ -28,6 +28,9 @@ type Options struct {
 	// Check returns what is wrong with an answer, as one of few different texts, or "".
 	// Nil accepts any status below 400.
 	Check func(traffic.Answer) string
+	// Send, if it is not nil, sends a request of its own, in place of Client, Request and Check, for requests that differ from each other.
+	// It returns how long the answer took, and what is wrong with it, as one of few different texts, or "".
+	Send func(context.Context) (took time.Duration, wrong string)
 }
 
 // tick is how often requests that are due are sent.
@@ -127,6 +130,11 @@ func (l *Load) send(ctx context.Context, start time.Time) {
 	ctx = context.WithoutCancel(ctx) // Stop does not cancel requests in flight
 	l.inFlight.Go(func() {
 		defer func() { <-l.slots }()
+		if l.options.Send != nil {
+			took, wrong := l.options.Send(ctx)
+			l.recordOwn(took, wrong, time.Since(start))
+			return
+		}
 		a, err := traffic.Do(ctx, l.transport, l.options.Request)
 		l.record(a, err, time.Since(start))
 	})
@@ -135,25 +143,25 @@ func (l *Load) send(ctx context.Context, start time.Time) {
 func (l *Load) record(a traffic.Answer, err error, at time.Duration) {
 	kind := ""
 	if err != nil {
-		kind = errorKind(err)
+		kind = ErrorKind(err)
 	} else {
 		kind = l.options.Check(a)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.report.Sent++
 	if err == nil {
 		l.report.latency.add(a.Took)
 		countBounded(l.report.Backends, a.Backend())
 	}
-	if kind == "" {
-		l.report.OK++
-		return
-	}
-	countBounded(l.report.Failures, kind)
-	if len(l.report.Samples) < maxSamples {
-		l.report.Samples = append(l.report.Samples, sample(a, err, at))
-	}
+	l.report.count(kind, func() string { return sample(a, err, at) })
+}
+
+// recordOwn records a request of Options.Send.
+func (l *Load) recordOwn(took time.Duration, wrong string, at time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.report.latency.add(took)
+	l.report.count(wrong, func() string { return fmt.Sprintf("after %s: %s", at.Round(time.Millisecond), wrong) })
 }
 
 func sample(a traffic.Answer, err error, at time.Duration) string {
@@ -171,8 +179,8 @@ func checkStatus(a traffic.Answer) string {
 	return ""
 }
 
-// errorKind maps errors to few kinds.
-func errorKind(err error) string {
+// ErrorKind maps errors of requests to few kinds.
+func ErrorKind(err error) string {
 	var timeout net.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -50,6 +52,24 @@ func TestFailuresAreCountedByKind(t *testing.T) {
 	}
 	if len(r.Samples) != maxSamples {
 		t.Errorf("%d samples, want %d", len(r.Samples), maxSamples)
+	}
+}
+
+// A function that sends is called for each request that is due, and its failures are counted by kind.
+func TestSend(t *testing.T) {
+	t.Parallel()
+	var sent atomic.Int64
+	r := Run(t.Context(), Options{Rate: 200, Duration: 200 * time.Millisecond, Send: func(context.Context) (time.Duration, string) {
+		if sent.Add(1)%4 == 0 {
+			return time.Millisecond, "each fourth"
+		}
+		return time.Millisecond, ""
+	}})
+	if diff := cmp.Diff(map[string]int{"each fourth": 10}, r.Failures); diff != "" || r.Sent != 40 || r.OK != 30 || sent.Load() != 40 {
+		t.Errorf("%d were sent; %s\n%s", sent.Load(), diff, r)
+	}
+	if len(r.Samples) != maxSamples || !strings.HasSuffix(r.Samples[0], ": each fourth") || r.Latency(0.5) != time.Millisecond {
+		t.Errorf("p50 %s, samples %v", r.Latency(0.5), r.Samples)
 	}
 }
 

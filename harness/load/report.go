@@ -59,6 +59,19 @@ func (r Report) String() string {
 	return b.String()
 }
 
+// count counts a request; kind is how it failed, or "".
+func (r *Report) count(kind string, sample func() string) {
+	r.Sent++
+	if kind == "" {
+		r.OK++
+		return
+	}
+	countBounded(r.Failures, kind)
+	if len(r.Samples) < maxSamples {
+		r.Samples = append(r.Samples, sample())
+	}
+}
+
 func countBounded(counts map[string]int, kind string) {
 	if _, known := counts[kind]; !known && len(counts) >= maxKinds {
 		kind = "other"

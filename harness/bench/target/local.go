@@ -53,7 +53,22 @@ type Options struct {
 	Args    []string
 	// CRDs is a directory with manifests to apply first; empty is that of this checkout.
 	CRDs string
+	// Gateway applies the CRDs of the Gateway API and a GatewayClass, too, and has contour serve them.
+	Gateway bool
 }
+
+// GatewayClass is the class of Gateways.
+const GatewayClass = "contour"
+
+// gatewayAddresses are those of Gateways. All runs use the same; the ports differ.
+const gatewayAddresses = "127.127.0.0/16"
+
+const gatewayClass = `
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: ` + GatewayClass + `}
+spec: {controllerName: projectcontour.io/gateway-controller}
+`
 
 // Local is a target that was started for the benchmark. Stop ends it.
 type Local struct {
@@ -144,7 +159,24 @@ func (l *Local) startCluster(ctx context.Context) (err error) {
 	if err := client.InstallCRDs(ctx, crds); err != nil {
 		return err
 	}
+	if l.options.Gateway {
+		if err := installGateways(ctx, client); err != nil {
+			return err
+		}
+	}
 	_, err = client.ApplyYAML(ctx, "", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+"}\n")
+	return err
+}
+
+func installGateways(ctx context.Context, client *kube.Client) error {
+	crds, err := asset.GatewayCRDs(ctx, "standard")
+	if err != nil {
+		return err
+	}
+	if err := client.InstallCRDs(ctx, crds); err != nil {
+		return err
+	}
+	_, err = client.ApplyYAML(ctx, "", gatewayClass)
 	return err
 }
 
@@ -157,7 +189,11 @@ func (l *Local) startController(ctx context.Context, args ...string) error {
 		if err != nil {
 			return err
 		}
-		l.ours, l.options.Controller = true, serve(contour, l.options.Args)
+		args := l.options.Args
+		if l.options.Gateway {
+			args = append([]string{"--gateway-api", "--gateway-addresses=" + gatewayAddresses}, args...)
+		}
+		l.ours, l.options.Controller = true, serve(contour, args)
 	}
 	command, err := l.options.Controller.fill(l.values)
 	if err != nil {

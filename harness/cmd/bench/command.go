@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,19 +73,21 @@ func (c *command) measureFlags(flags *flag.FlagSet) {
 		c.sizes = append(c.sizes, n)
 		return nil
 	})
-	flags.Func("api", "`kind` of the objects: httpproxy or ingress (default httpproxy)", func(s string) error {
+	flags.Func("api", "`kind` of the objects: httpproxy, ingress or gateway (default httpproxy)", func(s string) error {
 		o.API = bench.API(s)
-		if o.API != bench.HTTPProxy && o.API != bench.Ingress {
-			return errors.New("must be httpproxy or ingress")
+		if !slices.Contains(bench.APIs(), o.API) {
+			return fmt.Errorf("must be one of %v", bench.APIs())
 		}
+		c.local.Gateway = o.API == bench.Gateway
 		return nil
 	})
+	flags.BoolVar(&o.SharedHost, "shared-host", false, "put all routes on one host, with -api gateway")
 	all := strings.Join(bench.Scenarios(), ",")
-	flags.Func("scenarios", "`names`, comma-separated; load always runs; of "+all+" (default all but hostile)", func(s string) error {
+	flags.Func("scenarios", "`names`, comma-separated; load always runs; of "+all+" (default all but propagation, gateways and hostile)", func(s string) error {
 		o.Scenarios = strings.Split(s, ",")
 		return nil
 	})
-	flags.StringVar(&o.Class, "class", "", "ingress `class` of the objects")
+	flags.StringVar(&o.Class, "class", "", "ingress `class` of the objects, or class of the Gateway, by default "+target.GatewayClass)
 	flags.IntVar(&o.Samples, "samples", o.Samples, "changes for each latency")
 	flags.IntVar(&o.Writers, "writers", o.Writers, "clients that create objects at a time")
 	flags.DurationVar(&o.LoadTimeout, "load-timeout", o.LoadTimeout, "bound of each wait while loading")
@@ -98,6 +101,10 @@ func (c *command) measureFlags(flags *flag.FlagSet) {
 	flags.IntVar(&o.Requests, "requests", o.Requests, "requests to send each time")
 	flags.IntVar(&o.TLSHosts, "tls-hosts", 0, "TLS hosts to add; 0 is N, at most "+strconv.Itoa(bench.MaxTLSHosts))
 	flags.BoolVar(&o.TLSShared, "tls-shared", false, "make those hosts share one Secret with a wildcard certificate")
+	flags.IntVar(&o.Propagation.Changes, "changes", o.Propagation.Changes, "objects to create and delete in the propagation scenario")
+	flags.Float64Var(&o.Propagation.Rate, "change-rate", o.Propagation.Rate, "of these, how many a second")
+	flags.IntVar(&o.Gateways, "gateways", o.Gateways, "Gateways to create in the gateways scenario")
+	flags.IntVar(&o.GatewayRoutes, "gateway-routes", o.GatewayRoutes, "HTTPRoutes of each of them")
 	flags.DurationVar(&o.Attacked.Duration, "attack", o.Attacked.Duration, "how long each attack of the hostile scenario lasts")
 	flags.BoolVar(&o.Attacked.Open, "attack-open", false, "keep the settings of the controller in the hostile scenario, instead of those of the manifests")
 	flags.Func("attacks", "`names` of attacks of the hostile scenario, comma-separated (default "+strings.Join(bench.Attacks(), ",")+")", func(s string) error {
@@ -156,9 +163,20 @@ func (c *command) check() error {
 	if (c.render != "" || c.compare != "") && c.page == "" {
 		return errors.New("-render and -compare need -html")
 	}
+	return c.checkFigures()
+}
+
+// checkFigures checks what is measured.
+func (c *command) checkFigures() error {
 	o := c.options
 	if min(o.Samples, o.Writers, o.Rounds, c.runs) < 1 || min(o.ChurnRate, o.Rate) <= 0 || o.Requests < bench.Connections {
 		return fmt.Errorf("-samples, -writers, -churn-rate, -rate, -rounds and -runs must be above 0, -requests at least %d", bench.Connections)
+	}
+	if o.SharedHost && o.API != bench.Gateway {
+		return errors.New("-shared-host needs -api gateway")
+	}
+	if o.Propagation.Changes < 2 || o.Propagation.Rate <= 0 || min(o.Gateways, o.GatewayRoutes) < 1 {
+		return errors.New("-changes must be at least 2, -change-rate, -gateways and -gateway-routes above 0")
 	}
 	return nil
 }
@@ -173,11 +191,18 @@ func (c *command) parameters() map[string]string {
 	if o.TLSHosts > 0 {
 		tls = strconv.Itoa(o.TLSHosts) + " hosts, " + tls
 	}
+	hosts := "one for each object"
+	if o.SharedHost {
+		hosts = "one for all objects"
+	}
 	return map[string]string{
 		"runs": strconv.Itoa(c.runs), "samples": strconv.Itoa(o.Samples), "writers": strconv.Itoa(o.Writers),
 		"idle": o.Idle.String(), "churn": fmt.Sprintf("%g edits a second for %s", o.ChurnRate, o.Churn),
 		"switch": fmt.Sprintf("%d switches at %g requests a second", o.Switches, o.Rate), "tls": tls,
-		"requests": fmt.Sprintf("%d rounds of %d requests", o.Rounds, o.Requests),
+		"requests":    fmt.Sprintf("%d rounds of %d requests", o.Rounds, o.Requests),
+		"propagation": fmt.Sprintf("%d changes, %g a second, and %g requests a second", o.Propagation.Changes, o.Propagation.Rate, o.Propagation.Requests),
+		"gateways":    fmt.Sprintf("%d with %d routes", o.Gateways, o.GatewayRoutes),
+		"hosts":       hosts,
 	}
 }
 

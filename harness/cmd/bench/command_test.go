@@ -34,11 +34,29 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestParseGateway(t *testing.T) {
+	t.Parallel()
+	var usage bytes.Buffer
+	c, err := parse(strings.Fields("-api gateway -shared-host -changes 10 -change-rate 5 -gateways 3 -gateway-routes 2"), &usage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bench.Defaults()
+	want.API, want.SharedHost, want.Gateways, want.GatewayRoutes = bench.Gateway, true, 3, 2
+	want.Propagation.Changes, want.Propagation.Rate = 10, 5
+	if diff := cmp.Diff(want, c.options); diff != "" || !c.local.Gateway {
+		t.Error(c.local.Gateway, diff)
+	}
+}
+
 func TestParseRejects(t *testing.T) {
 	t.Parallel()
 	for args, why := range map[string]string{
 		"-n 0":                              "above 0",
-		"-api gateway":                      "httpproxy or ingress",
+		"-api gateways":                     "one of [httpproxy ingress gateway]",
+		"-shared-host":                      "needs -api gateway",
+		"-changes 1":                        "at least 2",
+		"-gateway-routes 0":                 "above 0",
 		"-rate 0":                           "above 0",
 		"here":                              `unexpected argument "here"`,
 		"-envoy-address 10.0.0.1:80":        "need -kubeconfig",
