@@ -93,7 +93,7 @@ spec:
 func (set crds) check(f *fixture) {
 	f.t.Helper()
 	name := set.version + " " + set.channel
-	remove := installCRDsOf(f, set.version, set.channel)
+	_, remove := installCRDsOf(f, set.version, set.channel)
 	f.apply(gatewayWithCRDs)
 	class := gatewayObject(f, "GatewayClass", "contour")
 	class.ref.Namespace = ""
@@ -165,8 +165,8 @@ func redirects(f *fixture, address string) {
 	}
 }
 
-// installCRDsOf installs the CRDs of a release. The function that it returns removes them, with their objects.
-func installCRDsOf(f *fixture, version, channel string) (remove func()) {
+// installCRDsOf installs the CRDs of a release and returns them. The function that it returns removes them, with their objects.
+func installCRDsOf(f *fixture, version, channel string) (installed []*kube.Object, remove func()) {
 	f.t.Helper()
 	out, err := exec.CommandContext(f.t.Context(), "go", "mod", "download", "-json", "sigs.k8s.io/gateway-api@"+version).Output()
 	var module struct{ Dir string }
@@ -181,7 +181,6 @@ func installCRDsOf(f *fixture, version, channel string) (remove func()) {
 		f.t.Fatalf("CRDs of %s: %v", version, err)
 	}
 	files = slices.DeleteFunc(files, func(path string) bool { return strings.Contains(path, "_vap_") })
-	var installed []*kube.Object
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
@@ -204,7 +203,7 @@ func installCRDsOf(f *fixture, version, channel string) (remove func()) {
 			}
 		}
 	}
-	return func() {
+	return installed, func() {
 		for _, o := range installed {
 			if err := f.s.Kube.Delete(f.t.Context(), kube.RefTo(o)); err != nil {
 				f.t.Fatal(err)

@@ -32,34 +32,13 @@ import (
 // A Gateway gets Envoys of its own: objects in its namespace, whose certificate identifies its fleet. They are repaired, follow edits, and go
 // with the Gateway. An object that was there before stays as it is.
 func TestProvisioner(t *testing.T) {
-	dir := t.TempDir()
-	contour, err := asset.Contour(t.Context(), dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority := filepath.Join(dir, "certificates")
-	if out, err := exec.CommandContext(t.Context(), contour, "certgen", "--pem", "--fleet-authority", "--namespace="+testsystem.Namespace, authority).CombinedOutput(); err != nil {
-		t.Fatalf("certgen: %v\n%s", err, out)
-	}
-	s := beside(t, "provisioner", testsystem.Options{
-		ServeArgs: []string{
-			"--gateway-provisioner", "--gateway-controller-name=example.com/provisioner",
-			"--fleet-ca-cert-file=" + filepath.Join(authority, "fleetca.pem"), "--fleet-ca-key-file=" + filepath.Join(authority, "fleetcakey.pem"),
-		},
-	})
-	f := newFixture(t, s)
-	installGatewayAPI(f)
-	p := newProvisioned(f)
+	p := startProvisioner(t, "provisioner")
+	f, s := p.fixture, p.s
 	port, err := s.Addresses.Port()
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.apply(`
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: {name: provisioned}
-spec: {controllerName: example.com/provisioner}
----
 apiVersion: v1
 kind: Service
 metadata: {name: envoy-taken}
@@ -69,14 +48,14 @@ apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: taken}
 spec:
-  gatewayClassName: provisioned
+  gatewayClassName: provisioner
   listeners: [{name: http, port: 80, protocol: HTTP}]
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: Gateway
 metadata: {name: web}
 spec:
-  gatewayClassName: provisioned
+  gatewayClassName: provisioner
   infrastructure: {labels: {team: a}, annotations: {note: b}}
   listeners: [{name: http, port: %d, protocol: HTTP}]
 `, port)
@@ -103,6 +82,7 @@ spec:
 		return want(o, 1, "Programmed=True/Programmed", "http:0 Programmed=True/Programmed")
 	})
 
+	drifted := time.Now()
 	p.patch("services", "envoy-web", `{"spec": {"externalTrafficPolicy": "Cluster"}, "metadata": {"annotations": {"cloud": "x"}}}`)
 	p.until(p.ref("v1", "Service", "envoy-web"), "is repaired, and keeps what others set", func(o *kube.Object) string {
 		policy, _, _ := unstructured.NestedString(o.Object, "spec", "externalTrafficPolicy")
@@ -111,6 +91,7 @@ spec:
 		}
 		return ""
 	})
+	t.Logf("repaired %v after the change", time.Since(drifted))
 	if err := s.Kube.Delete(t.Context(), p.ref("v1", "ServiceAccount", "envoy-web")); err != nil {
 		t.Fatal(err)
 	}
@@ -141,6 +122,34 @@ spec:
 type provisioned struct {
 	*fixture
 	client dynamic.Interface
+}
+
+// startProvisioner runs a controller with the provisioner in the shared cluster, which serves the class of that name.
+func startProvisioner(t *testing.T, class string) provisioned {
+	t.Helper()
+	dir := t.TempDir()
+	contour, err := asset.Contour(t.Context(), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority := filepath.Join(dir, "certificates")
+	if out, err := exec.CommandContext(t.Context(), contour, "certgen", "--pem", "--fleet-authority", "--namespace="+testsystem.Namespace, authority).CombinedOutput(); err != nil {
+		t.Fatalf("certgen: %v\n%s", err, out)
+	}
+	f := newFixture(t, beside(t, class, testsystem.Options{
+		ServeArgs: []string{
+			"--gateway-provisioner", "--gateway-controller-name=example.com/" + class,
+			"--fleet-ca-cert-file=" + filepath.Join(authority, "fleetca.pem"), "--fleet-ca-key-file=" + filepath.Join(authority, "fleetcakey.pem"),
+		},
+	}))
+	installGatewayAPI(f)
+	f.apply(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: GatewayClass
+metadata: {name: %s}
+spec: {controllerName: example.com/%[1]s}
+`, class)
+	return newProvisioned(f)
 }
 
 func newProvisioned(f *fixture) provisioned {

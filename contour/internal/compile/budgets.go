@@ -59,7 +59,7 @@ func objectOf(k kobj.Key, root *contrib.Root) *budget.Object {
 // limitOf is the budgets of a namespace.
 func limitOf(b config.Budgets) contrib.Cost {
 	return contrib.Cost{
-		Routes: b.Routes, VirtualHosts: b.VirtualHosts, Listeners: b.Listeners, TLSHosts: b.TLSHosts, Clusters: b.Clusters, Endpoints: b.Endpoints,
+		Routes: b.Routes, VirtualHosts: b.VirtualHosts, Listeners: b.Listeners, Addresses: b.Addresses, TLSHosts: b.TLSHosts, Clusters: b.Clusters, Endpoints: b.Endpoints,
 		HealthChecks: 60 * b.HealthChecks, Expressions: b.Expressions,
 	}
 }
@@ -152,7 +152,9 @@ func (c *Compile) overBudget(r *memo.Reader, k kobj.Key, root contrib.Root) (con
 	if exceeds(root.Cost.Routes, budgets.ObjectRoutes) {
 		cause := fmt.Sprintf("The object has more than %d routes", budgets.ObjectRoutes)
 		root.TooLarge = !refused
-		root.Cost = contrib.Cost{VirtualHosts: root.Cost.VirtualHosts, Listeners: root.Cost.Listeners, TLSHosts: root.Cost.TLSHosts}
+		root.Cost = contrib.Cost{
+			VirtualHosts: root.Cost.VirtualHosts, Listeners: root.Cost.Listeners, Addresses: root.Cost.Addresses, TLSHosts: root.Cost.TLSHosts,
+		}
 		return c.refuse(k, root, max(verdict, budget.Closed), cause), true
 	}
 	if !refused {
@@ -222,6 +224,7 @@ func shares(cost, limit contrib.Cost) string {
 		{cost.Routes, limit.Routes, "routes"},
 		{cost.VirtualHosts, limit.VirtualHosts, "virtual hosts"},
 		{cost.Listeners, limit.Listeners, "listeners"},
+		{cost.Addresses, limit.Addresses, "addresses of Gateways"},
 		{cost.TLSHosts, limit.TLSHosts, "TLS hosts"},
 		{cost.Clusters, limit.Clusters, "clusters"},
 		{cost.Endpoints, limit.Endpoints, "endpoints"},

@@ -14,7 +14,7 @@ import (
 func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	var clusters clusterSet
 	var extensions []ir.ExtensionCluster
-	root.Cost.Routes, root.Cost.Listeners, root.Cost.TLSHosts = root.Unread, len(root.Listeners), len(root.Chains)
+	root.Cost.Routes, root.Cost.Listeners, root.Cost.Addresses, root.Cost.TLSHosts = root.Unread, len(root.Listeners), root.Addresses, len(root.Chains)
 	weights := map[weighed]int{}
 	for i := range root.Contributions {
 		own := &root.Contributions[i]

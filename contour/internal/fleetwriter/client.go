@@ -52,6 +52,9 @@ type Client interface {
 	// Apply applies an object, on the server: with a uid to the object that has it, whichever manager has set its fields; otherwise it must not
 	// exist, or have no other values.
 	Apply(ctx context.Context, r Ref, body []byte, uid string) (Child, error)
+	// Adopt makes the fields of the object with the uid that Contour's provisioner has set, of those that a fleet decides about completely,
+	// fields that Apply has set: the next Apply removes those that it does not set.
+	Adopt(ctx context.Context, r Ref, uid string) error
 	// Delete deletes the object with the uid.
 	Delete(ctx context.Context, r Ref, uid string) error
 	// Ready reports whether a workload has a ready pod.

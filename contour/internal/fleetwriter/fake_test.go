@@ -58,6 +58,14 @@ func (f *fake) Apply(_ context.Context, r Ref, body []byte, uid string) (Child, 
 	return c, nil
 }
 
+func (f *fake) Adopt(_ context.Context, r Ref, uid string) error {
+	if f.objects[r].UID != uid {
+		return errors.New("another object")
+	}
+	f.writes = append(f.writes, "adopt "+r.String())
+	return nil
+}
+
 func (f *fake) Delete(_ context.Context, r Ref, uid string) error {
 	if f.objects[r].UID != uid {
 		return errors.New("another object")

@@ -175,6 +175,11 @@ func (t *term) apply(ctx context.Context, f *provision.Fleet, o provision.Object
 	if exists && done == (applied{hash: hash(body), managed: child.Managed, uid: child.UID}) {
 		return after, nil
 	}
+	if child.UID != "" && child.Controller == "" && child.Managed == "" {
+		if err := t.adopt(ctx, r, child.UID); err != nil {
+			return 0, err
+		}
+	}
 	return after, t.send(ctx, f, r, body, child.UID)
 }
 
@@ -194,6 +199,16 @@ func (t *term) send(ctx context.Context, f *provision.Fleet, r Ref, body []byte,
 	}
 	t.remember(f.Gateway, r, hash(body), result)
 	return nil
+}
+
+// adopt prepares an object that Contour's provisioner made for its first Apply.
+func (t *term) adopt(ctx context.Context, r Ref, uid string) error {
+	if err := t.wait(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	return t.writer.Client.Adopt(ctx, r, uid) //nolint:wrapcheck // the message of the API server is for the user, with the object
 }
 
 // existing returns an object that the watch does not have, zero if there is none. An object without the labels of the fleet is one of the

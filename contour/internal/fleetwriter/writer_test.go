@@ -142,7 +142,10 @@ func TestObjectsOfContourAreAdopted(t *testing.T) {
 	s.fake.objects[control] = Child{UID: "control", Gateway: "web"}
 	s.watch()
 	got, message := s.set(fleet(web(), 80), web())
-	s.want(got, created()...)
+	s.want(got, "apply ServiceAccount team/envoy-web", "apply Secret team/envoycert-web", "adopt Service team/envoy-web", "apply Service team/envoy-web",
+		"adopt DaemonSet team/envoy-web", "apply DaemonSet team/envoy-web")
+	got, _ = s.set(fleet(web(), 80, 443), web())
+	s.want(got, "apply Service team/envoy-web") // it is adopted once
 	for r, uid := range uids {
 		if got := s.fake.objects[r]; got.UID != uid || got.Controller != controller {
 			t.Errorf("%s is %+v", r, got)

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,8 +9,11 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	"google.golang.org/protobuf/proto"
 
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
+
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/store"
 	"contour.example/contour/internal/xds/table"
 )
@@ -71,4 +75,74 @@ func TestEachGatewayHasAFleet(t *testing.T) {
 	if after := s.refsOf("gw/b/web"); !slices.Equal(before, after) {
 		t.Errorf("the edit changes another fleet: %v, %v", before, after)
 	}
+}
+
+// A Gateway without a valid listener, which counts for no budget, gets no pods. One that had a valid listener keeps what it has.
+func TestPodsNeedAValidListener(t *testing.T) {
+	t.Parallel()
+	c := gatewayConfig()
+	c.Gateways.Provision = true
+	s := newSystem(t, c)
+	odd := func() store.Change {
+		o := gatewayOf("a", "web", 1, 2, nil, nil, "80")
+		o.Object.(*gatewayv1.Gateway).Spec.Listeners[0].Protocol = "example.com/odd"
+		return o
+	}
+	fleet := func(when string, changes ...store.Change) (pods, keep bool) {
+		t.Helper()
+		r := s.Step(changes)
+		if len(r.Fleets) != 1 || r.Fleets[0].New == nil {
+			t.Fatalf("%s: %+v", when, r.Fleets)
+		}
+		return r.Fleets[0].New.Fleet != nil, r.Fleets[0].New.Keep
+	}
+	if pods, keep := fleet("at first", gatewayClass(), odd()); pods || !keep {
+		t.Errorf("without a valid listener: pods %t, keep %t", pods, keep)
+	}
+	if pods, _ := fleet("a listener", gatewayOf("a", "web", 1, 3, nil, nil, "80")); !pods {
+		t.Error("no pods with a valid listener")
+	}
+	if pods, keep := fleet("a mistake", odd()); pods || !keep {
+		t.Errorf("after a mistake: pods %t, keep %t", pods, keep)
+	}
+}
+
+// The Services of a namespace's Gateways, each of which is a load balancer, are at most its addresses: a Gateway beyond that gets no objects, and
+// those that exist stay. Others have theirs.
+func TestServicesOfGatewaysAreCharged(t *testing.T) {
+	t.Parallel()
+	c := gatewayConfig()
+	c.Gateways.Provision, c.Budgets.Addresses = true, 3
+	s := newSystem(t, c)
+	world := append(gatewayService(), gatewayClass(), gatewayOf("good", "web", 9, 1, nil, nil, "80"))
+	for i := range 1000 {
+		world = append(world, gatewayOf("evil", fmt.Sprintf("g%03d", i), i, 1, nil, nil, "80"))
+	}
+	provisioned := func(r pipeline.Result) (of []string) {
+		for _, f := range r.Fleets {
+			if f.New != nil && f.New.Fleet != nil {
+				of = append(of, f.Key.String())
+			}
+		}
+		slices.Sort(of)
+		return of
+	}
+	if got, want := provisioned(s.Step(world)), []string{"evil/g000", "evil/g001", "evil/g002", "good/web"}; !slices.Equal(got, want) {
+		t.Errorf("1000 Gateways: %v have fleets, want %v", got, want)
+	}
+	r := s.Step([]store.Change{gatewayOf("evil", "g000", 0, 2, []string{"192.0.2.1", "192.0.2.2", "192.0.2.3", "192.0.2.4"}, nil, "80")})
+	for _, f := range r.Fleets {
+		if f.Key.Name == "g000" && (f.New == nil || f.New.Fleet != nil || !f.New.Keep) {
+			t.Errorf("a Gateway with four addresses: %+v", f.New)
+		}
+	}
+	if got := s.complaintsOf(kobj.Of(kobj.Gateway, "evil", "g000")); !strings.Contains(got, "4 of 3 addresses of Gateways") {
+		t.Errorf("its conditions do not say why: %s", got)
+	}
+}
+
+// complaintsOf returns the complaints about an object.
+func (s *system) complaintsOf(k kobj.Key) string {
+	all := slices.DeleteFunc(s.complaints(), func(c string) bool { return !strings.HasPrefix(c, k.String()) })
+	return strings.Join(all, "; ")
 }

@@ -29,6 +29,8 @@ type Root struct {
 	Created time.Time
 	// Unread is the number of routes that are not in the contributions, because they exceed a budget by themselves.
 	Unread int
+	// Addresses is the number of Services of a Gateway that has Envoys of its own.
+	Addresses int
 
 	// TooLarge: the root has more routes than an object may have, and its hosts are closed.
 	TooLarge bool

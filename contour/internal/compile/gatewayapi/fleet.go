@@ -116,12 +116,12 @@ func plain[K, V ~string](m map[K]V) map[string]string {
 	return out
 }
 
-// published returns the addresses of the Services of a Gateway: of static ones those that were requested, and of the others all.
-func (x *Compiler) published(r *memo.Reader, g *gatewayv1.Gateway) Assignment {
+// published returns the addresses of the Services of a Gateway, of static ones those that were requested, and of the others all; and the
+// number of Services that it asks for.
+func (x *Compiler) published(r *memo.Reader, g *gatewayv1.Gateway) (out Assignment, services int) {
 	static, assign := requested(g)
 	names := provision.ServiceNames(g.Name, texts(static), assign)
 	var all []netip.Addr
-	var out Assignment
 	for i, name := range names {
 		s, ok := x.env.Store.Services.Get(r, kobj.Name{Namespace: g.Namespace, Name: name})
 		if !ok || s.Labels[provision.GatewayLabel] != provision.LabelValue(g.Name) {
@@ -141,7 +141,7 @@ func (x *Compiler) published(r *memo.Reader, g *gatewayv1.Gateway) Assignment {
 			out.Usable = append(out.Usable, s.ip)
 		}
 	}
-	return out
+	return out, len(names)
 }
 
 // maxPublished bounds the addresses of a Service in the status of a Gateway, which may have 16.

@@ -26,6 +26,7 @@ type gateway struct {
 	shown     shownCertificate
 	notShown  problem // why it has none
 	addresses Assignment
+	services  int        // of its fleet, if it has one
 	listeners []listener // in the order of the object
 	allowed   allowed    // ListenerSets
 	insecure  bool       // clients of a port may have any certificate, whether there is a listener or not
@@ -76,7 +77,7 @@ func (x *Compiler) deriveGateway(r *memo.Reader, n kobj.Name) *gateway {
 		b.warn(problem{report.UnsupportedValue, "The selector of allowedListeners.namespaces is not valid, and selects no ListenerSets."}, "spec.allowedListeners.namespaces.selector")
 	}
 	if out.dedicated() {
-		out.addresses = x.published(r, g)
+		out.addresses, out.services = x.published(r, g)
 	} else {
 		out.addresses, _ = x.assigned.Get(r, n)
 	}
@@ -150,7 +151,7 @@ func (x *Compiler) GatewayRoot(r *memo.Reader, n kobj.Name) contrib.Root {
 	case g.problem.is() || g.addresses.none() && !g.dedicated():
 		return root
 	case g.dedicated():
-		root.Listeners = append(root.Listeners, x.statsListener(r, g.place.fleet))
+		root.Listeners, root.Addresses = append(root.Listeners, x.statsListener(r, g.place.fleet)), g.services
 	}
 	c := x.contributor(r, kobj.Key{Kind: kobj.Gateway, Name: n}, g.place, g.created)
 	if !g.allowed.any() {

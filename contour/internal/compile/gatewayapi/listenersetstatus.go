@@ -27,6 +27,7 @@ func (x *Compiler) ListenerSetStatus(r *memo.Reader, o metav1.Object, diagnostic
 	}
 	var notProgrammed problem
 	s.Listeners, notProgrammed = x.listenerStatuses(r, at, generation, set.listeners)
+	notProgrammed = rejectedFirst(notProgrammed, diagnostics)
 	switch {
 	case set.problem.is():
 		notProgrammed = set.problem

@@ -47,8 +47,18 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 	if g.dedicated() {
 		failure, _ = x.Failures.Get(r, name)
 	}
-	s.Conditions = g.conditions(generation, waiting, broken, failure)
+	s.Conditions = g.conditions(generation, rejectedFirst(waiting, diagnostics), broken, failure)
 	return s
+}
+
+// rejectedFirst returns why no listener of an object is programmed, with what Envoys reject, such as a certificate, instead of an answer
+// that they owe. What they reject of an object with a listener that is programmed is no problem of the object: it may be of a route, whose
+// status has it, and the listeners have their own.
+func rejectedFirst(waiting problem, diagnostics []report.Diagnostic) problem {
+	if p := rejection(diagnostics); p.is() && waiting.Reason == report.Reason(gatewayv1.ListenerReasonPending) {
+		return problem{report.Reason(gatewayv1.ListenerReasonInvalid), p.Message}
+	}
+	return waiting
 }
 
 // parentState is what the statuses of the listeners of an object depend on, apart from themselves.
@@ -88,8 +98,17 @@ func (x *Compiler) listenerStatuses(r *memo.Reader, at parentState, generation i
 
 // fault returns the problem of an object that the controller could not process, or that exceeds its budgets.
 func fault(diagnostics []report.Diagnostic) problem {
+	return firstError(diagnostics, report.InternalError, report.BudgetExceeded)
+}
+
+// rejection returns what Envoys reject of an object.
+func rejection(diagnostics []report.Diagnostic) problem {
+	return firstError(diagnostics, report.RejectedByEnvoy)
+}
+
+func firstError(diagnostics []report.Diagnostic, reasons ...report.Reason) problem {
 	for _, d := range diagnostics {
-		if d.Severity == report.Error && (d.Reason == report.InternalError || d.Reason == report.BudgetExceeded || d.Reason == report.RejectedByEnvoy) {
+		if d.Severity == report.Error && slices.Contains(reasons, d.Reason) {
 			return problem{report.UnsupportedValue, d.Message}
 		}
 	}
@@ -223,7 +242,7 @@ func supportedKinds(l *listener) []gatewayv1.RouteGroupKind {
 func (x *Compiler) RouteStatus(r *memo.Reader, k kobj.Key, generation int64, diagnostics []report.Diagnostic) any {
 	out := &kind.RouteParents{Controller: gatewayv1.GatewayController(x.env.Store.Settings.Gateways.Get(r).ControllerName)}
 	of := x.verdicts.Get(r, k)
-	broken := fault(diagnostics)
+	broken := firstError(diagnostics, report.InternalError, report.BudgetExceeded, report.RejectedByEnvoy)
 	if !broken.is() {
 		broken = of.lostHosts(diagnostics)
 	}
