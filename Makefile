@@ -58,9 +58,10 @@ test-counterparts: build ## Test beside programs of other projects that users ha
 conformance: build ## Run the HTTPProxy and Ingress suites on this machine: REPORT=DIRECTORY (write reports).
 	@export ENVOY="$$($(ASSETS) envoy)"; $(ASSETS) all >/dev/null; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour $(if $(REPORT),-report $(abspath $(REPORT)))
 
-conformance-gateway: build ## Run the conformance suite of the Gateway API on this machine: LANE=shared|dedicated (one Envoy, or Envoys of each Gateway), RUN=TEST (one test, without a report), REPORT=DIRECTORY (instead of conformance/reports).
-	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; mkdir -p $(abspath $(or $(REPORT),conformance/reports)); cd $(GATEWAY) && GOWORK=off go test -count=1 -timeout 40m -parallel 4 -v -tags local . -args -lane=$(or $(LANE),shared) \
-	  $(if $(RUN),-run-test=$(RUN),-report-output=$(abspath $(or $(REPORT),conformance/reports))/gatewayapi-$(or $(LANE),shared).yaml)
+conformance-gateway: build ## Run the conformance suite of the Gateway API on this machine: LANE=shared|dedicated (one Envoy, or Envoys of each Gateway), RUN=TEST (one test, without a report), REPORT=DIRECTORY (instead of conformance/reports), PARALLEL=COUNT (tests at a time, default 4), TIMES=COUNT (in a row, until one fails).
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; mkdir -p $(abspath $(or $(REPORT),conformance/reports)); cd $(GATEWAY) && for n in $$(seq $(or $(TIMES),1)); do \
+	  GOWORK=off go test -count=1 -timeout 40m -parallel $(or $(PARALLEL),4) -v -tags local . -args -lane=$(or $(LANE),shared) \
+	  $(if $(RUN),-run-test=$(RUN),-report-output=$(abspath $(or $(REPORT),conformance/reports))/gatewayapi-$(or $(LANE),shared).yaml); echo "run $$n passed after $$SECONDS s"; done
 
 conformance-binary: ## Build bin/conformance, a static binary that runs the suites against any controller in any cluster.
 	@mkdir -p $(BIN)
