@@ -34,18 +34,37 @@ func NewIndex[I, K comparable, V any](table source[K, V], name string, compare f
 
 // Get returns the sorted keys of the values with the term i, and records the read. The caller does not modify the slice.
 func (ix *Index[I, K]) Get(r *Reader, i I) []K {
+	if ix.read(r, i) {
+		return ix.Peek(i)
+	}
+	return ix.record(r, i).sorted()
+}
+
+// Len returns the number of keys of the values with the term i, and records the read. It does not make the list of them, which would cost
+// a copy of it after each change.
+func (ix *Index[I, K]) Len(r *Reader, i I) int {
+	if ix.read(r, i) {
+		return ix.Count(i)
+	}
+	return ix.record(r, i).len()
+}
+
+// read checks that the index is complete, and reports whether the reader need not record the read of an entry.
+func (ix *Index[I, K]) read(r *Reader, i I) bool {
 	if reader := r.node.self.tableCore(); ix.source >= reader.order {
 		ix.engine.reportFault(r.node, "a derivation reads the index "+ix.name+" before it is complete")
 	}
-	if ix.ownKeyReader.reads(r.node, i) {
-		return ix.Peek(i)
-	}
+	return ix.ownKeyReader.reads(r.node, i)
+}
+
+// record records the read of an entry.
+func (ix *Index[I, K]) record(r *Reader, i I) *listed[I, K] {
 	l, ok := expected[*listed[I, K]](r)
 	if !ok || l.index != ix || l.key != i {
 		l = ix.entry(i)
 	}
 	r.record(ix.engine, &l.node)
-	return l.sorted()
+	return l
 }
 
 // Peek returns the present sorted keys of the values with the term i, for callers outside the derivations.

@@ -25,6 +25,32 @@ func TestWorkOnGatewaysIsProportionalToTheChange(t *testing.T) {
 	}
 }
 
+// What a route that comes and goes allocates does not depend on how many others are on its Gateway, with hosts in tables of one size.
+func TestAllocationsOnGatewaysAreProportionalToTheChange(t *testing.T) {
+	allocated := func(routes int) uint64 {
+		c := gatewayConfig("10.0.0.0/16")
+		c.Budgets.Routes, c.RouteTables.Hosts = 0, 0 // sharded
+		sys := newSystem(t, c)
+		world := append([]store.Change{gatewayClass(), gatewayOf("infra", "web", 0, 1, []string{"10.0.0.1"}, nil, "80")}, change(service(0))...)
+		for i := range routes {
+			world = append(world, forwarding(fmt.Sprint("r", i), "infra/web", fmt.Sprintf("h%d.example", i), "service-0"))
+		}
+		sys.Step(world)
+		const times = 20
+		return bytesAllocated(func() {
+			for range times {
+				sys.Step([]store.Change{forwarding("added", "infra/web", "added.example", "service-0")})
+				sys.Step([]store.Change{{Key: kobj.Of(kobj.HTTPRoute, "team", "added")}})
+			}
+		}) / times
+	}
+	few, many := allocated(1_000), allocated(10_000)
+	t.Logf("%d bytes among few, %d among many", few, many)
+	if many > 2*few {
+		t.Errorf("%d bytes among few, %d among many", few, many)
+	}
+}
+
 // forwarding returns a route to a Service.
 func forwarding(name, gateway, host, service string) store.Change {
 	c := httpRoute("team", name, 0, []string{gateway}, host)

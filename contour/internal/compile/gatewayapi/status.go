@@ -31,7 +31,7 @@ func (x *Compiler) GatewayStatus(r *memo.Reader, o metav1.Object, diagnostics []
 		s.Addresses = append(s.Addresses, gatewayv1.GatewayStatusAddress{Type: &hostnameType, Value: h})
 	}
 	if g.allowed.any() {
-		attached := int32(len(x.attachedSets.Get(r, name)))
+		attached := int32(x.attachedSets.Len(r, name))
 		s.AttachedListenerSets = &attached
 	}
 	broken := fault(diagnostics)
@@ -87,7 +87,7 @@ func (x *Compiler) listenerStatuses(r *memo.Reader, at parentState, generation i
 		}
 		out = append(out, gatewayv1.ListenerEntryStatus{
 			Name: gatewayv1.SectionName(l.name), SupportedKinds: supportedKinds(l), Conditions: l.conditions(generation, p),
-			AttachedRoutes: int32(len(x.attached.Get(r, listenerName{at.object, l.name}))),
+			AttachedRoutes: int32(x.attached.Len(r, listenerName{at.object, l.name})),
 		})
 	}
 	if programmed {
