@@ -28,7 +28,7 @@ func gateway() Descriptor {
 		}),
 		Claims: Claims{All: true},
 		Status: statusCodec[*gatewayv1.Gateway, gatewayv1.GatewayStatus]{
-			next: nextGatewayStatus, fields: gatewayFields,
+			next: nextGatewayStatus, counts: gatewayCounts, fields: gatewayFields,
 			object: func(meta metav1.ObjectMeta, s *gatewayv1.GatewayStatus) *gatewayv1.Gateway {
 				return &gatewayv1.Gateway{ObjectMeta: meta, Status: *s}
 			},
@@ -68,10 +68,17 @@ func nextGatewayStatus(want *gatewayv1.GatewayStatus, o *gatewayv1.Gateway, now 
 	} else if s.AttachedListenerSets == nil {
 		s.AttachedListenerSets = new(int32)
 	}
-	if apiequality.Semantic.DeepEqual(s.Addresses, has.Addresses) && s.AttachedListenerSets == has.AttachedListenerSets && sameConditions(has.Conditions, s.Conditions) && slices.EqualFunc(s.Listeners, has.Listeners, sameListener) {
+	if s.AttachedListenerSets == has.AttachedListenerSets && gatewayCounts(&s, o) && slices.EqualFunc(s.Listeners, has.Listeners, sameNumber) {
 		return nil
 	}
 	return &s
+}
+
+// gatewayCounts reports whether a status is that of the Gateway, but for the numbers of attached routes and ListenerSets.
+func gatewayCounts(s *gatewayv1.GatewayStatus, o *gatewayv1.Gateway) bool {
+	has := &o.Status
+	return apiequality.Semantic.DeepEqual(s.Addresses, has.Addresses) && sameConditions(has.Conditions, s.Conditions) &&
+		slices.EqualFunc(s.Listeners, has.Listeners, sameListener)
 }
 
 // count returns a number that is absent if it is 0.
@@ -82,8 +89,11 @@ func count(n *int32) int32 {
 	return *n
 }
 
+func sameNumber(a, b gatewayv1.ListenerStatus) bool { return a.AttachedRoutes == b.AttachedRoutes }
+
+// sameListener compares all but the number of attached routes.
 func sameListener(a, b gatewayv1.ListenerStatus) bool {
-	return a.Name == b.Name && a.AttachedRoutes == b.AttachedRoutes && apiequality.Semantic.DeepEqual(a.SupportedKinds, b.SupportedKinds) &&
+	return a.Name == b.Name && apiequality.Semantic.DeepEqual(a.SupportedKinds, b.SupportedKinds) &&
 		sameConditions(b.Conditions, a.Conditions)
 }
 

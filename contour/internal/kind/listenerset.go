@@ -5,7 +5,6 @@ import (
 	"slices"
 	"time"
 
-	apiequality "k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
@@ -26,7 +25,7 @@ func listenerSet() Descriptor {
 		}),
 		Claims: Claims{All: true},
 		Status: statusCodec[*gatewayv1.ListenerSet, gatewayv1.ListenerSetStatus]{
-			next: nextListenerSetStatus, fields: listenerSetFields,
+			next: nextListenerSetStatus, counts: listenerSetCounts, fields: listenerSetFields,
 			object: func(meta metav1.ObjectMeta, s *gatewayv1.ListenerSetStatus) *gatewayv1.ListenerSet {
 				return &gatewayv1.ListenerSet{ObjectMeta: meta, Status: *s}
 			},
@@ -49,15 +48,19 @@ func nextListenerSetStatus(want *gatewayv1.ListenerSetStatus, o *gatewayv1.Liste
 		}
 		l.Conditions = stillProgrammed(timedConditions(l.Conditions, present, now), present)
 	}
-	if sameConditions(has.Conditions, s.Conditions) && slices.EqualFunc(s.Listeners, has.Listeners, sameEntry) {
+	if listenerSetCounts(&s, o) && slices.EqualFunc(s.Listeners, has.Listeners, func(a, b gatewayv1.ListenerEntryStatus) bool {
+		return sameNumber(gatewayv1.ListenerStatus(a), gatewayv1.ListenerStatus(b))
+	}) {
 		return nil
 	}
 	return &s
 }
 
-func sameEntry(a, b gatewayv1.ListenerEntryStatus) bool {
-	return a.Name == b.Name && a.AttachedRoutes == b.AttachedRoutes && apiequality.Semantic.DeepEqual(a.SupportedKinds, b.SupportedKinds) &&
-		sameConditions(b.Conditions, a.Conditions)
+// listenerSetCounts reports whether a status is that of the ListenerSet, but for the numbers of attached routes.
+func listenerSetCounts(s *gatewayv1.ListenerSetStatus, o *gatewayv1.ListenerSet) bool {
+	return sameConditions(o.Status.Conditions, s.Conditions) && slices.EqualFunc(s.Listeners, o.Status.Listeners, func(a, b gatewayv1.ListenerEntryStatus) bool {
+		return sameListener(gatewayv1.ListenerStatus(a), gatewayv1.ListenerStatus(b))
+	})
 }
 
 func listenerSetFields(s *gatewayv1.ListenerSetStatus) any {

@@ -19,6 +19,9 @@ type Status struct {
 	Operations func(status any, former metav1.Object) []Operation
 	// Object returns an object with only this metadata and status.
 	Object func(meta metav1.ObjectMeta, status any) metav1.Object
+	// Counts reports whether a status that Next has returned differs from that of the object in numbers of attached objects only, which
+	// change with every one of these; nil: it never does.
+	Counts func(status any, o metav1.Object) bool
 	// Events: diagnostics are reported as Events of the object, because the status has no conditions.
 	Events bool
 }
@@ -35,11 +38,12 @@ type statusCodec[T metav1.Object, S any] struct {
 	next   func(want *S, o T, now time.Time) *S
 	fields func(*S) any
 	object func(metav1.ObjectMeta, *S) T
+	counts func(status *S, o T) bool // may be nil
 	events bool
 }
 
 func (c statusCodec[T, S]) status() *Status {
-	return &Status{
+	s := &Status{
 		Next: func(want any, o metav1.Object, now time.Time) any {
 			s, isStatus := want.(*S)
 			t, isObject := o.(T)
@@ -55,6 +59,10 @@ func (c statusCodec[T, S]) status() *Status {
 		Object: func(meta metav1.ObjectMeta, status any) metav1.Object { return c.object(meta, status.(*S)) },
 		Events: c.events,
 	}
+	if c.counts != nil {
+		s.Counts = func(status any, o metav1.Object) bool { return c.counts(status.(*S), o.(T)) }
+	}
+	return s
 }
 
 // addresses is a list of load-balancer addresses in a patch.

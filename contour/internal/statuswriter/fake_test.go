@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/compile/httpproxy"
@@ -163,6 +164,9 @@ func emptyObject(k kobj.Key) metav1.Object {
 	if k.Kind == kobj.Ingress {
 		return &networkingv1.Ingress{}
 	}
+	if k.Kind == kobj.Gateway {
+		return &gatewayv1.Gateway{}
+	}
 	return &contourv1.HTTPProxy{}
 }
 
@@ -172,6 +176,8 @@ func copyObject(from, to metav1.Object) {
 		o.DeepCopyInto(to.(*contourv1.HTTPProxy))
 	case *networkingv1.Ingress:
 		o.DeepCopyInto(to.(*networkingv1.Ingress))
+	case *gatewayv1.Gateway:
+		o.DeepCopyInto(to.(*gatewayv1.Gateway))
 	}
 }
 

@@ -20,6 +20,7 @@ type record struct {
 	outcome    metav1.Object   // the object after that write, until the watches have it; else nil
 	repairs    int             // number of repeated writes of written
 	nextRepair time.Time       // no repeated write before
+	nextCount  time.Time       // no write before that only changes numbers of attached objects
 }
 
 // Pauses between repairs of a status that another client keeps changing, such as another controller that also processes
@@ -28,6 +29,10 @@ const (
 	firstRepair = time.Second
 	lastRepair  = 5 * time.Minute
 )
+
+// countPause is the pause after a write of an object before one that only changes numbers of attached objects: the status of a Gateway
+// whose routes come and go would be written with each of them.
+const countPause = time.Second
 
 func (r *record) setDesired(d *status.Desired) {
 	r.desired, r.upToDate, r.repairs, r.nextRepair = d, "", 0, time.Time{}
@@ -56,18 +61,23 @@ func (r *record) newest(known metav1.Object) metav1.Object {
 	return r.outcome
 }
 
-// repairDelay returns the delay before a write; positive only for a repeated write of the same status.
-func (r *record) repairDelay(now time.Time) time.Duration {
-	if r.written != r.desired {
-		return 0
+// delay returns the delay before a write; positive only for a repeated write of the same status, and for one that only changes numbers.
+func (r *record) delay(n *next, now time.Time) time.Duration {
+	var delay time.Duration
+	if r.written == r.desired {
+		delay = r.nextRepair.Sub(now)
 	}
-	return r.nextRepair.Sub(now)
+	if n.kind.Counts != nil && n.kind.Counts(n.status, n.object) {
+		delay = max(delay, r.nextCount.Sub(now))
+	}
+	return delay
 }
 
 // recordWrite records that n was written, and the resulting version of the object.
 func (r *record) recordWrite(n *next, v Version, now time.Time) {
 	before := n.object.GetResourceVersion()
 	r.outcome = n.result(v)
+	r.nextCount = now.Add(countPause)
 	if r.desired != n.desired {
 		return
 	}

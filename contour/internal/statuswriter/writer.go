@@ -210,7 +210,7 @@ func (w *Writer) next(k kobj.Key) (n *next, delay time.Duration) {
 		r.upToDate = object.GetResourceVersion()
 		return nil, 0
 	}
-	if delay = r.repairDelay(w.Now()); delay > 0 {
+	if delay = r.delay(n, w.Now()); delay > 0 {
 		return nil, delay
 	}
 	return n, 0
