@@ -65,7 +65,7 @@ func Defaults() Options {
 		Switches: 50, Rate: 1500,
 		Rounds: 5, Requests: 40_000,
 		Propagation: Propagation{Changes: 5000, Rate: 50, Requests: 200},
-		Gateways:    1000, GatewayRoutes: 10,
+		Gateways:    999, GatewayRoutes: 10, // with the one of all others, as many as a namespace may have addresses by default
 		Attacked: Attacked{Duration: 15 * time.Second, Quiet: 30 * time.Second, Edits: 10, Requests: 200},
 	}
 }
