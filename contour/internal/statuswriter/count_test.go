@@ -46,17 +46,17 @@ func TestNumbersAreWrittenOnceInASecond(t *testing.T) {
 			routes++
 			w.Set(g, busyGateway(g, routes, metav1.ConditionTrue))
 		}
-		expect("in the first second", 1, 0)
+		expect("in the first second", 2, 1)
 		pass(countPause * 6 / 10)
-		expect("after it", 2, 100)
+		expect("after it", 3, 100)
 		w.Set(g, busyGateway(g, 101, metav1.ConditionTrue))
-		expect("one more route", 2, 100)
+		expect("one more route", 3, 100)
 		w.Set(g, busyGateway(g, 102, metav1.ConditionFalse))
-		expect("a condition", 3, 102)
+		expect("a condition", 4, 102)
 		pass(10 * countPause)
-		expect("at rest", 3, 102)
+		expect("at rest", 4, 102)
 		w.Set(g, busyGateway(g, 103, metav1.ConditionFalse))
-		expect("a route after a rest", 4, 103)
+		expect("a route after a rest", 5, 103)
 		if seen.of(OutcomeConflict) != 0 {
 			t.Errorf("outcomes %v", seen.count)
 		}

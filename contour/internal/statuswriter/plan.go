@@ -26,6 +26,9 @@ func plan(k *kind.Status, d *status.Desired, object metav1.Object, now time.Time
 	return nil
 }
 
+// onlyCounts reports whether the write only changes numbers of attached objects.
+func (n *next) onlyCounts() bool { return n.kind.Counts != nil && n.kind.Counts(n.status, n.object) }
+
 // patch is a JSON merge patch of a status. It contains the resourceVersion of the object that it was planned for, so that
 // the API server rejects it after a concurrent change. An empty list is null, which removes the field.
 //

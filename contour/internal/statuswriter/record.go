@@ -30,8 +30,8 @@ const (
 	lastRepair  = 5 * time.Minute
 )
 
-// countPause is the pause after a write of an object before one that only changes numbers of attached objects: the status of a Gateway
-// whose routes come and go would be written with each of them.
+// countPause is the pause between writes of an object that only change numbers of attached objects: the status of a Gateway whose routes
+// come and go would be written with each of them.
 const countPause = time.Second
 
 func (r *record) setDesired(d *status.Desired) {
@@ -67,7 +67,7 @@ func (r *record) delay(n *next, now time.Time) time.Duration {
 	if r.written == r.desired {
 		delay = r.nextRepair.Sub(now)
 	}
-	if n.kind.Counts != nil && n.kind.Counts(n.status, n.object) {
+	if n.onlyCounts() {
 		delay = max(delay, r.nextCount.Sub(now))
 	}
 	return delay
@@ -77,7 +77,9 @@ func (r *record) delay(n *next, now time.Time) time.Duration {
 func (r *record) recordWrite(n *next, v Version, now time.Time) {
 	before := n.object.GetResourceVersion()
 	r.outcome = n.result(v)
-	r.nextCount = now.Add(countPause)
+	if n.onlyCounts() {
+		r.nextCount = now.Add(countPause)
+	}
 	if r.desired != n.desired {
 		return
 	}
