@@ -136,6 +136,9 @@ func TestChartEqualsManifests(t *testing.T) {
 		"cert-manager":          {"overlays/cert-manager", "projectcontour", "certificates: {source: cert-manager}"},
 		"watched namespaces":    {"overlays/watched-namespaces", "projectcontour", "watchNamespaces: [projectcontour, default]"},
 		"provisioner":           {"overlays/gateway-provisioner", "projectcontour", "gatewayProvisioner: {enabled: true}"},
+		"provisioner and cert-manager": {
+			"overlays/gateway-provisioner-cert-manager", "projectcontour", "{certificates: {source: cert-manager}, gatewayProvisioner: {enabled: true}}",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want, got := comparable(kustomized(t, c.kustomization)), comparable(rendered(t, "contour", c.namespace, c.values))

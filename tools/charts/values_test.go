@@ -260,22 +260,21 @@ func TestDigestOfARelease(t *testing.T) {
 // Values that do not exist, or cannot be used, are errors that name them.
 func TestBadValues(t *testing.T) {
 	for values, want := range map[string]string{
-		"contuor: {replicas: 3}":                                                      "contuor",
-		"envoy: {servce: {}}":                                                         "servce",
-		"envoy: {kind: StatefulSet}":                                                  "kind",
-		"envoy: {resources: {limits: {memory: 1.5Gi}}}":                               "envoy.resources.limits.memory",
-		"envoy: {hostPorts: {http: 70000}}":                                           "hostPorts",
-		"image: {digest: 'sha256:abc'}":                                               "digest",
-		"watchNamespaces: [a]":                                                        "projectcontour",
-		"{watchNamespaces: [projectcontour], gatewayAPI: {enabled: true}}":            "watchNamespaces",
-		"{watchNamespaces: [projectcontour], gatewayProvisioner: {enabled: true}}":    "watchNamespaces",
-		"{certificates: {source: cert-manager}, gatewayProvisioner: {enabled: true}}": "contourfleetca",
-		"ingressClass: {name: contour-gateway-provisioner}":                           "name",
-		"certificates: {envoySecret: e}":                                              "envoySecret",
-		"image: {repository: 'registry:5000/contour:v1'}":                             "repository",
-		"ingressClass: {name: contour-gateway-api}":                                   "name",
-		"watchNamespaces: [projectcontour, a, a]":                                     "watchNamespaces",
-		"ingressClass: {name: 'a b'}":                                                 "name",
+		"contuor: {replicas: 3}":                                                   "contuor",
+		"envoy: {servce: {}}":                                                      "servce",
+		"envoy: {kind: StatefulSet}":                                               "kind",
+		"envoy: {resources: {limits: {memory: 1.5Gi}}}":                            "envoy.resources.limits.memory",
+		"envoy: {hostPorts: {http: 70000}}":                                        "hostPorts",
+		"image: {digest: 'sha256:abc'}":                                            "digest",
+		"watchNamespaces: [a]":                                                     "projectcontour",
+		"{watchNamespaces: [projectcontour], gatewayAPI: {enabled: true}}":         "watchNamespaces",
+		"{watchNamespaces: [projectcontour], gatewayProvisioner: {enabled: true}}": "watchNamespaces",
+		"ingressClass: {name: contour-gateway-provisioner}":                        "name",
+		"certificates: {envoySecret: e}":                                           "envoySecret",
+		"image: {repository: 'registry:5000/contour:v1'}":                          "repository",
+		"ingressClass: {name: contour-gateway-api}":                                "name",
+		"watchNamespaces: [projectcontour, a, a]":                                  "watchNamespaces",
+		"ingressClass: {name: 'a b'}":                                              "name",
 	} {
 		if _, err := render(t, "contour", "projectcontour", values); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", values, err, want)

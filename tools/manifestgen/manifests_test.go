@@ -35,10 +35,12 @@ const (
 	watchedNamespaces = "overlays/watched-namespaces"
 	anotherClass      = "overlays/another-class"
 	certManager       = "overlays/cert-manager"
+	provisioner       = "overlays/gateway-provisioner"
+	provisionerIssued = "overlays/gateway-provisioner-cert-manager"
 )
 
 func kustomizations() []string {
-	return []string{base, envoyDeployment, watchedNamespaces, anotherClass, certManager}
+	return []string{base, envoyDeployment, watchedNamespaces, anotherClass, certManager, provisioner, provisionerIssued}
 }
 
 // namespaceOf is the namespace of controller and Envoys of the kustomization.
@@ -188,14 +190,23 @@ func wantObjects(kustomization string) []string {
 		}
 	}
 	cluster := []string{"ClusterRole /" + class, "ClusterRoleBinding /" + class}
+	if kustomization == provisioner || kustomization == provisionerIssued {
+		for _, role := range []string{"contour-gateway-api", "contour-gateway-provisioner"} {
+			cluster = append(cluster, "ClusterRole /"+role, "ClusterRoleBinding /"+role)
+		}
+	}
 	switch kustomization {
-	case certManager:
+	case certManager, provisionerIssued:
 		all = slices.DeleteFunc(all, func(id string) bool { return strings.Contains(id, "contour-certgen") })
-		for _, id := range []string{"Issuer contour-xds-ca", "Certificate contour-xds-ca", "Issuer contour-xds", "Certificate contour-xds", "Certificate envoy-xds"} {
+		issued := []string{"Issuer contour-xds-ca", "Certificate contour-xds-ca", "Issuer contour-xds", "Certificate contour-xds", "Certificate envoy-xds"}
+		if kustomization == provisionerIssued {
+			issued = append(issued, "Issuer contour-fleet-ca", "Certificate contour-fleet-ca")
+		}
+		for _, id := range issued {
 			all = append(all, strings.Replace(id, " ", " "+ns, 1))
 		}
 		return append(append(all, cluster...), "DaemonSet "+ns+"envoy")
-	case base:
+	case base, provisioner:
 		return append(append(all, cluster...), "DaemonSet "+ns+"envoy")
 	case envoyDeployment, anotherClass:
 		return append(append(all, cluster...), "Deployment "+ns+"envoy", "PodDisruptionBudget "+ns+"envoy")
@@ -224,6 +235,8 @@ func TestPodSecurity(t *testing.T) {
 		anotherClass:      {"restricted", map[string]string{}},
 		watchedNamespaces: {"privileged", hostPorts},
 		certManager:       {"privileged", hostPorts},
+		provisioner:       {"privileged", hostPorts},
+		provisionerIssued: {"privileged", hostPorts},
 	} {
 		objects, got := load(t, kustomization), map[string]string{}
 		for _, w := range workloads(t, objects) {
@@ -332,7 +345,7 @@ func TestReferences(t *testing.T) {
 		t.Run(kustomization, func(t *testing.T) {
 			t.Parallel()
 			objects := load(t, kustomization)
-			ids := map[string]bool{"Secret contourcert": true, "Secret envoycert": true} // certgen creates these
+			ids := map[string]bool{"Secret contourcert": true, "Secret envoycert": true, "Secret contourfleetca": true} // certgen, or cert-manager, creates these
 			for _, o := range objects {
 				ids[o.GetKind()+" "+o.GetName()] = true
 			}

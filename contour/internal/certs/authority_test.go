@@ -1,8 +1,13 @@
 package certs
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
@@ -72,5 +77,57 @@ func TestAuthority(t *testing.T) {
 	}
 	if _, _, err := i.Issue("gw/team/web", now); err == nil {
 		t.Error("a certificate is issued by an authority with the key of another one")
+	}
+}
+
+// An authority that cert-manager renews with the same key accepts what it has issued before, so that Envoys connect until they have others;
+// with another key they would have to wait.
+func TestAnAuthorityIsRenewedWithItsKey(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	keys := [2]*ecdsa.PrivateKey{}
+	for i := range keys {
+		var err error
+		if keys[i], err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// selfSigned is a CA as cert-manager makes it for `isCA: true`, at an age in days.
+	selfSigned := func(key *ecdsa.PrivateKey, age int) KeyPair {
+		ca := &x509.Certificate{
+			SerialNumber: big.NewInt(int64(age) + 1), Subject: pkix.Name{CommonName: "contour-fleet-ca"}, BasicConstraintsValid: true, IsCA: true,
+			KeyUsage:  x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment | x509.KeyUsageCertSign,
+			NotBefore: now.AddDate(0, 0, age), NotAfter: now.AddDate(0, 0, age+authorityDays),
+		}
+		der, err := x509.CreateCertificate(rand.Reader, ca, ca, key.Public(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		pair, err := encode(der, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pair
+	}
+	a, err := ReadAuthority(selfSigned(keys[0], 0), "projectcontour")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issued, _, err := a.Issue("gw/team/web", 90, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(issued.Cert)
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, ok := range []bool{true, false} {
+		roots := x509.NewCertPool()
+		roots.AppendCertsFromPEM(selfSigned(keys[i], 30).Cert)
+		_, err := cert.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: now.AddDate(0, 0, 40), KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+		if (err == nil) != ok {
+			t.Errorf("a certificate of the former authority, with the key %d of the renewed one: %v", i, err)
+		}
 	}
 }
