@@ -166,6 +166,9 @@ func (g *Random) service(meta metav1.ObjectMeta) *corev1.Service {
 	if g.oneIn(20) {
 		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, pick(g, "example.com", "API.example.com.", "192.0.2.1", "localhost", "::1", "a..b", "")
 	}
+	if g.oneIn(15) {
+		s.Spec.SessionAffinity = corev1.ServiceAffinityClientIP
+	}
 	s.Spec.Ports = []corev1.ServicePort{{Name: pick(g, "web", "web", "http"), Port: 80}}
 	if g.oneIn(2) {
 		s.Spec.Ports = append(s.Spec.Ports, corev1.ServicePort{Name: "more", Port: 81, Protocol: mostly(g, []corev1.Protocol{"", corev1.ProtocolTCP}, corev1.ProtocolUDP)})

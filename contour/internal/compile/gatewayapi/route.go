@@ -193,13 +193,14 @@ type routeBuilder struct {
 	failed      []int   // rules that cannot be served
 	why         problem // the first of them
 	unresolved  problem
-	routes      []ir.Route // for listeners for HTTP on port 80
+	routes      []ir.Route    // for listeners for HTTP on port 80
+	others      []ruleSession // sessions of former rules
 	sides       map[side][]ir.Route
 	tcp         *ir.TCPProxy // of a route of connections or flows; nil for one of requests
 	report      report.Collector
 }
 
-// side is the part of a listener on which the routes depend, if they redirect, or if their backends have TLS.
+// side is the part of a listener on which the routes depend, if they redirect or set cookies, or if their backends have TLS.
 type side struct {
 	port   gatewayv1.PortNumber
 	secure bool
@@ -300,9 +301,10 @@ func (b *routeBuilder) contributions(a age, p *attachedParent, l *attachedListen
 	return out
 }
 
-// routesFor returns the routes for listeners of a side. They are made once for each side, and only if they redirect.
+// routesFor returns the routes for listeners of a side. They are made once for each side, and only if they depend on it.
 func (b *routeBuilder) routesFor(s side) []ir.Route {
-	if s.shown == (shownCertificate{}) && !slices.ContainsFunc(b.routes, func(r ir.Route) bool { return r.Redirect != nil }) {
+	differs := func(r ir.Route) bool { return r.Redirect != nil || s.secure && hasCookie(r.Policies) }
+	if s.shown == (shownCertificate{}) && !slices.ContainsFunc(b.routes, differs) {
 		return b.routes
 	}
 	if made := b.sides[s]; made != nil {
@@ -312,6 +314,9 @@ func (b *routeBuilder) routesFor(s side) []ir.Route {
 	for i := range made {
 		if made[i].Redirect != nil {
 			made[i].Redirect = redirectFor(*made[i].Redirect, s)
+		}
+		if s.secure {
+			made[i].Policies = secured(made[i].Policies)
 		}
 	}
 	b.sides[s] = made
