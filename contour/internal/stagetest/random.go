@@ -78,7 +78,7 @@ func (g *Random) edit() store.Change {
 func (g *Random) key() kobj.Key {
 	if g.oneIn(3) {
 		return g.gatewayKey(pick(g, kobj.GatewayClass, kobj.Namespace, kobj.ReferenceGrant, kobj.ReferenceGrant, kobj.ConfigMap, kobj.Gateway, kobj.Gateway, kobj.Gateway, kobj.ListenerSet, kobj.ListenerSet,
-			kobj.HTTPRoute, kobj.HTTPRoute, kobj.HTTPRoute, kobj.GRPCRoute, kobj.BackendTLSPolicy, kobj.BackendTLSPolicy))
+			kobj.HTTPRoute, kobj.HTTPRoute, kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute, kobj.BackendTLSPolicy, kobj.BackendTLSPolicy))
 	}
 	kind := pick(g, kobj.HTTPProxy, kobj.HTTPProxy, kobj.HTTPProxy, kobj.Ingress, kobj.Ingress, kobj.Service, kobj.Service,
 		kobj.Secret, kobj.TLSCertificateDelegation, kobj.EndpointSlice, kobj.ExtensionService)

@@ -137,6 +137,11 @@ func (g *Random) backendRef() gatewayv1.BackendRef {
 	return b
 }
 
+func (g *Random) backendRefs() (out []gatewayv1.BackendRef) {
+	g.repeat(3, func() { out = append(out, g.backendRef()) })
+	return out
+}
+
 func (g *Random) grpcRule() gatewayv1.GRPCRouteRule {
 	var r gatewayv1.GRPCRouteRule
 	g.repeat(2, func() {

@@ -56,6 +56,7 @@ type routeParent struct {
 type routeListener struct {
 	name      string
 	hostnames []string // that the route has there, "" is any
+	opaque    bool     // no policies of backends apply: connections are passed through with their TLS
 }
 
 // acceptedBy returns the listeners that accept a route.
@@ -118,7 +119,7 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 		b.reportBroken(p)
 		for j := range p.listeners {
 			l := &p.listeners[j]
-			verdict.listeners = append(verdict.listeners, routeListener{l.name, l.all})
+			verdict.listeners = append(verdict.listeners, routeListener{l.name, l.all, l.opaque})
 			out.contributions = append(out.contributions, b.contributions(at.age, p, l, hosts)...)
 		}
 		out.parents = append(out.parents, verdict)
@@ -196,7 +197,8 @@ type routeBuilder struct {
 	routes      []ir.Route    // for listeners for HTTP on port 80
 	others      []ruleSession // sessions of former rules
 	sides       map[side][]ir.Route
-	tcp         *ir.TCPProxy // of a route of connections or flows; nil for one of requests
+	tcp         *ir.TCPProxy // of a route of connections or flows, without policies of backends; nil for one of requests
+	encrypted   *ir.TCPProxy // the same with them; nil if no backend has a policy
 	report      report.Collector
 }
 
