@@ -40,7 +40,10 @@ func (c *Compile) charge(r *memo.Reader, root *contrib.Root) {
 	}
 	root.Cost.Clusters = len(clusters.list) + len(extensions)
 	for i := range clusters.list {
-		many := c.Ref.ManyEndpoints(r, clusters.list[i].Endpoints.Service)
+		many := 0
+		for _, s := range clusters.list[i].Services() {
+			many += c.Ref.ManyEndpoints(r, s.Service)
+		}
 		root.Cost.Endpoints += many
 		root.Cost.TLSHosts += c.Ref.AuthoritiesSize(r, &clusters.list[i])
 		root.Cost.HealthChecks += healthChecks(clusters.list[i].Tuning.Value().Health, many)
@@ -180,6 +183,9 @@ func policiesSize(p *ir.Policies) int {
 		return 0
 	}
 	n := cookiesSize(p.Cookies) + descriptorsSize(p.GlobalRateLimit) + corsSize(p.CORS)
+	if p.Session != nil {
+		n += sessionSize + len(p.Session.Name) + len(p.Session.Path)
+	}
 	if p.IPFilter != nil {
 		const each = 32
 		n += each * len(p.IPFilter.Sources)
@@ -289,6 +295,9 @@ func rewritesSize(f *ir.Forward) int {
 // mirrorSize is the size of a mirror, without the name of its Service.
 const mirrorSize = 100
 
+// sessionSize is the size of what a route has of sessions, without the texts.
+const sessionSize = 300
+
 // redirectsSize is the size of what a route has so that Envoy follows redirects.
 const redirectsSize = 300
 
@@ -303,6 +312,9 @@ func specialSize(s *ir.Special) int {
 		}
 		if s.Redirects != nil {
 			n += redirectsSize
+		}
+		for i := range s.Targets {
+			n += len(s.Targets[i].Endpoints.Service.Name)
 		}
 	}
 	return n

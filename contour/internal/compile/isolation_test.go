@@ -137,6 +137,10 @@ func without(c store.Change, years int) store.Change {
 		o.Spec.ParentRefs = slices.DeleteFunc(o.Spec.ParentRefs, foreign)
 	case *gatewayv1.GRPCRoute:
 		o.Spec.ParentRefs = slices.DeleteFunc(o.Spec.ParentRefs, foreign)
+	case *gatewayv1.TLSRoute:
+		o.Spec.ParentRefs = slices.DeleteFunc(o.Spec.ParentRefs, foreign)
+	case *gatewayv1.TCPRoute:
+		o.Spec.ParentRefs = slices.DeleteFunc(o.Spec.ParentRefs, foreign)
 	}
 	return store.Change{Key: c.Key, Object: o}
 }

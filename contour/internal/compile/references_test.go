@@ -109,6 +109,10 @@ func gatewaysOf(objects *store.Store, k kobj.Key) (out []kobj.Key) {
 		parents = o.Spec.ParentRefs
 	case *gatewayv1.GRPCRoute:
 		parents = o.Spec.ParentRefs
+	case *gatewayv1.TLSRoute:
+		parents = o.Spec.ParentRefs
+	case *gatewayv1.TCPRoute:
+		parents = o.Spec.ParentRefs
 	case *gatewayv1.ListenerSet:
 		parents = []gatewayv1.ParentReference{{Name: o.Spec.ParentRef.Name, Namespace: o.Spec.ParentRef.Namespace}}
 	}

@@ -100,7 +100,7 @@ func (d *dot) route(host string, i int, r *ir.Route) {
 	if r.Forward == nil {
 		return
 	}
-	d.backends(id, r.Forward.Backends)
+	d.backends(id, r.Forward.Services())
 	if r.Forward.Special != nil {
 		for j := range r.Forward.Special.Mirrors {
 			d.cluster(id, &r.Forward.Special.Mirrors[j].Cluster, "mirror")

@@ -10,7 +10,9 @@ import (
 // Target is a port of a Service and its share of the calls to a cluster of several Services.
 type Target struct {
 	Port
-	Weight uint32 // positive
+	Weight uint32 // positive, except for Localities
+	// Locality is the name of the locality of the target, for Localities.
+	Locality string
 }
 
 // scale is about the sum of the weights of all endpoints of a cluster of several Services.

@@ -2,6 +2,7 @@ package ir
 
 import (
 	"cmp"
+	"math"
 	"net/netip"
 	"time"
 
@@ -81,4 +82,24 @@ func (c CircuitBreakers) WithDefaults(defaults CircuitBreakers) CircuitBreakers 
 		MaxRetries:            cmp.Or(c.MaxRetries, defaults.MaxRetries),
 		PerHostMaxConnections: cmp.Or(c.PerHostMaxConnections, defaults.PerHostMaxConnections),
 	}
+}
+
+// Lowest returns the lower of each limit of c and o.
+func (c CircuitBreakers) Lowest(o CircuitBreakers) CircuitBreakers {
+	const many, retries = 1024, 3 // Envoy's defaults
+	return CircuitBreakers{
+		MaxConnections:        lowest(c.MaxConnections, o.MaxConnections, many),
+		MaxPendingRequests:    lowest(c.MaxPendingRequests, o.MaxPendingRequests, many),
+		MaxRequests:           lowest(c.MaxRequests, o.MaxRequests, many),
+		MaxRetries:            lowest(c.MaxRetries, o.MaxRetries, retries),
+		PerHostMaxConnections: lowest(c.PerHostMaxConnections, o.PerHostMaxConnections, math.MaxUint32),
+	}
+}
+
+// lowest returns the lower of two limits, where 0 stands for a default; 0 if both are 0.
+func lowest(a, b, standard uint32) uint32 {
+	if a == b {
+		return a
+	}
+	return min(cmp.Or(a, standard), cmp.Or(b, standard))
 }

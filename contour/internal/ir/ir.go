@@ -189,6 +189,8 @@ type Special struct {
 	Mirrors []Mirror
 	// Redirects are the redirects of backends that Envoy follows; nil: none. All clusters have Tuning.FollowRedirects then.
 	Redirects *InternalRedirects
+	// Targets are the Services of the cluster that is Combined, of which there is at most one; nil: there is none.
+	Targets []Target
 }
 
 // InternalRedirects are the redirects to the same authority that Envoy follows in place of the client, with the routes of the

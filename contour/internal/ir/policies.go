@@ -16,6 +16,8 @@ type Policies struct {
 	Authorization  *Authorization
 
 	GlobalRateLimit *GlobalRateLimit
+
+	Session *Session
 }
 
 // WithDefaults returns the policies of a route with policies p on a virtual host with policies host: each section is that
@@ -45,6 +47,9 @@ func (p *Policies) WithDefaults(host *Policies) Policies {
 	}
 	if p.GlobalRateLimit != nil {
 		out.GlobalRateLimit = p.GlobalRateLimit
+	}
+	if p.Session != nil {
+		out.Session = p.Session
 	}
 	out.Authorization = p.Authorization.WithDefaults(out.Authorization)
 	return out

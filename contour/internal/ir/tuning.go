@@ -20,6 +20,8 @@ type Tuning struct {
 	Authorities Authorities
 	// FollowRedirects marks the redirects of the cluster that Envoy may follow, for routes with InternalRedirects.
 	FollowRedirects bool
+	// Combined: the cluster has the endpoints of several Services; zero: those of Cluster.Endpoints.
+	Combined Combined
 }
 
 // Authorities says by which authorities the certificates of backends are verified, and for which URIs.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"contour.example/contour/internal/kobj"
@@ -67,6 +68,23 @@ func TestEqualAndTrim(t *testing.T) {
 		if a.GetAnnotations() != nil || a.GetResourceVersion() != "2" {
 			t.Errorf("%s: trimmed to %+v", d.Kind, a)
 		}
+	}
+}
+
+// A Service has a sessionAffinity or not; the default is none.
+func TestSessionAffinityOfAService(t *testing.T) {
+	t.Parallel()
+	d := service()
+	of := func(a corev1.ServiceAffinity) Object {
+		s := &corev1.Service{Spec: corev1.ServiceSpec{SessionAffinity: a}}
+		d.Trim(s)
+		return s
+	}
+	if with, without := of(corev1.ServiceAffinityClientIP), of(corev1.ServiceAffinityNone); d.Equal(with, without) || with.(*corev1.Service).Spec.SessionAffinity == "" {
+		t.Errorf("a Service with a sessionAffinity is stored as %+v", with)
+	}
+	if !d.Equal(of(corev1.ServiceAffinityNone), of("")) {
+		t.Error("the default is a change")
 	}
 }
 

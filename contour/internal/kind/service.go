@@ -29,7 +29,10 @@ func service() Descriptor {
 func trimService(s *corev1.Service) {
 	gateway, addresses := s.Labels[provision.GatewayLabel], s.Spec.ClusterIPs
 	trimMeta(&s.ObjectMeta)
-	s.Spec = corev1.ServiceSpec{Ports: s.Spec.Ports, Type: s.Spec.Type, ExternalName: s.Spec.ExternalName}
+	s.Spec = corev1.ServiceSpec{Ports: s.Spec.Ports, Type: s.Spec.Type, ExternalName: s.Spec.ExternalName, SessionAffinity: s.Spec.SessionAffinity}
+	if s.Spec.SessionAffinity != corev1.ServiceAffinityClientIP { // the default is in all Services
+		s.Spec.SessionAffinity = ""
+	}
 	if gateway != "" {
 		s.Labels, s.Spec.ClusterIPs = map[string]string{provision.GatewayLabel: gateway}, addresses
 	}
@@ -39,7 +42,7 @@ func trimService(s *corev1.Service) {
 func equalService(a, b *corev1.Service) bool {
 	return equalAnnotations(a.Annotations, b.Annotations) && a.Spec.Type == b.Spec.Type &&
 		a.Labels[provision.GatewayLabel] == b.Labels[provision.GatewayLabel] && slices.Equal(a.Spec.ClusterIPs, b.Spec.ClusterIPs) &&
-		a.Spec.ExternalName == b.Spec.ExternalName && reflect.DeepEqual(a.Spec.Ports, b.Spec.Ports) &&
+		a.Spec.SessionAffinity == b.Spec.SessionAffinity && a.Spec.ExternalName == b.Spec.ExternalName && reflect.DeepEqual(a.Spec.Ports, b.Spec.Ports) &&
 		reflect.DeepEqual(a.Status.LoadBalancer, b.Status.LoadBalancer)
 }
 

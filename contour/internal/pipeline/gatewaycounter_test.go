@@ -79,6 +79,10 @@ func countGatewayWork(t *testing.T, routes, gateways int) map[string]work {
 			gatewayOf("infra", name, 0, 1, []string{fmt.Sprintf("10.0.1.%d", i)}, nil, "80"),
 			forwarding("of-"+name, "infra/"+name, "own.example", "service-0"))
 	}
+	world = append(world, persistent(1, "own", "service-3", "service-4"))
+	for i := range gateways {
+		world = append(world, persistent(1, fmt.Sprint("s", i), fmt.Sprintf("service-%d", 5+i%40), fmt.Sprintf("service-%d", 6+i%40)))
+	}
 	sys.Step(world)
 	counts := map[string]work{}
 	note := func(name string, r pipeline.Result) {
@@ -106,6 +110,25 @@ func countGatewayWork(t *testing.T, routes, gateways int) map[string]work {
 			To:   []gatewayv1.ReferenceGrantTo{{Kind: "Service"}},
 		},
 	}})
-	step("an endpoint", change(slice(3, "10.9.9.9"))...)
+	step("an endpoint, also of a rule with sessions", change(slice(3, "10.9.9.9"))...)
+	step("the weights of a rule with sessions", persistent(5, "own", "service-3", "service-4"))
+	step("the Services of a rule with sessions", persistent(5, "own", "service-3", "service-49"))
+	if w := counts["an endpoint, also of a rule with sessions"]; w.resources != 2 {
+		t.Errorf("an endpoint changes %d resources, want those of the Service and of the rule", w.resources)
+	}
+	if w := counts["the weights of a rule with sessions"]; w.resources != 1 {
+		t.Errorf("weights change %d resources, want the endpoints of the rule", w.resources)
+	}
 	return counts
+}
+
+// persistent returns a route with sessions to two Services, with that weight for the first.
+func persistent(weight int32, name string, services ...string) store.Change {
+	c := forwarding(name, "infra/web", name+".example", services[0])
+	rule := &c.Object.(*gatewayv1.HTTPRoute).Spec.Rules[0]
+	rule.SessionPersistence = &gatewayv1.SessionPersistence{}
+	rule.BackendRefs[0].Weight = &weight
+	rule.BackendRefs = append(rule.BackendRefs, rule.BackendRefs[0])
+	rule.BackendRefs[1].Name, rule.BackendRefs[1].Weight = gatewayv1.ObjectName(services[1]), ptr(int32(1))
+	return c
 }

@@ -41,7 +41,11 @@ func (p *Preview) effectOf(v *ir.VirtualHost, r *ir.Route) effect {
 		policies.CORS, policies.Cookies = nil, nil
 	} else {
 		f := *r.Forward
-		f.Rewrite, f.Backends = nil, p.canonicalBackends(f.Backends) // answers have the path
+		f.Rewrite, f.Backends = nil, p.canonicalBackends(f.Services()) // answers have the path
+		if f.Special != nil && f.Special.Targets != nil {
+			special := *f.Special
+			special.Targets, f.Special = nil, &special
+		}
 		c.Forward = &f
 	}
 	c.Policies = &policies

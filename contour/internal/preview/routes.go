@@ -77,7 +77,7 @@ func action(r *ir.Route) string {
 	case r.Redirect != nil:
 		return redirect(r.Redirect)
 	case r.Forward != nil:
-		return backendsText(r.Forward.Backends)
+		return backendsText(r.Forward.Services())
 	}
 	return ""
 }

@@ -120,7 +120,7 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 		switch weight := w.GetWeight().GetValue(); {
 		case f.GetCluster() == "" && weight == 0: // receives no requests
 		case ready:
-			a.From = append(a.From, u)
+			a.From = append(a.From, x.among(w.GetName(), u)...)
 		default:
 			a.Lost += weight
 		}

@@ -39,9 +39,10 @@ type ExpectedBackend struct {
 	Timeout  string            `json:"timeout,omitempty"`
 	Idle     string            `json:"idle,omitempty"`
 	Retry    string            `json:"retry,omitempty"`
-	// Balancing, Hash and Check are as in Upstream.
+	// Balancing, Hash, Session and Check are as in Upstream.
 	Balancing string `json:"balancing,omitempty"`
 	Hash      string `json:"hash,omitempty"`
+	Session   string `json:"session,omitempty"` // always compared
 	Check     string `json:"check,omitempty"`
 }
 
@@ -110,6 +111,7 @@ func (d *differences) backend(s ExpectedBackend, from []Upstream) {
 	d.checkIfSet(s.Service+" balancing", s.Balancing, u.Balancing)
 	d.checkIfSet(s.Service+" hash", s.Hash, u.Hash)
 	d.checkIfSet(s.Service+" health check", s.Check, u.Check)
+	d.check(s.Service+" session", s.Session, u.Session)
 	d.check(s.Service+" certificate of Envoy", s.Shows, u.Shows)
 	d.checkIfSet(s.Service+" verified names", strings.Join(s.Verified, " "), strings.Join(u.Verified, " "))
 	d.headers(s.Service+" request", s.Headers, s.Without, u.Request)

@@ -18,7 +18,7 @@ func (x *exchange) matches(m *routev3.RouteMatch) (bool, error) {
 
 // unmet returns the first condition of a route that the request does not meet, the zero value if it meets all of them.
 func (x *exchange) unmet(m *routev3.RouteMatch) (Condition, error) {
-	if err := checkFields(m, "prefix path safe_regex path_separated_prefix headers query_parameters filter_state"); err != nil {
+	if err := checkFields(m, "prefix path safe_regex path_separated_prefix headers cookies query_parameters filter_state"); err != nil {
 		return Condition{}, err
 	}
 	if ok, err := x.matchesPath(m); !ok || err != nil {
@@ -33,6 +33,12 @@ func (x *exchange) unmet(m *routev3.RouteMatch) (Condition, error) {
 	for _, h := range m.GetHeaders() {
 		if ok, err := x.matchesHeader(h); !ok || err != nil {
 			return Condition{Kind: "header", Name: h.GetName()}, err
+		}
+	}
+	for _, c := range m.GetCookies() {
+		value, present := x.cookie(c.GetName())
+		if ok, err := matchesString(c.GetStringMatch(), value); !present || !ok || err != nil || c.GetInvertMatch() {
+			return Condition{Kind: "cookie", Name: c.GetName()}, errors.Join(err, checkFields(c, "name string_match"))
 		}
 	}
 	for _, q := range m.GetQueryParameters() {

@@ -191,6 +191,8 @@ func (x *exchange) runFilter(p *filterResult, f *corev3.TypedExtensionConfig, al
 		return x.rateLimit(p, packed)
 	case "ExtAuthz":
 		return x.authorize(p, packed, all.configs(f.GetName()))
+	case "StatefulSession":
+		return x.statefulSession(packed)
 	case "Config": // of set_metadata
 		return x.setMetadata(packed)
 	default:

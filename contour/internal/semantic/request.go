@@ -86,6 +86,7 @@ type Upstream struct {
 
 	Balancing string `json:"balancing,omitempty"` // as "least request, from 10% within 30s ^1"; "" is round robin
 	Hash      string `json:"hash,omitempty"`      // as "header X-A, source IP terminal"
+	Session   string `json:"session,omitempty"`   // as "cookie name/path for 5m0s SameSite=Strict Secure", or "header name"
 	Check     string `json:"check,omitempty"`     // of the health of endpoints, as "http a.b/health every 10s within 2s, up 2, down 3, 200-299"
 }
 
@@ -124,6 +125,7 @@ type exchange struct {
 	state     map[string]string    // filter state of the connection
 	forwarded bool                 // the route found last forwards requests
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
+	session   *session             // of the route found last; nil: none
 	trace     Trace
 }
 

@@ -89,6 +89,7 @@ func (x *exchange) domainRank(domain string) int {
 
 // runRoute runs the filters that the virtual host and the route configure, and then the action of the route.
 func (x *exchange) runRoute(a Answer, rc *routev3.RouteConfiguration, vh *routev3.VirtualHost, r *routev3.Route) (Answer, error) {
+	x.session = nil
 	p, err := x.policies(vh, r)
 	if err != nil {
 		return a, err

@@ -78,7 +78,7 @@ func (g *Random) edit() store.Change {
 func (g *Random) key() kobj.Key {
 	if g.oneIn(3) {
 		return g.gatewayKey(pick(g, kobj.GatewayClass, kobj.Namespace, kobj.ReferenceGrant, kobj.ReferenceGrant, kobj.ConfigMap, kobj.Gateway, kobj.Gateway, kobj.Gateway, kobj.ListenerSet, kobj.ListenerSet,
-			kobj.HTTPRoute, kobj.HTTPRoute, kobj.HTTPRoute, kobj.GRPCRoute, kobj.BackendTLSPolicy, kobj.BackendTLSPolicy))
+			kobj.HTTPRoute, kobj.HTTPRoute, kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute, kobj.BackendTLSPolicy, kobj.BackendTLSPolicy))
 	}
 	kind := pick(g, kobj.HTTPProxy, kobj.HTTPProxy, kobj.HTTPProxy, kobj.Ingress, kobj.Ingress, kobj.Service, kobj.Service,
 		kobj.Secret, kobj.TLSCertificateDelegation, kobj.EndpointSlice, kobj.ExtensionService)
@@ -165,6 +165,9 @@ func (g *Random) service(meta metav1.ObjectMeta) *corev1.Service {
 	}
 	if g.oneIn(20) {
 		s.Spec.Type, s.Spec.ExternalName = corev1.ServiceTypeExternalName, pick(g, "example.com", "API.example.com.", "192.0.2.1", "localhost", "::1", "a..b", "")
+	}
+	if g.oneIn(15) {
+		s.Spec.SessionAffinity = corev1.ServiceAffinityClientIP
 	}
 	s.Spec.Ports = []corev1.ServicePort{{Name: pick(g, "web", "web", "http"), Port: 80}}
 	if g.oneIn(2) {

@@ -36,6 +36,16 @@ func (g *Random) gatewayObject(kind kobj.Kind, meta metav1.ObjectMeta) metav1.Ob
 		r.Spec.ParentRefs, r.Spec.Hostnames = g.parents(), g.hostnames()
 		g.repeat(2, func() { r.Spec.Rules = append(r.Spec.Rules, g.grpcRule()) })
 		return r
+	case kobj.TLSRoute:
+		r := &gatewayv1.TLSRoute{ObjectMeta: meta}
+		r.Spec.ParentRefs, r.Spec.Hostnames = g.parents(), g.hostnames()
+		r.Spec.Rules = []gatewayv1.TLSRouteRule{{BackendRefs: g.backendRefs()}}
+		return r
+	case kobj.TCPRoute:
+		r := &gatewayv1.TCPRoute{ObjectMeta: meta}
+		r.Spec.ParentRefs = g.parents()
+		r.Spec.Rules = []gatewayv1.TCPRouteRule{{BackendRefs: g.backendRefs()}}
+		return r
 	case kobj.ReferenceGrant:
 		return g.grant(meta)
 	case kobj.BackendTLSPolicy:
@@ -133,13 +143,20 @@ func (g *Random) allowedListeners() *gatewayv1.AllowedListeners {
 
 func (g *Random) listener(name gatewayv1.SectionName) gatewayv1.Listener {
 	l := gatewayv1.Listener{
-		Name: name, Port: mostly(g, []gatewayv1.PortNumber{8080, 8081, 8443}, 0, 70000), Hostname: g.hostname(),
+		Name: name, Port: mostly(g, []gatewayv1.PortNumber{8080, 8081, 8443, 8444, 9000}, 0, 70000), Hostname: g.hostname(),
 		Protocol: mostly(g, []gatewayv1.ProtocolType{gatewayv1.HTTPProtocolType, gatewayv1.HTTPSProtocolType}, gatewayv1.TLSProtocolType, gatewayv1.TCPProtocolType, "made.up/protocol"),
 	}
-	if l.Port == 8443 && !g.oneIn(20) {
-		l.Protocol = gatewayv1.HTTPSProtocolType
+	if of := map[gatewayv1.PortNumber]gatewayv1.ProtocolType{
+		8443: gatewayv1.HTTPSProtocolType, 8444: gatewayv1.TLSProtocolType, 9000: gatewayv1.TCPProtocolType,
+	}[l.Port]; of != "" && !g.oneIn(20) {
+		l.Protocol = of
 	}
-	if l.Protocol == gatewayv1.HTTPSProtocolType {
+	switch l.Protocol {
+	case gatewayv1.TLSProtocolType:
+		l.TLS = &gatewayv1.ListenerTLSConfig{Mode: pick(g, new(gatewayv1.TLSModeTerminate), new(gatewayv1.TLSModePassthrough)), CertificateRefs: []gatewayv1.SecretObjectReference{{
+			Name: gatewayv1.ObjectName(g.name("secret")),
+		}}}
+	case gatewayv1.HTTPSProtocolType:
 		l.TLS = &gatewayv1.ListenerTLSConfig{Mode: mostly(g, []*gatewayv1.TLSModeType{nil, new(gatewayv1.TLSModeTerminate)}, new(gatewayv1.TLSModePassthrough))}
 		for range g.rand.IntN(3) {
 			l.TLS.CertificateRefs = append(l.TLS.CertificateRefs, gatewayv1.SecretObjectReference{
@@ -147,6 +164,7 @@ func (g *Random) listener(name gatewayv1.SectionName) gatewayv1.Listener {
 				Name: gatewayv1.ObjectName(g.name("secret")), Namespace: g.elsewhere(),
 			})
 		}
+	default:
 	}
 	l.AllowedRoutes = &gatewayv1.AllowedRoutes{Namespaces: &gatewayv1.RouteNamespaces{
 		From: pick(g, nil, new(gatewayv1.NamespacesFromAll), new(gatewayv1.NamespacesFromAll), new(gatewayv1.NamespacesFromSelector), new(gatewayv1.NamespacesFromNone)),
@@ -220,7 +238,7 @@ func (g *Random) grant(meta metav1.ObjectMeta) *gatewayv1.ReferenceGrant {
 	o := &gatewayv1.ReferenceGrant{ObjectMeta: meta}
 	for range 1 + g.rand.IntN(2) {
 		o.Spec.From = append(o.Spec.From, gatewayv1.ReferenceGrantFrom{
-			Group: mostly(g, []gatewayv1.Group{gatewayv1.GroupName}, ""), Kind: pick(g, gatewayv1.Kind("HTTPRoute"), "GRPCRoute", "Gateway", "ListenerSet"),
+			Group: mostly(g, []gatewayv1.Group{gatewayv1.GroupName}, ""), Kind: pick(g, gatewayv1.Kind("HTTPRoute"), "GRPCRoute", "TLSRoute", "TCPRoute", "Gateway", "ListenerSet"),
 			Namespace: gatewayv1.Namespace(g.namespace()),
 		})
 		to := gatewayv1.ReferenceGrantTo{Kind: pick(g, gatewayv1.Kind("Service"), "Secret", "ConfigMap")}

@@ -24,7 +24,22 @@ func (g *Random) httpRule() gatewayv1.HTTPRouteRule {
 			Attempts: mostly(g, []*int{nil, new(3)}, new(-1)), Backoff: g.gatewayDuration(),
 		}
 	}
+	if g.oneIn(4) {
+		r.SessionPersistence = g.persistence()
+	}
 	return r
+}
+
+func (g *Random) persistence() *gatewayv1.SessionPersistence {
+	p := &gatewayv1.SessionPersistence{
+		SessionName: mostly(g, []*string{nil, nil, new("session"), new("X-Session")}, new(""), new("a b"), new("host")),
+		Type:        mostly(g, []*gatewayv1.SessionPersistenceType{nil, new(gatewayv1.CookieBasedSessionPersistence), new(gatewayv1.HeaderBasedSessionPersistence)}, new(gatewayv1.SessionPersistenceType("Other"))),
+	}
+	if g.oneIn(3) {
+		p.CookieConfig = &gatewayv1.CookieConfig{LifetimeType: mostly(g, []*gatewayv1.CookieLifetimeType{nil, new(gatewayv1.PermanentCookieLifetimeType)}, new(gatewayv1.CookieLifetimeType("Other")))}
+		p.AbsoluteTimeout = g.gatewayDuration()
+	}
+	return p
 }
 
 func (g *Random) gatewayDuration() *gatewayv1.Duration {
@@ -122,6 +137,11 @@ func (g *Random) backendRef() gatewayv1.BackendRef {
 	return b
 }
 
+func (g *Random) backendRefs() (out []gatewayv1.BackendRef) {
+	g.repeat(3, func() { out = append(out, g.backendRef()) })
+	return out
+}
+
 func (g *Random) grpcRule() gatewayv1.GRPCRouteRule {
 	var r gatewayv1.GRPCRouteRule
 	g.repeat(2, func() {
@@ -138,5 +158,8 @@ func (g *Random) grpcRule() gatewayv1.GRPCRouteRule {
 		r.Filters = []gatewayv1.GRPCRouteFilter{{Type: gatewayv1.GRPCRouteFilterRequestHeaderModifier, RequestHeaderModifier: g.headerFilter()}}
 	}
 	g.repeat(2, func() { r.BackendRefs = append(r.BackendRefs, gatewayv1.GRPCBackendRef{BackendRef: g.backendRef()}) })
+	if g.oneIn(4) {
+		r.SessionPersistence = g.persistence()
+	}
 	return r
 }

@@ -93,13 +93,17 @@ func (x xdsText) addEndpoints(body []byte) error {
 	}
 	addresses := []string{}
 	for _, l := range a.GetEndpoints() {
+		of := ""
+		if l.GetLocality() != nil {
+			of = fmt.Sprintf(" of %s, weight %d", l.GetLocality().GetSubZone(), l.GetLoadBalancingWeight().GetValue())
+		}
 		for _, e := range l.GetLbEndpoints() {
 			s := e.GetEndpoint().GetAddress().GetSocketAddress()
 			text := fmt.Sprintf("%s:%d", s.GetAddress(), s.GetPortValue())
 			if port := e.GetEndpoint().GetHealthCheckConfig().GetPortValue(); port != 0 {
 				text += fmt.Sprintf(", checked on %d", port)
 			}
-			addresses = append(addresses, text)
+			addresses = append(addresses, text+of)
 		}
 	}
 	x.put("endpoints", a.GetClusterName(), addresses)

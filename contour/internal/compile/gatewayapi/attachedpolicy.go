@@ -72,7 +72,8 @@ func (x *Compiler) prevails(r *memo.Reader, n kobj.Name, t policyTarget) bool {
 func waysOf(_ kobj.Key, of route) []way {
 	var gateways []kobj.Name
 	for i := range of.parents {
-		if p := &of.parents[i]; !p.problem.is() && len(p.listeners) > 0 && !slices.Contains(gateways, p.gateway) {
+		p := &of.parents[i]
+		if !p.problem.is() && slices.ContainsFunc(p.listeners, func(l routeListener) bool { return !l.opaque }) && !slices.Contains(gateways, p.gateway) {
 			gateways = append(gateways, p.gateway)
 		}
 	}

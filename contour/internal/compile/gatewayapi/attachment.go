@@ -30,6 +30,7 @@ type parentListener struct {
 	hostname string
 	protocol ir.ListenerProtocol
 	secure   bool
+	opaque   bool // connections are passed through with their TLS
 	kinds    []kobj.Kind
 	from     gatewayv1.FromNamespaces
 	selector *metav1.LabelSelector
@@ -69,7 +70,7 @@ func (x *Compiler) setAsParent(r *memo.Reader, n kobj.Name) *parent {
 func (p *parent) add(listeners []listener) {
 	for i := range listeners {
 		if l := &listeners[i]; l.accepted() {
-			p.listeners = append(p.listeners, parentListener{l.name, l.port, l.hostname, l.protocol, l.secure, l.kinds, l.from, l.selector})
+			p.listeners = append(p.listeners, parentListener{l.name, l.port, l.hostname, l.protocol, l.secure, l.passthrough, l.kinds, l.from, l.selector})
 		}
 	}
 }
@@ -108,6 +109,7 @@ type attachedListener struct {
 	port     gatewayv1.PortNumber
 	protocol ir.ListenerProtocol
 	secure   bool
+	opaque   bool // as of parentListener
 	chain    string
 	of       *parentListener // nil when the virtual hosts are found
 	all      []string        // hostnames, "" is any
@@ -204,7 +206,7 @@ func (x *Compiler) attach(r *memo.Reader, k kobj.Key, p *parent, to *gatewayv1.P
 		allowed = true
 		if all := intersections(hostnames, l.hostname); len(all) > 0 {
 			out.listeners = append(out.listeners, attachedListener{
-				name: l.name, port: l.port, protocol: l.protocol, secure: l.secure, chain: chainOf(l), of: l, all: all,
+				name: l.name, port: l.port, protocol: l.protocol, secure: l.secure, opaque: l.opaque, chain: chainOf(l), of: l, all: all,
 			})
 		}
 	}

@@ -56,6 +56,7 @@ type routeParent struct {
 type routeListener struct {
 	name      string
 	hostnames []string // that the route has there, "" is any
+	opaque    bool     // no policies of backends apply: connections are passed through with their TLS
 }
 
 // acceptedBy returns the listeners that accept a route.
@@ -118,7 +119,7 @@ func (x *Compiler) deriveRoute(r *memo.Reader, k kobj.Key) route {
 		b.reportBroken(p)
 		for j := range p.listeners {
 			l := &p.listeners[j]
-			verdict.listeners = append(verdict.listeners, routeListener{l.name, l.all})
+			verdict.listeners = append(verdict.listeners, routeListener{l.name, l.all, l.opaque})
 			out.contributions = append(out.contributions, b.contributions(at.age, p, l, hosts)...)
 		}
 		out.parents = append(out.parents, verdict)
@@ -193,13 +194,15 @@ type routeBuilder struct {
 	failed      []int   // rules that cannot be served
 	why         problem // the first of them
 	unresolved  problem
-	routes      []ir.Route // for listeners for HTTP on port 80
+	routes      []ir.Route    // for listeners for HTTP on port 80
+	others      []ruleSession // sessions of former rules
 	sides       map[side][]ir.Route
-	tcp         *ir.TCPProxy // of a route of connections or flows; nil for one of requests
+	tcp         *ir.TCPProxy // of a route of connections or flows, without policies of backends; nil for one of requests
+	encrypted   *ir.TCPProxy // the same with them; nil if no backend has a policy
 	report      report.Collector
 }
 
-// side is the part of a listener on which the routes depend, if they redirect, or if their backends have TLS.
+// side is the part of a listener on which the routes depend, if they redirect or set cookies, or if their backends have TLS.
 type side struct {
 	port   gatewayv1.PortNumber
 	secure bool
@@ -300,9 +303,10 @@ func (b *routeBuilder) contributions(a age, p *attachedParent, l *attachedListen
 	return out
 }
 
-// routesFor returns the routes for listeners of a side. They are made once for each side, and only if they redirect.
+// routesFor returns the routes for listeners of a side. They are made once for each side, and only if they depend on it.
 func (b *routeBuilder) routesFor(s side) []ir.Route {
-	if s.shown == (shownCertificate{}) && !slices.ContainsFunc(b.routes, func(r ir.Route) bool { return r.Redirect != nil }) {
+	differs := func(r ir.Route) bool { return r.Redirect != nil || s.secure && hasCookie(r.Policies) }
+	if s.shown == (shownCertificate{}) && !slices.ContainsFunc(b.routes, differs) {
 		return b.routes
 	}
 	if made := b.sides[s]; made != nil {
@@ -312,6 +316,9 @@ func (b *routeBuilder) routesFor(s side) []ir.Route {
 	for i := range made {
 		if made[i].Redirect != nil {
 			made[i].Redirect = redirectFor(*made[i].Redirect, s)
+		}
+		if s.secure {
+			made[i].Policies = secured(made[i].Policies)
 		}
 	}
 	b.sides[s] = made

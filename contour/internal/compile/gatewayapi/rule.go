@@ -33,6 +33,9 @@ type rule struct {
 	retry    *gatewayv1.HTTPRouteRetry
 	prefixes bool // all matches are of prefixes
 	grpc     bool
+
+	name        string // "" if it has none
+	persistence *gatewayv1.SessionPersistence
 }
 
 // httpRules compiles the rules of an HTTPRoute.
@@ -42,12 +45,12 @@ func (b *routeBuilder) httpRules(rules []gatewayv1.HTTPRouteRule) {
 		spec, field := &rules[i], at("spec.rules", i)
 		b.rules++
 		r := rule{index: i, field: field, filters: spec.Filters, backends: spec.BackendRefs, timeouts: spec.Timeouts, retry: spec.Retry, prefixes: true}
+		r.name, r.persistence = nameOf(spec.Name), spec.SessionPersistence
 		for j := range spec.Matches[:min(len(spec.Matches), maxMatches)] {
 			m := &spec.Matches[j]
 			r.matches = append(r.matches, b.httpMatch(m, at(field+".matches", j)))
 			r.prefixes = r.prefixes && (m.Path == nil || m.Path.Type == nil || *m.Path.Type == gatewayv1.PathMatchPathPrefix)
 		}
-		b.ignorePersistence(spec.SessionPersistence, field)
 		b.compile(r)
 	}
 }
@@ -62,6 +65,7 @@ func (b *routeBuilder) grpcRules(rules []gatewayv1.GRPCRouteRule) {
 		spec, field := &rules[i], at("spec.rules", i)
 		b.rules++
 		r := rule{index: i, field: field, grpc: true, filters: httpFilters(spec.Filters)}
+		r.name, r.persistence = nameOf(spec.Name), spec.SessionPersistence
 		for j := range spec.Matches[:min(len(spec.Matches), maxMatches)] {
 			r.matches = append(r.matches, b.grpcMatch(&spec.Matches[j], at(field+".matches", j)))
 		}
@@ -70,7 +74,6 @@ func (b *routeBuilder) grpcRules(rules []gatewayv1.GRPCRouteRule) {
 				BackendRef: spec.BackendRefs[j].BackendRef, Filters: httpFilters(spec.BackendRefs[j].Filters),
 			})
 		}
-		b.ignorePersistence(spec.SessionPersistence, field)
 		b.compile(r)
 	}
 }
@@ -93,23 +96,33 @@ func (b *routeBuilder) checkLength(rules int) {
 	}
 }
 
-func (b *routeBuilder) ignorePersistence(p *gatewayv1.SessionPersistence, field string) {
-	if p != nil {
-		b.ignore(field+".sessionPersistence", "Session persistence is not supported; the field has no effect.")
+func nameOf(n *gatewayv1.SectionName) string {
+	if n == nil {
+		return ""
 	}
+	return string(*n)
 }
 
-// compile adds the routes of a rule, one for each match. They share the action.
+// compile adds the routes of a rule, one for each match. They share the action, except its sessions.
 func (b *routeBuilder) compile(r rule) {
 	if len(r.matches) == 0 {
 		r.matches = []ir.Match{{Path: anyPath()}}
 	}
+	sessions := b.sessions(&r)
 	action := b.action(&r)
 	if b.failing() {
 		action = ir.Route{Direct: &ir.Direct{Code: 500}}
 	}
+	policies := action.Policies
 	for i, m := range r.matches {
 		action.Source = ir.SourceAt(r.index, i)
+		if sessions != nil && action.Forward != nil {
+			own := ir.Policies{}
+			if policies != nil {
+				own = *policies
+			}
+			own.Session, action.Policies = sessions[i], &own
+		}
 		b.addRoute(m, action)
 	}
 }
@@ -124,6 +137,9 @@ func (b *routeBuilder) action(r *rule) ir.Route {
 	if f.redirect != nil {
 		if len(r.backends) > 0 {
 			b.ignore(r.field+".backendRefs", "A rule that redirects forwards no requests; the backendRefs have no effect.")
+		}
+		if r.persistence != nil {
+			b.ignore(r.field+".sessionPersistence", "A rule that redirects forwards no requests; the field has no effect.")
 		}
 		out.Redirect, out.RequestHeaders, out.Policies = f.redirect, ir.HeaderEdits{}, nil
 		return out
@@ -142,7 +158,10 @@ func (b *routeBuilder) action(r *rule) ir.Route {
 	}
 	forward.Host, forward.Rewrite = f.host, f.rewrite
 	if len(f.mirrors) > 0 {
-		forward.Special = &ir.Special{Mirrors: f.mirrors}
+		if forward.Special == nil {
+			forward.Special = &ir.Special{}
+		}
+		forward.Special.Mirrors = f.mirrors
 	}
 	b.timeouts(&forward, r.timeouts, r.field+".timeouts")
 	b.retry(&forward, r.retry, r.field+".retry")
@@ -236,8 +255,12 @@ func (b *routeBuilder) backends(r *rule, unresolved uint16) (ir.Forward, bool) {
 		if port.Warning != "" {
 			b.ignore(field, "%s", port.Warning)
 		}
+		b.checkAffinity(r, port.Service, port.Affine, field)
 		f.Websocket = f.Websocket || port.WebSocket
 		f.Backends = append(f.Backends, backend)
+	}
+	if r.persistence != nil {
+		b.combine(&f, r)
 	}
 	return f, slices.ContainsFunc(f.Backends, func(b ir.Backend) bool { return b.Weight > 0 && !b.Unresolved })
 }

@@ -59,10 +59,10 @@ func (b *routeBuilder) reportBroken(p *attachedParent) {
 	encrypted := func(r ir.Route) bool {
 		return r.Forward != nil && slices.ContainsFunc(r.Forward.Backends, func(b ir.Backend) bool { return !b.Unresolved && b.Cluster.Protocol.UsesTLS() })
 	}
-	if p.shown.broken && len(p.listeners) > 0 && slices.ContainsFunc(b.routes, encrypted) {
+	if p.shown.broken && len(p.listeners) > 0 && (slices.ContainsFunc(b.routes, encrypted) || b.encrypts(p)) {
 		b.add(report.Warning, report.TypeAccepted, problem{
 			report.InvalidClientCertificateRef,
-			fmt.Sprintf("The certificate of Gateway %q for backends cannot be used; requests to backends with TLS are answered with an error.", p.gateway),
+			fmt.Sprintf("The certificate of Gateway %q for backends cannot be used; requests to backends with TLS are answered with an error, and connections are closed.", p.gateway),
 		}, at("spec.parentRefs", p.index))
 	}
 }
@@ -120,6 +120,24 @@ func (s shownCertificate) forward(f *ir.Forward) ir.Route {
 		out.Special = &special
 	}
 	return ir.Route{Forward: &out}
+}
+
+// encrypts reports whether connections of listeners of the parent go on to a backend with TLS.
+func (b *routeBuilder) encrypts(p *attachedParent) bool {
+	return b.encrypted != nil && slices.ContainsFunc(p.listeners, func(l attachedListener) bool { return !l.opaque }) &&
+		slices.ContainsFunc(b.encrypted.Backends, func(b ir.Backend) bool { return b.Cluster.Protocol.UsesTLS() })
+}
+
+// proxy returns a copy of a proxy whose backends with TLS see the certificate. The share of those that must not be connected to is closed.
+func (s shownCertificate) proxy(of *ir.TCPProxy) *ir.TCPProxy {
+	out := *of
+	out.Backends = slices.Clone(of.Backends)
+	for i := range out.Backends {
+		if b := &out.Backends[i]; !b.Unresolved && !s.show(&b.Cluster) {
+			b.Cluster, b.Unresolved = ir.Cluster{}, true
+		}
+	}
+	return &out
 }
 
 // show makes Envoy show the certificate to a cluster; false if there is none for it.

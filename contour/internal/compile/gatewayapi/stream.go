@@ -1,6 +1,7 @@
 package gatewayapi
 
 import (
+	"fmt"
 	"slices"
 
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
@@ -92,26 +93,71 @@ func (b *routeBuilder) streamRules(rules [][]gatewayv1.BackendRef) {
 		b.fail(report.UnsupportedValue, field, "The weight of backendRefs[%d], or their sum, %s.", max(i, 0), problem)
 		return
 	}
-	var backends []ir.Backend
+	var plain, encrypted []ir.Backend
 	for i := range refs {
-		if backend := b.streamBackend(&refs[i], shares[i], at(field, i)); shares[i] > 0 {
-			backends = append(backends, backend)
+		as, with := b.streamBackend(&refs[i], at(field, i))
+		if as.Weight, with.Weight = shares[i], shares[i]; shares[i] > 0 {
+			plain, encrypted = append(plain, as), append(encrypted, with)
 		}
 	}
-	if slices.ContainsFunc(backends, func(b ir.Backend) bool { return !b.Unresolved }) {
-		b.tcp.Backends = backends
+	if usable(plain) {
+		b.tcp.Backends = plain
+	}
+	if !slices.EqualFunc(plain, encrypted, func(a, b ir.Backend) bool { return a.Cluster == b.Cluster && a.Unresolved == b.Unresolved }) {
+		b.encrypted = &ir.TCPProxy{}
+		if usable(encrypted) {
+			b.encrypted.Backends = encrypted
+		}
 	}
 }
 
-// streamBackend returns a backend that gets the bytes as they are: what the Service says about its protocol concerns requests.
-func (b *routeBuilder) streamBackend(to *gatewayv1.BackendRef, weight uint32, field string) ir.Backend {
+// usable reports whether connections to one of the backends are possible.
+func usable(backends []ir.Backend) bool {
+	return slices.ContainsFunc(backends, func(b ir.Backend) bool { return !b.Unresolved })
+}
+
+// streamBackend returns a backend that gets the bytes as they are, since what the Service says about its protocol concerns requests; and one
+// that gets them over TLS, if the Service has a BackendTLSPolicy.
+func (b *routeBuilder) streamBackend(to *gatewayv1.BackendRef, field string) (plain, encrypted ir.Backend) {
 	port, p := b.resolve(&to.BackendObjectReference)
 	if p.is() {
 		b.unresolve(p, field)
-		return ir.Backend{Weight: weight, Unresolved: true}
+		return ir.Backend{Unresolved: true}, ir.Backend{Unresolved: true}
 	}
 	port.Protocol = ir.ProtocolHTTP1 // of TCP without TLS
-	return ir.Backend{Weight: weight, Cluster: port.Cluster()}
+	plain.Cluster = port.Cluster()
+	encrypted.Cluster = plain.Cluster
+	if b.key.Kind == kobj.UDPRoute {
+		return plain, encrypted
+	}
+	b.services[port.Service] = true
+	policy := b.policyOf(b.reader, &port)
+	if policy == nil {
+		return plain, encrypted
+	}
+	if !policy.encrypt(&encrypted.Cluster) {
+		b.add(report.Warning, report.TypeAccepted, problem{
+			report.InvalidPolicy,
+			fmt.Sprintf("The BackendTLSPolicy of Service %q cannot be used; its connections are closed, unless they are passed through with their TLS.", port.Service),
+		}, field)
+		return plain, ir.Backend{Unresolved: true}
+	}
+	if f := b.env.Ref.ShowCertificate(b.reader, &encrypted.Cluster); f != nil {
+		b.unresolve(problem{report.BackendNotFound, f.Message}, field)
+		return plain, ir.Backend{Unresolved: true}
+	}
+	return plain, encrypted
+}
+
+// proxyFor returns the proxy for the connections of a listener. What is passed through has TLS already.
+func (b *routeBuilder) proxyFor(p *attachedParent, l *attachedListener) *ir.TCPProxy {
+	switch {
+	case l.opaque || b.encrypted == nil:
+		return b.tcp
+	case p.shown == shownCertificate{}:
+		return b.encrypted
+	}
+	return p.shown.proxy(b.encrypted)
 }
 
 // streams returns the contributions to the hosts of a listener that are not in done, and adds them.
@@ -121,6 +167,7 @@ func (b *routeBuilder) streams(a age, p *attachedParent, l *attachedListener, do
 		hosts = []string{""}
 	}
 	var out []contribution
+	proxy := b.proxyFor(p, l)
 	for _, h := range hosts {
 		k := ir.HostKey{Listener: keyOf(p.place(), l.port, l.protocol), Hostname: h}
 		if done[k] {
@@ -128,7 +175,7 @@ func (b *routeBuilder) streams(a age, p *attachedParent, l *attachedListener, do
 		}
 		done[k] = true
 		out = append(out, contribution{contrib.Contribution{
-			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain, TCP: b.tcp,
+			Key: k, Object: b.key, Created: a.created, ByAge: true, Chain: l.chain, TCP: proxy,
 		}, listenerName{p.of, l.name}})
 	}
 	return out

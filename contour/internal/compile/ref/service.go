@@ -23,6 +23,7 @@ type ServicePort struct {
 	Protocol ir.Protocol // by appProtocol or annotation of the Service
 	// WebSocket: the appProtocol says that the port speaks WebSocket.
 	WebSocket bool
+	Affine    bool   // the Service has a sessionAffinity
 	Host      string // the name of an ExternalName Service; "" for other Services
 	Warning   string // one sentence about the Service, for the author of the reference; "" if there is none
 }
@@ -189,6 +190,7 @@ func (x *Resolver) deriveService(r *memo.Reader, n kobj.Name) servicePorts {
 		}
 		port := ServicePort{
 			Service: n, Number: p.Port, Name: p.Name, Protocol: protocol(p, annotated), Host: host, Warning: warning,
+			Affine:    svc.Spec.SessionAffinity == corev1.ServiceAffinityClientIP,
 			WebSocket: p.AppProtocol != nil && (*p.AppProtocol == "kubernetes.io/ws" || *p.AppProtocol == "kubernetes.io/wss"),
 		}
 		out.ports = append(out.ports, port)

@@ -20,7 +20,7 @@ import (
 //     So the listener has several, which would multiply the size of a TLS filter chain by ten.
 const (
 	chainName   = "policies"
-	policySlots = 8 // maximum number of filters of the policies of one virtual host on an HTTP listener
+	policySlots = 9 // maximum number of filters of the policies of one virtual host on an HTTP listener
 )
 
 // carrier is the kind of filters that runs the filters of policies.

@@ -15,7 +15,7 @@ import (
 // httpOptions is the key of the options that all HTTP protocols of a cluster share.
 const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
-// cluster returns the resource of a cluster; limits are those of its Service.
+// cluster returns the resource of a cluster; limits are those of its Services.
 func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *table.Resource {
 	e := &encoder{}
 	m := &clusterv3.Cluster{
@@ -34,10 +34,16 @@ func cluster(c ir.Cluster, limits ir.CircuitBreakers, s ir.ClusterSettings) *tab
 		TransportSocket:               upstreamTLS(e, c, s.TLS),
 	}
 	setBalancing(m, c.Tuning.Value())
+	origin := kobj.Key{Kind: kobj.Service, Name: c.Endpoints.Service}
+	if k := c.Tuning.Value().Combined; k != (ir.Combined{}) {
+		origin = k.Origin
+		m.CommonLbConfig.LocalityConfigSpecifier = &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig_{
+			LocalityWeightedLbConfig: &clusterv3.Cluster_CommonLbConfig_LocalityWeightedLbConfig{},
+		}
+	}
 	body := e.bytes(m)
 	return &table.Resource{
-		Ref: table.Ref{Type: table.Cluster, Name: m.GetName()}, Body: body, Needs: needsOf(c),
-		Origins: []kobj.Key{{Kind: kobj.Service, Name: c.Endpoints.Service}}, Invalid: e.invalid(),
+		Ref: table.Ref{Type: table.Cluster, Name: m.GetName()}, Body: body, Needs: needsOf(c), Origins: []kobj.Key{origin}, Invalid: e.invalid(),
 	}
 }
 

@@ -33,6 +33,7 @@ const (
 	placeAuthorizeOpen              // the same, for services that need not be reachable
 	placeGlobalLimit                // asks a service about what has passed all others
 	placeCookies                    // changes responses only
+	placeSession                    // selects the endpoint, for requests that all others admit
 	placeGRPCWeb
 	placeGRPCStats
 	placeRouter
@@ -120,6 +121,7 @@ func policyFilters() []filter {
 	}, authzFilters(), []filter{
 		{name: "global_rate_limit", place: placeGlobalLimit, has: hasGlobalRateLimit, policy: globalRateLimit, forwarding: true},
 		{name: "cookies", place: placeCookies, has: hasCookies, policy: cookieFilter},
+		{name: "session", place: placeSession, has: hasSession, policy: sessionFilter, forwarding: true},
 	})
 }
 

@@ -66,7 +66,17 @@ func endpointName(k ir.EndpointKey) string {
 // endpointNameOf returns the name of the endpoints of the cluster. Those with a port of their own for health checks are
 // another resource; no name of a port contains a colon.
 func endpointNameOf(c ir.Cluster) string {
+	if k := c.Tuning.Value().Combined; k != (ir.Combined{}) {
+		return combinedName(k)
+	}
 	return checkedName(checkedEndpoints{c.Endpoints, c.Tuning.Value().Health.Port})
+}
+
+// combinedName returns the name of the endpoints of several Services in EDS: no namespace has a colon.
+func combinedName(k ir.Combined) string {
+	id := []string{string(k.Origin.Kind), k.Origin.Namespace, k.Origin.Name.Name, decimal(uint32(k.Rule)), string(k.Services)}
+	parts := cut(clusterNameSize-clusterHashSize-1, "sessions:"+k.Origin.Namespace, k.Origin.Name.Name, decimal(uint32(k.Rule)))
+	return strings.Join(append(parts, hash(clusterHashSize, id...)), "/")
 }
 
 func checkedName(k checkedEndpoints) string {
@@ -136,14 +146,20 @@ func tuningIdentity(t ir.Tuning) string {
 	if a := t.Authorities; a != (ir.Authorities{}) {
 		id = append(id, "authorities", strconv.FormatBool(a.ConfigMap), strconv.FormatBool(a.System), string(a.URIs))
 	}
+	if c := t.Combined; c != (ir.Combined{}) {
+		id = append(id, "combined", string(c.Origin.Kind), c.Origin.Namespace, c.Origin.Name.Name, decimal(uint32(c.Rule)), string(c.Services))
+	}
 	if t.FollowRedirects {
 		id = append(id, "redirects")
 	}
 	return string(ir.NewList(id...))
 }
 
-// clusterStats returns the name of a cluster in statistics: one for all clusters of a Service port.
+// clusterStats returns the name of a cluster in statistics: one for all clusters of a Service port, or of a rule whose Services are combined.
 func clusterStats(c ir.Cluster) string {
+	if k := c.Tuning.Value().Combined; k != (ir.Combined{}) {
+		return combinedStats(k)
+	}
 	return strings.Join([]string{c.Endpoints.Service.Namespace, c.Endpoints.Service.Name, decimal(c.Port)}, "_")
 }
 

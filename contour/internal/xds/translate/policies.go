@@ -229,6 +229,9 @@ func sections(p *ir.Policies) int {
 	if p.GlobalRateLimit != nil {
 		n++
 	}
+	if p.Session != nil {
+		n++
+	}
 	if p.Authorization != nil && p.Authorization.Service != nil {
 		n += 4 // 47 to 53 ms
 	}

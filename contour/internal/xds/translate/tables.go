@@ -126,6 +126,7 @@ func New(s Sources) *Tables {
 	t.addDatagrams()
 	t.addSecrets()
 	t.addEndpoints()
+	t.addCombined()
 	t.addRuntime()
 	t.addStatsSecrets()
 	return t
@@ -235,7 +236,8 @@ func valuesOf[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir
 // addClusters adds the table of the clusters that hosts use.
 func (t *Tables) addClusters() {
 	follow(share(t, "translate/clusters", func(c ir.Cluster) string { return c.Endpoints.Service.Namespace }, func(r *memo.Reader, c ir.Cluster) *table.Resource {
-		return cluster(c, t.from.Limits(r, c.Endpoints.Service), t.from.Clusters(r))
+		s := t.from.Clusters(r)
+		return cluster(c, t.limits(r, c, s), s)
 	}), t.from.Hosts, clustersOf)
 }
 

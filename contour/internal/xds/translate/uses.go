@@ -41,9 +41,12 @@ func shownBy(v *ir.VirtualHost) []secretKey {
 	})
 }
 
-// endpointsOf returns each set of endpoints without a port for health checks of the clusters of a virtual host, once.
+// endpointsOf returns each set of endpoints of one Service without a port for health checks of the clusters of a virtual host, once.
 func endpointsOf(v *ir.VirtualHost) []ir.EndpointKey {
-	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) { return c.Endpoints, c.Tuning.Value().Health.Port == "" })
+	return distinct(v, func(c ir.Cluster) (ir.EndpointKey, bool) {
+		tuning := c.Tuning.Value()
+		return c.Endpoints, tuning.Health.Port == "" && tuning.Combined == ir.Combined{}
+	})
 }
 
 // checkedOf returns each set of endpoints with a port for health checks, once.

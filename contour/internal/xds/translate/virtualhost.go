@@ -67,6 +67,9 @@ func routes(e *encoder, v *ir.VirtualHost, p *hostPolicies, redirected redirecte
 			if other := withPort(r, of, v.Key.Hostname); other != nil && !yield(i, other) {
 				return
 			}
+			if other := withToken(r, of, v.Policies); other != nil && !yield(i, other) {
+				return
+			}
 			if !yield(i, r) {
 				return
 			}
