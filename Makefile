@@ -47,10 +47,10 @@ test-local: build ## Test the whole path: etcd, kube-apiserver, contour, Envoy.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all >/dev/null; go test -count=1 -p 1 -timeout 30m -tags local ./harness/...
 
 test-sharded: build ## Run the e2e and conformance suites with HTTP hosts sharded at any number of hosts.
-	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--route-table-hosts=0; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
+	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--route-table-hosts=0; $(ASSETS) all >/dev/null; go test -count=1 -short -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
 test-closed: build ## Run the e2e and conformance suites with the configuration of the manifests, which keeps namespaces apart; without the tests that use a configuration object, which excludes a file, and that of an object with more routes than its budget.
-	@sed -n 's/^    //p' manifests/base/configuration.yaml >$(BIN)/contour.yaml; export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--config-path=$(BIN)/contour.yaml; $(ASSETS) all >/dev/null; go test -count=1 -timeout 30m -tags local -skip 'TestContourConfigurationIsFollowed|TestEnvoyShowsItsCertificateToBackends|TestTenThousandRoutes' ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
+	@sed -n 's/^    //p' manifests/base/configuration.yaml >$(BIN)/contour.yaml; export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--config-path=$(BIN)/contour.yaml; $(ASSETS) all >/dev/null; go test -count=1 -short -timeout 30m -tags local -skip 'TestContourConfigurationIsFollowed|TestEnvoyShowsItsCertificateToBackends|TestTenThousandRoutes' ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
 test-counterparts: build ## Test beside programs of other projects that users have: oauth2-proxy, the Open Policy Agent, an OpenTelemetry collector, the ACME authority Pebble, Flagger, external-dns.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all counterparts >/dev/null; go test -count=1 -timeout 20m -tags local,counterpart -run '^TestCounterpart' ./harness/e2e

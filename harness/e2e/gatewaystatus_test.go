@@ -86,7 +86,7 @@ func TestStatusesOfGateways(t *testing.T) {
 	gatewayObject(f, "Gateway", "web").until("is programmed", func(o *kube.Object) string { return want(o, 1, "http:10 Programmed=True/Programmed") })
 	gatewayObject(f, "ListenerSet", "set").until("is programmed", func(o *kube.Object) string { return want(o, 1, "Programmed=True/Programmed") })
 	w := watchStatuses(f)
-	w.after(settled)
+	w.after(rest)
 	w.writesOfEdits()
 	w.foreignEntries()
 	w.twoControllers()
@@ -101,12 +101,16 @@ func TestStatusesOfGateways(t *testing.T) {
 	}
 	waitForLeader(t, s, leader)
 	waitForConnection(t, s)
-	w.quiet("of a change of the leader and a minute of quiet", minute)
+	observed := minute
+	if testing.Short() {
+		observed = rest
+	}
+	w.quiet("of a change of the leader and a minute of quiet", observed)
 }
 
 // The number of observations without a change after which there is quiet.
 const (
-	settled = 100
+	rest = 100
 	minute  = int(time.Minute / poll.Interval)
 )
 
@@ -203,7 +207,7 @@ func (w *statuses) writesOfEdits() {
 	w.t.Helper()
 	check := func(edit string, want map[string]int) {
 		w.t.Helper()
-		if diff := cmp.Diff(want, w.after(settled)); diff != "" {
+		if diff := cmp.Diff(want, w.after(rest)); diff != "" {
 			w.t.Errorf("changes by %s, with the edit itself (-want +got):\n%s", edit, diff)
 		}
 	}
@@ -262,7 +266,7 @@ func (w *statuses) foreignEntries() {
 	if got := w.written() - before; got > writes/each || got == 0 {
 		w.t.Errorf("%d statuses are written for %d edits and %d writes of another controller", got, writes/each, writes)
 	}
-	w.after(settled)
+	w.after(rest)
 }
 
 // writeForeign writes the entry of a round, after it has checked that of the last one.
@@ -363,10 +367,10 @@ spec:
 `)
 	entries("example.com/second second", "projectcontour.io/gateway-controller web")
 	gatewayObject(w.fixture, "Gateway", "second").until("is programmed", func(o *kube.Object) string { return want(o, 1, "http:1 Programmed=True/Programmed") })
-	w.after(settled)
+	w.after(rest)
 	w.apply(statusRoute, "r1", "both")
 	entries("projectcontour.io/gateway-controller web")
-	if got := w.after(settled)["HTTPRoute r1"]; got != 3 {
+	if got := w.after(rest)["HTTPRoute r1"]; got != 3 {
 		w.t.Errorf("the route is changed %d times, want 3: by the edit and by each controller", got)
 	}
 	if err := errors.Join(second.Check(w.t.Context()), second.Stop()); err != nil {

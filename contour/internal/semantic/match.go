@@ -36,9 +36,8 @@ func (x *exchange) unmet(m *routev3.RouteMatch) (Condition, error) {
 		}
 	}
 	for _, c := range m.GetCookies() {
-		value, present := x.cookie(c.GetName())
-		if ok, err := matchesString(c.GetStringMatch(), value); !present || !ok || err != nil || c.GetInvertMatch() {
-			return Condition{Kind: "cookie", Name: c.GetName()}, errors.Join(err, checkFields(c, "name string_match"))
+		if ok, err := x.matchesCookie(c); !ok || err != nil {
+			return Condition{Kind: "cookie", Name: c.GetName()}, err
 		}
 	}
 	for _, q := range m.GetQueryParameters() {
@@ -81,6 +80,16 @@ func (x *exchange) matchesHeader(h *routev3.HeaderMatcher) (bool, error) {
 		return ok != h.GetInvertMatch(), err
 	}
 	return false, fmt.Errorf("the model does not support the match of header %s", h.GetName())
+}
+
+// matchesCookie compares the value of a cookie.
+func (x *exchange) matchesCookie(c *routev3.CookieMatcher) (bool, error) {
+	if err := checkFields(c, "name string_match"); err != nil {
+		return false, err
+	}
+	value, present := x.cookie(c.GetName())
+	ok, err := matchesString(c.GetStringMatch(), value)
+	return present && ok, err
 }
 
 // matchesQuery compares the first value of a query parameter, as sent.
