@@ -24,7 +24,7 @@ import (
 // node ports and annotations, and nothing of Contour's pods is left in the new ones.
 func TestObjectsOfContourAreTakenOver(t *testing.T) {
 	p := startProvisioner(t, "takeover")
-	p.createAs("contour", "testdata/contour-gateway.yaml")
+	p.createAs("contour", "testdata/takeover/contour-gateway.yaml")
 	p.patch("services", "envoy-web", `{"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.78"}]}}}`, "status")
 	service := p.ref("v1", "Service", "envoy-web")
 	before := p.get(t.Context(), service)
