@@ -110,8 +110,8 @@ func TestStatusesOfGateways(t *testing.T) {
 
 // The number of observations without a change after which there is quiet.
 const (
-	rest = 100
-	minute  = int(time.Minute / poll.Interval)
+	rest   = 100
+	minute = int(time.Minute / poll.Interval)
 )
 
 // statuses counts the changes of objects.
