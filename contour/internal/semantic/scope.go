@@ -55,7 +55,9 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 		rc = scoped()
 	}
 	if again, status, err := x.routeCoalesced(m, rc, header); err != nil || status != 0 {
-		a.Status = status
+		if a.Status = status; err == nil {
+			a, err = x.reply(a, status, x.trace.Route)
+		}
 		return a, err
 	} else if again {
 		rc = scoped()
@@ -199,6 +201,7 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 	if x.Upgrade == "" || own < 0 {
 		return x.routeDirected(a, m, rc)
 	}
+	x.upgraded = true
 	if err := upgradeFilters(m, m.GetUpgradeConfigs()[own]); err != nil {
 		return a, err
 	}
@@ -213,8 +216,7 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 		}
 	}
 	if r != nil && context.GetFilterContext().GetFields()["routed"].GetBoolValue() && !strings.HasPrefix(r.GetName(), "websocket") {
-		a.Status = 403
-		return a, nil
+		return x.reply(a, 403, r)
 	}
 	return x.route(a, rc)
 }

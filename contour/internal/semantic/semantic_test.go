@@ -136,7 +136,7 @@ func TestPathsAreNormalized(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, _ := x.normalizePath(&hcmv3.HttpConnectionManager{}); status != 0 || x.path != want {
+		if status, _ := x.normalizePath(&hcmv3.HttpConnectionManager{MergeSlashes: true}); status != 0 || x.path != want {
 			t.Errorf("%q: %q (%d), want %q", path, x.path, status, want)
 		}
 	}
