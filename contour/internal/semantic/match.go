@@ -62,13 +62,21 @@ func (x *exchange) matchesPath(m *routev3.RouteMatch) (bool, error) {
 	return false, errors.New("the model does not support the path match")
 }
 
+// headerName returns the name under which Envoy finds a header of a request: the host is that of HTTP/2.
+func headerName(name string) string {
+	if name = strings.ToLower(name); name == "host" {
+		return ":authority"
+	}
+	return name
+}
+
 // matchesHeader compares a header. A missing header matches no condition on its value, not even an inverted one,
 // unless the condition treats it as empty.
 func (x *exchange) matchesHeader(h *routev3.HeaderMatcher) (bool, error) {
 	if err := checkFields(h, "name string_match present_match invert_match treat_missing_header_as_empty"); err != nil {
 		return false, err
 	}
-	value, present := x.headers[strings.ToLower(h.GetName())]
+	value, present := x.headers[headerName(h.GetName())]
 	switch s := h.GetHeaderMatchSpecifier().(type) {
 	case *routev3.HeaderMatcher_PresentMatch:
 		return (present == s.PresentMatch) != h.GetInvertMatch(), nil
