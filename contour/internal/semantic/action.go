@@ -46,13 +46,13 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 // redirectHost returns the :authority of the request. Its port is removed if the redirect sets a port, or if it is the
 // standard port of the received scheme and the scheme changes.
 func (x *exchange) redirectHost(received, scheme string, newPort bool) string {
-	host, port, err := net.SplitHostPort(x.authority)
+	_, port, err := net.SplitHostPort(x.authority)
 	if err != nil {
 		return x.authority
 	}
 	standard := map[string]string{"http": "80", "https": "443"}[received] == port
 	if newPort || received != scheme && standard {
-		return host
+		return strings.TrimSuffix(x.authority, ":"+port) // an IPv6 address keeps its brackets
 	}
 	return x.authority
 }

@@ -104,8 +104,8 @@ func (x *exchange) entry(a *routev3.RateLimit_Action) (string, bool, error) {
 	case *routev3.RateLimit_Action_RemoteAddress_:
 		return "remote_address=" + x.remote.String(), true, nil
 	case *routev3.RateLimit_Action_RequestHeaders_:
-		value, present := x.headers[strings.ToLower(by.RequestHeaders.GetHeaderName())]
-		return by.RequestHeaders.GetDescriptorKey() + "=" + value, present && value != "", checkFields(by.RequestHeaders, "header_name descriptor_key")
+		value, present := x.headers[headerName(by.RequestHeaders.GetHeaderName())]
+		return by.RequestHeaders.GetDescriptorKey() + "=" + value, present, checkFields(by.RequestHeaders, "header_name descriptor_key")
 	case *routev3.RateLimit_Action_HeaderValueMatch_:
 		return x.headerEntry(by.HeaderValueMatch)
 	}

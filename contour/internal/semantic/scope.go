@@ -54,11 +54,10 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 		}
 		rc = scoped()
 	}
-	if again, status, err := x.routeCoalesced(m, rc, header); err != nil || status != 0 {
-		if a.Status = status; err == nil {
-			a, err = x.reply(a, status, x.trace.Route)
-		}
+	if again, status, err := x.routeCoalesced(m, rc, header); err != nil {
 		return a, err
+	} else if status != 0 {
+		return x.reply(a, status, x.trace.Route)
 	} else if again {
 		rc = scoped()
 		if r, err := x.find(rc); err != nil {
