@@ -25,7 +25,7 @@ import (
 // keeper sends requests literally, over connections that it keeps.
 type keeper struct {
 	kept  map[string]*literalConn
-	ended int // kept connections that failed
+	ended int // kept connections that failed, as others did after the same request
 }
 
 // literalConn is a connection of HTTP/1.1, or of HTTP/2, with one request at a time.
@@ -37,6 +37,7 @@ type literalConn struct {
 	block       bytes.Buffer
 	stream      uint32
 	certificate string
+	last        semantic.Request
 }
 
 // close ends the connections.
@@ -54,8 +55,9 @@ func (k *keeper) send(to string, r semantic.Request, keep bool) seen {
 		key += strings.ToLower(r.Host)
 	}
 	if keep = keep && r.Upgrade == ""; keep && k.kept[key] != nil {
+		last := k.kept[key].last
 		s, more := k.kept[key].exchange(r)
-		if s.failure != nil {
+		if s.failure != nil && !answersBoth(to, last, r) {
 			k.ended++
 		}
 		if !more || s.failure != nil {
@@ -74,6 +76,20 @@ func (k *keeper) send(to string, r semantic.Request, keep bool) seen {
 		_ = c.Close()
 	}
 	return s
+}
+
+// answersBoth reports whether a new connection has responses to both requests, or says that it has no more than the first.
+func answersBoth(to string, first, second semantic.Request) bool {
+	c, err := open(to, first)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = c.Close() }()
+	s, more := c.exchange(first)
+	if s.failure == nil && more {
+		s, _ = c.exchange(second)
+	}
+	return s.failure == nil
 }
 
 func (k *keeper) drop(key string) {
@@ -109,6 +125,7 @@ func open(to string, r semantic.Request) (*literalConn, error) {
 
 // exchange sends a request and returns the response, and whether the connection can have another one.
 func (c *literalConn) exchange(r semantic.Request) (s seen, more bool) {
+	c.last = r
 	_ = c.SetDeadline(time.Now().Add(timeout))
 	if c.frames != nil {
 		s, more = c.exchangeFrames(r)

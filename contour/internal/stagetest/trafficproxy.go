@@ -59,11 +59,11 @@ func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 		case g.oneIn(8):
 			vh.TLS = &contourv1.TLS{Passthrough: true}
 			return vh
-		case g.oneIn(4):
+		case g.oneIn(3):
 			vh.TLS.EnableFallbackCertificate = false
 			vh.TLS.ClientValidation = &contourv1.DownstreamValidation{
 				CACertificate: "clients", SkipClientCertValidation: g.oneIn(5), OptionalClientCertificate: g.oneIn(2), OnlyVerifyLeafCertCrl: true,
-				ForwardClientCertificate: pick(g.Random, nil, nil, &contourv1.ClientCertificateDetails{DNS: true}),
+				ForwardClientCertificate: pick(g.Random, nil, &contourv1.ClientCertificateDetails{DNS: true}, &contourv1.ClientCertificateDetails{Cert: true}, &contourv1.ClientCertificateDetails{Subject: true, URI: true}),
 			}
 			if g.oneIn(2) {
 				vh.TLS.ClientValidation.CertificateRevocationList = "revoked"
@@ -116,7 +116,7 @@ func (g *Traffic) servedProviders() []contourv1.JWTProvider {
 // servedLimit returns a limit that no client reaches, except for a global one.
 func (g *Traffic) servedLimit() *contourv1.RateLimitPolicy {
 	p := g.rateLimit()
-	if p == nil && g.oneIn(6) {
+	if p == nil && g.oneIn(3) {
 		p = &contourv1.RateLimitPolicy{Global: g.globalLimit()}
 	}
 	if p != nil && p.Local != nil {
@@ -129,7 +129,7 @@ func (g *Traffic) servedLimit() *contourv1.RateLimitPolicy {
 func pathPrefixes() []string { return []string{"/", "/a", "/a/", "/a/b", "/ab", "/A", "/x-1.y"} }
 
 func (g *Traffic) servedRoute() contourv1.Route {
-	r := contourv1.Route{PermitInsecure: !g.oneIn(4), EnableWebsockets: g.oneIn(4)}
+	r := contourv1.Route{PermitInsecure: !g.oneIn(4), EnableWebsockets: g.oneIn(2)}
 	switch g.rand.IntN(8) {
 	case 0:
 		r.Conditions = append(r.Conditions, contourv1.MatchCondition{Exact: pick(g.Random, "/", "/a", "/a/b", "/ab", "/a/b/c")})
@@ -144,11 +144,11 @@ func (g *Traffic) servedRoute() contourv1.Route {
 			r.Conditions = append(r.Conditions, g.servedCondition())
 		}
 	})
-	switch g.rand.IntN(12) {
+	switch g.rand.IntN(8) {
 	case 0:
 		r.RequestRedirectPolicy = g.servedRedirect()
 	case 1:
-		r.DirectResponsePolicy = &contourv1.HTTPDirectResponsePolicy{StatusCode: pick(g.Random, 200, 204, 404, 418, 503), Body: pick(g.Random, "", "hello", "a longer text\n")}
+		r.DirectResponsePolicy = &contourv1.HTTPDirectResponsePolicy{StatusCode: pick(g.Random, 200, 200, 200, 204, 404, 418, 503), Body: pick(g.Random, "", "hello", "a longer text\n")}
 	default:
 		r.Services = g.servedServices()
 	}
@@ -186,7 +186,7 @@ func (g *Traffic) servedPolicies(r *contourv1.Route) {
 	}
 	r.LoadBalancerPolicy, r.AuthPolicy, r.CookieRewritePolicies = g.loadBalancer(), g.authPolicy(), g.cookieRewrites()
 	if g.oneIn(12) {
-		r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: "/health", IntervalSeconds: 60, ExpectedStatuses: []contourv1.HTTPStatusRange{{Start: 200, End: 300}}}
+		r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: "/health", IntervalSeconds: 60, TimeoutSeconds: 20, ExpectedStatuses: []contourv1.HTTPStatusRange{{Start: 200, End: 300}}}
 	}
 	if g.oneIn(8) {
 		r.InternalRedirectPolicy = g.internalRedirects()

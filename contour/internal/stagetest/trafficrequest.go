@@ -41,7 +41,7 @@ func (g *Traffic) Request() semantic.Request {
 			r.Headers[fmt.Sprint("x-many-", i)] = "v"
 		}
 	}
-	if g.oneIn(12) {
+	if g.oneIn(6) {
 		r.HTTP2 = false
 		delete(r.Headers, "content-type")
 		r.Upgrade, r.Method = pick(g.Random, "websocket", "websocket", "WebSocket", "h3"), "GET"
@@ -77,7 +77,7 @@ func (g *Traffic) overTLS(r *semantic.Request) {
 	}
 	r.Version = pick(g.Random, "", "", "", "", "1.2", "1.3")
 	if g.oneIn(2) {
-		r.ClientCertificate = pick(g.Random, append(slices.Sorted(maps.Keys(g.material.ClientChains)), "good", "good", "good")...)
+		r.ClientCertificate = pick(g.Random, append(slices.Sorted(maps.Keys(g.material.ClientChains)), "good", "good", "good", "good", "good", "good", "good")...)
 		r.ClientChain = g.material.ClientChains[r.ClientCertificate]
 	}
 }
@@ -117,10 +117,10 @@ func (g *Traffic) requestHeaders() map[string]string {
 	}
 	optional(2, semantic.TokenHeader, "yes", "no")
 	optional(3, "authorization", append(g.material.tokens(), "Basic eDp5", "Bearer", "Bearer x.y.z")...)
-	optional(3, "origin", "https://example.org", "https://a.example", "https://x.b.example", "https://HOST.example.org", "null", "http://example.org:8080", "https://sub.example.org", "HTTPS://EXAMPLE.ORG")
+	optional(2, "origin", "https://example.org", "https://a.example", "https://x.b.example", "https://HOST.example.org", "null", "http://example.org:8080", "https://sub.example.org", "HTTPS://EXAMPLE.ORG")
 	optional(4, "access-control-request-method", "GET", "PUT")
 	optional(8, "access-control-request-private-network", "true")
-	optional(4, semantic.SetCookieHeader, "a=1", "b=2; Path=/; Secure", "A=3; domain=x", "a=1; SameSite=None; HttpOnly")
+	optional(2, semantic.SetCookieHeader, "a=1", "b=2; Path=/; Secure", "A=3; domain=x", "a=1; SameSite=None; HttpOnly")
 	optional(8, "x-forwarded-for", "10.1.2.3", "10.0.0.1, 192.0.2.1")
 	optional(12, "x-forwarded-proto", "https", "http")
 	optional(16, "x_under", "v")
