@@ -25,8 +25,7 @@ func (x *exchange) unmet(m *routev3.RouteMatch) (Condition, error) {
 		return Condition{Kind: "path"}, err
 	}
 	for _, s := range m.GetFilterState() {
-		value, present := x.state[s.GetKey()]
-		if ok, err := matchesString(s.GetStringMatch(), value); !present || !ok || err != nil {
+		if ok, err := x.matchesState(s); !ok || err != nil {
 			return Condition{Kind: "connection"}, err
 		}
 	}
@@ -60,6 +59,13 @@ func (x *exchange) matchesPath(m *routev3.RouteMatch) (bool, error) {
 		return matchesFully(p.SafeRegex, x.path)
 	}
 	return false, errors.New("the model does not support the path match")
+}
+
+// matchesState compares a value that a filter of the connection has set.
+func (x *exchange) matchesState(m *matcherv3.FilterStateMatcher) (bool, error) {
+	value, present := x.state[m.GetKey()]
+	ok, err := matchesString(m.GetStringMatch(), value)
+	return present && ok, err
 }
 
 // headerName returns the name under which Envoy finds a header of a request: the host is that of HTTP/2.
