@@ -67,9 +67,10 @@ conformance-binary: ## Build bin/conformance, a static binary that runs the suit
 	@mkdir -p $(BIN)
 	cd conformance && GOWORK=off CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o $(BIN)/ ./cmd/conformance
 
-test-random: ## Run tests of random inputs with other seeds than the usual one: TIMES=COUNT (default 20). A failure names its seed: SEED=NUMBER go test ...
-	@export ENVOY="$$($(ASSETS) envoy)" SEED=random; packages=$$(git grep -l randomtest.Seed contour | xargs -n1 dirname | sort -u | sed 's|^|./|'); \
-	  go test -count=$(or $(TIMES),20) $$packages; go test -count=$(or $(TIMES),20) -tags envoy -run '^TestSizeIsThatOfEnvoy$$' ./contour/internal/compile/validate
+test-random: ## Run tests of random inputs with other seeds than the usual one: TIMES=COUNT (default 20), and PAIRS=COUNT random requests to the model and to Envoy (default 100000). A failure names its seed: SEED=NUMBER go test ...
+	@export ENVOY="$$($(ASSETS) envoy)" SEED=random; packages=$$(git grep -l randomtest.Seed contour | xargs grep -L '^//go:build envoy' | xargs -n1 dirname | sort -u | sed 's|^|./|'); \
+	  go test -count=$(or $(TIMES),20) $$packages; go test -count=$(or $(TIMES),20) -tags envoy -run '^(TestSizeIsThatOfEnvoy|TestPathsAsEnvoy)$$' ./contour/internal/compile/validate ./contour/internal/semantic; \
+	  go test -count=1 -timeout 60m -v -tags envoy -run '^TestModelIsThatOfEnvoy$$' ./contour/internal/pipeline -args -pairs $(or $(PAIRS),100000)
 
 fuzz: ## Run each fuzz target: FUZZTIME=DURATION (default 30s).
 	@for f in $$(grep -rlE '^func Fuzz' --include='*_test.go' contour envoybootstrap); do \

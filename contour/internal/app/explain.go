@@ -22,6 +22,7 @@ type explainFlags struct {
 	headers []string
 	sni     string
 	upgrade bool
+	http2   bool
 	expect  int
 	service string
 	output  string
@@ -60,6 +61,7 @@ Exit code 3 means that the answer is not the expected one.`,
 	fs.StringVarP(&f.method, "request", "X", "GET", "Method of the request.")
 	fs.StringArrayVarP(&f.headers, "header", "H", nil, "Header of the request, as in 'name: value'; may be repeated.")
 	fs.StringVar(&f.sni, "sni", "", "Server name of the TLS handshake, - for none; empty takes the host of the URL, or none for an address.")
+	fs.BoolVar(&f.http2, "http2", false, "The request is sent over HTTP/2.")
 	fs.BoolVar(&f.upgrade, "websocket", false, "The request is for a WebSocket.")
 	fs.IntVar(&f.expect, "expect", 0, "Fail unless the answer has this status code; that of a backend counts as 200, and with --websocket as 101.")
 	fs.StringVar(&f.service, "expect-service", "", "Fail unless this Service may answer: namespace/name.")
@@ -77,6 +79,7 @@ func (f *explainFlags) request(of string) (preview.Request, error) {
 	if f.sni != "" {
 		r.SNI = f.sni
 	}
+	r.HTTP2 = f.http2
 	if f.upgrade {
 		r.Upgrade = "websocket"
 	}
@@ -99,7 +102,7 @@ func (f *explainFlags) print(w io.Writer, of string, r preview.Request, x previe
 	if f.output == "json" {
 		err = writeJSON(w, explanationJSON(x))
 	} else {
-		fmt.Fprintln(w, console.Line(fmt.Sprintf("%s %s -> %s", r.Method, of, x.Verdict)))
+		fmt.Fprintln(w, console.Line(fmt.Sprintf("%s %s -> %s", r.Method, preview.MaskedURL(of), x.Verdict)))
 		err = printSteps(w, x)
 	}
 	if err == nil && !f.asExpected(x) {

@@ -192,7 +192,21 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 	plain := manifest(t, broken)
 	direct := manifest(t, strings.Replace(broken, "    - services", "    - responseHeadersPolicy: {set: [{name: x-session-key, value: "+canary+"}]}\n      directResponsePolicy: {statusCode: 200, body: "+canary+strings.Repeat("x", 200)+"}\n    - conditions: [{prefix: /x}]\n      services", 1))
 	tokens := manifest(t, strings.Replace(broken, "    - services", "    - conditions: [{header: {name: x-api-token, exact: "+canary+"}}, {queryParameter: {name: api_key, exact: "+canary+"}}]\n      requestHeadersPolicy: {set: [{name: x-upstream, value: "+canary+"}]}\n      services", 1))
+	parameters := manifest(t, strings.Replace(broken, "    - services", "    - conditions: [{queryParameter: {name: sig, exact: "+canary+"}}, {queryParameter: {name: code, exact: "+canary+"}}, {header: {name: x-db-pass, exact: "+canary+"}}, {header: {name: x-plain, exact: "+canary+"}}]\n      services", 1))
+	asked := "http://www.example.com/?sig=" + canary + "&code=" + canary + "&pass=" + canary + "&%73ig=" + canary + "&other=" + canary
 	for _, args := range [][]string{
+		{"explain", asked, "-f", plain},
+		{"explain", "http://user:" + canary + "@www.example.com/", "-f", plain},
+		{"explain", "http://www.example.com/%zz?sig=" + canary, "-f", plain},
+		{"explain", "ftp://user:" + canary + "@www.example.com/?sig=" + canary, "-f", plain},
+		{"explain", asked, "-f", plain, "-o", "json"},
+		{"explain", asked, "-f", parameters},
+		{"explain", asked, "-f", parameters, "-o", "json", "-H", "x-db-pass: " + canary, "-H", "x-plain: " + canary},
+		{"explain", asked, "-f", path},
+		{"routes", "-f", parameters},
+		{"routes", "-f", parameters, "-o", "json"},
+		{"diff", plain, parameters},
+		{"diff", plain, parameters, "-o", "json"},
 		{"validate", "-f", path},
 		{"validate", "-f", path, "-o", "json"},
 		{"explain", "https://www.example.com", "-f", path},

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -120,7 +119,7 @@ func echo(name string) http.Handler {
 			w.Header().Add("Set-Cookie", cookie)
 		}
 		if r.Header.Get("Upgrade") != "" {
-			upgrade(w, string(text))
+			upgrade(w)
 			return
 		}
 		_, _ = io.WriteString(w, "ok")
@@ -139,14 +138,16 @@ func protocolOf(r *http.Request) string {
 	return "http1"
 }
 
-func upgrade(w http.ResponseWriter, text string) {
+// upgrade responds with the headers of w to a request for an upgrade to WebSocket.
+func upgrade(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
 		return
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n%s: %s\r\n\r\n",
-		receivedHeader, strings.ReplaceAll(text, "\n", " "))
+	_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n")
+	_ = w.Header().Write(conn)
+	_, _ = io.WriteString(conn, "\r\n")
 }
 
 // eitherListener accepts connections with and without TLS; those with TLS begin with the byte of a handshake record.

@@ -67,7 +67,9 @@ func dial(to string, r semantic.Request) (net.Conn, error) {
 	c := &tls.Config{ServerName: r.SNI, InsecureSkipVerify: true} // the certificate is compared, not trusted
 	switch c.ServerName {
 	case "":
-		c.ServerName, _, _ = strings.Cut(r.Host, ":")
+		if c.ServerName, _, _ = strings.Cut(r.Host, ":"); strings.HasPrefix(r.Host, "[") { // an address, which is not sent as a server name
+			c.ServerName = ""
+		}
 	case "-":
 		c.ServerName = ""
 	}
@@ -78,6 +80,9 @@ func dial(to string, r semantic.Request) (net.Conn, error) {
 		}
 		// Shown whatever authorities the server names, as an attacker would.
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &own, nil }
+	}
+	if r.HTTP2 {
+		c.NextProtos = []string{"h2", "http/1.1"}
 	}
 	if v, ok := map[string]uint16{"1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[r.Version]; ok {
 		c.MinVersion, c.MaxVersion = v, v
@@ -126,7 +131,12 @@ func compareSeen(c stagetest.Check, s seen) []string {
 			wrong = append(wrong, fmt.Sprintf("%s: want %q, got %q", what, want, got))
 		}
 	}
-	check("status", fmt.Sprint(want.Status), fmt.Sprint(s.status))
+	status := fmt.Sprint(want.Status)
+	if want.GRPCStatus != "" {
+		status = fmt.Sprint(http.StatusOK)
+	}
+	check("status", status, fmt.Sprint(s.status))
+	check("grpc-status", want.GRPCStatus, s.header.Get("Grpc-Status"))
 	check("certificate", want.Certificate, s.certificate)
 	check("location", want.Location, s.header.Get("Location"))
 	check("body", want.Body, s.body)

@@ -122,9 +122,9 @@ func RequestTo(address string) (Request, error) {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil:
-		return Request{}, fmt.Errorf("URL: %w", err)
+		return Request{}, fmt.Errorf("URL: %w", withoutURL(err))
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "":
-		return Request{}, fmt.Errorf("%q is no URL of http or https, such as http://www.example.com/", address)
+		return Request{}, fmt.Errorf("%q is no URL of http or https, such as http://www.example.com/", MaskedURL(address))
 	}
 	r := Request{Host: u.Host, Path: u.EscapedPath(), TLS: u.Scheme == "https", Headers: map[string]string{}}
 	if r.Path == "" {
@@ -139,6 +139,14 @@ func RequestTo(address string) (Request, error) {
 		}
 	}
 	return r, nil
+}
+
+// withoutURL returns the cause of an error of the parser, whose text has the URL and what it may contain of secrets.
+func withoutURL(err error) error {
+	if e := (*url.Error)(nil); errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // Title is the name of the check, or its request.

@@ -140,7 +140,7 @@ func hostOf(authority string) string {
 // resolve finds the host and the route of the model that the Envoy's are made of.
 func (x *explainer) resolve() {
 	host := x.host
-	if x.trace.Host == nil && x.out.Answer.Refused {
+	if x.trace.Host == nil && (x.out.Answer.Refused || len(x.out.Answer.From) > 0) { // a connection, not a request
 		host = cmp.Or(x.request.SNI, x.host)
 	}
 	x.vhost = x.served.find(x.trace.Listener, host)

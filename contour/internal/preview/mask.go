@@ -2,6 +2,7 @@ package preview
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -13,19 +14,39 @@ import (
 // Masked returns the value of a header or query parameter for readers: not that of one that may carry a credential.
 func Masked(name, value string) string { return semantic.Masked(name, value) }
 
-// MaskedURL returns a URL or path with the values of query parameters masked.
-func MaskedURL(url string) string {
-	before, query, found := strings.Cut(url, "?")
+// MaskedURL returns a URL or path for readers, without a name and password of a user, and with the values of query parameters masked.
+func MaskedURL(address string) string {
+	before, query, found := strings.Cut(address, "?")
+	if scheme, rest, absolute := strings.Cut(before, "://"); absolute {
+		authority, _, _ := strings.Cut(rest, "/")
+		if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+			before = scheme + "://****" + authority[at:] + rest[len(authority):]
+		}
+	}
 	if !found {
-		return url
+		return before
 	}
 	pairs := strings.Split(query, "&")
 	for i, p := range pairs {
 		if name, value, ok := strings.Cut(p, "="); ok {
-			pairs[i] = name + "=" + Masked(name, value)
+			pairs[i] = name + "=" + maskedParameter(name, value)
 		}
 	}
 	return before + "?" + strings.Join(pairs, "&")
+}
+
+// maskedParameter returns the value of a query parameter for readers, as it is sent.
+func maskedParameter(name, value string) string {
+	plain := func(s string) string {
+		if out, err := url.QueryUnescape(s); err == nil {
+			return out
+		}
+		return s
+	}
+	if text := Masked(plain(name), plain(value)); text != plain(value) {
+		return text
+	}
+	return value
 }
 
 // matchText is the text of a match with the values of its conditions masked.

@@ -20,7 +20,15 @@ func (x *explainer) verdict() string {
 	case a.Location != "":
 		return fmt.Sprintf("%d to %s%s", a.Status, MaskedURL(a.Location), x.redirected())
 	}
-	return fmt.Sprintf("%d: %s", a.Status, x.local())
+	return fmt.Sprintf("%d: %s%s", a.Status, x.local(), x.toGRPC())
+}
+
+// toGRPC says what a client of gRPC receives instead.
+func (x *explainer) toGRPC() string {
+	if x.out.Answer.GRPCStatus == "" {
+		return ""
+	}
+	return fmt.Sprintf("; a client of gRPC receives 200 and grpc-status %s", x.out.Answer.GRPCStatus)
 }
 
 // refused returns why there is no connection, or why it is closed.
@@ -30,6 +38,8 @@ func (x *explainer) refused() string {
 		sni = x.host
 	}
 	switch {
+	case x.trace.Rejected != "":
+		return "the stream is reset: " + x.trace.Rejected
 	case x.trace.Listener == "" && x.request.TLS:
 		return "no connection: no host is served over TLS" + x.because()
 	case x.trace.Listener == "":

@@ -3,6 +3,7 @@ package semantic
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -45,17 +46,18 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 // redirectHost returns the :authority of the request. Its port is removed if the redirect sets a port, or if it is the
 // standard port of the received scheme and the scheme changes.
 func (x *exchange) redirectHost(received, scheme string, newPort bool) string {
-	host, port, err := net.SplitHostPort(x.authority)
+	_, port, err := net.SplitHostPort(x.authority)
 	if err != nil {
 		return x.authority
 	}
 	standard := map[string]string{"http": "80", "https": "443"}[received] == port
 	if newPort || received != scheme && standard {
-		return host
+		return strings.TrimSuffix(x.authority, ":"+port) // an IPv6 address keeps its brackets
 	}
 	return x.authority
 }
 
+// redirectPath returns the path of a redirect, with the query. The headers of the response may refer to a path that is rewritten.
 func (x *exchange) redirectPath(r *routev3.RedirectAction, m *routev3.RouteMatch) (string, error) {
 	switch p := r.GetPathRewriteSpecifier().(type) {
 	case *routev3.RedirectAction_PathRedirect:
@@ -65,9 +67,11 @@ func (x *exchange) redirectPath(r *routev3.RedirectAction, m *routev3.RouteMatch
 		return p.PathRedirect + x.query, nil
 	case *routev3.RedirectAction_PrefixRewrite:
 		path, err := x.rewritePrefix(m, p.PrefixRewrite)
+		x.setPath(path)
 		return path + x.query, err
 	case *routev3.RedirectAction_RegexRewrite:
 		path, err := substitute(p.RegexRewrite, x.path)
+		x.setPath(path)
 		return path + x.query, err
 	}
 	return x.path + x.query, nil
@@ -86,15 +90,35 @@ func (x *exchange) rewritePrefix(m *routev3.RouteMatch, to string) (string, erro
 	return "", errors.New("the model does not support the rewrite of this path match")
 }
 
+// substitute replaces all matches of an expression; the substitution refers to groups as RE2 does, by a backslash and a digit.
 func substitute(r *matcherv3.RegexMatchAndSubstitute, path string) (string, error) {
 	re, err := regexp.Compile(r.GetPattern().GetRegex())
 	if err != nil {
 		return "", fmt.Errorf("expression: %w", err)
 	}
-	if strings.ContainsAny(r.GetSubstitution(), `\`) {
-		return "", errors.New("the model does not support references to groups")
+	var out strings.Builder
+	end := 0
+	for _, at := range re.FindAllStringSubmatchIndex(path, -1) {
+		out.WriteString(path[end:at[0]])
+		end = at[1]
+		for i := 0; i < len(r.GetSubstitution()); i++ {
+			c := r.GetSubstitution()[i]
+			if c != '\\' || i+1 == len(r.GetSubstitution()) {
+				out.WriteByte(c)
+				continue
+			}
+			i++
+			switch group := 2 * int(r.GetSubstitution()[i]-'0'); {
+			case r.GetSubstitution()[i] == '\\':
+				out.WriteByte('\\')
+			case group < 0 || group >= len(at):
+				return "", errors.New("the model does not support this reference to a group")
+			case at[group] >= 0:
+				out.WriteString(path[at[group]:at[group+1]])
+			}
+		}
 	}
-	return re.ReplaceAllLiteralString(path, r.GetSubstitution()), nil
+	return out.String() + path[end:], nil
 }
 
 // forward sends the request to a cluster, or to one of several.
@@ -105,13 +129,9 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 		return a, err
 	}
 	if x.Upgrade != "" && !upgradable(f, x.Upgrade) {
-		a.Status = 403
-		return a, nil
+		return x.reply(a, 403, r)
 	}
-	clusters := f.GetWeightedClusters().GetClusters()
-	if c := f.GetCluster(); c != "" {
-		clusters = []*routev3.WeightedCluster_ClusterWeight{{Name: c}}
-	}
+	clusters := clustersOf(f)
 	for _, w := range clusters {
 		u, ready, err := x.sendTo(rc, r, f, w)
 		if err != nil {
@@ -131,12 +151,48 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 	}
 	switch {
 	case len(a.From) == 0:
-		a.Status, a.Lost = x.envoy.unavailable(f, clusters), 0
+		a.Lost = 0
+		return x.reply(a, x.envoy.unavailable(f, clusters), r)
 	case x.Upgrade != "":
 		a.Status = 101
 	default:
 		a.Status = 200
 	}
+	return a, nil
+}
+
+// clustersOf returns the clusters of a route, one without weight if it is the only one.
+func clustersOf(f *routev3.RouteAction) []*routev3.WeightedCluster_ClusterWeight {
+	if c := f.GetCluster(); c != "" {
+		return []*routev3.WeightedCluster_ClusterWeight{{Name: c}}
+	}
+	return f.GetWeightedClusters().GetClusters()
+}
+
+// reply returns the local reply to a request whose route forwards: it has the headers of the route and of the cluster that Envoy selected, and
+// those of the filter that answers.
+func (x *exchange) reply(a Answer, status int, r *routev3.Route) (Answer, error) {
+	a.Status = status
+	var all []Changes
+	for _, w := range clustersOf(r.GetRoute()) {
+		if r.GetRoute().GetCluster() == "" && w.GetWeight().GetValue() == 0 {
+			continue
+		}
+		c := newResponseEditor(x.headers)
+		if err := errors.Join(
+			c.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()), c.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
+		); err != nil {
+			return a, err
+		}
+		all = append(all, c.changes)
+	}
+	if len(all) == 0 {
+		return a, nil
+	}
+	a.Changes = a.Changes.after(all[0])
+	a.ChangesVary = slices.ContainsFunc(all[1:], func(c Changes) bool {
+		return !maps.Equal(c.Set, all[0].Set) || !slices.Equal(c.Removed, all[0].Removed)
+	})
 	return a, nil
 }
 
@@ -178,12 +234,18 @@ func (x *exchange) sendTo(
 	if u.Path, err = x.upstreamPath(f, r.GetMatch()); err != nil {
 		return u, false, err
 	}
-	request, response := newEditor(x.headers), newEditor(nil)
+	request := newEditor(x.headers)
 	request.changes = x.clientChanges()
 	err = errors.Join(
 		request.edit(w.GetRequestHeadersToRemove(), w.GetRequestHeadersToAdd()),
 		request.edit(r.GetRequestHeadersToRemove(), r.GetRequestHeadersToAdd()),
 		request.edit(x.removeInternal(rc.GetRequestHeadersToRemove()), rc.GetRequestHeadersToAdd()),
+	)
+	u.Host = x.upstreamHost(f, w, request.headers)
+	request.headers[":path"], request.headers[":authority"] = u.Path, u.Host
+	response := newResponseEditor(request.headers)
+	err = errors.Join(
+		err,
 		response.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()),
 		response.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
 	)
@@ -191,7 +253,6 @@ func (x *exchange) sendTo(
 	if err == nil {
 		err = x.rewriteCookie(&u.Response, levels{x.matched.GetTypedPerFilterConfig(), r.GetTypedPerFilterConfig(), w.GetTypedPerFilterConfig()})
 	}
-	u.Host = x.upstreamHost(f, w, request.headers)
 	return u, true, err
 }
 

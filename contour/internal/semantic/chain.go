@@ -5,6 +5,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"slices"
 	"strings"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -159,13 +162,24 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 	if err := checkFields(m, `stat_prefix rds http_filters http_protocol_options access_log use_remote_address normalize_path
 		merge_slashes preserve_external_request_id common_http_protocol_options http2_protocol_options request_headers_timeout
 		scoped_routes early_header_mutation_extensions local_reply_config upgrade_configs forward_client_cert_details
-		set_current_client_cert_details tracing path_with_escaped_slashes_action max_request_headers_kb`); err != nil {
+		set_current_client_cert_details tracing path_with_escaped_slashes_action max_request_headers_kb codec_type strip_trailing_host_dot
+		server_header_transformation xff_num_trusted_hops request_timeout stream_idle_timeout drain_timeout delayed_close_timeout`); err != nil {
 		return a, err
 	}
-	if !m.GetNormalizePath().GetValue() || !m.GetMergeSlashes() {
+	if !m.GetNormalizePath().GetValue() {
 		return a, errors.New("the model does not support paths that are not normalized")
 	}
-	if status, err := x.limitHeaders(m); err != nil || status != 0 {
+	if err := x.speaks(m.GetCodecType()); err != nil {
+		return a, err
+	}
+	if x.malformed() {
+		x.trace.Rejected = "the method is none that Envoy knows"
+		a.Status, x.ownReply = http.StatusBadRequest, true
+		return a, nil
+	}
+	if status, err := x.limitHeaders(m); errors.Is(err, errReset) {
+		return Answer{Refused: true, Certificate: a.Certificate}, nil
+	} else if err != nil || status != 0 {
 		a.Status = status
 		return a, err
 	}
@@ -173,6 +187,9 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 		return a, nil
 	}
 	x.identifyClient(m)
+	x.locateClient(m)
+	x.stripDot(m)
+	x.bridgeWeb()
 	x.filters = m.GetHttpFilters()
 	for _, f := range x.filters {
 		status, err := x.httpFilter(f)
@@ -181,10 +198,67 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 			return a, err
 		}
 	}
+	var err error
 	if m.GetScopedRoutes() != nil {
-		return x.routeScoped(a, m)
+		a, err = x.routeScoped(a, m)
+	} else {
+		a, err = x.routeDirected(a, m, x.envoy.routes[m.GetRds().GetRouteConfigName()])
 	}
-	return x.routeDirected(a, m, x.envoy.routes[m.GetRds().GetRouteConfigName()])
+	nameServer(&a, m.GetServerHeaderTransformation())
+	return a, err
+}
+
+// nameServer leaves the header server out of the changes as far as the connection manager sets it after all others.
+func nameServer(a *Answer, by hcmv3.HttpConnectionManager_ServerHeaderTransformation) {
+	const server = "server"
+	if by == hcmv3.HttpConnectionManager_PASS_THROUGH {
+		return
+	}
+	changes := []*Changes{&a.Changes}
+	for i := range a.From {
+		changes = append(changes, &a.From[i].Response)
+	}
+	for _, c := range changes {
+		c.Removed = slices.DeleteFunc(slices.Clone(c.Removed), func(name string) bool { return name == server })
+		if by == hcmv3.HttpConnectionManager_OVERWRITE {
+			delete(c.Set, server)
+		}
+	}
+}
+
+// speaks returns an error unless the version of HTTP of the request is one that the listener accepts.
+func (x *exchange) speaks(codec hcmv3.HttpConnectionManager_CodecType) error {
+	if codec == hcmv3.HttpConnectionManager_HTTP1 && x.HTTP2 || codec == hcmv3.HttpConnectionManager_HTTP2 && !x.HTTP2 {
+		return errors.New("the client uses a version of HTTP that the listener does not accept")
+	}
+	return nil
+}
+
+// malformed reports whether the parser of HTTP/1.1 rejects the method.
+func (x *exchange) malformed() bool { return !x.HTTP2 && !slices.Contains(methods(), x.Method) }
+
+// methods are those that Envoy accepts with HTTP/1.1.
+func methods() []string {
+	return strings.Fields(`ACL BIND CHECKOUT CONNECT COPY DELETE GET HEAD LINK LOCK MERGE MKACTIVITY MKCALENDAR MKCOL MOVE MSEARCH NOTIFY OPTIONS
+		PATCH POST PROPFIND PROPPATCH PURGE PUT REBIND REPORT SEARCH SOURCE SUBSCRIBE TRACE UNBIND UNLINK UNLOCK UNSUBSCRIBE`)
+}
+
+// stripDot removes the dot at the end of the host, if that is wanted.
+func (x *exchange) stripDot(m *hcmv3.HttpConnectionManager) {
+	if !m.GetStripTrailingHostDot() {
+		return
+	}
+	host, port, err := net.SplitHostPort(x.authority)
+	if err != nil {
+		host, port = x.authority, ""
+	}
+	if host, found := strings.CutSuffix(host, "."); found {
+		if x.authority = host; port != "" {
+			x.authority += ":" + port
+		}
+		x.host = hostname(x.authority)
+		x.headers[":authority"] = x.authority
+	}
 }
 
 // httpFilter returns the status with which a filter answers, 0 if it does not answer.

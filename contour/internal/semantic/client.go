@@ -7,6 +7,9 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
 
 	hcmv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
 	tlsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/transport_sockets/tls/v3"
@@ -139,9 +142,28 @@ func (x *exchange) identifyClient(m *hcmv3.HttpConnectionManager) {
 	}
 }
 
+// locateClient finds the address of the client: of the last addresses in x-forwarded-for that of the trusted proxy which is farthest away,
+// or the one that connects.
+func (x *exchange) locateClient(m *hcmv3.HttpConnectionManager) {
+	hops := int(m.GetXffNumTrustedHops())
+	if hops == 0 {
+		return
+	}
+	entries := strings.Split(x.headers["x-forwarded-for"], ",")
+	if hops > len(entries) {
+		return
+	}
+	if address, err := netip.ParseAddr(strings.TrimSpace(entries[len(entries)-hops])); err == nil {
+		x.remote = address
+	}
+}
+
 // clientChanges returns the changes to the header about the client before those of routes.
 func (x *exchange) clientChanges() Changes {
-	c := Changes{Set: map[string]string{}}
+	c := Changes{Set: map[string]string{}, Removed: slices.Clone(x.dropped)}
+	if x.bridged {
+		c.Set["content-type"] = "application/grpc"
+	}
 	if details, ok := x.headers[clientHeader]; ok {
 		c.Set[clientHeader] = details
 	} else if x.forged {

@@ -56,7 +56,7 @@ func (x *exchange) routeCoalesced(m *hcmv3.HttpConnectionManager, rc *routev3.Ro
 	if !found {
 		return false, 0, errors.New("the header has no key of the filter chain")
 	}
-	x.headers[header] = chain + asked
+	x.headers[header], x.rerouted = chain+asked, true
 	return true, 0, nil
 }
 

@@ -10,7 +10,8 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// cors answers preflights, and adds headers to the answers to other requests of allowed origins.
+// cors answers preflights, those of origins that are not allowed without naming them, and adds headers to the answers to other requests of
+// allowed origins.
 func (x *exchange) cors(p *filterResult, packed *anypb.Any) error {
 	c, err := unpack(packed, &corsv3.CorsPolicy{})
 	if err != nil {
@@ -37,27 +38,32 @@ func (x *exchange) cors(p *filterResult, packed *anypb.Any) error {
 	}
 	if allowed {
 		put("allow-origin", origin)
-		if c.GetAllowCredentials().GetValue() {
-			put("allow-credentials", "true")
-		}
+		put("expose-headers", c.GetExposeHeaders())
+	}
+	if c.GetAllowCredentials().GetValue() && (allowed || preflight) {
+		put("allow-credentials", "true")
 	}
 	if !preflight {
-		if allowed {
-			put("expose-headers", c.GetExposeHeaders())
-		}
 		p.response = Changes{Set: set}
 		return nil
 	}
-	if allowed {
-		put("allow-methods", c.GetAllowMethods())
-		put("allow-headers", c.GetAllowHeaders())
-		put("max-age", c.GetMaxAge())
-		if c.GetAllowPrivateNetworkAccess().GetValue() && x.headers["access-control-request-private-network"] == "true" {
-			put("allow-private-network", "true")
-		}
+	put("allow-methods", x.anyOr(c.GetAllowMethods(), "access-control-request-method"))
+	put("allow-headers", x.anyOr(c.GetAllowHeaders(), "access-control-request-headers"))
+	put("max-age", c.GetMaxAge())
+	if c.GetAllowPrivateNetworkAccess().GetValue() && x.headers["access-control-request-private-network"] == "true" {
+		put("allow-private-network", "true")
 	}
+	x.ownReply = true
 	p.answered, p.answer = true, Answer{Status: http.StatusOK, Changes: Changes{Set: set}}
 	return nil
+}
+
+// anyOr returns a list of what is allowed: what the header of the request asks for, if anything is.
+func (x *exchange) anyOr(allowed, header string) string {
+	if allowed == "*" {
+		return x.headers[header]
+	}
+	return allowed
 }
 
 func allows(origins []*matcherv3.StringMatcher, origin string) (bool, error) {

@@ -11,6 +11,7 @@ import (
 type Expectation struct {
 	Refused     bool   `json:"refused,omitempty"`
 	Status      int    `json:"status,omitempty"`
+	GRPCStatus  string `json:"grpcStatus,omitempty"` // of a local reply to a gRPC request, whose status code is 200 instead of Status
 	Certificate string `json:"certificate,omitempty"`
 	Location    string `json:"location,omitempty"`
 	Body        string `json:"body,omitempty"`
@@ -52,6 +53,7 @@ func (e Expectation) Compare(a Answer) []string {
 	d.check("refused", e.Refused, a.Refused)
 	d.check("status", e.Status, a.Status)
 	d.check("lost weight", e.Lost, a.Lost)
+	d.checkIfSet("grpc-status", e.GRPCStatus, a.GRPCStatus)
 	d.checkIfSet("certificate", e.Certificate, a.Certificate)
 	d.checkIfSet("location", e.Location, a.Location)
 	d.checkIfSet("body", e.Body, a.Body)

@@ -9,17 +9,27 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 )
 
-// editor applies changes to headers, level by level, and records them.
+// editor applies changes to the headers of a message, level by level, and records them.
 type editor struct {
-	headers map[string]string
+	headers map[string]string // of the message, as far as they are known
+	request map[string]string // of the request, to which command operators refer; those of the message itself for a request
 	changes Changes
 }
 
 func newEditor(headers map[string]string) *editor {
-	return &editor{headers: maps.Clone(headers), changes: Changes{Set: map[string]string{}}}
+	own := maps.Clone(headers)
+	if own == nil {
+		own = map[string]string{}
+	}
+	return &editor{headers: own, request: own, changes: Changes{Set: map[string]string{}}}
 }
 
-// edit applies the changes of one level: like Envoy, it removes headers before it sets them.
+// newResponseEditor returns an editor of a response, whose headers are unknown, to a request.
+func newResponseEditor(request map[string]string) *editor {
+	return &editor{headers: map[string]string{}, request: request, changes: Changes{Set: map[string]string{}}}
+}
+
+// edit applies the changes of one level: like Envoy, it removes headers first, then evaluates all values, and sets the headers at last.
 func (e *editor) edit(remove []string, set []*corev3.HeaderValueOption) error {
 	for _, name := range remove {
 		name = strings.ToLower(name)
@@ -29,13 +39,20 @@ func (e *editor) edit(remove []string, set []*corev3.HeaderValueOption) error {
 			e.changes.Removed = append(e.changes.Removed, name)
 		}
 	}
-	for _, o := range set {
+	values := make([]string, len(set))
+	for i, o := range set {
+		var err error
+		if values[i], err = e.format(o.GetHeader().GetValue()); err != nil {
+			return err
+		}
+	}
+	for i, o := range set {
 		if err := checkFields(o, "header append_action"); err != nil {
 			return err
 		}
-		value, err := e.format(o.GetHeader().GetValue())
-		if err != nil {
-			return err
+		value := values[i]
+		if value == "" { // Envoy adds no header without a value
+			continue
 		}
 		name := strings.ToLower(o.GetHeader().GetKey())
 		switch present, has := e.headers[name]; {
@@ -51,14 +68,11 @@ func (e *editor) edit(remove []string, set []*corev3.HeaderValueOption) error {
 }
 
 func (e *editor) set(name, value string) {
-	if e.headers == nil {
-		e.headers = map[string]string{}
-	}
 	e.headers[name], e.changes.Set[name] = value, value
 	e.changes.Removed = slices.DeleteFunc(e.changes.Removed, func(n string) bool { return n == name })
 }
 
-// format evaluates a format string of Envoy: %% and %REQ(name)%. Other command operators depend on the connection
+// format evaluates a format string of Envoy: %%, %REQ(name)% and %REQ(name?alternative)%. Other command operators depend on the connection
 // and remain unchanged.
 func (e *editor) format(value string) (string, error) {
 	var out strings.Builder
@@ -102,8 +116,12 @@ func commandLength(text string) int {
 func (e *editor) command(text string) string {
 	name, ok := strings.CutPrefix(text, "REQ(")
 	name, closed := strings.CutSuffix(name, ")")
-	if !ok || !closed || strings.Contains(name, "?") {
+	if !ok || !closed {
 		return "%" + text + "%"
 	}
-	return e.headers[strings.ToLower(name)]
+	name, alternative, _ := strings.Cut(strings.ToLower(name), "?")
+	if value, present := e.request[name]; present {
+		return value
+	}
+	return e.request[alternative]
 }

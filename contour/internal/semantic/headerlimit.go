@@ -18,6 +18,9 @@ const (
 	defaultHeaders   = 100
 )
 
+// errReset means that Envoy resets the stream of the request.
+var errReset = errors.New("the stream is reset")
+
 // limitHeaders applies what Envoy permits of the headers of a request. It returns the status of a request that is rejected, else 0.
 func (x *exchange) limitHeaders(m *hcmv3.HttpConnectionManager) (status int, err error) {
 	options := m.GetCommonHttpProtocolOptions()
@@ -32,26 +35,34 @@ func (x *exchange) limitHeaders(m *hcmv3.HttpConnectionManager) (status int, err
 	// The sizes differ by what the client adds, and between the versions of HTTP.
 	switch most := 1024 * int(cmp.Or(m.GetMaxRequestHeadersKb().GetValue(), defaultHeaderKiB)); {
 	case size > most+most/8:
-		return x.tooManyHeaders(), nil
+		return x.tooManyHeaders()
 	case size > most-most/8:
 		return 0, errors.New("the headers have about the size that is permitted")
 	}
 	if name := x.withUnderscore(options.GetHeadersWithUnderscoresAction()); name != "" {
 		x.trace.Rejected = "the name of the header " + name + " has an underscore"
+		if x.HTTP2 { // the stream is reset
+			return 0, errReset
+		}
+		x.ownReply = true
 		return http.StatusBadRequest, nil
 	}
 	switch most, count := int(cmp.Or(options.GetMaxHeadersCount().GetValue(), defaultHeaders)), len(x.headers); {
 	case count > most+8:
-		return x.tooManyHeaders(), nil
+		return x.tooManyHeaders()
 	case count > most-8:
 		return 0, errors.New("there are about as many headers as are permitted")
 	}
 	return 0, nil
 }
 
-func (x *exchange) tooManyHeaders() int {
+func (x *exchange) tooManyHeaders() (status int, err error) {
 	x.trace.Rejected = "the headers are too large or too many"
-	return http.StatusRequestHeaderFieldsTooLarge
+	if x.HTTP2 {
+		return 0, errReset
+	}
+	x.ownReply = true
+	return http.StatusRequestHeaderFieldsTooLarge, nil
 }
 
 // withUnderscore returns the first header whose name has an underscore, if that is not permitted, or removes all of them if they are dropped.
@@ -63,6 +74,7 @@ func (x *exchange) withUnderscore(action corev3.HttpProtocolOptions_HeadersWithU
 			return name
 		default:
 			delete(x.headers, name)
+			x.dropped = append(x.dropped, name)
 		}
 	}
 	return ""

@@ -97,6 +97,9 @@ func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (status int, err error) {
 		return 401, err
 	}
 	if !p.GetForward() {
+		if _, sent := x.headers["authorization"]; sent {
+			x.dropped = append(x.dropped, "authorization")
+		}
 		delete(x.headers, "authorization")
 	}
 	return 0, nil

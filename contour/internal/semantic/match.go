@@ -25,8 +25,7 @@ func (x *exchange) unmet(m *routev3.RouteMatch) (Condition, error) {
 		return Condition{Kind: "path"}, err
 	}
 	for _, s := range m.GetFilterState() {
-		value, present := x.state[s.GetKey()]
-		if ok, err := matchesString(s.GetStringMatch(), value); !present || !ok || err != nil {
+		if ok, err := x.matchesState(s); !ok || err != nil {
 			return Condition{Kind: "connection"}, err
 		}
 	}
@@ -62,13 +61,28 @@ func (x *exchange) matchesPath(m *routev3.RouteMatch) (bool, error) {
 	return false, errors.New("the model does not support the path match")
 }
 
+// matchesState compares a value that a filter of the connection has set.
+func (x *exchange) matchesState(m *matcherv3.FilterStateMatcher) (bool, error) {
+	value, present := x.state[m.GetKey()]
+	ok, err := matchesString(m.GetStringMatch(), value)
+	return present && ok, err
+}
+
+// headerName returns the name under which Envoy finds a header of a request: the host is that of HTTP/2.
+func headerName(name string) string {
+	if name = strings.ToLower(name); name == "host" {
+		return ":authority"
+	}
+	return name
+}
+
 // matchesHeader compares a header. A missing header matches no condition on its value, not even an inverted one,
 // unless the condition treats it as empty.
 func (x *exchange) matchesHeader(h *routev3.HeaderMatcher) (bool, error) {
 	if err := checkFields(h, "name string_match present_match invert_match treat_missing_header_as_empty"); err != nil {
 		return false, err
 	}
-	value, present := x.headers[strings.ToLower(h.GetName())]
+	value, present := x.headers[headerName(h.GetName())]
 	switch s := h.GetHeaderMatchSpecifier().(type) {
 	case *routev3.HeaderMatcher_PresentMatch:
 		return (present == s.PresentMatch) != h.GetInvertMatch(), nil

@@ -13,9 +13,15 @@ const misdirectedVM = "misdirected"
 
 // routeDirected routes the request, unless the script responds.
 func (x *exchange) routeDirected(a Answer, m *hcmv3.HttpConnectionManager, rc *routev3.RouteConfiguration) (Answer, error) {
-	if misdirected, err := x.misdirected(m, rc); err != nil || misdirected {
-		a.Status = 421
+	if x.Upgrade != "" && !x.upgraded { // Envoy decides by the route before it runs filters
+		if r, err := x.find(rc); err != nil || r != nil && !upgradable(r.GetRoute(), x.Upgrade) {
+			return x.reply(a, 403, r)
+		}
+	}
+	if misdirected, err := x.misdirected(m, rc); err != nil {
 		return a, err
+	} else if misdirected {
+		return x.reply(a, 421, x.trace.Route)
 	}
 	return x.route(a, rc)
 }

@@ -54,9 +54,15 @@ func (x *exchange) normalizePath(m *hcmv3.HttpConnectionManager) (status int, lo
 		x.trace.Rejected = "the path has an escaped null character"
 		return http.StatusBadRequest, ""
 	}
-	x.setPath(mergeSlashes(resolveDots(unescape(path))))
+	if path = resolveDots(unescape(path)); m.GetMergeSlashes() {
+		path = mergeSlashes(path)
+	}
+	x.setPath(path)
 	if unescaped && action == hcmv3.HttpConnectionManager_UNESCAPE_AND_REDIRECT {
 		x.trace.Rejected = escapedSlash
+		if isGRPC(x.Headers) { // whose clients follow no redirects
+			return http.StatusBadRequest, ""
+		}
 		return http.StatusTemporaryRedirect, x.path + x.query
 	}
 	return 0, ""

@@ -126,7 +126,7 @@ func comparePath(t *testing.T, address, path string, action hcmv3.HttpConnection
 	if err != nil {
 		return // the model does not support it
 	}
-	status, location := x.normalizePath(&hcmv3.HttpConnectionManager{PathWithEscapedSlashesAction: action})
+	status, location := x.normalizePath(&hcmv3.HttpConnectionManager{MergeSlashes: true, PathWithEscapedSlashesAction: action})
 	got := fmt.Sprint(status, " ", location)
 	if status == 0 {
 		got = fmt.Sprint(200, " ", x.headers[":path"])

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// client returns the address of all clients.
+// client returns the address from which all clients connect.
 func client() netip.Addr { return netip.AddrFrom4([4]byte{127, 0, 0, 1}) }
 
 // levels contains the per-filter configuration of a virtual host and of its route.
@@ -116,6 +116,9 @@ func (x *exchange) policy(p *filterResult, f *hcmv3.HttpFilter, all levels, r *r
 		}
 		return x.cors(p, last)
 	case "FilterChainConfig":
+		if x.rerouted {
+			return nil
+		}
 		chain, err := mergeChains(configs)
 		for _, extension := range chain {
 			if err == nil && !p.answered {
@@ -215,7 +218,7 @@ func (x *exchange) rbac(p *filterResult, packed *anypb.Any) error {
 			return errors.New("the model supports only rules for any request")
 		}
 		for _, principal := range policy.GetPrincipals() {
-			is, err := isClient(principal)
+			is, err := x.isClient(principal)
 			if err != nil {
 				return err
 			}
@@ -228,16 +231,16 @@ func (x *exchange) rbac(p *filterResult, packed *anypb.Any) error {
 	return nil
 }
 
-func isClient(p *rbacconfigv3.Principal) (bool, error) {
-	r := p.GetRemoteIp()
+func (x *exchange) isClient(p *rbacconfigv3.Principal) (bool, error) {
+	r, address := p.GetRemoteIp(), x.remote
 	if r == nil {
-		r = p.GetDirectRemoteIp()
+		r, address = p.GetDirectRemoteIp(), client()
 	}
 	if r == nil {
 		return false, errors.New("the model supports only principals with an address")
 	}
 	prefix, err := netip.ParsePrefix(fmt.Sprintf("%s/%d", r.GetAddressPrefix(), r.GetPrefixLen().GetValue()))
-	return err == nil && prefix.Contains(client()), err
+	return err == nil && prefix.Contains(address), err
 }
 
 // localRateLimit admits as many requests at once as the bucket has tokens.
@@ -258,7 +261,7 @@ func (x *exchange) localRateLimit(p *filterResult, packed *anypb.Any) error {
 	if x.Nth <= int(m.GetTokenBucket().GetMaxTokens()) {
 		return nil
 	}
-	c := newEditor(nil)
+	c := newResponseEditor(x.headers)
 	err = c.edit(nil, m.GetResponseHeadersToAdd())
 	p.answered, p.answer = true, Answer{Status: int(m.GetStatus().GetCode()), Body: "local_rate_limited", Changes: c.changes}
 	return err

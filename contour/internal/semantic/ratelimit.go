@@ -60,11 +60,20 @@ func (x *exchange) rateLimit(p *filterResult, packed *anypb.Any) error {
 	case x.Allowed:
 		x.trace.Asked = append(x.trace.Asked, "rate limit")
 	case over:
-		p.answered, p.answer = true, Answer{Status: 429, Changes: Changes{Set: map[string]string{"x-envoy-ratelimited": "true"}}}
+		p.answered, p.answer = true, x.overLimit(m)
 	default:
 		p.setRequest(LimitsHeader, Limits(m.GetDomain(), descriptors))
 	}
 	return nil
+}
+
+// overLimit returns the reply to a request over the limit.
+func (x *exchange) overLimit(m *ratelimitv3.RateLimit) Answer {
+	a := Answer{Status: 429, Changes: Changes{Set: map[string]string{"x-envoy-ratelimited": "true"}}}
+	if m.GetRateLimitedAsResourceExhausted() && isGRPC(x.Headers) {
+		a.GRPCStatus = "8" // resource exhausted
+	}
+	return a
 }
 
 // descriptor returns the entries of a descriptor; nil if one of them has no value.
@@ -93,10 +102,10 @@ func (x *exchange) entry(a *routev3.RateLimit_Action) (string, bool, error) {
 		}
 		return key + "=" + by.GenericKey.GetDescriptorValue(), true, checkFields(by.GenericKey, "descriptor_key descriptor_value")
 	case *routev3.RateLimit_Action_RemoteAddress_:
-		return "remote_address=" + client().String(), true, nil
+		return "remote_address=" + x.remote.String(), true, nil
 	case *routev3.RateLimit_Action_RequestHeaders_:
-		value, present := x.headers[strings.ToLower(by.RequestHeaders.GetHeaderName())]
-		return by.RequestHeaders.GetDescriptorKey() + "=" + value, present && value != "", checkFields(by.RequestHeaders, "header_name descriptor_key")
+		value, present := x.headers[headerName(by.RequestHeaders.GetHeaderName())]
+		return by.RequestHeaders.GetDescriptorKey() + "=" + value, present, checkFields(by.RequestHeaders, "header_name descriptor_key")
 	case *routev3.RateLimit_Action_HeaderValueMatch_:
 		return x.headerEntry(by.HeaderValueMatch)
 	}

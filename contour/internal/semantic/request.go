@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -33,6 +34,7 @@ type Request struct {
 	Method  string            `json:"method,omitempty"`     // GET if empty
 	Headers map[string]string `json:"headers,omitempty"`
 	Upgrade string            `json:"upgrade,omitempty"` // the requested protocol, such as websocket
+	HTTP2   bool              `json:"http2,omitempty"`   // over HTTP/2 instead of HTTP/1.1
 	// ClientCertificate is the name of the certificate that the client shows; none if empty. ClientChain is its chain, in PEM.
 	ClientCertificate string `json:"clientCertificate,omitempty"`
 	ClientChain       []byte `json:"-"`
@@ -46,14 +48,19 @@ type Request struct {
 
 // Answer is the outcome of a request.
 type Answer struct {
-	Refused     bool   `json:"refused,omitempty"`     // there is no connection: no TLS host for the SNI, or no common TLS version
+	Refused     bool   `json:"refused,omitempty"`     // there is no response: no TLS host for the SNI, no common TLS version, or the connection or stream is closed
 	Certificate string `json:"certificate,omitempty"` // the first DNS name of the certificate that Envoy serves
 	// Status is the status code that the client receives; 200 (101 for an upgrade) if a backend answers.
-	Status   int    `json:"status,omitempty"`
-	Location string `json:"location,omitempty"`
-	Body     string `json:"body,omitempty"`
+	Status int `json:"status,omitempty"`
+	// GRPCStatus is the header grpc-status of a local reply to a gRPC request, which the client receives with the status code 200 instead
+	// of Status; "" for other responses.
+	GRPCStatus string `json:"grpcStatus,omitempty"`
+	Location   string `json:"location,omitempty"`
+	Body       string `json:"body,omitempty"`
 	// Changes are the changes to the headers of a local reply.
 	Changes Changes `json:"changes,omitzero"`
+	// ChangesVary: Changes are those of the first backend of several, of which Envoy selects one before it replies.
+	ChangesVary bool `json:"changesVary,omitempty"`
 	// From are the backends that may answer. It is empty for a local reply.
 	From []Upstream `json:"from,omitempty"`
 	// Lost is the weight of backends without endpoints, whose share of the requests is answered with 503, and of those that do
@@ -119,11 +126,17 @@ type exchange struct {
 	filters   []*hcmv3.HttpFilter  // of the listener
 	first     levels               // of the route found first, from the route table on; nil if there is none
 	matched   *routev3.VirtualHost // of the route found last
+	dropped   []string             // headers of the request that Envoy removes before it routes
 	client    *x509.Certificate    // that the client showed
 	forged    bool                 // the client sent a header about its certificate
 	metadata  map[string]string    // of the filters, by namespace/key
 	state     map[string]string    // filter state of the connection
 	forwarded bool                 // the route found last forwards requests
+	upgraded  bool                 // the listener accepts the upgrade, whatever the route is
+	rerouted  bool                 // a script has changed the route after Envoy made the chains of filters that routes configure
+	bridged   bool                 // the request is one of gRPC-Web, which backends receive as one of gRPC
+	ownReply  bool                 // the reply is the same for requests of gRPC: that of the parser of HTTP, or of a filter that writes its own
+	remote    netip.Addr           // the address of the client, of proxies that are trusted
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 	session   *session             // of the route found last; nil: none
 	trace     Trace
@@ -164,6 +177,7 @@ func (x *exchange) answer() (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("listener %s: %w", name, err)
 	}
+	x.replyToGRPC(&a)
 	return a, nil
 }
 
@@ -185,12 +199,12 @@ func (e *Envoy) listenerAt(to string) *listenerv3.Listener {
 
 // receive normalizes the request.
 func (e *Envoy) receive(r Request) (*exchange, error) {
-	x := &exchange{Request: r, envoy: e, authority: r.Host, host: hostname(r.Host), headers: map[string]string{}, metadata: map[string]string{}, state: map[string]string{}}
+	x := &exchange{Request: r, envoy: e, authority: r.Host, host: hostname(r.Host), headers: map[string]string{}, metadata: map[string]string{}, state: map[string]string{}, remote: client()}
 	if x.Method == "" {
 		x.Method = "GET"
 	}
 	if x.SNI == "" {
-		x.SNI = x.host
+		x.SNI = serverName(x.host)
 	}
 	if x.SNI = strings.ToLower(x.SNI); x.SNI == noServerName {
 		x.SNI = ""
@@ -199,7 +213,7 @@ func (e *Envoy) receive(r Request) (*exchange, error) {
 		return nil, err
 	}
 	for name, value := range r.Headers {
-		x.headers[strings.ToLower(name)] = value
+		x.headers[strings.ToLower(name)] = strings.TrimSpace(value)
 	}
 	if r.Upgrade != "" {
 		x.headers["upgrade"], x.headers["connection"] = r.Upgrade, "upgrade"
@@ -207,6 +221,14 @@ func (e *Envoy) receive(r Request) (*exchange, error) {
 	x.headers[":method"], x.headers[":authority"] = x.Method, x.authority
 	x.setPath(x.path)
 	return x, nil
+}
+
+// serverName returns the server name that clients send for a host: it has no dot at the end and is no address (RFC 6066, section 3).
+func serverName(host string) string {
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return noServerName
+	}
+	return strings.TrimRight(host, ".")
 }
 
 // hostname returns an :authority in lower case and without port.

@@ -90,6 +90,9 @@ func (x *exchange) domainRank(domain string) int {
 // runRoute runs the filters that the virtual host and the route configure, and then the action of the route.
 func (x *exchange) runRoute(a Answer, rc *routev3.RouteConfiguration, vh *routev3.VirtualHost, r *routev3.Route) (Answer, error) {
 	x.session = nil
+	if x.Upgrade != "" && !x.upgraded && !upgradable(r.GetRoute(), x.Upgrade) {
+		return x.reply(a, 403, r)
+	}
 	p, err := x.policies(vh, r)
 	if err != nil {
 		return a, err
@@ -97,7 +100,10 @@ func (x *exchange) runRoute(a Answer, rc *routev3.RouteConfiguration, vh *routev
 	if p.answered {
 		x.trace.ByFilter = true
 		p.answer.Certificate = a.Certificate
-		return p.add(p.answer), nil
+		if !x.ownReply {
+			p.answer, err = x.reply(p.answer, p.answer.Status, r)
+		}
+		return p.add(p.answer), err
 	}
 	a, err = x.runAction(a, rc, r)
 	return p.add(a), err
@@ -127,7 +133,7 @@ func (x *exchange) runAction(a Answer, rc *routev3.RouteConfiguration, r *routev
 
 // localReply records the changes to the headers of a local reply.
 func (x *exchange) localReply(a *Answer, r *routev3.Route) error {
-	c := newEditor(x.headers)
+	c := newResponseEditor(x.headers)
 	err := c.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd())
 	a.Changes = c.changes
 	return err

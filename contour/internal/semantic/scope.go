@@ -54,9 +54,10 @@ func (x *exchange) routeScoped(a Answer, m *hcmv3.HttpConnectionManager) (Answer
 		}
 		rc = scoped()
 	}
-	if again, status, err := x.routeCoalesced(m, rc, header); err != nil || status != 0 {
-		a.Status = status
+	if again, status, err := x.routeCoalesced(m, rc, header); err != nil {
 		return a, err
+	} else if status != 0 {
+		return x.reply(a, status, x.trace.Route)
 	} else if again {
 		rc = scoped()
 		if r, err := x.find(rc); err != nil {
@@ -199,6 +200,7 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 	if x.Upgrade == "" || own < 0 {
 		return x.routeDirected(a, m, rc)
 	}
+	x.upgraded = true
 	if err := upgradeFilters(m, m.GetUpgradeConfigs()[own]); err != nil {
 		return a, err
 	}
@@ -213,8 +215,7 @@ func (x *exchange) routeUpgrade(a Answer, m *hcmv3.HttpConnectionManager, rc *ro
 		}
 	}
 	if r != nil && context.GetFilterContext().GetFields()["routed"].GetBoolValue() && !strings.HasPrefix(r.GetName(), "websocket") {
-		a.Status = 403
-		return a, nil
+		return x.reply(a, 403, r)
 	}
 	return x.route(a, rc)
 }

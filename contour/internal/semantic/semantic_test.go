@@ -105,6 +105,18 @@ func packed(t *testing.T, m proto.Message) *anypb.Any {
 	return out
 }
 
+// A redirect that sets a port replaces that of the request, also after an IPv6 address, which keeps its brackets.
+func TestHostOfARedirectWithAPort(t *testing.T) {
+	for authority, want := range map[string]string{
+		"a.example.com": "a.example.com", "a.example.com:80": "a.example.com", "[::1]": "[::1]", "[::1]:8080": "[::1]", "127.0.0.1:80": "127.0.0.1",
+	} {
+		x := &exchange{authority: authority}
+		if got := x.redirectHost("http", "https", true); got != want {
+			t.Errorf("%s: %s, want %s", authority, got, want)
+		}
+	}
+}
+
 func TestUnsupportedFieldIsAnError(t *testing.T) {
 	x := &exchange{path: "/", headers: map[string]string{}}
 	for name, m := range map[string]*routev3.RouteMatch{
@@ -136,7 +148,7 @@ func TestPathsAreNormalized(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if status, _ := x.normalizePath(&hcmv3.HttpConnectionManager{}); status != 0 || x.path != want {
+		if status, _ := x.normalizePath(&hcmv3.HttpConnectionManager{MergeSlashes: true}); status != 0 || x.path != want {
 			t.Errorf("%q: %q (%d), want %q", path, x.path, status, want)
 		}
 	}

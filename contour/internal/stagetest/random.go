@@ -23,6 +23,7 @@ type Random struct {
 	rand    *rand.Rand
 	pairs   []Pair
 	objects map[kobj.Key]metav1.Object
+	valid   bool // values are valid
 }
 
 // Pairs returns the certificates for NewRandom: two valid ones and one that has expired.
@@ -113,7 +114,7 @@ func pick[T any](g *Random, values ...T) T { return values[g.rand.IntN(len(value
 
 // mostly returns a valid value, and rarely an invalid one, because an object with many fields must be valid often enough.
 func mostly[T any](g *Random, valid []T, invalid ...T) T {
-	if g.oneIn(20) {
+	if !g.valid && g.oneIn(20) {
 		return pick(g, invalid...)
 	}
 	return pick(g, valid...)

@@ -40,10 +40,17 @@ func directResponse(e *encoder, d ir.Direct) *routev3.DirectResponseAction {
 		e.addInvalid(fmt.Sprintf("the body of a direct response has %d bytes, more than %d", len(d.Body), maxDirectBody))
 	}
 	action := &routev3.DirectResponseAction{Status: d.Code}
-	if d.Body != "" {
+	if d.Body != "" && hasContent(d.Code) {
 		action.Body = &corev3.DataSource{Specifier: &corev3.DataSource_InlineString{InlineString: d.Body}}
 	}
 	return action
+}
+
+// hasContent reports whether responses with the status code may have a body (RFC 9110, section 15): Envoy sends any that it has, and clients
+// take it for the next response on the connection.
+func hasContent(code uint32) bool {
+	const noContent, resetContent, notModified = 204, 205, 304
+	return code != noContent && code != resetContent && code != notModified
 }
 
 // forward returns the action that sends a request to one cluster, or to one of several by weight.
