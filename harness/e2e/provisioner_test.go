@@ -60,7 +60,7 @@ spec:
   listeners: [{name: http, port: %d, protocol: HTTP}]
 `, port)
 	gateway := gatewayObject(f, "Gateway", "web")
-	for _, o := range []kube.Ref{p.ref("v1", "ServiceAccount", "envoy-web"), p.ref("v1", "Service", "envoy-web"), p.ref("apps/v1", "DaemonSet", "envoy-web"), p.ref("v1", "Secret", "envoycert-web")} {
+	for _, o := range p.ofWeb() {
 		p.until(o, "has the labels of the infrastructure", func(o *kube.Object) string {
 			if o == nil || o.GetLabels()["team"] != "a" || o.GetAnnotations()["note"] != "b" || o.GetLabels()["gateway.networking.k8s.io/gateway-name"] != "web" {
 				return fmt.Sprint(o)
@@ -82,30 +82,11 @@ spec:
 		return want(o, 1, "Programmed=True/Programmed", "http:0 Programmed=True/Programmed")
 	})
 
-	drifted := time.Now()
-	p.patch("services", "envoy-web", `{"spec": {"externalTrafficPolicy": "Cluster"}, "metadata": {"annotations": {"cloud": "x"}}}`)
-	p.until(p.ref("v1", "Service", "envoy-web"), "is repaired, and keeps what others set", func(o *kube.Object) string {
-		policy, _, _ := unstructured.NestedString(o.Object, "spec", "externalTrafficPolicy")
-		if policy != "Local" || o.GetAnnotations()["cloud"] != "x" {
-			return fmt.Sprint(policy, o.GetAnnotations())
-		}
-		return ""
-	})
-	t.Logf("repaired %v after the change", time.Since(drifted))
-	if err := s.Kube.Delete(t.Context(), p.ref("v1", "ServiceAccount", "envoy-web")); err != nil {
-		t.Fatal(err)
-	}
-	p.until(p.ref("v1", "ServiceAccount", "envoy-web"), "is created again", func(o *kube.Object) string {
-		if o == nil {
-			return "it does not exist"
-		}
-		return ""
-	})
-
+	p.repairsDrift()
 	if err := s.Kube.Delete(t.Context(), gateway.ref); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []kube.Ref{p.ref("v1", "Service", "envoy-web"), p.ref("apps/v1", "DaemonSet", "envoy-web"), p.ref("v1", "Secret", "envoycert-web"), p.ref("v1", "ServiceAccount", "envoy-web")} {
+	for _, o := range p.ofWeb() {
 		p.until(o, "is deleted", func(o *kube.Object) string {
 			if o != nil && o.GetDeletionTimestamp() == nil {
 				return "it exists"
@@ -122,6 +103,38 @@ spec:
 type provisioned struct {
 	*fixture
 	client dynamic.Interface
+}
+
+// ofWeb returns the objects of the fleet of the Gateway web.
+func (p provisioned) ofWeb() []kube.Ref {
+	return []kube.Ref{
+		p.ref("v1", "ServiceAccount", "envoy-web"), p.ref("v1", "Service", "envoy-web"), p.ref("apps/v1", "DaemonSet", "envoy-web"),
+		p.ref("v1", "Secret", "envoycert-web"),
+	}
+}
+
+// repairsDrift changes and deletes objects of the Gateway web, and waits until they are as before, except for what others have added.
+func (p provisioned) repairsDrift() {
+	p.t.Helper()
+	drifted := time.Now()
+	p.patch("services", "envoy-web", `{"spec": {"externalTrafficPolicy": "Cluster"}, "metadata": {"annotations": {"cloud": "x"}}}`)
+	p.until(p.ref("v1", "Service", "envoy-web"), "is repaired, and keeps what others set", func(o *kube.Object) string {
+		policy, _, _ := unstructured.NestedString(o.Object, "spec", "externalTrafficPolicy")
+		if policy != "Local" || o.GetAnnotations()["cloud"] != "x" {
+			return fmt.Sprint(policy, o.GetAnnotations())
+		}
+		return ""
+	})
+	p.t.Logf("repaired %v after the change", time.Since(drifted))
+	if err := p.s.Kube.Delete(p.t.Context(), p.ref("v1", "ServiceAccount", "envoy-web")); err != nil {
+		p.t.Fatal(err)
+	}
+	p.until(p.ref("v1", "ServiceAccount", "envoy-web"), "is created again", func(o *kube.Object) string {
+		if o == nil {
+			return "it does not exist"
+		}
+		return ""
+	})
 }
 
 // startProvisioner runs a controller with the provisioner in the shared cluster, which serves the class of that name.
