@@ -2,6 +2,7 @@ package translate
 
 import (
 	"slices"
+	"sync"
 
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -94,8 +95,18 @@ func script(e *encoder, name, source string) *hcmv3.HttpFilter {
 // routed disables the scripts, and the filters that act only where policies configure them, for requests that have a route in the
 // route table. A filter is enabled again by what configures it, and by what leads to another route table.
 func routed(e *encoder, rc *routev3.RouteConfiguration) {
+	filters, invalid := routedFilters()
+	if invalid != "" {
+		e.addInvalid(invalid)
+	}
+	rc.TypedPerFilterConfig = filters
+}
+
+// routedFilters returns what is the same for each route table, and must not be changed; and why it is invalid, "" if it is valid.
+var routedFilters = sync.OnceValues(func() (map[string]*anypb.Any, string) {
+	e := &encoder{}
 	disabled := e.pack(&routev3.FilterConfig{Disabled: true})
-	rc.TypedPerFilterConfig = map[string]*anypb.Any{
+	out := map[string]*anypb.Any{
 		dispatchFilter: disabled,
 		ownTableFilter: disabled,
 		upgradeFilter: e.pack(&luav3.LuaPerRoute{
@@ -103,9 +114,10 @@ func routed(e *encoder, rc *routev3.RouteConfiguration) {
 		}),
 	}
 	for _, name := range configurableFilters() {
-		rc.TypedPerFilterConfig[name] = disabled
+		out[name] = disabled
 	}
-}
+	return out, e.invalid()
+})
 
 // dispatchTable returns the entry table with shards: for any host and path, the script selects the route table of the
 // shard; no request reaches the cluster of its only route.
