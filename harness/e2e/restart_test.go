@@ -6,12 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"contour.example/harness/controller"
+	"contour.example/harness/kube"
 	"contour.example/harness/load"
 	"contour.example/harness/poll"
 	"contour.example/harness/testsystem"
@@ -65,10 +68,40 @@ func TestRestartSendsNothing(t *testing.T) {
 		}
 		f.oneChange(end.name)
 	}
+	f.restartWithFewerHosts(proxies, withTLS)
 	report := l.Stop()
 	t.Log(report)
 	if report.Failed() > 0 || report.OK == 0 {
 		t.Error("requests failed")
+	}
+}
+
+// restartWithFewerHosts restarts the controller after most hosts are deleted: their route tables are merged later, and not by the restart.
+func (f *fixture) restartWithFewerHosts(proxies, withTLS int) {
+	t, s := f.t, f.s
+	t.Helper()
+	for i := withTLS + 20; i < proxies; i++ {
+		proxy := kube.Ref{GroupVersionKind: schema.GroupVersionKind{Group: "projectcontour.io", Version: "v1", Kind: "HTTPProxy"}, Namespace: f.namespace, Name: fmt.Sprintf("proxy-%d", i)}
+		if err := s.Kube.Delete(t.Context(), proxy); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.status(traffic.Request{Host: restartHost(proxies - 1)}, http.StatusNotFound)
+	f.waitStable()
+	before := f.dump()
+	if err := s.KillController(s.Controllers[0]); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.AddController(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	waitForConnection(t, s)
+	f.waitStable()
+	if n := f.sent(); n != 0 {
+		t.Errorf("fewer hosts: %d resources were sent to an Envoy that has them", n)
+	}
+	if diff := cmp.Diff(before, f.dump()); diff != "" {
+		t.Errorf("fewer hosts: Envoy's configuration changed (-before +after):\n%s", diff)
 	}
 }
 

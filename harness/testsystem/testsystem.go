@@ -82,7 +82,15 @@ func (s *System) Beside(ctx context.Context, class string, o Options) (*System, 
 	}
 	o.ServeArgs = append([]string{"--ingress-class-name=" + class, "--leader-election-resource-name=" + class}, o.ServeArgs...)
 	b := &System{options: o, guest: true, Cluster: s.Cluster, Kube: s.Kube}
-	return b, b.start(ctx, b.claim, b.startControllers, b.startEnvoy)
+	shared := func(ctx context.Context) error { return b.createShared(ctx, class) }
+	return b, b.start(ctx, b.claim, shared, b.startControllers, b.startEnvoy)
+}
+
+// createShared creates the ConfigMap that the controllers with that Lease share, and its namespace, as manifests do.
+func (s *System) createShared(ctx context.Context, lease string) error {
+	_, err := s.Kube.ApplyYAML(ctx, "", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}\n---\n"+
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+lease+"-verdicts, namespace: "+Namespace+"}\n")
+	return err
 }
 
 // start runs the steps in a directory of its own; it leaves nothing running if one fails.
@@ -130,9 +138,7 @@ func (s *System) startCluster(ctx context.Context) (err error) {
 	if err := s.Kube.InstallCRDs(ctx, filepath.Join(root, "manifests", "crds")); err != nil {
 		return err
 	}
-	_, err = s.Kube.ApplyYAML(ctx, "", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+Namespace+"}\n---\n"+
-		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: leader-elect-verdicts, namespace: "+Namespace+"}\n")
-	return err
+	return s.createShared(ctx, "leader-elect")
 }
 
 func (s *System) startControllers(ctx context.Context) (err error) {

@@ -323,6 +323,7 @@ func (c *controller) publish(ctx context.Context, batches <-chan []store.Change)
 	case <-time.After(votesTimeout):
 		c.log.Warn("verdicts of other replicas could not be read in time; the configuration is published without them", "after", votesTimeout)
 	}
+	c.pipeline.Translate.ResumeShardings(c.sharer.Shardings())
 	return c.run(ctx, batches, c.statuses)
 }
 
@@ -347,6 +348,9 @@ func (c *controller) handlers() handlers {
 // statuses passes the desired statuses, and what is to exist of fleets, to the writers.
 func (c *controller) statuses(r pipeline.Result) {
 	c.setFleets(r)
+	if r.Shardings != nil {
+		c.sharer.SetShardings(r.Shardings)
+	}
 	c.writer.SetAll(len(r.Statuses), func(yield func(kobj.Key, *status.Desired) bool) {
 		for _, s := range r.Statuses {
 			var d *status.Desired

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -12,11 +13,14 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
+	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/pipeline"
 	"contour.example/contour/internal/stagetest"
 	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/translate"
 )
 
 // The numbers of objects with which work is counted: the counts must not depend on them.
@@ -162,13 +166,67 @@ func TestRestartChangesNothing(t *testing.T) {
 	slices.Reverse(objects)
 	b.Step(objects[:len(objects)/2])
 	b.Step(objects[len(objects)/2:])
+	sameVersions(t, a, b)
+	if n := len(a.table.All()); n < 2*1000 {
+		t.Errorf("%d resources", n)
+	}
+}
+
+// The number of route tables depends on the hosts that there were. A restarted controller resumes it, for as long as the former one would
+// have kept it.
+func TestRestartKeepsShards(t *testing.T) {
+	a := newSystem(t, config.Default())
+	objects := manyObjects(t, 1000)
+	shardings := a.Step(objects).Shardings
+	if got := shardings[classic.HTTP()]; got.Shards != 16 || !got.Fewer.IsZero() {
+		t.Errorf("1,000 hosts: %+v", got)
+	}
+	if r := a.Step(change(proxy(1000))); r.Shardings != nil {
+		t.Errorf("one more host: %v", r.Shardings)
+	}
+	var deleted []store.Change
+	for i := 90; i <= 1000; i++ {
+		deleted = append(deleted, deletion(proxy(i))...)
+	}
+	a.passed = time.Hour
+	shardings = a.Step(deleted).Shardings
+	if got := shardings[classic.HTTP()]; got.Shards != 16 || !got.Fewer.Equal(stagetest.Now().Add(time.Hour)) {
+		t.Errorf("90 hosts: %+v", got)
+	}
+	remaining := slices.DeleteFunc(objects, func(c store.Change) bool {
+		return slices.ContainsFunc(deleted, func(d store.Change) bool { return d.Key == c.Key })
+	})
+	for _, step := range []struct {
+		after  time.Duration
+		former map[ir.ListenerKey]translate.Sharding
+		shards int
+	}{{5 * time.Minute, shardings, 16}, {5 * time.Minute, nil, 1}, {15 * time.Minute, shardings, 1}} {
+		b := newSystem(t, config.Default())
+		b.passed = time.Hour + step.after
+		b.Translate.ResumeShardings(step.former)
+		r := b.Step(remaining)
+		if got := b.Translate.Shards(classic.HTTP()); got != step.shards {
+			t.Errorf("after %s: %d shards, want %d", step.after, got, step.shards)
+		}
+		if r.Shardings == nil {
+			t.Error("the first result does not say how listeners are sharded")
+		}
+		if step.shards == 16 {
+			sameVersions(t, a, b)
+		}
+	}
+}
+
+// sameVersions requires that both publish the same.
+func sameVersions(t *testing.T, a, b *system) {
+	t.Helper()
 	for _, v := range a.table.All() {
 		w := b.table.Get(v.Ref)
 		if w == nil || w.Hash != v.Hash {
 			t.Errorf("%s has another version", v.Ref)
 		}
 	}
-	if x, y := len(a.table.All()), len(b.table.All()); x != y || x < 2*1000 {
+	if x, y := len(a.table.All()), len(b.table.All()); x != y || x == 0 {
 		t.Errorf("%d and %d resources", x, y)
 	}
 }

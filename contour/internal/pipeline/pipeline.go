@@ -121,6 +121,7 @@ type Result struct {
 	KeySets     []memo.Change[jwks.Remote, []byte]           // to fetch, with the CA bundle
 	External    []memo.Change[kobj.Name, ir.ExternalService] // with a name to resolve
 	Fleets      []memo.Change[kobj.Name, gatewayapi.Provisioned]
+	Shardings   map[ir.ListenerKey]translate.Sharding // all of them; nil: unchanged
 }
 
 // Step applies a batch to the store, derives all that depends on it and publishes.
@@ -228,6 +229,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		KeySets:     p.Compile.Ref.ChangedRemotes(),
 		External:    p.Compile.Ref.ChangedExternal(),
 		Fleets:      p.Compile.Gateways.Fleets.Changes(),
+		Shardings:   p.Translate.ChangedShardings(),
 	}
 }
 

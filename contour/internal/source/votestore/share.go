@@ -15,6 +15,7 @@ import (
 
 	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/xds/table"
+	"contour.example/contour/internal/xds/translate"
 	"contour.example/contour/internal/xds/votes"
 )
 
@@ -59,8 +60,8 @@ type Options struct {
 	Written func(ok bool)
 }
 
-// Sharer shares the votes of this replica, and gives those of others to its tables. Without the ConfigMap, or the permission
-// to use it, verdicts remain those of this replica's Envoys.
+// Sharer shares the votes of this replica, and gives those of others to its tables. It also keeps how the hosts of listeners are sharded,
+// for the next controller. Without the ConfigMap, or the permission to use it, verdicts remain those of this replica's Envoys.
 type Sharer struct {
 	options  Options
 	exchange *votes.Exchange
@@ -71,15 +72,18 @@ type Sharer struct {
 	notUntil time.Time     // the next plan
 	known    bool          // the ConfigMap exists
 	failed   struct{ read, write error }
-	failing  bool // what was logged last
+	failing  bool   // what was logged last
+	sharded  string // the value of shardingsKey
 
 	loaded func()
 	read   chan struct{} // closed by loaded
 
 	mu      sync.Mutex
-	data    map[string]string // to be read
-	failure error             // of the watch
-	arrived chan struct{}     // a value: data or failure is new
+	data    map[string]string                     // to be read
+	former  map[ir.ListenerKey]translate.Sharding // as the ConfigMap said when it was loaded
+	own     map[ir.ListenerKey]translate.Sharding // to be written; nil: nothing
+	failure error                                 // of the watch
+	arrived chan struct{}                         // a value: data, failure or own is new
 }
 
 // NewSharer returns a Sharer; Run starts it.
@@ -96,6 +100,21 @@ func NewSharer(o Options) *Sharer {
 // Loaded returns a channel that is closed when the tables have the votes of others, or there is no way to read them. While
 // the API server is not available, it remains open.
 func (s *Sharer) Loaded() <-chan struct{} { return s.read }
+
+// Shardings returns how a former controller sharded the hosts of listeners, once Loaded is closed.
+func (s *Sharer) Shardings() map[ir.ListenerKey]translate.Sharding {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.former
+}
+
+// SetShardings sets how this replica shards the hosts of listeners. The map must not be modified afterwards.
+func (s *Sharer) SetShardings(own map[ir.ListenerKey]translate.Sharding) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.own = own
+	s.wake()
+}
 
 // Run shares votes until the context ends.
 func (s *Sharer) Run(ctx context.Context) error {
@@ -133,6 +152,11 @@ func (s *Sharer) arrive(data map[string]string, err error) {
 	if data != nil {
 		s.data = data
 	}
+	s.wake()
+}
+
+// wake makes Run look at what is new; the caller holds the lock.
+func (s *Sharer) wake() {
 	select {
 	case s.arrived <- struct{}{}:
 	default:
@@ -148,7 +172,7 @@ func (s *Sharer) take() {
 	switch {
 	case data != nil:
 		s.known = true
-		s.exchange.Read(data)
+		s.accept(data)
 	case errors.Is(err, ErrMissing):
 		s.known = false
 	}
@@ -157,6 +181,17 @@ func (s *Sharer) take() {
 	s.spread()
 	if s.known || err != nil && (errors.Is(err, ErrMissing) || apierrors.IsForbidden(err) || apierrors.IsUnauthorized(err)) {
 		s.loaded()
+	}
+}
+
+// accept reads the data of the ConfigMap.
+func (s *Sharer) accept(data map[string]string) {
+	s.exchange.Read(data)
+	s.sharded = data[shardingsKey]
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.former == nil {
+		s.former = decodeShardings(s.sharded, time.Now())
 	}
 }
 
@@ -182,10 +217,13 @@ func (s *Sharer) write(ctx context.Context) {
 	plan := s.exchange.Plan(s.options.Fleets.Votes(), now)
 	s.notUntil = time.Now().Add(planShare * time.Since(now))
 	s.options.Observe(s.exchange.Len(), plan.Unshared)
+	own := s.takeShardings()
+	planShardings(&plan, own, s.sharded, now)
 	switch {
 	case plan.Empty():
 		return
 	case !s.limiter.TryAccept():
+		s.restoreShardings(own)
 		s.notUntil = now.Add(minRetry)
 		s.retry.Reset(minRetry)
 		return
@@ -200,14 +238,34 @@ func (s *Sharer) write(ctx context.Context) {
 	s.failed.write = err
 	s.report()
 	if err != nil {
+		s.restoreShardings(own)
 		s.backoff = min(max(minRetry, 2*s.backoff), maxRetry)
 		s.notUntil = now.Add(s.backoff)
 		s.retry.Reset(s.backoff)
 		return
 	}
 	s.backoff = 0
-	s.exchange.Read(data)
+	s.accept(data)
 	s.spread()
+}
+
+// takeShardings returns what is to be written of the shardings, once. A replica writes each change of its own once, whatever others
+// write.
+func (s *Sharer) takeShardings() map[ir.ListenerKey]translate.Sharding {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.own
+	s.own = nil
+	return own
+}
+
+// restoreShardings keeps for the next write what could not be written, unless there is something newer.
+func (s *Sharer) restoreShardings(own map[ir.ListenerKey]translate.Sharding) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.own == nil {
+		s.own = own
+	}
 }
 
 // report logs once that votes are not shared, and why, and once that they are again.

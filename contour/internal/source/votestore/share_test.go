@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"strings"
@@ -19,6 +20,7 @@ import (
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/xds/fleet"
 	"contour.example/contour/internal/xds/table"
+	"contour.example/contour/internal/xds/translate"
 )
 
 // configMap is a ConfigMap in memory, with watches.
@@ -91,6 +93,7 @@ func (m *configMap) fail(err error) {
 type replica struct {
 	fleets *fleet.Tables
 	table  *table.Table
+	sharer *Sharer
 	log    bytes.Buffer
 	kill   func()
 }
@@ -110,6 +113,7 @@ func start(t *testing.T, m *configMap, name string, set ...*table.Resource) *rep
 		ConfigMap: m, Fleets: r.fleets, Self: name, Changed: changed, Log: slog.New(slog.NewTextHandler(&r.log, nil)),
 		Observe: func(int, int) {}, Written: func(bool) {},
 	})
+	r.sharer = s
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { _ = s.Run(ctx) })
@@ -232,4 +236,82 @@ func TestWritesAreBounded(t *testing.T) {
 		}
 		r.kill()
 	})
+}
+
+// A controller that starts resumes how the former one sharded the hosts of listeners; a value of somebody else, or garbage, changes
+// nothing; and two replicas that disagree write once each.
+func TestShardingsAreResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		http := ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"}
+		fewer := time.Now()
+		m := newConfigMap()
+		of := func(shards int, fewer time.Time) map[ir.ListenerKey]translate.Sharding {
+			return map[ir.ListenerKey]translate.Sharding{http: {Shards: shards, Fewer: fewer}}
+		}
+		resumed := func(name string, want map[ir.ListenerKey]translate.Sharding) *replica {
+			t.Helper()
+			r := start(t, m, name)
+			got := r.sharer.Shardings()
+			if !maps.EqualFunc(got, want, func(a, b translate.Sharding) bool { return a.Shards == b.Shards && a.Fewer.Equal(b.Fewer) }) {
+				t.Errorf("%s resumes %v, want %v", name, got, want)
+			}
+			return r
+		}
+		first, second := resumed("first", nil), resumed("second", nil)
+		first.sharer.SetShardings(of(64, time.Time{}))
+		time.Sleep(time.Second)
+		second.sharer.SetShardings(of(64, time.Time{}))
+		time.Sleep(time.Minute)
+		resumed("third", of(64, time.Time{})).kill()
+		fewer = time.Now().UTC().Truncate(time.Second)
+		first.sharer.SetShardings(of(64, fewer))
+		time.Sleep(time.Second)
+		second.sharer.SetShardings(of(32, time.Time{}))
+		time.Sleep(time.Hour)
+		if _, patches := m.counts(); patches != 3 {
+			t.Errorf("%d writes, want one for each change", patches)
+		}
+		resumed("fourth", of(32, time.Time{})).kill()
+		m.fail(errors.New("connection refused"))
+		first.sharer.SetShardings(of(16, fewer))
+		time.Sleep(5 * time.Minute)
+		m.fail(nil)
+		time.Sleep(5 * time.Minute)
+		resumed("after an outage", of(16, fewer)).kill()
+		second.sharer.SetShardings(map[ir.ListenerKey]translate.Sharding{})
+		time.Sleep(time.Minute)
+		if entries, _ := m.counts(); entries != 0 {
+			t.Errorf("%d entries are left", entries)
+		}
+		first.kill()
+		second.kill()
+		for _, value := range []string{
+			"garbage", `[{"fleet":"","listener":"ingress_http","shards":63}]`, `[{"listener":"ingress_http","shards":2048}]`,
+			`[{"listener":"ingress_http","shards":-2}]`, `[{"listener":"ingress_http","shards":8,"fewer":"never"}]`,
+			"[" + strings.Repeat(" ", maxShardingsBytes) + "]",
+		} {
+			m.data[shardingsKey] = value
+			resumed("garbage", nil).kill()
+		}
+		m.data[shardingsKey] = `[{"fleet":"` + string(ir.DefaultFleet) + `","listener":"ingress_http","shards":8,"fewer":"9999-01-01T00:00:00Z"}]`
+		resumed("another clock", of(8, time.Now())).kill()
+	})
+}
+
+// A value has bounds: of too many listeners, it has those with most shards.
+func TestShardingsAreBounded(t *testing.T) {
+	own := map[ir.ListenerKey]translate.Sharding{}
+	for i := range 10 * maxShardings {
+		own[ir.ListenerKey{Fleet: ir.Fleet(strings.Repeat("f", 100)), Name: fmt.Sprint(i)}] = translate.Sharding{Shards: 2 << (i % 2), Fewer: time.Unix(int64(i), 0)}
+	}
+	value := encodeShardings(own)
+	got := decodeShardings(value, time.Unix(1e6, 0))
+	if len(got) != maxShardings || len(value) > maxShardingsBytes {
+		t.Errorf("%d listeners in %d bytes", len(got), len(value))
+	}
+	for k, s := range got {
+		if s.Shards != 4 || !s.Fewer.Equal(own[k].Fewer) {
+			t.Errorf("%v is %v", k, s)
+		}
+	}
 }

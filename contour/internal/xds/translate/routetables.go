@@ -25,7 +25,10 @@ type routeTables struct {
 	listeners map[ir.ListenerKey]bool // HTTP listeners
 	sizes     map[ir.ListenerKey]size
 	shardings map[ir.ListenerKey]sharding
-	toReshard map[ir.ListenerKey]bool // those whose number of shards Reshard has to look at
+	toReshard map[ir.ListenerKey]bool     // those whose number of shards Reshard has to look at
+	sharded   map[ir.ListenerKey]bool     // those with several shards
+	resharded bool                        // what ChangedShardings returns has changed
+	resumed   map[ir.ListenerKey]Sharding // of a former controller, until the first Reshard
 }
 
 // slot is a slot of an HTTP listener.
@@ -47,7 +50,7 @@ type size struct{ exact, wildcards int }
 func (t *Tables) addRoutes() {
 	rt := &t.routes
 	rt.listeners, rt.sizes, rt.shardings = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]sharding{}
-	rt.toReshard = map[ir.ListenerKey]bool{}
+	rt.toReshard, rt.sharded, rt.resharded = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]bool{}, true
 	rt.slots = memo.NewIndex(t.from.Hosts, "translate/HTTP hosts by slot", ir.HostKey.Compare, func(k ir.HostKey, v *ir.VirtualHost) []slot {
 		return slotsOf(k, v, false)
 	})
@@ -220,6 +223,9 @@ func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {
 		d, done := sharding{}, true
 		if of, ok := t.from.Listeners.Peek(l); ok && of != nil && rt.listeners[l] {
 			n, former := rt.sizes[l], rt.shardings[l]
+			if resumed := rt.resumed[l]; former.shards < resumed.Shards {
+				former = sharding{shards: resumed.Shards, limit: of.RouteTableHosts, fewer: resumed.Fewer}
+			}
 			former.shards = max(1, former.shards)
 			d = former.next(n.exact, n.wildcards, of.RouteTableHosts, now)
 			done = d.shards == shardCount(n.exact, n.wildcards, of.RouteTableHosts)
@@ -231,17 +237,25 @@ func (t *Tables) Reshard(now time.Time) []ir.ListenerKey {
 			delete(rt.toReshard, l)
 		}
 	}
+	rt.resumed = nil
 	slices.SortFunc(changed, ir.ListenerKey.Compare)
 	return changed
 }
 
 // setSharding sets the number of shards of the listener, and reports whether it changed; zero removes the listener.
 func (rt *routeTables) setSharding(l ir.ListenerKey, d sharding) bool {
-	before := max(1, rt.shardings[l].shards)
+	former := rt.shardings[l]
+	before, after := max(1, former.shards), max(1, d.shards)
 	if rt.shardings[l] = d; d.shards == 0 {
 		delete(rt.shardings, l)
 	}
-	after := max(1, d.shards)
+	if before > 1 || after > 1 {
+		rt.resharded = rt.resharded || d != former
+		rt.sharded[l] = true
+	}
+	if after == 1 {
+		delete(rt.sharded, l)
+	}
 	if after == before {
 		return false
 	}

@@ -98,7 +98,7 @@ type sharding struct {
 }
 
 // next returns the sharding for the present hosts. The number of shards increases at once, and decreases at once if the
-// limit has changed. It depends only on recent history, so that replicas, also restarted ones, compute the same number.
+// limit has changed.
 func (d sharding) next(exact, wildcards, limit int, now time.Time) sharding {
 	n := shardCount(exact, wildcards, limit)
 	switch {
@@ -110,4 +110,34 @@ func (d sharding) next(exact, wildcards, limit int, now time.Time) sharding {
 		return sharding{shards: n, limit: limit}
 	}
 	return d
+}
+
+// Sharding is the number of route tables into which the hosts of an HTTP listener are sharded. It depends on the hosts that the
+// listener had, so that a controller that starts resumes those of the former one: Envoys have these tables.
+type Sharding struct {
+	Shards int       // a power of two, 2 to 1024
+	Fewer  time.Time // since when fewer are enough; zero: they are not
+}
+
+// Valid reports whether a listener can have that number of shards.
+func (s Sharding) Valid() bool {
+	return s.Shards > 1 && s.Shards <= slots && s.Shards&(s.Shards-1) == 0
+}
+
+// ResumeShardings sets how a former controller sharded the hosts of listeners; call it before the first Reshard.
+func (t *Tables) ResumeShardings(former map[ir.ListenerKey]Sharding) { t.routes.resumed = former }
+
+// ChangedShardings returns the shardings of all listeners that have more than one shard at the first call, and if they have changed since
+// the last one; else nil. The map is a copy.
+func (t *Tables) ChangedShardings() map[ir.ListenerKey]Sharding {
+	rt := &t.routes
+	if !rt.resharded {
+		return nil
+	}
+	rt.resharded = false
+	out := make(map[ir.ListenerKey]Sharding, len(rt.sharded))
+	for l := range rt.sharded {
+		out[l] = Sharding{Shards: rt.shardings[l].shards, Fewer: rt.shardings[l].fewer}
+	}
+	return out
 }
