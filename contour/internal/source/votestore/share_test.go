@@ -243,7 +243,7 @@ func TestWritesAreBounded(t *testing.T) {
 func TestShardingsAreResumed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		http := ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "ingress_http"}
-		fewer := time.Now()
+		var fewer time.Time
 		m := newConfigMap()
 		of := func(shards int, fewer time.Time) map[ir.ListenerKey]translate.Sharding {
 			return map[ir.ListenerKey]translate.Sharding{http: {Shards: shards, Fewer: fewer}}

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"slices"
-	"sync"
 
 	mutationv3 "github.com/envoyproxy/go-control-plane/envoy/config/common/mutation_rules/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -92,32 +91,41 @@ func script(e *encoder, name, source string) *hcmv3.HttpFilter {
 	})
 }
 
-// routed disables the scripts, and the filters that act only where policies configure them, for requests that have a route in the
-// route table. A filter is enabled again by what configures it, and by what leads to another route table.
-func routed(e *encoder, rc *routev3.RouteConfiguration) {
-	filters, invalid := routedFilters()
-	if invalid != "" {
-		e.addInvalid(invalid)
-	}
-	rc.TypedPerFilterConfig = filters
+// overrides is what the route tables of listeners without TLS set of filters, the same in each, encoded once.
+type overrides struct {
+	table   map[string]*anypb.Any // of a route table
+	leading map[string]*anypb.Any // of a virtual host that leads to another route table
+	invalid string                // why they are invalid, "" if they are valid
 }
 
-// routedFilters returns what is the same for each route table, and must not be changed; and why it is invalid, "" if it is valid.
-var routedFilters = sync.OnceValues(func() (map[string]*anypb.Any, string) {
+func newOverrides() *overrides {
 	e := &encoder{}
-	disabled := e.pack(&routev3.FilterConfig{Disabled: true})
-	out := map[string]*anypb.Any{
-		dispatchFilter: disabled,
-		ownTableFilter: disabled,
-		upgradeFilter: e.pack(&luav3.LuaPerRoute{
-			FilterContext: &structpb.Struct{Fields: map[string]*structpb.Value{routedKey: structpb.NewBoolValue(true)}},
-		}),
+	disabled, enabled := e.pack(&routev3.FilterConfig{Disabled: true}), e.pack(&routev3.FilterConfig{Config: &anypb.Any{}})
+	o := &overrides{
+		table: map[string]*anypb.Any{
+			dispatchFilter: disabled,
+			ownTableFilter: disabled,
+			upgradeFilter: e.pack(&luav3.LuaPerRoute{
+				FilterContext: &structpb.Struct{Fields: map[string]*structpb.Value{routedKey: structpb.NewBoolValue(true)}},
+			}),
+		},
+		leading: map[string]*anypb.Any{ownTableFilter: e.pack(&luav3.LuaPerRoute{FilterContext: &structpb.Struct{}})},
 	}
 	for _, name := range configurableFilters() {
-		out[name] = disabled
+		o.table[name], o.leading[name] = disabled, enabled
 	}
-	return out, e.invalid()
-})
+	o.invalid = e.invalid()
+	return o
+}
+
+// routed disables the scripts, and the filters that act only where policies configure them, for requests that have a route in the
+// route table. A filter is enabled again by what configures it, and by what leads to another route table.
+func (o *overrides) routed(e *encoder, rc *routev3.RouteConfiguration) {
+	if o.invalid != "" {
+		e.addInvalid(o.invalid)
+	}
+	rc.TypedPerFilterConfig = o.table
+}
 
 // dispatchTable returns the entry table with shards: for any host and path, the script selects the route table of the
 // shard; no request reaches the cluster of its only route.

@@ -2,7 +2,6 @@ package translate
 
 import (
 	"slices"
-	"sync"
 
 	corsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/cors/v3"
 	grpcstatsv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/grpc_stats/v3"
@@ -160,7 +159,7 @@ func (h httpChain) filters(e *encoder) []*hcmv3.HttpFilter {
 
 // configurableFilters returns the names of the filters of listeners without TLS that do nothing unless a virtual host, a route or a
 // backend configures them. Envoy makes them for each request, whether they act or not.
-var configurableFilters = sync.OnceValue(func() []string {
+func configurableFilters() []string {
 	var out []string
 	for i := range policySlots {
 		out = append(out, slotName(i))
@@ -171,4 +170,4 @@ var configurableFilters = sync.OnceValue(func() []string {
 		}
 	}
 	return out
-})
+}

@@ -73,7 +73,7 @@ func terminatedTCP(name string, backends ...ir.Backend) *ir.VirtualHost {
 
 func routesOf(v *ir.VirtualHost) *table.Resource {
 	if v.Key.Listener == classic.HTTP() {
-		return routeConfiguration(shard{listener: v.Key.Listener}.name(), shareHosts([]hostRoutes{virtualHost(v)}), routed)
+		return routeConfiguration(shard{listener: v.Key.Listener}.name(), shareHosts([]hostRoutes{virtualHost(v)}), newOverrides().routed)
 	}
 	return tlsTable(v.Key, virtualHost(v))
 }
@@ -165,7 +165,7 @@ func goldens() map[string][]*table.Resource {
 		"redirect":           {routesOf(httpHost("old.example.com", redirects()...)), routesOf(httpHost("*.example.com", redirects()[0]))},
 		"answer":             {routesOf(httpHost("answer.example.com", answers()...))},
 		"forward":            {routesOf(httpHost("forward.example.com", forwards()...))},
-		"routeconfiguration": {routeConfiguration("ingress_http", nil, routed), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
+		"routeconfiguration": {routeConfiguration("ingress_http", nil, newOverrides().routed), routesOf(httpsHost("tls.example.com")), routesOf(httpsHost("*"))},
 		"cluster":            clusters(manyClusters()...),
 		"ondemand":           {tlsListener(&demanded.https, []namedChain{named(onDemandChain(&demanded.https), "*")}), hostScope(httpsHost("tls.example.com").Key, chain{certificate: &kobj.Name{Namespace: "app", Name: "cert"}})},
 		"listener":           {httpListener(&defaults.http), httpListener(&json.http), envoyListener(&json.https, nil)},

@@ -3,8 +3,6 @@ package translate
 import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
-	luav3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/lua/v3"
-	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"contour.example/contour/internal/ir"
@@ -74,27 +72,26 @@ func (s shard) exactHost() [][]ir.HostKey {
 }
 
 // ownTable returns the route table of a heavy host.
-func ownTable(s shard, h hostRoutes) *table.Resource {
-	r := routeConfiguration(s.name(), []table.Part{h.part}, routed)
+func (o *overrides) ownTable(s shard, h hostRoutes) *table.Resource {
+	r := routeConfiguration(s.name(), []table.Part{h.part}, o.routed)
 	r.Origins = h.part.Origins // of this host alone
 	return r
 }
 
 // elsewhere returns the virtual host of a heavy host in the table of a shard. It runs the second script, and enables the filters of
 // policies, since Envoy makes the filters of a request by its first route. The table disables all of them.
-func elsewhere(own shard) table.Part {
+func (o *overrides) elsewhere(own shard) table.Part {
 	e := &encoder{}
-	enabled := map[string]*anypb.Any{ownTableFilter: e.pack(&luav3.LuaPerRoute{FilterContext: &structpb.Struct{}})}
-	for _, name := range configurableFilters() {
-		enabled[name] = e.pack(&routev3.FilterConfig{Config: &anypb.Any{}})
-	}
 	vh := &routev3.VirtualHost{Name: own.host, Domains: []string{own.host}, Routes: []*routev3.Route{{
 		Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{}},
 		Metadata: &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{ownTableFilter: {Fields: map[string]*structpb.Value{
 			ownTableKey: structpb.NewStringValue(own.name()),
 		}}}},
 		Action:               &routev3.Route_Route{Route: &routev3.RouteAction{ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: dispatchFilter}}},
-		TypedPerFilterConfig: enabled,
+		TypedPerFilterConfig: o.leading,
 	}}}
+	if o.invalid != "" {
+		e.addInvalid(o.invalid)
+	}
 	return table.Part{Name: own.host, Body: e.bytes(vh), Needs: own.needs(), Invalid: e.invalid()}
 }

@@ -122,7 +122,7 @@ func TestListenersHaveCarriers(t *testing.T) {
 // such a request costs (docs/design/0012).
 func TestRequestsWithoutPoliciesHaveNoFiltersOfPolicies(t *testing.T) {
 	rc := &routev3.RouteConfiguration{}
-	routed(&encoder{}, rc)
+	newOverrides().routed(&encoder{}, rc)
 	var names []string
 	for _, f := range (httpChain{listener: &ir.Listener{Protocol: ir.ListenHTTP}}).filters(&encoder{}) {
 		off := &routev3.FilterConfig{}

@@ -22,6 +22,8 @@ type routeTables struct {
 	http   *memo.Table[shard, *table.Resource]
 	scopes *memo.Table[shard, scopes]
 
+	overrides *overrides
+
 	listeners map[ir.ListenerKey]bool // HTTP listeners
 	sizes     map[ir.ListenerKey]size
 	shardings map[ir.ListenerKey]sharding
@@ -49,6 +51,7 @@ type size struct{ exact, wildcards int }
 // addRoutes adds the tables of route tables. That of an HTTP listener exists even without hosts.
 func (t *Tables) addRoutes() {
 	rt := &t.routes
+	rt.overrides = newOverrides()
 	rt.listeners, rt.sizes, rt.shardings = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]size{}, map[ir.ListenerKey]sharding{}
 	rt.toReshard, rt.sharded, rt.resharded = map[ir.ListenerKey]bool{}, map[ir.ListenerKey]bool{}, true
 	rt.slots = memo.NewIndex(t.from.Hosts, "translate/HTTP hosts by slot", ir.HostKey.Compare, func(k ir.HostKey, v *ir.VirtualHost) []slot {
@@ -199,7 +202,7 @@ func tlsTable(k ir.HostKey, h hostRoutes) *table.Resource {
 // are any.
 func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 	if s.host != "" {
-		return ownTable(s, rt.hosts.Get(r, ir.HostKey{Listener: s.listener, Hostname: s.host}))
+		return rt.overrides.ownTable(s, rt.hosts.Get(r, ir.HostKey{Listener: s.listener, Hostname: s.host}))
 	}
 	if s.of == 0 {
 		if shards, _ := rt.shards.Get(r, s.listener); shards > 1 {
@@ -208,9 +211,9 @@ func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 	}
 	parts := shareHosts(valuesOf(r, rt.hosts, allHosts(r, rt.slots, s)))
 	for _, k := range allHosts(r, rt.heavy, s) {
-		parts = append(parts, elsewhere(shard{listener: k.Listener, host: k.Hostname}))
+		parts = append(parts, rt.overrides.elsewhere(shard{listener: k.Listener, host: k.Hostname}))
 	}
-	return routeConfiguration(s.name(), parts, routed)
+	return routeConfiguration(s.name(), parts, rt.overrides.routed)
 }
 
 // Reshard updates the number of shards of each HTTP listener by the weight of its hosts, and returns the listeners whose
