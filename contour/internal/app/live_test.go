@@ -85,7 +85,7 @@ func TestCommandsAskAController(t *testing.T) {
 		{args: []string{"changes", "--object=HTTPProxy/default/none"}, out: []string{"no changes"}},
 		{args: []string{"xds"}, out: []string{"ENVOY"}},
 		{args: []string{"xds", "--refused"}, out: []string{"nothing is refused"}},
-		{args: []string{"xds", "cds", "api"}, out: []string{"CDS   default_api", "VERSION"}},
+		{args: []string{"xds", "cds", "api"}, out: []string{"CDS default/api/80/", "Service default/api", "VERSION"}},
 		{args: []string{"xds", "cds", "--node=none"}, code: 1, err: "no Envoy"},
 		{args: []string{"xds", "xyz"}, code: 1, err: "XYZ"},
 		{args: []string{"explain", "http://a/", "--ingress-class-name=x"}, code: 1, err: "--ingress-class-name: it is for the manifests of --filename"},
@@ -116,7 +116,7 @@ func TestStatusOfEnvoys(t *testing.T) {
 	t.Cleanup(w.Close)
 	ref := table.Ref{Type: table.Cluster}
 	for v := range of.Scan() {
-		if v.Ref.Type == table.Cluster && strings.Contains(v.Ref.Name, "default_api") {
+		if v.Ref.Type == table.Cluster && strings.Contains(v.Ref.Name, "default/api/") {
 			ref = v.Ref
 		}
 	}
