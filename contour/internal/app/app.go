@@ -75,7 +75,7 @@ func command(s Streams, misused *bool) *cobra.Command {
 	root.SetFlagErrorFunc(similarFlag)
 	logging := &logFlags{}
 	logging.add(root.PersistentFlags())
-	root.AddCommand(serveCommand(s, logging), provisionerCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), cliCommand(s, logging), validateCommand(s, logging), explainCommand(s, logging), diffCommand(s, logging), testCommand(s, logging), routesCommand(s, logging), versionCommand(s))
+	root.AddCommand(serveCommand(s, logging), provisionerCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), cliCommand(s, logging), validateCommand(s, logging), explainCommand(s, logging), diffCommand(s, logging), testCommand(s, logging), routesCommand(s, logging), statusCommand(s, logging), changesCommand(s, logging), xdsCommand(s, logging), versionCommand(s))
 	return root
 }
 

@@ -6,9 +6,12 @@ import (
 	"sync"
 	"time"
 
+	"contour.example/contour/internal/api"
+	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/compile/classic"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
+	"contour.example/contour/internal/history"
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/metrics"
@@ -30,6 +33,10 @@ type core struct {
 	server   *server.Server
 	keySets  *keySets
 	names    *names
+	history  *history.History
+	reader   *api.API
+	started  time.Time
+	identity func() (replica, role string)
 
 	rejected  chan struct{} // a value: the tables' rejections have changed
 	voted     chan struct{} // a value: what Envoys say about rejected contents has changed
@@ -47,6 +54,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 	k := &core{
 		log: log, metrics: metrics.New(metrics.Options{Version: version, Revision: revision, PerHost: c.Process.MetricsPerHost}),
 		rejected: make(chan struct{}, 1), voted: make(chan struct{}, 1), published: make(chan struct{}),
+		history: history.New(), started: time.Now(), identity: func() (string, string) { return "", apiv1.Standalone },
 	}
 	k.fleets = fleet.New(notify(k.rejected))
 	k.fleets.OnVotes(notify(k.voted))
@@ -57,6 +65,7 @@ func newCore(c config.Config, log *slog.Logger) *core {
 		Fleet: k.fleets.Get, Log: log, Hooks: k.hooks(), Limits: session.Limits{DrainTime: c.XDS.DrainTime},
 		Clients: server.ClientLimits{PerAddress: c.Process.Server.PerAddress},
 	})
+	k.reader = k.newAPI()
 	return k
 }
 
@@ -81,6 +90,7 @@ func notify(c chan<- struct{}) func() {
 func (k *core) run(ctx context.Context, batches <-chan []store.Change, done func(pipeline.Result)) error {
 	started := time.Now()
 	k.pipeline.Run(ctx, batches, k.rejected, func(r pipeline.Result) {
+		k.record(r)
 		k.metrics.Batch(metrics.Batch{
 			Ended: time.Now(), Took: r.Took, PublishTook: r.PublishTook, Published: r.Published,
 			Tables: k.pipeline.Stats(), ObjectsByKind: k.pipeline.Store.Len(),
@@ -169,13 +179,20 @@ func (k *core) countProxies(r pipeline.Result) {
 func (k *core) hooks() server.Hooks {
 	m := k.metrics
 	return server.Hooks{
-		Connected:    func(string) { m.Sessions(1) },
-		Disconnected: func(string) { m.Sessions(-1) },
-		Sent:         func(t table.Type, set, removed, bytes int) { m.Sent(t.String(), set, removed, bytes) },
-		Acked:        func(t table.Type) { m.Answered(t.String(), true) },
-		Nacked:       func(t table.Type) { m.Answered(t.String(), false) },
-		Overdue:      func(o session.Overdue) { m.Overdue(o.Need.Type.String()) },
-		Refused:      m.Refused,
+		Connected: func(p server.Peer) {
+			m.Sessions(1)
+			k.history.Join(p.ID, p.Node, p.Fleet)
+		},
+		Disconnected: func(p server.Peer) {
+			m.Sessions(-1)
+			k.history.Leave(p.ID, p.Fleet)
+		},
+		Synced:  func(p server.Peer, seq uint64) { k.history.Acknowledge(p.ID, p.Fleet, seq, time.Now()) },
+		Sent:    func(t table.Type, set, removed, bytes int) { m.Sent(t.String(), set, removed, bytes) },
+		Acked:   func(t table.Type) { m.Answered(t.String(), true) },
+		Nacked:  func(t table.Type) { m.Answered(t.String(), false) },
+		Overdue: func(o session.Overdue) { m.Overdue(o.Need.Type.String()) },
+		Refused: m.Refused,
 	}
 }
 
@@ -189,4 +206,38 @@ func (k *core) debug() debug.Sources {
 		},
 		Fleets: k.fleets, Sessions: k.server.Sessions, Acked: k.server.Acked,
 	}
+}
+
+// record makes the result of an iteration known to readers.
+func (k *core) record(r pipeline.Result) {
+	k.reader.Follow(api.Changes{Statuses: r.Statuses, Hosts: r.Hosts})
+	if r.Objects+r.Published+len(r.Hosts)+len(r.Statuses) == 0 {
+		return
+	}
+	k.history.Record(history.Change{
+		Seen: r.Started, Published: time.Now(), Named: r.Named, Objects: r.Objects, Hosts: len(r.Hosts), Statuses: len(r.Statuses),
+		Resources: r.Published, Bytes: r.Bytes, Seqs: r.Seqs,
+	})
+}
+
+// newAPI returns the API of the stages.
+func (k *core) newAPI() *api.API {
+	version, revision := buildVersion()
+	return api.New(api.Sources{
+		Inspect: func(ctx context.Context, f func(api.View)) bool {
+			return k.pipeline.Inspect(ctx, func(p *pipeline.Pipeline) {
+				f(api.View{Store: p.Store, Compile: p.Compile, Status: p.Status})
+			})
+		},
+		Fleets: k.fleets, Sessions: k.server.Sessions, Acked: k.server.Acked, History: k.history,
+		Version: version, Build: revision, Started: k.started, Identity: func() (string, string) { return k.identity() },
+		Published: func() bool {
+			select {
+			case <-k.published:
+				return true
+			default:
+				return false
+			}
+		},
+	})
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/preview"
 	"contour.example/contour/internal/source/dir"
@@ -139,7 +140,7 @@ func hostURL(h *preview.HostDifference) string {
 }
 
 type jsonHost struct {
-	Object *jsonObject `json:"object,omitempty"`
+	Object *apiv1.Object `json:"object,omitempty"`
 	preview.HostDifference
 	Requests []jsonOutcomes `json:"requests,omitempty"`
 }
@@ -154,7 +155,7 @@ type jsonOutcomes struct {
 func differenceJSON(d *preview.Difference) any {
 	hosts := make([]jsonHost, 0, len(d.Hosts))
 	for _, h := range d.Hosts {
-		j := jsonHost{Object: objectJSON(h.Object), HostDifference: h}
+		j := jsonHost{Object: apiv1.ObjectOf(h.Object), HostDifference: h}
 		for _, x := range h.Requests {
 			o := jsonOutcomes{Method: x.Request.Method, Path: preview.MaskedURL(x.Request.Path), RequestOutcomes: x, Headers: map[string]string{}}
 			for name, value := range x.Request.Headers {
@@ -165,13 +166,13 @@ func differenceJSON(d *preview.Difference) any {
 		hosts = append(hosts, j)
 	}
 	return struct {
-		APIVersion string     `json:"apiVersion"`
-		Kind       string     `json:"kind"`
-		Hosts      []jsonHost `json:"hosts"`
-		Introduced []finding  `json:"introduced"`
-		Fixed      []finding  `json:"fixed"`
-		Compared   int        `json:"compared"`
-		Asked      int        `json:"asked"`
-		Unknown    int        `json:"unknown"`
-	}{outputVersion, "Difference", hosts, asJSON(d.Introduced), asJSON(d.Fixed), d.Compared, d.Asked, d.Unknown}
+		APIVersion string          `json:"apiVersion"`
+		Kind       string          `json:"kind"`
+		Hosts      []jsonHost      `json:"hosts"`
+		Introduced []apiv1.Finding `json:"introduced"`
+		Fixed      []apiv1.Finding `json:"fixed"`
+		Compared   int             `json:"compared"`
+		Asked      int             `json:"asked"`
+		Unknown    int             `json:"unknown"`
+	}{apiv1.Version, "Difference", hosts, apiv1.FindingsOf(d.Introduced), apiv1.FindingsOf(d.Fixed), d.Compared, d.Asked, d.Unknown}
 }

@@ -1,22 +1,26 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"contour.example/contour/internal/api/apiv1"
+	"contour.example/contour/internal/apiclient"
 	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/preview"
 	"contour.example/contour/internal/source/dir"
 )
 
 type explainFlags struct {
-	filesFlags
+	lookFlags
 
 	method  string
 	headers []string
@@ -31,32 +35,33 @@ type explainFlags struct {
 func explainCommand(s Streams, logging *logFlags) *cobra.Command {
 	f := &explainFlags{}
 	c := &cobra.Command{
-		Use:   "explain URL -f PATH",
+		Use:   "explain URL [-f PATH]",
 		Short: "Explain what happens to a request, and which object says so.",
-		Long: `Explain what an Envoy does with a request when the controller serves the objects in manifests: the first line has the outcome and its
-cause, the others the objects on the way. It needs neither a cluster nor Envoy; the answer is that of a model of Envoy, which says so when
-it cannot tell.
+		Long: `Explain what an Envoy does with a request: the first line has the outcome and its cause, the others the objects on the way. The answer is that
+of a model of Envoy, which says so when it cannot tell. With -f, the model has the objects in manifests, and neither a cluster nor Envoy is needed;
+without, it has what the running controller publishes now.
 
 Exit code 3 means that the answer is not the expected one.`,
 		Example: "  contour explain http://www.example.com/api -f examples/quickstart\n  contour explain https://shop.example.com -H 'x-user: a' -f deploy --expect 200",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			request, err := f.request(args[0])
-			if err := errors.Join(logging.check(), err, oneOf("output", f.output, "text", "json"), f.given()); err != nil {
+			if err := errors.Join(logging.check(), err, oneOf("output", f.output, "text", "json"), f.checkSource(c.Flags())); err != nil {
 				return err
 			}
-			p, err := f.load(c, s, logging)
+			var x preview.Explanation
+			if f.asksController() {
+				x, err = f.ask(c.Context(), args[0])
+			} else {
+				x, err = f.evaluate(c, s, logging, request)
+			}
 			if err != nil {
 				return err
-			}
-			x, err := p.Explain(request)
-			if err != nil {
-				return fmt.Errorf("cannot tell: %w", err)
 			}
 			return f.print(s.Out, args[0], request, x)
 		},
 	}
-	f.add(c.Flags())
+	f.add(c.Flags(), s.Env)
 	fs := c.Flags()
 	fs.StringVarP(&f.method, "request", "X", "GET", "Method of the request.")
 	fs.StringArrayVarP(&f.headers, "header", "H", nil, "Header of the request, as in 'name: value'; may be repeated.")
@@ -84,23 +89,49 @@ func (f *explainFlags) request(of string) (preview.Request, error) {
 		r.Upgrade = "websocket"
 	}
 	for _, h := range f.headers {
-		name, value, found := strings.Cut(h, ":")
-		if !found {
+		if !r.AddHeader(h) {
 			return r, fmt.Errorf("--header: %q has no colon; write it as in 'name: value'", h)
-		}
-		if name, value = strings.TrimSpace(name), strings.TrimSpace(value); strings.EqualFold(name, "host") {
-			r.Host = value
-		} else {
-			r.Headers[name] = value
 		}
 	}
 	return r, nil
 }
 
+// evaluate explains the request with the files.
+func (f *explainFlags) evaluate(c *cobra.Command, s Streams, logging *logFlags, request preview.Request) (preview.Explanation, error) {
+	p, err := f.load(c, s, logging)
+	if err != nil {
+		return preview.Explanation{}, err
+	}
+	x, err := p.Explain(request)
+	if err != nil {
+		return x, fmt.Errorf("cannot tell: %w", err)
+	}
+	return x, nil
+}
+
+// ask lets a running controller explain the request.
+func (f *explainFlags) ask(ctx context.Context, of string) (x preview.Explanation, err error) {
+	q := url.Values{"url": {of}, "method": {f.method}, "header": f.headers, "sni": {f.sni}}
+	if f.http2 {
+		q.Set("http2", "true")
+	}
+	if f.upgrade {
+		q.Set("websocket", "true")
+	}
+	err = f.live.ask(ctx, false, func(ctx context.Context, to []*apiclient.Client) error {
+		ctx, cancel := f.live.limited(ctx)
+		defer cancel()
+		document, err := apiclient.Get[apiv1.Explanation](ctx, to[0], "explain", q)
+		x = document.Explanation()
+		return err
+	})
+	return x, err
+}
+
 func (f *explainFlags) print(w io.Writer, of string, r preview.Request, x preview.Explanation) error {
 	var err error
 	if f.output == "json" {
-		err = writeJSON(w, explanationJSON(x))
+		err = writeJSON(w, apiv1.ExplanationOf(x))
 	} else {
 		fmt.Fprintln(w, console.Line(fmt.Sprintf("%s %s -> %s", r.Method, preview.MaskedURL(of), x.Verdict)))
 		err = printSteps(w, x)
@@ -150,28 +181,4 @@ func (f *explainFlags) asExpected(x preview.Explanation) bool {
 		return false
 	}
 	return f.service == "" || x.AnsweredBy(f.service)
-}
-
-type step struct {
-	Object *jsonObject `json:"object,omitempty"`
-	preview.Step
-}
-
-func explanationJSON(x preview.Explanation) any {
-	steps := func(from []preview.Step) []step {
-		out := make([]step, 0, len(from))
-		for _, s := range from {
-			out = append(out, step{Object: objectJSON(s.Object), Step: s})
-		}
-		return out
-	}
-	return struct {
-		APIVersion string    `json:"apiVersion"`
-		Kind       string    `json:"kind"`
-		Verdict    string    `json:"verdict"`
-		Answer     any       `json:"answer"`
-		Steps      []step    `json:"steps"`
-		NotTaken   []step    `json:"notTaken"`
-		Others     []finding `json:"others"`
-	}{outputVersion, "Explanation", x.Verdict, x.Answer, steps(x.Steps), steps(x.Passed), asJSON(x.Others)}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,42 @@ func (f *filesFlags) addConfig(fs *pflag.FlagSet) {
 	f.layers = newLayers(fs, base)
 	f.addFile(fs)
 	addServing(f.overlay)
+}
+
+// lookFlags are the flags of commands that evaluate files, or without any ask a running controller.
+type lookFlags struct {
+	filesFlags
+
+	live liveFlags
+}
+
+func (f *lookFlags) add(fs *pflag.FlagSet, env func(string) string) {
+	f.filesFlags.add(fs)
+	f.live.add(fs, env)
+}
+
+// asksController reports whether a running controller is asked: there are no files.
+func (f *lookFlags) asksController() bool { return len(f.paths) == 0 }
+
+// checkSource returns an error for flags that have no meaning for what is asked.
+func (f *lookFlags) checkSource(fs *pflag.FlagSet) error {
+	var errs []error
+	reject := func(name, why string) {
+		if fs.Changed(name) {
+			errs = append(errs, fmt.Errorf("--%s: %s", name, why))
+		}
+	}
+	if f.asksController() {
+		for _, c := range f.overlay.copies {
+			reject(c.flag, "it is for the manifests of --filename; a running controller has its own configuration")
+		}
+		reject("config-path", "it is for the manifests of --filename; a running controller has its own configuration")
+		return errors.Join(append(errs, f.live.check())...)
+	}
+	for _, name := range f.live.names() {
+		reject(name, "it is for a running controller, which is asked without --filename")
+	}
+	return errors.Join(errs...)
 }
 
 // given returns an error if there are no files.

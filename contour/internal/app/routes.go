@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -11,13 +13,15 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"contour.example/contour/internal/api/apiv1"
+	"contour.example/contour/internal/apiclient"
 	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/preview"
 	"contour.example/contour/internal/source/dir"
 )
 
 type routesFlags struct {
-	filesFlags
+	lookFlags
 
 	output string
 }
@@ -25,33 +29,54 @@ type routesFlags struct {
 func routesCommand(s Streams, logging *logFlags) *cobra.Command {
 	f := &routesFlags{}
 	c := &cobra.Command{
-		Use:   "routes [HOST] -f PATH",
+		Use:   "routes [HOST] [-f PATH]",
 		Short: "List hosts and their routes, in the order in which they match.",
-		Long: `List the hosts that the controller serves for the objects in manifests, and the routes of each in the order in which they are compared
-with a request, with the object of each route. It needs neither a cluster nor Envoy. HOST selects one, such as www.example.com or '*.example.com'.`,
+		Long: `List the hosts that the controller serves, and the routes of each in the order in which they are compared with a request, with the object of
+each route: with -f for the objects in manifests, which needs neither a cluster nor Envoy, without for those of the running controller. HOST selects one,
+such as www.example.com or '*.example.com'.`,
 		Example: "  contour routes -f deploy\n  contour routes www.example.com -f deploy -o yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json", "yaml"), f.given()); err != nil {
+			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json", "yaml"), f.checkSource(c.Flags())); err != nil {
 				return err
 			}
-			p, err := f.load(c, s, logging)
+			hosts, err := f.hosts(c, s, logging, strings.Join(args, ""))
 			if err != nil {
 				return err
 			}
-			hosts := p.Routes()
-			if len(args) == 1 {
-				hosts = slices.DeleteFunc(hosts, func(h preview.ServedHost) bool { return !strings.EqualFold(h.Host, args[0]) })
-				if len(hosts) == 0 {
-					return fmt.Errorf("no host %s is served; contour explain http://%s says why", args[0], args[0])
-				}
+			if len(args) == 1 && len(hosts) == 0 {
+				return fmt.Errorf("no host %s is served; contour explain http://%s says why", args[0], args[0])
 			}
 			return f.print(s.Out, hosts)
 		},
 	}
-	f.add(c.Flags())
+	f.add(c.Flags(), s.Env)
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text, json or yaml.")
 	return c
+}
+
+// hosts returns the hosts with that name, all if it is "", of the files or of a running controller.
+func (f *routesFlags) hosts(c *cobra.Command, s Streams, logging *logFlags, name string) (hosts []preview.ServedHost, err error) {
+	if f.asksController() {
+		q := url.Values{}
+		if name != "" {
+			q.Set("host", name)
+		}
+		err = f.live.ask(c.Context(), false, func(ctx context.Context, to []*apiclient.Client) error {
+			ctx, cancel := f.live.limited(ctx)
+			defer cancel()
+			items, changed, err := apiclient.All[apiv1.Host](ctx, to[0], "routes", q, 0)
+			hosts = apiv1.Hosts(items)
+			warnChanged(s.Err, changed)
+			return err
+		})
+		return hosts, err
+	}
+	p, err := f.load(c, s, logging)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(p.Routes(), func(h preview.ServedHost) bool { return name != "" && !strings.EqualFold(h.Host, name) }), nil
 }
 
 func (f *routesFlags) print(w io.Writer, hosts []preview.ServedHost) error {
@@ -89,32 +114,6 @@ func (f *routesFlags) print(w io.Writer, hosts []preview.ServedHost) error {
 	return t.Flush()
 }
 
-type routeItem struct {
-	Object *jsonObject `json:"object,omitempty"`
-	preview.ServedRoute
-}
-
-type hostItem struct {
-	Objects []jsonObject `json:"objects,omitempty"`
-	preview.ServedHost
-	Routes []routeItem `json:"routes"`
-}
-
 func routesJSON(hosts []preview.ServedHost) any {
-	items := make([]hostItem, 0, len(hosts))
-	for _, h := range hosts {
-		j := hostItem{ServedHost: h, Routes: []routeItem{}}
-		for _, k := range h.Objects {
-			j.Objects = append(j.Objects, *objectJSON(k))
-		}
-		for _, r := range h.Routes {
-			j.Routes = append(j.Routes, routeItem{objectJSON(r.Object), r})
-		}
-		items = append(items, j)
-	}
-	return struct {
-		APIVersion string     `json:"apiVersion"`
-		Kind       string     `json:"kind"`
-		Items      []hostItem `json:"items"`
-	}{outputVersion, "HostList", items}
+	return apiv1.List[apiv1.Host]{Type: apiv1.TypeOf("HostList"), Items: apiv1.HostsOf(hosts)}
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"contour.example/contour/api/projectcontour/v1alpha1"
+	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/certs/tlsfile"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/debug"
@@ -76,7 +78,8 @@ type controller struct {
 	checker     *permission.Checker
 	renewal     *renewal // nil: certificates are not renewed
 	name        string   // of this replica
-	provisions  bool     // Gateways have fleets of their own
+	leading     atomic.Bool
+	provisions  bool // Gateways have fleets of their own
 }
 
 // start is the configuration that serve begins with.
@@ -170,6 +173,7 @@ func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error
 		f.needs = append(f.needs, kind.GatewayAPI)
 	}
 	c := &controller{core: newCore(s.config, log), flags: f, process: s.config.Process, object: s.object, provisions: provisions(s.config)}
+	c.core.identity = c.identity
 	c.follower = &follower{layers: &f.layers, log: log, metrics: c.metrics, apply: c.reconfigure}
 	if err := errors.Join(c.secure(), c.secureMetrics(), c.connect()); err != nil {
 		return err
@@ -271,7 +275,7 @@ func (c *controller) connect() error {
 	}
 	api.Wrap(c.metrics.CountRequests)
 	api.Wrap(c.checker.Observe)
-	c.api, c.name = api, identity()
+	c.api, c.name = api, newName()
 	client, err := statuswriter.NewAPI(c.api, c.servedKinds)
 	if err != nil {
 		return fmt.Errorf("status client: %w", err)
@@ -341,7 +345,10 @@ func (c *controller) handlers() handlers {
 	pages := http.NewServeMux()
 	addProfiles(pages)
 	debug.Register(pages, c.debug())
-	h.on(socketOf(c.process.Debug)).Handle("/debug/", localOnly(pages))
+	c.reader.Register(pages)
+	at := h.on(socketOf(c.process.Debug))
+	at.Handle("/debug/", localOnly(pages))
+	at.Handle(apiv1.Path, localOnly(pages))
 	return h
 }
 
@@ -380,6 +387,8 @@ func (c *controller) lead(ctx context.Context) error {
 // writeAll writes what only the leader does: the statuses, that of the ContourConfiguration among them, the objects of fleets, and renewed
 // certificates.
 func (c *controller) writeAll(ctx context.Context) {
+	c.leading.Store(true)
+	defer c.leading.Store(false)
 	writers := []func(context.Context){c.writer.Lead}
 	if c.object != nil {
 		writers = append(writers, func(ctx context.Context) { c.object.lead(ctx, c.follower) })
@@ -391,6 +400,14 @@ func (c *controller) writeAll(ctx context.Context) {
 		writers = append(writers, c.renewal.run)
 	}
 	together(ctx, writers...)
+}
+
+// identity is the name and role of this replica.
+func (c *controller) identity() (replica, role string) {
+	if c.leading.Load() {
+		return c.name, apiv1.Leader
+	}
+	return c.name, apiv1.Follower
 }
 
 // xds opens the xDS port once there is a complete configuration to serve: the open port is the readiness probe.
@@ -409,8 +426,8 @@ func (c *controller) xds(ctx context.Context) error {
 	return serveXDS(ctx, l, c.server, newGRPC(c.tls, c.process.Server.ConnectionAge, grpc.StreamInterceptor(c.metrics.CountCalls())))
 }
 
-// identity is a name that no other replica has.
-func identity() string {
+// newName is a name that no other replica has.
+func newName() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "contour"

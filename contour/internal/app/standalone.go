@@ -215,6 +215,7 @@ func (a *standalone) listenAdmin(ctx context.Context) (run func(context.Context)
 	pages := http.NewServeMux()
 	pages.Handle("/", proxy.Admin(a.socket("admin")))
 	debug.Register(pages, a.debug())
+	a.reader.Register(pages)
 	h.on(socket{"127.0.0.1", a.flags.admin}).Handle("/", localOnly(pages))
 	return h.listen(ctx, a.log)
 }

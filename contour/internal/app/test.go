@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/console"
 	"contour.example/contour/internal/preview"
 	"contour.example/contour/internal/source/dir"
@@ -135,5 +136,5 @@ func outcomesJSON(outcomes []preview.Outcome) any {
 		APIVersion string        `json:"apiVersion"`
 		Kind       string        `json:"kind"`
 		Items      []outcomeItem `json:"items"`
-	}{outputVersion, "RequestTestResults", items}
+	}{apiv1.Version, "RequestTestResults", items}
 }

@@ -2,17 +2,21 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"contour.example/contour/internal/api/apiv1"
+	"contour.example/contour/internal/apiclient"
 	"contour.example/contour/internal/console"
-	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/preview"
 	"contour.example/contour/internal/source/dir"
 )
@@ -21,18 +25,20 @@ import (
 const never = "never"
 
 type validateFlags struct {
-	filesFlags
+	lookFlags
 
-	failOn string
-	output string
+	failOn    string
+	output    string
+	namespace string
 }
 
 func validateCommand(s Streams, logging *logFlags) *cobra.Command {
 	f := &validateFlags{}
 	c := &cobra.Command{
-		Use:   "validate -f PATH",
-		Short: "Report what is wrong in manifests.",
-		Long: `Report what the controller would report about the objects in manifests, with file and line. It needs neither a cluster nor Envoy.
+		Use:   "validate [-f PATH]",
+		Short: "Report what is wrong in manifests or in a cluster.",
+		Long: `Report what the controller would report about the objects in manifests, with file and line, which needs neither a cluster nor Envoy; or without
+-f, what the running controller reports about all objects of the cluster, what Envoys reject included.
 
 Exit code 3 means that there are findings of at least the severity of --fail-on.`,
 		Example: "  contour validate -f deploy/\n  kustomize build . | contour validate -f - -o github",
@@ -40,22 +46,61 @@ Exit code 3 means that there are findings of at least the severity of --fail-on.
 		RunE: func(c *cobra.Command, _ []string) error {
 			err := errors.Join(
 				logging.check(), oneOf("fail-on", f.failOn, string(preview.Error), string(preview.Warning), string(preview.Note), never),
-				oneOf("output", f.output, "text", "json", "github", "junit", "sarif"), f.given(),
+				oneOf("output", f.output, "text", "json", "github", "junit", "sarif"), f.checkSource(c.Flags()),
 			)
 			if err != nil {
 				return err
 			}
-			p, err := f.load(c, s, logging)
+			if !f.asksController() && f.namespace != "" {
+				return errors.New("--namespace: it is for a running controller")
+			}
+			p, err := f.preview(c, s, logging)
 			if err != nil {
 				return err
 			}
 			return f.print(s, p)
 		},
 	}
-	f.add(c.Flags())
+	f.add(c.Flags(), s.Env)
+	c.Flags().StringVarP(&f.namespace, "namespace", "n", "", "Only objects of a namespace of the cluster; empty is all.")
 	c.Flags().StringVar(&f.failOn, "fail-on", string(preview.Error), "Least severity that fails the command: error, warning, note or never.")
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text, json, github for annotations of GitHub Actions, junit, or sarif.")
 	return c
+}
+
+// preview returns the findings about the files, or of a running controller.
+func (f *validateFlags) preview(c *cobra.Command, s Streams, logging *logFlags) (*preview.Preview, error) {
+	if !f.asksController() {
+		return f.load(c, s, logging)
+	}
+	q := url.Values{}
+	if f.namespace != "" {
+		q.Set("namespace", f.namespace)
+	}
+	p := &preview.Preview{}
+	err := f.live.ask(c.Context(), false, func(ctx context.Context, to []*apiclient.Client) error {
+		ctx, cancel := f.live.limited(ctx)
+		defer cancel()
+		items, changed, err := apiclient.All[apiv1.Finding](ctx, to[0], "diagnostics", q, 0)
+		if err != nil {
+			return err
+		}
+		warnChanged(s.Err, changed)
+		p.Findings = apiv1.Findings(items)
+		info, err := apiclient.Get[apiv1.Info](ctx, to[0], "info", nil)
+		for n := range maps.Values(info.Objects) {
+			p.Objects += n
+		}
+		return err
+	})
+	return p, err
+}
+
+// warnChanged says that what is printed may not have been true at any time.
+func warnChanged(w io.Writer, changed bool) {
+	if changed {
+		fmt.Fprintln(w, "contour: objects changed while they were read; some of what is printed may be older than the rest")
+	}
 }
 
 func (f *validateFlags) print(s Streams, p *preview.Preview) error {
@@ -145,43 +190,8 @@ func escapeProperty(s string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(s)
 }
 
-// outputVersion is the version of the JSON output of commands.
-const outputVersion = "cli.contour.example/v1alpha1"
-
-// jsonObject is the identity of an object in JSON output.
-type jsonObject struct {
-	Kind      string `json:"kind"`
-	Namespace string `json:"namespace,omitempty"`
-	Name      string `json:"name"`
-}
-
-// objectJSON returns nil for no object.
-func objectJSON(k kobj.Key) *jsonObject {
-	if k.Kind == "" {
-		return nil
-	}
-	return &jsonObject{string(k.Kind), k.Namespace, k.Name.Name}
-}
-
-type finding struct {
-	Object *jsonObject `json:"object,omitempty"`
-	preview.Finding
-}
-
-func asJSON(found []preview.Finding) []finding {
-	out := make([]finding, 0, len(found))
-	for _, x := range found {
-		out = append(out, finding{Object: objectJSON(x.Object), Finding: x})
-	}
-	return out
-}
-
 func printJSON(w io.Writer, found []preview.Finding) error {
-	return writeJSON(w, struct {
-		APIVersion string    `json:"apiVersion"`
-		Kind       string    `json:"kind"`
-		Items      []finding `json:"items"`
-	}{outputVersion, "FindingList", asJSON(found)})
+	return writeJSON(w, apiv1.List[apiv1.Finding]{Type: apiv1.TypeOf("FindingList"), Items: apiv1.FindingsOf(found)})
 }
 
 func writeJSON(w io.Writer, v any) error {

@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"contour.example/contour/internal/compile"
@@ -111,10 +112,15 @@ func New(o Options) *Pipeline {
 
 // Result is the outcome of one iteration of the loop.
 type Result struct {
+	Started     time.Time
 	Took        time.Duration
-	Objects     int    // changed objects that derivations may depend on
-	Derivations uint64 // derivations run
-	Published   int    // xDS resources set or removed
+	Objects     int        // changed objects that derivations may depend on
+	Named       []kobj.Key // the first maxNamed of them
+	Derivations uint64     // derivations run
+	Published   int        // xDS resources set or removed
+	Bytes       int        // of the resources set
+	// Seqs is the sequence numbers of what was published, by fleet; fleets to which nothing was are not in it.
+	Seqs        map[ir.Fleet]uint64
 	PublishTook time.Duration
 	Hosts       []memo.Change[ir.HostKey, *ir.VirtualHost]
 	Statuses    []memo.Change[kobj.Key, *status.Desired]
@@ -146,9 +152,13 @@ func (p *Pipeline) step(apply func() []kobj.Key) Result {
 	p.Store.SetServed(p.servedKinds())
 	changed := apply()
 	r := p.deriveAndPublish(changed...)
-	r.Objects, r.Took = len(changed), p.now().Sub(p.started)
+	r.Objects, r.Named = len(changed), slices.Clone(changed[:min(len(changed), maxNamed)])
+	r.Started, r.Took = p.started, p.now().Sub(p.started)
 	return r
 }
+
+// maxNamed bounds the changed objects that a Result names.
+const maxNamed = 20
 
 // rederive derives and publishes what is deferred, or has changed otherwise than by objects.
 func (p *Pipeline) rederive() Result { return p.step(func() []kobj.Key { return nil }) }
@@ -222,7 +232,9 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 	p.waited = p.engine.Deferred() && !resumed
 	return Result{
 		Derivations: p.engine.Runs() - before,
-		Published:   published,
+		Published:   published.resources,
+		Bytes:       published.bytes,
+		Seqs:        published.seqs,
 		PublishTook: publishTook,
 		Hosts:       p.Compile.VirtualHosts.Changes(),
 		Statuses:    p.held.admit(p.Status.Desired.Changes()),

@@ -25,21 +25,37 @@ func (p *Pipeline) followListeners() {
 	})
 }
 
-// publish publishes changed resources to the tables of the fleets, and returns their number. A new fleet gets all its
+// publication is what an iteration published.
+type publication struct {
+	resources int // set or removed
+	bytes     int // of those set
+	seqs      map[ir.Fleet]uint64
+}
+
+func (p *publication) add(f ir.Fleet, c *translate.Change, seq uint64) {
+	if p.seqs == nil {
+		p.seqs = map[ir.Fleet]uint64{}
+	}
+	p.seqs[f] = seq
+	p.resources += len(c.Set) + len(c.Removed)
+	for _, r := range c.Set {
+		p.bytes += r.Size()
+	}
+}
+
+// publish publishes changed resources to the tables of the fleets. A new fleet gets all its
 // resources; a fleet without a listener has no table, and its resources are not published.
-func (p *Pipeline) publish() int {
+func (p *Pipeline) publish() (out publication) {
 	changes := p.Translate.Changes()
 	if p.served != nil {
 		p.addNew(changes)
 	}
 	p.served = map[ir.Fleet]bool{}
-	published := 0
 	for _, f := range slices.Sorted(maps.Keys(p.listeners)) {
 		p.served[f] = true
 		t := p.fleets.Add(f)
 		if c := changes[f]; c != nil {
-			t.Publish(c.Set, c.Removed)
-			published += len(c.Set) + len(c.Removed)
+			out.add(f, c, t.Publish(c.Set, c.Removed))
 		}
 	}
 	for _, f := range p.fleets.Names() {
@@ -48,7 +64,7 @@ func (p *Pipeline) publish() int {
 			p.log.Info("fleet removed", "fleet", f)
 		}
 	}
-	return published
+	return out
 }
 
 // addNew replaces the changes of each new fleet by all its resources: some may be older than the fleet.

@@ -51,7 +51,7 @@ func (p *Preview) missingParents() {
 				namespace = cmp.Or(string(*ref.Namespace), namespace)
 			}
 			of := kobj.Of(parent, namespace, string(ref.Name))
-			if p.objects[of] == nil {
+			if !p.exists(of) {
 				p.Findings = append(p.Findings, p.at(Finding{
 					Severity: Warning, Object: k, Field: fmt.Sprintf("spec.parentRefs[%d]", i), Reason: ParentMissing,
 					Message: fmt.Sprintf("%s does not exist, so that it serves no route.", of),

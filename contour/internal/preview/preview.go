@@ -25,6 +25,7 @@ import (
 	"contour.example/contour/internal/report"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/source/dir"
+	"contour.example/contour/internal/status"
 	"contour.example/contour/internal/store"
 	"contour.example/contour/internal/xds/fleet"
 )
@@ -44,7 +45,8 @@ type Preview struct {
 
 	positions dir.Positions
 	objects   map[kobj.Key]metav1.Object
-	assumed   map[kobj.Name]bool // Services that have an assumed endpoint
+	exists    func(kobj.Key) bool // an object that need not be among objects
+	assumed   map[kobj.Name]bool  // Services that have an assumed endpoint
 	classes   []string
 	hosts     map[ir.HostKey]*ir.VirtualHost
 	listeners map[ir.ListenerKey]*ir.Listener
@@ -65,10 +67,17 @@ func Load(o Options) (*Preview, error) {
 	for _, c := range batch.Changes {
 		p.objects[c.Key] = c.Object
 	}
+	p.exists = func(k kobj.Key) bool { return p.objects[k] != nil }
 	fleets := fleet.New(func() {})
 	stages := pipeline.New(pipeline.Options{Config: o.Config, Fleets: fleets, Log: o.Log})
 	result := stages.Step(append(batch.Changes, p.assumeEndpoints()...))
-	p.findings(batch.Problems, result)
+	p.problems(batch.Problems)
+	for _, s := range result.Statuses {
+		if s.New != nil {
+			p.addFindings(s.Key, *s.New)
+		}
+	}
+	p.sortFindings()
 	for _, h := range result.Hosts {
 		if h.New != nil && *h.New != nil {
 			p.hosts[h.Key] = *h.New
@@ -121,30 +130,34 @@ func assumedSlice(s *corev1.Service) *discoveryv1.EndpointSlice {
 	return out
 }
 
-// findings collects the problems of files, the diagnostics of objects, and the objects that are not served.
-func (p *Preview) findings(problems []dir.Problem, result pipeline.Result) {
+// problems collects the problems of files.
+func (p *Preview) problems(problems []dir.Problem) {
 	for _, x := range problems {
 		p.Findings = append(p.Findings, Finding{
 			File: x.File, Line: x.Line, Severity: Error, Object: x.Object, Field: x.Field, Message: x.Message,
 		})
 	}
-	for _, s := range result.Statuses {
-		switch {
-		case s.New == nil:
-		case *s.New == nil:
-			p.Findings = append(p.Findings, p.notServed(s.Key))
-		default:
-			for _, d := range (*s.New).Diagnostics {
-				p.Findings = append(p.Findings, p.finding(d))
-			}
-		}
+}
+
+// addFindings collects the diagnostics of an object, or that it is not served.
+func (p *Preview) addFindings(k kobj.Key, d *status.Desired) {
+	if d == nil {
+		p.Findings = append(p.Findings, p.notServed(k))
+		return
 	}
+	for _, x := range d.Diagnostics {
+		p.Findings = append(p.Findings, p.finding(x))
+	}
+}
+
+// sortFindings completes and sorts the findings.
+func (p *Preview) sortFindings() {
 	p.missingParents()
 	slices.SortFunc(p.Findings, Finding.compare)
 }
 
 func (p *Preview) finding(d report.Diagnostic) Finding {
-	f := Finding{Severity: Error, Object: d.Object, Field: d.Field, Type: d.Type, Reason: d.Reason, Message: d.Message}
+	f := Finding{Severity: Error, Object: d.Object, Field: d.Field, Type: d.Type, Reason: d.Reason, Message: semantic.MaskedText(d.Message)}
 	if d.Severity == report.Warning {
 		f.Severity = Warning
 	}

@@ -198,7 +198,7 @@ func (x *exchange) reply(a Answer, status int, r *routev3.Route) (Answer, error)
 
 // unavailable returns the status code of a route none of whose backends can answer.
 func (e *Envoy) unavailable(f *routev3.RouteAction, clusters []*routev3.WeightedCluster_ClusterWeight) int {
-	missing := func(w *routev3.WeightedCluster_ClusterWeight) bool { return e.clusters[w.GetName()] == nil }
+	missing := func(w *routev3.WeightedCluster_ClusterWeight) bool { return e.cluster(w.GetName()) == nil }
 	if f.GetClusterNotFoundResponseCode() == routev3.RouteAction_INTERNAL_SERVER_ERROR && slices.ContainsFunc(clusters, missing) {
 		return 500
 	}

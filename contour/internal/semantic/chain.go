@@ -85,7 +85,7 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 	if ok, err := x.sharesVersion(common.GetTlsParams()); err != nil || !ok {
 		return "", false, err
 	}
-	secret := x.envoy.secrets[common.GetTlsCertificateSdsSecretConfigs()[0].GetName()]
+	secret := x.envoy.secret(common.GetTlsCertificateSdsSecretConfigs()[0].GetName())
 	if secret == nil {
 		return "", false, nil
 	}
@@ -202,7 +202,7 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 	if m.GetScopedRoutes() != nil {
 		a, err = x.routeScoped(a, m)
 	} else {
-		a, err = x.routeDirected(a, m, x.envoy.routes[m.GetRds().GetRouteConfigName()])
+		a, err = x.routeDirected(a, m, x.envoy.routeTable(m.GetRds().GetRouteConfigName()))
 	}
 	nameServer(&a, m.GetServerHeaderTransformation())
 	return a, err

@@ -55,7 +55,7 @@ func (x *exchange) validation(c *tlsv3.CommonTlsContext) (*tlsv3.CertificateVali
 		return v, v != nil, checkFields(v, "trust_chain_verification")
 	}
 	mode := combined.GetDefaultValidationContext()
-	secret := x.envoy.secrets[combined.GetValidationContextSdsSecretConfig().GetName()].GetValidationContext()
+	secret := x.envoy.secret(combined.GetValidationContextSdsSecretConfig().GetName()).GetValidationContext()
 	if secret == nil {
 		return nil, true, nil
 	}

@@ -27,11 +27,17 @@ type Envoy struct {
 	listeners map[string]*listenerv3.Listener
 	scopes    map[string]*routev3.ScopedRouteConfiguration
 	tables    map[string]string // names of route tables by the keys of scopes
-	routes    map[string]*routev3.RouteConfiguration
-	clusters  map[string]*clusterv3.Cluster
-	endpoints map[string]*endpointv3.ClusterLoadAssignment
-	secrets   map[string]*tlsv3.Secret
+	routes    known[*routev3.RouteConfiguration]
+	clusters  known[*clusterv3.Cluster]
+	endpoints known[*endpointv3.ClusterLoadAssignment]
+	secrets   known[*tlsv3.Secret]
+
+	find   func(table.Ref) []byte // the body of a resource that is not decoded yet; nil: all are
+	failed error                  // the first resource that did not decode
 }
+
+// known is the resources of a type that are decoded, by name.
+type known[M proto.Message] map[string]M
 
 // Resource is one encoded resource.
 type Resource struct {
@@ -48,16 +54,37 @@ func Effective(t *table.Table) []Resource {
 	return out
 }
 
+// Of returns an Envoy with the resources that sessions send from a table now, for one request: it decodes listeners, scopes, and of the
+// others those that the request needs. It fails if a listener or a scope does not decode.
+func Of(t *table.Table) (*Envoy, error) {
+	var roots []Resource
+	for v := range t.Scan() {
+		if v.Ref.Type == table.Listener || v.Ref.Type == table.Scope {
+			roots = append(roots, Resource{Ref: v.Ref, Body: v.Body()})
+		}
+	}
+	e, err := New(roots)
+	if err == nil {
+		e.find = func(ref table.Ref) []byte {
+			if v := t.Get(ref); v != nil {
+				return v.Body()
+			}
+			return nil
+		}
+	}
+	return e, err
+}
+
 // New returns an Envoy with the resources. It fails if a resource does not decode or its message has another name.
 func New(resources []Resource) (*Envoy, error) {
 	e := &Envoy{
 		listeners: map[string]*listenerv3.Listener{},
 		scopes:    map[string]*routev3.ScopedRouteConfiguration{},
 		tables:    map[string]string{},
-		routes:    map[string]*routev3.RouteConfiguration{},
-		clusters:  map[string]*clusterv3.Cluster{},
-		endpoints: map[string]*endpointv3.ClusterLoadAssignment{},
-		secrets:   map[string]*tlsv3.Secret{},
+		routes:    known[*routev3.RouteConfiguration]{},
+		clusters:  known[*clusterv3.Cluster]{},
+		endpoints: known[*endpointv3.ClusterLoadAssignment]{},
+		secrets:   known[*tlsv3.Secret]{},
 	}
 	for _, r := range resources {
 		if err := e.add(r); err != nil {
@@ -90,6 +117,38 @@ func (e *Envoy) add(r Resource) error {
 		return decode(e.secrets, r, &tlsv3.Secret{}, (*tlsv3.Secret).GetName)
 	}
 	return fmt.Errorf("unknown type %d", r.Ref.Type)
+}
+
+func (e *Envoy) routeTable(name string) *routev3.RouteConfiguration {
+	return get(e, e.routes, table.Route, name)
+}
+
+func (e *Envoy) cluster(name string) *clusterv3.Cluster {
+	return get(e, e.clusters, table.Cluster, name)
+}
+
+func (e *Envoy) assignment(name string) *endpointv3.ClusterLoadAssignment {
+	return get(e, e.endpoints, table.Endpoint, name)
+}
+
+func (e *Envoy) secret(name string) *tlsv3.Secret { return get(e, e.secrets, table.Secret, name) }
+
+// get returns a resource, nil if there is none.
+func get[M proto.Message](e *Envoy, decoded known[M], t table.Type, name string) M {
+	if m, ok := decoded[name]; ok || e.find == nil {
+		return m
+	}
+	var none M
+	ref := table.Ref{Type: t, Name: name}
+	body := e.find(ref)
+	if body == nil {
+		decoded[name] = none // for the rest of the request
+		return none
+	}
+	if err := e.add(Resource{Ref: ref, Body: body}); err != nil && e.failed == nil {
+		e.failed = fmt.Errorf("%s: %w", ref, err)
+	}
+	return decoded[name]
 }
 
 func decode[M proto.Message](into map[string]M, r Resource, m M, name func(M) string) error {

@@ -67,3 +67,24 @@ func looksSecret(value string) bool {
 	}
 	return false
 }
+
+// Values in a sentence that certainly are secrets. Others may be names, so that a sentence is masked less than a value.
+var (
+	schemeIn = regexp.MustCompile(`(?i)\b(basic|bearer|digest|negotiate)\s+[^\s"\\]+`)
+	headerIn = regexp.MustCompile(`"((?:[^"\\]|\\.)*)" of header "([^"]*)"`)
+	userinfo = regexp.MustCompile(`://[^/\s"@]+@`)
+)
+
+// MaskedText returns a sentence for readers, such as an error of Envoy, without credentials.
+func MaskedText(text string) string {
+	text = headerIn.ReplaceAllStringFunc(text, func(match string) string {
+		parts := headerIn.FindStringSubmatch(match)
+		if masked := Masked(parts[2], parts[1]); masked != parts[1] {
+			return `"` + masked + `" of header "` + parts[2] + `"`
+		}
+		return match
+	})
+	text = schemeIn.ReplaceAllString(text, "$1 ****")
+	text = userinfo.ReplaceAllString(text, "://****@")
+	return webJWT.ReplaceAllString(text, "****")
+}

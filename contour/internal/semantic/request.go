@@ -155,6 +155,9 @@ func (e *Envoy) Trace(r Request) (Answer, Trace, error) {
 		return Answer{}, Trace{}, fmt.Errorf("request: %w", err)
 	}
 	a, err := x.answer()
+	if e.failed != nil {
+		return Answer{}, Trace{}, e.failed
+	}
 	return a, x.trace, err
 }
 
@@ -237,4 +240,15 @@ func hostname(authority string) string {
 		authority = host
 	}
 	return strings.ToLower(authority)
+}
+
+// AddHeader adds a header as in "name: value"; that of the host replaces the host. It returns false if the text has no colon.
+func (r *Request) AddHeader(text string) bool {
+	name, value, found := strings.Cut(text, ":")
+	if name, value = strings.TrimSpace(name), strings.TrimSpace(value); strings.EqualFold(name, "host") {
+		r.Host = value
+	} else if found {
+		r.Headers[name] = value
+	}
+	return found
 }

@@ -87,7 +87,7 @@ func (e *Envoy) scoped(key string) *routev3.RouteConfiguration {
 	if !ok {
 		return nil
 	}
-	return e.routes[table]
+	return e.routeTable(table)
 }
 
 // scopeHeader returns the header whose value, up to the separator, is the key of the scope.

@@ -124,7 +124,7 @@ func endpointIn(token string, now time.Time) string {
 // endpoint that the token of the request names.
 func (x *exchange) among(cluster string, u Upstream) []Upstream {
 	e := x.envoy
-	all := e.endpoints[e.clusters[cluster].GetEdsClusterConfig().GetServiceName()].GetEndpoints()
+	all := e.assignment(e.cluster(cluster).GetEdsClusterConfig().GetServiceName()).GetEndpoints()
 	if x.session != nil {
 		u.Session = x.session.text
 		if i := slices.IndexFunc(all, func(l *endpointv3.LocalityLbEndpoints) bool { return has(l, x.session.address) }); i >= 0 {

@@ -14,7 +14,7 @@ const httpOptions = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 // upstream returns the backend of a cluster; false if it does not exist or has no endpoints.
 func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
-	c := e.clusters[cluster]
+	c := e.cluster(cluster)
 	if c == nil {
 		return Upstream{}, false, nil
 	}
@@ -47,7 +47,7 @@ func (e *Envoy) upstream(cluster string, bytes bool) (Upstream, bool, error) {
 func (e *Envoy) selection(c *clusterv3.Cluster, assigned string, u *Upstream) error {
 	var errs [2]error
 	u.Balancing, errs[0] = balancing(c)
-	u.Check, errs[1] = healthCheck(c, e.endpoints[assigned].GetEndpoints())
+	u.Check, errs[1] = healthCheck(c, e.assignment(assigned).GetEndpoints())
 	return errors.Join(errs[:]...)
 }
 
@@ -98,7 +98,7 @@ func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 	}
 	u.SNI = context.GetSni()
 	for _, shown := range common.GetTlsCertificateSdsSecretConfigs() {
-		if e.secrets[shown.GetName()].GetTlsCertificate() == nil {
+		if e.secret(shown.GetName()).GetTlsCertificate() == nil {
 			return true, fmt.Errorf("the certificate %q is missing", shown.GetName())
 		}
 		u.Shows += strings.TrimSuffix(shown.GetName(), "\x00")
@@ -115,7 +115,7 @@ func (e *Envoy) encryption(c *clusterv3.Cluster, u *Upstream) (bool, error) {
 		return true, nil
 	}
 	u.verify(combined.GetDefaultValidationContext())
-	if ca := combined.GetValidationContextSdsSecretConfig().GetName(); e.secrets[ca] == nil {
+	if ca := combined.GetValidationContextSdsSecretConfig().GetName(); e.secret(ca) == nil {
 		return true, fmt.Errorf("the secret %s is missing", ca)
 	}
 	return true, nil
@@ -130,7 +130,7 @@ func (u *Upstream) verify(by *tlsv3.CertificateValidationContext) {
 
 // hasEndpoints reports whether the service has endpoints.
 func (e *Envoy) hasEndpoints(service string) bool {
-	for _, l := range e.endpoints[service].GetEndpoints() {
+	for _, l := range e.assignment(service).GetEndpoints() {
 		if len(l.GetLbEndpoints()) > 0 {
 			return true
 		}

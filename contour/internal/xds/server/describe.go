@@ -1,7 +1,10 @@
 package server
 
 import (
+	"fmt"
 	"iter"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 
 	"contour.example/contour/internal/xds/table"
 )
@@ -13,7 +16,20 @@ const describeStep = 512
 func (s *stream) describe() Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Session{Node: s.node.GetId(), Fleet: s.fleet, Since: s.since, Seq: s.seq, Snapshot: s.state.Snapshot()}
+	return Session{
+		Peer: s.peer(), Version: versionOf(s.node), Since: s.since, Seq: s.seq, Behind: s.behind, Snapshot: s.state.Snapshot(),
+	}
+}
+
+func (s *stream) peer() Peer { return Peer{ID: s.id, Node: s.node.GetId(), Fleet: s.fleet} }
+
+// versionOf returns the version of an Envoy, as in 1.40.0.
+func versionOf(node *corev3.Node) string {
+	v := node.GetUserAgentBuildVersion().GetVersion()
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d.%d", v.GetMajorNumber(), v.GetMinorNumber(), v.GetPatch())
 }
 
 // ackedResource is a resource that an Envoy has.

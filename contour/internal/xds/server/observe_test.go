@@ -97,7 +97,7 @@ func TestObserverOfTheDeltaVariantReceivesChanges(t *testing.T) {
 func TestObserverHasNoVote(t *testing.T) {
 	events := make(chan string, 100)
 	f := start(t, server.Options{Observers: quick(), Hooks: server.Hooks{
-		Connected: func(node string) { events <- "connected " + node },
+		Connected: func(p server.Peer) { events <- "connected " + p.Node },
 		Sent:      func(table.Type, int, int, int) { events <- "sent" },
 		Acked:     func(table.Type) { events <- "acked" },
 		Nacked:    func(table.Type) { events <- "nacked" },

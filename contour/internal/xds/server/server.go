@@ -47,13 +47,22 @@ type Options struct {
 // Hooks are functions that the server calls at events, for metrics; any of them may be nil. Many
 // goroutines call them; they must not wait.
 type Hooks struct {
-	Connected    func(node string)
-	Disconnected func(node string)
-	Sent         func(t table.Type, resources, removed, bytes int)
-	Acked        func(t table.Type)
-	Nacked       func(t table.Type)
-	Overdue      func(session.Overdue) // resources are sent without what they need
-	Refused      func(reason string)   // a client exceeds a limit: connections, streams, observers or requests
+	Connected    func(Peer)
+	Disconnected func(Peer)
+	// Synced: the Envoy has all that was published to its fleet up to a sequence number.
+	Synced  func(p Peer, seq uint64)
+	Sent    func(t table.Type, resources, removed, bytes int)
+	Acked   func(t table.Type)
+	Nacked  func(t table.Type)
+	Overdue func(session.Overdue) // resources are sent without what they need
+	Refused func(reason string)   // a client exceeds a limit: connections, streams, observers or requests
+}
+
+// Peer is a connected Envoy. Its node id is what it says, and not unique.
+type Peer struct {
+	ID    uint64 // of the stream
+	Node  string
+	Fleet ir.Fleet
 }
 
 // Server implements the aggregated discovery service.
@@ -67,6 +76,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[*stream]struct{}
+	streamID uint64 // of the last stream
 }
 
 // New is a server for these fleets.
@@ -150,10 +160,12 @@ func (s *Server) first(ctx context.Context, requests <-chan *discoveryv3.DeltaDi
 func (s *Server) join(stream *stream) {
 	s.mu.Lock()
 	s.sessions[stream] = struct{}{}
+	s.streamID++
+	stream.id = s.streamID
 	s.mu.Unlock()
 	s.options.Log.Info("Envoy connected", "node", stream.node.GetId(), "fleet", stream.fleet)
 	if f := s.options.Hooks.Connected; f != nil {
-		f(stream.node.GetId())
+		f(stream.peer())
 	}
 }
 
@@ -163,16 +175,17 @@ func (s *Server) leave(stream *stream) {
 	s.mu.Unlock()
 	s.options.Log.Info("Envoy disconnected", "node", stream.node.GetId(), "fleet", stream.fleet)
 	if f := s.options.Hooks.Disconnected; f != nil {
-		f(stream.node.GetId())
+		f(stream.peer())
 	}
 }
 
 // Session describes one connected Envoy.
 type Session struct {
-	Node  string
-	Fleet ir.Fleet
-	Since time.Time
-	Seq   uint64 // of the last publish in the session; if the session is also idle, Envoy has all of it
+	Peer
+	Version string // of Envoy, as it says; "" if it does not
+	Since   time.Time
+	Seq     uint64    // of the last publish in the session; if the session is also idle, Envoy has all of it
+	Behind  time.Time // since when the Envoy does not have all of the session; zero: it has
 	session.Snapshot
 }
 

@@ -23,6 +23,7 @@ type rpcStream = discoveryv3.AggregatedDiscoveryService_DeltaAggregatedResources
 // stream runs one session: one goroutine handles events, one receives
 // and one sends. The lock is held for single steps of the state, never while sending.
 type stream struct {
+	id    uint64
 	fleet ir.Fleet
 	table *table.Table
 	watch *table.Watch
@@ -38,13 +39,16 @@ type stream struct {
 	mu    sync.Mutex
 	state *session.State
 	seq   uint64
+	// behind is since when the Envoy does not have all of the session, zero if it has; synced is the last seq of which it had all.
+	behind time.Time
+	synced uint64
 }
 
 func newStream(s *Server, f ir.Fleet, t *table.Table, node *corev3.Node, address string) *stream {
 	return &stream{
 		fleet: f, table: t, watch: t.WatchFrom(node.GetId(), address), node: node, since: time.Now(),
 		log: s.options.Log.With("node", node.GetId(), "fleet", f), hooks: s.options.Hooks, stop: s.stopped,
-		state: session.New(s.options.Limits),
+		state: session.New(s.options.Limits), behind: time.Now(),
 	}
 }
 
@@ -94,6 +98,7 @@ func (s *stream) run(rpc rpcStream, first *discoveryv3.DeltaDiscoveryRequest, re
 		if !sending {
 			sending = s.next(out)
 		}
+		s.followSync()
 		s.setAlarm(alarm)
 		select {
 		case request := <-requests:
@@ -134,6 +139,23 @@ func (s *stream) apply() {
 	s.seq = seq
 	s.mu.Unlock()
 	s.watch.Accept(had)
+}
+
+// followSync records when the Envoy falls behind, and when it has all of the session.
+func (s *stream) followSync() {
+	s.mu.Lock()
+	seq, reached := s.seq, false
+	switch inSync := s.state.InSync(); {
+	case inSync:
+		reached = !s.behind.IsZero() || s.synced != seq
+		s.behind, s.synced = time.Time{}, seq
+	case s.behind.IsZero():
+		s.behind = time.Now()
+	}
+	s.mu.Unlock()
+	if reached && s.hooks.Synced != nil {
+		s.hooks.Synced(s.peer(), seq)
+	}
 }
 
 func (s *stream) request(request *discoveryv3.DeltaDiscoveryRequest) error {

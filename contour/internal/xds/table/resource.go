@@ -155,6 +155,15 @@ type Resource struct {
 	Invalid string     // non-empty: why the resource is invalid; it is rejected without being sent
 }
 
+// Size is about the number of bytes of the encoded message.
+func (r *Resource) Size() int {
+	size := len(r.Body)
+	for i := range r.Parts {
+		size += len(r.Parts[i].Body)
+	}
+	return size
+}
+
 // Part is one element of a composite resource's repeated field.
 type Part struct {
 	Name    string

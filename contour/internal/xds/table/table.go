@@ -248,6 +248,27 @@ func (t *Table) RejectionsOf(ref Ref) []Rejection {
 	return slices.Clone(t.rejected[ref])
 }
 
+// RejectedBy lists the names of some of the Envoys that reject what a Rejection is about, sorted.
+func (t *Table) RejectedBy(r Rejection) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var nodes []string
+	if r.Node != "" {
+		nodes = append(nodes, r.Node)
+	}
+	if e := t.entries[r.Ref]; e != nil {
+		for _, p := range e.want {
+			if known := t.verdicts[content{r.Ref.Type, p.ID}]; known != nil && p.Name == r.Part && p.Hash.String() == r.Hash {
+				for _, v := range known.voters {
+					nodes = append(nodes, nameOf(v.node))
+				}
+			}
+		}
+	}
+	slices.Sort(nodes)
+	return slices.Compact(nodes)
+}
+
 // Accepted returns the names of the parts of the version of a resource that Envoys of the fleet accepted last, without fallbacks,
 // sorted; false if they have accepted none.
 func (t *Table) Accepted(ref Ref) (parts []string, ok bool) {

@@ -220,3 +220,19 @@ func all(pieces []*piece) iter.Seq[*quarantine.Piece] {
 		}
 	}
 }
+
+// Origins returns some of the objects whose statuses report a rejection of the version, up to limit.
+func (v *Version) Origins(limit int) []kobj.Key {
+	var out []kobj.Key
+	for _, p := range v.pieces {
+		for _, k := range p.origins {
+			if len(out) == limit {
+				return out
+			}
+			if !slices.Contains(out, k) {
+				out = append(out, k)
+			}
+		}
+	}
+	return out
+}

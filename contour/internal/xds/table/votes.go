@@ -79,6 +79,9 @@ const maxName = 128
 
 func nameOf(node string) string { return quarantine.Printable(node, maxName) }
 
+// NodeName is the name of an Envoy for readers, as in a Rejection.
+func NodeName(node string) string { return nameOf(node) }
+
 // wantedAt records where a content was wanted first.
 func (v *verdict) wantedAt(ref Ref, p *piece) {
 	v.fallback = p.Fallback

@@ -27,6 +27,21 @@ type Blocked struct {
 // Idle reports whether nothing is pending, in flight or blocked.
 func (s Snapshot) Idle() bool { return s.Pending == 0 && s.Waiting == 0 && len(s.Blocked) == 0 }
 
+// InSync reports whether the client has all of the table that it subscribes to: it has asked for clusters and listeners, and nothing is
+// pending, in flight or blocked. Its cost does not depend on the number of resources.
+func (s *State) InSync() bool {
+	if !s.types[table.Cluster].seen || !s.types[table.Listener].seen || len(s.blocked) > 0 || s.rests.waiting > 0 {
+		return false
+	}
+	for _, t := range table.Types() {
+		state := &s.types[t]
+		if len(state.flights) > 0 || state.seen && len(state.queue)+len(state.pending) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // Snapshot returns a summary of the state. Its cost does not depend on the number of resources.
 func (s *State) Snapshot() Snapshot {
 	snap := Snapshot{Synced: map[table.Type]int{}, InFlight: s.someInFlight(), Blocked: s.someBlocked()}

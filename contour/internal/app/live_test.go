@@ -1,0 +1,188 @@
+package app
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"contour.example/contour/internal/api/apiv1"
+	"contour.example/contour/internal/config"
+	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/pipeline"
+	"contour.example/contour/internal/source/dir"
+	"contour.example/contour/internal/store"
+	"contour.example/contour/internal/xds/table"
+)
+
+// running is the stages of a controller that has the manifests at the paths, and the address of its API.
+type running struct {
+	*core
+	address string
+}
+
+func startRunning(t *testing.T, paths ...string) *running {
+	t.Helper()
+	c := config.Default()
+	c.Endpoints.Loopback = true
+	k := newCore(c, slog.New(slog.DiscardHandler))
+	batch, err := dir.Load(nil, paths...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches, done := make(chan []store.Change), make(chan struct{}, 10)
+	go func() { _ = k.run(t.Context(), batches, func(pipeline.Result) { done <- struct{}{} }) }()
+	batches <- batch.Changes
+	<-done
+	<-k.published
+	mux := http.NewServeMux()
+	k.reader.Register(mux)
+	s := httptest.NewServer(localOnly(mux))
+	t.Cleanup(s.Close)
+	return &running{k, strings.TrimPrefix(s.URL, "http://")}
+}
+
+// ask runs a command that asks the controller.
+func (r *running) ask(args ...string) (code int, out, errs string) {
+	return runMain(append(args, "--address="+r.address)...)
+}
+
+// Commands say the same of a running controller as of the manifests that it has.
+func TestCommandsAskAController(t *testing.T) {
+	t.Parallel()
+	r := startRunning(t, quickstart, manifest(t, strings.ReplaceAll(broken, "www", "broken")))
+	for _, c := range []struct {
+		args []string
+		code int
+		out  []string
+		err  string
+	}{
+		{args: []string{"explain", "http://www.example.com/api/x", "--expect-service=default/api"}, out: []string{
+			"GET http://www.example.com/api/x -> answered by Service default/api\n", "spec.routes[1]", "default/api as www.example.com/x",
+		}},
+		{args: []string{"explain", "http://127.0.0.1:8080/hello", "-H", "Host: ingress.example.com"}, out: []string{"answered by Service default/web"}},
+		{args: []string{"explain", "http://broken.example.com/", "--expect=200"}, code: 3, out: []string{"503: HTTPProxy default/broken spec.routes[0].services[0]: Service \"default/gone\" does not exist"}},
+		{args: []string{"explain", "https://shop.example.com", "--websocket"}, out: []string{"403: HTTPProxy default/shop spec.routes[0] does not permit WebSockets\n"}},
+		{args: []string{"explain", "http://www.example.com/", "-H", "x: " + strings.Repeat("a", 60<<10)}, code: 1, err: "contour: cannot tell: "},
+		{args: []string{"routes", "www.example.com"}, out: []string{"http://www.example.com (listener ingress_http)\n", "prefix /  ", "HTTPProxy default/www"}},
+		{args: []string{"routes", "none.example"}, code: 1, err: "no host none.example is served"},
+		{args: []string{"validate"}, code: 3, out: []string{"error: HTTPProxy default/broken: spec.routes[0].services[0]: ServiceUnresolvedReference: "}, err: "1 errors, 0 warnings"},
+		{args: []string{"validate", "-n", "other"}},
+		{args: []string{"status"}, out: []string{"Standalone", "0 of 0 in sync", "no Envoy is connected", "objects: 1 invalid, 0 orphaned, 0 with warnings\n  HTTPProxy default/broken: Invalid: "}},
+		{args: []string{"status", "--exit-code"}, code: 3},
+		{args: []string{"status", "HTTPProxy/default/www", "--exit-code"}, out: []string{"HTTPProxy default/www: Valid", "condition: Valid=True", "host: www.example.com (listener ingress_http)"}},
+		{args: []string{"status", "HTTPProxy/default/broken", "--exit-code"}, code: 3, out: []string{"Invalid", "ServiceUnresolvedReference"}},
+		{args: []string{"status", "HTTPProxy/default/none"}, code: 1, err: "there is no HTTPProxy default/none"},
+		{args: []string{"status", "www"}, code: 1, err: "HTTPProxy/default/www"},
+		{args: []string{"changes"}, out: []string{"TIME", "resources", "and ", "no Envoy connected"}},
+		{args: []string{"changes", "--object=HTTPProxy/default/none"}, out: []string{"no changes"}},
+		{args: []string{"xds"}, out: []string{"ENVOY"}},
+		{args: []string{"xds", "--refused"}, out: []string{"nothing is refused"}},
+		{args: []string{"xds", "cds", "api"}, out: []string{"CDS default/api/80/", "Service default/api", "VERSION"}},
+		{args: []string{"xds", "cds", "--node=none"}, code: 1, err: "no Envoy"},
+		{args: []string{"xds", "xyz"}, code: 1, err: "XYZ"},
+		{args: []string{"explain", "http://a/", "--ingress-class-name=x"}, code: 1, err: "--ingress-class-name: it is for the manifests of --filename"},
+		{args: []string{"validate", "-f", quickstart}, code: 1, err: "--address: it is for a running controller"},
+	} {
+		code, out, errs := r.ask(c.args...)
+		if code != c.code || !strings.Contains(errs, c.err) {
+			t.Errorf("%v: exit code %d\n%s%s", c.args, code, out, errs)
+		}
+		for _, part := range c.out {
+			if !strings.Contains(strings.Join(strings.Fields(out), " "), strings.Join(strings.Fields(part), " ")) {
+				t.Errorf("%v: no %q in\n%s", c.args, part, out)
+			}
+		}
+	}
+	code, _, errs := runMain("status", "--address=127.0.0.1:1")
+	if code != 1 || !strings.Contains(errs, "controller 127.0.0.1:1: ") {
+		t.Errorf("no controller: %d %s", code, errs)
+	}
+}
+
+// An Envoy that lags, and one that refuses something, are shown with the reason, and change the exit code.
+func TestStatusOfEnvoys(t *testing.T) {
+	t.Parallel()
+	r := startRunning(t, quickstart)
+	of := r.fleets.Get(ir.DefaultFleet)
+	w := of.Watch("strict")
+	t.Cleanup(w.Close)
+	ref := table.Ref{Type: table.Cluster}
+	for v := range of.Scan() {
+		if v.Ref.Type == table.Cluster && strings.Contains(v.Ref.Name, "default/api/") {
+			ref = v.Ref
+		}
+	}
+	w.Reject(w.Get(ref), "no such thing", nil)
+	code, out, _ := r.ask("status", "--exit-code")
+	if code != 3 || !strings.Contains(out, "rejected: CDS "+ref.Name) || !strings.Contains(out, "no such thing") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	code, out, _ = r.ask("xds", "--refused", "--node=strict", "-o", "json")
+	var list apiv1.List[apiv1.Refusal]
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list.Items) != 1 || list.Items[0].Nodes[0] != "strict" {
+		t.Errorf("exit code %d, %v: %s", code, err, out)
+	}
+}
+
+// What is seldom is printed in words, too.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(10_000, 0)
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	for want, got := range map[string]string{
+		"waits for 4s: RDS r needs CDS x":             envoyText(&apiv1.Envoy{State: apiv1.Waiting, Since: ago(4 * time.Second), Blocked: []apiv1.Blocked{{Resource: "RDS r", Needs: "CDS x"}}}, now),
+		"waits for 3m: does not answer for LDS https": envoyText(&apiv1.Envoy{State: apiv1.Waiting, Since: ago(3 * time.Minute), InFlight: []string{"LDS https"}}, now),
+		"waits: 7 resources are to be sent":           envoyText(&apiv1.Envoy{State: apiv1.Waiting, Pending: 7}, now),
+		"in sync":                                     envoyText(&apiv1.Envoy{State: apiv1.InSync}, now),
+		"refuses 2: RDS r a.example of HTTPProxy a/b: bad": envoyText(&apiv1.Envoy{State: apiv1.Refuses, Refused: 2, Refusals: []apiv1.Refusal{{
+			Resource: "RDS r", Part: "a.example", Message: "bad", Objects: []apiv1.Object{*apiv1.ObjectOf(kobj.Of(kobj.HTTPProxy, "a", "b"))},
+		}}}, now),
+		"1 hosts, 2 resources (300 B), published after 1.5ms, 2 of 3 Envoys have it": changeText(&apiv1.Change{
+			Seen: now, Published: now.Add(1500 * time.Microsecond), Hosts: 1, Resources: 2, Bytes: 300, Envoys: 3, Acknowledged: 2,
+		}),
+		"1 hosts, 2 resources (20 kB), published after 1ms, 2 Envoys have it after 5ms to 9ms, b last": changeText(&apiv1.Change{
+			Seen: now, Published: now.Add(time.Millisecond), Hosts: 1, Resources: 2, Bytes: 20_000, Envoys: 2, Acknowledged: 2,
+			First: now.Add(5 * time.Millisecond), Last: now.Add(9 * time.Millisecond), Slowest: "b",
+		}),
+		"nothing sent, 1 statuses": changeText(&apiv1.Change{Statuses: 1}),
+		"5d":                       age(ago(5*24*time.Hour), now),
+		"3h":                       age(ago(3*time.Hour), now),
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// serve has the API on its debug listener, with the protection of the debug pages.
+func TestAPIIsOnTheDebugListener(t *testing.T) {
+	t.Parallel()
+	kubeconfig := filepath.Join(t.TempDir(), "none")
+	if err := os.WriteFile(kubeconfig, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &controller{core: newCore(config.Default(), slog.New(slog.DiscardHandler))}
+	c.core.identity = c.identity
+	c.process.Debug = config.Address{Host: "127.0.0.1", Port: 1}
+	mux := c.handlers().on(socketOf(c.process.Debug))
+	for host, want := range map[string]int{"127.0.0.1:1": http.StatusOK, "evil.example": http.StatusForbidden} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/api/v1/envoys", http.NoBody)
+		mux.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%s: %d %s", host, w.Code, w.Body)
+		}
+	}
+	code, _, errs := runMain("status", "--kubeconfig="+kubeconfig)
+	if code != 1 || !strings.Contains(errs, "no running controller can be asked") {
+		t.Error(fmt.Sprint(code, errs))
+	}
+}
