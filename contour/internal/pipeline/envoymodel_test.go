@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http/httpguts"
 	corev1 "k8s.io/api/core/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
@@ -30,7 +31,7 @@ import (
 )
 
 // usualPairs is a number of random requests of which some depend on each feature, with the usual seed.
-const usualPairs = 6000
+const usualPairs = 8000
 
 var pairs = flag.Int("pairs", usualPairs, "number of random requests that the model and a real Envoy answer")
 
@@ -49,9 +50,10 @@ const backendName = "backend.example.com"
 const gatewayAddress = "127.100.97.1"
 
 // material returns the certificates and tokens of random configurations and requests.
-func material(t *testing.T) stagetest.Material {
+func (f *fleet) material(t *testing.T) stagetest.Material {
 	t.Helper()
 	m := stagetest.Material{
+		Endpoint:  func(service string) string { return fmt.Sprint("127.0.0.1:", f.backends.port(t, service)) },
 		Authority: must(os.ReadFile("testdata/authority.pem"))(t), BackendName: backendName, GatewayAddr: gatewayAddress, ClientChains: map[string][]byte{},
 	}
 	for i := range 3 {
@@ -151,7 +153,7 @@ func startComparison(t *testing.T) *comparison {
 	seed := randomtest.Seed(t)
 	f := startFleet(t)
 	return &comparison{
-		fleet: f, base: f.config, random: rand.New(rand.NewPCG(seed, 1)), traffic: stagetest.NewTraffic(rand.NewPCG(seed, 2), material(t)),
+		fleet: f, base: f.config, random: rand.New(rand.NewPCG(seed, 1)), traffic: stagetest.NewTraffic(rand.NewPCG(seed, 2), f.material(t)),
 		clients: keeper{kept: map[string]*literalConn{}}, unknown: map[string]int{}, outcomes: map[string]int{}, features: map[string]int{},
 	}
 }
@@ -170,7 +172,9 @@ func (c *comparison) configure(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	c.replace(t, stagetest.Case{Config: cfg, Objects: c.traffic.Configuration()})
+	objects := c.traffic.Configuration()
+	c.sys.SetKeySets(c.traffic.Fetched())
+	c.replace(t, stagetest.Case{Config: cfg, Objects: objects})
 	c.configured = time.Now()
 	c.configuring += c.configured.Sub(began)
 	c.model = c.sys.model(t)
@@ -200,6 +204,27 @@ func settingsOfModel() []func(*config.Config) {
 		func(c *config.Config) {
 			c.Authorization.Server = &contourv1.AuthorizationServer{ExtensionServiceRef: contourv1.ExtensionServiceReference{Namespace: "a", Name: "grpc-authz"}}
 		},
+		func(c *config.Config) {
+			c.Authorization.Server = &contourv1.AuthorizationServer{
+				ExtensionServiceRef: contourv1.ExtensionServiceReference{Namespace: "b", Name: "http-authz"}, ServiceType: "http", FailOpen: true,
+			}
+		},
+		func(c *config.Config) { c.HTTP.MaxHeaderKiB = 1 },
+		func(c *config.Config) { c.HTTP.Versions = ir.OnlyHTTP1 },
+		func(c *config.Config) { c.Objects.NamespacesOwnHosts = true },
+		func(c *config.Config) { c.Objects.InclusionNeedsConsent = true },
+		func(c *config.Config) { c.Objects.RootNamespaces = []string{"a"} },
+		func(c *config.Config) { c.Objects.ClientCertificate = kobj.Name{Namespace: "a", Name: "secret-1"} },
+		func(c *config.Config) {
+			c.Headers = config.Headers{
+				Requests:  ir.HeaderEdits{Set: []ir.Header{{Name: "X-Set", Value: "default"}, {Name: "X-Default", Value: "%REQ(X-A)%"}}, Remove: []string{"X-Gone"}},
+				Responses: ir.HeaderEdits{Set: []ir.Header{{Name: "X-More", Value: "default"}}, Remove: []string{"X-C"}}, Ingress: c.Objects.DisablePermitInsecure,
+			}
+		},
+		func(c *config.Config) {
+			c.RateLimits.Default = []ir.LimitDescriptor{{{Kind: ir.LimitHeader, Key: "k", Header: "X-B"}}, {{Kind: ir.LimitConstant, Value: "a"}, {Kind: ir.LimitAddress}}}
+		},
+		func(c *config.Config) { c.TLS.Max = ir.TLS12 },
 		func(c *config.Config) { c.Timeouts.StreamIdle = ir.Timeout{Duration: time.Minute} },
 		func(c *config.Config) { c.Timeouts.Request = ir.Timeout{Duration: time.Minute} },
 		func(c *config.Config) { c.TLS.Min = ir.TLS13 },
@@ -258,10 +283,34 @@ func (c *comparison) compare(t *testing.T, r semantic.Request) {
 	}
 	if len(wrong) > 0 {
 		c.wrong++
-		r.ClientChain = nil
+		least := c.shrink(to, r)
+		r.ClientChain, least.ClientChain = nil, nil
 		s.header.Del(receivedHeader)
-		t.Errorf("configuration %d: %s\nrequest %+v\nmodel %+v\nEnvoy %d %v %v %v %+v\nroute %v\nhost %v", c.configurations, strings.Join(wrong, "\n  "), r, a, s.status, s.failure, s.header, s.body, s.backend, trace.Route, trace.Host.GetTypedPerFilterConfig())
+		t.Errorf("configuration %d: %s\nrequest %+v\nleast request %+v\nmodel %+v\nEnvoy %d %v %v %v %+v\nroute %v\nhost %v\nrejected %q by %s", c.configurations, strings.Join(wrong, "\n  "), r, least, a, s.status, s.failure, s.header, s.body, s.backend, trace.Route, trace.Host.GetTypedPerFilterConfig(), trace.Rejected, trace.Chain)
 	}
+}
+
+// shrink returns the request without most of what the difference does not depend on.
+func (c *comparison) shrink(to string, r semantic.Request) semantic.Request {
+	try := func(edit func(*semantic.Request)) {
+		less := r
+		less.Headers = maps.Clone(r.Headers)
+		edit(&less)
+		if a, err := c.model.Send(less); err == nil && len(compareWithModel(less, a, c.clients.send(to, less, false), backendName)) > 0 {
+			r = less
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		try(func(r *semantic.Request) { delete(r.Headers, name) })
+	}
+	try(func(r *semantic.Request) { r.Path, _, _ = strings.Cut(r.Path, "?") })
+	try(func(r *semantic.Request) { r.Path = "/" })
+	try(func(r *semantic.Request) { r.Host, _, _ = strings.Cut(r.Host, ":") })
+	try(func(r *semantic.Request) { r.Method, r.Upgrade = "", "" })
+	try(func(r *semantic.Request) { r.HTTP2 = false })
+	try(func(r *semantic.Request) { r.ClientCertificate, r.ClientChain = "", nil })
+	try(func(r *semantic.Request) { r.Version = "" })
+	return r
 }
 
 // unsendable reports whether clients or backends of these tests cannot have such a request.
@@ -272,7 +321,9 @@ func unsendable(r semantic.Request, a semantic.Answer) bool {
 	return slices.ContainsFunc(a.From, func(u semantic.Upstream) bool {
 		bytes, two := u.Path == "", strings.HasPrefix(u.Protocol, "h2")
 		_, err := url.ParseRequestURI(cmp.Or(u.Path, r.Path))
-		return err != nil || r.Upgrade != "" && (bytes || two) || bytes && two
+		plain := r.HTTP2 && !r.TLS && u.Protocol == "tls"            // Envoy negotiates HTTP/1.1, whatever the bytes of the client are
+		twice := r.TLS && a.Certificate == "" && u.Protocol == "tls" // TLS of the client within that of Envoy
+		return err != nil || !httpguts.ValidHostHeader(u.Host) || r.Upgrade != "" && (bytes || two) || bytes && (two || plain || twice)
 	})
 }
 
@@ -302,7 +353,10 @@ func featuresOf(r semantic.Request, a semantic.Answer) map[string]bool {
 		"authorization":      has(u.Request, semantic.UserHeader), "a global rate limit": has(u.Request, semantic.LimitsHeader), "a request over the limit": a.Status == 429,
 		"a client certificate": has(u.Request, "x-forwarded-client-cert"), "several backends": len(a.From) > 1, "lost requests": a.Lost > 0, "mirrors": len(a.Mirrors) > 0,
 		"a verified backend": len(u.Verified) > 0, "hashing": u.Hash != "", "retries": u.Retry != "", "health checks": u.Check != "",
-		"a reply to gRPC": a.GRPCStatus != "", "an upgrade": a.Status == 101, "a redirect": a.Location != "", "a direct response": a.Body != "" && a.Status < 300,
+		"a session": u.Session != "", "a new session": strings.Contains(u.Response.Set["set-cookie"], "session-") || strings.HasPrefix(u.Session, "header") && strings.Contains(fmt.Sprint(u.Response.Set), "*"),
+		"an upgrade of gRPC-Web": r.Upgrade != "" && strings.HasPrefix(r.Headers["content-type"], "application/grpc-web") && a.Status != 0, "gRPC-Web": len(a.From) > 0 && strings.HasPrefix(r.Headers["content-type"], "application/grpc-web"),
+		"a certificate of Envoy": u.Shows != "",
+		"a reply to gRPC":        a.GRPCStatus != "", "an upgrade": a.Status == 101, "a redirect": a.Location != "", "a direct response": a.Body != "" && a.Status < 300,
 		"another server name": r.TLS && r.SNI != "" && !a.Refused, "a Gateway": r.To != "" && len(a.From) > 0, "bytes": len(a.From) > 0 && u.Path == "",
 		"HTTP/2": r.HTTP2 && len(a.From) > 0, "an invalid object": a.Status == 500, "no endpoints": a.Status == 503, "a misdirected request": a.Status == 421,
 		"no permission": a.Status == 403, "no token": a.Status == 401, "no connection": a.Refused, "a bad request": a.Status == 400,

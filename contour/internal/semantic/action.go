@@ -132,6 +132,7 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 		return x.reply(a, 403, r)
 	}
 	clusters := clustersOf(f)
+	var unavailable []Changes // to the replies for clusters without endpoints
 	for _, w := range clusters {
 		u, ready, err := x.sendTo(rc, r, f, w)
 		if err != nil {
@@ -143,6 +144,7 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 			a.From = append(a.From, x.among(w.GetName(), u)...)
 		default:
 			a.Lost += weight
+			unavailable = append(unavailable, u.Response)
 		}
 	}
 	var err error
@@ -152,7 +154,8 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 	switch {
 	case len(a.From) == 0:
 		a.Lost = 0
-		return x.reply(a, x.envoy.unavailable(f, clusters), r)
+		a.Status = x.envoy.unavailable(f, clusters)
+		return a.changedBy(unavailable), nil
 	case x.Upgrade != "":
 		a.Status = 101
 	default:
@@ -178,22 +181,34 @@ func (x *exchange) reply(a Answer, status int, r *routev3.Route) (Answer, error)
 		if r.GetRoute().GetCluster() == "" && w.GetWeight().GetValue() == 0 {
 			continue
 		}
-		c := newResponseEditor(x.headers)
-		if err := errors.Join(
-			c.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()), c.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
-		); err != nil {
+		c, err := responseChanges(x.headers, r, w)
+		if err != nil {
 			return a, err
 		}
-		all = append(all, c.changes)
+		all = append(all, c)
 	}
+	return a.changedBy(all), nil
+}
+
+// changedBy returns a local reply with the changes of the cluster that Envoy selected, which is one of several.
+func (a Answer) changedBy(all []Changes) Answer {
 	if len(all) == 0 {
-		return a, nil
+		return a
 	}
 	a.Changes = a.Changes.after(all[0])
 	a.ChangesVary = slices.ContainsFunc(all[1:], func(c Changes) bool {
 		return !maps.Equal(c.Set, all[0].Set) || !slices.Equal(c.Removed, all[0].Removed)
 	})
-	return a, nil
+	return a
+}
+
+// responseChanges returns the changes of a cluster and of its route to the response to a request with the headers.
+func responseChanges(headers map[string]string, r *routev3.Route, w *routev3.WeightedCluster_ClusterWeight) (Changes, error) {
+	c := newResponseEditor(headers)
+	err := errors.Join(
+		c.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()), c.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
+	)
+	return c.changes, err
 }
 
 // unavailable returns the status code of a route none of whose backends can answer.
@@ -214,7 +229,8 @@ func upgradable(f *routev3.RouteAction, to string) bool {
 	return false
 }
 
-// sendTo returns the request that one of the clusters receives; false if it has no endpoint.
+// sendTo returns the request that one of the clusters receives, and the changes to the response; false if it has no endpoint. Headers of the
+// response refer to the request as Envoy changes it for the cluster, except where the cluster does not exist.
 func (x *exchange) sendTo(
 	rc *routev3.RouteConfiguration, r *routev3.Route, f *routev3.RouteAction, w *routev3.WeightedCluster_ClusterWeight,
 ) (Upstream, bool, error) {
@@ -223,8 +239,12 @@ func (x *exchange) sendTo(
 		return Upstream{}, false, err
 	}
 	u, ready, err := x.envoy.upstream(w.GetName(), false)
-	if err != nil || !ready {
-		return u, ready, err
+	if err != nil {
+		return u, false, err
+	}
+	if x.envoy.clusters[w.GetName()] == nil {
+		u.Response, err = responseChanges(x.headers, r, w)
+		return u, false, err
 	}
 	u.Weight = w.GetWeight().GetValue()
 	u.Timeout, u.Idle, u.Retry = duration(f.GetTimeout()), duration(f.GetIdleTimeout()), retry(f.GetRetryPolicy())
@@ -241,19 +261,16 @@ func (x *exchange) sendTo(
 		request.edit(r.GetRequestHeadersToRemove(), r.GetRequestHeadersToAdd()),
 		request.edit(x.removeInternal(rc.GetRequestHeadersToRemove()), rc.GetRequestHeadersToAdd()),
 	)
+	if err != nil {
+		return u, false, err
+	}
 	u.Host = x.upstreamHost(f, w, request.headers)
 	request.headers[":path"], request.headers[":authority"] = u.Path, u.Host
-	response := newResponseEditor(request.headers)
-	err = errors.Join(
-		err,
-		response.edit(w.GetResponseHeadersToRemove(), w.GetResponseHeadersToAdd()),
-		response.edit(r.GetResponseHeadersToRemove(), r.GetResponseHeadersToAdd()),
-	)
-	u.Request, u.Response = request.changes, response.changes
-	if err == nil {
+	u.Request = request.changes
+	if u.Response, err = responseChanges(request.headers, r, w); err == nil && ready {
 		err = x.rewriteCookie(&u.Response, levels{x.matched.GetTypedPerFilterConfig(), r.GetTypedPerFilterConfig(), w.GetTypedPerFilterConfig()})
 	}
-	return u, true, err
+	return u, ready, err
 }
 
 func (x *exchange) upstreamPath(f *routev3.RouteAction, m *routev3.RouteMatch) (string, error) {

@@ -73,6 +73,7 @@ func (x *exchange) authorize(p *filterResult, packed *anypb.Any, configs []*anyp
 		p.answered, p.answer = true, Answer{Status: 401}
 	case q.user != "":
 		p.setRequest(UserHeader, q.user)
+		return x.exceedsOnceAuthorized()
 	}
 	return nil
 }

@@ -89,6 +89,7 @@ func (x *exchange) handshake(s *corev3.TransportSocket) (certificate string, ok 
 	if secret == nil {
 		return "", false, nil
 	}
+	x.HTTP2 = x.HTTP2 && slices.Contains(common.GetAlpnProtocols(), "h2") // else both negotiate HTTP/1.1
 	if admitted, err := x.admits(context); err != nil || !admitted {
 		return "", false, err
 	}
@@ -169,8 +170,9 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 	if !m.GetNormalizePath().GetValue() {
 		return a, errors.New("the model does not support paths that are not normalized")
 	}
-	if err := x.speaks(m.GetCodecType()); err != nil {
-		return a, err
+	if !x.speaks(m.GetCodecType()) {
+		x.trace.Rejected = "the client uses a version of HTTP that the listener does not accept"
+		return Answer{Refused: true, Certificate: a.Certificate}, nil
 	}
 	if x.malformed() {
 		x.trace.Rejected = "the method is none that Envoy knows"
@@ -226,12 +228,10 @@ func nameServer(a *Answer, by hcmv3.HttpConnectionManager_ServerHeaderTransforma
 	}
 }
 
-// speaks returns an error unless the version of HTTP of the request is one that the listener accepts.
-func (x *exchange) speaks(codec hcmv3.HttpConnectionManager_CodecType) error {
-	if codec == hcmv3.HttpConnectionManager_HTTP1 && x.HTTP2 || codec == hcmv3.HttpConnectionManager_HTTP2 && !x.HTTP2 {
-		return errors.New("the client uses a version of HTTP that the listener does not accept")
-	}
-	return nil
+// speaks reports whether the version of HTTP of the request is one that the listener accepts. To HTTP/2 a listener for HTTP/1.1 responds with
+// text that is none of HTTP/2; a listener for HTTP/2 closes connections of HTTP/1.1.
+func (x *exchange) speaks(codec hcmv3.HttpConnectionManager_CodecType) bool {
+	return codec == hcmv3.HttpConnectionManager_AUTO || x.HTTP2 == (codec == hcmv3.HttpConnectionManager_HTTP2)
 }
 
 // malformed reports whether the parser of HTTP/1.1 rejects the method.

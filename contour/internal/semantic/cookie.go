@@ -51,7 +51,7 @@ func (x *exchange) rewriteCookie(c *Changes, all levels) error {
 	if c.Set == nil {
 		c.Set = map[string]string{}
 	}
-	c.Set["set-cookie"] = cookie
+	c.Set[setCookie] = cookie
 	return nil
 }
 

@@ -28,12 +28,10 @@ func (x *exchange) limitHeaders(m *hcmv3.HttpConnectionManager) (status int, err
 		headers_with_underscores_action max_stream_duration`); err != nil {
 		return 0, err
 	}
-	size := 0
-	for name, value := range x.headers {
-		size += len(name) + len(value)
-	}
+	size := x.headerSize()
+	x.sizeLimit = 1024 * int(cmp.Or(m.GetMaxRequestHeadersKb().GetValue(), defaultHeaderKiB))
 	// The sizes differ by what the client adds, and between the versions of HTTP.
-	switch most := 1024 * int(cmp.Or(m.GetMaxRequestHeadersKb().GetValue(), defaultHeaderKiB)); {
+	switch most := x.sizeLimit; {
 	case size > most+most/8:
 		return x.tooManyHeaders()
 	case size > most-most/8:
@@ -54,6 +52,33 @@ func (x *exchange) limitHeaders(m *hcmv3.HttpConnectionManager) (status int, err
 		return 0, errors.New("there are about as many headers as are permitted")
 	}
 	return 0, nil
+}
+
+// headerSize returns the bytes of the headers.
+func (x *exchange) headerSize() (size int) {
+	for name, value := range x.headers {
+		size += len(name) + len(value)
+	}
+	return size
+}
+
+// The most bytes that Envoy adds to the headers of a request: always, and about the certificate of a client.
+const (
+	addedSize       = 512
+	certificateSize = 8 << 10
+)
+
+// exceedsOnceAuthorized returns an error if the headers may exceed the limit of their size once Envoy and the authorization service have added
+// theirs. Envoy answers those with 500 (ext_authz_invalid).
+func (x *exchange) exceedsOnceAuthorized() error {
+	size := x.headerSize() + addedSize
+	if x.client != nil {
+		size += certificateSize
+	}
+	if size > x.sizeLimit {
+		return errors.New("the headers have about the size that is permitted once the request is authorized")
+	}
+	return nil
 }
 
 func (x *exchange) tooManyHeaders() (status int, err error) {

@@ -78,12 +78,33 @@ func requirement(m *jwtauthnv3.JwtAuthentication, ofRoute *anypb.Any) (string, e
 	return rule.GetRequirementName(), nil
 }
 
-// verify returns the status of the response to a request without a valid token of the provider; 0 if it has one.
+// verify returns the status of the response to a request without a valid token of the provider; 0 if it has one, and no other. Envoy verifies
+// the last token first.
 func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (status int, err error) {
 	if err := checkFields(p, "issuer audiences forward local_jwks"); err != nil {
 		return 0, err
 	}
-	t, ok := parseToken(x.token())
+	tokens := x.tokens()
+	if len(tokens) == 0 {
+		return 401, nil
+	}
+	for _, text := range slices.Backward(tokens) {
+		if status, err := x.verifyToken(p, text); err != nil || status != 0 {
+			return status, err
+		}
+	}
+	if !p.GetForward() {
+		if _, sent := x.headers["authorization"]; sent {
+			x.dropped = append(x.dropped, "authorization")
+		}
+		delete(x.headers, "authorization")
+	}
+	return 0, nil
+}
+
+// verifyToken returns the status of the response to a request with a token that the provider does not accept; 0 if it does.
+func (x *exchange) verifyToken(p *jwtauthnv3.JwtProvider, text string) (status int, err error) {
+	t, ok := parseToken(text)
 	switch now := x.now(); {
 	case !ok || p.GetIssuer() != "" && t.Issuer != p.GetIssuer():
 		return 401, nil
@@ -96,23 +117,16 @@ func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (status int, err error) {
 	if err != nil || !signed {
 		return 401, err
 	}
-	if !p.GetForward() {
-		if _, sent := x.headers["authorization"]; sent {
-			x.dropped = append(x.dropped, "authorization")
-		}
-		delete(x.headers, "authorization")
-	}
 	return 0, nil
 }
 
-// token returns the token of the request, from where Envoy takes it by default; "" if there is none.
-func (x *exchange) token() string {
+// tokens returns the tokens of the request, from where Envoy takes them by default: of the header, then of the query.
+func (x *exchange) tokens() (out []string) {
 	if t, ok := strings.CutPrefix(x.headers["authorization"], "Bearer "); ok {
-		return t
+		out = append(out, t)
 	}
-	q, err := url.ParseQuery(strings.TrimPrefix(x.query, "?"))
-	if err != nil {
-		return ""
+	if q, err := url.ParseQuery(strings.TrimPrefix(x.query, "?")); err == nil && q.Has("access_token") {
+		out = append(out, q.Get("access_token"))
 	}
-	return q.Get("access_token")
+	return out
 }

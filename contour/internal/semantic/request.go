@@ -139,6 +139,7 @@ type exchange struct {
 	remote    netip.Addr           // the address of the client, of proxies that are trusted
 	internal  string               // a header that Envoy sets for itself and removes before it forwards the request
 	session   *session             // of the route found last; nil: none
+	sizeLimit int                  // of the headers, in bytes
 	trace     Trace
 }
 

@@ -19,6 +19,9 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
+// setCookie is the header of responses with a cookie.
+const setCookie = "set-cookie"
+
 // session is what the filter for sessions does with a request.
 type session struct {
 	text    string // as in Upstream.Session
@@ -64,11 +67,11 @@ func (x *exchange) cookieSession(packed *anypb.Any) error {
 	if of := c.GetPath(); of != "/" && x.path != of && !strings.HasPrefix(x.path, strings.TrimSuffix(of, "/")+"/") {
 		return nil
 	}
-	s := &session{text: "cookie " + c.GetName() + c.GetPath(), token: "set-cookie"}
-	s.value = fmt.Sprintf("%s=*; Path=%s; HttpOnly", c.GetName(), c.GetPath())
+	s := &session{text: "cookie " + c.GetName() + c.GetPath(), token: setCookie}
+	s.value = fmt.Sprintf(`%s="*"; Path=%s`, c.GetName(), c.GetPath())
 	if ttl := c.GetTtl().AsDuration(); ttl > 0 {
 		s.text += " for " + ttl.String()
-		s.value = fmt.Sprintf("%s=*; Max-Age=%d; Path=%s; HttpOnly", c.GetName(), int(ttl.Seconds()), c.GetPath())
+		s.value = fmt.Sprintf(`%s="*"; Max-Age=%d; Path=%s`, c.GetName(), int(ttl.Seconds()), c.GetPath())
 	}
 	for _, a := range c.GetAttributes() {
 		text := a.GetName()
@@ -77,6 +80,7 @@ func (x *exchange) cookieSession(packed *anypb.Any) error {
 		}
 		s.text, s.value = s.text+" "+text, s.value+"; "+text
 	}
+	s.value += "; HttpOnly"
 	token, _ := x.cookie(c.GetName())
 	s.address = endpointIn(token, x.now())
 	x.session = s
@@ -131,7 +135,11 @@ func (x *exchange) among(cluster string, u Upstream) []Upstream {
 			u.Service = cmp.Or(all[i].GetLocality().GetSubZone(), u.Service)
 			return []Upstream{u}
 		}
-		u.Response = (Changes{Set: map[string]string{x.session.token: x.session.value}}).after(u.Response)
+		value := x.session.value
+		if cookie := u.Response.Set[setCookie]; x.session.token == setCookie && cookie != "" {
+			value = cookie + "," + value // both are fields of the response
+		}
+		u.Response = (Changes{Set: map[string]string{x.session.token: value}}).after(u.Response)
 	}
 	var out []Upstream
 	total := uint64(0)

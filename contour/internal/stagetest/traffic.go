@@ -11,6 +11,7 @@ import (
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	contourv1alpha1 "contour.example/contour/api/projectcontour/v1alpha1"
+	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 )
@@ -24,6 +25,12 @@ type Traffic struct {
 	changes []store.Change // of the configuration
 	hosts   []target       // of the configuration
 	methods []string       // of gRPC, as a path
+
+	sessions []servedSession
+	set      gatewayv1.ObjectName // the ListenerSet
+
+	setNamespace gatewayv1.Namespace
+	remote       []jwks.Owner // providers whose key sets are fetched
 }
 
 // target is a host and how requests get there.
@@ -44,6 +51,8 @@ type Material struct {
 	ClientChains map[string][]byte // in PEM, by name: what clients show
 	GatewayAddr  string            // the address of the Gateway
 	Pairs        []Pair            // certificates of hosts
+
+	Endpoint func(service string) string // the address of the backend of a Service, namespace/name/port
 }
 
 // The Services of special backends, in each namespace.
@@ -59,6 +68,7 @@ const (
 	gatewayHTTPS = 8443
 	gatewayTLS   = 9443
 	gatewayTCP   = 9000
+	gatewaySet   = 8081 // of a ListenerSet, for HTTP
 )
 
 // NewTraffic returns a generator.
@@ -68,12 +78,23 @@ func NewTraffic(source rand.Source, m Material) *Traffic {
 	return &Traffic{Random: g, material: m}
 }
 
+// Fetched returns the key sets that the providers of the last configuration fetch.
+func (g *Traffic) Fetched() map[jwks.Owner]jwks.KeySet {
+	out := map[jwks.Owner]jwks.KeySet{}
+	keys, _ := jwks.Parse(g.material.KeySet, jwks.Options{})
+	for _, o := range g.remote {
+		out[o] = pick(g.Random, jwks.KeySet{Keys: keys}, jwks.KeySet{Keys: keys}, jwks.KeySet{Keys: keys, Failure: jwks.TooSlow}, jwks.KeySet{Failure: jwks.TooSlow})
+	}
+	return out
+}
+
 // RateLimitService is the ExtensionService of the global rate limits of configurations.
 func RateLimitService() kobj.Name { return kobj.Name{Namespace: "a", Name: limits} }
 
 // Configuration returns the objects of another configuration.
 func (g *Traffic) Configuration() []store.Change {
 	g.changes, g.hosts, g.methods = nil, nil, []string{"/a.B/Get", "/a.B/Put", "/a.C/Get"}
+	g.sessions, g.remote = nil, nil
 	for _, ns := range []string{"a", "b"} {
 		g.infrastructure(ns)
 	}
@@ -141,7 +162,7 @@ func (g *Traffic) infrastructure(ns string) {
 	}})
 	grant := &gatewayv1.ReferenceGrant{ObjectMeta: g.meta(ns, "all")}
 	for _, other := range []gatewayv1.Namespace{"a", "b"} {
-		for _, kind := range []gatewayv1.Kind{"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "Gateway"} {
+		for _, kind := range []gatewayv1.Kind{"HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "Gateway", "ListenerSet"} {
 			grant.Spec.From = append(grant.Spec.From, gatewayv1.ReferenceGrantFrom{Group: gatewayv1.GroupName, Kind: kind, Namespace: other})
 		}
 	}
@@ -164,6 +185,9 @@ func (g *Traffic) addService(ns, name string, ready bool) {
 	}
 	if g.oneIn(6) {
 		s.Annotations = map[string]string{"projectcontour.io/max-requests": "700", "projectcontour.io/max-connections": "700"}
+	}
+	if g.oneIn(15) && len(name) == len("service-0") {
+		s.Spec.SessionAffinity = corev1.ServiceAffinityClientIP
 	}
 	g.add(kobj.Service, s)
 	if !ready && g.oneIn(2) {

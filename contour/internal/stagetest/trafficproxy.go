@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
+	"contour.example/contour/internal/compile/ref"
+	"contour.example/contour/internal/jwks"
 	"contour.example/contour/internal/kobj"
 )
 
@@ -15,8 +17,9 @@ func (g *Traffic) addProxy(i int, host string) {
 	root.Spec.VirtualHost = g.servedHost(host)
 	passthrough := root.Spec.VirtualHost.TLS != nil && root.Spec.VirtualHost.TLS.Passthrough
 	if passthrough || root.Spec.VirtualHost.TLS != nil && g.oneIn(12) {
-		root.Spec.TCPProxy = &contourv1.TCPProxy{Services: []contourv1.Service{{Name: g.name("service"), Port: 80}, {Name: g.name("service"), Port: 81, Weight: 3}}}
+		g.forwardBytes(root)
 	}
+	g.nameProviders(root)
 	g.hosts = append(g.hosts, target{host: host})
 	if root.Spec.VirtualHost.TLS != nil {
 		g.hosts = append(g.hosts, target{host: host, secure: true}, target{host: host, secure: true})
@@ -25,18 +28,50 @@ func (g *Traffic) addProxy(i int, host string) {
 	g.add(kobj.HTTPProxy, root)
 }
 
+// forwardBytes makes a root, or a proxy that it includes, forward the bytes of connections.
+func (g *Traffic) forwardBytes(root *contourv1.HTTPProxy) {
+	to := &contourv1.TCPProxy{Services: []contourv1.Service{{Name: g.name("service"), Port: 80}, {Name: g.name("service"), Port: 81, Weight: 3}}}
+	if g.oneIn(3) {
+		to.LoadBalancerPolicy = &contourv1.LoadBalancerPolicy{Strategy: pick(g.Random, "Random", "WeightedLeastRequest")}
+	}
+	if g.oneIn(4) {
+		to.HealthCheckPolicy = &contourv1.TCPHealthCheckPolicy{IntervalSeconds: 60, TimeoutSeconds: 20}
+	}
+	if !g.oneIn(3) {
+		root.Spec.TCPProxy = to
+		return
+	}
+	child := &contourv1.HTTPProxy{ObjectMeta: g.meta(root.Namespace, root.Name+"-bytes"), Spec: contourv1.HTTPProxySpec{TCPProxy: to}}
+	include := &contourv1.TCPProxyInclude{Name: child.Name, Namespace: pick(g.Random, "", child.Namespace)}
+	root.Spec.TCPProxy = pick(g.Random, &contourv1.TCPProxy{Include: include}, &contourv1.TCPProxy{IncludesDeprecated: include})
+	g.add(kobj.HTTPProxy, child)
+}
+
+// nameProviders makes some providers of a root fetch their key set.
+func (g *Traffic) nameProviders(root *contourv1.HTTPProxy) {
+	for i := range root.Spec.VirtualHost.JWTProviders {
+		if p := &root.Spec.VirtualHost.JWTProviders[i]; g.oneIn(4) {
+			p.LocalJWKS, p.RemoteJWKS = nil, &contourv1.RemoteJWKS{URI: "https://issuer.example.org/keys"}
+			g.remote = append(g.remote, jwks.Owner{Proxy: kobj.Name{Namespace: root.Namespace, Name: root.Name}, Provider: p.Name})
+		}
+	}
+}
+
 // fillProxy adds routes, and includes of new proxies.
 func (g *Traffic) fillProxy(p *contourv1.HTTPProxy, depth int, child string) {
 	for range 1 + g.rand.IntN(4) {
 		p.Spec.Routes = append(p.Spec.Routes, g.servedRoute())
 	}
 	if depth == 0 && !g.oneIn(3) {
-		r := contourv1.Route{PermitInsecure: true, Services: g.servedServices()}
+		r := contourv1.Route{PermitInsecure: true, EnableWebsockets: g.oneIn(2), Services: g.servedServices()}
 		g.servedPolicies(&r)
 		p.Spec.Routes = append(p.Spec.Routes, r)
 	}
 	for n := range g.rand.IntN(3 - depth) {
 		c := &contourv1.HTTPProxy{ObjectMeta: g.meta(g.namespace(), fmt.Sprint(child, "-", n))}
+		if !g.oneIn(3) {
+			c.Annotations = map[string]string{ref.IncludeFrom: pick(g.Random, "*", "a", "a, b")} // counts if the setting demands consent
+		}
 		i := contourv1.Include{Name: c.Name, Namespace: c.Namespace}
 		if !g.oneIn(4) {
 			i.Conditions = append(i.Conditions, contourv1.MatchCondition{Prefix: pick(g.Random, pathPrefixes()...)})
@@ -54,7 +89,10 @@ func (g *Traffic) fillProxy(p *contourv1.HTTPProxy, depth int, child string) {
 func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 	vh := &contourv1.VirtualHost{Fqdn: host}
 	if g.oneIn(2) {
-		vh.TLS = &contourv1.TLS{SecretName: "a/secret-0", MinimumProtocolVersion: pick(g.Random, "", "", "1.2", "1.3"), EnableFallbackCertificate: g.oneIn(5)}
+		vh.TLS = &contourv1.TLS{SecretName: "a/secret-0", MinimumProtocolVersion: pick(g.Random, "", "", "1.2", "1.3"), MaximumProtocolVersion: pick(g.Random, "", "", "", "", "1.3", "1.2"), EnableFallbackCertificate: g.oneIn(5)}
+		if vh.TLS.MinimumProtocolVersion == "1.3" {
+			vh.TLS.MaximumProtocolVersion = ""
+		}
 		switch {
 		case g.oneIn(8):
 			vh.TLS = &contourv1.TLS{Passthrough: true}
@@ -63,7 +101,7 @@ func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 			vh.TLS.EnableFallbackCertificate = false
 			vh.TLS.ClientValidation = &contourv1.DownstreamValidation{
 				CACertificate: "clients", SkipClientCertValidation: g.oneIn(5), OptionalClientCertificate: g.oneIn(2), OnlyVerifyLeafCertCrl: true,
-				ForwardClientCertificate: pick(g.Random, nil, &contourv1.ClientCertificateDetails{DNS: true}, &contourv1.ClientCertificateDetails{Cert: true}, &contourv1.ClientCertificateDetails{Subject: true, URI: true}),
+				ForwardClientCertificate: pick(g.Random, nil, &contourv1.ClientCertificateDetails{DNS: true}, &contourv1.ClientCertificateDetails{Cert: true}, &contourv1.ClientCertificateDetails{Subject: true, URI: true}, &contourv1.ClientCertificateDetails{Chain: true}),
 			}
 			if g.oneIn(2) {
 				vh.TLS.ClientValidation.CertificateRevocationList = "revoked"
@@ -72,6 +110,8 @@ func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 	}
 	if g.oneIn(6) {
 		vh.Authorization = g.servedAuthorization()
+	} else if g.oneIn(20) {
+		vh.Authorization = &contourv1.AuthorizationServer{AuthPolicy: g.authPolicy()} // of the global service, if there is one
 	}
 	vh.JWTProviders = g.servedProviders()
 	vh.CORSPolicy = g.cors()
@@ -95,6 +135,10 @@ func (g *Traffic) servedAuthorization() *contourv1.AuthorizationServer {
 		if a.AuthPolicy != nil {
 			a.AuthPolicy.Context = nil
 		}
+		a.HTTPSettings.PathPrefix = pick(g.Random, "", "", "/", "/check")
+	}
+	if g.oneIn(3) {
+		a.WithRequestBody = &contourv1.AuthorizationServerBufferSettings{MaxRequestBytes: 1024, AllowPartialMessage: g.oneIn(2), PackAsBytes: g.oneIn(2)}
 	}
 	return a
 }
@@ -129,7 +173,7 @@ func (g *Traffic) servedLimit() *contourv1.RateLimitPolicy {
 func pathPrefixes() []string { return []string{"/", "/a", "/a/", "/a/b", "/ab", "/A", "/x-1.y"} }
 
 func (g *Traffic) servedRoute() contourv1.Route {
-	r := contourv1.Route{PermitInsecure: !g.oneIn(4), EnableWebsockets: g.oneIn(2)}
+	r := contourv1.Route{PermitInsecure: !g.oneIn(4), EnableWebsockets: !g.oneIn(3)}
 	switch g.rand.IntN(8) {
 	case 0:
 		r.Conditions = append(r.Conditions, contourv1.MatchCondition{Exact: pick(g.Random, "/", "/a", "/a/b", "/ab", "/a/b/c")})
@@ -169,12 +213,15 @@ func (g *Traffic) servedPolicies(r *contourv1.Route) {
 		r.TimeoutPolicy = &contourv1.TimeoutPolicy{Response: pick(g.Random, "", "20s", "infinity"), Idle: pick(g.Random, "", "20s", "infinity"), IdleConnection: pick(g.Random, "", "20s")}
 	}
 	if g.oneIn(5) {
-		r.RetryPolicy = &contourv1.RetryPolicy{NumRetries: pick(g.Random, int64(0), 1, -1, 5), PerTryTimeout: pick(g.Random, "", "10s"), RetriableStatusCodes: pick(g.Random, nil, []uint32{418})}
+		r.RetryPolicy = &contourv1.RetryPolicy{NumRetries: pick(g.Random, int64(0), 1, -1, 5), PerTryTimeout: pick(g.Random, "", "10s"), RetryOn: pick(g.Random, nil, []contourv1.RetryOn{"5xx", "reset"}, []contourv1.RetryOn{"connect-failure"}), RetriableStatusCodes: pick(g.Random, nil, []uint32{418})}
 	}
 	if g.oneIn(4) {
 		r.PathRewritePolicy = &contourv1.PathRewritePolicy{ReplacePrefix: []contourv1.ReplacePrefix{
 			{Prefix: pick(g.Random, "", "", "/a", "/a/b", "/"), Replacement: pick(g.Random, "/new", "/", "/new/", "/n%41")},
 		}}
+		if g.oneIn(3) {
+			r.PathRewritePolicy.ReplacePrefix = []contourv1.ReplacePrefix{{Prefix: "/a", Replacement: "/one"}, {Prefix: "/a/b", Replacement: "/two"}, {Prefix: "/", Replacement: "/three"}}
+		}
 	}
 	r.RequestHeadersPolicy, r.ResponseHeadersPolicy = g.servedHeaders(true), g.servedHeaders(false)
 	if g.oneIn(3) {
@@ -202,11 +249,20 @@ func (g *Traffic) servedServices() (out []contourv1.Service) {
 		if g.oneIn(6) {
 			s.Protocol = new(pick(g.Random, "h2", "tls"))
 			s.UpstreamValidation = &contourv1.UpstreamValidation{CACertificate: "authority", SubjectName: pick(g.Random, g.material.BackendName, g.material.BackendName, "another.example.com")}
+			if g.oneIn(4) {
+				s.UpstreamValidation.SubjectNames = []string{s.UpstreamValidation.SubjectName, pick(g.Random, g.material.BackendName, "third.example.com")}
+			}
 		}
 		if g.oneIn(6) {
 			s.RequestHeadersPolicy, s.ResponseHeadersPolicy = g.servedHeaders(true), g.servedHeaders(false)
 		}
 		s.Mirror, s.CookieRewritePolicies = len(out) > 0 && g.oneIn(8), g.cookieRewrites()
+		if g.oneIn(10) {
+			s.SlowStartPolicy = &contourv1.SlowStartPolicy{Window: "1s", Aggression: pick(g.Random, "", "2"), MinimumWeightPercent: 10}
+		}
+		if g.oneIn(12) {
+			s.HealthPort = pick(g.Random, 80, 81)
+		}
 		out = append(out, s)
 	}
 	return out

@@ -18,7 +18,7 @@ func (g *Traffic) Request() semantic.Request {
 	r := semantic.Request{Path: g.requestPath(), Method: pick(g.Random, "GET", "GET", "GET", pick(g.Random, requestMethods()...)), HTTP2: g.oneIn(2)}
 	at := pick(g.Random, g.hosts...)
 	if g.oneIn(12) {
-		at = pick(g.Random, target{to: gatewayHTTP}, target{to: gatewayHTTPS, secure: true}, target{to: gatewayTLS, secure: true}, target{}, target{secure: true})
+		at = pick(g.Random, target{to: gatewayHTTP}, target{to: gatewayHTTPS, secure: true}, target{to: gatewayTLS, secure: true}, target{to: gatewaySet}, target{}, target{secure: true})
 		at.host = pick(g.Random, g.hosts...).host
 	}
 	r.Host, r.TLS = g.requestHost(at.host), at.secure
@@ -43,7 +43,6 @@ func (g *Traffic) Request() semantic.Request {
 	}
 	if g.oneIn(6) {
 		r.HTTP2 = false
-		delete(r.Headers, "content-type")
 		r.Upgrade, r.Method = pick(g.Random, "websocket", "websocket", "WebSocket", "h3"), "GET"
 	}
 	return r
@@ -91,7 +90,7 @@ func (g *Traffic) requestPath() string {
 		path = pick(g.Random, "//", "/#f", "/%00", "/..;/a", "/.", "/%2e%2e/a", "/a#b?q=x", "/x-1.y", "/health")
 	}
 	if g.oneIn(30) {
-		return path + "?access_token=" + pick(g.Random, g.material.Tokens...)
+		return path + "?access_token=" + pick(g.Random, append(g.material.Tokens, "", "x")...)
 	}
 	if g.oneIn(2) {
 		return path
@@ -107,7 +106,7 @@ func (g *Traffic) requestHeaders() map[string]string {
 	h := map[string]string{}
 	for _, name := range append(headerNames(), "x-gone") {
 		if g.oneIn(2) {
-			h[name] = pick(g.Random, append(conditionValues(), "")...)
+			h[name] = pick(g.Random, append(conditionValues(), "", "over", "over")...)
 		}
 	}
 	optional := func(n int, name string, values ...string) {
@@ -132,6 +131,7 @@ func (g *Traffic) requestHeaders() map[string]string {
 	optional(20, "x-envoy-internal", "true")
 	optional(20, "x-user", "forged")
 	optional(20, "cookie", "a=b", "a=b; c=d")
+	g.continueSession(h)
 	return h
 }
 
@@ -144,6 +144,6 @@ func (m *Material) tokens() (out []string) {
 
 func (g *Traffic) asGRPC(r *semantic.Request) {
 	r.Method, r.Path = "POST", pick(g.Random, append(slices.Clone(g.methods), r.Path)...)
-	r.Headers["content-type"] = pick(g.Random, "application/grpc", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpcx", "application/json")
+	r.Headers["content-type"] = pick(g.Random, "application/grpc", "application/grpc", "application/grpc+proto", "application/grpc-web", "application/grpc-web+proto", "application/grpc-web-text", "application/grpc-web; charset=utf-8", "application/grpcx", "application/json")
 	r.Headers["te"] = "trailers"
 }
