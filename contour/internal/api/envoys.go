@@ -61,13 +61,12 @@ func (a *API) fleets() []apiv1.Fleet {
 		if t == nil {
 			continue
 		}
-		stats := t.Stats()
 		x := apiv1.Fleet{
-			Name: string(f), Sequence: t.Seq(), Resources: map[string]int{}, Envoys: connected[f], InSync: inSync[f], Rejected: stats.Rejected,
+			Name: string(f), Sequence: t.Seq(), Resources: map[string]int{}, Envoys: connected[f], InSync: inSync[f], Rejected: len(t.Rejections()),
 			Disagreements: len(t.Disagreements()),
 		}
-		for typ, n := range stats.Resources {
-			x.Resources[typ.String()] = n
+		for v := range t.Scan() { // in steps, unlike Stats
+			x.Resources[v.Ref.Type.String()]++
 		}
 		out = append(out, x)
 	}

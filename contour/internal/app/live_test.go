@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/config"
 	"contour.example/contour/internal/ir"
@@ -105,6 +107,58 @@ func TestCommandsAskAController(t *testing.T) {
 	if code != 1 || !strings.Contains(errs, "controller 127.0.0.1:1: ") {
 		t.Errorf("no controller: %d %s", code, errs)
 	}
+}
+
+// The answers about a running controller are those about its manifests, except for files and lines: the model has only the resources that a request needs.
+func TestLiveAnswersAreThoseOfFiles(t *testing.T) {
+	t.Parallel()
+	r := startRunning(t, quickstart)
+	without := func(text string) any {
+		var v any
+		if err := json.Unmarshal([]byte(text), &v); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		return withoutPositions(v)
+	}
+	for _, args := range [][]string{
+		{"explain", "http://www.example.com/api/users"},
+		{"explain", "http://www.example.com/"},
+		{"explain", "https://shop.example.com/x"},
+		{"explain", "http://shop.example.com/x"},
+		{"explain", "https://shop.example.com", "--websocket"},
+		{"explain", "https://shop.example.com", "--sni=-"},
+		{"explain", "https://shop.example.com/", "-H", "Host: www.example.com"},
+		{"explain", "http://none.example/"},
+		{"explain", "http://ww.example.com/"},
+		{"explain", "http://ingress.example.com/none"},
+		{"explain", "http://www.example.com/a%00"},
+		{"explain", "http://www.example.com/", "--http2"},
+		{"routes"},
+		{"validate"},
+	} {
+		_, live, _ := r.ask(append(args, "-o", "json")...)
+		_, files, _ := runMain(append(args, "-o", "json", "-f", quickstart)...)
+		if d := cmp.Diff(without(files), without(live)); d != "" {
+			t.Errorf("%v (-files +live): %s", args, d)
+		}
+	}
+}
+
+// withoutPositions removes files and lines from a value of JSON.
+func withoutPositions(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		delete(v, "file")
+		delete(v, "line")
+		for _, x := range v {
+			withoutPositions(x)
+		}
+	case []any:
+		for _, x := range v {
+			withoutPositions(x)
+		}
+	}
+	return v
 }
 
 // An Envoy that lags, and one that refuses something, are shown with the reason, and change the exit code.

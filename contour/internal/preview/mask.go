@@ -67,6 +67,9 @@ const maxBody = 200
 // masked returns an answer for readers.
 func masked(a semantic.Answer) semantic.Answer {
 	changes := func(c semantic.Changes) semantic.Changes {
+		if len(c.Set) == 0 {
+			return semantic.Changes{Removed: c.Removed}
+		}
 		set := map[string]string{}
 		for name, value := range c.Set {
 			set[name] = Masked(name, value)
