@@ -5,6 +5,7 @@ package conformance_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,16 +18,35 @@ import (
 	"contour.example/harness/testcluster"
 )
 
+var (
+	// kind is the cluster that the tests use. Set once, before they run.
+	kind     *testcluster.Cluster
+	balancer = flag.String("balancer", string(usualBalancer()), "what assigns addresses to Services: addresses or cloud-provider-kind")
+)
+
+// usualBalancer is the one that needs few resources; but only root can add the route that gives each of many Services an address of its own.
+func usualBalancer() testcluster.Balancer {
+	if os.Geteuid() == 0 {
+		return testcluster.Addresses
+	}
+	return testcluster.CloudProvider
+}
+
 // run tests the controller of this checkout in a kind cluster of its own, as manifests/contour.yaml installs it, through
 // the load balancer, with pods as backends, improvements included. If anything fails, the objects and logs of the
 // controller are written to a file.
 func run(ctx context.Context, m *testing.M, o suite.Options, suites []suite.Suite) (code int, err error) {
+	images := []string{image.ContourName, image.EchoName, image.EnvoyName}
+	for _, i := range image.GatewaySuite() {
+		images = append(images, i.Name)
+	}
 	s, err := testcluster.Options{
-		Name: "contour-conformance", Workers: 1, Balancer: testcluster.CloudProvider, Log: progress.Log{W: os.Stderr},
+		Name: "contour-conformance", Workers: 1, Balancer: testcluster.Balancer(*balancer), Images: images, Log: progress.Log{W: os.Stderr},
 	}.Up(ctx)
 	if err != nil {
 		return 0, err
 	}
+	kind = s
 	defer func() {
 		if (code != 0 || err != nil) && ctx.Err() == nil {
 			err = errors.Join(err, saveArtifacts(ctx, s))

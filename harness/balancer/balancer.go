@@ -45,7 +45,8 @@ type port struct {
 
 // Assign returns addresses for the Services that need one: the first of
 // the pool that no Service has, or else the first on which none of their ports is in
-// use. A Service for which there is no address is not in the result.
+// use. A Service that requests an address of the pool, as spec.loadBalancerIP, gets that one or none, and
+// no other Service gets it before. A Service for which there is no address is not in the result.
 func Assign(services []*corev1.Service, pool []netip.Addr) []Assignment {
 	taken, used := map[port]bool{}, map[string]bool{}
 	occupy := func(s *corev1.Service, address string) {
@@ -66,7 +67,7 @@ func Assign(services []*corev1.Service, pool []netip.Addr) []Assignment {
 			occupy(s, i.IP)
 		}
 	}
-	slices.SortFunc(waiting, older)
+	slices.SortFunc(waiting, requestsFirst)
 	var assigned []Assignment
 	for _, s := range waiting {
 		if a, ok := choose(s, pool, used, taken); ok {
@@ -78,6 +79,9 @@ func Assign(services []*corev1.Service, pool []netip.Addr) []Assignment {
 }
 
 func choose(s *corev1.Service, pool []netip.Addr, used map[string]bool, taken map[port]bool) (netip.Addr, bool) {
+	if s.Spec.LoadBalancerIP != "" {
+		pool = slices.DeleteFunc(slices.Clone(pool), func(a netip.Addr) bool { return a.String() != s.Spec.LoadBalancerIP })
+	}
 	for _, a := range pool {
 		if !used[a.String()] {
 			return a, true
@@ -96,7 +100,14 @@ func ours(s *corev1.Service) bool {
 	return s.Spec.Type == corev1.ServiceTypeLoadBalancer && s.Spec.LoadBalancerClass == nil && s.DeletionTimestamp == nil
 }
 
-func older(a, b *corev1.Service) int {
+// requestsFirst sorts Services that request an address before others, and then by age.
+func requestsFirst(a, b *corev1.Service) int {
+	if requests := a.Spec.LoadBalancerIP != ""; requests != (b.Spec.LoadBalancerIP != "") {
+		if requests {
+			return -1
+		}
+		return 1
+	}
 	if c := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); c != 0 {
 		return c
 	}

@@ -41,6 +41,8 @@ func TestAssign(t *testing.T) {
 	t.Parallel()
 	internal, other := service("internal", "", 80), service("other", "", 80)
 	internal.Spec.Type = corev1.ServiceTypeClusterIP
+	requested, outside, same := service("z", "", 80), service("outside", "", 80), service("same", "", 80)
+	requested.Spec.LoadBalancerIP, outside.Spec.LoadBalancerIP, same.Spec.LoadBalancerIP = "10.0.0.1", "192.0.2.1", "10.0.0.1"
 	class := "example.com/cloud"
 	other.Spec.LoadBalancerClass = &class
 	for what, c := range map[string]struct {
@@ -52,6 +54,9 @@ func TestAssign(t *testing.T) {
 		"assignments stay":             {[]*corev1.Service{service("a", "10.0.0.1", 80), service("b", "", 80)}, pool("10.0.0.1", "10.0.0.2"), []string{"b 10.0.0.2"}},
 		"an address is shared by port": {[]*corev1.Service{service("a", "10.0.0.1", 80), service("b", "", 443)}, pool("10.0.0.1"), []string{"b 10.0.0.1"}},
 		"none is left":                 {[]*corev1.Service{service("a", "10.0.0.1", 80), service("b", "", 80)}, pool("10.0.0.1"), nil},
+		"a requested address":          {[]*corev1.Service{service("a", "", 80), requested}, pool("10.0.0.1", "10.0.0.2"), []string{"z 10.0.0.1", "a 10.0.0.2"}},
+		"requests outside of the pool": {[]*corev1.Service{outside}, pool("10.0.0.1"), nil},
+		"a request for one in use":     {[]*corev1.Service{service("a", "10.0.0.1", 80), same}, pool("10.0.0.1", "10.0.0.2"), nil},
 		"not for us":                   {[]*corev1.Service{internal, other}, pool("10.0.0.1"), nil},
 	} {
 		var got []string

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	_ "embed"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -111,6 +112,28 @@ func (k *Kind) ownPool(ctx context.Context, nodes []netip.Addr) (string, error) 
 		return "", fmt.Errorf("route to %s: %w", pool, err)
 	}
 	return pool.String(), nil
+}
+
+// StaticAddress is an address that a Service can request: the last one of the pool, which the address writer assigns to others last,
+// and the engine never.
+func (k *Kind) StaticAddress(ctx context.Context) (netip.Addr, error) {
+	network, err := k.network(ctx)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	pool, err := poolIn(network, k.Name)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	return lastOf(pool), nil
+}
+
+// lastOf is the last address of an IPv4 network that is not its broadcast address.
+func lastOf(pool netip.Prefix) netip.Addr {
+	last := pool.Masked().Addr().As4()
+	number := binary.BigEndian.Uint32(last[:]) | (1<<(32-pool.Bits()) - 1)
+	binary.BigEndian.PutUint32(last[:], number-1)
+	return netip.AddrFrom4(last)
 }
 
 // removeRoute removes the route that ownPool made, if it exists.

@@ -116,6 +116,9 @@ func TestPoolIsInTheUpperHalf(t *testing.T) {
 	seen := map[netip.Prefix]bool{}
 	for _, name := range []string{"contour", "contour-test", "e2e", "x"} {
 		p, err := poolIn(network, name)
+		if last := lastOf(p); !p.Contains(last) || p.Contains(last.Next().Next()) {
+			t.Errorf("%s: the last of %s is %s", name, p, last)
+		}
 		if err != nil || p.Bits() != 22 || !network.Contains(p.Addr()) || p != p.Masked() || p.Addr().As4()[2] < 128 {
 			t.Errorf("%s: %s, %v", name, p, err)
 		}

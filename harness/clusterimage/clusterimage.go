@@ -57,6 +57,10 @@ func (b Builder) Build(ctx context.Context, ref, arch string) (name string, img 
 		img, err = b.static(ctx, own, arch)
 		return ref, img, err
 	}
+	if published, ok := image.Published(ref); ok {
+		img, err = b.static(ctx, published, arch)
+		return ref, img, err
+	}
 	switch ref {
 	case image.EnvoyName:
 		img, err = b.envoy(ctx, arch, image.Envoy)
@@ -185,7 +189,8 @@ func (s Source) Ready(ctx context.Context, ref string) error {
 
 // Archive writes the image to a file in dir, and returns its path.
 func (s Source) Archive(ctx context.Context, ref, dir string) (path string, err error) {
-	s.Binaries = filepath.Join(dir, "binaries")
+	file := strings.NewReplacer("/", "_", ":", "_").Replace(ref)
+	s.Binaries = filepath.Join(dir, "binaries", file) // several images have one program
 	d, err := s.decide(ctx, ref)
 	if err != nil {
 		return "", err
@@ -195,21 +200,21 @@ func (s Source) Archive(ctx context.Context, ref, dir string) (path string, err 
 			return "", err
 		}
 	}
-	path = filepath.Join(dir, strings.NewReplacer("/", "_", ":", "_").Replace(ref)+".tar")
-	file, err := os.Create(path)
+	path = filepath.Join(dir, file+".tar")
+	archive, err := os.Create(path)
 	if err != nil {
 		return "", fmt.Errorf("archive: %w", err)
 	}
-	defer func() { err = errors.Join(err, file.Close()) }()
+	defer func() { err = errors.Join(err, archive.Close()) }()
 	if d.Pull {
-		return path, s.Engine.Save(ctx, file, ref)
+		return path, s.Engine.Save(ctx, archive, ref)
 	}
 	return path, s.Log.Run(ctx, "make "+ref, func(ctx context.Context) error {
 		_, img, err := s.Build(ctx, ref, runtime.GOARCH)
 		if err != nil {
 			return err
 		}
-		return image.WriteArchive(file, ref, img)
+		return image.WriteArchive(archive, ref, img)
 	})
 }
 

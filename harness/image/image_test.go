@@ -243,6 +243,20 @@ func TestProgramsAreForTheirArchitectureAndKnowTheirCommit(t *testing.T) {
 	}
 }
 
+// A program of another module is built with what a module of this repository requires, and knows no commit.
+func TestProgramsOfOtherModules(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	static := image.Static{Name: "example.com/license:dev", Module: "tools", Programs: []string{"golang.org/x/mod/gosumcheck"}}
+	if _, err := static.Image(t.Context(), filepath.Join("..", ".."), dir, "amd64"); err != nil {
+		t.Fatal(err)
+	}
+	info, err := buildinfo.ReadFile(filepath.Join(dir, "amd64", "gosumcheck"))
+	if err != nil || info.Main.Path != "golang.org/x/mod" || revision(t, filepath.Join(dir, "amd64", "gosumcheck")) != "" {
+		t.Errorf("built %+v, %v", info, err)
+	}
+}
+
 func revision(t *testing.T, binary string) string {
 	t.Helper()
 	info, err := buildinfo.ReadFile(binary)

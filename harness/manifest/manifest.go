@@ -32,6 +32,8 @@ const (
 	WatchedNamespaces = "overlays/watched-namespaces"
 	// AnotherClass is a second controller, for a cluster that has one: it shares only the CRDs with the first.
 	AnotherClass = "overlays/another-class"
+	// GatewayProvisioner is Base with a controller that serves the Gateway API with Envoys for each Gateway.
+	GatewayProvisioner = "overlays/gateway-provisioner"
 )
 
 // Namespace is that of controller and Envoys, except for AnotherClass.

@@ -37,7 +37,7 @@ func (r Release) programs(ctx context.Context) error {
 func (r Release) program(ctx context.Context, dir, program, system, arch string) error {
 	command := path.Base(program)
 	binary := filepath.Join(dir, system, arch, command)
-	build := image.GoBuild{Package: filepath.Join(r.Root, filepath.FromSlash(program)), System: system, Arch: arch, Version: r.Version, Toolchain: r.toolchain, Commit: image.HasCommit(ctx, r.Root)}
+	build := image.GoBuild{Dir: filepath.Join(r.Root, filepath.FromSlash(program)), System: system, Arch: arch, Version: r.Version, Toolchain: r.toolchain, Commit: image.HasCommit(ctx, r.Root)}
 	if err := build.To(ctx, binary); err != nil {
 		return err
 	}

@@ -1,7 +1,5 @@
 package memo
 
-import "slices"
-
 // state is whether the value of a node is up to date.
 type state uint8
 
@@ -106,16 +104,24 @@ func (n *node) verify() {
 func (n *node) rewire(deps []*node) {
 	former := n.deps
 	n.deps = deps
-	had, has := nodeSet(former), nodeSet(deps)
+	for _, d := range former {
+		d.seen = true
+	}
 	for _, d := range deps {
-		if !had(d) {
+		if !d.seen {
 			d.readers.add(n)
 		}
+		d.seen = false
 	}
+	var released []*node // those that deps does not have are still marked
 	for _, d := range former {
-		if !has(d) {
-			d.release(n)
+		if d.seen {
+			d.seen = false
+			released = append(released, d)
 		}
+	}
+	for _, d := range released { // which uses marks of its own
+		d.release(n)
 	}
 }
 
@@ -125,17 +131,4 @@ func (n *node) release(reader *node) {
 	if n.unused() {
 		n.self.tableCore().engine.dropLater(n)
 	}
-}
-
-// nodeSet returns a membership test for nodes.
-func nodeSet(nodes []*node) func(*node) bool {
-	const few = 16
-	if len(nodes) <= few {
-		return func(n *node) bool { return slices.Contains(nodes, n) }
-	}
-	set := make(map[*node]struct{}, len(nodes))
-	for _, n := range nodes {
-		set[n] = struct{}{}
-	}
-	return func(n *node) bool { _, ok := set[n]; return ok }
 }

@@ -86,6 +86,7 @@ func (p *Pipeline) updateState(t *table.Table, k ir.ListenerKey, followed bool) 
 
 func stateOf(t *table.Table, k ir.ListenerKey) (s gatewayapi.State) {
 	refs := ofListener(k)
+	s.Unwatched = !t.Watched()
 	s.Chains, s.Accepted = t.Accepted(refs[0])
 	_, s.Routed = t.Accepted(refs[1])
 	for _, r := range t.RejectionsOf(refs[0]) {

@@ -58,10 +58,12 @@ func rollingDeployment() appsv1.DeploymentStrategy {
 	}
 }
 
+// rollingDaemonSet is a strategy that starts the pod of a node before it ends the former one, which the pods permit, since they have no ports
+// of the node. Contour's ends the former one first, so that a node, or a cluster with one node, has none meanwhile.
 func rollingDaemonSet() appsv1.DaemonSetUpdateStrategy {
-	unavailable := intstr.FromString("10%")
+	surge, none := intstr.FromString("10%"), intstr.FromInt32(0)
 	return appsv1.DaemonSetUpdateStrategy{
-		Type: appsv1.RollingUpdateDaemonSetStrategyType, RollingUpdate: &appsv1.RollingUpdateDaemonSet{MaxUnavailable: &unavailable},
+		Type: appsv1.RollingUpdateDaemonSetStrategyType, RollingUpdate: &appsv1.RollingUpdateDaemonSet{MaxSurge: &surge, MaxUnavailable: &none},
 	}
 }
 

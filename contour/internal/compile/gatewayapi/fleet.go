@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	"contour.example/contour/internal/compile/classic"
@@ -142,6 +143,37 @@ func (x *Compiler) published(r *memo.Reader, g *gatewayv1.Gateway) (out Assignme
 		}
 	}
 	return out, len(names)
+}
+
+// servedElsewhere reports whether a pod of a dedicated fleet is ready. If no Envoy of the fleet is connected to this replica, one is to another:
+// a pod is not ready before its Envoy has a configuration, and replicas share what their Envoys reject.
+func (x *Compiler) servedElsewhere(r *memo.Reader, at place) bool {
+	return at.dedicated() && x.readyPods.Get(r, at.gateway)
+}
+
+// deriveReadyPods reports whether a pod of the fleet of a Gateway is ready. It is a table, since the statuses of all ListenerSets of the Gateway
+// read it.
+func (x *Compiler) deriveReadyPods(r *memo.Reader, n kobj.Name) bool {
+	g, ok := x.env.Store.Gateways.Get(r, n)
+	if !ok {
+		return false
+	}
+	static, assign := requested(g)
+	for _, name := range provision.ServiceNames(g.Name, texts(static), assign) {
+		n := kobj.Name{Namespace: g.Namespace, Name: name}
+		if s, ok := x.env.Store.Services.Get(r, n); !ok || s.Labels[provision.GatewayLabel] != provision.LabelValue(g.Name) {
+			continue
+		}
+		if slices.ContainsFunc(x.env.Store.SlicesOf(r, n), hasReady) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasReady reports whether an endpoint of a slice is ready.
+func hasReady(s *discoveryv1.EndpointSlice) bool {
+	return slices.ContainsFunc(s.Endpoints, func(e discoveryv1.Endpoint) bool { return e.Conditions.Ready != nil && *e.Conditions.Ready })
 }
 
 // maxPublished bounds the addresses of a Service in the status of a Gateway, which may have 16.

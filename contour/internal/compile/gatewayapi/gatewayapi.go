@@ -78,6 +78,7 @@ type Compiler struct {
 	claimed          *memo.Input[policyClaim, struct{}]   // those that prevail
 	ways             *memo.Input[kobj.Name, []kobj.Name]  // by Service: the Gateways through which requests reach it
 
+	readyPods *memo.Table[kobj.Name, bool] // of the fleets of Gateways, see servedElsewhere
 	// Fleets contains what is to exist of the fleet of each Gateway.
 	Fleets *memo.Table[kobj.Name, Provisioned]
 	// Failures contains why the fleet of a Gateway could not be provisioned.
@@ -102,6 +103,8 @@ type State struct {
 	Accepted bool     // an Envoy has accepted the listener
 	Routed   bool     // an Envoy has accepted its first route table, which listeners for HTTP and HTTPS have
 	Chains   []string // the chains that an Envoy has accepted, sorted
+	// Unwatched: no Envoy of the fleet is connected to this replica of the controller, which does not know what they accept.
+	Unwatched bool
 	// Rejected is why Envoys reject the listener, "" if they do not; RejectedChains that of chains.
 	Rejected       string
 	RejectedChains map[string]string
@@ -127,6 +130,7 @@ func New(e *memo.Engine, env Env, refused func(*memo.Reader, kobj.Key) bool) *Co
 	x.Failures = memo.NewInput[kobj.Name](e, "gatewayapi/provisioning failures", func(a, b string) bool { return a == b })
 	x.Fleets = memo.NewTable(e, memo.Options[kobj.Name, Provisioned]{Name: "gatewayapi/fleets", Derive: x.deriveFleet, Equal: equal[Provisioned]})
 	x.Fleets.Watch()
+	x.readyPods = memo.NewTable(e, memo.Options[kobj.Name, bool]{Name: "gatewayapi/ready pods", Derive: x.deriveReadyPods, Equal: equal[bool]})
 	x.parents = memo.NewTable(e, memo.Options[kobj.Key, *parent]{Name: "gatewayapi/parents", Derive: x.deriveParent, Equal: equal[*parent]})
 	x.addPolicies(e)
 	x.attachments = memo.NewTable(e, memo.Options[kobj.Key, attachment]{

@@ -202,6 +202,9 @@ func (x *Compiler) notProgrammed(r *memo.Reader, at parentState, l *listener) pr
 	case state.RejectedChains[l.chain()] != "":
 		return invalid(state.RejectedChains[l.chain()])
 	case !state.Accepted || l.secure && !accepted || !forwards(l.protocol) && !state.Routed:
+		if state.Unwatched && x.servedElsewhere(r, at.place) {
+			return problem{}
+		}
 		return problem{report.Reason(gatewayv1.ListenerReasonPending), "No Envoy has accepted the listener yet."}
 	}
 	return problem{}

@@ -223,8 +223,8 @@ func (t *Table) Unfollow(ref Ref) {
 }
 
 // TakeNews returns, of the resources that are followed, those whose rejections have changed since the last call, the listeners of
-// which an Envoy has accepted another version, and the other resources of which one has accepted a version for the first time.
-// OnRejections is called after there are some.
+// which an Envoy has accepted another version, and the other resources of which one has accepted a version for the first time; all, if
+// the result of Watched has changed. OnRejections is called after there are some.
 func (t *Table) TakeNews() []Ref {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -239,6 +239,20 @@ func (t *Table) note(ref Ref) {
 		t.news[ref] = struct{}{}
 		t.rejectionsChanged = true
 	}
+}
+
+// noteAll makes all resources that are followed part of TakeNews.
+func (t *Table) noteAll() {
+	for ref := range t.followed {
+		t.note(ref)
+	}
+}
+
+// Watched reports whether an Envoy is connected.
+func (t *Table) Watched() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.watches) > 0
 }
 
 // RejectionsOf lists the wanted pieces of a resource that are rejected, sorted.

@@ -35,6 +35,9 @@ func (t *Table) WatchFrom(node, address string) *Watch {
 	defer t.step()()
 	t.watches[w] = struct{}{}
 	t.connected[w.identity]++
+	if len(t.watches) == 1 {
+		t.noteAll()
+	}
 	if len(t.verdicts) > 0 {
 		t.unsupported.Store(true)
 		t.claim(w)
@@ -79,6 +82,9 @@ func (w *Watch) Close() {
 		return
 	}
 	delete(t.watches, w)
+	if len(t.watches) == 0 {
+		t.noteAll()
+	}
 	if t.connected[w.identity]--; t.connected[w.identity] == 0 {
 		delete(t.connected, w.identity)
 	}

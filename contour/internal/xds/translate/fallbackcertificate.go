@@ -54,7 +54,8 @@ func (t *Tables) addFallbacks() {
 	}
 	t.fallbacks = memo.NewIndex(t.from.Hosts, "translate/hosts with a fallback certificate", ir.HostKey.Compare, listeners)
 	memo.DemandFrom(t.from.Hosts, owned(t, "translate/fallback route tables", listenerFleet, func(r *memo.Reader, l ir.ListenerKey) *table.Resource {
-		return routeConfiguration(fallbackTable(l), shareHosts(valuesOf(r, t.routes.hosts, t.fallbacks.Get(r, l))))
+		hosts := t.fallbacks.Get(r, l)
+		return routeConfiguration(fallbackTable(l), shareHosts(len(hosts), valuesOf(r, t.routes.hosts, hosts)))
 	}), listeners)
 }
 

@@ -73,7 +73,7 @@ func terminatedTCP(name string, backends ...ir.Backend) *ir.VirtualHost {
 
 func routesOf(v *ir.VirtualHost) *table.Resource {
 	if v.Key.Listener == classic.HTTP() {
-		return routeConfiguration(shard{listener: v.Key.Listener}.name(), shareHosts([]hostRoutes{virtualHost(v)}), newOverrides().routed)
+		return routeConfiguration(shard{listener: v.Key.Listener}.name(), shareHosts(1, slices.Values([]hostRoutes{virtualHost(v)})), newOverrides().routed)
 	}
 	return tlsTable(v.Key, virtualHost(v))
 }

@@ -31,6 +31,8 @@ type routeTables struct {
 	sharded   map[ir.ListenerKey]bool     // those with several shards
 	resharded bool                        // what ChangedShardings returns has changed
 	resumed   map[ir.ListenerKey]Sharding // of a former controller, until the first Reshard
+
+	scratch []ir.HostKey // of allHosts
 }
 
 // slot is a slot of an HTTP listener.
@@ -117,28 +119,39 @@ func loadsOf(k ir.HostKey, v *ir.VirtualHost) []load {
 	return []load{{slot{k.Listener, slotOf(k.Hostname)}, weight(v)}}
 }
 
-// exactHosts returns the exact hosts of a shard that are not heavy: lists whose number depends on the shard only, each sorted.
-func (rt *routeTables) exactHosts(r *memo.Reader, s shard) [][]ir.HostKey {
-	return exactHosts(r, rt.slots, s)
-}
-
-func exactHosts(r *memo.Reader, in *memo.Index[slot, ir.HostKey], s shard) [][]ir.HostKey {
+// exactSlots yields the slots of the exact hosts of a shard: their number depends on the shard only.
+func (s shard) exactSlots(yield func(slot) bool) {
 	if s.of == 0 {
-		return [][]ir.HostKey{in.Get(r, slot{s.listener, everySlot})}
+		yield(slot{s.listener, everySlot})
+		return
 	}
 	from, to := s.slots()
-	lists := make([][]ir.HostKey, 0, to-from)
-	for n := from; n < to; n++ {
-		lists = append(lists, in.Get(r, slot{s.listener, n}))
+	for n := from; n < to && yield(slot{s.listener, n}); n++ {
+	}
+}
+
+// exactHosts returns the exact hosts of a shard that are not heavy: a list for each of its slots, each sorted.
+func (rt *routeTables) exactHosts(r *memo.Reader, s shard) [][]ir.HostKey {
+	size := 1
+	if s.of > 0 {
+		size = slots / s.of
+	}
+	lists := make([][]ir.HostKey, 0, size)
+	for of := range s.exactSlots {
+		lists = append(lists, rt.slots.Get(r, of))
 	}
 	return lists
 }
 
-// allHosts returns the hosts of a shard, exact and wildcard, sorted.
-func allHosts(r *memo.Reader, in *memo.Index[slot, ir.HostKey], s shard) []ir.HostKey {
-	hosts := slices.Concat(append(exactHosts(r, in, s), in.Get(r, slot{s.listener, wildcardSlot}))...)
-	slices.SortFunc(hosts, ir.HostKey.Compare)
-	return hosts
+// allHosts returns the hosts of a shard, exact and wildcard, sorted. They are valid until the next call.
+func (rt *routeTables) allHosts(r *memo.Reader, in *memo.Index[slot, ir.HostKey], s shard) []ir.HostKey {
+	rt.scratch = rt.scratch[:0]
+	for of := range s.exactSlots {
+		rt.scratch = append(rt.scratch, in.Get(r, of)...)
+	}
+	rt.scratch = append(rt.scratch, in.Get(r, slot{s.listener, wildcardSlot})...)
+	slices.SortFunc(rt.scratch, ir.HostKey.Compare)
+	return rt.scratch
 }
 
 // httpListeners returns the listener if it serves HTTP hosts.
@@ -193,7 +206,7 @@ func tlsTable(k ir.HostKey, h hostRoutes) *table.Resource {
 			options = append(options, excludeRedirected)
 		}
 	}
-	r := routeConfiguration(routeTable(k), shareHosts([]hostRoutes{h}), options...)
+	r := routeConfiguration(routeTable(k), shareHosts(1, slices.Values([]hostRoutes{h})), options...)
 	r.Origins = h.part.Origins // of this host alone
 	return r
 }
@@ -209,8 +222,9 @@ func (rt *routeTables) httpTable(r *memo.Reader, s shard) *table.Resource {
 			return dispatchTable(s.listener, shards)
 		}
 	}
-	parts := shareHosts(valuesOf(r, rt.hosts, allHosts(r, rt.slots, s)))
-	for _, k := range allHosts(r, rt.heavy, s) {
+	hosts := rt.allHosts(r, rt.slots, s)
+	parts := shareHosts(len(hosts), valuesOf(r, rt.hosts, hosts))
+	for _, k := range rt.allHosts(r, rt.heavy, s) {
 		parts = append(parts, rt.overrides.elsewhere(shard{listener: k.Listener, host: k.Hostname}))
 	}
 	return routeConfiguration(s.name(), parts, rt.overrides.routed)

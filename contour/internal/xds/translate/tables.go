@@ -2,6 +2,7 @@ package translate
 
 import (
 	"bytes"
+	"iter"
 	"reflect"
 	"slices"
 
@@ -224,13 +225,15 @@ func (t *Tables) listener(r *memo.Reader, socket ir.ListenerKey) *table.Resource
 	return envoyListener(first, chains)
 }
 
-// valuesOf returns the values of the hosts, in the order of hosts.
-func valuesOf[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.HostKey) []V {
-	values := make([]V, 0, len(hosts))
-	for _, k := range hosts {
-		values = append(values, from.Get(r, k))
+// valuesOf yields the values of the hosts, in the order of hosts.
+func valuesOf[V any](r *memo.Reader, from *memo.Table[ir.HostKey, V], hosts []ir.HostKey) iter.Seq[V] {
+	return func(yield func(V) bool) {
+		for _, k := range hosts {
+			if !yield(from.Get(r, k)) {
+				return
+			}
+		}
 	}
-	return values
 }
 
 // addClusters adds the table of the clusters that hosts use.

@@ -107,23 +107,29 @@ func onlyRedirects(v *ir.VirtualHost) bool {
 	return len(v.Routes) > 0 && !slices.ContainsFunc(v.Routes, func(r ir.Route) bool { return r.Redirect == nil || r.Direct != nil })
 }
 
-// shareHosts combines hosts that only redirect, with equal routes, into one virtual host with many domains, at the position
-// of the first: a domain costs Envoy a fraction of a virtual host. Hosts that forward requests are not combined, so that a
+// shareHosts returns the parts of n hosts: those that only redirect, with equal routes, are combined into one virtual host with many domains, at
+// the position of the first: a domain costs Envoy a fraction of a virtual host. Hosts that forward requests are not combined, so that a
 // rejection of one does not affect others.
-func shareHosts(hosts []hostRoutes) []table.Part {
-	alike := map[string][]table.Part{}
-	for _, h := range hosts {
-		if h.common != nil {
-			alike[string(h.common)] = append(alike[string(h.common)], h.part)
-		}
+func shareHosts(n int, hosts iter.Seq[hostRoutes]) []table.Part {
+	parts := make([]table.Part, 0, n)
+	type shared struct {
+		at    int // in parts
+		hosts []table.Part
 	}
-	parts := make([]table.Part, 0, len(hosts))
-	for _, h := range hosts {
-		switch same := alike[string(h.common)]; {
-		case len(same) < 2:
-			parts = append(parts, h.part)
-		case same[0].Name == h.part.Name:
-			parts = append(parts, sharedHost(h.common, same))
+	alike := map[string]*shared{}
+	for h := range hosts {
+		if h.common != nil {
+			if same := alike[string(h.common)]; same != nil {
+				same.hosts = append(same.hosts, h.part)
+				continue
+			}
+			alike[string(h.common)] = &shared{len(parts), []table.Part{h.part}}
+		}
+		parts = append(parts, h.part)
+	}
+	for common, same := range alike {
+		if len(same.hosts) > 1 {
+			parts[same.at] = sharedHost([]byte(common), same.hosts)
 		}
 	}
 	return parts
