@@ -47,6 +47,7 @@ type Sources struct {
 
 	Version, Build string // of the controller
 	Started        time.Time
+	Now            func() time.Time
 	// Identity returns the name of the replica, "" without replicas, and one of the roles of apiv1.
 	Identity func() (replica, role string)
 	// Published reports whether the first complete configuration is published.
@@ -76,8 +77,8 @@ type evaluation struct {
 // New returns an API.
 func New(s Sources) *API {
 	a := &API{Sources: s, slots: make(chan struct{}, maxPages), questions: make(chan struct{}, 1)}
-	a.objects = newIndex(kobj.Key.Compare, a.scanObjects)
-	a.hosts = newIndex(ir.HostKey.Compare, a.scanHosts)
+	a.objects = newIndex(kobj.Key.Compare, a.scanObjects, s.Now)
+	a.hosts = newIndex(ir.HostKey.Compare, a.scanHosts, s.Now)
 	return a
 }
 

@@ -62,7 +62,7 @@ func start(t testing.TB, n int, around func(p *pipeline.Pipeline, direct inspect
 	s := server.New(server.Options{Fleet: c.fleets.Get})
 	c.api = api.New(api.Sources{
 		Inspect: direct, Fleets: c.fleets, Sessions: func() []server.Session { return slices.Clone(c.sessions) }, Acked: s.Acked, History: c.history,
-		Version: "v1", Build: "abc", Started: stagetest.Now(), Identity: func() (string, string) { return "replica", apiv1.Leader },
+		Version: "v1", Build: "abc", Started: stagetest.Now(), Now: time.Now, Identity: func() (string, string) { return "replica", apiv1.Leader },
 		Published: func() bool { return true },
 	})
 	mux := http.NewServeMux()
@@ -145,7 +145,7 @@ func (c *controller) get(path string) (int, string) {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	defer response.Body.Close() //nolint:errcheck // it is read
+	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
 	if err != nil {
 		c.t.Fatal(err)

@@ -92,7 +92,7 @@ func (c *controller) nextPage(ctx context.Context, path, page string) string {
 	if err != nil {
 		return ""
 	}
-	defer response.Body.Close() //nolint:errcheck // it is read
+	defer response.Body.Close()
 	var list apiv1.List[struct{}]
 	if err := json.NewDecoder(response.Body).Decode(&list); err != nil || list.Page == nil || list.Page.Continue == "" {
 		return ""

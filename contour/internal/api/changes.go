@@ -14,7 +14,7 @@ import (
 
 // listChanges lists the last changes, the newest first.
 func (a *API) listChanges(_ *http.Request, q query) (items []item, more bool, fault *failure) {
-	by, fault := changeFilter(q)
+	by, fault := changeFilter(q, a.Now())
 	if fault != nil {
 		return nil, false, fault
 	}
@@ -25,7 +25,7 @@ func (a *API) listChanges(_ *http.Request, q query) (items []item, more bool, fa
 	return items, len(all) > q.limit, nil
 }
 
-func changeFilter(q query) (by history.Filter, fault *failure) {
+func changeFilter(q query, now time.Time) (by history.Filter, fault *failure) {
 	number := func(name, text string, into *uint64) {
 		if text == "" {
 			return
@@ -43,7 +43,7 @@ func changeFilter(q query) (by history.Filter, fault *failure) {
 		if err != nil || age < 0 {
 			return by, badRequest("since: %q is no duration, such as 10m", text)
 		}
-		by.Since = time.Now().Add(-age)
+		by.Since = now.Add(-age)
 	}
 	if text := q.Get("object"); text != "" {
 		p := strings.Split(text, "/")

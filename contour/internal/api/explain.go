@@ -25,7 +25,7 @@ const maxWaitForQuestion = 10 * time.Second
 // explain answers what happens to a request: from what Envoys of the default fleet are to have now, contents that they reject replaced. It is
 // evaluated beside the pipeline, one question at a time, since each needs memory.
 func (a *API) explain(r *http.Request) (any, *failure) {
-	request, fault := requestOf(r)
+	request, fault := requestOf(r, a.Now())
 	if fault != nil {
 		return nil, fault
 	}
@@ -60,13 +60,13 @@ func cannotTell(err error) *failure {
 }
 
 // requestOf returns the request that a question is about. What is wrong is said without its values.
-func requestOf(r *http.Request) (preview.Request, *failure) {
+func requestOf(r *http.Request, now time.Time) (preview.Request, *failure) {
 	q := r.URL.Query()
 	out, err := preview.RequestTo(q.Get("url"))
 	if err != nil {
 		return out, badRequest("url: %s", err)
 	}
-	out.Method, out.Now = "GET", time.Now()
+	out.Method, out.Now = "GET", now
 	if m := q.Get("method"); m != "" {
 		out.Method = strings.ToUpper(m)
 	}

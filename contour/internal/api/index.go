@@ -29,6 +29,8 @@ type index[K comparable, V any] struct {
 	// scan passes all entries to add, in steps that the pipeline waits for; false if the context ended before.
 	scan func(ctx context.Context, add func(K, V)) bool
 
+	now func() time.Time
+
 	feed      sync.Mutex // of what the pipeline writes; held for as long as it takes to append
 	following bool
 	changes   []memo.Change[K, V]
@@ -43,8 +45,8 @@ type indexed[K comparable, V any] struct {
 	value V
 }
 
-func newIndex[K comparable, V any](compare func(a, b K) int, scan func(context.Context, func(K, V)) bool) *index[K, V] {
-	return &index[K, V]{compare: compare, scan: scan}
+func newIndex[K comparable, V any](compare func(a, b K) int, scan func(context.Context, func(K, V)) bool, now func() time.Time) *index[K, V] {
+	return &index[K, V]{compare: compare, scan: scan, now: now}
 }
 
 // follow appends changes, if there is an index.
@@ -57,7 +59,7 @@ func (ix *index[K, V]) follow(changes []memo.Change[K, V]) {
 	if !ix.following {
 		return
 	}
-	if len(ix.changes)+len(changes) <= maxUnread && time.Since(ix.read) < maxIdle {
+	if len(ix.changes)+len(changes) <= maxUnread && ix.now().Sub(ix.read) < maxIdle {
 		ix.changes = append(ix.changes, changes...)
 		return
 	}
@@ -72,7 +74,7 @@ func (ix *index[K, V]) follow(changes []memo.Change[K, V]) {
 func (ix *index[K, V]) update(ctx context.Context) bool {
 	ix.feed.Lock()
 	had, changes := ix.following, ix.changes
-	ix.following, ix.changes, ix.read = true, nil, time.Now()
+	ix.following, ix.changes, ix.read = true, nil, ix.now()
 	ix.feed.Unlock()
 	if had {
 		ix.apply(changes)

@@ -122,8 +122,9 @@ func stateOf(d *status.Desired) apiv1.ObjectState {
 		return apiv1.Invalid
 	case preview.Warning:
 		return apiv1.Warning
+	default:
+		return apiv1.Valid
 	}
-	return apiv1.Valid
 }
 
 func objectItem(k kobj.Key, d *status.Desired) apiv1.ObjectItem {
@@ -172,7 +173,7 @@ func (a *API) listObjects(r *http.Request, q query) (items []item, more bool, fa
 func (a *API) listDiagnostics(r *http.Request, q query) (items []item, more bool, fault *failure) {
 	least := preview.Severity(cmp.Or(q.Get("severity"), string(preview.Note)))
 	if least == preview.Warning || q.Get("severity") == "" { // an object that is not served may name a Gateway that does not exist
-		q.Values.Set("severity", string(preview.Note))
+		q.Set("severity", string(preview.Note))
 	}
 	found, more, fault := a.objectsAfter(r, q)
 	if fault != nil {

@@ -59,7 +59,7 @@ func (a *API) tableOf(q query) (of *table.Table, typ table.Type, fault *failure)
 	if node := q.Get("node"); node != "" && q.Get("fleet") == "" {
 		for _, s := range a.Sessions() { // of the fleet of the Envoy
 			if s.Node == node {
-				q.Values.Set("fleet", string(s.Fleet))
+				q.Set("fleet", string(s.Fleet))
 			}
 		}
 	}

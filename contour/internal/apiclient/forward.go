@@ -16,9 +16,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
-	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/client-go/tools/portforward"
 	"k8s.io/client-go/transport/spdy"
+
+	"contour.example/contour/internal/kubeclient"
 )
 
 // Cluster is where controllers run, and how the API server is reached.
@@ -38,11 +39,9 @@ const maxControllers = 32
 
 // Connect returns a client of each controller of a cluster that runs, the first one is first; or of one only.
 func Connect(ctx context.Context, at Cluster, all bool) ([]*Client, error) {
-	rules := clientcmd.NewDefaultClientConfigLoadingRules()
-	rules.ExplicitPath = at.Kubeconfig
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: at.Context}).ClientConfig()
+	config, err := kubeclient.FromContext(at.Kubeconfig, at.Context)
 	if err != nil {
-		return nil, fmt.Errorf("kubeconfig: %w", err)
+		return nil, err
 	}
 	config.Timeout = 0 // forwarding lasts; the context bounds requests
 	kube, err := kubernetes.NewForConfig(config)
@@ -122,7 +121,10 @@ func (at Cluster) forward(ctx context.Context, config *rest.Config, kube kuberne
 		return nil, err
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- f.ForwardPorts() }()
+	go func() {
+		defer close(ended)
+		ended <- f.ForwardPorts()
+	}()
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	select {
@@ -142,7 +144,8 @@ func (at Cluster) forward(ctx context.Context, config *rest.Config, kube kuberne
 	c.Name = pod
 	c.stop = func() {
 		close(stop)
-		<-ended
+		for range ended { // until it has
+		}
 	}
 	return c, nil
 }

@@ -230,7 +230,7 @@ func (k *core) newAPI() *api.API {
 			})
 		},
 		Fleets: k.fleets, Sessions: k.server.Sessions, Acked: k.server.Acked, History: k.history,
-		Version: version, Build: revision, Started: k.started, Identity: func() (string, string) { return k.identity() },
+		Version: version, Build: revision, Started: k.started, Now: time.Now, Identity: func() (string, string) { return k.identity() },
 		Published: func() bool {
 			select {
 			case <-k.published:

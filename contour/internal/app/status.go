@@ -189,6 +189,7 @@ func envoyText(e *apiv1.Envoy, now time.Time) string {
 		return "in sync"
 	case apiv1.Refuses:
 		return fmt.Sprintf("refuses %d: %s", e.Refused, refusalText(&e.Refusals[0]))
+	case apiv1.Waiting:
 	}
 	text := "waits"
 	if !e.Since.IsZero() {

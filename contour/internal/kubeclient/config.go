@@ -17,10 +17,13 @@ func InCluster() (*rest.Config, error) {
 }
 
 // FromFile returns the configuration of a kubeconfig; "" looks for it where kubectl does.
-func FromFile(kubeconfig string) (*rest.Config, error) {
+func FromFile(kubeconfig string) (*rest.Config, error) { return FromContext(kubeconfig, "") }
+
+// FromContext returns the configuration of a context of a kubeconfig; "" is the current context.
+func FromContext(kubeconfig, context string) (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
-	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
 	if err != nil {
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
