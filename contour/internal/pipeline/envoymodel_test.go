@@ -55,6 +55,7 @@ func (f *fleet) material(t *testing.T) stagetest.Material {
 	m := stagetest.Material{
 		Endpoint:  func(service string) string { return fmt.Sprint("127.0.0.1:", f.backends.port(t, service)) },
 		Authority: must(os.ReadFile("testdata/authority.pem"))(t), BackendName: backendName, GatewayAddr: gatewayAddress, ClientChains: map[string][]byte{},
+		Now: time.Now(),
 	}
 	for i := range 3 {
 		m.Pairs = append(m.Pairs, must(stagetest.NewPair(fmt.Sprintf("certificate-%d.example.com", i), time.Now().AddDate(10, 0, 0)))(t))

@@ -174,16 +174,16 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 		x.trace.Rejected = "the client uses a version of HTTP that the listener does not accept"
 		return Answer{Refused: true, Certificate: a.Certificate}, nil
 	}
-	if x.malformed() {
-		x.trace.Rejected = "the method is none that Envoy knows"
-		a.Status, x.ownReply = http.StatusBadRequest, true
-		return a, nil
-	}
 	if status, err := x.limitHeaders(m); errors.Is(err, errReset) {
 		return Answer{Refused: true, Certificate: a.Certificate}, nil
 	} else if err != nil || status != 0 {
 		a.Status = status
 		return a, err
+	}
+	if x.malformed() { // which Envoy finds after it has read the headers
+		x.trace.Rejected = "the method is none that Envoy knows"
+		a.Status, x.ownReply = http.StatusBadRequest, true
+		return a, nil
 	}
 	if a.Status, a.Location = x.normalizePath(m); a.Status != 0 {
 		return a, nil

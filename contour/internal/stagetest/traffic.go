@@ -3,6 +3,7 @@ package stagetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -51,6 +52,7 @@ type Material struct {
 	ClientChains map[string][]byte // in PEM, by name: what clients show
 	GatewayAddr  string            // the address of the Gateway
 	Pairs        []Pair            // certificates of hosts
+	Now          time.Time         // of the requests, about
 
 	Endpoint func(service string) string // the address of the backend of a Service, namespace/name/port
 }

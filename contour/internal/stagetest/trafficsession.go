@@ -50,7 +50,7 @@ func (g *Traffic) continueSession(headers map[string]string) {
 	}
 	token := base64.StdEncoding.EncodeToString([]byte(address))
 	if !s.header {
-		token = cookieToken(address, pick(g.Random, 0, 0, time.Hour, -time.Hour))
+		token = g.cookieToken(address, pick(g.Random, 0, 0, time.Hour, -time.Hour))
 	}
 	if g.oneIn(12) {
 		token = pick(g.Random, "x", "AAAA", token+"=", "")
@@ -64,10 +64,10 @@ func (g *Traffic) continueSession(headers map[string]string) {
 
 // cookieToken returns the token of a session in a cookie as Envoy encodes it: the address of the endpoint, and the end of the session in Unix
 // time if it ends.
-func cookieToken(address string, lasts time.Duration) string {
+func (g *Traffic) cookieToken(address string, lasts time.Duration) string {
 	body := protowire.AppendString(protowire.AppendTag(nil, 1, protowire.BytesType), address)
 	if lasts != 0 {
-		body = protowire.AppendVarint(protowire.AppendTag(body, 2, protowire.VarintType), uint64(time.Now().Add(lasts).Unix()))
+		body = protowire.AppendVarint(protowire.AppendTag(body, 2, protowire.VarintType), uint64(g.material.Now.Add(lasts).Unix()))
 	}
 	return base64.StdEncoding.EncodeToString(body)
 }
