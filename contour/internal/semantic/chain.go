@@ -174,16 +174,19 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 		x.trace.Rejected = "the client uses a version of HTTP that the listener does not accept"
 		return Answer{Refused: true, Certificate: a.Certificate}, nil
 	}
-	if status, err := x.limitHeaders(m); errors.Is(err, errReset) {
-		return Answer{Refused: true, Certificate: a.Certificate}, nil
-	} else if err != nil || status != 0 {
-		a.Status = status
-		return a, err
-	}
-	if x.malformed() { // which Envoy finds after it has read the headers
+	status, err := x.limitHeaders(m)
+	switch limited := err != nil || status != 0; {
+	case x.malformed() && limited: // either may be found first
+		return a, errors.New("neither the method nor the headers are permitted")
+	case x.malformed():
 		x.trace.Rejected = "the method is none that Envoy knows"
 		a.Status, x.ownReply = http.StatusBadRequest, true
 		return a, nil
+	case errors.Is(err, errReset):
+		return Answer{Refused: true, Certificate: a.Certificate}, nil
+	case limited:
+		a.Status = status
+		return a, err
 	}
 	if a.Status, a.Location = x.normalizePath(m); a.Status != 0 {
 		return a, nil
@@ -200,7 +203,6 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 			return a, err
 		}
 	}
-	var err error
 	if m.GetScopedRoutes() != nil {
 		a, err = x.routeScoped(a, m)
 	} else {
