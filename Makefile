@@ -105,9 +105,9 @@ e2e: ## Test the installation of manifests/ in a kind cluster: RUN=FEATURE, KEEP
 test-cluster: ## Test the creation and removal of clusters, also when interrupted.
 	@go test -count=1 -p 1 -timeout 60m -tags kind ./harness/cluster ./harness/cmd/cluster
 
-conformance-kind: ## Run all suites in a kind cluster and write conformance/reports: REPORT=DIRECTORY (another directory).
+conformance-kind: ## Run all suites in a kind cluster and write conformance/reports: REPORT=DIRECTORY (another directory), SKIP=TestGatewayAPI (without the suite of the Gateway API, which takes seven minutes on two cores).
 	@mkdir -p $(BIN); cd $(GATEWAY) && GOWORK=off go test -c -tags kind -o $(BIN)/gatewayapi.test .
-	@$(call KINDTEST,conformance,conformance) -gateway-suite $(BIN)/gatewayapi.test -report $(abspath $(or $(REPORT),conformance/reports))
+	@$(call KINDTEST,conformance,conformance) $(if $(SKIP),-test.skip '$(SKIP)') -gateway-suite $(BIN)/gatewayapi.test -report $(abspath $(or $(REPORT),conformance/reports))
 
 images: ## Build the images of contour and of the sample application, for amd64 and arm64, into dist/.
 	@go run ./harness/cmd/image -o dist contour echo
