@@ -45,7 +45,7 @@ type Failure struct{ Document apiv1.Error }
 func (f *Failure) Error() string { return f.Document.Message }
 
 // ErrOld is returned when the controller has no such API.
-var ErrOld = errors.New("the controller has no API for this; its version is another than that of this command")
+var ErrOld = errors.New("there is no API for this: the version of the controller is another than that of this command, or something else answers there")
 
 // Get reads a document.
 func Get[T any](ctx context.Context, c *Client, path string, q url.Values) (out T, err error) {
@@ -69,6 +69,10 @@ func Get[T any](ctx context.Context, c *Client, path string, q url.Values) (out 
 			return out, fmt.Errorf("controller %s: %w (%s)", c.Name, ErrOld, response.Status)
 		}
 		return out, failed
+	}
+	var document apiv1.Type
+	if json.Unmarshal(text, &document) != nil || document.APIVersion != apiv1.Version {
+		return out, fmt.Errorf("controller %s: %w (%s)", c.Name, ErrOld, response.Status)
 	}
 	if err := json.Unmarshal(text, &out); err != nil {
 		return out, fmt.Errorf("controller %s: answer: %w", c.Name, err)

@@ -43,6 +43,8 @@ func controller(t *testing.T) *httptest.Server {
 		case "/api/v1/info":
 			w.WriteHeader(http.StatusServiceUnavailable)
 			_ = json.NewEncoder(w).Encode(apiv1.Error{Type: apiv1.TypeOf("Error"), Message: "not now"})
+		case "/api/v1/envoys": // of another program, which answers anything
+			_, _ = w.Write([]byte(`{"path":"/api/v1/envoys","kind":"EnvoyList"}`))
 		default:
 			http.NotFound(w, r)
 		}
@@ -58,6 +60,9 @@ func TestPages(t *testing.T) {
 	check(t, c)
 	if _, err := Get[apiv1.Info](t.Context(), c, "info", nil); err == nil || err.Error() != "not now" {
 		t.Errorf("%v", err)
+	}
+	if _, _, err := All[apiv1.Envoy](t.Context(), c, "envoys", nil, 0); err == nil || !strings.Contains(err.Error(), ErrOld.Error()) {
+		t.Errorf("another program: %v", err)
 	}
 	if _, err := Get[apiv1.Info](t.Context(), c, "other", nil); err == nil || !strings.Contains(err.Error(), ErrOld.Error()) {
 		t.Errorf("%v", err)
