@@ -50,22 +50,7 @@ func TestRestartSendsNothing(t *testing.T) {
 			return errors.Join(c.Stop(takeover), c.Err(), s.KillController(c))
 		}},
 	} {
-		f.waitStable()
-		before := f.dump()
-		if err := end.by(s.Controllers[0]); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.AddController(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		waitForConnection(t, s)
-		f.waitStable()
-		if n := f.sent(); n != 0 {
-			t.Errorf("%s: %d resources were sent to an Envoy that has them", end.name, n)
-		}
-		if diff := cmp.Diff(before, f.dump()); diff != "" {
-			t.Errorf("%s: Envoy's configuration changed (-before +after):\n%s", end.name, diff)
-		}
+		f.restart(end.name, end.by)
 		f.oneChange(end.name)
 	}
 	f.restartWithFewerHosts(proxies, withTLS)
@@ -87,9 +72,16 @@ func (f *fixture) restartWithFewerHosts(proxies, withTLS int) {
 		}
 	}
 	f.status(traffic.Request{Host: restartHost(proxies - 1)}, http.StatusNotFound)
+	f.restart("fewer hosts", s.KillController)
+}
+
+// restart ends the controller and starts another one, which sends nothing to an Envoy that has all.
+func (f *fixture) restart(name string, end func(*controller.Controller) error) {
+	t, s := f.t, f.s
+	t.Helper()
 	f.waitStable()
 	before := f.dump()
-	if err := s.KillController(s.Controllers[0]); err != nil {
+	if err := end(s.Controllers[0]); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.AddController(t.Context()); err != nil {
@@ -98,10 +90,10 @@ func (f *fixture) restartWithFewerHosts(proxies, withTLS int) {
 	waitForConnection(t, s)
 	f.waitStable()
 	if n := f.sent(); n != 0 {
-		t.Errorf("fewer hosts: %d resources were sent to an Envoy that has them", n)
+		t.Errorf("%s: %d resources were sent to an Envoy that has them", name, n)
 	}
 	if diff := cmp.Diff(before, f.dump()); diff != "" {
-		t.Errorf("fewer hosts: Envoy's configuration changed (-before +after):\n%s", diff)
+		t.Errorf("%s: Envoy's configuration changed (-before +after):\n%s", name, diff)
 	}
 }
 

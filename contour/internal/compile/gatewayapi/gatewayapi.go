@@ -103,7 +103,7 @@ type State struct {
 	Accepted bool     // an Envoy has accepted the listener
 	Routed   bool     // an Envoy has accepted its first route table, which listeners for HTTP and HTTPS have
 	Chains   []string // the chains that an Envoy has accepted, sorted
-	// Unwatched: no Envoy of the fleet is connected to this replica of the controller, which does not know what they accept.
+	// Unwatched: no Envoy of the dedicated fleet is connected to this replica of the controller, which does not know what they accept.
 	Unwatched bool
 	// Rejected is why Envoys reject the listener, "" if they do not; RejectedChains that of chains.
 	Rejected       string

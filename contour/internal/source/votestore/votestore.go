@@ -1,7 +1,9 @@
-// Package votestore reads, watches and patches the ConfigMap in which replicas share the votes of their Envoys.
+// Package votestore reads, watches and patches the ConfigMap in which replicas share the votes of their Envoys, and keep how the hosts of
+// listeners are sharded.
 //
-// Its output is the data of the ConfigMap after each change, and its input the keys to set and to remove. The package does not
-// interpret the data. It does not create the ConfigMap: permission to create one cannot be limited to a name.
+// Store is the ConfigMap: its output is the data after each change, and its input the keys to set and to remove. Sharer writes what this
+// replica has to say, and hands over what others said; package votes decides which votes, and this one reads and bounds the shardings. It does
+// not create the ConfigMap: permission to create one cannot be limited to a name.
 package votestore
 
 import (

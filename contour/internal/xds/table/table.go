@@ -272,7 +272,10 @@ func (t *Table) RejectedBy(r Rejection) []string {
 	}
 	if e := t.entries[r.Ref]; e != nil {
 		for _, p := range e.want {
-			if known := t.verdicts[content{r.Ref.Type, p.ID}]; known != nil && p.Name == r.Part && p.Hash.String() == r.Hash {
+			if p.Name != r.Part {
+				continue
+			}
+			if known := t.verdicts[content{r.Ref.Type, p.ID}]; known != nil && p.Hash.String() == r.Hash {
 				for _, v := range known.voters {
 					nodes = append(nodes, nameOf(v.node))
 				}
