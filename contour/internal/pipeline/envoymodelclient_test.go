@@ -159,6 +159,22 @@ func (c *literalConn) exchangeText(r semantic.Request) (s seen, more bool) {
 }
 
 func (c *literalConn) exchangeFrames(r semantic.Request) (s seen, more bool) {
+	stream := c.stream
+	c.stream += 2
+	if err := c.sendHeaders(stream, r); err != nil {
+		return seen{failure: err}, false
+	}
+	// A listener for HTTP/1.1 answers in it, and closes the connection a second later.
+	if text, _ := c.in.Peek(len(inText)); string(text) == inText {
+		return seen{failure: errors.New("the response is in HTTP/1.1")}, false
+	}
+	return c.readResponse(stream)
+}
+
+// inText begins a response in HTTP/1.1.
+const inText = "HTTP/"
+
+func (c *literalConn) sendHeaders(stream uint32, r semantic.Request) error {
 	c.block.Reset()
 	scheme := "http"
 	if r.TLS {
@@ -172,11 +188,10 @@ func (c *literalConn) exchangeFrames(r semantic.Request) (s seen, more bool) {
 	for name, value := range r.Headers {
 		field(strings.ToLower(name), value)
 	}
-	stream := c.stream
-	c.stream += 2
-	if err := c.frames.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.block.Bytes(), EndStream: true, EndHeaders: true}); err != nil {
-		return seen{failure: err}, false
-	}
+	return c.frames.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.block.Bytes(), EndStream: true, EndHeaders: true})
+}
+
+func (c *literalConn) readResponse(stream uint32) (s seen, more bool) {
 	s.header, more = http.Header{}, true
 	for {
 		f, err := c.frames.ReadFrame()
