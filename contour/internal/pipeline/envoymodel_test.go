@@ -139,8 +139,12 @@ func TestModelIsThatOfEnvoy(t *testing.T) {
 	t.Logf("%d configurations took %s, %d pairs %s", c.configurations, c.configuring, c.compared, time.Since(began)-c.configuring)
 	t.Logf("%d not sent, %d again, %d wrong, cannot tell %d (%.2f %%), outcomes %v", c.unsent, c.again, c.wrong, cannot, 100*float64(cannot)/float64(c.compared), c.outcomes)
 	t.Logf("features: %v", c.features)
+	enough := usualPairs
+	if os.Getenv("SEED") != "" { // some features are rare
+		enough = 10 * usualPairs
+	}
 	for feature := range featuresOf(semantic.Request{}, semantic.Answer{}) {
-		if c.features[feature] == 0 && c.compared >= usualPairs {
+		if c.features[feature] == 0 && c.compared >= enough {
 			t.Errorf("no answer depends on %s", feature)
 		}
 	}
