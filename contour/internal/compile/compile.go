@@ -73,6 +73,7 @@ type Compile struct {
 	claims        *memo.Index[ir.HostKey, kobj.Key]     // by hostname, with the group of the listener: the roots that claim it
 	ages          *memo.Table[kobj.Key, time.Time]      // when a root was created
 	owners        *memo.Table[ir.HostKey, kobj.Key]     // by hostname, as in claims; zero: nobody owns it alone
+	consents      *memo.Table[ir.HostKey, bool]         // whether namespaces share the virtual host, whatever owner its hostname has
 	contested     *memo.Index[kobj.Key, ir.HostKey]     // by root: the hostnames that other roots claim too, with the group of the listener
 	visits        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it
 	faults        *memo.Index[kobj.Key, kobj.Key]       // by object: the other roots that considered it and have diagnostics about it
@@ -303,7 +304,7 @@ func (c *Compile) deriveChain(r *memo.Reader, k ir.ChainKey) *ir.Chain {
 // deriveHost merges the contributions to the hostname, on any listener, of all roots that claim it and may be served.
 func (c *Compile) deriveHost(r *memo.Reader, k ir.HostKey) Host {
 	var claims []*contrib.Contribution
-	for _, root := range c.admitted(r, hostname(k)) {
+	for _, root := range c.admitted(r, k) {
 		own := contributionsTo(c.roots.Get(r, root).Contributions, hostname(k))
 		for i := range own {
 			claims = append(claims, &own[i])

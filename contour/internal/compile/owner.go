@@ -24,6 +24,9 @@ func (c *Compile) addOwners(e *memo.Engine) {
 	c.owners = memo.NewTable(e, memo.Options[ir.HostKey, kobj.Key]{
 		Name: "compile/owner", Derive: c.deriveOwner, Equal: func(a, b kobj.Key) bool { return a == b },
 	})
+	c.consents = memo.NewTable(e, memo.Options[ir.HostKey, bool]{
+		Name: "compile/consent", Derive: c.deriveConsent, Equal: func(a, b bool) bool { return a == b },
+	})
 	c.contested = memo.NewShared(c.claims, "compile/hosts that other roots claim too", ir.HostKey.Compare)
 }
 
@@ -51,20 +54,33 @@ func (c *Compile) deriveOwner(r *memo.Reader, host ir.HostKey) kobj.Key {
 	return winner
 }
 
-// admitted is the claims to a hostname that may be served: those of the namespace that owns it.
-func (c *Compile) admitted(r *memo.Reader, host ir.HostKey) []kobj.Key {
-	claims := c.claims.Get(r, host)
+// deriveConsent reports whether namespaces share a virtual host that they do not share on all listeners: the owner of a listener of
+// exactly that hostname admits routes of several.
+func (c *Compile) deriveConsent(r *memo.Reader, k ir.HostKey) bool {
+	for _, root := range c.claims.Get(r, hostname(k)) {
+		if c.apis[root.Kind].OwnsNoHosts && slices.ContainsFunc(contributionsTo(c.roots.Get(r, root).Contributions, hostname(k)), func(own contrib.Contribution) bool {
+			return own.Key == k && own.SharesHost
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// admitted is the claims to a virtual host that may be served: those of the namespace that owns the hostname, or all.
+func (c *Compile) admitted(r *memo.Reader, k ir.HostKey) []kobj.Key {
+	claims := c.claims.Get(r, hostname(k))
 	if !severalNamespaces(c.owning(claims)) {
 		return claims
 	}
-	owner := c.owners.Get(r, host)
-	if owner == (kobj.Key{}) {
+	owner := c.owners.Get(r, hostname(k))
+	if owner == (kobj.Key{}) || c.consents.Get(r, k) {
 		return claims
 	}
 	var own []kobj.Key
-	for _, k := range claims {
-		if k.Namespace == owner.Namespace || c.apis[k.Kind].OwnsNoHosts {
-			own = append(own, k)
+	for _, root := range claims {
+		if root.Namespace == owner.Namespace || c.apis[root.Kind].OwnsNoHosts {
+			own = append(own, root)
 		}
 	}
 	return own
@@ -88,24 +104,40 @@ func severalNamespaces(keys []kobj.Key) bool {
 	return false
 }
 
-// lostHosts is the diagnostics about the hostnames of a root that other namespaces own.
+// lostHosts is the diagnostics about the hostnames of a root that other namespaces own: errors, or warnings if the root serves
+// the hostname on another listener.
 func (c *Compile) lostHosts(r *memo.Reader, k kobj.Key) (lost []report.Diagnostic) {
 	if c.apis[k.Kind].OwnsNoHosts {
 		return nil
 	}
 	for _, host := range c.contested.Get(r, k) {
-		if owner := c.owners.Get(r, host); owner != (kobj.Key{}) && owner.Namespace != k.Namespace {
-			lost = append(lost, c.lostHost(k, host.Hostname, owner))
+		owner := c.owners.Get(r, host)
+		if owner == (kobj.Key{}) || owner.Namespace == k.Namespace {
+			continue
+		}
+		own := contributionsTo(c.roots.Get(r, k).Contributions, host)
+		served := 0
+		for i := range own {
+			if c.consents.Get(r, own[i].Key) {
+				served++
+			}
+		}
+		if served < len(own) {
+			lost = append(lost, c.lostHost(k, host.Hostname, owner, served > 0))
 		}
 	}
 	return lost
 }
 
-// lostHost is the diagnostic on an object about a hostname that another namespace owns.
-func (c *Compile) lostHost(loser kobj.Key, hostname string, owner kobj.Key) report.Diagnostic {
+// lostHost is the diagnostic on an object about a hostname that another namespace owns, on some of the object's listeners or on all.
+func (c *Compile) lostHost(loser kobj.Key, hostname string, owner kobj.Key, onSome bool) report.Diagnostic {
 	d := report.Diagnostic{
 		Object: loser, Type: c.apis[loser.Kind].Types.Conflict, Reason: report.DuplicateVhost, Field: "spec",
 		Message: fmt.Sprintf("Host %q belongs to namespace %q, whose %s is the oldest claim to it.", hostname, owner.Namespace, owner),
+	}
+	if onSome {
+		d.Severity = report.Warning
+		d.Message = fmt.Sprintf("Host %q belongs to namespace %q on some of the listeners; its %s is the oldest claim to it.", hostname, owner.Namespace, owner)
 	}
 	if loser.Kind == kobj.HTTPProxy {
 		d.Type, d.Field = report.TypeVirtualHost, "spec.virtualhost.fqdn"

@@ -368,22 +368,53 @@ func allocated() uint64 {
 	return m.TotalAlloc
 }
 
-// A route whose only host another namespace owns is not accepted.
-func TestARouteThatLostItsHostIsNotAccepted(t *testing.T) {
-	c := gatewayConfig("10.0.0.0/24")
-	c.Objects.NamespacesOwnHosts = true
-	s := newSystem(t, c)
-	g := []string{"infra/web"}
-	s.Step([]store.Change{gatewayClass(), gatewayOf("infra", "web", 0, 1, []string{"10.0.0.9"}, nil, "8080/"), httpRoute("one", "r", 1, g, "a.example"), httpRoute("two", "r", 2, g, "a.example")})
-	d, _ := s.Compile.Objects.Peek(kobj.Of(kobj.HTTPRoute, "two", "r"))
-	t.Log(d.Diagnostics)
-	a := s.accepted(t, kobj.HTTPRoute, "two", "r")
-	t.Log(a)
-	if strings.HasPrefix(a, "True") && !strings.Contains(a, "belongs") {
-		t.Error("no condition says that the route is not served")
+// With owners of hostnames, namespaces share one on a listener of exactly that hostname that admits routes of several; on others, the
+// oldest route owns it for its namespace. A route that is served on no listener is not accepted.
+func TestNamespacesShareTheHostnameOfAListener(t *testing.T) {
+	const owned = `Host "a.example" belongs to namespace "one"`
+	same := func(g store.Change, listener int) store.Change {
+		g.Object.(*gatewayv1.Gateway).Spec.Listeners[listener].AllowedRoutes.Namespaces.From = ptr(gatewayv1.NamespacesFromSame)
+		return g
 	}
-	gd, _ := s.Status.Desired.Peek(kobj.Of(kobj.Gateway, "infra", "web"))
-	t.Log("attachedRoutes", gd.Status.(*gatewayv1.GatewayStatus).Listeners[0].AttachedRoutes)
+	for name, c := range map[string]struct {
+		gateway  store.Change
+		accepted string // of the younger route
+		message  string
+		routes   map[string]int // of the host, by listener
+	}{
+		"without a hostname": {gatewayOf("infra", "web", 0, 1, nil, nil, "8080/"), "False", owned, map[string]int{"8080": 1}},
+		"with a wildcard":    {gatewayOf("infra", "web", 0, 1, nil, nil, "8080/*.example"), "False", owned, map[string]int{"8080": 1}},
+		"with the hostname":  {gatewayOf("infra", "web", 0, 1, nil, nil, "8080/a.example"), "True", "The route is accepted.", map[string]int{"8080": 2}},
+		"on one of two": {
+			gatewayOf("infra", "web", 0, 1, nil, nil, "8080/a.example", "8081/"), "True",
+			"The route is accepted. " + owned + " on some of the listeners", map[string]int{"8080": 2, "8081": 1},
+		},
+		"of the namespace": {same(gatewayOf("infra", "web", 0, 1, nil, nil, "8080/a.example", "8081/"), 0), "False", owned, map[string]int{"8080": 0, "8081": 1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := gatewayConfig("10.0.0.0/24")
+			config.Objects.NamespacesOwnHosts = true
+			s := newSystem(t, config)
+			g := []string{"infra/web"}
+			younger := httpRoute("two", "r", 2, g, "a.example")
+			younger.Object.(*gatewayv1.HTTPRoute).Spec.Rules[0].Matches = []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: ptr(gatewayv1.PathMatchPathPrefix), Value: ptr("/two")}}}
+			s.Step([]store.Change{gatewayClass(), c.gateway, httpRoute("one", "r", 1, g, "a.example"), younger})
+			got := s.accepted(t, kobj.HTTPRoute, "two", "r")
+			if !strings.HasPrefix(got, c.accepted) || !strings.Contains(got, c.message) {
+				t.Errorf("Accepted is %s", got)
+			}
+			for port, want := range c.routes {
+				h, _ := s.Compile.VirtualHosts.Peek(ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "infra_web_" + port}, Hostname: "a.example"})
+				var routes int
+				if h != nil {
+					routes = len(h.Routes)
+				}
+				if routes != want {
+					t.Errorf("port %s has %d routes, want %d", port, routes, want)
+				}
+			}
+		})
+	}
 }
 
 // Tracing applies to the listeners of Gateways.

@@ -49,6 +49,9 @@ type Contribution struct {
 	// EveryListener extends Exclusive to the hostname on every listener of the fleet, and Policies to
 	// the routes that objects of the same namespace contribute there.
 	EveryListener bool
+	// SharesHost: objects of several namespaces may have routes of the host, whichever of them owns the hostname; of objects whose
+	// kind owns no hostnames.
+	SharesHost bool
 	// JoinsTLS: the contribution is served only if one of its rank has TLS settings for the host, so that a rule of
 	// one API adds no routes to a TLS host of another API.
 	JoinsTLS bool

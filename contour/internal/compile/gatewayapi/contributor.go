@@ -46,7 +46,8 @@ func (c *contributor) add(root *contrib.Root, l *listener) {
 	}
 	if of := c.requestsFor(l); of != (ir.ListenerKey{}) {
 		root.Contributions = append(root.Contributions, contrib.Contribution{
-			Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: c.object, Created: c.created, ByAge: true, Chain: l.chain(), Validation: l.validation,
+			Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: c.object, Created: c.created, SharesHost: of == key && l.sharesHost(), ByAge: true, Chain: l.chain(),
+			Validation: l.validation,
 		})
 	}
 }

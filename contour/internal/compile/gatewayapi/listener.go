@@ -55,6 +55,12 @@ func (l *listener) chain() string {
 	return ""
 }
 
+// sharesHost reports whether the owner of the listener lets routes of several namespaces have its hostname: the listener names one
+// host, and admits them.
+func (l *listener) sharesHost() bool {
+	return l.hostname != "" && !strings.HasPrefix(l.hostname, "*") && (l.from == gatewayv1.NamespacesFromAll || l.from == gatewayv1.NamespacesFromSelector)
+}
+
 // served reports whether the listener is accepted, and has a certificate if it needs one.
 func (l listener) served() bool {
 	return l.accepted() && (!l.secure || l.passthrough || len(l.certificates) > 0)

@@ -122,7 +122,7 @@ func overBudget(diagnostics []report.Diagnostic) bool {
 
 // lostHosts returns why a route is not served: other namespaces own all hosts that it contributes to.
 func (of *route) lostHosts(diagnostics []report.Diagnostic) problem {
-	lost := slices.DeleteFunc(slices.Clone(diagnostics), func(d report.Diagnostic) bool { return d.Reason != report.DuplicateVhost })
+	lost := slices.DeleteFunc(slices.Clone(diagnostics), func(d report.Diagnostic) bool { return d.Reason != report.DuplicateVhost || d.Severity != report.Error })
 	hosts := map[ir.HostKey]bool{}
 	for i := range of.contributions {
 		k := of.contributions[i].Key
