@@ -8,6 +8,7 @@ import (
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"contour.example/contour/internal/ir"
 	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/store"
 	"contour.example/contour/internal/xds/table"
@@ -46,6 +47,31 @@ func TestAGatewayIsServedByAnotherReplica(t *testing.T) {
 		envoy.Accept([]*table.Version{c.Version})
 	}
 	expect("an Envoy has accepted the listener", true)
+}
+
+// The same holds for the fleet that Gateways share, whose Service the configuration names.
+func TestAGatewayOfTheSharedFleetIsServedByAnotherReplica(t *testing.T) {
+	t.Parallel()
+	c := gatewayConfig("10.0.0.0/24")
+	c.Status.EnvoyService.Namespace, c.Status.EnvoyService.Name = "a", "envoy-shared"
+	s := newSystem(t, c)
+	s.Step([]store.Change{gatewayClass(), gatewayOf("a", "web", 1, 1, nil, []string{"10.0.0.7"}, "80")})
+	expect := func(when string, programmed bool) {
+		t.Helper()
+		s.Step(nil)
+		if got := s.complaintsOf(kobj.Of(kobj.Gateway, "a", "web")); strings.Contains(got, "Programmed=Pending") == programmed {
+			t.Errorf("%s: want programmed %t, got %q", when, programmed, got)
+		}
+	}
+	expect("no pod exists", false)
+	s.Step([]store.Change{podOfFleet("shared", true)})
+	expect("a pod is ready", true)
+	envoy := s.fleets.Get(ir.DefaultFleet).Watch("envoy-x")
+	expect("an Envoy is connected, and has not answered", false)
+	envoy.Close()
+	expect("the Envoy has left for another replica", true)
+	s.Step([]store.Change{podOfFleet("shared", false)})
+	expect("no pod is ready", false)
 }
 
 // serviceOfFleet is the Service of the fleet of a Gateway in the namespace a, with the label of a Gateway.

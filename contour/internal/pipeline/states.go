@@ -86,7 +86,7 @@ func (p *Pipeline) updateState(t *table.Table, k ir.ListenerKey, followed bool) 
 
 func stateOf(t *table.Table, k ir.ListenerKey) (s gatewayapi.State) {
 	refs := ofListener(k)
-	s.Unwatched = k.Fleet != ir.DefaultFleet && !t.Watched() // it has no meaning for the shared fleet, whose Gateways may be many
+	s.Unwatched = !t.Watched()
 	s.Chains, s.Accepted = t.Accepted(refs[0])
 	_, s.Routed = t.Accepted(refs[1])
 	for _, r := range t.RejectionsOf(refs[0]) {

@@ -145,30 +145,44 @@ func (x *Compiler) published(r *memo.Reader, g *gatewayv1.Gateway) (out Assignme
 	return out, len(names)
 }
 
-// servedElsewhere reports whether a pod of a dedicated fleet is ready. If no Envoy of the fleet is connected to this replica, one is to another:
-// a pod is not ready before its Envoy has a configuration, and replicas share what their Envoys reject.
+// servedElsewhere reports whether a pod of the fleet of a Gateway is ready. If no Envoy of the fleet is connected to this replica, one is to
+// another: a pod is not ready before its Envoy has a configuration, and replicas share what their Envoys reject.
 func (x *Compiler) servedElsewhere(r *memo.Reader, at place) bool {
-	return at.dedicated() && x.readyPods.Get(r, at.gateway)
+	if !at.dedicated() {
+		return x.readyPods.Get(r, kobj.Name{})
+	}
+	return x.readyPods.Get(r, at.gateway)
 }
 
-// deriveReadyPods reports whether a pod of the fleet of a Gateway is ready. It is a table, since the statuses of all ListenerSets of the Gateway
-// read it.
+// deriveReadyPods reports whether a pod of the fleet of a Gateway is ready, or with the zero name one of the fleet that Gateways share. It is a
+// table, since the statuses of many objects read it.
 func (x *Compiler) deriveReadyPods(r *memo.Reader, n kobj.Name) bool {
-	g, ok := x.env.Store.Gateways.Get(r, n)
-	if !ok {
-		return false
-	}
-	static, assign := requested(g)
-	for _, name := range provision.ServiceNames(g.Name, texts(static), assign) {
-		n := kobj.Name{Namespace: g.Namespace, Name: name}
-		if s, ok := x.env.Store.Services.Get(r, n); !ok || s.Labels[provision.GatewayLabel] != provision.LabelValue(g.Name) {
-			continue
-		}
-		if slices.ContainsFunc(x.env.Store.SlicesOf(r, n), hasReady) {
+	for _, s := range x.servicesOf(r, n) {
+		if slices.ContainsFunc(x.env.Store.SlicesOf(r, s), hasReady) {
 			return true
 		}
 	}
 	return false
+}
+
+// servicesOf returns the Services of the fleet of a Gateway, or with the zero name that of the fleet that Gateways share.
+func (x *Compiler) servicesOf(r *memo.Reader, n kobj.Name) (out []kobj.Name) {
+	if n == (kobj.Name{}) {
+		of := x.env.Store.Settings.Status.Get(r).EnvoyService
+		return []kobj.Name{{Namespace: of.Namespace, Name: of.Name}}
+	}
+	g, ok := x.env.Store.Gateways.Get(r, n)
+	if !ok {
+		return nil
+	}
+	static, assign := requested(g)
+	for _, name := range provision.ServiceNames(g.Name, texts(static), assign) {
+		n := kobj.Name{Namespace: g.Namespace, Name: name}
+		if s, ok := x.env.Store.Services.Get(r, n); ok && s.Labels[provision.GatewayLabel] == provision.LabelValue(g.Name) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // hasReady reports whether an endpoint of a slice is ready.

@@ -78,7 +78,7 @@ type Compiler struct {
 	claimed          *memo.Input[policyClaim, struct{}]   // those that prevail
 	ways             *memo.Input[kobj.Name, []kobj.Name]  // by Service: the Gateways through which requests reach it
 
-	readyPods *memo.Table[kobj.Name, bool] // of the fleets of Gateways, see servedElsewhere
+	readyPods *memo.Table[kobj.Name, bool] // of fleets, see deriveReadyPods
 	// Fleets contains what is to exist of the fleet of each Gateway.
 	Fleets *memo.Table[kobj.Name, Provisioned]
 	// Failures contains why the fleet of a Gateway could not be provisioned.
@@ -103,7 +103,7 @@ type State struct {
 	Accepted bool     // an Envoy has accepted the listener
 	Routed   bool     // an Envoy has accepted its first route table, which listeners for HTTP and HTTPS have
 	Chains   []string // the chains that an Envoy has accepted, sorted
-	// Unwatched: no Envoy of the dedicated fleet is connected to this replica of the controller, which does not know what they accept.
+	// Unwatched: no Envoy of the fleet is connected to this replica of the controller, which does not know what they accept.
 	Unwatched bool
 	// Rejected is why Envoys reject the listener, "" if they do not; RejectedChains that of chains.
 	Rejected       string
