@@ -37,8 +37,8 @@ test: test-unit test-envoy test-local ## Run all tests that need no containers.
 test-unit: ## Run unit, golden, semantic, property and in-process feature tests.
 	@for m in $(MODULES); do echo "== $$m"; (cd $$m && go test ./...); done; for m in $(GATEWAY) $(OUTSIDE); do echo "== $$m"; (cd $$m && GOWORK=off go test ./...); done
 
-test-race: ## Run the same tests of contour/ and harness/ with the race detector, which needs a C compiler.
-	@for m in contour harness; do echo "== $$m"; (cd $$m && CGO_ENABLED=1 go test -race -timeout 20m ./...); done
+test-race: ## Run the same tests of contour/ and harness/ with the race detector, which needs a C compiler; tests that only compute, with fewer inputs.
+	@for m in contour harness; do echo "== $$m"; (cd $$m && CGO_ENABLED=1 go test -race -short -timeout 20m ./...); done
 
 test-envoy: ## Test single stages with a real Envoy.
 	@export ENVOY="$$($(ASSETS) envoy)"; go test -count=1 -tags envoy ./envoybootstrap/... ./contour/...
@@ -49,8 +49,8 @@ test-local: build ## Test the whole path: etcd, kube-apiserver, contour, Envoy.
 test-sharded: build ## Run the e2e and conformance suites with HTTP hosts sharded at any number of hosts.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--route-table-hosts=0; $(ASSETS) all >/dev/null; go test -count=1 -short -timeout 30m -tags local ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
-test-closed: build ## Run the e2e and conformance suites with the configuration of the manifests, which keeps namespaces apart; without the tests that use a configuration object, which excludes a file, and that of an object with more routes than its budget.
-	@sed -n 's/^    //p' manifests/base/configuration.yaml >$(BIN)/contour.yaml; export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS=--config-path=$(BIN)/contour.yaml; $(ASSETS) all >/dev/null; go test -count=1 -short -timeout 30m -tags local -skip 'TestContourConfigurationIsFollowed|TestEnvoyShowsItsCertificateToBackends|TestTenThousandRoutes' ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
+test-closed: build ## Run the e2e and conformance suites with the configuration of the manifests, which keeps namespaces apart: CONTOUR_FLAGS=FLAGS (more); without the tests that use a configuration object, which excludes a file, and that of an object with more routes than its budget.
+	@sed -n 's/^    //p' manifests/base/configuration.yaml >$(BIN)/contour.yaml; export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS='--config-path=$(BIN)/contour.yaml $(CONTOUR_FLAGS)'; $(ASSETS) all >/dev/null; go test -count=1 -short -timeout 30m -tags local -skip 'TestContourConfigurationIsFollowed|TestEnvoyShowsItsCertificateToBackends|TestTenThousandRoutes' ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
 test-counterparts: build ## Test beside programs of other projects that users have: oauth2-proxy, the Open Policy Agent, an OpenTelemetry collector, the ACME authority Pebble, Flagger, external-dns.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all counterparts >/dev/null; go test -count=1 -timeout 20m -tags local,counterpart -run '^TestCounterpart' ./harness/e2e

@@ -55,14 +55,18 @@ func TestPartition(t *testing.T) {
 // Searches that share an effort cost no more than it together, and say what they did not finish.
 func TestSearchesShareAnEffort(t *testing.T) {
 	t.Parallel()
-	of := effort{maxEffort}
+	all := maxEffort
+	if testing.Short() {
+		all /= 10
+	}
+	of := effort{all}
 	unfinished := 0
 	for range 100 {
 		if _, complete := partition(pathLanguage, []string{"/.*a[ab]{25}"}, &of); !complete {
 			unfinished++
 		}
 	}
-	if of.left < 0 || of.left > maxEffort/100 || unfinished != 100 {
+	if of.left < 0 || of.left > all/100 || unfinished != 100 {
 		t.Errorf("%d of the effort are left, %d searches are unfinished", of.left, unfinished)
 	}
 	if texts, complete := partition(pathLanguage, []string{"/a"}, &effort{}); complete {
