@@ -52,7 +52,7 @@ test-sharded: build ## Run the e2e and conformance suites with HTTP hosts sharde
 test-closed: build ## Run the e2e and conformance suites with the configuration of the manifests, which keeps namespaces apart: CONTOUR_FLAGS=FLAGS (more); without the tests that use a configuration object, which excludes a file, and that of an object with more routes than its budget.
 	@sed -n 's/^    //p' manifests/base/configuration.yaml >$(BIN)/contour.yaml; export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour CONTOUR_ARGS='--config-path=$(BIN)/contour.yaml $(CONTOUR_FLAGS)'; $(ASSETS) all >/dev/null; go test -count=1 -short -timeout 30m -tags local -skip 'TestContourConfigurationIsFollowed|TestEnvoyShowsItsCertificateToBackends|TestTenThousandRoutes' ./harness/e2e/...; go test -count=1 -timeout 20m -tags local ./conformance -args -implementation contour
 
-test-counterparts: build ## Test beside programs of other projects that users have: oauth2-proxy, the Open Policy Agent, an OpenTelemetry collector, the ACME authority Pebble, Flagger, external-dns.
+test-counterparts: build ## Test beside programs of other projects that users have: oauth2-proxy, the Open Policy Agent, an OpenTelemetry collector, the ACME authority Pebble, Flagger, external-dns, Contour 1.33.
 	@export ENVOY="$$($(ASSETS) envoy)" CONTOUR=$(BIN)/contour; $(ASSETS) all counterparts >/dev/null; go test -count=1 -timeout 20m -tags local,counterpart -run '^TestCounterpart' ./harness/e2e
 
 conformance: build ## Run the HTTPProxy and Ingress suites on this machine: REPORT=DIRECTORY (write reports).

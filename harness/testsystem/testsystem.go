@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"contour.example/envoybootstrap"
 
@@ -183,6 +184,16 @@ func (s *System) KillController(c *controller.Controller) error {
 	s.Relay.SetTargets(s.targets()...)
 	return c.Kill()
 }
+
+// StopController stops a replica with SIGTERM and returns when it has exited; it is no part of the system any more.
+func (s *System) StopController(c *controller.Controller) error {
+	s.Controllers = slices.DeleteFunc(s.Controllers, func(other *controller.Controller) bool { return other == c })
+	s.Relay.SetTargets(s.targets()...)
+	return c.Stop(stopGrace)
+}
+
+// stopGrace is how long a replica has to end after SIGTERM.
+const stopGrace = 30 * time.Second
 
 // targets are all replicas, in the order of their start.
 func (s *System) targets() []string {

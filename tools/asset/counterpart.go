@@ -14,6 +14,7 @@ const (
 	opaVersion         = "1.22.4"
 	flaggerVersion     = "1.36.1"
 	externalDNSVersion = "0.21.0"
+	contourVersion     = "1.33.6"
 )
 
 // counterparts are the programs that make test-counterparts needs, by name. root is the repository's root.
@@ -43,6 +44,10 @@ func counterparts(root string) map[string]program {
 		"pebble": {
 			version: pebbleVersion, hint: "building, about a minute on 2 cores",
 			module: module("pebble"), target: "github.com/letsencrypt/pebble/v2/cmd/pebble",
+		},
+		"upstream-contour": {
+			version: contourVersion, hint: "building, about 4 minutes on 2 cores",
+			module: module("upstreamcontour"), target: "github.com/projectcontour/contour/cmd/contour",
 		},
 	}
 }

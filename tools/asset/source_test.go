@@ -75,22 +75,23 @@ func TestWrapperModulesPinTheVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	for module, want := range map[string]string{
-		"k8s":           "k8s.io/kubernetes v" + kubernetesVersion + " ",
-		"kubernetes":    "k8s.io/kubernetes v" + kubernetesVersion + " ",
-		"etcd":          "go.etcd.io/etcd/server/v3 v" + etcdVersion + " ",
-		"containerd":    "github.com/containerd/containerd/v2 v" + containerdVersion + " ",
-		"cni":           "github.com/containernetworking/plugins v" + cniVersion + " ",
-		"coredns":       "github.com/coredns/coredns v" + corednsVersion + " ",
-		"charts":        "helm.sh/helm/v4 v" + helmVersion + "\n", // a direct requirement
-		"oidc":          "github.com/zitadel/oidc/v3 v" + openIDVersion + " ",
-		"ratelimit":     "github.com/envoyproxy/ratelimit v" + rateLimitVersion + " ",
-		"oauth2proxy":   "github.com/oauth2-proxy/oauth2-proxy/v7 v" + oauth2ProxyVersion + " ",
-		"otelcol":       "go.opentelemetry.io/collector/otelcol v" + collectorVersion + "\n",
-		"externaldns":   "sigs.k8s.io/external-dns v" + externalDNSVersion + " ",
-		"flagger":       "github.com/fluxcd/flagger v" + flaggerVersion + " ",
-		"opa":           "github.com/open-policy-agent/opa v" + opaVersion + "\n",
-		"pebble":        "github.com/letsencrypt/pebble/v2 v" + pebbleVersion + " ",
-		"cloudprovider": "sigs.k8s.io/cloud-provider-kind v" + cloudProviderVersion + " ",
+		"k8s":             "k8s.io/kubernetes v" + kubernetesVersion + " ",
+		"kubernetes":      "k8s.io/kubernetes v" + kubernetesVersion + " ",
+		"etcd":            "go.etcd.io/etcd/server/v3 v" + etcdVersion + " ",
+		"containerd":      "github.com/containerd/containerd/v2 v" + containerdVersion + " ",
+		"cni":             "github.com/containernetworking/plugins v" + cniVersion + " ",
+		"coredns":         "github.com/coredns/coredns v" + corednsVersion + " ",
+		"charts":          "helm.sh/helm/v4 v" + helmVersion + "\n", // a direct requirement
+		"oidc":            "github.com/zitadel/oidc/v3 v" + openIDVersion + " ",
+		"ratelimit":       "github.com/envoyproxy/ratelimit v" + rateLimitVersion + " ",
+		"oauth2proxy":     "github.com/oauth2-proxy/oauth2-proxy/v7 v" + oauth2ProxyVersion + " ",
+		"otelcol":         "go.opentelemetry.io/collector/otelcol v" + collectorVersion + "\n",
+		"externaldns":     "sigs.k8s.io/external-dns v" + externalDNSVersion + " ",
+		"flagger":         "github.com/fluxcd/flagger v" + flaggerVersion + " ",
+		"opa":             "github.com/open-policy-agent/opa v" + opaVersion + "\n",
+		"pebble":          "github.com/letsencrypt/pebble/v2 v" + pebbleVersion + " ",
+		"upstreamcontour": "github.com/projectcontour/contour v" + contourVersion + " ",
+		"cloudprovider":   "sigs.k8s.io/cloud-provider-kind v" + cloudProviderVersion + " ",
 	} {
 		if got := read(t, filepath.Join(root, "tools", module, "go.mod")); !strings.Contains(got, want) {
 			t.Errorf("tools/%s/go.mod does not require %q", module, want)

@@ -54,14 +54,19 @@ func (c *Compile) deriveOwner(r *memo.Reader, host ir.HostKey) kobj.Key {
 	return winner
 }
 
-// deriveConsent reports whether namespaces share a virtual host that they do not share on all listeners: the owner of a listener of
-// exactly that hostname admits routes of several.
+// deriveConsent reports whether namespaces share a virtual host although one of them owns the hostname: a listener of exactly that
+// hostname admits routes of several. It is of an object in the namespace of the Gateway or of the owner; nobody else gives the hostname
+// away.
 func (c *Compile) deriveConsent(r *memo.Reader, k ir.HostKey) bool {
+	owner := c.owners.Get(r, hostname(k))
 	for _, root := range c.claims.Get(r, hostname(k)) {
-		if c.apis[root.Kind].OwnsNoHosts && slices.ContainsFunc(contributionsTo(c.roots.Get(r, root).Contributions, hostname(k)), func(own contrib.Contribution) bool {
-			return own.Key == k && own.SharesHost
-		}) {
-			return true
+		if !c.apis[root.Kind].OwnsNoHosts {
+			continue
+		}
+		for _, own := range contributionsTo(c.roots.Get(r, root).Contributions, hostname(k)) {
+			if own.Key == k && (own.Sharing == contrib.Shared || own.Sharing == contrib.SharedByOwner && root.Namespace == owner.Namespace) {
+				return true
+			}
 		}
 	}
 	return false

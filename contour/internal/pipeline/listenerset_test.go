@@ -322,3 +322,33 @@ func TestFleetsOfGatewaysBeyondTheBudgets(t *testing.T) {
 	expect("more listeners", "a", false, true)
 	expect("more listeners", "b", true, false)
 }
+
+// With owners of hostnames, namespaces share that of a listener of a ListenerSet in the namespace of the Gateway, or of the oldest route of
+// the listener: another tenant does not give away what belongs to that one.
+func TestWhoseListenerSetsShareTheirHostnames(t *testing.T) {
+	for namespace, want := range map[string]int{"infra": 2, "two": 2, "other": 1} {
+		t.Run("set of "+namespace, func(t *testing.T) {
+			config := gatewayConfig("10.0.0.0/24")
+			config.Objects.NamespacesOwnHosts = true
+			s := newSystem(t, config)
+			set := []string{namespace + "/set"}
+			two, three := toSet(httpRoute("two", "attached", 2, set, "a.example")), toSet(httpRoute("three", "attached", 3, set, "a.example"))
+			two.Object.(*gatewayv1.HTTPRoute).Spec.Rules[0].Matches = []gatewayv1.HTTPRouteMatch{{Path: &gatewayv1.HTTPPathMatch{Type: ptr(gatewayv1.PathMatchPathPrefix), Value: ptr("/two")}}}
+			s.Step([]store.Change{
+				gatewayClass(), openGateway("infra", "web", "10.0.0.9", "8080/"),
+				listenerSetOf(namespace, "set", 2, "8080/a.example"), two, three,
+			})
+			h, _ := s.Compile.VirtualHosts.Peek(ir.HostKey{Listener: ir.ListenerKey{Fleet: ir.DefaultFleet, Name: "infra_web_8080"}, Hostname: "a.example"})
+			got := 0
+			if h != nil {
+				got = len(h.Routes)
+			}
+			if got != want {
+				t.Errorf("%d routes are served, want %d", got, want)
+			}
+			if a := s.accepted(t, kobj.HTTPRoute, "three", "attached"); strings.HasPrefix(a, "True") != (want == 2) {
+				t.Errorf("Accepted is %s", a)
+			}
+		})
+	}
+}

@@ -36,6 +36,15 @@ type Root struct {
 	TooLarge bool
 }
 
+// Sharing is whether a contribution lets namespaces share a host.
+type Sharing uint8
+
+const (
+	NotShared     Sharing = iota
+	SharedByOwner         // if the object's namespace owns the hostname
+	Shared
+)
+
 // Contribution contains what one root object adds to one hostname on one listener, with the rules for merging it.
 type Contribution struct {
 	Key     ir.HostKey
@@ -49,9 +58,9 @@ type Contribution struct {
 	// EveryListener extends Exclusive to the hostname on every listener of the fleet, and Policies to
 	// the routes that objects of the same namespace contribute there.
 	EveryListener bool
-	// SharesHost: objects of several namespaces may have routes of the host, whichever of them owns the hostname; of objects whose
-	// kind owns no hostnames.
-	SharesHost bool
+	// Sharing is whether objects of several namespaces may have routes of the host, whichever of them owns the hostname; of objects
+	// whose kind owns no hostnames.
+	Sharing Sharing
 	// JoinsTLS: the contribution is served only if one of its rank has TLS settings for the host, so that a rule of
 	// one API adds no routes to a TLS host of another API.
 	JoinsTLS bool

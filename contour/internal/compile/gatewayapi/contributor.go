@@ -46,10 +46,21 @@ func (c *contributor) add(root *contrib.Root, l *listener) {
 	}
 	if of := c.requestsFor(l); of != (ir.ListenerKey{}) {
 		root.Contributions = append(root.Contributions, contrib.Contribution{
-			Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: c.object, Created: c.created, SharesHost: of == key && l.sharesHost(), ByAge: true, Chain: l.chain(),
+			Key: ir.HostKey{Listener: of, Hostname: l.host()}, Object: c.object, Created: c.created, Sharing: c.sharing(of, l), ByAge: true, Chain: l.chain(),
 			Validation: l.validation,
 		})
 	}
+}
+
+// sharing returns whether a listener, whose requests or connections those of the key are, lets namespaces share its hostname.
+func (c *contributor) sharing(of ir.ListenerKey, l *listener) contrib.Sharing {
+	switch {
+	case of != l.key(c.at) || !l.sharesHost():
+		return contrib.NotShared
+	case c.object.Namespace == c.at.gateway.Namespace:
+		return contrib.Shared
+	}
+	return contrib.SharedByOwner
 }
 
 // requestsFor returns the listener on which there is a host for the requests with the hostname of l: of a listener for TLS, that for HTTPS

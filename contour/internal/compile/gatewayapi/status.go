@@ -75,7 +75,7 @@ func (x *Compiler) listenerStatuses(r *memo.Reader, at parentState, generation i
 	programmed := false
 	for i := range listeners {
 		l := &listeners[i]
-		p := x.notProgrammed(r, at, l)
+		p, served := x.notProgrammed(r, at, l)
 		if !p.is() && at.refused != "" {
 			p = problem{report.Reason(gatewayv1.ListenerReasonInvalid), at.refused}
 		}
@@ -86,7 +86,7 @@ func (x *Compiler) listenerStatuses(r *memo.Reader, at parentState, generation i
 			p = l.conflict // as the API demands of ListenerSets
 		}
 		out = append(out, gatewayv1.ListenerEntryStatus{
-			Name: gatewayv1.SectionName(l.name), SupportedKinds: supportedKinds(l), Conditions: l.conditions(generation, p),
+			Name: gatewayv1.SectionName(l.name), SupportedKinds: supportedKinds(l), Conditions: l.conditions(generation, p, served),
 			AttachedRoutes: int32(x.attached.Len(r, listenerName{at.object, l.name})),
 		})
 	}
@@ -181,9 +181,17 @@ func (g *gateway) conditions(generation int64, waiting, fault problem, failure s
 	return out
 }
 
-// notProgrammed returns why a listener is not programmed: the Envoys of its fleet have not accepted it, or reject it.
-func (x *Compiler) notProgrammed(r *memo.Reader, at parentState, l *listener) problem {
-	invalid := func(message string) problem { return problem{report.Reason(gatewayv1.ListenerReasonInvalid), message} }
+// servedHere and servedByOthers are the messages of a listener that is programmed.
+const (
+	servedHere     = "An Envoy serves the listener."
+	servedByOthers = "Envoys that are ready are connected to another replica of the controller, which reports what they reject."
+)
+
+// notProgrammed returns why a listener is not programmed: the Envoys of its fleet have not accepted it, or reject it; and else the message.
+func (x *Compiler) notProgrammed(r *memo.Reader, at parentState, l *listener) (p problem, message string) {
+	invalid := func(message string) (problem, string) {
+		return problem{report.Reason(gatewayv1.ListenerReasonInvalid), message}, ""
+	}
 	switch {
 	case at.problem.is():
 		return invalid(fmt.Sprintf("The %s is not accepted.", at.object.Kind))
@@ -203,15 +211,15 @@ func (x *Compiler) notProgrammed(r *memo.Reader, at parentState, l *listener) pr
 		return invalid(state.RejectedChains[l.chain()])
 	case !state.Accepted || l.secure && !accepted || !forwards(l.protocol) && !state.Routed:
 		if state.Unwatched && x.servedElsewhere(r, at.place) {
-			return problem{}
+			return problem{}, servedByOthers
 		}
-		return problem{report.Reason(gatewayv1.ListenerReasonPending), "No Envoy has accepted the listener yet."}
+		return problem{report.Reason(gatewayv1.ListenerReasonPending), "No Envoy has accepted the listener yet."}, ""
 	}
-	return problem{}
+	return problem{}, servedHere
 }
 
 // conditions returns the conditions of a listener.
-func (l *listener) conditions(generation int64, notProgrammed problem) []metav1.Condition {
+func (l *listener) conditions(generation int64, notProgrammed problem, served string) []metav1.Condition {
 	accepted := l.problem
 	if !accepted.is() {
 		accepted = l.conflict
@@ -225,7 +233,7 @@ func (l *listener) conditions(generation int64, notProgrammed problem) []metav1.
 	}
 	return []metav1.Condition{
 		condition(string(gatewayv1.ListenerConditionAccepted), generation, accepted, string(gatewayv1.ListenerReasonAccepted), "The listener is valid."),
-		condition(string(gatewayv1.ListenerConditionProgrammed), generation, notProgrammed, string(gatewayv1.ListenerReasonProgrammed), "An Envoy serves the listener."),
+		condition(string(gatewayv1.ListenerConditionProgrammed), generation, notProgrammed, string(gatewayv1.ListenerReasonProgrammed), served),
 		condition(string(gatewayv1.ListenerConditionResolvedRefs), generation, l.unresolved, string(gatewayv1.ListenerReasonResolvedRefs), "All references are resolved."),
 		conflicted,
 	}
