@@ -426,6 +426,7 @@ func TestEnvoys(t *testing.T) {
 	add(1, "good", time.Time{}, session.Snapshot{})
 	add(2, "slow\x1b[2J", t1, session.Snapshot{Waiting: 1, Blocked: []session.Blocked{{Ref: table.Ref{Type: table.Route, Name: "r"}, Needs: cds}}})
 	add(3, "strict", time.Time{}, session.Snapshot{})
+	c.history.Acknowledge(1, ir.DefaultFleet, c.fleets.Get(ir.DefaultFleet).Seq(), t1)
 	var route table.Ref
 	for v := range c.fleets.Get(ir.DefaultFleet).Scan() {
 		if v.Ref.Type == table.Route && len(v.Origins(1)) > 0 {

@@ -212,11 +212,14 @@ func (k *core) debug() debug.Sources {
 func (k *core) record(r pipeline.Result) {
 	k.reader.Follow(api.Changes{Statuses: r.Statuses, Hosts: r.Hosts})
 	if r.Objects+r.Published+len(r.Hosts)+len(r.Statuses) == 0 {
+		if !r.Unfinished {
+			k.history.Finish()
+		}
 		return
 	}
 	k.history.Record(history.Change{
 		Seen: r.Started, Published: time.Now(), Named: r.Named, Objects: r.Objects, Hosts: len(r.Hosts), Statuses: len(r.Statuses),
-		Resources: r.Published, Bytes: r.Bytes, Seqs: r.Seqs,
+		Resources: r.Published, Bytes: r.Bytes, Seqs: r.Seqs, Unfinished: r.Unfinished,
 	})
 }
 

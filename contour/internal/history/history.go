@@ -7,6 +7,7 @@
 package history
 
 import (
+	"cmp"
 	"slices"
 	"sort"
 	"sync"
@@ -35,6 +36,8 @@ type Change struct {
 	Resources int // set or removed
 	Bytes     int // of the resources set
 	Seqs      map[ir.Fleet]uint64
+	// Unfinished: something of this or an earlier change is still to be published, by a later iteration.
+	Unfinished bool
 
 	Envoys       int // connected ones that are to have it
 	Acknowledged int // of these
@@ -46,9 +49,10 @@ type Change struct {
 // Complete reports whether every Envoy that is to have the change has it.
 func (c *Change) Complete() bool { return c.Acknowledged >= c.Envoys }
 
-// mayName reports whether an object is among those that changed, or may be.
+// mayName reports whether what was published is about an object, or may be: an iteration without changed objects can publish the rest of an
+// earlier change.
 func (c *Change) mayName(k kobj.Key) bool {
-	return c.Objects > len(c.Named) || slices.Contains(c.Named, k)
+	return c.Objects == 0 || c.Objects > len(c.Named) || slices.Contains(c.Named, k)
 }
 
 // History is safe for concurrent use.
@@ -56,6 +60,7 @@ type History struct {
 	mu      sync.Mutex
 	last    uint64
 	changes []*Change // oldest first
+	pending uint64    // the ID of the first change that may not be published completely; 0: there is none
 	fleets  map[ir.Fleet]*fleet
 }
 
@@ -63,6 +68,7 @@ type History struct {
 type fleet struct {
 	seq      uint64  // of the last change
 	log      []entry // oldest first
+	dropped  uint64  // the sequence number of the last change that is not in the log any more
 	sessions map[uint64]*session
 }
 
@@ -73,9 +79,10 @@ type entry struct {
 
 // session is a connected Envoy. It is to have what is recorded after it joined.
 type session struct {
-	node string
-	seq  uint64 // up to which it has everything, or need not
-	at   time.Time
+	node   string
+	seq    uint64 // up to which it has everything, or need not
+	synced bool   // it has acknowledged the configuration that it found when it joined
+	at     time.Time
 }
 
 // New returns an empty History.
@@ -99,15 +106,28 @@ func (h *History) Record(c Change) {
 		h.changes = slices.Delete(h.changes, 0, 1)
 	}
 	h.changes = append(h.changes, &c)
+	switch {
+	case !c.Unfinished:
+		h.pending = 0
+	case h.pending == 0:
+		h.pending = c.ID
+	}
 	for f, seq := range c.Seqs {
 		h.fleet(f).record(&c, seq)
 	}
 }
 
+// Finish records that everything of the changes so far is published.
+func (h *History) Finish() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.pending = 0
+}
+
 // record adds a change that was published with a sequence number.
 func (f *fleet) record(c *Change, seq uint64) {
 	if seq <= f.seq { // the fleet was removed and added: its numbers begin again
-		f.log = nil
+		f.log, f.dropped = nil, 0
 		for _, s := range f.sessions {
 			s.seq = min(s.seq, seq-1)
 		}
@@ -139,6 +159,7 @@ func (h *History) forget(c *Change) {
 			continue
 		}
 		if len(f.log) > 0 && f.log[0].change == c {
+			f.dropped = f.log[0].seq
 			f.log = slices.Delete(f.log, 0, 1)
 		}
 		h.dropUnused(name)
@@ -165,10 +186,13 @@ func (h *History) Acknowledge(id uint64, name ir.Fleet, seq uint64, at time.Time
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	f := h.fleets[name]
-	if f == nil || f.sessions[id] == nil || seq <= f.sessions[id].seq {
+	if f == nil || f.sessions[id] == nil {
 		return
 	}
 	s := f.sessions[id]
+	if s.synced = true; seq <= s.seq {
+		return
+	}
 	missing := f.after(s.seq)
 	s.seq, s.at = seq, at
 	for _, e := range missing {
@@ -230,7 +254,8 @@ func (h *History) List(by Filter, limit int) []Change {
 	return out
 }
 
-// Has reports whether an Envoy has the last change that named an object, or may have done so without naming it.
+// Has reports whether an Envoy has the last change that named an object, or may have done so without naming it. It is false where that is not
+// known: before the Envoy has acknowledged what it found, and if it is behind the changes that are remembered.
 func (h *History) Has(id uint64, name ir.Fleet, k kobj.Key) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -238,10 +263,15 @@ func (h *History) Has(id uint64, name ir.Fleet, k kobj.Key) bool {
 	if f == nil || f.sessions[id] == nil {
 		return false
 	}
-	for _, e := range f.after(f.sessions[id].seq) {
-		if e.change.mayName(k) {
-			return false
-		}
+	s := f.sessions[id]
+	return s.synced && s.seq >= f.dropped && !h.isPending(k) && !slices.ContainsFunc(f.after(s.seq), func(e entry) bool { return e.change.mayName(k) })
+}
+
+// isPending reports whether something of a change of the object may not be published yet.
+func (h *History) isPending(k kobj.Key) bool {
+	if h.pending == 0 {
+		return false
 	}
-	return true
+	at, _ := slices.BinarySearchFunc(h.changes, h.pending, func(c *Change, id uint64) int { return cmp.Compare(c.ID, id) })
+	return slices.ContainsFunc(h.changes[at:], func(c *Change) bool { return c.Objects > 0 && c.mayName(k) })
 }

@@ -163,23 +163,76 @@ func TestFilter(t *testing.T) {
 func TestHas(t *testing.T) {
 	t.Parallel()
 	h := New()
-	h.Join(1, "a", one)
-	h.Record(published(one, 1, "x"))
 	x, y := kobj.Of(kobj.HTTPProxy, "a", "x"), kobj.Of(kobj.HTTPProxy, "a", "y")
-	if h.Has(1, one, x) || !h.Has(1, one, y) {
-		t.Error("before it acknowledged")
+	has := func(when string, wantX, wantY bool) {
+		t.Helper()
+		if gotX, gotY := h.Has(1, one, x), h.Has(1, one, y); gotX != wantX || gotY != wantY {
+			t.Errorf("%s: x %v, y %v", when, gotX, gotY)
+		}
 	}
+	h.Join(1, "a", one)
+	has("it has acknowledged nothing", false, false)
+	h.Acknowledge(1, one, 0, at(1))
+	has("it has acknowledged what it found", true, true)
+	h.Record(published(one, 1, "x"))
+	has("a change of x is published", false, true)
 	h.Acknowledge(1, one, 1, at(1))
-	if !h.Has(1, one, x) {
-		t.Error("after it acknowledged")
-	}
+	has("a change of x is acknowledged", true, true)
 	many := published(one, 2, "z")
 	many.Objects = 100
 	h.Record(many)
-	if h.Has(1, one, x) {
-		t.Error("a change of many objects may be about any of them")
-	}
+	has("a change of many objects may be about any of them", false, false)
+	h.Acknowledge(1, one, 2, at(2))
+	h.Record(published(one, 3))
+	has("the rest of an earlier change may be about any object", false, false)
 	if h.Has(2, one, x) || h.Has(1, other, x) {
 		t.Error("an Envoy that is not connected")
+	}
+}
+
+// What is not published yet no Envoy has, although it has acknowledged everything that is.
+func TestHasWhatIsUnfinished(t *testing.T) {
+	t.Parallel()
+	h := New()
+	x, y := kobj.Of(kobj.HTTPProxy, "a", "x"), kobj.Of(kobj.HTTPProxy, "a", "y")
+	has := func(when string, wantX, wantY bool) {
+		t.Helper()
+		if gotX, gotY := h.Has(1, one, x), h.Has(1, one, y); gotX != wantX || gotY != wantY {
+			t.Errorf("%s: x %v, y %v", when, gotX, gotY)
+		}
+	}
+	h.Join(1, "a", one)
+	step := func(seq uint64, unfinished bool, names ...string) {
+		c := published(one, seq, names...)
+		c.Unfinished = unfinished
+		h.Record(c)
+		h.Acknowledge(1, one, seq, at(int(seq)))
+	}
+	step(1, true, "x")
+	has("a part of a change of x", false, true)
+	step(2, true, "y")
+	has("a part of a change of y", false, false)
+	step(3, false)
+	has("the rest", true, true)
+	step(4, true, "x")
+	has("a part again", false, true)
+	h.Finish()
+	has("the rest was nothing", true, true)
+}
+
+// An Envoy that is behind everything that is remembered may lack any object.
+func TestHasWhatIsForgotten(t *testing.T) {
+	t.Parallel()
+	h := New()
+	h.Join(1, "behind", one)
+	h.Join(2, "current", one)
+	h.Acknowledge(1, one, 0, at(0))
+	h.Record(published(one, 1, "x"))
+	for range MaxChanges {
+		h.Record(published(other, 1, "y"))
+	}
+	h.Acknowledge(2, one, 1, at(1))
+	if x := kobj.Of(kobj.HTTPProxy, "a", "x"); h.Has(1, one, x) || !h.Has(2, one, x) {
+		t.Errorf("behind: %v, current: %v", h.Has(1, one, x), h.Has(2, one, x))
 	}
 }

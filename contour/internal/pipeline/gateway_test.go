@@ -387,7 +387,8 @@ func TestNamespacesShareTheHostnameOfAListener(t *testing.T) {
 		"with the hostname":  {gatewayOf("infra", "web", 0, 1, nil, nil, "8080/a.example"), "True", "The route is accepted.", map[string]int{"8080": 2}},
 		"on one of two": {
 			gatewayOf("infra", "web", 0, 1, nil, nil, "8080/a.example", "8081/"), "True",
-			"The route is accepted. " + owned + " on some of the listeners", map[string]int{"8080": 2, "8081": 1},
+			"The route is accepted. " + owned + " on some of the listeners",
+			map[string]int{"8080": 2, "8081": 1},
 		},
 		"of the namespace": {same(gatewayOf("infra", "web", 0, 1, nil, nil, "8080/a.example", "8081/"), 0), "False", owned, map[string]int{"8080": 0, "8081": 1}},
 	} {

@@ -128,6 +128,8 @@ type Result struct {
 	External    []memo.Change[kobj.Name, ir.ExternalService] // with a name to resolve
 	Fleets      []memo.Change[kobj.Name, gatewayapi.Provisioned]
 	Shardings   map[ir.ListenerKey]translate.Sharding // all of them; nil: unchanged
+	// Unfinished: a later iteration derives and publishes the rest.
+	Unfinished bool
 }
 
 // Step applies a batch to the store, derives all that depends on it and publishes.
@@ -242,6 +244,7 @@ func (p *Pipeline) deriveAndPublish(changed ...kobj.Key) Result {
 		External:    p.Compile.Ref.ChangedExternal(),
 		Fleets:      p.Compile.Gateways.Fleets.Changes(),
 		Shardings:   p.Translate.ChangedShardings(),
+		Unfinished:  p.unfinished(),
 	}
 }
 
