@@ -171,6 +171,9 @@ func (c *comparison) configure(t *testing.T) {
 	if c.random.IntN(2) == 0 {
 		cfg.RateLimits.Service = stagetest.RateLimitService()
 	}
+	if c.random.IntN(2) == 0 {
+		cfg.HTTP.TrustedHops = 1 + c.random.Uint32N(2)
+	}
 	for _, edit := range settingsOfModel() {
 		if c.random.IntN(6) == 0 {
 			edit(&cfg)
@@ -200,8 +203,6 @@ func settingsOfModel() []func(*config.Config) {
 		func(c *config.Config) { c.HTTP.ServerHeader = ir.AppendServerHeaderIfAbsent },
 		func(c *config.Config) { c.HTTP.Compression = ir.CompressNone },
 		func(c *config.Config) { c.HTTP.Compression = ir.CompressBrotli },
-		func(c *config.Config) { c.HTTP.TrustedHops = 1 },
-		func(c *config.Config) { c.HTTP.TrustedHops = 2 },
 		func(c *config.Config) { c.HTTP.RejectChunkedLength = true },
 		func(c *config.Config) { c.HTTP.MaxRequestsPerConnection = 10 },
 		func(c *config.Config) { c.Objects.FallbackCertificate = kobj.Name{Namespace: "a", Name: "secret-2"} },

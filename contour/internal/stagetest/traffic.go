@@ -25,7 +25,9 @@ type Traffic struct {
 	material Material
 
 	changes []store.Change // of the configuration
-	theme   string         // what of the configuration and its requests is frequent
+	theme   string         // what of the configuration and its requests is frequent; configurations have all of them in turn
+
+	configurations int
 	hosts   []target       // of the configuration
 	methods []string       // of gRPC, as a path
 
@@ -97,7 +99,8 @@ func RateLimitService() kobj.Name { return kobj.Name{Namespace: "a", Name: limit
 
 // Configuration returns the objects of another configuration.
 func (g *Traffic) Configuration() []store.Change {
-	g.theme = pick(g.Random, themes()...)
+	g.theme = themes()[g.configurations%len(themes())]
+	g.configurations++
 	g.changes, g.hosts, g.methods = nil, nil, []string{"/a.B/Get", "/a.B/Put", "/a.C/Get"}
 	g.sessions, g.remote = nil, nil
 	for _, ns := range []string{"a", "b"} {

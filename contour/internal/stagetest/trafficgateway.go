@@ -239,7 +239,9 @@ func (g *Traffic) servedRefs() (out []gatewayv1.BackendRef) {
 
 func (g *Traffic) servedRule() gatewayv1.HTTPRouteRule {
 	var r gatewayv1.HTTPRouteRule
-	g.repeat(3, func() { r.Matches = append(r.Matches, g.servedMatch()) })
+	if !g.oneIn(3) { // else every request
+		g.repeat(3, func() { r.Matches = append(r.Matches, g.servedMatch()) })
+	}
 	kinds := map[gatewayv1.HTTPRouteFilterType]bool{}
 	g.repeat(2, func() {
 		if f := g.servedFilter(); !kinds[f.Type] || f.Type == gatewayv1.HTTPRouteFilterRequestMirror {

@@ -88,8 +88,8 @@ func (g *Traffic) fillProxy(p *contourv1.HTTPProxy, depth int, child string) {
 // servedHost returns the settings of a host: seldom those that answer most requests alike.
 func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 	vh := &contourv1.VirtualHost{Fqdn: host}
-	if g.oneIn(2) {
-		vh.TLS = &contourv1.TLS{SecretName: "a/secret-0", MinimumProtocolVersion: pick(g.Random, "", "", "1.2", "1.3"), MaximumProtocolVersion: pick(g.Random, "", "", "", "", "1.3", "1.2"), EnableFallbackCertificate: g.oneIn(5)}
+	if g.among(2, themeAuthorization, themeCertificates, themeTokens) {
+		vh.TLS = &contourv1.TLS{SecretName: "a/secret-0", MinimumProtocolVersion: pick(g.Random, "", "", "", "", "1.2", "1.3"), MaximumProtocolVersion: pick(g.Random, "", "", "", "", "", "1.3", "1.2"), EnableFallbackCertificate: g.oneIn(5)}
 		if vh.TLS.MinimumProtocolVersion == "1.3" {
 			vh.TLS.MaximumProtocolVersion = ""
 		}
@@ -189,10 +189,10 @@ func (g *Traffic) servedRoute() contourv1.Route {
 		}
 	})
 	switch action := g.rand.IntN(8); {
-	case action == 0, g.theme == themeRedirects && action < 5:
+	case action == 0, g.theme == themeRedirects && action < 4:
 		r.RequestRedirectPolicy = g.servedRedirect()
-	case action == 1:
-		r.DirectResponsePolicy = &contourv1.HTTPDirectResponsePolicy{StatusCode: pick(g.Random, 200, 200, 200, 204, 404, 418, 503), Body: pick(g.Random, "", "hello", "a longer text\n", "a text of a size that is compressed\n")}
+	case action == 1, g.theme == themeRedirects && action < 6:
+		r.DirectResponsePolicy = &contourv1.HTTPDirectResponsePolicy{StatusCode: pick(g.Random, 200, 200, 200, 204, 404, 418, 503), Body: pick(g.Random, "", "hello", "a longer text\n", "a text of a size that is compressed\n", "another text of such a size, about\n")}
 	default:
 		r.Services = g.servedServices()
 	}

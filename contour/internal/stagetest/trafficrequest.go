@@ -81,7 +81,7 @@ func (g *Traffic) overTLS(r *semantic.Request) {
 	case 1:
 		r.SNI = pick(g.Random, "-", "")
 	}
-	r.Version = pick(g.Random, "", "", "", "", "1.2", "1.3")
+	r.Version = pick(g.Random, "", "", "", "", "", "", "1.2", "1.3")
 	if g.oneIn(2) {
 		r.ClientCertificate = pick(g.Random, append(slices.Sorted(maps.Keys(g.material.ClientChains)), "good", "good", "good", "good", "good", "good", "good")...)
 		r.ClientChain = g.material.ClientChains[r.ClientCertificate]
