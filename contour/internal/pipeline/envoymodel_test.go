@@ -171,6 +171,9 @@ func (c *comparison) configure(t *testing.T) {
 	if c.random.IntN(2) == 0 {
 		cfg.RateLimits.Service = stagetest.RateLimitService()
 	}
+	if c.random.IntN(2) == 0 {
+		cfg.HTTP.TrustedHops = 1 + c.random.Uint32N(2)
+	}
 	for _, edit := range settingsOfModel() {
 		if c.random.IntN(6) == 0 {
 			edit(&cfg)
@@ -189,6 +192,7 @@ func (c *comparison) configure(t *testing.T) {
 func settingsOfModel() []func(*config.Config) {
 	return []func(*config.Config){
 		func(c *config.Config) { c.RouteTables.Hosts = 0 },
+		func(c *config.Config) { c.RouteTables.Hosts = 2 },
 		func(c *config.Config) { c.HTTP.EscapedSlashes = ir.RejectEscapedSlashes },
 		func(c *config.Config) { c.HTTP.EscapedSlashes = ir.RedirectEscapedSlashes },
 		func(c *config.Config) { c.HTTP.Underscores = ir.RejectUnderscores },
@@ -198,7 +202,7 @@ func settingsOfModel() []func(*config.Config) {
 		func(c *config.Config) { c.HTTP.ServerHeader = ir.PassServerHeader },
 		func(c *config.Config) { c.HTTP.ServerHeader = ir.AppendServerHeaderIfAbsent },
 		func(c *config.Config) { c.HTTP.Compression = ir.CompressNone },
-		func(c *config.Config) { c.HTTP.TrustedHops = 1 },
+		func(c *config.Config) { c.HTTP.Compression = ir.CompressBrotli },
 		func(c *config.Config) { c.HTTP.RejectChunkedLength = true },
 		func(c *config.Config) { c.HTTP.MaxRequestsPerConnection = 10 },
 		func(c *config.Config) { c.Objects.FallbackCertificate = kobj.Name{Namespace: "a", Name: "secret-2"} },
@@ -214,7 +218,7 @@ func settingsOfModel() []func(*config.Config) {
 				ExtensionServiceRef: contourv1.ExtensionServiceReference{Namespace: "b", Name: "http-authz"}, ServiceType: "http", FailOpen: true,
 			}
 		},
-		func(c *config.Config) { c.HTTP.MaxHeaderKiB = 1 },
+		func(c *config.Config) { c.HTTP.MaxHeaderKiB = 2 },
 		func(c *config.Config) { c.HTTP.Versions = ir.OnlyHTTP1 },
 		func(c *config.Config) { c.Objects.NamespacesOwnHosts = true },
 		func(c *config.Config) { c.Objects.InclusionNeedsConsent = true },
@@ -364,7 +368,7 @@ func featuresOf(r semantic.Request, a semantic.Answer) map[string]bool {
 		"a reply to gRPC":        a.GRPCStatus != "", "an upgrade": a.Status == 101, "a redirect": a.Location != "", "a direct response": a.Body != "" && a.Status < 300,
 		"another server name": r.TLS && r.SNI != "" && !a.Refused, "a Gateway": r.To != "" && len(a.From) > 0, "bytes": len(a.From) > 0 && u.Path == "",
 		"HTTP/2": r.HTTP2 && len(a.From) > 0, "an invalid object": a.Status == 500, "no endpoints": a.Status == 503, "a misdirected request": a.Status == 421,
-		"no permission": a.Status == 403, "no token": a.Status == 401, "no connection": a.Refused, "a bad request": a.Status == 400,
+		"no permission": a.Status == 403, "no token": a.Status == 401, "no connection": a.Refused, "a bad request": a.Status == 400, "compression": a.Changes.Set["content-encoding"] != "",
 	}
 }
 

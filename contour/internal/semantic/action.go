@@ -21,11 +21,7 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 		prefix_rewrite regex_rewrite`); err != nil {
 		return "", err
 	}
-	received := "http"
-	if x.TLS {
-		received = "https"
-	}
-	scheme := received
+	scheme := x.scheme
 	switch {
 	case r.GetHttpsRedirect():
 		scheme = "https"
@@ -34,7 +30,7 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 	}
 	host := r.GetHostRedirect()
 	if host == "" {
-		host = x.redirectHost(received, scheme, r.GetPortRedirect() != 0)
+		host = x.redirectHost(scheme, r.GetPortRedirect() != 0)
 	}
 	if p := r.GetPortRedirect(); p != 0 {
 		host = fmt.Sprintf("%s:%d", host, p)
@@ -44,13 +40,14 @@ func (x *exchange) location(r *routev3.RedirectAction, m *routev3.RouteMatch) (s
 }
 
 // redirectHost returns the :authority of the request. Its port is removed if the redirect sets a port, or if it is the
-// standard port of the received scheme and the scheme changes.
-func (x *exchange) redirectHost(received, scheme string, newPort bool) string {
+// standard port of the scheme in x-forwarded-proto and the redirect has another scheme.
+func (x *exchange) redirectHost(scheme string, newPort bool) string {
 	_, port, err := net.SplitHostPort(x.authority)
 	if err != nil {
 		return x.authority
 	}
-	standard := map[string]string{"http": "80", "https": "443"}[received] == port
+	received := x.headers[forwardedProto]
+	standard := map[string]string{"http": "80", "https": "443"}[strings.ToLower(received)] == port
 	if newPort || received != scheme && standard {
 		return strings.TrimSuffix(x.authority, ":"+port) // an IPv6 address keeps its brackets
 	}
@@ -156,6 +153,8 @@ func (x *exchange) forward(a Answer, rc *routev3.RouteConfiguration, r *routev3.
 		a.Lost = 0
 		a.Status = x.envoy.unavailable(f, clusters)
 		return a.changedBy(unavailable), nil
+	case x.Upgrade != "" && x.bridged:
+		return a, errors.New("the filter for gRPC-Web withholds the answer of the backend to an upgrade until the backend ends the connection")
 	case x.Upgrade != "":
 		a.Status = 101
 	default:

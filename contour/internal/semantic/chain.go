@@ -209,7 +209,7 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 		a, err = x.routeDirected(a, m, x.envoy.routeTable(m.GetRds().GetRouteConfigName()))
 	}
 	nameServer(&a, m.GetServerHeaderTransformation())
-	return a, err
+	return a, errors.Join(err, x.compress(&a))
 }
 
 // nameServer leaves the header server out of the changes as far as the connection manager sets it after all others.

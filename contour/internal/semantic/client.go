@@ -142,10 +142,23 @@ func (x *exchange) identifyClient(m *hcmv3.HttpConnectionManager) {
 	}
 }
 
+// forwardedProto is the header with the scheme of the client. Trusted proxies send it; for other clients Envoy sets it.
+const forwardedProto = "x-forwarded-proto"
+
 // locateClient finds the address of the client: of the last addresses in x-forwarded-for that of the trusted proxy which is farthest away,
-// or the one that connects.
+// or the one that connects. It sets the scheme of the request, too: that of a client of HTTP/1.1 is the one that a trusted proxy reports.
 func (x *exchange) locateClient(m *hcmv3.HttpConnectionManager) {
 	hops := int(m.GetXffNumTrustedHops())
+	x.scheme = "http"
+	if x.TLS {
+		x.scheme = "https"
+	}
+	reported := x.headers[forwardedProto]
+	if hops == 0 || reported == "" {
+		x.headers[forwardedProto] = x.scheme
+	} else if s := strings.ToLower(reported); !x.HTTP2 && (s == "http" || s == "https") {
+		x.scheme = s
+	}
 	if hops == 0 {
 		return
 	}

@@ -30,11 +30,12 @@ func (x *exchange) limitHeaders(m *hcmv3.HttpConnectionManager) (status int, err
 	}
 	size := x.headerSize()
 	x.sizeLimit = 1024 * int(cmp.Or(m.GetMaxRequestHeadersKb().GetValue(), defaultHeaderKiB))
-	// The sizes differ by what the client adds, and between the versions of HTTP.
+	// The sizes differ by what the client and Envoy add, and between the versions of HTTP. Envoy responds with 431 to a request that exceeds
+	// the limit once a script has changed its headers.
 	switch most := x.sizeLimit; {
 	case size > most+most/8:
 		return x.tooManyHeaders()
-	case size > most-most/8:
+	case size > most-max(most/8, addedSize):
 		return 0, errors.New("the headers have about the size that is permitted")
 	}
 	if name := x.withUnderscore(options.GetHeadersWithUnderscoresAction()); name != "" {

@@ -49,12 +49,19 @@ func (x *exchange) jwtAuthn(p *filterResult, packed, ofRoute *anypb.Any) error {
 	if provider == nil {
 		return fmt.Errorf("there is no JWT provider %q", required.GetProviderName())
 	}
-	status, err := x.verify(provider)
-	if err == nil && status != 0 {
-		p.answered, p.answer = true, Answer{Status: status}
+	refusal, err := x.verify(provider)
+	switch {
+	case err != nil || refusal == "":
+	case refusal == otherAudience:
+		p.answered, p.answer = true, Answer{Status: 403, Body: refusal}
+	default:
+		p.answered, p.answer = true, Answer{Status: 401, Body: refusal}
 	}
 	return err
 }
+
+// otherAudience is the body of the reply to a request whose token is for others.
+const otherAudience = "Audiences in Jwt are not allowed"
 
 // requirement returns the name of the requirement for the request, "" if there is none.
 func requirement(m *jwtauthnv3.JwtAuthentication, ofRoute *anypb.Any) (string, error) {
@@ -78,19 +85,19 @@ func requirement(m *jwtauthnv3.JwtAuthentication, ofRoute *anypb.Any) (string, e
 	return rule.GetRequirementName(), nil
 }
 
-// verify returns the status of the response to a request without a valid token of the provider; 0 if it has one, and no other. Envoy verifies
+// verify returns why a request has no valid token of the provider, in the words of Envoy; "" if it has one, and no other. Envoy verifies
 // the last token first.
-func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (status int, err error) {
+func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (refusal string, err error) {
 	if err := checkFields(p, "issuer audiences forward local_jwks"); err != nil {
-		return 0, err
+		return "", err
 	}
 	tokens := x.tokens()
 	if len(tokens) == 0 {
-		return 401, nil
+		return "Jwt is missing", nil
 	}
 	for _, text := range slices.Backward(tokens) {
-		if status, err := x.verifyToken(p, text); err != nil || status != 0 {
-			return status, err
+		if refusal, err := x.verifyToken(p, text); err != nil || refusal != "" {
+			return refusal, err
 		}
 	}
 	if !p.GetForward() {
@@ -99,25 +106,25 @@ func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (status int, err error) {
 		}
 		delete(x.headers, "authorization")
 	}
-	return 0, nil
+	return "", nil
 }
 
-// verifyToken returns the status of the response to a request with a token that the provider does not accept; 0 if it does.
-func (x *exchange) verifyToken(p *jwtauthnv3.JwtProvider, text string) (status int, err error) {
-	t, ok := parseToken(text)
+// verifyToken returns why the provider does not accept a token, in the words of Envoy; "" if it does.
+func (x *exchange) verifyToken(p *jwtauthnv3.JwtProvider, text string) (refusal string, err error) {
+	t, refusal := parseToken(text)
 	switch now := x.now(); {
-	case !ok || p.GetIssuer() != "" && t.Issuer != p.GetIssuer():
-		return 401, nil
-	case t.Expires != 0 && !now.Before(time.Unix(t.Expires, 0).Add(time.Minute)) || t.NotBefore != 0 && now.Add(time.Minute).Before(time.Unix(t.NotBefore, 0)):
-		return 401, nil
+	case refusal != "":
+		return refusal, nil
+	case p.GetIssuer() != "" && t.Issuer != p.GetIssuer():
+		return "Jwt issuer is not configured", nil
+	case t.NotBefore != 0 && now.Add(time.Minute).Before(time.Unix(t.NotBefore, 0)):
+		return "Jwt not yet valid", nil
+	case t.Expires != 0 && !now.Before(time.Unix(t.Expires, 0).Add(time.Minute)):
+		return "Jwt is expired", nil
 	case len(p.GetAudiences()) > 0 && !slices.ContainsFunc(t.audiences(), func(a string) bool { return slices.Contains(p.GetAudiences(), a) }):
-		return 403, nil
+		return otherAudience, nil
 	}
-	signed, err := t.signedBy([]byte(p.GetLocalJwks().GetInlineString()))
-	if err != nil || !signed {
-		return 401, err
-	}
-	return 0, nil
+	return t.signedBy([]byte(p.GetLocalJwks().GetInlineString()))
 }
 
 // tokens returns the tokens of the request, from where Envoy takes them by default: of the header, then of the query.

@@ -97,9 +97,15 @@ func TestHeaderLimitsAsEnvoy(t *testing.T) {
 // startEcho starts an Envoy that answers with the path that its routes see; settings are some of its connection manager, as JSON.
 func startEcho(t *testing.T, settings string) (address string) {
 	t.Helper()
+	return startEnvoy(t, func(port uint32) string { return fmt.Sprintf(echoPath, port, settings) })
+}
+
+// startEnvoy starts an Envoy whose configuration, in JSON, has a listener at the port of 127.0.0.1, and returns the address of that.
+func startEnvoy(t *testing.T, config func(port uint32) string) (address string) {
+	t.Helper()
 	port := envoytest.FreePort(t)
 	file := filepath.Join(t.TempDir(), "envoy.json")
-	if err := os.WriteFile(file, fmt.Appendf(nil, echoPath, port, settings), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(config(port)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), envoytest.Path(t), "-c", file, "--log-level", "error", "--use-dynamic-base-id", "--concurrency", "1")

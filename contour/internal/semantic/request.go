@@ -120,6 +120,7 @@ type exchange struct {
 	envoy     *Envoy
 	authority string
 	host      string // the authority in lower case, without port
+	scheme    string // http or https
 	path      string // without the query, normalized by the connection manager
 	query     string // with the question mark
 	headers   map[string]string

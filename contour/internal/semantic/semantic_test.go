@@ -111,7 +111,7 @@ func TestHostOfARedirectWithAPort(t *testing.T) {
 		"a.example.com": "a.example.com", "a.example.com:80": "a.example.com", "[::1]": "[::1]", "[::1]:8080": "[::1]", "127.0.0.1:80": "127.0.0.1",
 	} {
 		x := &exchange{authority: authority}
-		if got := x.redirectHost("http", "https", true); got != want {
+		if got := x.redirectHost("https", true); got != want {
 			t.Errorf("%s: %s, want %s", authority, got, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 )
 
@@ -23,25 +24,40 @@ type token struct {
 	signature        []byte
 }
 
-// parseToken returns false if the text is not a token.
-func parseToken(text string) (token, bool) {
+// parseToken returns why a text is no token, in the words of Envoy; "" if it is one.
+func parseToken(text string) (t token, refusal string) {
 	parts := strings.Split(text, ".")
-	if len(parts) != 3 {
-		return token{}, false
+	if len(parts) != 3 || slices.Contains(parts, "") {
+		return t, "Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections"
 	}
 	var header struct{ Alg, Kid string }
-	var t token
-	if !decodeJSON(parts[0], &header) || !decodeJSON(parts[1], &t) {
-		return token{}, false
+	if fault := decodeJSON(parts[0], &header); fault != "" {
+		return t, "Jwt header is an invalid " + fault
+	}
+	if header.Alg == "none" {
+		return t, "Jwt header [alg] is not supported"
+	}
+	if fault := decodeJSON(parts[1], &t); fault != "" {
+		return t, "Jwt payload is an invalid " + fault
 	}
 	signature, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil {
+		return t, "Jwt signature is an invalid Base64url encoded"
+	}
 	t.algorithm, t.keyID, t.signed, t.signature = header.Alg, header.Kid, parts[0]+"."+parts[1], signature
-	return t, err == nil
+	return t, ""
 }
 
-func decodeJSON(part string, into any) bool {
+// decodeJSON returns what a part of a token is not, "" if it is decoded.
+func decodeJSON(part string, into any) (fault string) {
 	b, err := base64.RawURLEncoding.DecodeString(part)
-	return err == nil && json.Unmarshal(b, into) == nil
+	switch {
+	case err != nil:
+		return "Base64url encoded"
+	case json.Unmarshal(b, into) != nil:
+		return "JSON"
+	}
+	return ""
 }
 
 func (t *token) audiences() []string {
@@ -59,19 +75,24 @@ func (t *token) audiences() []string {
 // webKey is a JSON Web Key.
 type webKey struct{ Kty, Alg, Kid, N, E string }
 
-// signedBy reports whether the signature is of a key of the set. The model supports RS256; a token with another algorithm is
-// one that no key of the tests has.
-func (t *token) signedBy(set []byte) (bool, error) {
+// signedBy returns why the signature is of no key of the set, in the words of Envoy; "" if it is of one. The model supports RS256; a token
+// with another algorithm is one that no key of the tests has.
+func (t *token) signedBy(set []byte) (refusal string, err error) {
 	var keys struct{ Keys []webKey }
 	if err := json.Unmarshal(set, &keys); err != nil {
-		return false, fmt.Errorf("key set: %w", err)
+		return "", fmt.Errorf("key set: %w", err)
 	}
+	refusal = "Jwks doesn't have key to match kid or alg from Jwt"
 	for _, k := range keys.Keys {
-		if (t.keyID == "" || k.Kid == "" || k.Kid == t.keyID) && (k.Alg == "" || k.Alg == t.algorithm) && k.verifies(t) {
-			return true, nil
+		if t.keyID != "" && k.Kid != "" && k.Kid != t.keyID || k.Alg != "" && k.Alg != t.algorithm {
+			continue
 		}
+		if k.verifies(t) {
+			return "", nil
+		}
+		refusal = "Jwt verification fails"
 	}
-	return false, nil
+	return refusal, nil
 }
 
 func (k *webKey) verifies(t *token) bool {

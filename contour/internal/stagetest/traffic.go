@@ -3,6 +3,7 @@ package stagetest
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -24,6 +25,9 @@ type Traffic struct {
 	material Material
 
 	changes []store.Change // of the configuration
+	theme   string         // what of the configuration and its requests is frequent; configurations have all of them in turn
+
+	configurations int
 	hosts   []target       // of the configuration
 	methods []string       // of gRPC, as a path
 
@@ -95,6 +99,8 @@ func RateLimitService() kobj.Name { return kobj.Name{Namespace: "a", Name: limit
 
 // Configuration returns the objects of another configuration.
 func (g *Traffic) Configuration() []store.Change {
+	g.theme = themes()[g.configurations%len(themes())]
+	g.configurations++
 	g.changes, g.hosts, g.methods = nil, nil, []string{"/a.B/Get", "/a.B/Put", "/a.C/Get"}
 	g.sessions, g.remote = nil, nil
 	for _, ns := range []string{"a", "b"} {
@@ -117,6 +123,44 @@ func (g *Traffic) Configuration() []store.Change {
 	return g.changes
 }
 
+// The themes of configurations, one for each feature that many requests would not reach if all were equally rare.
+const (
+	themeAddresses     = "addresses" // of clients
+	themeAuthorization = "authorization"
+	themeCertificates  = "certificates" // of clients
+	themeConditions    = "conditions"
+	themeCookies       = "cookies"
+	themeCORS          = "CORS"
+	themeHeaders       = "headers"
+	themeLimits        = "limits"
+	themeRedirects     = "redirects"
+	themeRewrites      = "rewrites"
+	themeSessions      = "sessions"
+	themeTokens        = "tokens"
+)
+
+func themes() []string {
+	return []string{
+		themeAddresses, themeAuthorization, themeCertificates, themeConditions, themeCookies, themeCORS, themeHeaders, themeLimits, themeRedirects, themeRewrites,
+		themeSessions, themeTokens,
+	}
+}
+
+// among returns true with a probability of one in n, or mostly if the configuration has one of the themes.
+func (g *Traffic) among(n int, of ...string) bool {
+	rare := g.oneIn(n)
+	return rare || slices.Contains(of, g.theme) && !g.oneIn(3)
+}
+
+// themed returns a value of f, mostly one that is not nil if the configuration has the theme.
+func themed[T any](g *Traffic, theme string, f func() *T) *T {
+	v := f()
+	for i := 0; v == nil && g.theme == theme && i < 6; i++ {
+		v = f()
+	}
+	return v
+}
+
 func (g *Traffic) meta(ns, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: ns, Name: name, Generation: int64(g.rand.IntN(1000)), CreationTimestamp: metav1.NewTime(Now().AddDate(0, 0, -len(g.changes)))}
 }
@@ -134,7 +178,7 @@ func (g *Traffic) infrastructure(ns string) {
 		g.addService(ns, fmt.Sprint("service-", i), i < 4)
 	}
 	for _, name := range []string{grpcAuthz, httpAuthz, limits} {
-		g.addService(ns, name, !g.oneIn(12))
+		g.addService(ns, name, !g.oneIn(12) && !(g.theme == themeAuthorization && g.oneIn(4)) && !(g.theme == themeLimits && g.oneIn(6)))
 		protocol := "h2c"
 		if name == httpAuthz {
 			protocol = "http/1.1"

@@ -221,6 +221,9 @@ func (g *Traffic) servedRef() gatewayv1.BackendRef {
 	b := gatewayv1.BackendRef{BackendObjectReference: gatewayv1.BackendObjectReference{
 		Name: gatewayv1.ObjectName(g.name("service")), Namespace: g.elsewhere(), Port: new(pick(g.Random, gatewayv1.PortNumber(80), 80, 81)),
 	}}
+	if g.oneIn(15) {
+		b.Name = "none"
+	}
 	if g.oneIn(3) {
 		b.Weight = new(pick(g.Random, int32(0), 3))
 	}
@@ -236,7 +239,9 @@ func (g *Traffic) servedRefs() (out []gatewayv1.BackendRef) {
 
 func (g *Traffic) servedRule() gatewayv1.HTTPRouteRule {
 	var r gatewayv1.HTTPRouteRule
-	g.repeat(3, func() { r.Matches = append(r.Matches, g.servedMatch()) })
+	if !g.oneIn(3) { // else every request
+		g.repeat(3, func() { r.Matches = append(r.Matches, g.servedMatch()) })
+	}
 	kinds := map[gatewayv1.HTTPRouteFilterType]bool{}
 	g.repeat(2, func() {
 		if f := g.servedFilter(); !kinds[f.Type] || f.Type == gatewayv1.HTTPRouteFilterRequestMirror {
@@ -253,7 +258,7 @@ func (g *Traffic) servedRule() gatewayv1.HTTPRouteRule {
 	}
 	for range 1 + g.rand.IntN(2) {
 		b := gatewayv1.HTTPBackendRef{BackendRef: g.servedRef()}
-		if g.oneIn(4) {
+		if g.among(4, themeHeaders) {
 			b.Filters = []gatewayv1.HTTPRouteFilter{pick(g.Random,
 				gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestHeaderModifier, RequestHeaderModifier: g.servedHeaderFilter()},
 				gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterResponseHeaderModifier, ResponseHeaderModifier: g.servedHeaderFilter()})}
@@ -283,18 +288,27 @@ func (g *Traffic) servedMatch() gatewayv1.HTTPRouteMatch {
 	kind := func() *gatewayv1.HeaderMatchType {
 		return pick(g.Random, nil, nil, new(gatewayv1.HeaderMatchRegularExpression))
 	}
-	if g.oneIn(4) {
+	if g.among(4, themeConditions) {
 		m.Headers = append(m.Headers, gatewayv1.HTTPHeaderMatch{Type: kind(), Name: gatewayv1.HTTPHeaderName(pick(g.Random, "X-A", "x-b", "Host")), Value: pick(g.Random, "x", "y", "x.*", "one.example.com")})
 	}
-	if g.oneIn(5) {
+	if g.among(5, themeConditions) {
 		t := pick(g.Random, nil, nil, new(gatewayv1.QueryParamMatchRegularExpression))
 		m.QueryParams = append(m.QueryParams, gatewayv1.HTTPQueryParamMatch{Type: t, Name: gatewayv1.HTTPHeaderName(pick(g.Random, "q", "Q", "r")), Value: pick(g.Random, "x", "y", "x.*")})
 	}
 	return m
 }
 
+// filterKind selects a filter: mostly that of the theme.
+func (g *Traffic) filterKind() int {
+	kind, ok := map[string]int{themeRedirects: 0, themeRewrites: 1, themeHeaders: 2, themeCORS: 4}[g.theme]
+	if any := g.rand.IntN(7); !ok || g.oneIn(3) {
+		return any
+	}
+	return kind
+}
+
 func (g *Traffic) servedFilter() gatewayv1.HTTPRouteFilter {
-	switch g.rand.IntN(7) {
+	switch g.filterKind() {
 	case 0:
 		return gatewayv1.HTTPRouteFilter{Type: gatewayv1.HTTPRouteFilterRequestRedirect, RequestRedirect: g.httpRedirect()}
 	case 1:

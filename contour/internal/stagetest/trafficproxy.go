@@ -88,8 +88,8 @@ func (g *Traffic) fillProxy(p *contourv1.HTTPProxy, depth int, child string) {
 // servedHost returns the settings of a host: seldom those that answer most requests alike.
 func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 	vh := &contourv1.VirtualHost{Fqdn: host}
-	if g.oneIn(2) {
-		vh.TLS = &contourv1.TLS{SecretName: "a/secret-0", MinimumProtocolVersion: pick(g.Random, "", "", "1.2", "1.3"), MaximumProtocolVersion: pick(g.Random, "", "", "", "", "1.3", "1.2"), EnableFallbackCertificate: g.oneIn(5)}
+	if g.among(2, themeAuthorization, themeCertificates, themeTokens) {
+		vh.TLS = &contourv1.TLS{SecretName: "a/secret-0", MinimumProtocolVersion: pick(g.Random, "", "", "", "", "1.2", "1.3"), MaximumProtocolVersion: pick(g.Random, "", "", "", "", "", "1.3", "1.2"), EnableFallbackCertificate: g.oneIn(5)}
 		if vh.TLS.MinimumProtocolVersion == "1.3" {
 			vh.TLS.MaximumProtocolVersion = ""
 		}
@@ -97,10 +97,10 @@ func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 		case g.oneIn(8):
 			vh.TLS = &contourv1.TLS{Passthrough: true}
 			return vh
-		case g.oneIn(3):
+		case g.among(3, themeCertificates):
 			vh.TLS.EnableFallbackCertificate = false
 			vh.TLS.ClientValidation = &contourv1.DownstreamValidation{
-				CACertificate: "clients", SkipClientCertValidation: g.oneIn(5), OptionalClientCertificate: g.oneIn(2), OnlyVerifyLeafCertCrl: true,
+				CACertificate: "clients", SkipClientCertValidation: g.oneIn(5), OptionalClientCertificate: g.oneIn(2), OnlyVerifyLeafCertCrl: !g.oneIn(3),
 				ForwardClientCertificate: pick(g.Random, nil, &contourv1.ClientCertificateDetails{DNS: true}, &contourv1.ClientCertificateDetails{Cert: true}, &contourv1.ClientCertificateDetails{Subject: true, URI: true}, &contourv1.ClientCertificateDetails{Chain: true}),
 			}
 			if g.oneIn(2) {
@@ -108,14 +108,14 @@ func (g *Traffic) servedHost(host string) *contourv1.VirtualHost {
 			}
 		}
 	}
-	if g.oneIn(6) {
+	if g.among(6, themeAuthorization) {
 		vh.Authorization = g.servedAuthorization()
 	} else if g.oneIn(20) {
 		vh.Authorization = &contourv1.AuthorizationServer{AuthPolicy: g.authPolicy()} // of the global service, if there is one
 	}
 	vh.JWTProviders = g.servedProviders()
-	vh.CORSPolicy = g.cors()
-	if g.oneIn(3) {
+	vh.CORSPolicy = themed(g, themeCORS, g.cors)
+	if g.among(3, themeAddresses) {
 		vh.IPAllowFilterPolicy, vh.IPDenyFilterPolicy = g.ipFilters()
 	}
 	vh.RateLimitPolicy = g.servedLimit()
@@ -144,7 +144,7 @@ func (g *Traffic) servedAuthorization() *contourv1.AuthorizationServer {
 }
 
 func (g *Traffic) servedProviders() []contourv1.JWTProvider {
-	if !g.oneIn(6) {
+	if !g.among(6, themeTokens) {
 		return nil
 	}
 	var out []contourv1.JWTProvider
@@ -160,7 +160,7 @@ func (g *Traffic) servedProviders() []contourv1.JWTProvider {
 // servedLimit returns a limit that no client reaches, except for a global one.
 func (g *Traffic) servedLimit() *contourv1.RateLimitPolicy {
 	p := g.rateLimit()
-	if p == nil && g.oneIn(3) {
+	if p == nil && g.among(3, themeLimits) {
 		p = &contourv1.RateLimitPolicy{Global: g.globalLimit()}
 	}
 	if p != nil && p.Local != nil {
@@ -184,15 +184,15 @@ func (g *Traffic) servedRoute() contourv1.Route {
 		r.Conditions = append(r.Conditions, contourv1.MatchCondition{Prefix: pick(g.Random, pathPrefixes()...)})
 	}
 	g.repeat(2, func() {
-		if g.oneIn(2) {
+		if g.among(2, themeConditions) {
 			r.Conditions = append(r.Conditions, g.servedCondition())
 		}
 	})
-	switch g.rand.IntN(8) {
-	case 0:
+	switch action := g.rand.IntN(8); {
+	case action == 0, g.theme == themeRedirects && action < 4:
 		r.RequestRedirectPolicy = g.servedRedirect()
-	case 1:
-		r.DirectResponsePolicy = &contourv1.HTTPDirectResponsePolicy{StatusCode: pick(g.Random, 200, 200, 200, 204, 404, 418, 503), Body: pick(g.Random, "", "hello", "a longer text\n")}
+	case action == 1, g.theme == themeRedirects && action < 6:
+		r.DirectResponsePolicy = &contourv1.HTTPDirectResponsePolicy{StatusCode: pick(g.Random, 200, 200, 200, 204, 404, 418, 503), Body: pick(g.Random, "", "hello", "a longer text\n", "a text of a size that is compressed\n", "another text of such a size, about\n")}
 	default:
 		r.Services = g.servedServices()
 	}
@@ -215,7 +215,7 @@ func (g *Traffic) servedPolicies(r *contourv1.Route) {
 	if g.oneIn(5) {
 		r.RetryPolicy = &contourv1.RetryPolicy{NumRetries: pick(g.Random, int64(0), 1, -1, 5), PerTryTimeout: pick(g.Random, "", "10s"), RetryOn: pick(g.Random, nil, []contourv1.RetryOn{"5xx", "reset"}, []contourv1.RetryOn{"connect-failure"}), RetriableStatusCodes: pick(g.Random, nil, []uint32{418})}
 	}
-	if g.oneIn(4) {
+	if g.among(4, themeRewrites) {
 		r.PathRewritePolicy = &contourv1.PathRewritePolicy{ReplacePrefix: []contourv1.ReplacePrefix{
 			{Prefix: pick(g.Random, "", "", "/a", "/a/b", "/"), Replacement: pick(g.Random, "/new", "/", "/new/", "/n%41")},
 		}}
@@ -224,14 +224,14 @@ func (g *Traffic) servedPolicies(r *contourv1.Route) {
 		}
 	}
 	r.RequestHeadersPolicy, r.ResponseHeadersPolicy = g.servedHeaders(true), g.servedHeaders(false)
-	if g.oneIn(3) {
+	if g.among(3, themeAddresses) {
 		r.IPAllowFilterPolicy, r.IPDenyFilterPolicy = g.ipFilters()
 	}
 	r.RateLimitPolicy = g.servedLimit()
-	if g.oneIn(8) {
+	if g.among(8, themeTokens) {
 		r.JWTVerificationPolicy = pick(g.Random, &contourv1.JWTVerificationPolicy{Require: "p"}, &contourv1.JWTVerificationPolicy{Disabled: true})
 	}
-	r.LoadBalancerPolicy, r.AuthPolicy, r.CookieRewritePolicies = g.loadBalancer(), g.authPolicy(), g.cookieRewrites()
+	r.LoadBalancerPolicy, r.AuthPolicy, r.CookieRewritePolicies = g.loadBalancer(), themed(g, themeAuthorization, g.authPolicy), g.servedCookies()
 	if g.oneIn(12) {
 		r.HealthCheckPolicy = &contourv1.HTTPHealthCheckPolicy{Path: "/health", IntervalSeconds: 60, TimeoutSeconds: 20, ExpectedStatuses: []contourv1.HTTPStatusRange{{Start: 200, End: 300}}}
 	}
@@ -253,10 +253,10 @@ func (g *Traffic) servedServices() (out []contourv1.Service) {
 				s.UpstreamValidation.SubjectNames = []string{s.UpstreamValidation.SubjectName, pick(g.Random, g.material.BackendName, "third.example.com")}
 			}
 		}
-		if g.oneIn(6) {
+		if g.among(6, themeHeaders) {
 			s.RequestHeadersPolicy, s.ResponseHeadersPolicy = g.servedHeaders(true), g.servedHeaders(false)
 		}
-		s.Mirror, s.CookieRewritePolicies = len(out) > 0 && g.oneIn(8), g.cookieRewrites()
+		s.Mirror, s.CookieRewritePolicies = len(out) > 0 && g.oneIn(8), g.servedCookies()
 		if g.oneIn(10) {
 			s.SlowStartPolicy = &contourv1.SlowStartPolicy{Window: "1s", Aggression: pick(g.Random, "", "2"), MinimumWeightPercent: 10}
 		}
@@ -264,6 +264,15 @@ func (g *Traffic) servedServices() (out []contourv1.Service) {
 			s.HealthPort = pick(g.Random, 80, 81)
 		}
 		out = append(out, s)
+	}
+	return out
+}
+
+// servedCookies rarely returns rewrites of cookies.
+func (g *Traffic) servedCookies() []contourv1.CookieRewritePolicy {
+	out := g.cookieRewrites()
+	for i := 0; len(out) == 0 && g.theme == themeCookies && i < 6; i++ {
+		out = g.cookieRewrites()
 	}
 	return out
 }
@@ -282,7 +291,7 @@ func conditionExpressions() []string {
 
 func (g *Traffic) servedCondition() contourv1.MatchCondition {
 	value := pick(g.Random, conditionValues()[:7]...)
-	if g.oneIn(3) {
+	if g.oneIn(3) || g.theme == themeConditions && g.oneIn(3) {
 		q := &contourv1.QueryParameterMatchCondition{Name: pick(g.Random, "q", "r", "Q")}
 		if g.oneIn(6) {
 			q.Present = true
@@ -314,7 +323,7 @@ func (g *Traffic) servedCondition() contourv1.MatchCondition {
 }
 
 func (g *Traffic) servedHeaders(request bool) *contourv1.HeadersPolicy {
-	if !g.oneIn(5) {
+	if !g.among(5, themeHeaders) {
 		return nil
 	}
 	names := []string{"X-A", "X-Set", "X-Other", "x-more", "User-Agent"}

@@ -32,14 +32,17 @@ func (g *Traffic) Request() semantic.Request {
 	if g.oneIn(8) {
 		g.asGRPC(&r)
 	}
-	if g.oneIn(15) {
+	if g.among(15, themeCORS) && g.oneIn(2) || g.oneIn(20) {
 		r.Method, r.Headers["access-control-request-method"] = "OPTIONS", "GET"
 		r.Headers["origin"] = pick(g.Random, "https://example.org", "https://a.example", "https://x.b.example", "null")
 	}
-	if g.oneIn(60) { // of a sum that is beyond every limit
-		for i := range 150 {
-			r.Headers[fmt.Sprint("x-many-", i)] = "v"
+	if g.oneIn(40) { // of a sum that is beyond every limit, or beyond those of some settings
+		for i := range pick(g.Random, 70, 150) {
+			r.Headers[fmt.Sprint("x-m-", i)] = "v"
 		}
+	}
+	if g.oneIn(60) {
+		r.Headers["x-large"] = strings.Repeat("v", 4000)
 	}
 	if g.oneIn(6) {
 		r.HTTP2 = false
@@ -53,7 +56,11 @@ func (g *Traffic) requestHost(host string) string {
 	if rest, ok := strings.CutPrefix(host, "*."); ok {
 		host = pick(g.Random, "x.", "x.", "y.", "x.y.", "one.", "b.") + rest
 	}
-	switch g.rand.IntN(20) {
+	kind := g.rand.IntN(20)
+	if g.theme == themeRedirects && g.oneIn(3) {
+		kind = 0
+	}
+	switch kind {
 	case 0:
 		return host + pick(g.Random, ":80", ":443", ":8080", ":1")
 	case 1:
@@ -74,7 +81,7 @@ func (g *Traffic) overTLS(r *semantic.Request) {
 	case 1:
 		r.SNI = pick(g.Random, "-", "")
 	}
-	r.Version = pick(g.Random, "", "", "", "", "1.2", "1.3")
+	r.Version = pick(g.Random, "", "", "", "", "", "", "1.2", "1.3")
 	if g.oneIn(2) {
 		r.ClientCertificate = pick(g.Random, append(slices.Sorted(maps.Keys(g.material.ClientChains)), "good", "good", "good", "good", "good", "good", "good")...)
 		r.ClientChain = g.material.ClientChains[r.ClientCertificate]
@@ -89,7 +96,7 @@ func (g *Traffic) requestPath() string {
 	if g.oneIn(30) {
 		path = pick(g.Random, "//", "/#f", "/%00", "/..;/a", "/.", "/%2e%2e/a", "/a#b?q=x", "/x-1.y", "/health")
 	}
-	if g.oneIn(30) {
+	if g.oneIn(30) || g.theme == themeTokens && g.oneIn(6) {
 		return path + "?access_token=" + pick(g.Random, append(g.material.Tokens, "", "x")...)
 	}
 	if g.oneIn(2) {
@@ -115,16 +122,17 @@ func (g *Traffic) requestHeaders() map[string]string {
 		}
 	}
 	optional(2, semantic.TokenHeader, "yes", "no")
-	optional(3, "authorization", append(g.material.tokens(), "Basic eDp5", "Bearer", "Bearer x.y.z")...)
+	optional(g.unless(themeTokens, 3), "authorization", append(g.material.tokens(), "Basic eDp5", "Bearer", "Bearer x.y.z")...)
 	optional(2, "origin", "https://example.org", "https://a.example", "https://x.b.example", "https://HOST.example.org", "null", "http://example.org:8080", "https://sub.example.org", "HTTPS://EXAMPLE.ORG")
-	optional(4, "access-control-request-method", "GET", "PUT")
-	optional(8, "access-control-request-private-network", "true")
+	optional(g.unless(themeCORS, 4), "access-control-request-method", "GET", "PUT")
+	optional(4, "access-control-request-private-network", "true")
+	optional(4, "access-control-request-headers", "X-A", "x-b, x-c")
 	optional(2, semantic.SetCookieHeader, "a=1", "b=2; Path=/; Secure", "A=3; domain=x", "a=1; SameSite=None; HttpOnly")
-	optional(8, "x-forwarded-for", "10.1.2.3", "10.0.0.1, 192.0.2.1")
-	optional(12, "x-forwarded-proto", "https", "http")
+	optional(g.unless(themeAddresses, 6), "x-forwarded-for", "10.1.2.3", "10.0.0.1, 192.0.2.1", "192.0.2.1, 10.1.2.3")
+	optional(g.unless(themeRedirects, 8), "x-forwarded-proto", "https", "http", "HTTPS", "ftp")
 	optional(16, "x_under", "v")
 	optional(12, "user-agent", "curl/8")
-	optional(16, "accept-encoding", "gzip", "br")
+	optional(3, "accept-encoding", "gzip", "br", "gzip, br", "*", "gzip;q=0, *", "identity, gzip", "identity;q=0.5, gzip")
 	optional(16, "x-forwarded-client-cert", "Hash=forged")
 	optional(20, "x-envoy-original-path", "/forged")
 	optional(20, "te", "trailers")
@@ -133,6 +141,14 @@ func (g *Traffic) requestHeaders() map[string]string {
 	optional(20, "cookie", "a=b", "a=b; c=d")
 	g.continueSession(h)
 	return h
+}
+
+// unless returns n, or 1 if the configuration has the theme.
+func (g *Traffic) unless(theme string, n int) int {
+	if g.theme == theme {
+		return 1
+	}
+	return n
 }
 
 func (m *Material) tokens() (out []string) {

@@ -17,7 +17,7 @@ type servedSession struct {
 
 // persistSessions seldom makes the requests of a session reach one endpoint. Most rules have sessions of their own.
 func (g *Traffic) persistSessions() *gatewayv1.SessionPersistence {
-	if !g.oneIn(6) {
+	if !g.among(6, themeSessions) {
 		return nil
 	}
 	s := servedSession{name: pick(g.Random, "shared", fmt.Sprint("session-", len(g.sessions)), fmt.Sprint("session-", len(g.sessions))), header: g.oneIn(3)}
