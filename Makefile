@@ -134,7 +134,7 @@ verify-manifests: ## Verify the manifests and the examples with contour itself, 
 	@$(BIN)/contour test -f examples/quickstart examples/tests/quickstart.yaml
 
 verify-generate: ## Verify that generated files are up to date.
-	@tools/unchanged.sh 'make fix-generate' contour/api manifests charts docs/compatibility.md -- $(MAKE) --no-print-directory fix-generate
+	@tools/unchanged.sh 'make fix-generate' contour/api manifests charts docs/compatibility.md docs/cli.md -- $(MAKE) --no-print-directory fix-generate
 
 verify-format: ## Verify that Go files are formatted.
 	@$(LINT) mvdan.cc/gofumpt
@@ -154,8 +154,9 @@ verify-workspace: ## Verify that each module builds and vets without the workspa
 .PHONY: fix fix-generate fix-format fix-modules
 fix: fix-modules fix-generate fix-format ## Fix what verify reports, where a program can.
 
-fix-generate: ## Generate deepcopy functions, CRDs, RBAC rules, manifests/contour.yaml and docs/compatibility.md.
+fix-generate: ## Generate deepcopy functions, CRDs, RBAC rules, manifests/contour.yaml, docs/compatibility.md and docs/cli.md.
 	@cd tools && GOWORK=off go run ./crdgen .. && GOWORK=off go run ./manifestgen .. && GOWORK=off go run ./compatibility ..
+	@go run ./contour/cmd/clireference >docs/cli.md.new && mv docs/cli.md.new docs/cli.md
 
 fix-format: ## Format Go files.
 	@$(LINT) mvdan.cc/gofumpt

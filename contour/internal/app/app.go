@@ -29,13 +29,8 @@ type Streams struct {
 	RedirectClientLog func(h slog.Handler, verbosity int)
 }
 
-// exitCode is an error that carries the exit code of a command that has already printed its error.
-type exitCode int
-
-func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
-
 // Main runs contour with the arguments (without the program's name) until it returns or receives a signal to
-// terminate, and returns the exit code: 0, 1 if something failed, 2 for a wrong command line.
+// terminate, and returns the exit code (exitCodes).
 func Main(args []string, s Streams) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -46,15 +41,15 @@ func Main(args []string, s Streams) int {
 	var code exitCode
 	switch {
 	case err == nil:
-		return 0
+		return int(done)
 	case errors.As(err, &code):
 		return int(code)
 	}
 	fmt.Fprintf(s.Err, "contour: %v\n", err)
-	if misused {
-		return 2
+	if wrong := (usageError{}); misused || errors.As(err, &wrong) {
+		return int(misuse)
 	}
-	return 1
+	return int(failed)
 }
 
 // command returns the command tree. It sets misused if the command line is wrong.
@@ -65,17 +60,35 @@ func command(s Streams, misused *bool) *cobra.Command {
 		Short:         "An Ingress controller that configures Envoy.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			*misused = false
-		},
+	}
+	logging := &logFlags{}
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		err := logging.check()
+		*misused = err != nil
+		return err
 	}
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(helpCommand())
 	root.SetFlagErrorFunc(similarFlag)
-	logging := &logFlags{}
 	logging.add(root.PersistentFlags())
-	root.AddCommand(serveCommand(s, logging), provisionerCommand(s, logging), standaloneCommand(s, logging), bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), cliCommand(s, logging), validateCommand(s, logging), explainCommand(s, logging), diffCommand(s, logging), testCommand(s, logging), routesCommand(s, logging), statusCommand(s, logging), changesCommand(s, logging), xdsCommand(s, logging), versionCommand(s))
+	for _, g := range []struct {
+		title    string
+		commands []*cobra.Command
+	}{
+		{"Run", []*cobra.Command{serveCommand(s, logging), provisionerCommand(s, logging), standaloneCommand(s, logging)}},
+		{"Look", []*cobra.Command{explainCommand(s, logging), routesCommand(s, logging), statusCommand(s), changesCommand(s), xdsCommand(s), cliCommand(s, logging)}},
+		{"Check", []*cobra.Command{validateCommand(s, logging), diffCommand(s, logging), testCommand(s, logging)}},
+		{"Install", []*cobra.Command{bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), versionCommand(s)}},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
+		for _, c := range g.commands {
+			c.GroupID = g.title
+		}
+		root.AddCommand(g.commands...)
+	}
+	root.AddCommand(exitCodesTopic())
 	return root
 }
 

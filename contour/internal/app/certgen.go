@@ -62,13 +62,17 @@ func certgenCommand(s Streams) *cobra.Command {
 func (f *certgenFlags) run(ctx context.Context, s Streams, dir string) error {
 	format, err := certs.ParseFormat(f.format)
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	if f.renew && (f.overwrite || f.pem || f.yaml || !f.kube || format != certs.Compact) {
-		return errors.New("--renew: is for --kube with --secrets-format=compact only, and not with --overwrite")
+		return usage(errors.New("--renew: is for --kube with --secrets-format=compact only, and not with --overwrite"))
 	}
 	now := time.Now()
-	bundle, err := certs.Generate(certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Fleets: f.fleets, Authority: f.authority, Now: now})
+	options := certs.Options{Namespace: f.namespace, LifetimeDays: f.days, Fleets: f.fleets, Authority: f.authority, Now: now}
+	if err := usage(options.Validate()); err != nil {
+		return err
+	}
+	bundle, err := certs.Generate(options)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ type changesFlags struct {
 	output string
 }
 
-func changesCommand(s Streams, logging *logFlags) *cobra.Command {
+func changesCommand(s Streams) *cobra.Command {
 	f := &changesFlags{}
 	c := &cobra.Command{
 		Use:   "changes",
@@ -40,11 +40,11 @@ how long it took until the Envoys connected to this replica had it. A controller
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			q, err := f.query()
-			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json"), f.check(), notNegative("since", f.since), err); err != nil {
+			if err := usage(oneOf("output", f.output, "text", "json"), f.check(), notNegative("since", f.since), err); err != nil {
 				return err
 			}
 			if f.limit < 1 || f.watch && f.output == "json" {
-				return errors.New("--limit: give a positive number; --watch is for text")
+				return usage(errors.New("--limit: give a positive number; --watch is for text"))
 			}
 			return f.ask(c.Context(), false, func(ctx context.Context, to []*apiclient.Client) error { return f.run(ctx, s.Out, to[0], q) })
 		},

@@ -32,7 +32,7 @@ func cliCommand(s Streams, logging *logFlags) *cobra.Command {
 		Use:   "cli",
 		Short: "Show what the controller sends to Envoys, as JSON, until interrupted.",
 		Args:  cobra.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return c.Help() },
+		RunE:  showHelp,
 	}
 	fs := c.PersistentFlags()
 	fs.StringVar(&f.address, "contour", "127.0.0.1:8001", "Address and port of the xDS server.")
@@ -69,16 +69,13 @@ func cliCommand(s Streams, logging *logFlags) *cobra.Command {
 }
 
 func (f *cliFlags) run(ctx context.Context, s Streams, logging *logFlags, t table.Type, names []string) error {
-	if err := logging.check(); err != nil {
-		return err
-	}
 	secure, err := f.credentials()
 	if err != nil {
 		return err
 	}
 	conn, err := grpc.NewClient(f.address, grpc.WithTransportCredentials(secure))
 	if err != nil {
-		return fmt.Errorf("--contour: %w", err)
+		return usage(fmt.Errorf("--contour: %w", err))
 	}
 	defer func() { _ = conn.Close() }()
 	err = observer.Run(ctx, conn, observer.Options{
@@ -99,7 +96,7 @@ func (f *cliFlags) credentials() (credentials.TransportCredentials, error) {
 		return insecure.NewCredentials(), nil
 	}
 	if f.ca == "" || f.cert == "" || f.key == "" {
-		return nil, errors.New("--cafile, --cert-file and --key-file: give all three, or none for plain text")
+		return nil, usage(errors.New("--cafile, --cert-file and --key-file: give all three, or none for plain text"))
 	}
 	certificate, err := tls.LoadX509KeyPair(f.cert, f.key)
 	if err != nil {

@@ -35,11 +35,11 @@ For every host, both configurations are asked one request of each class of reque
 		Example: "  contour diff deploy.old/ deploy/\n  git show main:deploy/www.yaml | contour diff - deploy/www.yaml --exit-code",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json")); err != nil {
+			if err := usage(oneOf("output", f.output, "text", "json")); err != nil {
 				return err
 			}
 			if args[0] == "-" && args[1] == "-" {
-				return errors.New("only one of the two can be standard input")
+				return usage(errors.New("only one of the two can be standard input"))
 			}
 			var of [2]*preview.Preview
 			for i, path := range args {

@@ -26,7 +26,7 @@ const (
 const drainTimeout = 280 * time.Second
 
 func envoyCommand(s Streams, logging *logFlags) *cobra.Command {
-	c := &cobra.Command{Use: "envoy", Short: "Take an Envoy out of service.", Args: cobra.NoArgs}
+	c := &cobra.Command{Use: "envoy", Short: "Take an Envoy out of service.", Args: cobra.NoArgs, RunE: showHelp}
 	c.AddCommand(shutdownCommand(s, logging), shutdownManagerCommand(s, logging))
 	return c
 }
@@ -45,7 +45,7 @@ func shutdownCommand(s Streams, logging *logFlags) *cobra.Command {
 		Short: "Drain an Envoy, for a hook before the end of its pod.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := errors.Join(logging.check(), f.check()); err != nil {
+			if err := usage(f.check()); err != nil {
 				return err
 			}
 			return f.run(c.Context(), logger(s.Err, logging))
@@ -109,9 +109,6 @@ func shutdownManagerCommand(s Streams, logging *logFlags) *cobra.Command {
 		Short: "Hold up the end of an Envoy until it is drained.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := logging.check(); err != nil {
-				return err
-			}
 			return f.run(c.Context(), logger(s.Err, logging))
 		},
 	}

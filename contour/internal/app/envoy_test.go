@@ -27,8 +27,8 @@ func TestShutdownOpensTheGate(t *testing.T) {
 		"drained":          {envoy: true, gate: true, wantErr: "Envoy is drained"},
 		"late":             {envoy: true, gate: true, args: []string{"--min-open-connections=2", "--timeout=1ms", "--drain-delay=1h"}, wantErr: "connections are left"},
 		"no Envoy":         {gate: true, args: []string{"--timeout=1ms"}, wantCode: 1, wantErr: "drain Envoy"},
-		"a wrong interval": {args: []string{"--check-interval=0s"}, wantCode: 1, wantErr: "--check-interval"},
-		"a wrong minimum":  {args: []string{"--min-open-connections=-1"}, wantCode: 1, wantErr: "--min-open-connections"},
+		"a wrong interval": {args: []string{"--check-interval=0s"}, wantCode: 2, wantErr: "--check-interval"},
+		"a wrong minimum":  {args: []string{"--min-open-connections=-1"}, wantCode: 2, wantErr: "--min-open-connections"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -46,7 +45,7 @@ Exit code 3 means that the answer is not the expected one.`,
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			request, err := f.request(args[0])
-			if err := errors.Join(logging.check(), err, oneOf("output", f.output, "text", "json"), f.checkSource(c.Flags())); err != nil {
+			if err := usage(err, oneOf("output", f.output, "text", "json"), f.checkSource(c.Flags())); err != nil {
 				return err
 			}
 			var x preview.Explanation

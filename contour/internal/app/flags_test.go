@@ -159,20 +159,20 @@ func TestServeSaysWhyItCannotStart(t *testing.T) {
 		code int
 		want string
 	}{
-		"file and object":    {[]string{"-c", path, "--contour-config-name=a"}, 1, "choose one"},
+		"file and object":    {[]string{"-c", path, "--contour-config-name=a"}, 2, "choose one"},
 		"no file":            {[]string{"-c", path + ".not"}, 1, "no such file"},
 		"half of TLS":        {[]string{"-c", path}, 1, path + ":3: metrics.contour.ca-certificate-path: TLS needs both a certificate and its key."},
-		"no such feature":    {[]string{"--disable-feature=gateways"}, 1, "--disable-feature"},
+		"no such feature":    {[]string{"--disable-feature=gateways"}, 2, "--disable-feature"},
 		"no such format":     {[]string{"--accesslog-format=text"}, 2, `"text" is not one of envoy, json`},
 		"no address":         {[]string{"--health-address=localhost"}, 2, `"localhost" is not an IP address`},
 		"no port":            {[]string{"--xds-port=65536"}, 2, "not between 0 and 65535"},
-		"no certificates":    {nil, 1, "mutual TLS needs"},
-		"insecure and open":  {[]string{"--insecure", "--xds-address=0.0.0.0"}, 1, "for loopback only"},
-		"insecure and files": {[]string{"--insecure", "--contour-cafile=a"}, 1, "choose one"},
-		"no clients":         {[]string{"--xds-clients-per-address=0"}, 1, "--xds-clients-per-address"},
-		"no drain time":      {[]string{"--envoy-drain-time=0s"}, 1, "--envoy-drain-time"},
-		"one socket twice":   {[]string{"--stats-port=8080"}, 1, "Envoy's listeners for metrics and for HTTP have the same address and port, 0.0.0.0:8080."},
-		"negative hosts":     {[]string{"--route-table-hosts=-1"}, 1, "is negative"},
+		"no certificates":    {nil, 2, "mutual TLS needs"},
+		"insecure and open":  {[]string{"--insecure", "--xds-address=0.0.0.0"}, 2, "for loopback only"},
+		"insecure and files": {[]string{"--insecure", "--contour-cafile=a"}, 2, "choose one"},
+		"no clients":         {[]string{"--xds-clients-per-address=0"}, 2, "--xds-clients-per-address"},
+		"no drain time":      {[]string{"--envoy-drain-time=0s"}, 2, "--envoy-drain-time"},
+		"one socket twice":   {[]string{"--stats-port=8080"}, 2, "Envoy's listeners for metrics and for HTTP have the same address and port, 0.0.0.0:8080."},
+		"negative hosts":     {[]string{"--route-table-hosts=-1"}, 2, "is negative"},
 	} {
 		var out, errs strings.Builder
 		code := Main(append([]string{"serve"}, c.args...), Streams{Out: &out, Err: &errs, Env: noEnv})

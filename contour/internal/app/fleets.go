@@ -123,7 +123,7 @@ func provisionerCommand(s Streams, logging *logFlags) *cobra.Command {
 	fs.StringVar(&p.namespace, "leader-election-namespace", "", "The same as --leader-election-resource-namespace.")
 	fs.StringVar(&p.metrics, "metrics-addr", "", "Address and port of /metrics: the same as --http-address and --http-port.")
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := p.apply(fs); err != nil {
+		if err := usage(p.apply(fs)); err != nil {
 			return err
 		}
 		return run(c, args)

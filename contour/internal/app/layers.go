@@ -32,12 +32,22 @@ func (l *layers) build(d settings.Document) (config.Config, error) {
 	c = d.DefaultFiles(l.overlay.apply(c, d))
 	return c, errors.Join(
 		err,
-		d.CheckListeners(c),
-		d.CheckMetrics(c),
-		positive("envoy-drain-time", c.XDS.DrainTime),
-		notNegative("route-table-hosts", c.RouteTables.Hosts),
-		notNegative("xds-connection-age", c.Process.Server.ConnectionAge),
+		ofFlags(d.CheckListeners(c)),
+		ofFlags(d.CheckMetrics(c)),
+		usage(
+			positive("envoy-drain-time", c.XDS.DrainTime),
+			notNegative("route-table-hosts", c.RouteTables.Hosts),
+			notNegative("xds-connection-age", c.Process.Server.ConnectionAge),
+		),
 	)
+}
+
+// ofFlags marks an error that is in no document as one of the command line.
+func ofFlags(err error) error {
+	if p := (settings.Problem{}); errors.As(err, &p) && p.Where == "" {
+		return usage(err)
+	}
+	return err
 }
 
 // overriding returns the flags that replace what d sets.

@@ -82,16 +82,16 @@ func TestCommandsAskAController(t *testing.T) {
 		{args: []string{"status", "HTTPProxy/default/www", "--exit-code"}, out: []string{"HTTPProxy default/www: Valid", "condition: Valid=True", "host: www.example.com (listener ingress_http)"}},
 		{args: []string{"status", "HTTPProxy/default/broken", "--exit-code"}, code: 3, out: []string{"Invalid", "ServiceUnresolvedReference"}},
 		{args: []string{"status", "HTTPProxy/default/none"}, code: 1, err: "there is no HTTPProxy default/none"},
-		{args: []string{"status", "www"}, code: 1, err: "HTTPProxy/default/www"},
+		{args: []string{"status", "www"}, code: 2, err: "HTTPProxy/default/www"},
 		{args: []string{"changes"}, out: []string{"TIME", "resources", "and ", "no Envoy connected"}},
 		{args: []string{"changes", "--object=HTTPProxy/default/none"}, out: []string{"no changes"}},
 		{args: []string{"xds"}, out: []string{"ENVOY"}},
 		{args: []string{"xds", "--refused"}, out: []string{"nothing is refused"}},
 		{args: []string{"xds", "cds", "api"}, out: []string{"CDS default/api/80/", "Service default/api", "VERSION"}},
 		{args: []string{"xds", "cds", "--node=none"}, code: 1, err: "no Envoy"},
-		{args: []string{"xds", "xyz"}, code: 1, err: "XYZ"},
-		{args: []string{"explain", "http://a/", "--ingress-class-name=x"}, code: 1, err: "--ingress-class-name: it is for the manifests of --filename"},
-		{args: []string{"validate", "-f", quickstart}, code: 1, err: "--address: it is for a running controller"},
+		{args: []string{"xds", "xyz"}, code: 2, err: `"xyz" is not one of cds, `},
+		{args: []string{"explain", "http://a/", "--ingress-class-name=x"}, code: 2, err: "--ingress-class-name: it is for the manifests of --filename"},
+		{args: []string{"validate", "-f", quickstart}, code: 2, err: "--address: it is for a running controller"},
 	} {
 		code, out, errs := r.ask(c.args...)
 		if code != c.code || !strings.Contains(errs, c.err) {

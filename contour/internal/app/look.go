@@ -12,10 +12,6 @@ import (
 	"contour.example/contour/internal/preview"
 )
 
-// answerNo is the exit code of a command that did what it should, where the answer is no: there are findings, or a request is not
-// answered as expected.
-const answerNo = exitCode(3)
-
 // filesFlags are the flags of commands that evaluate files: the files, and the configuration of the controller that they are for.
 type filesFlags struct {
 	layers
@@ -77,7 +73,7 @@ func (f *lookFlags) checkSource(fs *pflag.FlagSet) error {
 // given returns an error if there are no files.
 func (f *filesFlags) given() error {
 	if len(f.paths) == 0 {
-		return errors.New("--filename: give a file or directory of manifests, or - for standard input")
+		return usage(errors.New("--filename: give a file or directory of manifests, or - for standard input"))
 	}
 	return nil
 }

@@ -75,7 +75,7 @@ func TestValidate(t *testing.T) {
 		{name: "annotations", args: []string{"-f", bad, "-o", "github"}, code: 3, out: "::error file=" + bad + ",line=10,title=ServiceUnresolvedReference::HTTPProxy default/www: spec"},
 		{name: "no such path", args: []string{"-f", "gone.yaml"}, code: 1, err: "contour: gone.yaml: no such file or directory"},
 		{name: "no path", code: 1, err: "--filename"},
-		{name: "an unknown severity", args: []string{"-f", bad, "--fail-on=x"}, code: 1, err: "--fail-on"},
+		{name: "an unknown severity", args: []string{"-f", bad, "--fail-on=x"}, code: 2, err: "--fail-on"},
 		{name: "an unknown key of the configuration", args: []string{"-f", bad, "-c", config}, code: 1, err: "nonsense"},
 		{name: "an unknown flag", args: []string{"--filenam=x"}, code: 2, err: "did you mean --filename?"},
 	} {
@@ -145,8 +145,8 @@ func TestExplain(t *testing.T) {
 		{name: "another host than the server name", args: []string{"https://shop.example.com/", "-H", "Host: www.example.com"}, out: []string{"421: the request is misdirected"}},
 		{name: "a host in a header", args: []string{"http://127.0.0.1:8080/hello", "-H", "Host: ingress.example.com"}, out: []string{"answered by Service default/web"}},
 		{name: "no path", args: []string{"http://ingress.example.com", "--expect=404"}, out: []string{"matches /; "}},
-		{name: "no URL", args: []string{"www.example.com"}, code: 1, err: `"www.example.com" is no URL of http or https`},
-		{name: "no header", args: []string{"http://www.example.com", "-H", "x"}, code: 1, err: "--header"},
+		{name: "no URL", args: []string{"www.example.com"}, code: 2, err: `"www.example.com" is no URL of http or https`},
+		{name: "no header", args: []string{"http://www.example.com", "-H", "x"}, code: 2, err: "--header"},
 		{name: "escapes", args: []string{"http://www.example.com/%61pi/a%2Fb"}, out: []string{"answered by Service default/api", "as www.example.com/a%2Fb"}},
 		{name: "what the listener rejects", args: []string{"http://www.example.com/a%00"}, out: []string{"-> 400: the path has an escaped null character"}},
 		{name: "too much", args: []string{"http://www.example.com/", "-H", "x: " + strings.Repeat("a", 80<<10)}, out: []string{"-> 431: the headers are too large or too many"}},
@@ -256,7 +256,7 @@ func TestDiff(t *testing.T) {
 		{name: "the exit code", args: []string{served, bad, "--exit-code"}, code: 3},
 		{name: "a host that is removed", args: []string{quickstart, served}, out: "- https://shop.example.com HTTPProxy default/shop"},
 		{name: "one path", args: []string{quickstart}, code: 2, err: "accepts 2 arg(s)"},
-		{name: "standard input twice", args: []string{"-", "-"}, code: 1, err: "only one"},
+		{name: "standard input twice", args: []string{"-", "-"}, code: 2, err: "only one"},
 		{name: "no such path", args: []string{quickstart, "gone.yaml"}, code: 1, err: "gone.yaml"},
 	} {
 		code, out, errs := runMain(append([]string{"diff"}, c.args...)...)

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -37,7 +36,7 @@ such as www.example.com or '*.example.com'.`,
 		Example: "  contour routes -f deploy\n  contour routes www.example.com -f deploy -o yaml",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json", "yaml"), f.checkSource(c.Flags())); err != nil {
+			if err := usage(oneOf("output", f.output, "text", "json", "yaml"), f.checkSource(c.Flags())); err != nil {
 				return err
 			}
 			hosts, err := f.hosts(c, s, logging, strings.Join(args, ""))

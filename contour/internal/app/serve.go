@@ -44,7 +44,7 @@ func serveCommand(s Streams, logging *logFlags) *cobra.Command {
 		Short: "Watch a Kubernetes cluster and configure its Envoys.",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if err := errors.Join(logging.check(), f.check()); err != nil {
+			if err := usage(f.check()); err != nil {
 				return err
 			}
 			limitGarbage(s.Env)
@@ -166,6 +166,9 @@ func (f *serveFlags) object(api *rest.Config, log *slog.Logger) (*operatorObject
 
 func (f *serveFlags) serve(ctx context.Context, log *slog.Logger, s start) error {
 	if err := errors.Join(checkServer(s.config.Process.Server), checkProvisioner(s.config)); err != nil {
+		if f.path == "" && s.object == nil {
+			return usage(err)
+		}
 		return err
 	}
 	s.config.Gateways.Enabled = s.config.Gateways.Enabled || s.config.Gateways.Provision

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -54,7 +53,7 @@ served and whatever is wrong in the manifests go to standard output, logs to sta
 Addresses of endpoints come from EndpointSlice or Endpoints manifests.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(logging.check(), f.check()); err != nil {
+			if err := usage(f.check()); err != nil {
 				return err
 			}
 			return f.run(c.Context(), s, logging, args[0])
@@ -67,7 +66,7 @@ Addresses of endpoints come from EndpointSlice or Endpoints manifests.`,
 func (f *standaloneFlags) add(fs *pflag.FlagSet) {
 	const loopback = "127.0.0.1"
 	fs.StringVar(&f.envoy, "envoy", "", "Path of the Envoy binary; empty takes $ENVOY, then envoy on PATH.")
-	fs.IntVar(&f.concurrency, "envoy-concurrency", min(2, runtime.NumCPU()), "Worker threads of Envoy.")
+	fs.IntVar(&f.concurrency, "envoy-concurrency", 2, "Worker threads of Envoy.")
 	f.http.add(fs, "http", loopback, 8080, "Envoy's HTTP listener")
 	f.https.add(fs, "https", loopback, 8443, "Envoy's HTTPS listener")
 	fs.Uint16Var(&f.admin, "admin-port", 0, "Port on "+loopback+" for Envoy's admin endpoint and the controller's /debug pages; 0 serves neither.")

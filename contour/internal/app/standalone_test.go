@@ -47,9 +47,9 @@ func TestStandaloneSaysWhyItCannotStart(t *testing.T) {
 		"bad $ENVOY":        {map[string]string{"ENVOY": file}, []string{manifests}, 1, "no Envoy to run"},
 		"port taken":        {envoy, []string{manifests, "--http-port", taken}, 1, "port " + taken + " on 127.0.0.1 is used by another program; choose another with --http-port"},
 		"admin port taken":  {envoy, []string{manifests, "--admin-port", taken}, 1, "--admin-port"},
-		"one port for both": {envoy, []string{manifests, "--http-port", "8443"}, 1, "both are 8443"},
-		"port 0":            {envoy, []string{manifests, "--https-port", "0"}, 1, "0 is no port"},
-		"a host name":       {envoy, []string{manifests, "--http-address", "localhost"}, 1, "not an IP address"},
+		"one port for both": {envoy, []string{manifests, "--http-port", "8443"}, 2, "both are 8443"},
+		"port 0":            {envoy, []string{manifests, "--https-port", "0"}, 2, "0 is no port"},
+		"a host name":       {envoy, []string{manifests, "--http-address", "localhost"}, 2, "not an IP address"},
 		"unknown flag":      {envoy, []string{manifests, "--color"}, 2, "unknown flag"},
 		"no argument":       {envoy, nil, 2, "accepts 1 arg"},
 	} {

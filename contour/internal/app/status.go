@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -27,7 +26,7 @@ type statusFlags struct {
 	output   string
 }
 
-func statusCommand(s Streams, logging *logFlags) *cobra.Command {
+func statusCommand(s Streams) *cobra.Command {
 	f := &statusFlags{}
 	c := &cobra.Command{
 		Use:   "status [KIND/NAMESPACE/NAME]",
@@ -40,7 +39,7 @@ Envoy does not have it.`,
 		Example: "  contour status\n  contour status HTTPProxy/default/www --exit-code",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json"), f.check()); err != nil {
+			if err := usage(oneOf("output", f.output, "text", "json"), f.check()); err != nil {
 				return err
 			}
 			if len(args) == 0 {
@@ -48,7 +47,7 @@ Envoy does not have it.`,
 			}
 			o, err := objectArgument(args[0])
 			if err != nil {
-				return err
+				return usage(err)
 			}
 			return f.ask(c.Context(), true, func(ctx context.Context, to []*apiclient.Client) error { return f.one(ctx, s.Out, to, o) })
 		},

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -32,7 +31,7 @@ Exit code 3 means that a test has failed.`,
 		Example: "  contour test -f examples/quickstart examples/tests/quickstart.yaml\n  contour test -f deploy tests.yaml -o junit >report.xml",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json", "junit", "github"), f.given()); err != nil {
+			if err := usage(oneOf("output", f.output, "text", "json", "junit", "github"), f.given()); err != nil {
 				return err
 			}
 			var checks []preview.Check

@@ -44,15 +44,15 @@ Exit code 3 means that there are findings of at least the severity of --fail-on.
 		Example: "  contour validate -f deploy/\n  kustomize build . | contour validate -f - -o github",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			err := errors.Join(
-				logging.check(), oneOf("fail-on", f.failOn, string(preview.Error), string(preview.Warning), string(preview.Note), never),
+			err := usage(
+				oneOf("fail-on", f.failOn, string(preview.Error), string(preview.Warning), string(preview.Note), never),
 				oneOf("output", f.output, "text", "json", "github", "junit", "sarif"), f.checkSource(c.Flags()),
 			)
 			if err != nil {
 				return err
 			}
 			if !f.asksController() && f.namespace != "" {
-				return errors.New("--namespace: it is for a running controller")
+				return usage(errors.New("--namespace: it is for a running controller"))
 			}
 			p, err := f.preview(c, s, logging)
 			if err != nil {

@@ -16,6 +16,7 @@ import (
 	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/apiclient"
 	"contour.example/contour/internal/console"
+	"contour.example/contour/internal/xds/table"
 )
 
 type xdsFlags struct {
@@ -26,7 +27,7 @@ type xdsFlags struct {
 	output      string
 }
 
-func xdsCommand(s Streams, logging *logFlags) *cobra.Command {
+func xdsCommand(s Streams) *cobra.Command {
 	f := &xdsFlags{}
 	c := &cobra.Command{
 		Use:   "xds [TYPE [NAME]]",
@@ -37,11 +38,14 @@ has; contour cli shows contents.`,
 		Example: "  contour xds\n  contour xds --refused\n  contour xds rds www.example.com --node envoy-1",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := errors.Join(logging.check(), oneOf("output", f.output, "text", "json"), f.check()); err != nil {
+			if err := usage(oneOf("output", f.output, "text", "json"), f.check()); err != nil {
 				return err
 			}
+			if err := checkType(args); err != nil {
+				return usage(err)
+			}
 			if f.refused && len(args) > 0 {
-				return errors.New("--refused: it lists what Envoys refuse of all types")
+				return usage(errors.New("--refused: it lists what Envoys refuse of all types"))
 			}
 			return f.ask(c.Context(), true, func(ctx context.Context, to []*apiclient.Client) error { return f.run(ctx, s.Out, to, args) })
 		},
@@ -52,6 +56,21 @@ has; contour cli shows contents.`,
 	c.Flags().BoolVar(&f.refused, "refused", false, "List what Envoys refuse, with their words.")
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text or json.")
 	return c
+}
+
+// checkType returns an error if the first argument is no type of resources.
+func checkType(args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var types []string
+	for _, t := range table.Types() {
+		if strings.EqualFold(args[0], t.String()) {
+			return nil
+		}
+		types = append(types, strings.ToLower(t.String()))
+	}
+	return fmt.Errorf("%q is not one of %s", args[0], strings.Join(types, ", "))
 }
 
 func (f *xdsFlags) run(ctx context.Context, w io.Writer, to []*apiclient.Client, args []string) error {

@@ -27,7 +27,7 @@ const authorityDays = 3650
 // NewAuthority makes the certificate and key of an Authority, valid for ten years or the lifetime of the options if that is longer. Errors:
 // Options that are out of range.
 func NewAuthority(o Options) (KeyPair, error) {
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return KeyPair{}, err
 	}
 	o.LifetimeDays = max(o.LifetimeDays, authorityDays)
@@ -61,7 +61,7 @@ func (a *Authority) NotAfter() time.Time { return a.ca.NotAfter }
 // Issue returns a certificate that proves to the controller that its holder is an Envoy of the fleet, and when it ends.
 func (a *Authority) Issue(f ir.Fleet, lifetimeDays int, now time.Time) (KeyPair, time.Time, error) {
 	o := Options{Namespace: a.namespace, LifetimeDays: lifetimeDays, Now: now}
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return KeyPair{}, time.Time{}, err
 	}
 	t := o.leaf(envoy, x509.ExtKeyUsageClientAuth)

@@ -82,7 +82,7 @@ type KeyPair struct {
 
 // Generate makes a Bundle of new keys. Errors: Options that are out of range.
 func Generate(o Options) (*Bundle, error) {
-	if err := o.validate(); err != nil {
+	if err := o.Validate(); err != nil {
 		return nil, err
 	}
 	ca, err := newCA(o.validity())
@@ -117,7 +117,8 @@ func Generate(o Options) (*Bundle, error) {
 	return b, nil
 }
 
-func (o Options) validate() error {
+// Validate returns an error if certificates cannot be generated with the options.
+func (o Options) Validate() error {
 	if problems := validation.IsDNS1123Label(o.Namespace); len(problems) > 0 {
 		return fmt.Errorf("namespace %q: %s", o.Namespace, problems[0])
 	}
