@@ -28,8 +28,8 @@ type Traffic struct {
 	theme   string         // what of the configuration and its requests is frequent; configurations have all of them in turn
 
 	configurations int
-	hosts   []target       // of the configuration
-	methods []string       // of gRPC, as a path
+	hosts          []target // of the configuration
+	methods        []string // of gRPC, as a path
 
 	sessions []servedSession
 	set      gatewayv1.ObjectName // the ListenerSet
@@ -178,7 +178,8 @@ func (g *Traffic) infrastructure(ns string) {
 		g.addService(ns, fmt.Sprint("service-", i), i < 4)
 	}
 	for _, name := range []string{grpcAuthz, httpAuthz, limits} {
-		g.addService(ns, name, !g.oneIn(12) && !(g.theme == themeAuthorization && g.oneIn(4)) && !(g.theme == themeLimits && g.oneIn(6)))
+		hasEndpoints := !g.oneIn(12) && (g.theme != themeAuthorization || !g.oneIn(4)) && (g.theme != themeLimits || !g.oneIn(6))
+		g.addService(ns, name, hasEndpoints)
 		protocol := "h2c"
 		if name == httpAuthz {
 			protocol = "http/1.1"
