@@ -162,7 +162,7 @@ func podOf(t *testing.T, namespace string) types.UID {
 	return pods.Items[0].UID
 }
 
-// waitForOtherPod waits until the rollout has ended and the former pod is gone.
+// waitForOtherPod waits until the rollout has ended and the former pod is gone. If it does not end, what the pods are doing is logged.
 func waitForOtherPod(t *testing.T, namespace string, former types.UID) {
 	t.Helper()
 	err := poll.Until(running, 5*time.Minute, "other pods of the Gateway", func(ctx context.Context) (bool, string, error) {
@@ -178,6 +178,13 @@ func waitForOtherPod(t *testing.T, namespace string, former types.UID) {
 	})
 	if err != nil {
 		t.Error(err)
+		for _, args := range [][]string{
+			{"describe", "pods", "--selector=app=envoy-web"},
+			{"logs", "--selector=app=envoy-web", "--all-containers", "--prefix", "--tail=40"},
+		} {
+			out, err := kind.Kubectl(running, "", append(args, "--namespace="+namespace)...)
+			t.Logf("kubectl %s: %v\n%s", args[0], err, out)
+		}
 	}
 }
 
