@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"k8s.io/client-go/rest"
+
+	"contour.example/contour/internal/kind"
+	"contour.example/contour/internal/kobj"
 )
 
 // apiServer streams HTTPProxies, Services and EndpointSlices like an API server: every object as its own JSON, with the
@@ -74,10 +77,6 @@ func (s *apiServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // stream writes the objects of one kind and the bookmark after the last one.
 func (s *apiServer) stream(w io.Writer, resource string) {
 	version := strings.TrimPrefix(strings.TrimPrefix(path.Dir(resource), "/apis/"), "/api/")
-	kinds := map[string]string{
-		"httpproxies": "HTTPProxy", "tlscertificatedelegations": "TLSCertificateDelegation", "ingresses": "Ingress",
-		"services": "Service", "secrets": "Secret", "endpointslices": "EndpointSlice",
-	}
 	switch path.Base(resource) {
 	case "httpproxies":
 		for i := range s.proxies {
@@ -94,7 +93,17 @@ func (s *apiServer) stream(w io.Writer, resource string) {
 			fmt.Fprintf(w, sliceText+"\n", metaOf(fmt.Sprintf("s-%d-abcde", i), i, labels), i%250)
 		}
 	}
-	fmt.Fprintf(w, listedText+"\n", version, kinds[path.Base(resource)])
+	fmt.Fprintf(w, listedText+"\n", version, kindOfResource(path.Base(resource)))
+}
+
+// kindOfResource returns the kind of a resource, as in its path.
+func kindOfResource(resource string) kobj.Kind {
+	for _, k := range kind.All() {
+		if k.Resource == resource {
+			return k.Kind
+		}
+	}
+	return ""
 }
 
 func metaOf(name string, i int, more string) string {
