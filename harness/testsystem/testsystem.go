@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -36,6 +37,10 @@ type Options struct {
 	Insecure bool
 	// Contour is the path of the command; empty is asset.Contour.
 	Contour string
+	// CRDs is the directory of the CustomResourceDefinitions; empty is that of this checkout.
+	CRDs string
+	// Bootstrap is the path of a contour command that writes the bootstrap file of Envoy; empty is this checkout's envoybootstrap.
+	Bootstrap string
 	// ServeArgs and EnvoyArgs are more arguments for all replicas and for Envoy.
 	ServeArgs, EnvoyArgs []string
 	// MayLog reports whether a line that a controller logs as an error is expected; nil expects none.
@@ -132,11 +137,14 @@ func (s *System) startCluster(ctx context.Context) (err error) {
 	if s.Kube, err = kube.New(s.Cluster.Config); err != nil {
 		return err
 	}
-	root, err := asset.Root()
-	if err != nil {
-		return err
+	if s.options.CRDs == "" {
+		root, err := asset.Root()
+		if err != nil {
+			return err
+		}
+		s.options.CRDs = filepath.Join(root, "manifests", "crds")
 	}
-	if err := s.Kube.InstallCRDs(ctx, filepath.Join(root, "manifests", "crds")); err != nil {
+	if err := s.Kube.InstallCRDs(ctx, s.options.CRDs); err != nil {
 		return err
 	}
 	return s.createShared(ctx, "leader-elect")
@@ -159,8 +167,13 @@ func (s *System) startControllers(ctx context.Context) (err error) {
 
 // AddController starts one more replica and returns when it is ready.
 func (s *System) AddController(ctx context.Context) (*controller.Controller, error) {
+	return s.AddControllerOf(ctx, s.options.Contour)
+}
+
+// AddControllerOf is AddController of another version, by the path of its command.
+func (s *System) AddControllerOf(ctx context.Context, contour string) (*controller.Controller, error) {
 	c, err := controller.Start(controller.Options{
-		Path: s.options.Contour, Name: "contour-" + strconv.Itoa(len(s.started)),
+		Path: contour, Name: "contour-" + strconv.Itoa(len(s.started)),
 		Kubeconfig: s.Cluster.Kubeconfig, Dir: s.Dir, Namespace: Namespace,
 		Credentials: s.credentials, Listeners: s.listeners, Args: s.options.ServeArgs,
 	}, s.Addresses)
@@ -205,11 +218,36 @@ func (s *System) targets() []string {
 }
 
 func (s *System) startEnvoy(ctx context.Context) (err error) {
-	if s.Envoy, err = envoy.Start(ctx, envoy.Options{Dir: s.Dir, XDS: s.EnvoyConfig(s.Relay), Args: s.options.EnvoyArgs}); err != nil {
+	o := envoy.Options{Dir: s.Dir, XDS: s.EnvoyConfig(s.Relay), Args: s.options.EnvoyArgs}
+	if s.options.Bootstrap != "" {
+		if o.Bootstrap, err = s.writeBootstrap(ctx); err != nil {
+			return err
+		}
+	}
+	if s.Envoy, err = envoy.Start(ctx, o); err != nil {
 		return err
 	}
 	return s.Envoy.Ready(ctx)
 }
+
+// writeBootstrap writes a bootstrap file by the command, as the init container of Envoy's pods does.
+func (s *System) writeBootstrap(ctx context.Context) (string, error) {
+	file := filepath.Join(s.Dir, "bootstrap.json")
+	args := []string{
+		"bootstrap", file, "--xds-address=127.0.0.1", "--xds-port=" + strconv.Itoa(s.Relay.Port()),
+		"--admin-address=" + envoy.AdminSocket(s.Dir), "--resources-dir=" + s.Dir,
+	}
+	if t := s.credentials.Envoy(); t.CAFile != "" {
+		args = append(args, "--envoy-cafile="+t.CAFile, "--envoy-cert-file="+t.CertFile, "--envoy-key-file="+t.KeyFile)
+	}
+	if out, err := exec.CommandContext(ctx, s.options.Bootstrap, args...).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("bootstrap: %w\n%s", err, out)
+	}
+	return file, nil
+}
+
+// SetBootstrap is Options.Bootstrap of the next start of Envoy.
+func (s *System) SetBootstrap(contour string) { s.options.Bootstrap = contour }
 
 // EnvoyConfig is the configuration of an Envoy that connects to the controllers through the relay.
 func (s *System) EnvoyConfig(through *relay.Relay) envoybootstrap.Config {
