@@ -216,8 +216,8 @@ func TestPagesAreTheList(t *testing.T) {
 			if least := (len(want) + limit - 1) / limit; pages != least {
 				t.Errorf("%s: limit %d: %d pages, want %d", what, limit, pages, least)
 			}
-			hosts, _ := all[apiv1.HostItem](c, fmt.Sprintf("hosts?limit=%d", limit))
-			routes, _ := all[apiv1.Host](c, fmt.Sprintf("routes?limit=%d", limit))
+			hosts, _ := all[apiv1.Host](c, fmt.Sprintf("hosts?limit=%d", limit))
+			routes, _ := all[apiv1.HostRoutes](c, fmt.Sprintf("routes?limit=%d", limit))
 			if len(hosts) != len(want) || len(routes) != len(want) {
 				t.Fatalf("%s: limit %d: %d hosts, %d with routes", what, limit, len(hosts), len(routes))
 			}
@@ -262,7 +262,7 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
-	found, _ := all[apiv1.Finding](c, "diagnostics?limit=1&severity=error")
+	found, _ := all[apiv1.Diagnostic](c, "diagnostics?limit=1&severity=error")
 	if len(found) != 2 || found[1].Object.Name != named(6) || found[1].Field != "spec.routes[0].services[0]" || found[1].Reason == "" {
 		t.Errorf("%+v", found)
 	}
@@ -411,7 +411,7 @@ func (c *controller) rejects(node string, ref table.Ref, words string) {
 	}
 }
 
-// An Envoy is in sync, waits for something since a time, or refuses something, with its words, and the objects that it is about.
+// An Envoy is in sync, waits for something since a time, or rejects something, with its words, and the objects that it is about.
 func TestEnvoys(t *testing.T) {
 	t.Parallel()
 	c := start(t, 3, nil)
@@ -445,18 +445,18 @@ func TestEnvoys(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	e := list[2]
-	if e.State != apiv1.Refuses || e.Refused != 1 || e.Refusals[0].Message != "bad p00001.example.com: Bearer ****" || len(e.Refusals[0].Objects) == 0 {
+	if e.State != apiv1.Rejects || e.RejectionCount != 1 || e.Rejections[0].Message != "bad p00001.example.com: Bearer ****" || len(e.Rejections[0].Objects) == 0 {
 		t.Fatalf("%+v", e)
 	}
-	if refuses, _ := all[apiv1.Envoy](c, "envoys?state=Refuses"); len(refuses) != 1 {
-		t.Errorf("%+v", refuses)
+	if rejects, _ := all[apiv1.Envoy](c, "envoys?state=Rejects"); len(rejects) != 1 {
+		t.Errorf("%+v", rejects)
 	}
-	if all, _ := all[apiv1.Refusal](c, "rejections?node=strict"); len(all) != 1 || all[0].Resource != route.String() {
+	if all, _ := all[apiv1.Rejection](c, "rejections?node=strict"); len(all) != 1 || all[0].Resource != route.String() {
 		t.Errorf("%+v", all)
 	}
-	o := e.Refusals[0].Objects[0]
+	o := e.Rejections[0].Objects[0]
 	report := read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+o.Name)
-	if len(report.Refusals) != 1 || len(report.Hosts) != 1 || len(report.Envoys) != 3 || report.Envoys[2].Has || report.Envoys[2].State != apiv1.Refuses || !report.Envoys[0].Has {
+	if len(report.Rejections) != 1 || len(report.Hosts) != 1 || len(report.Envoys) != 3 || report.Envoys[2].Has || report.Envoys[2].State != apiv1.Rejects || !report.Envoys[0].Has {
 		t.Errorf("%+v", report)
 	}
 	if len(report.Conditions) == 0 || report.Conditions[0].Type != "Valid" || report.LastChange == nil {

@@ -86,7 +86,7 @@ func TestCommandsAskAController(t *testing.T) {
 		{args: []string{"changes"}, out: []string{"TIME", "resources", "and ", "no Envoy connected"}},
 		{args: []string{"changes", "--object=HTTPProxy/default/none"}, out: []string{"no changes"}},
 		{args: []string{"xds"}, out: []string{"ENVOY"}},
-		{args: []string{"xds", "--refused"}, out: []string{"nothing is refused"}},
+		{args: []string{"xds", "--rejected"}, out: []string{"nothing is rejected"}},
 		{args: []string{"xds", "cds", "api"}, out: []string{"CDS default/api/80/", "Service default/api", "VERSION"}},
 		{args: []string{"xds", "cds", "--node=none"}, code: 1, err: "no Envoy"},
 		{args: []string{"xds", "xyz"}, code: 2, err: `"xyz" is not one of cds, `},
@@ -161,7 +161,7 @@ func withoutPositions(v any) any {
 	return v
 }
 
-// An Envoy that lags, and one that refuses something, are shown with the reason, and change the exit code.
+// An Envoy that lags, and one that rejects something, are shown with the reason, and change the exit code.
 func TestStatusOfEnvoys(t *testing.T) {
 	t.Parallel()
 	r := startRunning(t, quickstart)
@@ -179,8 +179,8 @@ func TestStatusOfEnvoys(t *testing.T) {
 	if code != 3 || !strings.Contains(out, "rejected: CDS "+ref.Name) || !strings.Contains(out, "no such thing") {
 		t.Errorf("exit code %d: %s", code, out)
 	}
-	code, out, _ = r.ask("xds", "--refused", "--node=strict", "-o", "json")
-	var list apiv1.List[apiv1.Refusal]
+	code, out, _ = r.ask("xds", "--rejected", "--node=strict", "-o", "json")
+	var list apiv1.List[apiv1.Rejection]
 	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || len(list.Items) != 1 || list.Items[0].Nodes[0] != "strict" {
 		t.Errorf("exit code %d, %v: %s", code, err, out)
 	}
@@ -196,7 +196,7 @@ func TestTexts(t *testing.T) {
 		"waits for 3m: does not answer for LDS https": envoyText(&apiv1.Envoy{State: apiv1.Waiting, Since: ago(3 * time.Minute), InFlight: []string{"LDS https"}}, now),
 		"waits: 7 resources are to be sent":           envoyText(&apiv1.Envoy{State: apiv1.Waiting, Pending: 7}, now),
 		"in sync":                                     envoyText(&apiv1.Envoy{State: apiv1.InSync}, now),
-		"refuses 2: RDS r a.example of HTTPProxy a/b: bad": envoyText(&apiv1.Envoy{State: apiv1.Refuses, Refused: 2, Refusals: []apiv1.Refusal{{
+		"rejects 2: RDS r a.example of HTTPProxy a/b: bad": envoyText(&apiv1.Envoy{State: apiv1.Rejects, RejectionCount: 2, Rejections: []apiv1.Rejection{{
 			Resource: "RDS r", Part: "a.example", Message: "bad", Objects: []apiv1.Object{*apiv1.ObjectOf(kobj.Of(kobj.HTTPProxy, "a", "b"))},
 		}}}, now),
 		"1 hosts, 2 resources (300 B), published after 1.5ms, 2 of 3 Envoys have it": changeText(&apiv1.Change{

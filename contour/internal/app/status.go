@@ -63,7 +63,7 @@ type system struct {
 	apiv1.Type
 	Controllers []apiv1.Info       `json:"controllers"`
 	Envoys      []apiv1.Envoy      `json:"envoys"`
-	Rejections  []apiv1.Refusal    `json:"rejections"`
+	Rejections  []apiv1.Rejection    `json:"rejections"`
 	Objects     []apiv1.ObjectItem `json:"objects"` // with errors or warnings
 }
 
@@ -74,7 +74,7 @@ const maxShown = 20
 func (f *statusFlags) all(ctx context.Context, w io.Writer, to []*apiclient.Client) error {
 	ctx, cancel := f.limited(ctx)
 	defer cancel()
-	out := system{Type: apiv1.TypeOf("Status"), Envoys: []apiv1.Envoy{}, Rejections: []apiv1.Refusal{}}
+	out := system{Type: apiv1.TypeOf("Status"), Envoys: []apiv1.Envoy{}, Rejections: []apiv1.Rejection{}}
 	for _, c := range to {
 		info, err := apiclient.Get[apiv1.Info](ctx, c, "info", nil)
 		if err != nil {
@@ -85,13 +85,13 @@ func (f *statusFlags) all(ctx context.Context, w io.Writer, to []*apiclient.Clie
 		if err != nil {
 			return err
 		}
-		rejections, _, err := apiclient.All[apiv1.Refusal](ctx, c, "rejections", nil, 0)
+		rejections, _, err := apiclient.All[apiv1.Rejection](ctx, c, "rejections", nil, 0)
 		if err != nil {
 			return err
 		}
 		out.Controllers, out.Envoys = append(out.Controllers, info), append(out.Envoys, envoys...)
 		for _, r := range rejections {
-			if !slices.ContainsFunc(out.Rejections, func(o apiv1.Refusal) bool { return sameRefusal(o, r) }) {
+			if !slices.ContainsFunc(out.Rejections, func(o apiv1.Rejection) bool { return sameRejection(o, r) }) {
 				out.Rejections = append(out.Rejections, r)
 			}
 		}
@@ -111,7 +111,7 @@ func (f *statusFlags) all(ctx context.Context, w io.Writer, to []*apiclient.Clie
 	return err
 }
 
-func sameRefusal(a, b apiv1.Refusal) bool {
+func sameRejection(a, b apiv1.Rejection) bool {
 	return a.Fleet == b.Fleet && a.Resource == b.Resource && a.Part == b.Part && a.Message == b.Message && slices.Equal(a.Nodes, b.Nodes)
 }
 
@@ -152,9 +152,9 @@ func (s *system) print(w io.Writer, now time.Time) error {
 		fmt.Fprintln(t, "no Envoy is connected")
 	}
 	for _, r := range s.Rejections[:min(len(s.Rejections), maxShown)] {
-		row("rejected: " + refusalText(&r))
+		row("rejected: " + rejectionText(&r))
 	}
-	more(t, len(s.Rejections), "rejections: contour xds --refused")
+	more(t, len(s.Rejections), "rejections: contour xds --rejected")
 	s.printObjects(t)
 	return t.Flush()
 }
@@ -178,7 +178,7 @@ func more(w io.Writer, n int, what string) {
 }
 
 func rank(e apiv1.Envoy) int {
-	return slices.Index([]apiv1.EnvoyState{apiv1.Refuses, apiv1.Waiting, apiv1.InSync}, e.State)
+	return slices.Index([]apiv1.EnvoyState{apiv1.Rejects, apiv1.Waiting, apiv1.InSync}, e.State)
 }
 
 // envoyText is the state of an Envoy in words.
@@ -186,8 +186,8 @@ func envoyText(e *apiv1.Envoy, now time.Time) string {
 	switch e.State {
 	case apiv1.InSync:
 		return "in sync"
-	case apiv1.Refuses:
-		return fmt.Sprintf("refuses %d: %s", e.Refused, refusalText(&e.Refusals[0]))
+	case apiv1.Rejects:
+		return fmt.Sprintf("rejects %d: %s", e.RejectionCount, rejectionText(&e.Rejections[0]))
 	case apiv1.Waiting:
 	}
 	text := "waits"
@@ -205,7 +205,7 @@ func envoyText(e *apiv1.Envoy, now time.Time) string {
 	return text
 }
 
-func refusalText(r *apiv1.Refusal) string {
+func rejectionText(r *apiv1.Rejection) string {
 	text := r.Resource
 	if r.Part != "" {
 		text += " " + r.Part
@@ -230,7 +230,7 @@ func (f *statusFlags) one(ctx context.Context, w io.Writer, to []*apiclient.Clie
 			out = report
 			continue
 		}
-		out.Envoys, out.EnvoyCount, out.Refusals = append(out.Envoys, report.Envoys...), out.EnvoyCount+report.EnvoyCount, append(out.Refusals, report.Refusals...)
+		out.Envoys, out.EnvoyCount, out.Rejections = append(out.Envoys, report.Envoys...), out.EnvoyCount+report.EnvoyCount, append(out.Rejections, report.Rejections...)
 	}
 	var err error
 	if f.output == "json" {
@@ -239,7 +239,7 @@ func (f *statusFlags) one(ctx context.Context, w io.Writer, to []*apiclient.Clie
 		err = printReport(w, &out, time.Now())
 	}
 	lacks := slices.ContainsFunc(out.Envoys, func(e apiv1.ObjectSync) bool { return !e.Has })
-	if err == nil && f.exitCode && (out.Errors > 0 || lacks || len(out.Refusals) > 0) {
+	if err == nil && f.exitCode && (out.Errors > 0 || lacks || len(out.Rejections) > 0) {
 		return answerNo
 	}
 	return err
@@ -261,15 +261,15 @@ func printReport(w io.Writer, o *apiv1.ObjectReport, now time.Time) error {
 	if c := o.LastChange; c != nil {
 		fmt.Fprintln(w, "  "+console.Line("last change", age(c.Seen, now)+" ago", changeText(c)))
 	}
-	for _, r := range o.Refusals[:min(len(o.Refusals), maxShown)] {
-		fmt.Fprintln(w, "  "+console.Line("rejected", refusalText(&r), "by "+cmp.Or(strings.Join(r.Nodes, ", "), "the fleet")))
+	for _, r := range o.Rejections[:min(len(o.Rejections), maxShown)] {
+		fmt.Fprintln(w, "  "+console.Line("rejected", rejectionText(&r), "by "+cmp.Or(strings.Join(r.Nodes, ", "), "the fleet")))
 	}
 	has := 0
 	for _, e := range o.Envoys {
 		if e.Has {
 			has++
 		} else if len(o.Envoys)-has <= maxShown {
-			fmt.Fprintln(w, "  "+console.Line("Envoy "+e.Node, map[bool]string{true: "refuses it", false: "does not have it yet"}[e.State == apiv1.Refuses]))
+			fmt.Fprintln(w, "  "+console.Line("Envoy "+e.Node, map[bool]string{true: "rejects it", false: "does not have it yet"}[e.State == apiv1.Rejects]))
 		}
 	}
 	_, err := fmt.Fprintf(w, "  Envoys: %d of %d have it\n", has, len(o.Envoys))

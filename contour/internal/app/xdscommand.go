@@ -23,7 +23,7 @@ type xdsFlags struct {
 	liveFlags
 
 	node, fleet string
-	refused     bool
+	rejected    bool
 	output      string
 }
 
@@ -31,11 +31,11 @@ func xdsCommand(s Streams) *cobra.Command {
 	f := &xdsFlags{}
 	c := &cobra.Command{
 		Use:   "xds [TYPE [NAME]]",
-		Short: "Show the Envoys, their resources, and what they refuse.",
-		Long: `Without arguments, list the Envoys that are connected to the controllers, and what each waits for or refuses. With a type (cds, eds, sds, lds, srds, rds,
+		Short: "Show the Envoys, their resources, and what they reject.",
+		Long: `Without arguments, list the Envoys that are connected to the controllers, and what each waits for or rejects. With a type (cds, eds, sds, lds, srds, rds,
 rtds), list the resources whose names contain NAME: their versions, sizes and objects, without their contents. --node compares them with what that Envoy
 has; contour cli shows contents.`,
-		Example: "  contour xds\n  contour xds --refused\n  contour xds rds www.example.com --node envoy-1",
+		Example: "  contour xds\n  contour xds --rejected\n  contour xds rds www.example.com --node envoy-1",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json"), f.check()); err != nil {
@@ -44,8 +44,8 @@ has; contour cli shows contents.`,
 			if err := checkType(args); err != nil {
 				return usage(err)
 			}
-			if f.refused && len(args) > 0 {
-				return usage(errors.New("--refused: it lists what Envoys refuse of all types"))
+			if f.rejected && len(args) > 0 {
+				return usage(errors.New("--rejected: it lists what Envoys reject of all types"))
 			}
 			return f.ask(c.Context(), true, func(ctx context.Context, to []*apiclient.Client) error { return f.run(ctx, s.Out, to, args) })
 		},
@@ -53,7 +53,7 @@ has; contour cli shows contents.`,
 	f.add(c.Flags(), s.Env)
 	c.Flags().StringVar(&f.node, "node", "", "Node id of one Envoy.")
 	c.Flags().StringVar(&f.fleet, "fleet", "", "Name of a fleet; empty is that of the Envoy, or the default one.")
-	c.Flags().BoolVar(&f.refused, "refused", false, "List what Envoys refuse, with their words.")
+	c.Flags().BoolVar(&f.rejected, "rejected", false, "List what Envoys reject, with their words.")
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text or json.")
 	return c
 }
@@ -81,7 +81,7 @@ func (f *xdsFlags) run(ctx context.Context, w io.Writer, to []*apiclient.Client,
 		q.Set("fleet", f.fleet)
 	}
 	switch {
-	case f.refused:
+	case f.rejected:
 		if f.node != "" {
 			q.Set("node", f.node)
 		}
@@ -98,26 +98,26 @@ func (f *xdsFlags) run(ctx context.Context, w io.Writer, to []*apiclient.Client,
 }
 
 func (f *xdsFlags) rejections(ctx context.Context, w io.Writer, to []*apiclient.Client, q url.Values) error {
-	all := []apiv1.Refusal{}
+	all := []apiv1.Rejection{}
 	for _, c := range to {
-		items, _, err := apiclient.All[apiv1.Refusal](ctx, c, "rejections", q, 0)
+		items, _, err := apiclient.All[apiv1.Rejection](ctx, c, "rejections", q, 0)
 		if err != nil {
 			return err
 		}
 		all = append(all, items...)
 	}
 	if f.output == "json" {
-		return writeJSON(w, apiv1.List[apiv1.Refusal]{Type: apiv1.TypeOf("RefusalList"), Items: all})
+		return writeJSON(w, apiv1.List[apiv1.Rejection]{Type: apiv1.TypeOf("RejectionList"), Items: all})
 	}
 	for _, r := range all {
 		by := cmp.Or(strings.Join(r.Nodes, ", "), "no Envoy is sent it")
-		if r.Disputed {
+		if r.Disagreement {
 			by += ", others of the fleet accept it"
 		}
-		fmt.Fprintln(w, console.Line(refusalText(&r)+" ("+by+")"))
+		fmt.Fprintln(w, console.Line(rejectionText(&r)+" ("+by+")"))
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(w, "nothing is refused")
+		fmt.Fprintln(w, "nothing is rejected")
 	}
 	return nil
 }
