@@ -468,6 +468,68 @@ func TestEnvoys(t *testing.T) {
 	}
 }
 
+// What is rejected concerns all of its objects, also those that are not named in the list, and all Envoys count, also those that are not named.
+func TestObjectCountsAllEnvoys(t *testing.T) {
+	t.Parallel()
+	const proxies, envoys = 30, 130
+	c := start(t, proxies, nil)
+	seq := c.fleets.Get(ir.DefaultFleet).Seq()
+	for i := range uint64(envoys) {
+		node := fmt.Sprintf("e%03d", i)
+		c.history.Join(i+1, node, ir.DefaultFleet)
+		c.sessions = append(c.sessions, server.Session{Peer: server.Peer{ID: i + 1, Node: node, Fleet: ir.DefaultFleet}, Seq: seq})
+		if i != envoys-1 {
+			c.history.Acknowledge(i+1, ir.DefaultFleet, seq, time.Unix(100, 0))
+		}
+	}
+	report := read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+named(7))
+	if report.EnvoyCount != envoys || report.Have != envoys-1 || len(report.Envoys) != 100 || report.Envoys[0].Node != "e129" || report.Envoys[0].Has {
+		t.Errorf("%d of %d have it, %d are listed, the first is %+v", report.Have, report.EnvoyCount, len(report.Envoys), report.Envoys[0])
+	}
+	var cluster table.Ref // of all proxies
+	for v := range c.fleets.Get(ir.DefaultFleet).Scan() {
+		if v.Ref.Type == table.Cluster && len(v.Origins(proxies)) == proxies {
+			cluster = v.Ref
+		}
+	}
+	if cluster.Name == "" {
+		t.Fatal("no cluster has all proxies as origins")
+	}
+	c.rejects("e000", cluster, "bad")
+	report = read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+named(proxies-1))
+	if len(report.Rejections) != 1 || len(report.Rejections[0].Objects) != 20 || report.Have != envoys-2 || report.Envoys[0].State != apiv1.Rejects {
+		t.Errorf("%d of %d have it; %+v; %+v", report.Have, report.EnvoyCount, report.Rejections, report.Envoys[0])
+	}
+	missing := read[apiv1.List[apiv1.Rejection]](c, "rejections?node=e001")
+	if len(missing.Items) != 0 {
+		t.Errorf("%+v", missing.Items)
+	}
+}
+
+// A page of diagnostics is filtered before it is cut.
+func TestDiagnosticsOfASeverity(t *testing.T) {
+	t.Parallel()
+	c := start(t, 0, nil)
+	var batch []store.Change
+	for i := range 250 { // of another controller: a note for each
+		other := proxy(i, "/")
+		other.Object.(*contourv1.HTTPProxy).Spec.IngressClassName = "other"
+		batch = append(batch, other)
+	}
+	c.step(append(batch, broken(300), broken(301))...)
+	for query, want := range map[string]int{"severity=warning": 2, "severity=error": 2, "severity=note": 252, "": 252} {
+		for _, limit := range []int{1, 2, 100} {
+			found, _ := all[apiv1.Diagnostic](c, fmt.Sprintf("diagnostics?limit=%d&%s", limit, query))
+			if len(found) != want {
+				t.Errorf("%s: limit %d: %d diagnostics, want %d", query, limit, len(found), want)
+			}
+		}
+	}
+	if list := read[apiv1.List[apiv1.Diagnostic]](c, "diagnostics?severity=warning&limit=2"); len(list.Items) != 2 || list.Items[0].Object.Name != named(300) {
+		t.Errorf("%+v", list)
+	}
+}
+
 // A request is explained with what Envoys are to have now.
 func TestExplain(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ func xdsCommand(s Streams) *cobra.Command {
 		Short: "Show the Envoys, their resources, and what they reject.",
 		Long: `Without arguments, list the Envoys that are connected to the controllers, and what each waits for or rejects. With a type (cds, eds, sds, lds, srds, rds,
 rtds), list the resources whose names contain NAME: their versions, sizes and objects, without their contents. --node compares them with what that Envoy
-has; contour cli shows contents.`,
+has; contour cli shows contents. If a controller cannot be read, the exit code is 3.`,
 		Example: "  contour xds\n  contour xds --rejected\n  contour xds rds www.example.com --node envoy-1",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -74,8 +74,6 @@ func checkType(args []string) error {
 }
 
 func (f *xdsFlags) run(ctx context.Context, w io.Writer, to []*apiclient.Client, args []string) error {
-	ctx, cancel := f.limited(ctx)
-	defer cancel()
 	q := url.Values{}
 	if f.fleet != "" {
 		q.Set("fleet", f.fleet)
@@ -98,16 +96,12 @@ func (f *xdsFlags) run(ctx context.Context, w io.Writer, to []*apiclient.Client,
 }
 
 func (f *xdsFlags) rejections(ctx context.Context, w io.Writer, to []*apiclient.Client, q url.Values) error {
-	all := []apiv1.Rejection{}
-	for _, c := range to {
-		items, _, err := apiclient.All[apiv1.Rejection](ctx, c, "rejections", q, 0)
-		if err != nil {
-			return err
-		}
-		all = append(all, items...)
+	all, unread, err := listOfAll[apiv1.Rejection](ctx, f, to, "rejections", q)
+	if err != nil {
+		return err
 	}
 	if f.output == "json" {
-		return writeJSON(w, apiv1.List[apiv1.Rejection]{Type: apiv1.TypeOf("RejectionList"), Items: all})
+		return complete(unread, writeJSON(w, apiv1.List[apiv1.Rejection]{Type: apiv1.TypeOf("RejectionList"), Items: all, Unread: unread}))
 	}
 	for _, r := range all {
 		by := cmp.Or(strings.Join(r.Nodes, ", "), "no Envoy is sent it")
@@ -119,20 +113,38 @@ func (f *xdsFlags) rejections(ctx context.Context, w io.Writer, to []*apiclient.
 	if len(all) == 0 {
 		fmt.Fprintln(w, "nothing is rejected")
 	}
-	return nil
+	printUnread(w, unread)
+	return complete(unread, nil)
+}
+
+// listOfAll reads a list of each controller. It also returns which of them could not be read.
+func listOfAll[T any](ctx context.Context, f *xdsFlags, to []*apiclient.Client, path string, q url.Values) (all []T, unread []apiv1.Unread, err error) {
+	answers, unread, err := each(ctx, &f.liveFlags, to, func(ctx context.Context, c *apiclient.Client) ([]T, error) {
+		items, _, err := apiclient.All[T](ctx, c, path, q, 0)
+		return items, err
+	})
+	all = []T{}
+	for _, a := range answers {
+		all = append(all, a.value...)
+	}
+	return all, unread, err
+}
+
+// complete returns answerNo instead of no error if some controllers could not be read.
+func complete(unread []apiv1.Unread, err error) error {
+	if err == nil && len(unread) > 0 {
+		return answerNo
+	}
+	return err
 }
 
 func (f *xdsFlags) envoys(ctx context.Context, w io.Writer, to []*apiclient.Client, q url.Values) error {
-	all := []apiv1.Envoy{}
-	for _, c := range to {
-		items, _, err := apiclient.All[apiv1.Envoy](ctx, c, "envoys", q, 0)
-		if err != nil {
-			return err
-		}
-		all = append(all, items...)
+	all, unread, err := listOfAll[apiv1.Envoy](ctx, f, to, "envoys", q)
+	if err != nil {
+		return err
 	}
 	if f.output == "json" {
-		return writeJSON(w, apiv1.List[apiv1.Envoy]{Type: apiv1.TypeOf("EnvoyList"), Items: all})
+		return complete(unread, writeJSON(w, apiv1.List[apiv1.Envoy]{Type: apiv1.TypeOf("EnvoyList"), Items: all, Unread: unread}))
 	}
 	t, now := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), time.Now()
 	fmt.Fprintln(t, "ENVOY\tFLEET\tVERSION\tCONNECTED\tSEQUENCE\tSTATE")
@@ -143,21 +155,24 @@ func (f *xdsFlags) envoys(ctx context.Context, w io.Writer, to []*apiclient.Clie
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
-	return t.Flush()
+	err = t.Flush()
+	printUnread(w, unread)
+	return complete(unread, err)
 }
 
-// resources lists those of the first controller: all replicas make the same. Those of an Envoy come from the controller that it is connected to.
+// resources lists those of the first controller that can be read: all replicas make the same. Those of an Envoy come from the controller that it is
+// connected to.
 func (f *xdsFlags) resources(ctx context.Context, w io.Writer, to []*apiclient.Client, q url.Values) error {
 	var all []apiv1.Resource
 	var err error
-	if f.node == "" {
-		to = to[:1]
-	} else {
+	if f.node != "" {
 		q.Set("node", f.node)
 	}
 	for _, c := range to {
-		all, _, err = apiclient.All[apiv1.Resource](ctx, c, "resources", q, 0)
-		if err == nil {
+		limited, cancel := f.limited(ctx)
+		all, _, err = apiclient.All[apiv1.Resource](limited, c, "resources", q, 0)
+		cancel()
+		if failed := (*apiclient.Failure)(nil); err == nil || f.node == "" && errors.As(err, &failed) {
 			break
 		}
 	}
