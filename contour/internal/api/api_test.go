@@ -456,7 +456,7 @@ func TestEnvoys(t *testing.T) {
 	}
 	o := e.Rejections[0].Objects[0]
 	report := read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+o.Name)
-	if len(report.Rejections) != 1 || len(report.Hosts) != 1 || len(report.Envoys) != 3 || report.Envoys[2].Has || report.Envoys[2].State != apiv1.Rejects || !report.Envoys[0].Has {
+	if len(report.Rejections) != 1 || len(report.Hosts) != 1 || len(report.Envoys) != 3 || report.Envoys[1].Has || report.Envoys[1].State != apiv1.Rejects || !report.Envoys[2].Has || report.Have != 1 || report.EnvoyCount != 3 {
 		t.Errorf("%+v", report)
 	}
 	if len(report.Conditions) == 0 || report.Conditions[0].Type != "Valid" || report.LastChange == nil {
@@ -472,7 +472,17 @@ func TestEnvoys(t *testing.T) {
 func TestObjectCountsAllEnvoys(t *testing.T) {
 	t.Parallel()
 	const proxies, envoys = 30, 130
-	c := start(t, proxies, nil)
+	c := start(t, 0, nil)
+	root := proxy(0, "/")
+	batch := []store.Change{root}
+	for i := 1; i < proxies; i++ { // that the root includes
+		child := proxy(i, "/")
+		child.Object.(*contourv1.HTTPProxy).Spec.VirtualHost = nil
+		spec := &root.Object.(*contourv1.HTTPProxy).Spec
+		spec.Includes = append(spec.Includes, contourv1.Include{Name: named(i), Conditions: []contourv1.MatchCondition{{Prefix: fmt.Sprint("/", i)}}})
+		batch = append(batch, child)
+	}
+	c.step(batch...)
 	seq := c.fleets.Get(ir.DefaultFleet).Seq()
 	for i := range uint64(envoys) {
 		node := fmt.Sprintf("e%03d", i)
@@ -486,23 +496,13 @@ func TestObjectCountsAllEnvoys(t *testing.T) {
 	if report.EnvoyCount != envoys || report.Have != envoys-1 || len(report.Envoys) != 100 || report.Envoys[0].Node != "e129" || report.Envoys[0].Has {
 		t.Errorf("%d of %d have it, %d are listed, the first is %+v", report.Have, report.EnvoyCount, len(report.Envoys), report.Envoys[0])
 	}
-	var cluster table.Ref // of all proxies
-	for v := range c.fleets.Get(ir.DefaultFleet).Scan() {
-		if v.Ref.Type == table.Cluster && len(v.Origins(proxies)) == proxies {
-			cluster = v.Ref
-		}
-	}
-	if cluster.Name == "" {
-		t.Fatal("no cluster has all proxies as origins")
-	}
-	c.rejects("e000", cluster, "bad")
+	c.rejects("e000", table.Ref{Type: table.Route, Name: "ingress_http"}, "bad p00000.example.com")
 	report = read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+named(proxies-1))
 	if len(report.Rejections) != 1 || len(report.Rejections[0].Objects) != 20 || report.Have != envoys-2 || report.Envoys[0].State != apiv1.Rejects {
 		t.Errorf("%d of %d have it; %+v; %+v", report.Have, report.EnvoyCount, report.Rejections, report.Envoys[0])
 	}
-	missing := read[apiv1.List[apiv1.Rejection]](c, "rejections?node=e001")
-	if len(missing.Items) != 0 {
-		t.Errorf("%+v", missing.Items)
+	if other := read[apiv1.List[apiv1.Rejection]](c, "rejections?node=e001"); len(other.Items) != 0 {
+		t.Errorf("%+v", other.Items)
 	}
 }
 
