@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/api"
@@ -527,6 +528,29 @@ func TestDiagnosticsOfASeverity(t *testing.T) {
 	}
 	if list := read[apiv1.List[apiv1.Diagnostic]](c, "diagnostics?severity=warning&limit=2"); len(list.Items) != 2 || list.Items[0].Object.Name != named(300) {
 		t.Errorf("%+v", list)
+	}
+}
+
+// The objects that are evaluated for a page of diagnostics are bounded: the page may be empty, and says that others follow.
+func TestDiagnosticsInBoundedWork(t *testing.T) {
+	t.Parallel()
+	c := start(t, 0, nil)
+	var batch []store.Change
+	for i := range 2050 { // routes may have a warning, and these have none
+		batch = append(batch, store.Change{Key: key(kobj.HTTPRoute, named(i)), Object: &gatewayv1.HTTPRoute{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: named(i)},
+		}})
+	}
+	last := batch[len(batch)-1].Object.(*gatewayv1.HTTPRoute)
+	last.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "gone"}}
+	c.step(batch...)
+	first := read[apiv1.List[apiv1.Diagnostic]](c, "diagnostics?severity=warning")
+	if len(first.Items) != 0 || first.Page.Continue == "" {
+		t.Errorf("%d diagnostics, continue %q", len(first.Items), first.Page.Continue)
+	}
+	found, pages := all[apiv1.Diagnostic](c, "diagnostics?severity=warning")
+	if len(found) != 1 || found[0].Object.Name != named(2049) || pages != 2 {
+		t.Errorf("%+v in %d pages", found, pages)
 	}
 }
 

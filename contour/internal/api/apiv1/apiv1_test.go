@@ -16,7 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files") //nolint:gochecknoglobals // a flag of the test
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 // documents has an empty document of each kind.
 func documents() map[string]any {
