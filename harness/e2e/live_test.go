@@ -54,12 +54,12 @@ spec:
 	f.live(0, []string{"HTTPProxy " + namespace + "/mine", "has it after"}, "changes", "--object", object)
 	f.live(0, []string{"answered by Service " + namespace + "/own"}, "explain", "http://live.example/abc", "--expect=200")
 	f.live(0, []string{"http://live.example (listener ingress_http)"}, "routes", "live.example")
-	f.live(0, []string{"nothing is refused"}, "xds", "--refused")
+	f.live(0, []string{"nothing is rejected"}, "xds", "--rejected")
 
 	edit(tooLarge)
-	f.live(3, []string{"refuses 1: RDS", "HTTPProxy " + namespace + "/mine", "rejected: "}, "status", "--exit-code")
+	f.live(3, []string{"rejects 1: RDS", "HTTPProxy " + namespace + "/mine", "rejected: "}, "status", "--exit-code")
 	f.live(3, []string{"rejected: RDS"}, "status", object, "--exit-code")
-	f.live(0, []string{"HTTPProxy " + namespace + "/mine", "regex"}, "xds", "--refused")
+	f.live(0, []string{"HTTPProxy " + namespace + "/mine", "regex"}, "xds", "--rejected")
 	f.live(3, []string{"error: HTTPProxy " + namespace + "/mine"}, "validate", "-n", namespace)
 
 	edit(fits)

@@ -1,15 +1,17 @@
 // Package api is the read-only HTTP API of a running controller: what it is, the Envoys that are connected, objects and what is wrong with
 // them, hosts and routes, resources, rejections, the last changes, and what happens to a request. Package apiv1 has its documents.
 //
-// Its input is the stages of the controller. Lists come in pages that are filtered here. A page waits for the pipeline once, for as long as it
-// takes to copy pointers to at most a page of immutable values, and is rendered afterwards. Lists in an order are read from indexes: these are
+// Its input is the stages of the controller. Lists come in pages that are filtered here. The pipeline waits in steps, each for as long as it
+// takes to copy pointers to some hundred immutable values: a page of objects or hosts takes at most one, one of diagnostics at most 20, and an
+// explanation after a change as many as there are objects. Answers are rendered beside the pipeline. Lists in an order are read from indexes: these are
 // made when the first page is read, in steps between which edits are processed, follow the results of the pipeline, and are
-// dropped when nobody reads. An answer has no secret. The package changes nothing.
+// dropped when nobody reads. An answer has no secret, and those who may read one may read all. The package changes nothing.
 package api
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"net/http"
 	"time"
@@ -54,8 +56,13 @@ type Sources struct {
 	Published func() bool
 }
 
-// maxPages bounds the answers that are made or written at a time. A client that does not read holds one of them until the timeout of the server.
-const maxPages = 8
+// The bounds of the answers that are made or written at a time.
+const (
+	maxPages     = 8
+	maxQuestions = 4 // of them one is evaluated, and the others wait; they do not count as pages
+	// maxAnswerTime is how long it may take to make and write an answer: a client that does not read holds it no longer.
+	maxAnswerTime = time.Minute
+)
 
 // API serves the pages.
 type API struct {
@@ -63,7 +70,8 @@ type API struct {
 	objects *index[kobj.Key, *status.Desired]
 	hosts   *index[ir.HostKey, *ir.VirtualHost]
 
-	slots     chan struct{}
+	pages     chan struct{} // a value for each page that is made or written
+	asked     chan struct{} // a value for each question that is answered or waits
 	questions chan struct{} // has a value while a request is explained
 	evaluated evaluation    // the one that questions are for
 }
@@ -76,7 +84,7 @@ type evaluation struct {
 
 // New returns an API.
 func New(s Sources) *API {
-	a := &API{Sources: s, slots: make(chan struct{}, maxPages), questions: make(chan struct{}, 1)}
+	a := &API{Sources: s, pages: make(chan struct{}, maxPages), asked: make(chan struct{}, maxQuestions), questions: make(chan struct{}, 1)}
 	a.objects = newIndex(kobj.Key.Compare, a.scanObjects, s.Now)
 	a.hosts = newIndex(ir.HostKey.Compare, a.scanHosts, s.Now)
 	return a
@@ -97,8 +105,8 @@ func (a *API) Follow(c Changes) {
 
 // Register adds the paths to a mux.
 func (a *API) Register(mux *http.ServeMux) {
-	one := func(path string, parameters []string, f func(*http.Request) (any, *failure)) {
-		mux.Handle("GET "+apiv1.Path+path, a.limited(parameters, func(w http.ResponseWriter, r *http.Request) {
+	one := func(slots chan struct{}, path string, parameters []string, f func(*http.Request) (any, *failure)) {
+		mux.Handle("GET "+apiv1.Path+path, a.limited(slots, parameters, func(w http.ResponseWriter, r *http.Request) {
 			body, fault := f(r)
 			if fault != nil {
 				fault.write(w)
@@ -108,35 +116,42 @@ func (a *API) Register(mux *http.ServeMux) {
 		}))
 	}
 	list := func(path, kind string, parameters []string, f lister) {
-		mux.Handle("GET "+apiv1.Path+path, a.limited(append(parameters, "limit", "continue"), a.page(kind, f)))
+		mux.Handle("GET "+apiv1.Path+path, a.limited(a.pages, append(parameters, "limit", "continue"), a.page(kind, f)))
 	}
-	one("{$}", nil, func(*http.Request) (any, *failure) { return paths(), nil })
-	one("info", nil, a.info)
+	one(a.pages, "{$}", nil, func(*http.Request) (any, *failure) { return paths(), nil })
+	one(a.pages, "info", nil, a.info)
 	list("envoys", "EnvoyList", []string{"search", "state", "fleet"}, a.listEnvoys)
 	list("objects", "ObjectList", []string{"search", "namespace", "kind", "state", "severity"}, a.listObjects)
-	one("objects/{kind}/{namespace}/{name}", nil, a.object)
-	list("diagnostics", "FindingList", []string{"search", "namespace", "kind", "severity"}, a.listDiagnostics)
+	one(a.pages, "objects/{kind}/{namespace}/{name}", nil, a.object)
+	list("diagnostics", "DiagnosticList", []string{"search", "namespace", "kind", "severity"}, a.listDiagnostics)
 	list("changes", "ChangeList", []string{"object", "since", "after"}, a.listChanges)
-	list("hosts", "HostItemList", []string{"search", "namespace", "fleet"}, a.listHosts)
-	list("routes", "HostList", []string{"host", "search", "namespace", "fleet"}, a.listRoutes)
+	list("hosts", "HostList", []string{"search", "namespace", "fleet"}, a.listHosts)
+	list("routes", "HostRoutesList", []string{"host", "search", "namespace", "fleet"}, a.listRoutes)
 	list("resources", "ResourceList", []string{"type", "search", "fleet", "node"}, a.listResources)
-	list("rejections", "RefusalList", []string{"node", "search", "fleet"}, a.listRejections)
-	one("explain", []string{"url", "method", "header", "sni", "http2", "websocket"}, a.explain)
-	mux.Handle("GET "+apiv1.Path, a.limited(nil, func(w http.ResponseWriter, r *http.Request) {
+	list("rejections", "RejectionList", []string{"node", "search", "fleet"}, a.listRejections)
+	one(a.asked, "explain", []string{"url", "method", "header", "sni", "http2", "websocket"}, a.explain)
+	mux.Handle("GET "+apiv1.Path, a.limited(a.pages, nil, func(w http.ResponseWriter, r *http.Request) {
 		notFound("there is no %s; GET %s lists the paths", r.URL.Path, apiv1.Path).write(w)
 	}))
 }
 
-// limited bounds the answers at a time, and rejects parameters that have no meaning: a filter with a typing error would select everything.
-func (a *API) limited(parameters []string, f http.HandlerFunc) http.Handler {
+// limited bounds the answers at a time and their duration, and rejects parameters that have no meaning: a filter with a typing error would select
+// everything.
+func (a *API) limited(slots chan struct{}, parameters []string, f http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		select {
-		case a.slots <- struct{}{}:
-			defer func() { <-a.slots }()
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
 		default:
-			w.Header().Set("Retry-After", "1")
-			(&failure{http.StatusServiceUnavailable, "too many pages are read at this time"}).write(w)
+			busy("too many pages are read, or requests explained, at this time").write(w)
 			return
+		}
+		end := a.Now().Add(maxAnswerTime)
+		ctx, cancel := context.WithDeadline(r.Context(), end)
+		defer cancel()
+		r = r.WithContext(ctx)
+		if err := http.NewResponseController(w).SetWriteDeadline(end); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			return // the connection is closed
 		}
 		if fault := checkParameters(r, parameters); fault != nil {
 			fault.write(w)
@@ -148,10 +163,7 @@ func (a *API) limited(parameters []string, f http.HandlerFunc) http.Handler {
 
 // paths is the index of the API.
 func paths() any {
-	return struct {
-		apiv1.Type
-		Paths []string `json:"paths"`
-	}{apiv1.TypeOf("PathList"), []string{
+	return apiv1.PathList{Type: apiv1.TypeOf("PathList"), Paths: []string{
 		"info", "envoys", "objects", "objects/{kind}/{namespace}/{name}", "diagnostics", "changes", "hosts", "routes", "resources", "rejections", "explain",
 	}}
 }

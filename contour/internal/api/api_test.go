@@ -19,6 +19,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 
 	contourv1 "contour.example/contour/api/projectcontour/v1"
 	"contour.example/contour/internal/api"
@@ -216,8 +217,8 @@ func TestPagesAreTheList(t *testing.T) {
 			if least := (len(want) + limit - 1) / limit; pages != least {
 				t.Errorf("%s: limit %d: %d pages, want %d", what, limit, pages, least)
 			}
-			hosts, _ := all[apiv1.HostItem](c, fmt.Sprintf("hosts?limit=%d", limit))
-			routes, _ := all[apiv1.Host](c, fmt.Sprintf("routes?limit=%d", limit))
+			hosts, _ := all[apiv1.Host](c, fmt.Sprintf("hosts?limit=%d", limit))
+			routes, _ := all[apiv1.HostRoutes](c, fmt.Sprintf("routes?limit=%d", limit))
 			if len(hosts) != len(want) || len(routes) != len(want) {
 				t.Fatalf("%s: limit %d: %d hosts, %d with routes", what, limit, len(hosts), len(routes))
 			}
@@ -262,7 +263,7 @@ func TestFilters(t *testing.T) {
 			t.Errorf("%s: %q, want %q", query, got, want)
 		}
 	}
-	found, _ := all[apiv1.Finding](c, "diagnostics?limit=1&severity=error")
+	found, _ := all[apiv1.Diagnostic](c, "diagnostics?limit=1&severity=error")
 	if len(found) != 2 || found[1].Object.Name != named(6) || found[1].Field != "spec.routes[0].services[0]" || found[1].Reason == "" {
 		t.Errorf("%+v", found)
 	}
@@ -411,7 +412,7 @@ func (c *controller) rejects(node string, ref table.Ref, words string) {
 	}
 }
 
-// An Envoy is in sync, waits for something since a time, or refuses something, with its words, and the objects that it is about.
+// An Envoy is in sync, waits for something since a time, or rejects something, with its words, and the objects that it is about.
 func TestEnvoys(t *testing.T) {
 	t.Parallel()
 	c := start(t, 3, nil)
@@ -445,18 +446,18 @@ func TestEnvoys(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	e := list[2]
-	if e.State != apiv1.Refuses || e.Refused != 1 || e.Refusals[0].Message != "bad p00001.example.com: Bearer ****" || len(e.Refusals[0].Objects) == 0 {
+	if e.State != apiv1.Rejects || e.RejectionCount != 1 || e.Rejections[0].Message != "bad p00001.example.com: Bearer ****" || len(e.Rejections[0].Objects) == 0 {
 		t.Fatalf("%+v", e)
 	}
-	if refuses, _ := all[apiv1.Envoy](c, "envoys?state=Refuses"); len(refuses) != 1 {
-		t.Errorf("%+v", refuses)
+	if rejects, _ := all[apiv1.Envoy](c, "envoys?state=Rejects"); len(rejects) != 1 {
+		t.Errorf("%+v", rejects)
 	}
-	if all, _ := all[apiv1.Refusal](c, "rejections?node=strict"); len(all) != 1 || all[0].Resource != route.String() {
+	if all, _ := all[apiv1.Rejection](c, "rejections?node=strict"); len(all) != 1 || all[0].Resource != route.String() {
 		t.Errorf("%+v", all)
 	}
-	o := e.Refusals[0].Objects[0]
+	o := e.Rejections[0].Objects[0]
 	report := read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+o.Name)
-	if len(report.Refusals) != 1 || len(report.Hosts) != 1 || len(report.Envoys) != 3 || report.Envoys[2].Has || report.Envoys[2].State != apiv1.Refuses || !report.Envoys[0].Has {
+	if len(report.Rejections) != 1 || len(report.Hosts) != 1 || len(report.Envoys) != 3 || report.Envoys[1].Has || report.Envoys[1].State != apiv1.Rejects || !report.Envoys[2].Has || report.Have != 1 || report.EnvoyCount != 3 {
 		t.Errorf("%+v", report)
 	}
 	if len(report.Conditions) == 0 || report.Conditions[0].Type != "Valid" || report.LastChange == nil {
@@ -465,6 +466,91 @@ func TestEnvoys(t *testing.T) {
 	info := read[apiv1.Info](c, "info")
 	if f := info.Fleets[0]; f.Envoys != 3 || f.InSync != 1 || info.Role != apiv1.Leader || info.Objects["HTTPProxy"] != 3 {
 		t.Errorf("%+v", info)
+	}
+}
+
+// What is rejected concerns all of its objects, also those that are not named in the list, and all Envoys count, also those that are not named.
+func TestObjectCountsAllEnvoys(t *testing.T) {
+	t.Parallel()
+	const proxies, envoys = 30, 130
+	c := start(t, 0, nil)
+	root := proxy(0, "/")
+	batch := []store.Change{root}
+	for i := 1; i < proxies; i++ { // that the root includes
+		child := proxy(i, "/")
+		child.Object.(*contourv1.HTTPProxy).Spec.VirtualHost = nil
+		spec := &root.Object.(*contourv1.HTTPProxy).Spec
+		spec.Includes = append(spec.Includes, contourv1.Include{Name: named(i), Conditions: []contourv1.MatchCondition{{Prefix: fmt.Sprint("/", i)}}})
+		batch = append(batch, child)
+	}
+	c.step(batch...)
+	seq := c.fleets.Get(ir.DefaultFleet).Seq()
+	for i := range uint64(envoys) {
+		node := fmt.Sprintf("e%03d", i)
+		c.history.Join(i+1, node, ir.DefaultFleet)
+		c.sessions = append(c.sessions, server.Session{Peer: server.Peer{ID: i + 1, Node: node, Fleet: ir.DefaultFleet}, Seq: seq})
+		if i != envoys-1 {
+			c.history.Acknowledge(i+1, ir.DefaultFleet, seq, time.Unix(100, 0))
+		}
+	}
+	report := read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+named(7))
+	if report.EnvoyCount != envoys || report.Have != envoys-1 || len(report.Envoys) != 100 || report.Envoys[0].Node != "e129" || report.Envoys[0].Has {
+		t.Errorf("%d of %d have it, %d are listed, the first is %+v", report.Have, report.EnvoyCount, len(report.Envoys), report.Envoys[0])
+	}
+	c.rejects("e000", table.Ref{Type: table.Route, Name: "ingress_http"}, "bad p00000.example.com")
+	report = read[apiv1.ObjectReport](c, "objects/HTTPProxy/team/"+named(proxies-1))
+	if len(report.Rejections) != 1 || len(report.Rejections[0].Objects) != 20 || report.Have != envoys-2 || report.Envoys[0].State != apiv1.Rejects {
+		t.Errorf("%d of %d have it; %+v; %+v", report.Have, report.EnvoyCount, report.Rejections, report.Envoys[0])
+	}
+	if other := read[apiv1.List[apiv1.Rejection]](c, "rejections?node=e001"); len(other.Items) != 0 {
+		t.Errorf("%+v", other.Items)
+	}
+}
+
+// A page of diagnostics is filtered before it is cut.
+func TestDiagnosticsOfASeverity(t *testing.T) {
+	t.Parallel()
+	c := start(t, 0, nil)
+	var batch []store.Change
+	for i := range 250 { // of another controller: a note for each
+		other := proxy(i, "/")
+		other.Object.(*contourv1.HTTPProxy).Spec.IngressClassName = "other"
+		batch = append(batch, other)
+	}
+	c.step(append(batch, broken(300), broken(301))...)
+	for query, want := range map[string]int{"severity=warning": 2, "severity=error": 2, "severity=note": 252, "": 252} {
+		for _, limit := range []int{1, 2, 100} {
+			found, _ := all[apiv1.Diagnostic](c, fmt.Sprintf("diagnostics?limit=%d&%s", limit, query))
+			if len(found) != want {
+				t.Errorf("%s: limit %d: %d diagnostics, want %d", query, limit, len(found), want)
+			}
+		}
+	}
+	if list := read[apiv1.List[apiv1.Diagnostic]](c, "diagnostics?severity=warning&limit=2"); len(list.Items) != 2 || list.Items[0].Object.Name != named(300) {
+		t.Errorf("%+v", list)
+	}
+}
+
+// The objects that are evaluated for a page of diagnostics are bounded: the page may be empty, and says that others follow.
+func TestDiagnosticsInBoundedWork(t *testing.T) {
+	t.Parallel()
+	c := start(t, 0, nil)
+	var batch []store.Change
+	for i := range 2050 { // routes may have a warning, and these have none
+		batch = append(batch, store.Change{Key: key(kobj.HTTPRoute, named(i)), Object: &gatewayv1.HTTPRoute{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: named(i)},
+		}})
+	}
+	last := batch[len(batch)-1].Object.(*gatewayv1.HTTPRoute)
+	last.Spec.ParentRefs = []gatewayv1.ParentReference{{Name: "gone"}}
+	c.step(batch...)
+	first := read[apiv1.List[apiv1.Diagnostic]](c, "diagnostics?severity=warning")
+	if len(first.Items) != 0 || first.Page.Continue == "" {
+		t.Errorf("%d diagnostics, continue %q", len(first.Items), first.Page.Continue)
+	}
+	found, pages := all[apiv1.Diagnostic](c, "diagnostics?severity=warning")
+	if len(found) != 1 || found[0].Object.Name != named(2049) || pages != 2 {
+		t.Errorf("%+v in %d pages", found, pages)
 	}
 }
 

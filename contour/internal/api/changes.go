@@ -13,16 +13,19 @@ import (
 )
 
 // listChanges lists the last changes, the newest first.
-func (a *API) listChanges(_ *http.Request, q query) (items []item, more bool, fault *failure) {
+func (a *API) listChanges(_ *http.Request, q query) (items []item, next *position, fault *failure) {
 	by, fault := changeFilter(q, a.Now())
 	if fault != nil {
-		return nil, false, fault
+		return nil, nil, fault
 	}
 	all := a.History.List(by, q.limit+1)
 	for _, c := range all[:min(len(all), q.limit)] {
 		items = append(items, item{key: strconv.FormatUint(c.ID, 10), make: func() any { return change(&c) }})
 	}
-	return items, len(all) > q.limit, nil
+	if len(all) > q.limit {
+		next = after(items)
+	}
+	return items, next, nil
 }
 
 func changeFilter(q query, now time.Time) (by history.Filter, fault *failure) {

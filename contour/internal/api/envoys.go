@@ -5,12 +5,14 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 
 	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/history"
 	"contour.example/contour/internal/ir"
+	"contour.example/contour/internal/kobj"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/xds/server"
 	"contour.example/contour/internal/xds/table"
@@ -48,8 +50,17 @@ func (a *API) countObjects(ctx context.Context, out *apiv1.Info) bool {
 
 // fleets counts the Envoys and rejections of each fleet.
 func (a *API) fleets() []apiv1.Fleet {
-	connected, inSync := map[ir.Fleet]int{}, map[ir.Fleet]int{}
-	by := a.refusalsByNode()
+	connected, inSync, rejected, disagreements := map[ir.Fleet]int{}, map[ir.Fleet]int{}, map[string]int{}, map[string]int{}
+	all := a.rejections()
+	a.addNodes(all)
+	for _, x := range all {
+		if x.Disagreement {
+			disagreements[x.Fleet]++
+		} else {
+			rejected[x.Fleet]++
+		}
+	}
+	by := byNode(all)
 	for _, s := range a.Sessions() {
 		if connected[s.Fleet]++; a.envoy(s, by).State == apiv1.InSync {
 			inSync[s.Fleet]++
@@ -62,8 +73,8 @@ func (a *API) fleets() []apiv1.Fleet {
 			continue
 		}
 		x := apiv1.Fleet{
-			Name: string(f), Sequence: t.Seq(), Resources: map[string]int{}, Envoys: connected[f], InSync: inSync[f], Rejected: len(t.Rejections()),
-			Disagreements: len(t.Disagreements()),
+			Name: string(f), Sequence: t.Seq(), Resources: map[string]int{}, Envoys: connected[f], InSync: inSync[f], Rejected: rejected[string(f)],
+			Disagreements: disagreements[string(f)],
 		}
 		for v := range t.Scan() { // in steps, unlike Stats
 			x.Resources[v.Ref.Type.String()]++
@@ -86,11 +97,13 @@ func envoyKey(s server.Session) string {
 	return joined(string(s.Fleet), s.Node, fmt.Sprintf("%020d", s.ID))
 }
 
-func (a *API) listEnvoys(_ *http.Request, q query) (items []item, more bool, fault *failure) {
-	if fault := q.oneOf("state", string(apiv1.InSync), string(apiv1.Waiting), string(apiv1.Refuses)); fault != nil {
-		return nil, false, fault
+func (a *API) listEnvoys(_ *http.Request, q query) (items []item, next *position, fault *failure) {
+	if fault := q.oneOf("state", string(apiv1.InSync), string(apiv1.Waiting), string(apiv1.Rejects)); fault != nil {
+		return nil, nil, fault
 	}
-	by := a.refusalsByNode()
+	rejected := a.rejections()
+	a.addNodes(rejected)
+	by := byNode(rejected)
 	sessions := a.Sessions()
 	slices.SortFunc(sessions, func(x, y server.Session) int { return strings.Compare(envoyKey(x), envoyKey(y)) })
 	for _, s := range sessions {
@@ -103,20 +116,23 @@ func (a *API) listEnvoys(_ *http.Request, q query) (items []item, more bool, fau
 			continue
 		}
 		if len(items) == q.limit {
-			return items, true, nil
+			return items, after(items), nil
 		}
 		items = append(items, item{key: key, make: func() any { return e }})
 	}
-	return items, false, nil
+	return items, nil, nil
 }
 
 // envoy describes a connected Envoy.
-func (a *API) envoy(s server.Session, by map[envoyName][]apiv1.Refusal) apiv1.Envoy {
-	refused := by[nameOf(s)]
+func (a *API) envoy(s server.Session, by map[envoyName][]rejection) apiv1.Envoy {
+	rejected := by[nameOf(s)]
 	replica, _ := a.Identity()
 	e := apiv1.Envoy{
 		Node: nameOf(s).node, Fleet: string(s.Fleet), Replica: replica, Version: s.Version, Connected: s.Since, State: apiv1.InSync, Since: s.Behind,
-		Sequence: s.Seq, Pending: s.Pending, Refused: len(refused), Refusals: refused[:min(len(refused), maxRefs)],
+		Sequence: s.Seq, Pending: s.Pending, RejectionCount: len(rejected),
+	}
+	for _, x := range rejected[:min(len(rejected), maxRefs)] {
+		e.Rejections = append(e.Rejections, x.Rejection)
 	}
 	if t := a.Fleets.Get(s.Fleet); t != nil {
 		e.Published = t.Seq()
@@ -128,53 +144,81 @@ func (a *API) envoy(s server.Session, by map[envoyName][]apiv1.Refusal) apiv1.En
 		e.Blocked = append(e.Blocked, apiv1.Blocked{Resource: b.Ref.String(), Needs: b.Needs.String()})
 	}
 	switch {
-	case len(refused) > 0:
-		e.State = apiv1.Refuses
+	case len(rejected) > 0:
+		e.State = apiv1.Rejects
 	case !s.Behind.IsZero() || s.Seq < e.Published:
 		e.State = apiv1.Waiting
 	}
 	return e
 }
 
-// refusals returns what Envoys reject and that is selected, in order.
-func (a *API) refusals(match func(apiv1.Refusal) bool) []apiv1.Refusal {
-	out := []apiv1.Refusal{}
-	add := func(x apiv1.Refusal) {
-		if match(x) {
-			out = append(out, x)
-		}
-	}
+// rejection is what Envoys reject, with all objects that it is about.
+type rejection struct {
+	apiv1.Rejection
+	origins []kobj.Key
+	of      table.Rejection // unless it is a disagreement
+}
+
+// rejections returns what Envoys reject, in order. It does not have the nodes of those that are no disagreements: see addNodes.
+func (a *API) rejections() []rejection {
+	out := []rejection{}
 	for _, x := range a.Fleets.Rejections() {
-		r := apiv1.Refusal{
+		out = append(out, rejection{apiv1.Rejection{
 			Fleet: string(x.Fleet), Resource: x.Ref.String(), Part: x.Part, Version: x.Hash, Message: semantic.MaskedText(x.ErrorDetail),
 			Objects: apiv1.ObjectsOf(x.Origins, maxNamedObjects),
-		}
-		if t := a.Fleets.Get(x.Fleet); t != nil {
-			r.Nodes = t.RejectedBy(x.Rejection)
-		}
-		add(r)
+		}, x.Origins, x.Rejection})
 	}
 	for _, x := range a.Fleets.Disagreements() {
-		add(apiv1.Refusal{
+		out = append(out, rejection{Rejection: apiv1.Rejection{
 			Fleet: string(x.Fleet), Resource: x.Ref.String(), Part: x.Part, Message: semantic.MaskedText(x.ErrorDetail), Nodes: []string{x.Node},
-			Disputed: true, Objects: apiv1.ObjectsOf(x.Origins, maxNamedObjects),
-		})
+			Disagreement: true, Objects: apiv1.ObjectsOf(x.Origins, maxNamedObjects),
+		}, origins: x.Origins})
 	}
-	slices.SortFunc(out, func(x, y apiv1.Refusal) int { return strings.Compare(refusalKey(x), refusalKey(y)) })
+	slices.SortFunc(out, func(x, y rejection) int { return strings.Compare(x.key(), y.key()) })
 	return out
 }
 
-func refusalKey(x apiv1.Refusal) string {
+func (x *rejection) key() string {
 	node := ""
-	if x.Disputed {
+	if x.Disagreement {
 		node = x.Nodes[0]
 	}
 	return joined(x.Fleet, x.Resource, x.Part, x.Version, node)
 }
 
-func (a *API) refusalsByNode() map[envoyName][]apiv1.Refusal {
-	out := map[envoyName][]apiv1.Refusal{}
-	for _, x := range a.refusals(func(apiv1.Refusal) bool { return true }) {
+// addNodes adds the Envoys that reject something. The table of a fleet is locked once for each of its resources.
+func (a *API) addNodes(of []rejection) {
+	type resource struct {
+		fleet string
+		ref   table.Ref
+	}
+	groups := map[resource][]*rejection{}
+	for i := range of {
+		if x := &of[i]; !x.Disagreement {
+			r := resource{x.Fleet, x.of.Ref}
+			groups[r] = append(groups[r], x)
+		}
+	}
+	for r, group := range groups {
+		t := a.Fleets.Get(ir.Fleet(r.fleet))
+		if t == nil {
+			continue
+		}
+		var all []table.Rejection
+		for _, x := range group {
+			all = append(all, x.of)
+		}
+		for i, nodes := range t.RejectedBy(r.ref, all) {
+			group[i].Nodes = nodes
+		}
+		runtime.Gosched()
+	}
+}
+
+// byNode returns what each Envoy rejects.
+func byNode(of []rejection) map[envoyName][]rejection {
+	out := map[envoyName][]rejection{}
+	for _, x := range of {
 		for _, n := range x.Nodes {
 			name := envoyName{ir.Fleet(x.Fleet), n}
 			out[name] = append(out[name], x)
@@ -183,16 +227,25 @@ func (a *API) refusalsByNode() map[envoyName][]apiv1.Refusal {
 	return out
 }
 
-func (a *API) listRejections(_ *http.Request, q query) (items []item, more bool, fault *failure) {
+func (a *API) listRejections(_ *http.Request, q query) (items []item, next *position, fault *failure) {
 	node, search := q.Get("node"), strings.ToLower(q.Get("search"))
-	all := a.refusals(func(x apiv1.Refusal) bool {
-		return refusalKey(x) > q.from.Key && (q.Get("fleet") == "" || x.Fleet == q.Get("fleet")) &&
-			(node == "" || slices.Contains(x.Nodes, table.NodeName(node))) && contains(search, x.Resource, x.Part, x.Message)
+	all := slices.DeleteFunc(a.rejections(), func(x rejection) bool {
+		return x.key() <= q.from.Key || q.Get("fleet") != "" && x.Fleet != q.Get("fleet") || !contains(search, x.Resource, x.Part, x.Message)
 	})
-	for _, x := range all[:min(len(all), q.limit)] {
-		items = append(items, item{key: refusalKey(x), make: func() any { return x }})
+	if node == "" {
+		all = all[:min(len(all), q.limit+1)]
 	}
-	return items, len(all) > q.limit, nil
+	a.addNodes(all)
+	for _, x := range all {
+		if node != "" && !slices.Contains(x.Nodes, table.NodeName(node)) {
+			continue
+		}
+		if len(items) == q.limit {
+			return items, after(items), nil
+		}
+		items = append(items, item{key: x.key(), make: func() any { return x.Rejection }})
+	}
+	return items, nil, nil
 }
 
 // fleetOf returns the table of the fleet that a query names.

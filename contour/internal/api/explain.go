@@ -35,7 +35,7 @@ func (a *API) explain(r *http.Request) (any, *failure) {
 	case a.questions <- struct{}{}:
 		defer func() { <-a.questions }()
 	case <-ctx.Done():
-		return nil, &failure{http.StatusServiceUnavailable, "other requests are explained at this time"}
+		return nil, busy("other requests are explained at this time")
 	}
 	p, fault := a.evaluate(r.Context())
 	if fault != nil {

@@ -46,32 +46,35 @@ func matchHost(q query) func(ir.HostKey, *ir.VirtualHost) bool {
 	}
 }
 
-func (a *API) hostsAfter(r *http.Request, q query) (found []indexed[ir.HostKey, *ir.VirtualHost], more bool, fault *failure) {
+func (a *API) hostsAfter(r *http.Request, q query) (found []indexed[ir.HostKey, *ir.VirtualHost], next *position, fault *failure) {
 	var after *ir.HostKey
 	if q.from.Key != "" {
 		k, fault := hostAt(q.from.Key)
 		if fault != nil {
-			return nil, false, fault
+			return nil, nil, fault
 		}
 		after = &k
 	}
-	found, more, ok := a.hosts.page(r.Context(), after, q.limit, matchHost(q))
+	found, last, ok := a.hosts.page(r.Context(), after, q.limit, matchHost(q))
 	if !ok {
-		return nil, false, stopping()
+		return nil, nil, stopping()
 	}
-	return found, more, nil
+	if last != nil {
+		next = &position{Key: hostKey(*last)}
+	}
+	return found, next, nil
 }
 
-func (a *API) listHosts(r *http.Request, q query) (items []item, more bool, fault *failure) {
-	found, more, fault := a.hostsAfter(r, q)
+func (a *API) listHosts(r *http.Request, q query) (items []item, next *position, fault *failure) {
+	found, next, fault := a.hostsAfter(r, q)
 	for _, e := range found {
-		items = append(items, item{key: hostKey(e.key), make: func() any { return hostItem(e.key, e.value) }})
+		items = append(items, item{key: hostKey(e.key), make: func() any { return hostOfList(e.key, e.value) }})
 	}
-	return items, more, fault
+	return items, next, fault
 }
 
-func hostItem(k ir.HostKey, v *ir.VirtualHost) apiv1.HostItem {
-	out := apiv1.HostItem{HostName: hostName(k), TLS: v.TLS != nil, Routes: len(v.Routes), Objects: apiv1.ObjectsOf(v.Origins, maxNamedObjects)}
+func hostOfList(k ir.HostKey, v *ir.VirtualHost) apiv1.Host {
+	out := apiv1.Host{HostName: hostName(k), TLS: v.TLS != nil, Routes: len(v.Routes), Objects: apiv1.ObjectsOf(v.Origins, maxNamedObjects)}
 	if v.TLS != nil && v.TLS.Certificate != (kobj.Name{}) {
 		out.Certificate = v.TLS.Certificate.String()
 	}
@@ -84,22 +87,22 @@ func hostItem(k ir.HostKey, v *ir.VirtualHost) apiv1.HostItem {
 }
 
 // listRoutes lists hosts with their routes.
-func (a *API) listRoutes(r *http.Request, q query) (items []item, more bool, fault *failure) {
-	found, more, fault := a.hostsAfter(r, q)
+func (a *API) listRoutes(r *http.Request, q query) (items []item, next *position, fault *failure) {
+	found, next, fault := a.hostsAfter(r, q)
 	if fault != nil {
-		return nil, false, fault
+		return nil, nil, fault
 	}
 	listeners, ok := a.listenersOf(r.Context(), found)
 	if !ok {
-		return nil, false, stopping()
+		return nil, nil, stopping()
 	}
 	for _, e := range found {
 		items = append(items, item{key: hostKey(e.key), make: func() any {
 			of := preview.Of(preview.Live{Hosts: map[ir.HostKey]*ir.VirtualHost{e.key: e.value}, Listeners: listeners})
-			return apiv1.HostsOf(of.Routes())[0]
+			return apiv1.HostRoutesOf(of.Routes())[0]
 		}})
 	}
-	return items, more, nil
+	return items, next, nil
 }
 
 // listenersOf returns the listeners of the hosts of a page. The pipeline waits for it once.

@@ -18,6 +18,8 @@ const (
 	maxIdle   = 5 * time.Minute
 	// fewChanges are inserted one by one; more are sorted.
 	fewChanges = 64
+	// maxVisited bounds the entries that are compared with the filter of a page.
+	maxVisited = 10_000
 	// yieldStep is the number of entries after which a reader lets others run.
 	yieldStep = 1024
 )
@@ -142,13 +144,13 @@ func (ix *index[K, V]) apply(changes []memo.Change[K, V]) {
 	}
 }
 
-// page returns up to limit entries that match, after a key or from the start (nil), and whether there are more. It returns false if the
-// context ended before.
-func (ix *index[K, V]) page(ctx context.Context, after *K, limit int, match func(K, V) bool) (found []indexed[K, V], more, ok bool) {
+// page returns up to limit entries that match, after a key or from the start (nil), and the key after which the next page begins, nil if there is
+// none. It returns false if the context ended before.
+func (ix *index[K, V]) page(ctx context.Context, after *K, limit int, match func(K, V) bool) (found []indexed[K, V], next *K, ok bool) {
 	ix.mu.Lock()
 	defer ix.mu.Unlock()
 	if !ix.update(ctx) {
-		return nil, false, false
+		return nil, nil, false
 	}
 	start := 0
 	if after != nil {
@@ -161,15 +163,18 @@ func (ix *index[K, V]) page(ctx context.Context, after *K, limit int, match func
 		if i%yieldStep == yieldStep-1 {
 			runtime.Gosched()
 		}
+		if i == maxVisited {
+			return found, new(ix.entries[start+i-1].key), true
+		}
 		if !match(e.key, e.value) {
 			continue
 		}
 		if len(found) == limit {
-			return found, true, true
+			return found, new(ix.entries[start+i-1].key), true
 		}
 		found = append(found, e)
 	}
-	return found, false, true
+	return found, nil, true
 }
 
 // all returns a copy of all entries. It returns false if the context ended before.

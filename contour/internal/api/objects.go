@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -45,29 +46,33 @@ func objectAt(key string) (kobj.Key, *failure) {
 	return kobj.Of(kobj.Kind(p[0]), p[1], p[2]), nil
 }
 
-// matchObject returns what selects the objects that a query asks for.
+// matchObject returns what selects the objects that a query asks for, without its severity.
 func matchObject(q query) (func(kobj.Key, *status.Desired) bool, *failure) {
-	severities := []string{string(preview.Error), string(preview.Warning), string(preview.Note)}
 	states := []apiv1.ObjectState{apiv1.Valid, apiv1.Warning, apiv1.Invalid, apiv1.Orphaned, apiv1.NotServed}
 	var names []string
 	for _, s := range states {
 		names = append(names, string(s))
 	}
-	if fault := q.oneOf("severity", severities...); fault != nil {
+	if fault := q.oneOf("severity", string(preview.Error), string(preview.Warning), string(preview.Note)); fault != nil {
 		return nil, fault
 	}
 	if fault := q.oneOf("state", names...); fault != nil {
 		return nil, fault
 	}
 	kind, namespace, search := kobj.Kind(q.Get("kind")), q.Get("namespace"), strings.ToLower(q.Get("search"))
-	severity, state := preview.Severity(q.Get("severity")), apiv1.ObjectState(q.Get("state"))
+	state := apiv1.ObjectState(q.Get("state"))
 	return func(k kobj.Key, d *status.Desired) bool {
 		return (kind == "" || k.Kind == kind) &&
 			(namespace == "" || k.Namespace == namespace) &&
-			(severity == "" || worst(d) != "" && worst(d).AtLeast(severity)) &&
 			(state == "" || stateOf(d) == state) &&
 			(search == "" || contains(search, string(k.Kind), k.Name.String(), hostOf(d)))
 	}, nil
+}
+
+// isAtLeast reports whether something as bad as a severity is to be said about an object.
+func isAtLeast(d *status.Desired, severity preview.Severity) bool {
+	w := worst(d)
+	return w != "" && w.AtLeast(severity)
 }
 
 // contains reports whether one of the texts contains the lower-case text, in any case.
@@ -139,70 +144,131 @@ func objectItem(k kobj.Key, d *status.Desired) apiv1.ObjectItem {
 	return out
 }
 
-// objectsAfter returns the selected objects of a page, from the key of the position on: after it, or with it if some of its items are skipped.
-func (a *API) objectsAfter(r *http.Request, q query) (found []indexed[kobj.Key, *status.Desired], more bool, fault *failure) {
-	match, fault := matchObject(q)
-	if fault != nil {
-		return nil, false, fault
-	}
+// objectsAfter returns up to limit objects that match after the key of a position, and where the next ones begin.
+func (a *API) objectsAfter(
+	ctx context.Context, key string, limit int, match func(kobj.Key, *status.Desired) bool,
+) (found []indexed[kobj.Key, *status.Desired], next *position, fault *failure) {
 	var after *kobj.Key
-	if q.from.Key != "" {
-		k, fault := objectAt(q.from.Key)
+	if key != "" {
+		k, fault := objectAt(key)
 		if fault != nil {
-			return nil, false, fault
+			return nil, nil, fault
 		}
 		after = &k
 	}
-	found, more, ok := a.objects.page(r.Context(), after, q.limit, match)
+	found, last, ok := a.objects.page(ctx, after, limit, match)
 	if !ok {
-		return nil, false, stopping()
+		return nil, nil, stopping()
 	}
-	return found, more, nil
+	if last != nil {
+		next = &position{Key: objectKey(*last)}
+	}
+	return found, next, nil
 }
 
-func (a *API) listObjects(r *http.Request, q query) (items []item, more bool, fault *failure) {
-	found, more, fault := a.objectsAfter(r, q)
+func (a *API) listObjects(r *http.Request, q query) (items []item, next *position, fault *failure) {
+	match, fault := matchObject(q)
+	if fault != nil {
+		return nil, nil, fault
+	}
+	severity := preview.Severity(q.Get("severity"))
+	found, next, fault := a.objectsAfter(r.Context(), q.from.Key, q.limit, func(k kobj.Key, d *status.Desired) bool {
+		return (severity == "" || isAtLeast(d, severity)) && match(k, d)
+	})
 	for _, e := range found {
 		items = append(items, item{key: objectKey(e.key), make: func() any { return objectItem(e.key, e.value) }})
 	}
-	return items, more, fault
+	return items, next, fault
 }
+
+// The bounds of what is evaluated for a page of diagnostics.
+const (
+	maxEvaluated  = 2000 // objects
+	evaluatedStep = 100  // of them between two calls of the pipeline
+)
 
 // listDiagnostics lists what is reported about objects. A page ends within an object if it has more diagnostics than fit: the position has the
 // object before it, and how many of its own are done.
-func (a *API) listDiagnostics(r *http.Request, q query) (items []item, more bool, fault *failure) {
-	least := preview.Severity(cmp.Or(q.Get("severity"), string(preview.Note)))
-	if least == preview.Warning || q.Get("severity") == "" { // an object that is not served may name a Gateway that does not exist
-		q.Set("severity", string(preview.Note))
-	}
-	found, more, fault := a.objectsAfter(r, q)
+func (a *API) listDiagnostics(r *http.Request, q query) (items []item, next *position, fault *failure) {
+	match, fault := matchObject(q)
 	if fault != nil {
-		return nil, false, fault
+		return nil, nil, fault
 	}
-	objects, classes, ok := a.peek(r.Context(), found)
+	d := diagnosing{api: a, least: preview.Severity(cmp.Or(q.Get("severity"), string(preview.Note))), limit: q.limit, at: q.from, known: a.known(r.Context())}
+	may := func(k kobj.Key, x *status.Desired) bool { return d.mayConcern(k, x) && match(k, x) }
+	for range maxEvaluated / evaluatedStep {
+		found, next, fault := a.objectsAfter(r.Context(), d.at.Key, evaluatedStep, may)
+		if fault == nil {
+			fault = d.add(r.Context(), found)
+		}
+		switch {
+		case fault != nil:
+			return nil, nil, fault
+		case d.full:
+			return d.items, after(d.items), nil
+		case next == nil:
+			return d.items, nil, nil
+		}
+		d.at = *next
+		if len(found) < evaluatedStep { // enough objects are visited
+			break
+		}
+		runtime.Gosched()
+	}
+	return d.items, &d.at, nil
+}
+
+// diagnosing collects the diagnostics of a page.
+type diagnosing struct {
+	api   *API
+	least preview.Severity
+	limit int
+	known func(kobj.Key) bool
+
+	at    position
+	items []item
+	full  bool // and there are more
+}
+
+// mayConcern reports whether a diagnostic of the severity may be about an object. A route may name a Gateway that does not exist, whatever
+// this controller reports about it.
+func (d *diagnosing) mayConcern(k kobj.Key, x *status.Desired) bool {
+	return isAtLeast(x, d.least) || preview.Warning.AtLeast(d.least) && preview.HasParents(k.Kind)
+}
+
+// add adds the diagnostics of objects until the page is full. The pipeline waits for it once.
+func (d *diagnosing) add(ctx context.Context, found []indexed[kobj.Key, *status.Desired]) *failure {
+	if len(found) == 0 {
+		return nil
+	}
+	objects, classes, ok := d.api.peek(ctx, found)
 	if !ok {
-		return nil, false, stopping()
+		return stopping()
 	}
-	known := a.known(r.Context())
-	before, skip := q.from.Key, q.from.Skip
 	for _, e := range found {
+		o := objects[e.key]
+		if o == nil { // it is deleted meanwhile
+			continue
+		}
 		of := preview.Of(preview.Live{
-			Classes: classes, Objects: map[kobj.Key]metav1.Object{e.key: objects[e.key]}, Desired: map[kobj.Key]*status.Desired{e.key: e.value}, Exists: known,
+			Classes: classes, Objects: map[kobj.Key]metav1.Object{e.key: o}, Desired: map[kobj.Key]*status.Desired{e.key: e.value}, Exists: d.known,
 		}).Findings
-		of = slices.DeleteFunc(of, func(f preview.Finding) bool { return !f.Severity.AtLeast(least) })
-		for i, f := range of[min(skip, len(of)):] {
-			if len(items) == q.limit {
-				return items, true, nil
+		of = slices.DeleteFunc(of, func(f preview.Finding) bool { return !f.Severity.AtLeast(d.least) })
+		done := min(d.at.Skip, len(of))
+		for i, f := range of[done:] {
+			if len(d.items) == d.limit {
+				d.full = true
+				return nil
 			}
-			it := item{key: before, skip: min(skip, len(of)) + i + 1, make: func() any { return apiv1.FindingsOf([]preview.Finding{f})[0] }}
+			it := item{key: d.at.Key, skip: done + i + 1, make: func() any { return apiv1.DiagnosticsOf([]preview.Finding{f})[0] }}
 			if it.skip == len(of) {
 				it.key, it.skip = objectKey(e.key), 0
 			}
-			items = append(items, it)
+			d.items = append(d.items, it)
 		}
-		before, skip = objectKey(e.key), 0
+		d.at = position{Key: objectKey(e.key)}
 	}
-	return items, more, nil
+	return nil
 }
 
 // peek returns the objects of a page and the ingress classes that are served. The pipeline waits for it once.
@@ -252,7 +318,7 @@ func (a *API) object(r *http.Request) (any, *failure) {
 		return nil, notFound("there is no %s with a status among the objects of the controller", k)
 	}
 	out := apiv1.ObjectReport{Type: apiv1.TypeOf("ObjectReport"), ObjectItem: objectItem(k, d)}
-	out.Diagnostics = apiv1.FindingsOf(preview.Of(preview.Live{
+	out.Diagnostics = apiv1.DiagnosticsOf(preview.Of(preview.Live{
 		Classes: classes, Objects: objects, Desired: map[kobj.Key]*status.Desired{k: d}, Exists: a.known(r.Context()),
 	}).Findings)
 	if d != nil {
@@ -262,19 +328,33 @@ func (a *API) object(r *http.Request) (any, *failure) {
 		c := change(&last[0])
 		out.LastChange = &c
 	}
-	refusals := a.refusals(func(x apiv1.Refusal) bool { return slices.Contains(x.Objects, *apiv1.ObjectOf(k)) })
-	out.Refusals = refusals[:min(len(refusals), maxNamedObjects)]
-	return &out, a.serving(r.Context(), k, &out)
+	of := slices.DeleteFunc(a.rejections(), func(x rejection) bool { return !slices.Contains(x.origins, k) })
+	a.addNodes(of)
+	for _, x := range of[:min(len(of), maxNamedObjects)] {
+		out.Rejections = append(out.Rejections, x.Rejection)
+	}
+	if fault := a.serving(r.Context(), k, of, &out); fault != nil {
+		return nil, fault
+	}
+	return &out, nil
 }
 
-// serving adds the hosts of an object, and whether the Envoys that serve them have its last change.
-func (a *API) serving(ctx context.Context, k kobj.Key, out *apiv1.ObjectReport) *failure {
+// serving adds the hosts of an object, and how many of the Envoys that serve them have its last change; of is what is rejected of the object.
+func (a *API) serving(ctx context.Context, k kobj.Key, of []rejection, out *apiv1.ObjectReport) *failure {
 	hosts, ok := a.hosts.all(ctx)
 	if !ok {
 		return stopping()
 	}
 	fleets := map[ir.Fleet]bool{}
+	work := 0
 	for _, h := range hosts {
+		if h.value == nil {
+			continue
+		}
+		if work += 1 + len(h.value.Routes); work >= yieldStep {
+			work = 0
+			runtime.Gosched()
+		}
 		if !serves(h.value, k) {
 			continue
 		}
@@ -283,24 +363,29 @@ func (a *API) serving(ctx context.Context, k kobj.Key, out *apiv1.ObjectReport) 
 			out.Hosts = append(out.Hosts, hostName(h.key))
 		}
 	}
-	by := a.refusalsByNode()
+	var lacking, having []apiv1.ObjectSync
+	rejecting := byNode(of)
 	for _, s := range a.Sessions() {
 		if !fleets[s.Fleet] {
 			continue
 		}
-		if out.EnvoyCount++; len(out.Envoys) < maxNamedEnvoys {
-			out.Envoys = append(out.Envoys, a.objectSync(k, s, by))
+		if x := a.objectSync(k, s, len(rejecting[nameOf(s)]) > 0); x.Has {
+			having = append(having, x)
+		} else {
+			lacking = append(lacking, x)
 		}
 	}
+	out.Have, out.EnvoyCount = len(having), len(having)+len(lacking)
+	all := append(lacking, having...)
+	out.Envoys = all[:min(len(all), maxNamedEnvoys)]
 	return nil
 }
 
-func (a *API) objectSync(k kobj.Key, s server.Session, by map[envoyName][]apiv1.Refusal) apiv1.ObjectSync {
-	refuses := slices.ContainsFunc(by[nameOf(s)], func(x apiv1.Refusal) bool { return slices.Contains(x.Objects, *apiv1.ObjectOf(k)) })
-	out := apiv1.ObjectSync{Node: nameOf(s).node, Has: !refuses && a.History.Has(s.ID, s.Fleet, k)}
+func (a *API) objectSync(k kobj.Key, s server.Session, rejects bool) apiv1.ObjectSync {
+	out := apiv1.ObjectSync{Node: nameOf(s).node, Has: !rejects && a.History.Has(s.ID, s.Fleet, k)}
 	switch {
-	case refuses:
-		out.State = apiv1.Refuses
+	case rejects:
+		out.State = apiv1.Rejects
 	case out.Has:
 		out.State = apiv1.InSync
 	default:

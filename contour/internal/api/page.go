@@ -29,6 +29,9 @@ type failure struct {
 }
 
 func (f *failure) write(w http.ResponseWriter) {
+	if f.code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1")
+	}
 	writeJSON(w, f.code, apiv1.Error{Type: apiv1.TypeOf("Error"), Code: f.code, Message: f.text})
 }
 
@@ -39,6 +42,8 @@ func badRequest(format string, args ...any) *failure {
 func notFound(format string, args ...any) *failure {
 	return &failure{http.StatusNotFound, fmt.Sprintf(format, args...)}
 }
+
+func busy(text string) *failure { return &failure{http.StatusServiceUnavailable, text} }
 
 func stopping() *failure {
 	return &failure{http.StatusServiceUnavailable, "the controller is stopping, or the request ended"}
@@ -73,6 +78,7 @@ type position struct {
 	Key      string `json:"k,omitempty"` // the page begins after it
 	Skip     int    `json:"n,omitempty"` // or with that many items less of it
 	Revision uint64 `json:"r"`           // of the first page
+	Started  int64  `json:"s"`           // of the controller that made it, in milliseconds
 }
 
 func (p position) token() string {
@@ -116,8 +122,15 @@ type item struct {
 	make func() any
 }
 
-// lister returns the items of a page, at most as many as the query asks for, and whether there are more after them.
-type lister func(r *http.Request, q query) (items []item, more bool, fault *failure)
+// lister returns the items of a page, at most as many as the query asks for, and where the next page begins; nil if there is none. The work for a
+// page is bounded: it may have fewer items, or none, although others follow.
+type lister func(r *http.Request, q query) (items []item, next *position, fault *failure)
+
+// after returns the position after the last item.
+func after(items []item) *position {
+	last := items[len(items)-1]
+	return &position{Key: last.key, Skip: last.skip}
+}
 
 // page answers with a page of a list.
 func (a *API) page(kind string, f lister) http.HandlerFunc {
@@ -128,17 +141,20 @@ func (a *API) page(kind string, f lister) http.HandlerFunc {
 			return
 		}
 		revision := a.History.Revision()
-		items, more, fault := f(r, q)
+		items, next, fault := f(r, q)
 		if fault != nil {
 			fault.write(w)
 			return
 		}
 		if q.Get("continue") == "" {
-			q.from.Revision = revision
+			q.from.Revision, q.from.Started = revision, a.Started.UnixMilli()
 		}
 		list := apiv1.List[json.RawMessage]{
 			Type: apiv1.TypeOf(kind), Items: []json.RawMessage{},
-			Page: &apiv1.Page{Revision: revision, Changed: a.History.Revision() != q.from.Revision},
+			Page: &apiv1.Page{
+				Revision: revision, Started: a.Started,
+				Changed: a.History.Revision() != q.from.Revision || a.Started.UnixMilli() != q.from.Started,
+			},
 		}
 		size := 0
 		for i, it := range items {
@@ -148,12 +164,14 @@ func (a *API) page(kind string, f lister) http.HandlerFunc {
 				return
 			}
 			list.Items, size = append(list.Items, text), size+len(text)
-			last := i+1 == len(items)
-			if (more || !last) && (last || size >= maxPageBytes) {
-				list.Page.Continue = position{it.key, it.skip, q.from.Revision}.token()
+			if size >= maxPageBytes && i+1 < len(items) {
+				next = after(items[:i+1])
 				break
 			}
 			runtime.Gosched() // the pipeline may have work, and only this processor
+		}
+		if next != nil {
+			list.Page.Continue = position{next.Key, next.Skip, q.from.Revision, q.from.Started}.token()
 		}
 		writeJSON(w, http.StatusOK, list)
 	}

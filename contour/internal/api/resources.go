@@ -10,10 +10,10 @@ import (
 )
 
 // listResources lists the resources that a fleet is to have, or that one Envoy is to have or has. Contents are not shown.
-func (a *API) listResources(r *http.Request, q query) (items []item, more bool, fault *failure) {
+func (a *API) listResources(r *http.Request, q query) (items []item, next *position, fault *failure) {
 	of, typ, fault := a.tableOf(q)
 	if fault != nil {
-		return nil, false, fault
+		return nil, nil, fault
 	}
 	search := strings.ToLower(q.Get("search"))
 	chosen := selection{after: q.from.Key, limit: q.limit}
@@ -28,11 +28,11 @@ func (a *API) listResources(r *http.Request, q query) (items []item, more bool, 
 	if node := q.Get("node"); node != "" {
 		acked, connected := a.Acked(node)
 		if !connected {
-			return nil, false, notFound("no Envoy %q is connected to this replica", node)
+			return nil, nil, notFound("no Envoy %q is connected to this replica", node)
 		}
 		for ref, hash := range acked {
 			if r.Context().Err() != nil {
-				return nil, false, stopping()
+				return nil, nil, stopping()
 			}
 			if want(ref) {
 				chosen.add(ref).has = hash
@@ -42,7 +42,10 @@ func (a *API) listResources(r *http.Request, q query) (items []item, more bool, 
 	for _, c := range chosen.entries {
 		items = append(items, item{key: refKey(c.ref), make: func() any { return c.resource() }})
 	}
-	return items, chosen.more, nil
+	if chosen.more {
+		next = after(items)
+	}
+	return items, next, nil
 }
 
 func (a *API) tableOf(q query) (of *table.Table, typ table.Type, fault *failure) {

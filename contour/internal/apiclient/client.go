@@ -12,7 +12,9 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"contour.example/contour/internal/api/apiv1"
 )
@@ -26,11 +28,32 @@ type Client struct {
 	address string
 	http    *http.Client
 	stop    func()
+	fault   error // why the controller cannot be asked
+	wait    func(context.Context, time.Duration) error
 }
 
 // At returns a client of the controller at an address of this machine, such as 127.0.0.1:6060.
 func At(address string) *Client {
-	return &Client{Name: address, address: address, http: &http.Client{Transport: &http.Transport{}}, stop: func() {}}
+	return &Client{Name: address, address: address, http: &http.Client{Transport: &http.Transport{}}, stop: func() {}, wait: wait}
+}
+
+// Unreachable returns a client of a controller that cannot be asked; each request returns the error.
+func Unreachable(name string, err error) *Client {
+	c := At("")
+	c.Name, c.fault = name, err
+	return c
+}
+
+// wait returns after a time, or with an error when the context ends before.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Close ends the connections.
@@ -47,22 +70,47 @@ func (f *Failure) Error() string { return f.Document.Message }
 // ErrOld is returned when the controller has no such API.
 var ErrOld = errors.New("there is no API for this: the version of the controller is another than that of this command, or something else answers there")
 
-// Get reads a document.
+// The bounds of how often a busy controller is asked again, and of the time before that.
+const (
+	maxRetries = 20
+	maxWait    = 5 * time.Second
+)
+
+// Get reads a document. It asks a controller that is busy again when that says so, until the context ends.
 func Get[T any](ctx context.Context, c *Client, path string, q url.Values) (out T, err error) {
+	for n := 0; ; n++ {
+		response, text, err := c.do(ctx, path, q)
+		if err != nil {
+			return out, fmt.Errorf("controller %s: %w", c.Name, cause(err))
+		}
+		seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+		if response.StatusCode != http.StatusServiceUnavailable || err != nil || n == maxRetries ||
+			c.wait(ctx, min(max(time.Duration(seconds), 0)*time.Second, maxWait)) != nil {
+			return decode[T](c, response, text)
+		}
+	}
+}
+
+// do sends a request and reads the answer.
+func (c *Client) do(ctx context.Context, path string, q url.Values) (*http.Response, []byte, error) {
+	if c.fault != nil {
+		return nil, nil, c.fault
+	}
 	u := url.URL{Scheme: "http", Host: c.address, Path: apiv1.Path + path, RawQuery: q.Encode()}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return out, fmt.Errorf("controller %s: %w", c.Name, cause(err))
+		return nil, nil, err
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return out, fmt.Errorf("controller %s: %w", c.Name, cause(err))
+		return nil, nil, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it is read
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return out, fmt.Errorf("controller %s: %w", c.Name, err)
-	}
+	return response, text, err
+}
+
+func decode[T any](c *Client, response *http.Response, text []byte) (out T, err error) {
 	if response.StatusCode != http.StatusOK {
 		failed := &Failure{}
 		if json.Unmarshal(text, &failed.Document) != nil || failed.Document.Kind != "Error" {

@@ -41,7 +41,7 @@ func controller(t *testing.T) *httptest.Server {
 			}
 			_ = json.NewEncoder(w).Encode(list)
 		case "/api/v1/info":
-			w.WriteHeader(http.StatusServiceUnavailable)
+			w.WriteHeader(http.StatusServiceUnavailable) // without Retry-After
 			_ = json.NewEncoder(w).Encode(apiv1.Error{Type: apiv1.TypeOf("Error"), Message: "not now"})
 		case "/api/v1/envoys": // of another program, which answers anything
 			_, _ = w.Write([]byte(`{"path":"/api/v1/envoys","kind":"EnvoyList"}`))
@@ -71,6 +71,36 @@ func TestPages(t *testing.T) {
 	_, err := Get[apiv1.Info](t.Context(), gone, "explain", url.Values{"url": {"http://a/?token=SECRET"}})
 	if err == nil || strings.Contains(err.Error(), "SECRET") {
 		t.Errorf("%v", err)
+	}
+}
+
+// A controller that is busy is asked again after the time that it names, a bounded number of times and for a bounded time.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	busy, asked := 2, 0
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked++; asked <= busy {
+			w.Header().Set("Retry-After", "3600")
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_ = json.NewEncoder(w).Encode(apiv1.Error{Type: apiv1.TypeOf("Error"), Message: "busy"})
+			return
+		}
+		_ = json.NewEncoder(w).Encode(apiv1.Info{Type: apiv1.TypeOf("Info"), Version: "v1"})
+	}))
+	t.Cleanup(s.Close)
+	c := At(strings.TrimPrefix(s.URL, "http://"))
+	var waited []time.Duration
+	c.wait = func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil }
+	if info, err := Get[apiv1.Info](t.Context(), c, "info", nil); err != nil || info.Version != "v1" || len(waited) != 2 || waited[0] != maxWait {
+		t.Errorf("%+v, %v, waited %v", info, err, waited)
+	}
+	busy, asked = maxRetries*2, 0
+	if _, err := Get[apiv1.Info](t.Context(), c, "info", nil); err == nil || err.Error() != "busy" || asked != maxRetries+1 {
+		t.Errorf("%v after %d requests", err, asked)
+	}
+	c.wait, asked = func(context.Context, time.Duration) error { return context.DeadlineExceeded }, 0
+	if _, err := Get[apiv1.Info](t.Context(), c, "info", nil); err == nil || err.Error() != "busy" || asked != 1 {
+		t.Errorf("when the time is over: %v after %d requests", err, asked)
 	}
 }
 
@@ -213,6 +243,43 @@ func TestForward(t *testing.T) {
 		if r != "GET /api/v1/namespaces/ns/pods" && (!strings.HasPrefix(r, "POST /api/v1/namespaces/ns/pods/") || !strings.HasSuffix(r, "/portforward")) {
 			t.Errorf("the Role contour-viewer does not permit %s", r)
 		}
+	}
+}
+
+// Of several controllers, those that cannot be reached return their errors, and the others answer; one is found if the first ones fail.
+func TestUnreachable(t *testing.T) {
+	t.Parallel()
+	forward := func(pod string) (*Client, error) {
+		if strings.HasPrefix(pod, "bad") {
+			return nil, fmt.Errorf("no %s", pod)
+		}
+		c := At("")
+		c.Name = pod
+		return c, nil
+	}
+	at := Cluster{Namespace: "ns"}
+	clients, err := at.every([]string{"bad-1", "good", "bad-2"}, forward)
+	if err != nil || len(clients) != 3 || clients[0].Name != "bad-1" || clients[1].Name != "good" || clients[1].fault != nil {
+		t.Fatalf("%+v, %v", clients, err)
+	}
+	if _, err := Get[apiv1.Info](t.Context(), clients[0], "info", nil); err == nil || err.Error() != "controller bad-1: no bad-1" {
+		t.Errorf("%v", err)
+	}
+	if _, err := at.every([]string{"bad-1", "bad-2"}, forward); err == nil || !strings.Contains(err.Error(), "pod ns/bad-2: no bad-2") {
+		t.Errorf("%v", err)
+	}
+	if one, err := at.first([]string{"bad-1", "good", "other"}, forward); err != nil || len(one) != 1 || one[0].Name != "good" {
+		t.Errorf("%+v, %v", one, err)
+	}
+	if _, err := at.first([]string{"bad-1", "bad-2"}, forward); err == nil {
+		t.Error("no error")
+	}
+	many := make([]string, maxControllers+2)
+	for i := range many {
+		many[i] = fmt.Sprint("pod-", i)
+	}
+	if clients, err = at.every(many, forward); err != nil || len(clients) != len(many) || clients[maxControllers-1].fault != nil || clients[maxControllers].fault == nil {
+		t.Errorf("%d clients, %v", len(clients), err)
 	}
 }
 

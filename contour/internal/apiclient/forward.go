@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,10 +35,17 @@ type Cluster struct {
 // patience bounds how long it takes to forward a port.
 const patience = 15 * time.Second
 
-// maxControllers bounds the controllers that are asked.
-const maxControllers = 32
+// maxControllers bounds the controllers that are asked, and maxAttempts those that are tried until one can be.
+const (
+	maxControllers = 32
+	maxAttempts    = 3
+)
 
-// Connect returns a client of each controller of a cluster that runs, the first one is first; or of one only.
+// errTooMany is why a controller is not asked.
+var errTooMany = fmt.Errorf("it is not asked: there are more than %d", maxControllers)
+
+// Connect returns a client of each controller of a cluster that runs, those that are ready first; or of the first one that can be reached. If
+// none can be reached, it returns an error. Of several, the clients of those that cannot be reached return an error for each request.
 func Connect(ctx context.Context, at Cluster, all bool) ([]*Client, error) {
 	config, err := kubeclient.FromContext(at.Kubeconfig, at.Context)
 	if err != nil {
@@ -52,17 +60,46 @@ func Connect(ctx context.Context, at Cluster, all bool) ([]*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !all {
-		pods = pods[:1]
+	forward := func(pod string) (*Client, error) { return at.forward(ctx, config, kube, pod) }
+	if all {
+		return at.every(pods, forward)
 	}
-	var clients []*Client
-	for _, name := range pods[:min(len(pods), maxControllers)] {
-		c, err := at.forward(ctx, config, kube, name)
-		if err != nil {
-			CloseAll(clients)
-			return nil, fmt.Errorf("pod %s/%s: %w", at.Namespace, name, err)
+	return at.first(pods, forward)
+}
+
+// first returns a client of the first pod that can be reached.
+func (at Cluster) first(pods []string, forward func(pod string) (*Client, error)) ([]*Client, error) {
+	var errs []error
+	for _, name := range pods[:min(len(pods), maxAttempts)] {
+		c, err := forward(name)
+		if err == nil {
+			return []*Client{c}, nil
 		}
-		clients = append(clients, c)
+		errs = append(errs, fmt.Errorf("pod %s/%s: %w", at.Namespace, name, err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// every returns a client of each pod, all at once; an error if none can be reached.
+func (at Cluster) every(pods []string, forward func(pod string) (*Client, error)) ([]*Client, error) {
+	clients, errs := make([]*Client, len(pods)), make([]error, len(pods))
+	var waiting sync.WaitGroup
+	for i, name := range pods {
+		if i >= maxControllers {
+			clients[i] = Unreachable(name, errTooMany)
+			continue
+		}
+		waiting.Go(func() {
+			c, err := forward(name)
+			if err != nil {
+				c, errs[i] = Unreachable(name, err), fmt.Errorf("pod %s/%s: %w", at.Namespace, name, err)
+			}
+			clients[i] = c
+		})
+	}
+	waiting.Wait()
+	if !slices.Contains(errs[:min(len(errs), maxControllers)], nil) {
+		return nil, errors.Join(errs...)
 	}
 	return clients, nil
 }

@@ -46,7 +46,7 @@ how long it took until the Envoys connected to this replica had it. A controller
 			if f.limit < 1 || f.watch && f.output == "json" {
 				return usage(errors.New("--limit: give a positive number; --watch is for text"))
 			}
-			return f.ask(c.Context(), false, func(ctx context.Context, to []*apiclient.Client) error { return f.run(ctx, s.Out, to[0], q) })
+			return f.ask(c.Context(), false, func(ctx context.Context, to []*apiclient.Client) error { return f.run(ctx, s, to[0], q) })
 		},
 	}
 	f.add(c.Flags(), s.Env)
@@ -72,17 +72,36 @@ func (f *changesFlags) query() (url.Values, error) {
 	return q, nil
 }
 
-func (f *changesFlags) run(ctx context.Context, w io.Writer, c *apiclient.Client, q url.Values) error {
-	last, err := f.once(ctx, w, c, q)
+func (f *changesFlags) run(ctx context.Context, s Streams, c *apiclient.Client, q url.Values) error {
+	last, err := f.once(ctx, s.Out, c, q)
+	var away time.Time // since when the controller does not answer
 	for err == nil && f.watch {
 		select {
 		case <-ctx.Done():
 			return nil // interrupted
 		case <-time.After(watchPeriod):
 		}
-		last, err = f.next(ctx, w, c, q, last)
+		last, err = f.next(ctx, s.Out, c, q, last)
+		switch failed := (*apiclient.Failure)(nil); {
+		case err == nil:
+			away = time.Time{}
+		case ctx.Err() != nil:
+			return nil
+		case f.address == "" || errors.As(err, &failed): // a port that is forwarded to a pod ends with it
+		case away.IsZero():
+			fmt.Fprintf(s.Err, "contour: %s; waiting for it\n", console.Line(err.Error()))
+			away, err = time.Now(), nil
+		case time.Since(away) < f.timeout:
+			err = nil
+		}
 	}
 	return err
+}
+
+// seen is the last change that is printed.
+type seen struct {
+	id      uint64
+	started time.Time // of the controller that counts the changes
 }
 
 // The times of --watch.
@@ -91,17 +110,24 @@ const (
 	maxAwaited  = 10 * time.Second
 )
 
-// once prints the present changes, and returns the ID of the last one.
-func (f *changesFlags) once(ctx context.Context, w io.Writer, c *apiclient.Client, q url.Values) (last uint64, err error) {
+// once prints the present changes, and returns the last one.
+func (f *changesFlags) once(ctx context.Context, w io.Writer, c *apiclient.Client, q url.Values) (last seen, err error) {
 	ctx, cancel := f.limited(ctx)
 	defer cancel()
+	now, err := apiclient.Get[apiv1.List[apiv1.Change]](ctx, c, "changes", url.Values{"limit": {"1"}})
+	if err != nil {
+		return last, err
+	}
+	if now.Page != nil { // what is not selected now is not selected later
+		last = seen{now.Page.Revision, now.Page.Started}
+	}
 	items, _, err := apiclient.All[apiv1.Change](ctx, c, "changes", q, f.limit)
 	if err != nil {
-		return 0, err
+		return last, err
 	}
 	items = items[:min(len(items), f.limit)]
 	if len(items) > 0 {
-		last = items[0].ID
+		last.id = max(last.id, items[0].ID)
 	}
 	slices.Reverse(items)
 	if f.output == "json" {
@@ -119,27 +145,36 @@ func (f *changesFlags) once(ctx context.Context, w io.Writer, c *apiclient.Clien
 	return last, t.Flush()
 }
 
-// next prints the changes after one that all Envoys have, or that are old enough, and returns the ID of the last one.
-func (f *changesFlags) next(ctx context.Context, w io.Writer, c *apiclient.Client, q url.Values, last uint64) (uint64, error) {
+// next prints the changes after one that all Envoys have, or that are old enough, and returns the last one. If the controller is another one, it
+// prints those of that from the start.
+func (f *changesFlags) next(ctx context.Context, w io.Writer, c *apiclient.Client, q url.Values, last seen) (seen, error) {
 	limited, cancel := f.limited(ctx)
 	defer cancel()
-	after := url.Values{"after": {strconv.FormatUint(last, 10)}}
+	now, err := apiclient.Get[apiv1.List[apiv1.Change]](limited, c, "changes", url.Values{"limit": {"1"}})
+	if err != nil {
+		return last, err
+	}
+	if now.Page != nil && !now.Page.Started.Equal(last.started) {
+		fmt.Fprintln(w, "the controller has been started again")
+		last = seen{0, now.Page.Started}
+	}
+	after := url.Values{"after": {strconv.FormatUint(last.id, 10)}}
 	if f.object != "" {
 		after.Set("object", q.Get("object"))
 	}
 	items, _, err := apiclient.All[apiv1.Change](limited, c, "changes", after, 0)
-	if ctx.Err() != nil {
-		return last, nil
+	if err != nil {
+		return last, err
 	}
 	for i := range slices.Backward(items) {
 		x := &items[i]
-		if err == nil && x.Acknowledged < x.Envoys && time.Since(x.Seen) < maxAwaited {
+		if x.Acknowledged < x.Envoys && time.Since(x.Seen) < maxAwaited {
 			return last, nil // in order
 		}
 		printChange(w, x)
-		last = x.ID
+		last.id = x.ID
 	}
-	return last, err
+	return last, nil
 }
 
 func printChange(w io.Writer, c *apiv1.Change) {

@@ -166,13 +166,13 @@ func differenceJSON(d *preview.Difference) any {
 		hosts = append(hosts, j)
 	}
 	return struct {
-		APIVersion string          `json:"apiVersion"`
-		Kind       string          `json:"kind"`
-		Hosts      []jsonHost      `json:"hosts"`
-		Introduced []apiv1.Finding `json:"introduced"`
-		Fixed      []apiv1.Finding `json:"fixed"`
-		Compared   int             `json:"compared"`
-		Asked      int             `json:"asked"`
-		Unknown    int             `json:"unknown"`
-	}{apiv1.Version, "Difference", hosts, apiv1.FindingsOf(d.Introduced), apiv1.FindingsOf(d.Fixed), d.Compared, d.Asked, d.Unknown}
+		APIVersion string             `json:"apiVersion"`
+		Kind       string             `json:"kind"`
+		Hosts      []jsonHost         `json:"hosts"`
+		Introduced []apiv1.Diagnostic `json:"introduced"`
+		Fixed      []apiv1.Diagnostic `json:"fixed"`
+		Compared   int                `json:"compared"`
+		Asked      int                `json:"asked"`
+		Unknown    int                `json:"unknown"`
+	}{apiv1.Version, "Difference", hosts, apiv1.DiagnosticsOf(d.Introduced), apiv1.DiagnosticsOf(d.Fixed), d.Compared, d.Asked, d.Unknown}
 }

@@ -29,7 +29,7 @@ func exitCodes() []string {
 		done:     "The command did what it should, and the answer, if there is one, is yes.",
 		failed:   "It could not be done: a file cannot be read or is not valid, the cluster or the controller does not answer, or there is no such object.",
 		misuse:   "The command line is wrong: an unknown command or flag, a wrong value of a flag, or flags that exclude each other.",
-		answerNo: "It was done, and the answer is no: findings of at least the severity of --fail-on, a failed test, a request that is not answered as expected, or a difference or a system that is not in sync with --exit-code.",
+		answerNo: "It was done, and the answer is no: findings of at least the severity of --fail-on, a failed test, a request that is not answered as expected, or a difference or a system that is not in sync with --exit-code, or a replica of the controller cannot be read.",
 	}
 }
 

@@ -164,7 +164,7 @@ func TestExitCodes(t *testing.T) {
 		{2, []string{"changes", "--watch", "-o", "json"}},
 		{1, []string{"changes", "--address=127.0.0.1:1"}},
 		{2, []string{"xds", "no-such-type"}},
-		{2, []string{"xds", "cds", "--refused"}},
+		{2, []string{"xds", "cds", "--rejected"}},
 		{1, []string{"xds", "cds", "--address=127.0.0.1:1"}},
 	} {
 		if code, out, errs := runMain(c.args...); code != c.code {

@@ -4,15 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/pflag"
 
 	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/apiclient"
+	"contour.example/contour/internal/console"
 )
 
 // debugPort is the default port of the debug listener, which serves the API.
@@ -62,6 +65,47 @@ func (f *liveFlags) ask(ctx context.Context, all bool, do func(context.Context, 
 	}
 	defer apiclient.CloseAll(clients)
 	return do(ctx, clients)
+}
+
+// answer is what a controller answered.
+type answer[T any] struct {
+	from  *apiclient.Client
+	value T
+}
+
+// each asks all controllers at once, each for at most the time of an answer. It returns the answers, and which controllers could not be read; the
+// first error if that is all of them.
+func each[T any](
+	ctx context.Context, f *liveFlags, to []*apiclient.Client, ask func(context.Context, *apiclient.Client) (T, error),
+) (answers []answer[T], unread []apiv1.Unread, err error) {
+	values, errs := make([]T, len(to)), make([]error, len(to))
+	var waiting sync.WaitGroup
+	for i, c := range to {
+		waiting.Go(func() {
+			ctx, cancel := f.limited(ctx)
+			defer cancel()
+			values[i], errs[i] = ask(ctx, c)
+		})
+	}
+	waiting.Wait()
+	for i, c := range to {
+		if errs[i] != nil {
+			unread = append(unread, apiv1.Unread{Replica: c.Name, Message: errs[i].Error()})
+			continue
+		}
+		answers = append(answers, answer[T]{c, values[i]})
+	}
+	if len(answers) == 0 {
+		return nil, nil, errs[0]
+	}
+	return answers, unread, nil
+}
+
+// printUnread prints the replicas that could not be read.
+func printUnread(w io.Writer, unread []apiv1.Unread) {
+	for _, u := range unread {
+		fmt.Fprintln(w, console.Line(u.Replica, "not read", u.Message))
+	}
 }
 
 // limited returns a context for one answer.

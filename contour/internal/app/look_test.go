@@ -115,7 +115,7 @@ func TestValidateJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 3 {
 		t.Fatalf("exit code %d, %v: %s", code, err, out)
 	}
-	if list.Kind != "FindingList" || len(list.Items) != 1 {
+	if list.Kind != "DiagnosticList" || len(list.Items) != 1 {
 		t.Fatalf("%+v", list)
 	}
 	if x := list.Items[0]; x.Object.Name != "www" || x.Line != 10 || x.Severity != "error" || x.Field != "spec.routes[0].services[0]" || x.Reason == "" || x.Message == "" {
@@ -286,7 +286,7 @@ func TestDiff(t *testing.T) {
 	}
 }
 
-const expectations = `apiVersion: cli.contour.example/v1alpha1
+const expectations = `apiVersion: cli.contour.example/v1
 kind: RequestTest
 requests:
   - name: the website
@@ -315,7 +315,7 @@ func TestTest(t *testing.T) {
 		{name: "a report", args: []string{failing, "-o", "junit"}, code: 3, out: `<testsuite name="contour test" tests="2" failures="1">`},
 		{name: "two files", args: []string{failing, passing}, code: 3, err: "4 tests: 1 failed\n"},
 		{name: "another kind", args: []string{manifest(t, broken)}, code: 1, err: "m.yaml: "},
-		{name: "another version", args: []string{manifest(t, strings.Replace(expectations, "v1alpha1", "v9", 1))}, code: 1, err: "not a RequestTest of cli.contour.example/v1alpha1"},
+		{name: "another version", args: []string{manifest(t, strings.Replace(expectations, "contour.example/v1", "contour.example/v9", 1))}, code: 1, err: "not a RequestTest of cli.contour.example/v1"},
 		{name: "an unknown field", args: []string{manifest(t, strings.Replace(expectations, "headers", "haeders", 1))}, code: 1, err: `unknown field "haeders"`},
 		{name: "no host", args: []string{manifest(t, strings.Replace(expectations, "url: http://www.example.com/\n", "path: /\n", 1))}, code: 1, err: "m.yaml:4: a request has a url, or a host"},
 		{name: "no file", code: 2, err: "requires at least 1 arg(s)"},
@@ -431,7 +431,7 @@ func TestRoutes(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || list.Kind != "HostList" || len(list.Items) != 4 {
+	if err := json.Unmarshal([]byte(out), &list); err != nil || code != 0 || list.Kind != "HostRoutesList" || len(list.Items) != 4 {
 		t.Fatalf("exit code %d, %v: %s", code, err, out)
 	}
 	for _, h := range list.Items {

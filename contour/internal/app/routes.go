@@ -64,8 +64,8 @@ func (f *routesFlags) hosts(c *cobra.Command, s Streams, logging *logFlags, name
 		err = f.live.ask(c.Context(), false, func(ctx context.Context, to []*apiclient.Client) error {
 			ctx, cancel := f.live.limited(ctx)
 			defer cancel()
-			items, changed, err := apiclient.All[apiv1.Host](ctx, to[0], "routes", q, 0)
-			hosts = apiv1.Hosts(items)
+			items, changed, err := apiclient.All[apiv1.HostRoutes](ctx, to[0], "routes", q, 0)
+			hosts = apiv1.ServedHosts(items)
 			warnChanged(s.Err, changed)
 			return err
 		})
@@ -114,5 +114,5 @@ func (f *routesFlags) print(w io.Writer, hosts []preview.ServedHost) error {
 }
 
 func routesJSON(hosts []preview.ServedHost) any {
-	return apiv1.List[apiv1.Host]{Type: apiv1.TypeOf("HostList"), Items: apiv1.HostsOf(hosts)}
+	return apiv1.List[apiv1.HostRoutes]{Type: apiv1.TypeOf("HostRoutesList"), Items: apiv1.HostRoutesOf(hosts)}
 }

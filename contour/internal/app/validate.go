@@ -81,7 +81,7 @@ func (f *validateFlags) preview(c *cobra.Command, s Streams, logging *logFlags) 
 	err := f.live.ask(c.Context(), false, func(ctx context.Context, to []*apiclient.Client) error {
 		ctx, cancel := f.live.limited(ctx)
 		defer cancel()
-		items, changed, err := apiclient.All[apiv1.Finding](ctx, to[0], "diagnostics", q, 0)
+		items, changed, err := apiclient.All[apiv1.Diagnostic](ctx, to[0], "diagnostics", q, 0)
 		if err != nil {
 			return err
 		}
@@ -191,7 +191,7 @@ func escapeProperty(s string) string {
 }
 
 func printJSON(w io.Writer, found []preview.Finding) error {
-	return writeJSON(w, apiv1.List[apiv1.Finding]{Type: apiv1.TypeOf("FindingList"), Items: apiv1.FindingsOf(found)})
+	return writeJSON(w, apiv1.List[apiv1.Diagnostic]{Type: apiv1.TypeOf("DiagnosticList"), Items: apiv1.DiagnosticsOf(found)})
 }
 
 func writeJSON(w io.Writer, v any) error {

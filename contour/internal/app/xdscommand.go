@@ -23,7 +23,7 @@ type xdsFlags struct {
 	liveFlags
 
 	node, fleet string
-	refused     bool
+	rejected    bool
 	output      string
 }
 
@@ -31,11 +31,11 @@ func xdsCommand(s Streams) *cobra.Command {
 	f := &xdsFlags{}
 	c := &cobra.Command{
 		Use:   "xds [TYPE [NAME]]",
-		Short: "Show the Envoys, their resources, and what they refuse.",
-		Long: `Without arguments, list the Envoys that are connected to the controllers, and what each waits for or refuses. With a type (cds, eds, sds, lds, srds, rds,
+		Short: "Show the Envoys, their resources, and what they reject.",
+		Long: `Without arguments, list the Envoys that are connected to the controllers, and what each waits for or rejects. With a type (cds, eds, sds, lds, srds, rds,
 rtds), list the resources whose names contain NAME: their versions, sizes and objects, without their contents. --node compares them with what that Envoy
-has; contour cli shows contents.`,
-		Example: "  contour xds\n  contour xds --refused\n  contour xds rds www.example.com --node envoy-1",
+has; contour cli shows contents. If a controller cannot be read, the exit code is 3.`,
+		Example: "  contour xds\n  contour xds --rejected\n  contour xds rds www.example.com --node envoy-1",
 		Args:    cobra.MaximumNArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json"), f.check()); err != nil {
@@ -44,8 +44,8 @@ has; contour cli shows contents.`,
 			if err := checkType(args); err != nil {
 				return usage(err)
 			}
-			if f.refused && len(args) > 0 {
-				return usage(errors.New("--refused: it lists what Envoys refuse of all types"))
+			if f.rejected && len(args) > 0 {
+				return usage(errors.New("--rejected: it lists what Envoys reject of all types"))
 			}
 			return f.ask(c.Context(), true, func(ctx context.Context, to []*apiclient.Client) error { return f.run(ctx, s.Out, to, args) })
 		},
@@ -53,7 +53,7 @@ has; contour cli shows contents.`,
 	f.add(c.Flags(), s.Env)
 	c.Flags().StringVar(&f.node, "node", "", "Node id of one Envoy.")
 	c.Flags().StringVar(&f.fleet, "fleet", "", "Name of a fleet; empty is that of the Envoy, or the default one.")
-	c.Flags().BoolVar(&f.refused, "refused", false, "List what Envoys refuse, with their words.")
+	c.Flags().BoolVar(&f.rejected, "rejected", false, "List what Envoys reject, with their words.")
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text or json.")
 	return c
 }
@@ -74,14 +74,12 @@ func checkType(args []string) error {
 }
 
 func (f *xdsFlags) run(ctx context.Context, w io.Writer, to []*apiclient.Client, args []string) error {
-	ctx, cancel := f.limited(ctx)
-	defer cancel()
 	q := url.Values{}
 	if f.fleet != "" {
 		q.Set("fleet", f.fleet)
 	}
 	switch {
-	case f.refused:
+	case f.rejected:
 		if f.node != "" {
 			q.Set("node", f.node)
 		}
@@ -98,41 +96,55 @@ func (f *xdsFlags) run(ctx context.Context, w io.Writer, to []*apiclient.Client,
 }
 
 func (f *xdsFlags) rejections(ctx context.Context, w io.Writer, to []*apiclient.Client, q url.Values) error {
-	all := []apiv1.Refusal{}
-	for _, c := range to {
-		items, _, err := apiclient.All[apiv1.Refusal](ctx, c, "rejections", q, 0)
-		if err != nil {
-			return err
-		}
-		all = append(all, items...)
+	all, unread, err := listOfAll[apiv1.Rejection](ctx, f, to, "rejections", q)
+	if err != nil {
+		return err
 	}
 	if f.output == "json" {
-		return writeJSON(w, apiv1.List[apiv1.Refusal]{Type: apiv1.TypeOf("RefusalList"), Items: all})
+		return complete(unread, writeJSON(w, apiv1.List[apiv1.Rejection]{Type: apiv1.TypeOf("RejectionList"), Items: all, Unread: unread}))
 	}
 	for _, r := range all {
 		by := cmp.Or(strings.Join(r.Nodes, ", "), "no Envoy is sent it")
-		if r.Disputed {
+		if r.Disagreement {
 			by += ", others of the fleet accept it"
 		}
-		fmt.Fprintln(w, console.Line(refusalText(&r)+" ("+by+")"))
+		fmt.Fprintln(w, console.Line(rejectionText(&r)+" ("+by+")"))
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(w, "nothing is refused")
+		fmt.Fprintln(w, "nothing is rejected")
 	}
-	return nil
+	printUnread(w, unread)
+	return complete(unread, nil)
+}
+
+// listOfAll reads a list of each controller. It also returns which of them could not be read.
+func listOfAll[T any](ctx context.Context, f *xdsFlags, to []*apiclient.Client, path string, q url.Values) (all []T, unread []apiv1.Unread, err error) {
+	answers, unread, err := each(ctx, &f.liveFlags, to, func(ctx context.Context, c *apiclient.Client) ([]T, error) {
+		items, _, err := apiclient.All[T](ctx, c, path, q, 0)
+		return items, err
+	})
+	all = []T{}
+	for _, a := range answers {
+		all = append(all, a.value...)
+	}
+	return all, unread, err
+}
+
+// complete returns answerNo instead of no error if some controllers could not be read.
+func complete(unread []apiv1.Unread, err error) error {
+	if err == nil && len(unread) > 0 {
+		return answerNo
+	}
+	return err
 }
 
 func (f *xdsFlags) envoys(ctx context.Context, w io.Writer, to []*apiclient.Client, q url.Values) error {
-	all := []apiv1.Envoy{}
-	for _, c := range to {
-		items, _, err := apiclient.All[apiv1.Envoy](ctx, c, "envoys", q, 0)
-		if err != nil {
-			return err
-		}
-		all = append(all, items...)
+	all, unread, err := listOfAll[apiv1.Envoy](ctx, f, to, "envoys", q)
+	if err != nil {
+		return err
 	}
 	if f.output == "json" {
-		return writeJSON(w, apiv1.List[apiv1.Envoy]{Type: apiv1.TypeOf("EnvoyList"), Items: all})
+		return complete(unread, writeJSON(w, apiv1.List[apiv1.Envoy]{Type: apiv1.TypeOf("EnvoyList"), Items: all, Unread: unread}))
 	}
 	t, now := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0), time.Now()
 	fmt.Fprintln(t, "ENVOY\tFLEET\tVERSION\tCONNECTED\tSEQUENCE\tSTATE")
@@ -143,21 +155,24 @@ func (f *xdsFlags) envoys(ctx context.Context, w io.Writer, to []*apiclient.Clie
 		}
 		fmt.Fprintln(t, strings.Join(cells, "\t"))
 	}
-	return t.Flush()
+	err = t.Flush()
+	printUnread(w, unread)
+	return complete(unread, err)
 }
 
-// resources lists those of the first controller: all replicas make the same. Those of an Envoy come from the controller that it is connected to.
+// resources lists those of the first controller that can be read: all replicas make the same. Those of an Envoy come from the controller that it is
+// connected to.
 func (f *xdsFlags) resources(ctx context.Context, w io.Writer, to []*apiclient.Client, q url.Values) error {
 	var all []apiv1.Resource
 	var err error
-	if f.node == "" {
-		to = to[:1]
-	} else {
+	if f.node != "" {
 		q.Set("node", f.node)
 	}
 	for _, c := range to {
-		all, _, err = apiclient.All[apiv1.Resource](ctx, c, "resources", q, 0)
-		if err == nil {
+		limited, cancel := f.limited(ctx)
+		all, _, err = apiclient.All[apiv1.Resource](limited, c, "resources", q, 0)
+		cancel()
+		if failed := (*apiclient.Failure)(nil); err == nil || f.node == "" && errors.As(err, &failed) {
 			break
 		}
 	}

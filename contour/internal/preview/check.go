@@ -18,7 +18,7 @@ import (
 // CheckKind is the kind of files of checks, and CheckVersion the version of their format.
 const (
 	CheckKind    = "RequestTest"
-	CheckVersion = "cli.contour.example/v1alpha1"
+	CheckVersion = "cli.contour.example/v1"
 )
 
 // Check is a request and the answer that it must get.

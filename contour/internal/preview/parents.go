@@ -17,6 +17,11 @@ import (
 // name or namespace, or add it.
 const ParentMissing report.Reason = "ParentMissing"
 
+// HasParents reports whether objects of a kind name parents: the routes of the Gateway API do.
+func HasParents(k kobj.Kind) bool {
+	return slices.Contains([]kobj.Kind{kobj.HTTPRoute, kobj.GRPCRoute, kobj.TLSRoute, kobj.TCPRoute, kobj.UDPRoute}, k)
+}
+
 // parentsOf returns the parents that a route of the Gateway API names.
 func parentsOf(o metav1.Object) []gatewayv1.ParentReference {
 	switch o := o.(type) {

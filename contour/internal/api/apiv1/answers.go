@@ -5,23 +5,23 @@ import (
 	"contour.example/contour/internal/semantic"
 )
 
-// Finding is something to say about an object or a file.
-type Finding struct {
+// Diagnostic is something to say about an object or a file.
+type Diagnostic struct {
 	Object *Object `json:"object,omitempty"`
 	preview.Finding
 }
 
-// FindingsOf returns the documents of findings.
-func FindingsOf(found []preview.Finding) []Finding {
-	out := make([]Finding, 0, len(found))
+// DiagnosticsOf returns the documents of findings.
+func DiagnosticsOf(found []preview.Finding) []Diagnostic {
+	out := make([]Diagnostic, 0, len(found))
 	for _, x := range found {
-		out = append(out, Finding{ObjectOf(x.Object), x})
+		out = append(out, Diagnostic{ObjectOf(x.Object), x})
 	}
 	return out
 }
 
 // Findings returns what the documents are about.
-func Findings(of []Finding) []preview.Finding {
+func Findings(of []Diagnostic) []preview.Finding {
 	out := make([]preview.Finding, 0, len(of))
 	for _, x := range of {
 		x.Finding.Object = x.Object.Key()
@@ -60,12 +60,12 @@ type Explanation struct {
 	Answer   semantic.Answer `json:"answer"`
 	Steps    []Step          `json:"steps"`
 	NotTaken []Step          `json:"notTaken"`
-	Others   []Finding       `json:"others"`
+	Others   []Diagnostic    `json:"others"`
 }
 
 // ExplanationOf returns the document of an explanation.
 func ExplanationOf(x preview.Explanation) Explanation {
-	return Explanation{TypeOf("Explanation"), x.Verdict, x.Answer, stepsOf(x.Steps), stepsOf(x.Passed), FindingsOf(x.Others)}
+	return Explanation{TypeOf("Explanation"), x.Verdict, x.Answer, stepsOf(x.Steps), stepsOf(x.Passed), DiagnosticsOf(x.Others)}
 }
 
 // Explanation returns what the document is about.
@@ -81,18 +81,18 @@ type Route struct {
 	preview.ServedRoute
 }
 
-// Host is a host with its routes, in the order in which they are compared with requests.
-type Host struct {
+// HostRoutes is a host with its routes, in the order in which they are compared with requests.
+type HostRoutes struct {
 	Objects []Object `json:"objects,omitempty"`
 	preview.ServedHost
 	Routes []Route `json:"routes"`
 }
 
-// HostsOf returns the documents of hosts.
-func HostsOf(hosts []preview.ServedHost) []Host {
-	items := make([]Host, 0, len(hosts))
+// HostRoutesOf returns the documents of hosts.
+func HostRoutesOf(hosts []preview.ServedHost) []HostRoutes {
+	items := make([]HostRoutes, 0, len(hosts))
 	for _, h := range hosts {
-		j := Host{ServedHost: h, Routes: []Route{}}
+		j := HostRoutes{ServedHost: h, Routes: []Route{}}
 		for _, k := range h.Objects {
 			j.Objects = append(j.Objects, *ObjectOf(k))
 		}
@@ -104,8 +104,8 @@ func HostsOf(hosts []preview.ServedHost) []Host {
 	return items
 }
 
-// Hosts returns what the documents are about.
-func Hosts(of []Host) []preview.ServedHost {
+// ServedHosts returns what the documents are about.
+func ServedHosts(of []HostRoutes) []preview.ServedHost {
 	out := make([]preview.ServedHost, 0, len(of))
 	for _, h := range of {
 		s := h.ServedHost

@@ -10,11 +10,14 @@ import (
 	"contour.example/contour/internal/kobj"
 )
 
+// version is that of the path and of the documents.
+const version = "v1"
+
 // Version is the apiVersion of all documents.
-const Version = "cli.contour.example/v1alpha1"
+const Version = "cli.contour.example/" + version
 
 // Path is the prefix of the paths of the API.
-const Path = "/api/v1/"
+const Path = "/api/" + version + "/"
 
 // Type is the version and kind of a document.
 type Type struct {
@@ -28,18 +31,44 @@ func TypeOf(kind string) Type { return Type{Version, kind} }
 // List is a list, or a page of one.
 type List[T any] struct {
 	Type
-	Page  *Page `json:"page,omitempty"` // nil: the list is not of a running controller
-	Items []T   `json:"items"`
+	Page *Page `json:"page,omitempty"` // nil: the list is not of a running controller
+	// Unread are the replicas of which a command could not read the list.
+	Unread []Unread `json:"unread,omitempty"`
+	Items  []T      `json:"items"`
 }
 
 // Page is what a page says about the list that it is of.
 type Page struct {
 	// Revision is the number of changes that the controller has processed when the page was made.
 	Revision uint64 `json:"revision"`
+	// Started is when the controller started: another one counts its changes from the start.
+	Started time.Time `json:"started"`
 	// Continue is the parameter of the next page; "": the list is complete.
 	Continue string `json:"continue,omitempty"`
 	// Changed: something has changed since the first page, so that the pages together may not be what was true at any time.
 	Changed bool `json:"changed,omitempty"`
+}
+
+// PathList is the paths of the API, below its prefix.
+type PathList struct {
+	Type
+	Paths []string `json:"paths"`
+}
+
+// Unread is a replica of the controller that could not be read.
+type Unread struct {
+	Replica string `json:"replica"`
+	Message string `json:"message"`
+}
+
+// Status is what contour status prints.
+type Status struct {
+	Type
+	Controllers []Info       `json:"controllers"`
+	Unread      []Unread     `json:"unread,omitempty"`
+	Envoys      []Envoy      `json:"envoys"`
+	Rejections  []Rejection  `json:"rejections"`
+	Objects     []ObjectItem `json:"objects"` // with errors or warnings
 }
 
 // Error is the answer to a request that cannot be served.
@@ -122,7 +151,7 @@ type EnvoyState string
 const (
 	InSync  EnvoyState = "InSync"  // it has everything
 	Waiting EnvoyState = "Waiting" // something is not sent or not acknowledged
-	Refuses EnvoyState = "Refuses" // it rejects something
+	Rejects EnvoyState = "Rejects" // it rejects something
 )
 
 // Envoy is a connected Envoy.
@@ -138,11 +167,11 @@ type Envoy struct {
 	Sequence  uint64    `json:"sequence"`  // of the last publication that is known to its session
 	Published uint64    `json:"published"` // of the last publication to its fleet
 
-	Pending  int       `json:"pending,omitempty"`  // resources to be sent or removed
-	InFlight []string  `json:"inFlight,omitempty"` // some of the resources that it has not answered for
-	Blocked  []Blocked `json:"blocked,omitempty"`  // some of the resources that wait for another
-	Refusals []Refusal `json:"refusals,omitempty"` // some of what it rejects
-	Refused  int       `json:"refused,omitempty"`  // all of it
+	Pending        int         `json:"pending,omitempty"`        // resources to be sent or removed
+	InFlight       []string    `json:"inFlight,omitempty"`       // some of the resources that it has not answered for
+	Blocked        []Blocked   `json:"blocked,omitempty"`        // some of the resources that wait for another
+	Rejections     []Rejection `json:"rejections,omitempty"`     // some of what it rejects
+	RejectionCount int         `json:"rejectionCount,omitempty"` // all of it
 }
 
 // Blocked is a resource that is sent when the Envoy has another one.
@@ -151,17 +180,17 @@ type Blocked struct {
 	Needs    string `json:"needs"`
 }
 
-// Refusal is a resource, or a part of one, that an Envoy rejects.
-type Refusal struct {
+// Rejection is a resource, or a part of one, that an Envoy rejects.
+type Rejection struct {
 	Fleet    string   `json:"fleet"`
 	Resource string   `json:"resource"` // such as RDS ingress_http
 	Part     string   `json:"part,omitempty"`
 	Version  string   `json:"version,omitempty"` // hash of the rejected content
 	Message  string   `json:"message"`           // of Envoy
 	Nodes    []string `json:"nodes,omitempty"`   // some of the Envoys that reject it; none: it is not sent to any
-	// Disputed: another Envoy of the fleet accepts it.
-	Disputed bool     `json:"disputed,omitempty"`
-	Objects  []Object `json:"objects,omitempty"`
+	// Disagreement: another Envoy of the fleet accepts it.
+	Disagreement bool     `json:"disagreement,omitempty"`
+	Objects      []Object `json:"objects,omitempty"`
 }
 
 // ObjectState is the state of an object.
@@ -192,13 +221,15 @@ type ObjectReport struct {
 	Type
 	ObjectItem
 	Conditions  []Condition  `json:"conditions,omitempty"`
-	Diagnostics []Finding    `json:"diagnostics,omitempty"`
+	Diagnostics []Diagnostic `json:"diagnostics,omitempty"`
 	Hosts       []HostName   `json:"hosts,omitempty"` // some of those that it serves
 	HostCount   int          `json:"hostCount,omitempty"`
-	Refusals    []Refusal    `json:"refusals,omitempty"`
+	Rejections  []Rejection  `json:"rejections,omitempty"`
 	LastChange  *Change      `json:"lastChange,omitempty"` // that names it, among those that are remembered
-	Envoys      []ObjectSync `json:"envoys,omitempty"`     // some of those that serve it
-	EnvoyCount  int          `json:"envoyCount,omitempty"`
+	Envoys      []ObjectSync `json:"envoys,omitempty"`     // some of those that serve it; those that do not have its last change come first
+	EnvoyCount  int          `json:"envoyCount"`           // all of those that serve it
+	Have        int          `json:"have"`                 // of these, those that have its last change
+	Unread      []Unread     `json:"unread,omitempty"`     // replicas that contour status could not read
 }
 
 // Condition is a condition of the status that an object should have.
@@ -244,8 +275,8 @@ type Change struct {
 	Slowest      string    `json:"slowest,omitempty"` // node of the last one
 }
 
-// HostItem is a host that is served, in a list.
-type HostItem struct {
+// Host is a host that is served, in a list.
+type Host struct {
 	HostName
 	TLS         bool     `json:"tls,omitempty"`
 	Certificate string   `json:"certificate,omitempty"` // namespace and name of its Secret

@@ -198,11 +198,11 @@ func (t *Table) Rejections() []Rejection {
 // Disagreements lists what single Envoys reject and others accepted, sorted.
 func (t *Table) Disagreements() []Disagreement {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	var out []Disagreement
 	for _, of := range t.disagreed {
 		out = append(out, of...)
 	}
+	t.mu.Unlock() // before the order: others publish meanwhile
 	slices.SortFunc(out, Disagreement.Compare)
 	return out
 }
@@ -262,28 +262,43 @@ func (t *Table) RejectionsOf(ref Ref) []Rejection {
 	return slices.Clone(t.rejected[ref])
 }
 
-// RejectedBy lists the names of some of the Envoys that reject what a Rejection is about, sorted.
-func (t *Table) RejectedBy(r Rejection) []string {
+// RejectedBy lists the names of some of the Envoys that reject what each of the rejections of a resource is about, sorted. The pieces of the
+// resource are read once.
+func (t *Table) RejectedBy(ref Ref, of []Rejection) [][]string {
+	out, parts := make([][]string, len(of)), make(map[string][]int, len(of))
+	for i, r := range of {
+		if r.Node != "" {
+			out[i] = append(out[i], r.Node)
+		}
+		parts[r.Part] = append(parts[r.Part], i)
+	}
+	t.addVoters(ref, of, parts, out)
+	for i := range out {
+		slices.Sort(out[i])
+		out[i] = slices.Compact(out[i])
+	}
+	return out
+}
+
+// addVoters adds the Envoys whose votes are known to nodes; parts are the indexes of the rejections of each part.
+func (t *Table) addVoters(ref Ref, of []Rejection, parts map[string][]int, nodes [][]string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var nodes []string
-	if r.Node != "" {
-		nodes = append(nodes, r.Node)
+	e := t.entries[ref]
+	if e == nil {
+		return
 	}
-	if e := t.entries[r.Ref]; e != nil {
-		for _, p := range e.want {
-			if p.Name != r.Part {
+	for _, p := range e.want {
+		for _, i := range parts[p.Name] {
+			known := t.verdicts[content{ref.Type, p.ID}]
+			if known == nil || p.Hash.String() != of[i].Hash {
 				continue
 			}
-			if known := t.verdicts[content{r.Ref.Type, p.ID}]; known != nil && p.Hash.String() == r.Hash {
-				for _, v := range known.voters {
-					nodes = append(nodes, nameOf(v.node))
-				}
+			for _, v := range known.voters {
+				nodes[i] = append(nodes[i], nameOf(v.node))
 			}
 		}
 	}
-	slices.Sort(nodes)
-	return slices.Compact(nodes)
 }
 
 // Accepted returns the names of the parts of the version of a resource that Envoys of the fleet accepted last, without fallbacks,
