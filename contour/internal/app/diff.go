@@ -34,7 +34,7 @@ be - for standard input; or with -f, what happens if these manifests are applied
 
 For every host, both configurations are asked one request of each class of requests that their routes tell apart.`,
 		Example: "  contour diff deploy.old/ deploy/\n  git show main:deploy/www.yaml | contour diff - deploy/www.yaml --exit-code\n  contour diff -f deploy/ --exit-code",
-		Args:    cobra.MaximumNArgs(2),
+		Args:    arguments(0, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json")); err != nil {
 				return err

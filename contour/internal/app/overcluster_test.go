@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/yaml"
 
 	"contour.example/contour/internal/kind"
@@ -24,6 +27,9 @@ import (
 type fakeCluster struct {
 	t         *testing.T
 	forbidden map[string]bool // by resource
+	denied    map[string]bool // permissions of other users, by resource
+	absent    map[string]bool // resources that are not served
+	logs      string          // of every container
 
 	mu       sync.Mutex
 	objects  map[string][]map[string]any // by path of the resource in all namespaces
@@ -33,7 +39,7 @@ type fakeCluster struct {
 // newCluster returns a cluster with the objects of manifests, and the path of its kubeconfig.
 func newCluster(t *testing.T, paths ...string) (c *fakeCluster, kubeconfig string) {
 	t.Helper()
-	c = &fakeCluster{t: t, forbidden: map[string]bool{}, objects: map[string][]map[string]any{}}
+	c = &fakeCluster{t: t, forbidden: map[string]bool{}, denied: map[string]bool{}, absent: map[string]bool{}, objects: map[string][]map[string]any{}}
 	for _, path := range paths {
 		files := []string{path}
 		if info, err := os.Stat(path); err != nil {
@@ -118,6 +124,9 @@ func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(code)
 		_ = json.NewEncoder(w).Encode(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": reason})
 	}
+	if c.other(w, r, refuse) {
+		return
+	}
 	if c.forbidden[path[strings.LastIndex(path, "/")+1:]] {
 		refuse(http.StatusForbidden, "Forbidden")
 		return
@@ -129,7 +138,7 @@ func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			_ = json.NewEncoder(w).Encode(o)
 			return
 		}
-		if namespace == "" || meta["namespace"] == namespace {
+		if (namespace == "" || meta["namespace"] == namespace) && selected(meta, r.URL.Query().Get("labelSelector")) {
 			items = append(items, o)
 		}
 	}
@@ -147,11 +156,70 @@ func (c *fakeCluster) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"kind": kind, "apiVersion": version, "metadata": map[string]any{}, "items": items})
 }
 
+// other answers what is not about objects in namespaces; false if the request is.
+func (c *fakeCluster) other(w http.ResponseWriter, r *http.Request, refuse func(int, string)) bool {
+	const definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+	answer := func(v any) { _ = json.NewEncoder(w).Encode(v) }
+	p := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	switch {
+	case r.URL.Path == "/version":
+		answer(map[string]any{"gitVersion": "v1.36.0"})
+	case strings.HasSuffix(r.URL.Path, "/log"):
+		_, _ = w.Write([]byte(c.logs))
+	case strings.HasSuffix(r.URL.Path, "/portforward"):
+		refuse(http.StatusInternalServerError, "InternalError")
+	case strings.HasSuffix(r.URL.Path, "/subjectaccessreviews"):
+		if c.forbidden["subjectaccessreviews"] {
+			refuse(http.StatusForbidden, "Forbidden")
+			return true
+		}
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			c.t.Error(err)
+		}
+		o, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+		if err != nil {
+			c.t.Error(err)
+			return false
+		}
+		review := o.(*authorizationv1.SubjectAccessReview)
+		review.APIVersion, review.Kind = "authorization.k8s.io/v1", "SubjectAccessReview"
+		review.Status.Allowed = !c.denied[review.Spec.ResourceAttributes.Resource]
+		answer(review)
+	case strings.HasPrefix(r.URL.Path, definitions+"/"):
+		for _, o := range c.objects[definitions] {
+			if o["metadata"].(map[string]any)["name"] == p[len(p)-1] {
+				answer(o)
+				return true
+			}
+		}
+		refuse(http.StatusNotFound, "NotFound")
+	case p[0] == "api" && len(p) == 2, p[0] == "apis" && len(p) == 3:
+		version, resources := strings.Join(p[1:], "/"), []any{}
+		for _, d := range kind.All() {
+			if d.GroupVersion.String() == version && !c.absent[d.Resource] {
+				resources = append(resources, map[string]any{"name": d.Resource, "kind": d.Kind, "namespaced": !d.ClusterScoped})
+			}
+		}
+		answer(map[string]any{"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": resources})
+	default:
+		return false
+	}
+	return true
+}
+
+// selected reports whether an object has the one label of a selector.
+func selected(meta map[string]any, selector string) bool {
+	name, value, ok := strings.Cut(selector, "=")
+	labels, _ := meta["labels"].(map[string]any)
+	return !ok || labels[name] == value
+}
+
 // listKind returns the kind of the list of a resource.
 func listKind(path string) string {
 	resource := path[strings.LastIndex(path, "/")+1:]
-	if resource == "deployments" {
-		return "DeploymentList"
+	if kind := map[string]string{"deployments": "DeploymentList", "daemonsets": "DaemonSetList", "pods": "PodList"}[resource]; kind != "" {
+		return kind
 	}
 	for _, d := range kind.All() {
 		if d.Resource == resource {

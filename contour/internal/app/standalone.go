@@ -51,7 +51,7 @@ func standaloneCommand(s Streams, logging *logFlags) *cobra.Command {
 An Envoy runs as a child process, and both end together. Changes of files are served at once. The hosts
 served and whatever is wrong in the manifests go to standard output, logs to standard error.
 Addresses of endpoints come from EndpointSlice or Endpoints manifests.`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(f.check()); err != nil {
 				return err

@@ -51,7 +51,7 @@ func TestStandaloneSaysWhyItCannotStart(t *testing.T) {
 		"port 0":            {envoy, []string{manifests, "--https-port", "0"}, 2, "0 is no port"},
 		"a host name":       {envoy, []string{manifests, "--http-address", "localhost"}, 2, "not an IP address"},
 		"unknown flag":      {envoy, []string{manifests, "--color"}, 2, "unknown flag"},
-		"no argument":       {envoy, nil, 2, "accepts 1 arg"},
+		"no argument":       {envoy, nil, 2, "takes one argument, and got 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

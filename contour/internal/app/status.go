@@ -37,7 +37,7 @@ objects with errors and warnings. With an object: its conditions, diagnostics, h
 With --exit-code, the exit code is 3 if an Envoy is not in sync, something is rejected, or no Envoy is connected; of an object, if it has errors or an
 Envoy does not have it.`,
 		Example: "  contour status\n  contour status HTTPProxy/default/www --exit-code",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json"), f.check()); err != nil {
 				return err

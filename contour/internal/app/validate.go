@@ -43,7 +43,7 @@ report about the manifests, and newly about other objects, if they were applied.
 
 Exit code 3 means that there are findings of at least the severity of --fail-on.`,
 		Example: "  contour validate -f deploy/\n  kustomize build . | contour validate -f - -o github",
-		Args:    cobra.NoArgs,
+		Args:    arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			err := usage(
 				oneOf("fail-on", f.failOn, string(preview.Error), string(preview.Warning), string(preview.Note), never),
