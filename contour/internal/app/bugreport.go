@@ -376,7 +376,7 @@ func (f *bugReportFlags) log(ctx context.Context, a *archive, kube kubernetes.In
 		a.errorf(name, err)
 		return
 	}
-	defer stream.Close()
+	defer stream.Close() //nolint:errcheck // it is read
 	text, err := io.ReadAll(io.LimitReader(stream, maxReportLog))
 	if err != nil {
 		a.errorf(name, err)

@@ -60,7 +60,7 @@ func (f *fileInstallation) file(path string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer file.Close() //nolint:errcheck // it is read
 	return f.read(file)
 }
 
