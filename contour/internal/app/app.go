@@ -69,9 +69,12 @@ func command(s Streams, misused *bool) *cobra.Command {
 	}
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
+	version, revision := buildVersion()
+	root.Version = fmt.Sprintf("version %s\nrevision %s\n", version, revision)
+	root.SetVersionTemplate("{{.Version}}")
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(helpCommand())
-	root.SetFlagErrorFunc(similarFlag)
+	root.SetFlagErrorFunc(flagError)
 	logging.add(root.PersistentFlags())
 	for _, g := range []struct {
 		title    string
@@ -79,8 +82,8 @@ func command(s Streams, misused *bool) *cobra.Command {
 	}{
 		{"Run", []*cobra.Command{serveCommand(s, logging), provisionerCommand(s, logging), standaloneCommand(s, logging)}},
 		{"Look", []*cobra.Command{explainCommand(s, logging), routesCommand(s, logging), statusCommand(s), changesCommand(s), xdsCommand(s), cliCommand(s, logging)}},
-		{"Check", []*cobra.Command{validateCommand(s, logging), diffCommand(s, logging), testCommand(s, logging)}},
-		{"Install", []*cobra.Command{bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), versionCommand(s)}},
+		{"Check", []*cobra.Command{validateCommand(s, logging), diffCommand(s, logging), testCommand(s, logging), preflightCommand(s, logging)}},
+		{"Install", []*cobra.Command{bootstrapCommand(s), certgenCommand(s), envoyCommand(s, logging), versionCommand(s), bugReportCommand(s)}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.title, Title: g.title + ":"})
 		for _, c := range g.commands {
@@ -110,10 +113,9 @@ func versionCommand(s Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version.",
-		Args:  cobra.NoArgs,
-		Run: func(*cobra.Command, []string) {
-			v, rev := buildVersion()
-			fmt.Fprintf(s.Out, "version %s\nrevision %s\n", v, rev)
+		Args:  arguments(0, 0),
+		Run: func(c *cobra.Command, _ []string) {
+			fmt.Fprint(s.Out, c.Root().Version)
 		},
 	}
 }

@@ -32,7 +32,7 @@ func certgenCommand(s Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "certgen [DIRECTORY]",
 		Short: "Make the certificates for mutual TLS between the controller and Envoy.",
-		Args:  cobra.MaximumNArgs(1),
+		Args:  arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			dir := "certs"
 			if len(args) == 1 {

@@ -37,7 +37,7 @@ func changesCommand(s Streams) *cobra.Command {
 		Long: `Show the last changes that a running controller processed, the oldest first: the objects that caused each, how many hosts and resources changed, and
 how long it took until the Envoys connected to this replica had it. A controller remembers 1,000 changes.`,
 		Example: "  contour changes --since 10m\n  contour changes --object HTTPProxy/default/www -w",
-		Args:    cobra.NoArgs,
+		Args:    arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			q, err := f.query()
 			if err := usage(oneOf("output", f.output, "text", "json"), f.check(), notNegative("since", f.since), err); err != nil {

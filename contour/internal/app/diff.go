@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/console"
@@ -17,7 +18,7 @@ import (
 )
 
 type diffFlags struct {
-	filesFlags
+	lookFlags
 
 	exitCode bool
 	output   string
@@ -26,28 +27,24 @@ type diffFlags struct {
 func diffCommand(s Streams, logging *logFlags) *cobra.Command {
 	f := &diffFlags{}
 	c := &cobra.Command{
-		Use:   "diff OLD NEW",
+		Use:   "diff OLD NEW | diff -f PATH",
 		Short: "Report what a change of manifests does to requests.",
 		Long: `Report which requests get another answer with the manifests NEW than with OLD, each of which is a file or directory, and one of which may
-be - for standard input. Manifests that are specified in another way and serve all requests alike do not differ.
+be - for standard input; or with -f, what happens if these manifests are applied to the cluster: nothing is written. Manifests that are specified in another way and serve all requests alike do not differ.
 
 For every host, both configurations are asked one request of each class of requests that their routes tell apart.`,
-		Example: "  contour diff deploy.old/ deploy/\n  git show main:deploy/www.yaml | contour diff - deploy/www.yaml --exit-code",
-		Args:    cobra.ExactArgs(2),
+		Example: "  contour diff deploy.old/ deploy/\n  git show main:deploy/www.yaml | contour diff - deploy/www.yaml --exit-code\n  contour diff -f deploy/ --exit-code",
+		Args:    arguments(0, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json")); err != nil {
 				return err
 			}
-			if args[0] == "-" && args[1] == "-" {
-				return usage(errors.New("only one of the two can be standard input"))
+			if err := usage(f.checkPaths(c.Flags(), args)); err != nil {
+				return err
 			}
-			var of [2]*preview.Preview
-			for i, path := range args {
-				var err error
-				f.paths = []string{path}
-				if of[i], err = f.load(c, s, logging); err != nil {
-					return err
-				}
+			of, err := f.sides(c, s, logging, args)
+			if err != nil {
+				return err
 			}
 			d, err := preview.Compare(of[0], of[1])
 			if err != nil {
@@ -56,10 +53,53 @@ For every host, both configurations are asked one request of each class of reque
 			return f.print(s, d)
 		},
 	}
-	f.addConfig(c.Flags())
+	f.add(c.Flags(), s.Env)
 	c.Flags().BoolVar(&f.exitCode, "exit-code", false, "Exit with code 3 if any request or connection is affected.")
 	c.Flags().StringVarP(&f.output, "output", "o", "text", "Format of the output: text or json.")
 	return c
+}
+
+// checkPaths returns an error if there are neither two paths nor --filename.
+func (f *diffFlags) checkPaths(fs *pflag.FlagSet, args []string) error {
+	if len(args) == 0 && len(f.paths) > 0 {
+		f.overCluster = true // there is nothing else to compare with
+	}
+	switch {
+	case len(f.paths) > 0 && len(args) > 0:
+		return errors.New("--filename: it is compared with the cluster; give two paths, or it alone")
+	case len(f.paths) == 0 && len(args) != 2:
+		return errors.New("give two paths to compare, or --filename to compare with the cluster")
+	case len(args) == 2 && args[0] == "-" && args[1] == "-":
+		return errors.New("only one of the two can be standard input")
+	case len(args) == 2 && f.listsCluster():
+		return errors.New("--over-cluster and --from: two paths are compared without a cluster; give --filename")
+	case len(args) == 2:
+		given := f.filesFlags
+		given.paths = args
+		return (&lookFlags{filesFlags: given, clusterFlags: f.clusterFlags, live: f.live}).checkSource(fs)
+	}
+	return f.checkSource(fs)
+}
+
+// sides evaluates what is compared: two paths, or the cluster without and with the files.
+func (f *diffFlags) sides(c *cobra.Command, s Streams, logging *logFlags, args []string) (of [2]*preview.Preview, err error) {
+	if len(args) == 0 {
+		l, err := f.list(c.Context(), s.Err)
+		if err != nil {
+			return of, err
+		}
+		if of[0], err = f.loadOver(c, s, logging, l, nil); err == nil {
+			of[1], err = f.loadOver(c, s, logging, l, f.paths)
+		}
+		return of, err
+	}
+	for i, path := range args {
+		f.paths = []string{path}
+		if of[i], err = f.filesFlags.load(c, s, logging); err != nil {
+			return of, err
+		}
+	}
+	return of, nil
 }
 
 func (f *diffFlags) print(s Streams, d *preview.Difference) error {

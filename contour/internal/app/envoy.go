@@ -43,7 +43,7 @@ func shutdownCommand(s Streams, logging *logFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "shutdown",
 		Short: "Drain an Envoy, for a hook before the end of its pod.",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := usage(f.check()); err != nil {
 				return err
@@ -107,7 +107,7 @@ func shutdownManagerCommand(s Streams, logging *logFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "shutdown-manager",
 		Short: "Hold up the end of an Envoy until it is drained.",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.run(c.Context(), logger(s.Err, logging))
 		},

@@ -25,11 +25,11 @@ func commandTree(t *testing.T) (all []*cobra.Command) {
 	return all
 }
 
-// path is the words of a command after contour.
-func path(c *cobra.Command) []string { return strings.Fields(c.CommandPath())[1:] }
+// words is the words of a command after contour.
+func words(c *cobra.Command) []string { return strings.Fields(c.CommandPath())[1:] }
 
-// arguments returns valid arguments for a command.
-func arguments(c *cobra.Command) []string {
+// validArguments returns valid arguments for a command.
+func validArguments(c *cobra.Command) []string {
 	switch c.Name() {
 	case "explain":
 		return []string{"http://www.example.com/", "-f", quickstart}
@@ -54,18 +54,18 @@ func TestAWrongCommandLineExitsWith2(t *testing.T) {
 		}
 	}
 	for _, c := range commandTree(t) {
-		check(append(path(c), "--no-such-flag")...)
+		check(append(words(c), "--no-such-flag")...)
 		if c.DisableFlagParsing || c.Name() == "help" {
 			continue
 		}
-		with := append(path(c), arguments(c)...)
+		with := append(words(c), validArguments(c)...)
 		if c.Args != nil && c.Args(c, make([]string, 9)) != nil {
 			check(append(with, "a", "b", "c", "d", "e", "f", "g", "h", "i")...)
 		}
 		check(append(with, "--log-format=no")...)
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			switch {
-			case f.Name == "output", f.Name == "fail-on":
+			case f.Name == "output" && c.Name() != "bug-report", f.Name == "fail-on":
 			case strings.HasPrefix(f.Value.Type(), "string"):
 				return // any text, or one of the rows of the next test
 			}
@@ -144,6 +144,15 @@ func TestExitCodes(t *testing.T) {
 		{1, []string{"validate", "--address=127.0.0.1:1"}},
 		{3, []string{"validate", "-f", bad}},
 		{0, []string{"validate", "-f", bad, "--fail-on=never"}},
+		{2, []string{"validate", "--over-cluster"}},
+		{2, []string{"validate", "--from=api", "-f", bad}},
+		{2, []string{"validate", "--from=no"}},
+		{2, []string{"validate", "-f", bad, "--over-cluster", "--address=127.0.0.1:1"}},
+		{1, []string{"validate", "--from=api", "--kubeconfig=" + dir + "/none"}},
+		{2, []string{"diff", "-f", bad, quickstart, quickstart}},
+		{2, []string{"diff", quickstart}},
+		{2, []string{"diff", quickstart, quickstart, "--over-cluster"}},
+		{1, []string{"diff", "-f", bad, "--kubeconfig=" + dir + "/none"}},
 		{2, []string{"explain", "www.example.com", "-f", quickstart}},
 		{2, []string{"explain", "http://a/", "-f", quickstart, "-H", "x"}},
 		{1, []string{"explain", "http://a/", "-f", "none.yaml"}},
@@ -163,6 +172,13 @@ func TestExitCodes(t *testing.T) {
 		{2, []string{"changes", "--limit=0"}},
 		{2, []string{"changes", "--watch", "-o", "json"}},
 		{1, []string{"changes", "--address=127.0.0.1:1"}},
+		{2, []string{"preflight", "--request-timeout=0s"}},
+		{1, []string{"preflight", "-f", "none.yaml"}},
+		{1, []string{"preflight", "--kubeconfig=" + dir + "/none"}},
+		{0, []string{"preflight", "-f", quickstart}},
+		{3, []string{"preflight", "-f", bad}},
+		{2, []string{"bug-report", "--since=0s"}},
+		{1, []string{"bug-report", "--output=" + bad}},
 		{2, []string{"xds", "no-such-type"}},
 		{2, []string{"xds", "cds", "--rejected"}},
 		{1, []string{"xds", "cds", "--address=127.0.0.1:1"}},

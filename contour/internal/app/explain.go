@@ -42,7 +42,7 @@ without, it has what the running controller publishes now.
 
 Exit code 3 means that the answer is not the expected one.`,
 		Example: "  contour explain http://www.example.com/api -f examples/quickstart\n  contour explain https://shop.example.com -H 'x-user: a' -f deploy --expect 200",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			request, err := f.request(args[0])
 			if err := usage(err, oneOf("output", f.output, "text", "json"), f.checkSource(c.Flags())); err != nil {

@@ -76,6 +76,8 @@ func (s socket) free(ctx context.Context, flag string) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return s.inUse(flag)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("--%s-address: %s is no address of this machine", flag, s.host)
 	case err != nil:
 		return fmt.Errorf("--%s-port: %w", flag, err)
 	}

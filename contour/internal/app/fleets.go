@@ -21,6 +21,9 @@ import (
 	"contour.example/contour/internal/provision"
 )
 
+// defaultEnvoyImage is the image of the Envoy that this version is tested with.
+const defaultEnvoyImage = "docker.io/envoyproxy/envoy:v1.40.0"
+
 // fleetFlags are what the provisioner needs, with the names and defaults of Contour's where it has them.
 type fleetFlags struct {
 	envoyImage, contourImage string
@@ -29,7 +32,7 @@ type fleetFlags struct {
 }
 
 func (f *fleetFlags) add(fs *pflag.FlagSet, env func(string) string) {
-	fs.StringVar(&f.envoyImage, "envoy-image", "docker.io/envoyproxy/envoy:v1.40.0", "Image of the Envoys of Gateways.")
+	fs.StringVar(&f.envoyImage, "envoy-image", defaultEnvoyImage, "Image of the Envoys of Gateways.")
 	fs.StringVar(&f.contourImage, "contour-image", "contour.example/contour:dev", "Image of the init container and the shutdown manager of these Envoys: that of this controller.")
 	fs.StringVar(&f.xds, "fleet-xds-address", "contour."+namespace(env), "Name of the Service at which these Envoys reach the xDS server, at its port.")
 	fs.StringVar(&f.cert, "fleet-ca-cert-file", "/fleet-ca/tls.crt", "CA that issues the certificates of these Envoys (contour certgen --fleet-authority).")

@@ -31,11 +31,16 @@ type liveFlags struct {
 
 func (f *liveFlags) add(fs *pflag.FlagSet, env func(string) string) {
 	fs.StringVar(&f.address, "address", "", "Address and port of the debug listener of a controller on this machine, such as 127.0.0.1:"+strconv.Itoa(debugPort)+"; empty forwards a port to a pod of the cluster.")
+	fs.Uint16Var(&f.Port, "controller-port", debugPort, "Port of the debug listener in the pod.")
+	f.addCluster(fs, env)
+}
+
+// addCluster adds the flags that say which controller of which cluster it is.
+func (f *liveFlags) addCluster(fs *pflag.FlagSet, env func(string) string) {
 	fs.StringVar(&f.Kubeconfig, "kubeconfig", "", "Path of the kubeconfig file; empty takes that of kubectl.")
 	fs.StringVar(&f.Context, "context", "", "Context of the kubeconfig file; empty takes the current one.")
 	fs.StringVar(&f.Namespace, "contour-namespace", namespace(env), "Namespace of the controller.")
 	fs.StringVar(&f.Selector, "selector", "app=contour", "Labels of the pods of the controller.")
-	fs.Uint16Var(&f.Port, "controller-port", debugPort, "Port of the debug listener in the pod.")
 	fs.DurationVar(&f.timeout, "request-timeout", time.Minute, "How long the controller may take to answer.")
 }
 

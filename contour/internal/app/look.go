@@ -34,20 +34,22 @@ func (f *filesFlags) addConfig(fs *pflag.FlagSet) {
 	addServing(f.overlay)
 }
 
-// lookFlags are the flags of commands that evaluate files, or without any ask a running controller.
+// lookFlags are the flags of commands that evaluate files, alone or over the objects of a cluster, or without any ask a running controller.
 type lookFlags struct {
 	filesFlags
+	clusterFlags
 
 	live liveFlags
 }
 
 func (f *lookFlags) add(fs *pflag.FlagSet, env func(string) string) {
 	f.filesFlags.add(fs)
+	f.clusterFlags.add(fs)
 	f.live.add(fs, env)
 }
 
 // asksController reports whether a running controller is asked: there are no files.
-func (f *lookFlags) asksController() bool { return len(f.paths) == 0 }
+func (f *lookFlags) asksController() bool { return len(f.paths) == 0 && !f.listsCluster() }
 
 // checkSource returns an error for flags that have no meaning for what is asked.
 func (f *lookFlags) checkSource(fs *pflag.FlagSet) error {
@@ -56,6 +58,15 @@ func (f *lookFlags) checkSource(fs *pflag.FlagSet) error {
 		if fs.Changed(name) {
 			errs = append(errs, fmt.Errorf("--%s: %s", name, why))
 		}
+	}
+	if err := f.checkCluster(); err != nil {
+		return err
+	}
+	if f.listsCluster() {
+		for _, name := range []string{"address", "controller-port"} {
+			reject(name, "no controller is asked with --over-cluster or --from=api")
+		}
+		return errors.Join(append(errs, f.live.check())...)
 	}
 	if f.asksController() {
 		for _, c := range f.overlay.copies {

@@ -255,7 +255,7 @@ func TestDiff(t *testing.T) {
 		{name: "the other way", args: []string{bad, served}, out: "fixed " + bad + ":10: error: "},
 		{name: "the exit code", args: []string{served, bad, "--exit-code"}, code: 3},
 		{name: "a host that is removed", args: []string{quickstart, served}, out: "- https://shop.example.com HTTPProxy default/shop"},
-		{name: "one path", args: []string{quickstart}, code: 2, err: "accepts 2 arg(s)"},
+		{name: "one path", args: []string{quickstart}, code: 2, err: "give two paths"},
 		{name: "standard input twice", args: []string{"-", "-"}, code: 2, err: "only one"},
 		{name: "no such path", args: []string{quickstart, "gone.yaml"}, code: 1, err: "gone.yaml"},
 	} {

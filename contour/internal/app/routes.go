@@ -34,7 +34,7 @@ func routesCommand(s Streams, logging *logFlags) *cobra.Command {
 each route: with -f for the objects in manifests, which needs neither a cluster nor Envoy, without for those of the running controller. HOST selects one,
 such as www.example.com or '*.example.com'.`,
 		Example: "  contour routes -f deploy\n  contour routes www.example.com -f deploy -o yaml",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json", "yaml"), f.checkSource(c.Flags())); err != nil {
 				return err

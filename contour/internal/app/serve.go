@@ -42,7 +42,7 @@ func serveCommand(s Streams, logging *logFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Watch a Kubernetes cluster and configure its Envoys.",
-		Args:  cobra.NoArgs,
+		Args:  arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := usage(f.check()); err != nil {
 				return err

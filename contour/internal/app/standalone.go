@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -51,7 +52,7 @@ func standaloneCommand(s Streams, logging *logFlags) *cobra.Command {
 An Envoy runs as a child process, and both end together. Changes of files are served at once. The hosts
 served and whatever is wrong in the manifests go to standard output, logs to standard error.
 Addresses of endpoints come from EndpointSlice or Endpoints manifests.`,
-		Args: cobra.ExactArgs(1),
+		Args: arguments(1, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(f.check()); err != nil {
 				return err
@@ -106,7 +107,7 @@ func (f *standaloneFlags) sockets() {
 // run serves the directory until the context or Envoy ends.
 func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags, manifests string) error {
 	binary, err := findEnvoy(f.envoy, s.Env)
-	if err := errors.Join(directory(manifests), err, f.free(ctx)); err != nil {
+	if err := errors.Join(directory(manifests), err, f.free(ctx), writable(f.accessLog)); err != nil {
 		return err
 	}
 	f.sockets()
@@ -297,6 +298,18 @@ func findEnvoy(given string, env func(string) string) (string, error) {
 		return path, nil
 	}
 	return "", nil // not reached: the last candidate is not empty
+}
+
+// writable returns an error if Envoy cannot write its access log there, which is not an error of an object that it serves.
+func writable(accessLog string) error {
+	if accessLog == "" || strings.HasPrefix(accessLog, "/dev/") {
+		return nil
+	}
+	file, err := os.OpenFile(accessLog, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644) //nolint:gosec // as Envoy does
+	if err != nil {
+		return fmt.Errorf("--access-log: %w", err)
+	}
+	return file.Close()
 }
 
 // free returns an error for each port that another program uses. Envoy does not detect another Envoy of the same user:

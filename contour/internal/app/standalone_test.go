@@ -50,8 +50,10 @@ func TestStandaloneSaysWhyItCannotStart(t *testing.T) {
 		"one port for both": {envoy, []string{manifests, "--http-port", "8443"}, 2, "both are 8443"},
 		"port 0":            {envoy, []string{manifests, "--https-port", "0"}, 2, "0 is no port"},
 		"a host name":       {envoy, []string{manifests, "--http-address", "localhost"}, 2, "not an IP address"},
+		"another address":   {envoy, []string{manifests, "--http-address", "203.0.113.7"}, 1, "--http-address: 203.0.113.7 is no address of this machine"},
+		"access log":        {envoy, []string{manifests, "--access-log", manifests + "/none/x.log"}, 1, "--access-log: open "},
 		"unknown flag":      {envoy, []string{manifests, "--color"}, 2, "unknown flag"},
-		"no argument":       {envoy, nil, 2, "accepts 1 arg"},
+		"no argument":       {envoy, nil, 2, "takes one argument, and got 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -41,7 +41,7 @@ is not served, if a connected Envoy does not have its last change or rejects som
 host. With --generation, it is also 3 until all controllers have processed that generation of the object. If a controller cannot be read, it is 3 in any
 case.`,
 		Example: "  contour status\n  contour status HTTPProxy/default/www --exit-code --generation 7",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    arguments(0, 1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json"), f.check(), f.checkGeneration(args)); err != nil {
 				return err

@@ -38,11 +38,12 @@ func validateCommand(s Streams, logging *logFlags) *cobra.Command {
 		Use:   "validate [-f PATH]",
 		Short: "Report what is wrong in manifests or in a cluster.",
 		Long: `Report what the controller would report about the objects in manifests, with file and line, which needs neither a cluster nor Envoy; or without
--f, what the running controller reports about all objects of the cluster, what Envoys reject included.
+-f, what the running controller reports about all objects of the cluster, what Envoys reject included. With -f and --over-cluster, report what it would
+report about the manifests, and newly about other objects, if they were applied.
 
 Exit code 3 means that there are findings of at least the severity of --fail-on.`,
 		Example: "  contour validate -f deploy/\n  kustomize build . | contour validate -f - -o github",
-		Args:    cobra.NoArgs,
+		Args:    arguments(0, 0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			err := usage(
 				oneOf("fail-on", f.failOn, string(preview.Error), string(preview.Warning), string(preview.Note), never),
@@ -51,8 +52,8 @@ Exit code 3 means that there are findings of at least the severity of --fail-on.
 			if err != nil {
 				return err
 			}
-			if !f.asksController() && f.namespace != "" {
-				return usage(errors.New("--namespace: it is for a running controller"))
+			if f.namespace != "" && !f.asksController() && !f.listsCluster() {
+				return usage(errors.New("--namespace: it is for the objects of a cluster"))
 			}
 			p, err := f.preview(c, s, logging)
 			if err != nil {
@@ -70,7 +71,10 @@ Exit code 3 means that there are findings of at least the severity of --fail-on.
 
 // preview returns the findings about the files, or of a running controller.
 func (f *validateFlags) preview(c *cobra.Command, s Streams, logging *logFlags) (*preview.Preview, error) {
-	if !f.asksController() {
+	switch {
+	case f.listsCluster():
+		return f.ofCluster(c, s, logging)
+	case !f.asksController():
 		return f.load(c, s, logging)
 	}
 	q := url.Values{}
@@ -94,6 +98,29 @@ func (f *validateFlags) preview(c *cobra.Command, s Streams, logging *logFlags) 
 		return err
 	})
 	return p, err
+}
+
+// ofCluster returns the findings about the objects of the cluster; with files, those about them, and what they cause elsewhere.
+func (f *validateFlags) ofCluster(c *cobra.Command, s Streams, logging *logFlags) (*preview.Preview, error) {
+	l, err := f.list(c.Context(), s.Err)
+	if err != nil {
+		return nil, err
+	}
+	p, err := f.loadOver(c, s, logging, l, f.paths)
+	if err != nil {
+		return nil, err
+	}
+	if f.overCluster {
+		before, err := f.loadOver(c, s, logging, l, nil)
+		if err != nil {
+			return nil, err
+		}
+		p.Findings = p.Beyond(before)
+	}
+	if f.namespace != "" {
+		p.Findings = slices.DeleteFunc(p.Findings, func(x preview.Finding) bool { return x.Object.Namespace != f.namespace })
+	}
+	return p, nil
 }
 
 // warnChanged says that what is printed may not have been true at any time.

@@ -36,7 +36,7 @@ func xdsCommand(s Streams) *cobra.Command {
 rtds), list the resources whose names contain NAME: their versions, sizes and objects, without their contents. --node compares them with what that Envoy
 has; contour cli shows contents. If a controller cannot be read, the exit code is 3.`,
 		Example: "  contour xds\n  contour xds --rejected\n  contour xds rds www.example.com --node envoy-1",
-		Args:    cobra.MaximumNArgs(2),
+		Args:    arguments(0, 2),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(oneOf("output", f.output, "text", "json"), f.check()); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package kubeclient
 
 import (
+	"errors"
 	"fmt"
 
 	"k8s.io/client-go/rest"
@@ -24,7 +25,10 @@ func FromContext(kubeconfig, context string) (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = kubeconfig
 	c, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{CurrentContext: context}).ClientConfig()
-	if err != nil {
+	switch {
+	case clientcmd.IsEmptyConfig(err):
+		return nil, errors.New("kubeconfig: there is none, neither at $KUBECONFIG nor at ~/.kube/config: give its path with --kubeconfig")
+	case err != nil:
 		return nil, fmt.Errorf("kubeconfig: %w", err)
 	}
 	return c, nil

@@ -36,6 +36,8 @@ type Options struct {
 	Stdin  io.Reader // may be nil without "-"
 	Config config.Config
 	Log    *slog.Logger
+	// Cluster is what the files are applied over; nil evaluates the files alone.
+	Cluster *Cluster
 }
 
 // Preview is the result of the stages.
@@ -60,17 +62,21 @@ func Load(o Options) (*Preview, error) {
 	if err != nil {
 		return nil, err
 	}
+	changes, existed, err := o.objects(batch.Changes)
+	if err != nil {
+		return nil, err
+	}
 	p := &Preview{
-		positions: batch.Positions, objects: map[kobj.Key]metav1.Object{}, Objects: len(batch.Changes),
+		positions: batch.Positions, objects: map[kobj.Key]metav1.Object{}, Objects: len(changes),
 		assumed: map[kobj.Name]bool{}, hosts: map[ir.HostKey]*ir.VirtualHost{}, classes: o.Config.Objects.IngressClassNames,
 	}
-	for _, c := range batch.Changes {
+	for _, c := range changes {
 		p.objects[c.Key] = c.Object
 	}
 	p.exists = func(k kobj.Key) bool { return p.objects[k] != nil }
 	fleets := fleet.New(func() {})
 	stages := pipeline.New(pipeline.Options{Config: o.Config, Fleets: fleets, Log: o.Log})
-	result := stages.Step(append(batch.Changes, p.assumeEndpoints()...))
+	result := stages.Step(append(changes, p.assumeEndpoints(existed)...))
 	p.problems(batch.Problems)
 	for _, s := range result.Statuses {
 		if s.New != nil {
@@ -91,8 +97,25 @@ func Load(o Options) (*Preview, error) {
 	return p, err
 }
 
-// assumeEndpoints returns an EndpointSlice for each Service with a selector that has none.
-func (p *Preview) assumeEndpoints() []store.Change {
+// objects returns what is evaluated: the objects of files, over those of the cluster. existed are the keys of the latter.
+func (o *Options) objects(files []store.Change) (all []store.Change, existed map[kobj.Key]bool, err error) {
+	if o.Cluster == nil {
+		return files, nil, nil
+	}
+	existed = make(map[kobj.Key]bool, len(o.Cluster.Objects))
+	for _, c := range o.Cluster.Objects {
+		existed[c.Key] = true
+	}
+	all = o.Cluster.over(files)
+	if o.Cluster.NoSecrets {
+		assumed, err := o.Cluster.assumeSecrets(all)
+		return append(all, assumed...), existed, err
+	}
+	return all, existed, nil
+}
+
+// assumeEndpoints returns an EndpointSlice for each Service with a selector that has none; those that existed in a cluster really have none.
+func (p *Preview) assumeEndpoints(existed map[kobj.Key]bool) []store.Change {
 	has := map[kobj.Name]bool{}
 	for k, o := range p.objects {
 		if k.Kind == kobj.EndpointSlice {
@@ -102,7 +125,7 @@ func (p *Preview) assumeEndpoints() []store.Change {
 	var out []store.Change
 	for k, o := range p.objects {
 		s, ok := o.(*corev1.Service)
-		if !ok || has[k.Name] || len(s.Spec.Selector) == 0 {
+		if !ok || has[k.Name] || existed[k] || len(s.Spec.Selector) == 0 {
 			continue
 		}
 		p.assumed[k.Name] = true
@@ -148,6 +171,12 @@ func (p *Preview) addFindings(k kobj.Key, d *status.Desired) {
 	for _, x := range d.Diagnostics {
 		p.Findings = append(p.Findings, p.finding(x))
 	}
+}
+
+// Beyond returns the findings in files, and those about other objects that the preview before has not.
+func (p *Preview) Beyond(before *Preview) []Finding {
+	caused := without(p.Findings, before.Findings)
+	return slices.DeleteFunc(slices.Clone(p.Findings), func(f Finding) bool { return f.File == "" && !slices.Contains(caused, f) })
 }
 
 // sortFindings completes and sorts the findings.

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -66,6 +67,9 @@ func (d Document) IsFile() bool { return d.file }
 
 // Sets reports whether a field is set.
 func (d Document) Sets(field string) bool { _, ok := d.set[field]; return ok }
+
+// Names returns the names of the settings that are set, sorted, without their values.
+func (d Document) Names() []string { return slices.Sorted(maps.Keys(d.set)) }
 
 // problem reports an error in a field, or in the object that contains it if the field is not set.
 func (d Document) problem(field, format string, a ...any) Problem {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/similar"
 	"contour.example/contour/internal/store"
 )
 
@@ -72,6 +74,7 @@ func strictProblems(d *kind.Descriptor, errs []error) (problems []kind.Problem, 
 			if needed(d, p.Field) {
 				refused, p.Message = true, "The field is unknown; the object is not loaded."
 			}
+			p.Message += meant(similarField(reflect.TypeOf(d.New()), p.Field))
 			if strings.HasPrefix(err.Error(), "duplicate") {
 				p.Message = "The field is duplicated; the last value is used."
 			}
@@ -79,6 +82,51 @@ func strictProblems(d *kind.Descriptor, errs []error) (problems []kind.Problem, 
 		problems = append(problems, p)
 	}
 	return problems, refused
+}
+
+// meant is a sentence about the name that may be meant; "" if there is none.
+func meant(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " Did you mean " + name + "?"
+}
+
+// typos is how many letters of a name may be wrong for a suggestion.
+func typos(name string) int { return min(len(name)/2, 2) }
+
+// similarField returns the field of a type that is most similar to an unknown one at a path; "" if there is none.
+func similarField(of reflect.Type, path string) string {
+	names := steps(path)
+	for _, name := range names[:len(names)-1] {
+		if _, err := strconv.Atoi(name); err == nil {
+			continue // the type of the elements
+		}
+		next, ok := fieldsOf(of)[name]
+		if !ok {
+			return ""
+		}
+		of = next
+	}
+	last := names[len(names)-1]
+	return similar.Best(last, maps.Keys(fieldsOf(of)), typos(last))
+}
+
+// fieldsOf returns the fields of a struct, of a pointer to one or of a list of them, by their names in JSON.
+func fieldsOf(t reflect.Type) map[string]reflect.Type {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	out := map[string]reflect.Type{}
+	for _, f := range reflect.VisibleFields(t) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			out[name] = f.Type
+		}
+	}
+	return out
 }
 
 // needed reports whether an object of the kind may have another meaning without an unknown field.

@@ -138,9 +138,10 @@ func TestKinds(t *testing.T) {
 		{"cert-manager.io/v1", "Certificate", ""},
 		{"serving.knative.dev/v1", "Service", ""},
 		{"gateway.networking.x-k8s.io/v1alpha1", "XMesh", ""},
-		{"v1", "Servise", `There is no kind "Servise" in v1.`},
-		{"networking.k8s.io/v1", "Ingres", `There is no kind "Ingres" in networking.k8s.io/v1.`},
-		{"projectcontour.io/v1", "HTTPProxi", `There is no kind "HTTPProxi" in projectcontour.io/v1.`},
+		{"v1", "Servise", `There is no kind "Servise" in v1. Did you mean Service?`},
+		{"networking.k8s.io/v1", "Ingres", `There is no kind "Ingres" in networking.k8s.io/v1. Did you mean Ingress?`},
+		{"projectcontour.io/v1", "HttpProxy", `There is no kind "HttpProxy" in projectcontour.io/v1. Did you mean HTTPProxy?`},
+		{"projectcontour.io/v1", "Certificate", `There is no kind "Certificate" in projectcontour.io/v1.`},
 		{"projectcontour.io/v1beta1", "HTTPProxy", "The kind HTTPProxy is supported in projectcontour.io/v1, not in projectcontour.io/v1beta1."},
 		{"contour.heptio.com/v1", "HTTPProxy", "The kind HTTPProxy is supported in projectcontour.io/v1, not in contour.heptio.com/v1."},
 		{"gateway.networking.k8s.io/v1alpha2", "Gateway", "The kind Gateway is supported in gateway.networking.k8s.io/v1, not in gateway.networking.k8s.io/v1alpha2."},
@@ -215,12 +216,12 @@ func TestErrorsInObjects(t *testing.T) {
 		{
 			"unknown field of the metadata", proxy + "  annotation: {projectcontour.io/ingress.class: other}\nspec: {}\n",
 			[]string{},
-			[]string{"x.yaml:5 [HTTPProxy default/web] metadata.annotation: The field is unknown; the object is not loaded."},
+			[]string{"x.yaml:5 [HTTPProxy default/web] metadata.annotation: The field is unknown; the object is not loaded. Did you mean annotations?"},
 		},
 		{
 			"unknown field in place of the spec", proxy + "specs: {}\n",
 			[]string{},
-			[]string{"x.yaml:5 [HTTPProxy default/web] specs: The field is unknown; the object is not loaded."},
+			[]string{"x.yaml:5 [HTTPProxy default/web] specs: The field is unknown; the object is not loaded. Did you mean spec?"},
 		},
 		{
 			"unknown field of the status", proxy + "spec: {}\nstatus: {of: {another: version}}\n",
@@ -303,6 +304,11 @@ func TestErrorsInObjects(t *testing.T) {
 			[]string{"x.yaml:9 [] : The document is not YAML: mapping values are not allowed in this context."},
 		},
 		{
+			"a template", "kind: Service\nmetadata:\n  name: {{ .Values.name }}\n",
+			[]string{},
+			[]string{"x.yaml:1 [] : The document is not YAML but seems to be a template: render it first, as helm template does."},
+		},
+		{
 			"items that are not a list", "apiVersion: v1\nkind: List\nitems: {}\n",
 			[]string{},
 			[]string{"x.yaml:3 [] : The items of the List are not a list."},
@@ -310,7 +316,7 @@ func TestErrorsInObjects(t *testing.T) {
 		{
 			"error in an item", "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: s\n  spec:\n    ports:\n    - {port: 80, prot: x}\n",
 			[]string{"Service default/s:80"},
-			[]string{"x.yaml:10 [Service default/s] spec.ports[0].prot: The field is unknown and ignored."},
+			[]string{"x.yaml:10 [Service default/s] spec.ports[0].prot: The field is unknown and ignored. Did you mean port?"},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 
 	"contour.example/contour/internal/kind"
 	"contour.example/contour/internal/kobj"
+	"contour.example/contour/internal/similar"
 )
 
 // contourGroup is the group of the controller's own kinds.
@@ -31,9 +32,20 @@ func kindOf(kinds kind.List, version, name string) (d *kind.Descriptor, problem 
 	case named != "" && (builtIn(group.Group) || strings.Contains(named, contourGroup)):
 		return nil, fmt.Sprintf("The kind %s is supported in %s, not in %s.", name, named, shorten(version))
 	case !exists(group, name):
-		return nil, fmt.Sprintf("There is no kind %q in %s.", shorten(name), shorten(version))
+		return nil, fmt.Sprintf("There is no kind %q in %s.", shorten(name), shorten(version)) + meant(similarKind(kinds, version, shorten(name)))
 	}
 	return nil, ""
+}
+
+// similarKind returns the kind of a version that is most similar to one that does not exist; "" if there is none.
+func similarKind(kinds kind.List, version, name string) string {
+	return similar.Best(name, func(yield func(string) bool) {
+		for i := range kinds {
+			if kinds[i].GroupVersion.String() == version && !yield(string(kinds[i].Kind)) {
+				return
+			}
+		}
+	}, 3) // HttpProxy, HTTPProxy
 }
 
 // builtIn reports whether the group is one of Kubernetes itself.

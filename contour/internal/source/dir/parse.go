@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -95,6 +96,10 @@ func (p *parser) syntax(d *document, err error) {
 			line, text = d.lines+n, m[2]
 		}
 	}
+	if bytes.Contains(d.text, []byte("{{")) {
+		p.malformed(line, "The document is not YAML but seems to be a template: render it first, as helm template does.")
+		return
+	}
 	p.malformed(line, "The document is not YAML: %s.", text)
 }
 
@@ -144,6 +149,8 @@ func (p *parser) value(d *document, at string, data []byte, depth int) {
 	}
 	version, name := text(h.APIVersion), text(h.Kind)
 	switch {
+	case version == "" && slices.Contains([]string{"kustomization.yaml", "kustomization.yml"}, filepath.Base(p.file.path)):
+		p.malformed(d.line(at), "The file is for kustomize: give what kustomize build makes of it.")
 	case version == "" || name == "":
 		p.malformed(d.line(at), "The object has no apiVersion or no kind.")
 	case version == "v1" && name == "List":

@@ -62,6 +62,13 @@ func (s *Source) Run(ctx context.Context, f func(*v1alpha1.ContourConfiguration)
 	})
 }
 
+// Get reads the object once.
+func (s *Source) Get(ctx context.Context) (*v1alpha1.ContourConfiguration, error) {
+	out := &v1alpha1.ContourConfiguration{}
+	err := s.client.Get().Namespace(s.name.Namespace).Resource(resource).Name(s.name.Name).Do(ctx).Into(out)
+	return out, err
+}
+
 // SetConditions writes the status of the object.
 func (s *Source) SetConditions(ctx context.Context, conditions []contourv1.DetailedCondition) error {
 	patch, err := json.Marshal(map[string]any{"status": v1alpha1.ContourConfigurationStatus{Conditions: conditions}})
