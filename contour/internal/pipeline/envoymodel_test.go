@@ -12,12 +12,14 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
 	"golang.org/x/net/http/httpguts"
 	corev1 "k8s.io/api/core/v1"
 
@@ -28,6 +30,9 @@ import (
 	"contour.example/contour/internal/randomtest"
 	"contour.example/contour/internal/semantic"
 	"contour.example/contour/internal/stagetest"
+	"contour.example/contour/internal/store"
+	"contour.example/envoybootstrap"
+	"contour.example/envoybootstrap/admin"
 )
 
 // usualPairs is a number of random requests of which some depend on each feature, with the usual seed.
@@ -36,6 +41,8 @@ const usualPairs = 8000
 var pairs = flag.Int("pairs", usualPairs, "number of random requests that the model and a real Envoy answer")
 
 var wrongs = flag.Int("wrongs", 10, "number of differences after which the comparison ends")
+
+var firstConfiguration = flag.Int("first", 0, "number of random configurations to leave out before the first one, to replay a difference")
 
 // longestPair is how much of the time of the test a request may have: on a slower machine fewer are compared.
 const longestPair = 20 * time.Millisecond
@@ -102,6 +109,7 @@ func (f *fleet) material(t *testing.T) stagetest.Material {
 // comparison is a comparison of the model with a real Envoy.
 type comparison struct {
 	*fleet
+	envoy    *admin.Client
 	random   *rand.Rand
 	traffic  *stagetest.Traffic
 	base     config.Config
@@ -125,9 +133,14 @@ func TestModelIsThatOfEnvoy(t *testing.T) {
 	c := startComparison(t)
 	began := time.Now()
 	for ; c.compared < *pairs && c.wrong < *wrongs && time.Since(began) < longestPair*time.Duration(*pairs); c.configurations++ {
-		c.configure(t)
+		objects, settings := c.traffic.Configuration(), c.settings()
+		if c.configurations >= *firstConfiguration {
+			c.configure(t, objects, settings)
+		}
 		for range requestsEach {
-			c.compare(t, c.traffic.Request())
+			if r := c.traffic.Request(); c.configurations >= *firstConfiguration {
+				c.compare(t, r)
+			}
 		}
 		c.clients.close()
 	}
@@ -156,16 +169,16 @@ func TestModelIsThatOfEnvoy(t *testing.T) {
 func startComparison(t *testing.T) *comparison {
 	t.Helper()
 	seed := randomtest.Seed(t)
-	f := startFleet(t)
+	socket := ""
+	f := startFleetWith(t, func(c *envoybootstrap.Config) { socket = c.AdminSocket })
 	return &comparison{
-		fleet: f, base: f.config, random: rand.New(rand.NewPCG(seed, 1)), traffic: stagetest.NewTraffic(rand.NewPCG(seed, 2), f.material(t)),
+		fleet: f, envoy: admin.New(socket, admin.Options{}), base: f.config, random: rand.New(rand.NewPCG(seed, 1)), traffic: stagetest.NewTraffic(rand.NewPCG(seed, 2), f.material(t)),
 		clients: keeper{kept: map[string]*literalConn{}}, unknown: map[string]int{}, outcomes: map[string]int{}, features: map[string]int{},
 	}
 }
 
-// configure replaces the objects and the settings by random ones.
-func (c *comparison) configure(t *testing.T) {
-	t.Helper()
+// settings returns random settings.
+func (c *comparison) settings() config.Config {
 	cfg := c.base
 	cfg.Gateways.Addresses = []netip.Prefix{netip.MustParsePrefix(stagetest.GatewayAddresses)}
 	if c.random.IntN(2) == 0 {
@@ -179,8 +192,13 @@ func (c *comparison) configure(t *testing.T) {
 			edit(&cfg)
 		}
 	}
+	return cfg
+}
+
+// configure replaces the objects and the settings.
+func (c *comparison) configure(t *testing.T, objects []store.Change, cfg config.Config) {
+	t.Helper()
 	began := time.Now()
-	objects := c.traffic.Configuration()
 	c.sys.SetKeySets(c.traffic.Fetched())
 	c.replace(t, stagetest.Case{Config: cfg, Objects: objects})
 	c.configured = time.Now()
@@ -292,11 +310,43 @@ func (c *comparison) compare(t *testing.T, r semantic.Request) {
 	}
 	if len(wrong) > 0 {
 		c.wrong++
+		if now, err := c.sys.model(t).Send(r); !reflect.DeepEqual(now, a) {
+			t.Errorf("configuration %d: what is published has changed since; the model of it: %+v, %v", c.configurations, now, err)
+		}
+		for _, name := range clustersNamed(trace.Route) {
+			t.Logf("endpoints of %s in Envoy:\n%s", name, c.endpoints(t, name))
+		}
 		least := c.shrink(to, r)
 		r.ClientChain, least.ClientChain = nil, nil
 		s.header.Del(receivedHeader)
 		t.Errorf("configuration %d: %s\nrequest %+v\nleast request %+v\nmodel %+v\nEnvoy %d %v %v %v %+v\nroute %v\nhost %v\nrejected %q by %s", c.configurations, strings.Join(wrong, "\n  "), r, least, a, s.status, s.failure, s.header, s.body, s.backend, trace.Route, trace.Host.GetTypedPerFilterConfig(), trace.Rejected, trace.Chain)
 	}
+}
+
+// clustersNamed returns the names of the clusters of a route.
+func clustersNamed(r *routev3.Route) (names []string) {
+	if name := r.GetRoute().GetCluster(); name != "" {
+		names = append(names, name)
+	}
+	for _, w := range r.GetRoute().GetWeightedClusters().GetClusters() {
+		names = append(names, w.GetName())
+	}
+	return names
+}
+
+// endpoints returns what Envoy says about the endpoints of a cluster.
+func (c *comparison) endpoints(t *testing.T, cluster string) string {
+	text, err := c.envoy.Get(t.Context(), "/clusters")
+	if err != nil {
+		return err.Error()
+	}
+	var lines []string
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, cluster+"::") && (strings.Contains(line, "::health_flags::") || strings.Contains(line, "::added_via_api::")) {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
 }
 
 // shrink returns the request without most of what the difference does not depend on.

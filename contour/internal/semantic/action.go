@@ -212,7 +212,10 @@ func responseChanges(headers map[string]string, r *routev3.Route, w *routev3.Wei
 
 // unavailable returns the status code of a route none of whose backends can answer.
 func (e *Envoy) unavailable(f *routev3.RouteAction, clusters []*routev3.WeightedCluster_ClusterWeight) int {
-	missing := func(w *routev3.WeightedCluster_ClusterWeight) bool { return e.cluster(w.GetName()) == nil }
+	missing := func(w *routev3.WeightedCluster_ClusterWeight) bool {
+		selected := f.GetCluster() != "" || w.GetWeight().GetValue() > 0
+		return selected && e.cluster(w.GetName()) == nil
+	}
 	if f.GetClusterNotFoundResponseCode() == routev3.RouteAction_INTERNAL_SERVER_ERROR && slices.ContainsFunc(clusters, missing) {
 		return 500
 	}

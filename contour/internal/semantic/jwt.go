@@ -105,9 +105,41 @@ func (x *exchange) verify(p *jwtauthnv3.JwtProvider) (refusal string, err error)
 			x.dropped = append(x.dropped, "authorization")
 		}
 		delete(x.headers, "authorization")
+		return "", x.dropQueryToken()
 	}
 	return "", nil
 }
+
+// dropQueryToken removes the token from the query. Envoy then decodes the other parameters and sorts them by name.
+func (x *exchange) dropQueryToken() error {
+	var others []string
+	found := false
+	for pair := range strings.SplitSeq(strings.TrimPrefix(x.query, "?"), "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if name == tokenParameter {
+			found = true
+		} else if name != "" {
+			others = append(others, name+"="+value)
+		}
+	}
+	if !found {
+		return nil
+	}
+	if strings.ContainsAny(strings.Join(others, ""), "%+") {
+		return errors.New("the query has escapes beside the token that Envoy removes from it")
+	}
+	slices.SortStableFunc(others, func(a, b string) int {
+		return strings.Compare(a[:strings.IndexByte(a, '=')], b[:strings.IndexByte(b, '=')])
+	})
+	if x.query = ""; len(others) > 0 {
+		x.query = "?" + strings.Join(others, "&")
+	}
+	x.setPath(x.path)
+	return nil
+}
+
+// tokenParameter is the query parameter from which Envoy takes tokens by default.
+const tokenParameter = "access_token"
 
 // verifyToken returns why the provider does not accept a token, in the words of Envoy; "" if it does.
 func (x *exchange) verifyToken(p *jwtauthnv3.JwtProvider, text string) (refusal string, err error) {
@@ -132,8 +164,8 @@ func (x *exchange) tokens() (out []string) {
 	if t, ok := strings.CutPrefix(x.headers["authorization"], "Bearer "); ok {
 		out = append(out, t)
 	}
-	if q, err := url.ParseQuery(strings.TrimPrefix(x.query, "?")); err == nil && q.Has("access_token") {
-		out = append(out, q.Get("access_token"))
+	if q, err := url.ParseQuery(strings.TrimPrefix(x.query, "?")); err == nil && q.Has(tokenParameter) {
+		out = append(out, q.Get(tokenParameter))
 	}
 	return out
 }

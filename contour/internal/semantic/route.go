@@ -99,6 +99,7 @@ func (x *exchange) runRoute(a Answer, rc *routev3.RouteConfiguration, vh *routev
 	}
 	if p.answered {
 		x.trace.ByFilter = true
+		x.bridged = false // these filters precede the one for gRPC-Web
 		p.answer.Certificate = a.Certificate
 		if !x.ownReply {
 			p.answer, err = x.reply(p.answer, p.answer.Status, r)

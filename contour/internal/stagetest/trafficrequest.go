@@ -97,7 +97,7 @@ func (g *Traffic) requestPath() string {
 		path = pick(g.Random, "//", "/#f", "/%00", "/..;/a", "/.", "/%2e%2e/a", "/a#b?q=x", "/x-1.y", "/health")
 	}
 	if g.oneIn(30) || g.theme == themeTokens && g.oneIn(6) {
-		return path + "?access_token=" + pick(g.Random, append(g.material.Tokens, "", "x")...)
+		return path + pick(g.Random, "?", "?", "?b=2&a=1&b=&c&") + "access_token=" + pick(g.Random, append(g.material.Tokens, "", "x")...)
 	}
 	if g.oneIn(2) {
 		return path
