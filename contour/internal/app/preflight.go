@@ -438,7 +438,7 @@ func (p *preflight) envoyPod(of kobj.Key, pod *corev1.PodSpec) {
 	for i := range pod.InitContainers {
 		c := &pod.InitContainers[i]
 		if slices.Contains(slices.Concat(c.Command, c.Args), "bootstrap") && p.in != nil && c.Image != p.in.container.Image {
-			p.add(preview.Warning, of, "initContainers."+c.Name, "The bootstrap file is written by another image than that of the controller: a controller serves Envoys with the bootstrap file of its own version only.")
+			p.add(preview.Warning, of, "initContainers."+c.Name, "The bootstrap file is written by another image than that of the controller: a controller serves Envoys with the bootstrap file of the version before or after its own, and not with that of another controller.")
 		}
 	}
 }
