@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // The exit codes of Run.
@@ -105,6 +106,9 @@ func parse(flags *flag.FlagSet, args []string) ([]string, error) {
 	var others []string
 	for {
 		if err := flags.Parse(args); err != nil {
+			if name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); unknown {
+				return nil, fmt.Errorf("unknown flag: --%s", name)
+			}
 			return nil, err
 		}
 		if flags.NArg() == 0 {

@@ -12,7 +12,9 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -72,7 +74,7 @@ func command(s Streams, misused *bool) *cobra.Command {
 	version, revision := buildVersion()
 	root.Version = fmt.Sprintf("version %s\nrevision %s\n", version, revision)
 	root.SetVersionTemplate("{{.Version}}")
-	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetCompletionCommandGroupID("Install")
 	root.SetHelpCommand(helpCommand())
 	root.SetFlagErrorFunc(flagError)
 	logging.add(root.PersistentFlags())
@@ -112,12 +114,25 @@ func bootstrapCommand(s Streams) *cobra.Command {
 func versionCommand(s Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
-		Short: "Print the version.",
+		Short: "Print the version, and the versions of what it is tested with.",
 		Args:  arguments(0, 0),
 		Run: func(c *cobra.Command, _ []string) {
-			fmt.Fprint(s.Out, c.Root().Version)
+			fmt.Fprintf(s.Out, "%senvoy %s\ngateway-api %s\ngo %s\n", c.Root().Version,
+				defaultEnvoyImage[strings.LastIndexByte(defaultEnvoyImage, ':')+1:], moduleVersion("sigs.k8s.io/gateway-api"), strings.TrimPrefix(runtime.Version(), "go"))
 		},
 	}
+}
+
+// moduleVersion is the version of a module that the binary is built with.
+func moduleVersion(path string) string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == path {
+				return m.Version
+			}
+		}
+	}
+	return "unknown"
 }
 
 // stampedVersion is the version of a release, which the linker sets.

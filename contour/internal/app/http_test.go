@@ -240,7 +240,7 @@ func TestVersion(t *testing.T) {
 	t.Parallel()
 	var out, failures bytes.Buffer
 	s := Streams{Out: &out, Err: &failures, Env: noEnv}
-	if code := Main([]string{"version"}, s); code != 0 || !regexp.MustCompile(`^version \S+\nrevision \S+\n$`).MatchString(out.String()) {
+	if code := Main([]string{"version"}, s); code != 0 || !regexp.MustCompile(`^version \S+\nrevision \S+\nenvoy v1\.\d+\.\d+\ngateway-api \S+\ngo \S+\n$`).MatchString(out.String()) {
 		t.Errorf("exit code %d, %q, %q", code, out.String(), failures.String())
 	}
 	if code := Main([]string{"version", "more"}, s); code != 2 {

@@ -41,8 +41,7 @@ func TestFlagErrors(t *testing.T) {
 		{"serve --route-table-hosts=x", "contour: --route-table-hosts: \"x\" is not a whole number\n"},
 		{"serve --xds-port=x", "contour: --xds-port: \"x\" is not between 0 and 65535\n"},
 		{"serve --accesslog-format=x", "contour: --accesslog-format: \"x\" is not one of envoy, json\n"},
-		{"standalone", "contour: contour standalone takes one argument, and got 0: contour standalone DIRECTORY\n"},
-		{"standalone a b", "contour: contour standalone takes one argument, and got 2: contour standalone DIRECTORY\n"},
+		{"standalone", "contour: contour standalone takes one or more arguments, and got 0: contour standalone PATH ...\n"},
 		{"validate a", "contour: contour validate takes no arguments, and got 1: contour validate [-f PATH]\n"},
 		{"status a b", "contour: contour status takes at most 1 argument, and got 2: contour status [KIND/NAMESPACE/NAME]\n"},
 	} {

@@ -45,19 +45,20 @@ type standaloneFlags struct {
 func standaloneCommand(s Streams, logging *logFlags) *cobra.Command {
 	f := &standaloneFlags{}
 	c := &cobra.Command{
-		Use:   "standalone DIRECTORY",
-		Short: "Serve a directory of manifests with an Envoy of its own; no Kubernetes needed.",
-		Long: `Serve the Ingresses and HTTPProxies among the manifests (*.yaml, *.yml, *.json) in a directory.
+		Use:   "standalone PATH ...",
+		Short: "Serve manifests with an Envoy of its own; no Kubernetes needed.",
+		Long: `Serve the Ingresses, HTTPProxies and objects of the Gateway API among the manifests in directories (*.yaml, *.yml, *.json) and files; - is standard input.
 
 An Envoy runs as a child process, and both end together. Changes of files are served at once. The hosts
 served and whatever is wrong in the manifests go to standard output, logs to standard error.
 Addresses of endpoints come from EndpointSlice or Endpoints manifests.`,
-		Args: arguments(1, 1),
+		Example: "  contour standalone examples/quickstart\n  kubectl kustomize . | contour standalone - services.yaml",
+		Args:    arguments(1, maxPaths),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := usage(f.check()); err != nil {
 				return err
 			}
-			return f.run(c.Context(), s, logging, args[0])
+			return f.run(c.Context(), s, logging, dir.Watched{Paths: args, Stdin: c.InOrStdin()})
 		},
 	}
 	f.add(c.Flags())
@@ -105,9 +106,9 @@ func (f *standaloneFlags) sockets() {
 }
 
 // run serves the directory until the context or Envoy ends.
-func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags, manifests string) error {
+func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags, manifests dir.Watched) error {
 	binary, err := findEnvoy(f.envoy, s.Env)
-	if err := errors.Join(directory(manifests), err, f.free(ctx), writable(f.accessLog)); err != nil {
+	if err := errors.Join(readable(manifests.Paths), err, f.free(ctx), writable(f.accessLog)); err != nil {
 		return err
 	}
 	f.sockets()
@@ -129,7 +130,7 @@ func (f *standaloneFlags) run(ctx context.Context, s Streams, logging *logFlags,
 		manifests: manifests, binary: binary, private: private, streams: s, verbose: logging.debug,
 	}
 	a.console = console.New(console.Options{
-		Out: s.Out, Directory: manifests, Acknowledged: a.acknowledged,
+		Out: s.Out, Manifests: strings.Join(manifests.Paths, ", "), Acknowledged: a.acknowledged,
 		HTTP: f.http.printed("http"), HTTPS: f.https.printed("https"), Stats: socket{"127.0.0.1", f.stats}.printed("stats"),
 	})
 	a.follower = &follower{layers: &f.layers, log: a.log, metrics: a.metrics, apply: a.pipeline.Reconfigure}
@@ -145,7 +146,7 @@ type standalone struct {
 	flags     *standaloneFlags
 	follower  *follower
 	text      []byte // of the configuration file
-	manifests string // directory
+	manifests dir.Watched
 	binary    string // of Envoy
 	private   string // directory
 	console   *console.Console
@@ -252,7 +253,8 @@ func (a *standalone) envoy(ctx context.Context) error {
 
 // source passes the objects of the directory to the pipeline, and its problems to the console.
 func (a *standalone) source(ctx context.Context, batches chan<- []store.Change) error {
-	return dir.Watch(ctx, a.manifests, a.log, func(b dir.Batch) {
+	a.manifests.Log = a.log
+	return dir.Watch(ctx, a.manifests, func(b dir.Batch) {
 		a.console.SetFiles(b)
 		select {
 		case batches <- b.Changes:
@@ -271,16 +273,20 @@ func (a *standalone) acknowledged(ctx context.Context, seq uint64) bool {
 	return false
 }
 
-// directory returns an error if the path is not that of a directory.
-func directory(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, os.ErrNotExist):
-		return fmt.Errorf("directory %s does not exist", path)
-	case err != nil:
-		return fmt.Errorf("directory: %w", err)
-	case !info.IsDir():
-		return fmt.Errorf("%s is not a directory; give the one that the manifests are in", path)
+// maxPaths bounds the arguments of standalone.
+const maxPaths = 1000
+
+// readable returns an error if one of the paths does not exist.
+func readable(paths []string) error {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("%s does not exist", path)
+		} else if err != nil {
+			return err
+		}
 	}
 	return nil
 }

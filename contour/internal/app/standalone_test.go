@@ -42,7 +42,7 @@ func TestStandaloneSaysWhyItCannotStart(t *testing.T) {
 		want string
 	}{
 		"no directory":      {envoy, []string{manifests + "/none"}, 1, "none does not exist"},
-		"a file":            {envoy, []string{file}, 1, "a.yaml is not a directory"},
+		"one of two":        {envoy, []string{manifests, file, manifests + "/gone"}, 1, "gone does not exist"},
 		"no Envoy there":    {nil, []string{manifests, "--envoy", "/no/such/envoy"}, 1, "--envoy or $ENVOY"},
 		"bad $ENVOY":        {map[string]string{"ENVOY": file}, []string{manifests}, 1, "no Envoy to run"},
 		"port taken":        {envoy, []string{manifests, "--http-port", taken}, 1, "port " + taken + " on 127.0.0.1 is used by another program; choose another with --http-port"},
@@ -53,7 +53,7 @@ func TestStandaloneSaysWhyItCannotStart(t *testing.T) {
 		"another address":   {envoy, []string{manifests, "--http-address", "203.0.113.7"}, 1, "--http-address: 203.0.113.7 is no address of this machine"},
 		"access log":        {envoy, []string{manifests, "--access-log", manifests + "/none/x.log"}, 1, "--access-log: open "},
 		"unknown flag":      {envoy, []string{manifests, "--color"}, 2, "unknown flag"},
-		"no argument":       {envoy, nil, 2, "takes one argument, and got 0"},
+		"no argument":       {envoy, nil, 2, "takes one or more arguments, and got 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

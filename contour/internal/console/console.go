@@ -22,7 +22,7 @@ import (
 // Options are what a console needs.
 type Options struct {
 	Out                io.Writer
-	Directory          string // of the manifests, as the user names it
+	Manifests          string // their paths, as the user names them
 	HTTP, HTTPS, Stats Listener
 	// Acknowledged reports whether Envoy serves what was published up to seq. It is polled while something is pending.
 	Acknowledged func(ctx context.Context, seq uint64) bool

@@ -47,7 +47,7 @@ func newFixture(t *testing.T) *fixture {
 		return Listener{Address: netip.AddrPortFrom(netip.IPv4Unspecified(), port), InUse: name + " is in use"}
 	}
 	f.console = New(Options{
-		Out: &f.out, Directory: "DIR", HTTP: listener(8080, "HTTP"), HTTPS: listener(8443, "HTTPS"), Stats: listener(0, "stats"),
+		Out: &f.out, Manifests: "DIR", HTTP: listener(8080, "HTTP"), HTTPS: listener(8443, "HTTPS"), Stats: listener(0, "stats"),
 		Acknowledged: func(context.Context, uint64) bool { return f.acked },
 	})
 	return f
@@ -116,6 +116,7 @@ func expect(t *testing.T, got string, want ...string) {
 func TestPrintsDiagnosticsAndHosts(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+	f.write("nothing.yaml", "# nothing yet\n")
 	expect(t, f.step(), "serving no host: DIR has no HTTPProxy or Ingress that can be served")
 
 	f.write("web.yaml", web)

@@ -28,7 +28,7 @@ func (c *Console) printHosts() {
 	}
 	switch {
 	case first && len(c.served) == 0:
-		fmt.Fprintf(c.options.Out, "serving no host: %s has no HTTPProxy or Ingress that can be served\n", c.options.Directory)
+		fmt.Fprintf(c.options.Out, "serving no host: %s has no HTTPProxy or Ingress that can be served\n", c.options.Manifests)
 	case !first && lines == 0 && c.resources > 0:
 		fmt.Fprintf(c.options.Out, "applied a change that leaves the routes of all hosts as they are (%d resources of Envoy)\n", c.resources)
 	}

@@ -78,11 +78,14 @@ func Load(o Options) (*Preview, error) {
 	stages := pipeline.New(pipeline.Options{Config: o.Config, Fleets: fleets, Log: o.Log})
 	result := stages.Step(append(changes, p.assumeEndpoints(existed)...))
 	p.problems(batch.Problems)
+	served := map[kobj.Key]bool{}
 	for _, s := range result.Statuses {
 		if s.New != nil {
 			p.addFindings(s.Key, *s.New)
+			served[s.Key] = *s.New != nil
 		}
 	}
+	p.addNotes(served, stages.Compile.References)
 	p.sortFindings()
 	for _, h := range result.Hosts {
 		if h.New != nil && *h.New != nil {

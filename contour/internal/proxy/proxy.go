@@ -11,7 +11,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
@@ -114,7 +113,7 @@ func (p *Proxy) Err() error {
 	}
 	how := p.err
 	if how == nil {
-		how = errors.New("exit status 0")
+		how = fmt.Errorf("exit status 0; is %s an Envoy?", p.cmd.Path)
 	}
 	if tail := p.output.tail(); tail != "" {
 		return fmt.Errorf("envoy has exited: %w; its last output:\n%s", how, tail)

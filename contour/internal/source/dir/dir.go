@@ -57,11 +57,15 @@ const (
 	maxProblems = 1000
 )
 
-// Load reads files and directories once; the path "-" is stdin. It returns an error if one of them cannot be read.
+// Load reads files and directories once; the path "-" is stdin. It returns an error if one of them cannot be read, or is a directory without
+// files of manifests.
 func Load(stdin io.Reader, paths ...string) (Batch, error) {
-	d := newDirectory("")
-	for _, path := range paths {
-		if err := d.load(path, stdin); err != nil {
+	d, err := newDirectory(stdin, paths...)
+	if err != nil {
+		return Batch{}, err
+	}
+	for _, path := range d.roots {
+		if err := d.load(path); err != nil {
 			return Batch{}, err
 		}
 	}
@@ -69,21 +73,16 @@ func Load(stdin io.Reader, paths ...string) (Batch, error) {
 }
 
 // load adds a file, or the files of a directory.
-func (d *directory) load(path string, stdin io.Reader) error {
-	if path == "-" {
-		text, failure := readAll(stdin)
-		if failure != "" {
-			return fmt.Errorf("standard input: %s", failure)
-		}
-		d.files[path] = parse("stdin", text)
-		return nil
-	}
+func (d *directory) load(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %s", path, cause(err))
 	case info.IsDir():
 		l, err := scan(path)
+		if err == nil && len(l.files) == 0 && len(l.problems) == 0 {
+			return fmt.Errorf("%s: there is no file with the extension .yaml, .yml or .json", path)
+		}
 		for _, f := range l.files {
 			d.files[f.path] = reload(f, nil)
 		}

@@ -2,6 +2,7 @@ package dir
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"reflect"
 	"slices"
@@ -10,29 +11,50 @@ import (
 	"contour.example/contour/internal/store"
 )
 
-// directory is the state of a directory.
+// directory is the state of directories and files.
 type directory struct {
-	root     string
+	roots    []string
+	stdin    *file            // nil: it is not read
 	files    map[string]*file // by path
-	problems []Problem        // of the directory itself
+	problems []Problem        // of the directories themselves
 	watch    []string         // real paths of the directories to watch
 
 	lastValid map[kobj.Key][]store.Change // by key as written: the objects of the last valid version
 	published map[kobj.Key]store.Change
 }
 
-func newDirectory(root string) *directory {
-	return &directory{root: root, files: map[string]*file{}}
+// stdinPath is the path that stands for standard input.
+const stdinPath = "-"
+
+// newDirectory returns the state of the paths, with standard input if one of them stands for it, and nothing of the others yet.
+func newDirectory(stdin io.Reader, paths ...string) (*directory, error) {
+	d := &directory{files: map[string]*file{}}
+	for _, path := range paths {
+		if path != stdinPath {
+			d.roots = append(d.roots, path)
+			continue
+		}
+		text, failure := readAll(stdin)
+		if failure != "" {
+			return nil, fmt.Errorf("standard input: %s", failure)
+		}
+		d.stdin = parse("stdin", text)
+		d.files[stdinPath] = d.stdin
+	}
+	return d, nil
 }
 
 // refresh reads the files with another stamp, and those for which dirty returns true. It reports whether the state
-// changed; it does not change if the directory cannot be read.
+// changed; it does not change if one of the paths cannot be read.
 func (d *directory) refresh(dirty func(stamped) bool) (changed bool, err error) {
-	l, err := scan(d.root)
+	l, err := scan(d.roots...)
 	if err != nil {
 		return false, err
 	}
 	next := make(map[string]*file, len(l.files))
+	if d.stdin != nil {
+		next[stdinPath] = d.stdin
+	}
 	for _, f := range l.files {
 		old := d.files[f.path]
 		if old != nil && old.stamp == f.stamp && (dirty == nil || !dirty(f)) {

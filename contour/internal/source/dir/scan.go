@@ -31,17 +31,20 @@ type stamp struct {
 	modified time.Time
 }
 
-// scan lists a directory and those below it. It ignores names that start with a dot, such as drafts of editors and
+// scan lists files, and directories and those below them. It ignores names that start with a dot, such as drafts of editors and
 // versions of a mounted ConfigMap, and follows symbolic links.
-func scan(root string) (listing, error) {
+func scan(roots ...string) (listing, error) {
 	s := scanner{}
-	if err := s.directory(root, nil); err != nil {
-		return listing{}, fmt.Errorf("read directory: %w", err)
-	}
-	if len(s.files) > maxFiles {
-		s.problem(root, "There are %d files; the first %d by path are read.", len(s.files), maxFiles)
+	for _, root := range roots {
+		if err := s.root(root); err != nil {
+			return listing{}, fmt.Errorf("read directory: %w", err)
+		}
 	}
 	slices.SortFunc(s.files, func(a, b stamped) int { return strings.Compare(a.path, b.path) })
+	s.files = slices.CompactFunc(s.files, func(a, b stamped) bool { return a.path == b.path })
+	if len(s.files) > maxFiles {
+		s.problem(roots[0], "There are %d files; the first %d by path are read.", len(s.files), maxFiles)
+	}
 	s.files = s.files[:min(len(s.files), maxFiles)]
 	slices.Sort(s.watch)
 	s.watch = slices.Compact(s.watch)
@@ -52,6 +55,28 @@ type scanner struct{ listing }
 
 func (s *scanner) problem(path, format string, args ...any) {
 	s.problems = append(s.problems, Problem{File: path, Message: fmt.Sprintf(format, args...)})
+}
+
+// root lists a directory, or one file of any extension.
+func (s *scanner) root(path string) error {
+	actual, err := resolve(path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(actual)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return s.directory(path, nil)
+	}
+	home, err := resolve(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	s.watch = append(s.watch, home)
+	s.file(path, actual, info, []string{home})
+	return nil
 }
 
 // directory lists one directory; above are the real paths of its parents.

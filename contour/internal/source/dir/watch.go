@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -21,16 +22,23 @@ const (
 	longest = time.Second
 )
 
-// Watch reads a directory and calls f with its contents, and again after every change, until the context ends. It
-// returns an error if the directory cannot be read at first, or can no longer be watched. Calls of f do not overlap. If
-// the directory is removed, its objects remain in use until it exists again.
-func Watch(ctx context.Context, root string, log *slog.Logger, f func(Batch)) error {
+// Watched are the paths to watch.
+type Watched struct {
+	Paths []string // files and directories; "-" is Stdin, which is read once
+	Stdin io.Reader
+	Log   *slog.Logger
+}
+
+// Watch reads files and directories and calls f with their contents, and again after every change, until the context ends. It
+// returns an error if one of them cannot be read at first, or can no longer be watched. Calls of f do not overlap. If
+// one is removed, all objects remain in use until it exists again.
+func Watch(ctx context.Context, o Watched, f func(Batch)) error {
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
 		return fmt.Errorf("watch directory: %w", err)
 	}
 	defer func() { _ = events.Close() }()
-	w, err := newWatcher(root, events, log)
+	w, err := newWatcher(o, events)
 	if err != nil {
 		return err
 	}
@@ -59,25 +67,30 @@ func Watch(ctx context.Context, root string, log *slog.Logger, f func(Batch)) er
 // watcher keeps a directory up to date.
 type watcher struct {
 	dir     *directory
-	root    string // as in the events of its parent
+	roots   []string // as in the events of their parents
 	events  *fsnotify.Watcher
 	watched map[string]fs.FileInfo // by real path
 	log     *slog.Logger
 }
 
-func newWatcher(root string, events *fsnotify.Watcher, log *slog.Logger) (*watcher, error) {
-	absolute, err := filepath.Abs(root)
+func newWatcher(o Watched, events *fsnotify.Watcher) (*watcher, error) {
+	d, err := newDirectory(o.Stdin, o.Paths...)
 	if err != nil {
-		return nil, fmt.Errorf("read directory: %w", err)
+		return nil, err
 	}
-	parent, err := resolve(filepath.Dir(absolute))
-	if err != nil {
-		return nil, fmt.Errorf("read directory: %w", err)
+	w := &watcher{dir: d, events: events, watched: map[string]fs.FileInfo{}, log: o.Log}
+	for _, root := range d.roots {
+		absolute, err := filepath.Abs(root)
+		if err != nil {
+			return nil, fmt.Errorf("read directory: %w", err)
+		}
+		parent, err := resolve(filepath.Dir(absolute))
+		if err != nil {
+			return nil, fmt.Errorf("read directory: %w", err)
+		}
+		w.roots = append(w.roots, filepath.Join(parent, filepath.Base(absolute)))
 	}
-	return &watcher{
-		dir: newDirectory(root), root: filepath.Join(parent, filepath.Base(absolute)),
-		events: events, watched: map[string]fs.FileInfo{}, log: log,
-	}, nil
+	return w, nil
 }
 
 // dirty contains the paths of events.
@@ -104,10 +117,13 @@ func (w *watcher) read(d *dirty) (changed bool, err error) {
 	}
 }
 
-// follow watches exactly the directories of the listing, and the parent of the root, which has the events of a replaced
+// follow watches exactly the directories of the listing, and the parents of the roots, which have the events of a replaced
 // root. It reports whether any of them is new.
 func (w *watcher) follow() bool {
-	wanted := append(slices.Clone(w.dir.watch), filepath.Dir(w.root))
+	wanted := slices.Clone(w.dir.watch)
+	for _, root := range w.roots {
+		wanted = append(wanted, filepath.Dir(root))
+	}
 	for path := range w.watched {
 		if !slices.Contains(wanted, path) {
 			_ = w.events.Remove(path) // it has removed itself if the directory is gone
@@ -174,16 +190,27 @@ func (w *watcher) wait(ctx context.Context) (*dirty, error) {
 	}
 }
 
-// foreign reports whether a path is a sibling of the root.
+// foreign reports whether a path is a sibling of a root, and nothing else.
 func (w *watcher) foreign(path string) bool {
-	home := filepath.Dir(w.root)
-	return filepath.Dir(path) == home && path != w.root && !slices.Contains(w.dir.watch, home)
+	home := filepath.Dir(path)
+	sibling := slices.ContainsFunc(w.roots, func(root string) bool { return filepath.Dir(root) == home })
+	return sibling && !slices.Contains(w.roots, path) && !slices.Contains(w.dir.watch, home)
 }
 
 // setUnreadable records that the directory cannot be read, and reports whether that is new.
 func (w *watcher) setUnreadable(err error) bool {
-	p := []Problem{{File: w.dir.root, Message: fmt.Sprintf("The directory cannot be read: %s. Its objects remain in use.", cause(err))}}
+	p := []Problem{{File: w.unreadable(), Message: fmt.Sprintf("The directory cannot be read: %s. Its objects remain in use.", cause(err))}}
 	changed := !slices.Equal(w.dir.problems, p)
 	w.dir.problems = p
 	return changed
+}
+
+// unreadable returns the first root that cannot be read.
+func (w *watcher) unreadable() string {
+	for _, root := range w.dir.roots {
+		if _, err := os.Stat(root); err != nil {
+			return root
+		}
+	}
+	return w.dir.roots[0]
 }

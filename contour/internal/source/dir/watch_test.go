@@ -1,6 +1,7 @@
 package dir_test
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -27,13 +28,13 @@ type observer struct {
 	last    dir.Batch
 }
 
-// watch watches a directory until the end of the test.
-func watch(t *testing.T, root string) *observer {
+// watch watches a directory, and more paths, until the end of the test.
+func watch(t *testing.T, root string, more ...string) *observer {
 	t.Helper()
 	o := &observer{root: root, batches: make(chan dir.Batch, 100), objects: map[kobj.Key]string{}}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- dir.Watch(t.Context(), root, slog.New(slog.DiscardHandler), func(b dir.Batch) { o.batches <- b })
+		ended <- dir.Watch(t.Context(), dir.Watched{Paths: append([]string{root}, more...), Stdin: strings.NewReader(service("stdin", 1)), Log: slog.New(slog.DiscardHandler)}, func(b dir.Batch) { o.batches <- b })
 	}()
 	t.Cleanup(func() {
 		if err := <-ended; err != nil {
@@ -300,10 +301,36 @@ func TestWatchFollowsALinkToItsDirectory(t *testing.T) {
 }
 
 func TestWatchOfNoDirectoryIsAnError(t *testing.T) {
-	err := dir.Watch(t.Context(), filepath.Join(t.TempDir(), "gone"), slog.New(slog.DiscardHandler), func(dir.Batch) {
+	o := dir.Watched{Paths: []string{t.TempDir(), filepath.Join(t.TempDir(), "gone")}, Log: slog.New(slog.DiscardHandler)}
+	err := dir.Watch(t.Context(), o, func(dir.Batch) {
 		t.Error("unexpected batch")
 	})
 	if err == nil {
 		t.Error("want an error")
 	}
+}
+
+// Several directories, files of any extension, and standard input are one set of objects.
+func TestWatchOfSeveralPaths(t *testing.T) {
+	root, other, files := t.TempDir(), t.TempDir(), t.TempDir()
+	write(t, filepath.Join(root, "a.yaml"), service("a", 1))
+	write(t, filepath.Join(other, "b.yaml"), service("b", 1))
+	file := filepath.Join(files, "c.conf")
+	write(t, file, service("c", 1))
+	write(t, filepath.Join(files, "sibling.yaml"), service("sibling", 1))
+	o := watch(t, root, other, file, "-", file)
+	all := func(a, b, c int) []string {
+		return []string{fmt.Sprint("Service default/a:", a), fmt.Sprint("Service default/b:", b), fmt.Sprint("Service default/c:", c), "Service default/stdin:1"}
+	}
+	o.until(t, all(1, 1, 1), nil)
+	write(t, filepath.Join(other, "b.yaml"), service("b", 2))
+	o.until(t, all(1, 2, 1), nil)
+	write(t, file, service("c", 2))
+	o.until(t, all(1, 2, 2), nil)
+	replacement := filepath.Join(files, "c.new")
+	write(t, replacement, service("c", 3))
+	if err := os.Rename(replacement, file); err != nil {
+		t.Fatal(err)
+	}
+	o.until(t, all(1, 2, 3), nil)
 }
