@@ -78,7 +78,8 @@ func (m *migration) install() {
 	}
 	m.theirs = traffic.Client{HTTP: fmt.Sprintf("127.0.0.1:%d", listeners.HTTP), HTTPS: fmt.Sprintf("127.0.0.1:%d", listeners.HTTPS)}
 	m.contour = m.newCounterpart("upstream-contour", func(at netip.AddrPort) []string {
-		args := append(fastLease(), "serve", "--kubeconfig="+m.s.Cluster.Kubeconfig, "--insecure", "--leader-election-resource-namespace="+testsystem.Namespace,
+		args := append([]string{"serve"}, fastLease()...)
+		args = append(args, "--kubeconfig="+m.s.Cluster.Kubeconfig, "--insecure", "--leader-election-resource-namespace="+testsystem.Namespace,
 			"--ingress-status-address="+contourAddress, "--xds-address="+at.Addr().String(), "--xds-port="+strconv.Itoa(int(at.Port())))
 		for flag, port := range map[string]int{
 			"envoy-service-http": listeners.HTTP, "envoy-service-https": listeners.HTTPS, "stats": listeners.Stats,
