@@ -2,7 +2,6 @@ package app
 
 import (
 	"archive/tar"
-	"bytes"
 	"cmp"
 	"compress/gzip"
 	"context"
@@ -12,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -26,7 +24,6 @@ import (
 	"contour.example/contour/internal/api/apiv1"
 	"contour.example/contour/internal/apiclient"
 	"contour.example/contour/internal/kubeclient"
-	"contour.example/contour/internal/semantic"
 )
 
 // The limits of a report.
@@ -101,60 +98,6 @@ func (f *bugReportFlags) run(ctx context.Context, s Streams) (err error) {
 	}
 	fmt.Fprintf(s.Err, "contour: %d files, of which errors.txt names %d that could not be read; check %s before you publish it: it has names of hosts, objects and Envoys\n", a.files, len(a.errors), f.output)
 	return nil
-}
-
-// archive is the files of a report.
-type archive struct {
-	to      *tar.Writer
-	now     time.Time
-	files   int
-	size    int
-	errors  []string
-	failure error // of writing
-}
-
-// add adds a file, which is cut if it is too large.
-func (a *archive) add(name string, text []byte) {
-	if most := min(maxReportFile, maxReport-a.size); len(text) > most {
-		a.errorf(name, fmt.Errorf("cut after %d of %d bytes", max(most, 0), len(text)))
-		text = text[:max(most, 0)]
-	}
-	a.write(name, text)
-}
-
-func (a *archive) write(name string, text []byte) {
-	a.size, a.files = a.size+len(text), a.files+1
-	header := &tar.Header{Name: "contour-bug-report/" + name, Mode: 0o600, Size: int64(len(text)), ModTime: a.now}
-	err := a.to.WriteHeader(header)
-	if err == nil {
-		_, err = a.to.Write(text)
-	}
-	a.failure = cmp.Or(a.failure, err)
-}
-
-// document adds a file of JSON, or why there is none.
-func (a *archive) document(name string, v any, err error) {
-	if err != nil {
-		a.errorf(name, err)
-		return
-	}
-	var text bytes.Buffer
-	if err := writeJSON(&text, v); err != nil {
-		a.errorf(name, err)
-		return
-	}
-	a.add(name, text.Bytes())
-}
-
-func (a *archive) errorf(name string, err error) {
-	text := redacted(err.Error())
-	a.errors = append(a.errors, name+": "+text[:min(len(text), maxReportError)])
-}
-
-// finish adds errors.txt.
-func (a *archive) finish() {
-	text := strings.Join(append(slices.Clone(a.errors), ""), "\n")
-	a.write("errors.txt", []byte(text[:min(len(text), maxReportFile)]))
 }
 
 // collect adds everything.
@@ -393,17 +336,4 @@ func fileName(name string) string {
 		return c
 	}, filepath.Base(name))
 	return cmp.Or(strings.TrimLeft(name, "."), "_")
-}
-
-// Texts in logs and errors that are secrets, or may be.
-var (
-	privateKeyIn = regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(-----END [A-Z ]*PRIVATE KEY-----|\z)`)
-	assignment   = regexp.MustCompile(`(?i)\b([\w.-]*(?:authorization|cookie|token|secret|passw(?:or)?d|api-?key|credential)[\w.-]*"?\s*[:=]\s*)("(?:[^"\\]|\\.)*"|[^\s",;&]+)`)
-)
-
-// redacted returns a text without credentials and private keys.
-func redacted(text string) string {
-	text = privateKeyIn.ReplaceAllString(text, "**** (private key)")
-	text = semantic.MaskedText(text)
-	return assignment.ReplaceAllString(text, "$1****")
 }
