@@ -36,7 +36,7 @@ import (
 )
 
 // usualPairs is a number of random requests of which some depend on each feature, with the usual seed.
-const usualPairs = 8000
+const usualPairs = 16000
 
 var pairs = flag.Int("pairs", usualPairs, "number of random requests that the model and a real Envoy answer")
 

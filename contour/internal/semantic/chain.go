@@ -189,6 +189,8 @@ func (x *exchange) handleHTTP(a Answer, m *hcmv3.HttpConnectionManager) (Answer,
 		return a, err
 	}
 	if a.Status, a.Location = x.normalizePath(m); a.Status != 0 {
+		// With another scheme from a proxy, Envoy was seen to add the headers of a route to some of these replies.
+		_, a.ChangesVary = x.headers[forwardedProto]
 		return a, nil
 	}
 	x.identifyClient(m)
