@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -76,10 +75,7 @@ func (f *fileInstallation) read(r io.Reader) error {
 		}
 		if err != nil {
 			f.size += before - limited.N
-			if errors.Is(err, io.EOF) {
-				return nil
-			}
-			return nil //nolint:nilerr // the error is reported with the objects
+			return nil //nolint:nilerr // the end, or an error that is reported with the objects
 		}
 		f.add(text, maxLists)
 	}

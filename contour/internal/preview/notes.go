@@ -24,7 +24,7 @@ const maxNotes = 5
 type notes struct {
 	*Preview
 	references func(kobj.Kind, metav1.Object) []kind.Reference
-	proxies    map[string]kobj.Key // the HTTPProxy of a host
+	proxies    map[string]kobj.Key // the HTTPProxy of a host, the first by name if there are several
 	ready      map[kobj.Name]bool  // Services with an endpoint that is ready
 }
 
@@ -35,7 +35,7 @@ func (p *Preview) addNotes(served map[kobj.Key]bool, references func(kobj.Kind, 
 		switch o := o.(type) {
 		case *contourv1.HTTPProxy:
 			if served[k] && o.Spec.VirtualHost != nil {
-				n.proxies[strings.ToLower(o.Spec.VirtualHost.Fqdn)] = k
+				n.addProxy(strings.ToLower(o.Spec.VirtualHost.Fqdn), k)
 			}
 		case *discoveryv1.EndpointSlice:
 			if slices.ContainsFunc(o.Endpoints, isReady) {
@@ -55,6 +55,12 @@ func (p *Preview) addNotes(served map[kobj.Key]bool, references func(kobj.Kind, 
 		case *contourv1.HTTPProxy:
 			n.equalRoutes(k, o)
 		}
+	}
+}
+
+func (n *notes) addProxy(host string, k kobj.Key) {
+	if other, ok := n.proxies[host]; !ok || k.Compare(other) < 0 {
+		n.proxies[host] = k
 	}
 }
 

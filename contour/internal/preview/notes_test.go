@@ -27,6 +27,11 @@ func TestNotes(t *testing.T) {
 			`Ingress default/i spec.rules[0].host: Host "a.example.com" is also of HTTPProxy default/a, whose routes take precedence over those of Ingresses with equal conditions.`,
 		}},
 		{
+			name: "another host of an HTTPProxy",
+			manifests: proxy + "metadata: {name: c}\nspec: {virtualhost: {fqdn: b.example.com}, routes: [{services: [{name: web, port: 80}]}]}\n---\n" +
+				strings.Replace(annotated, "nginx.ingress.kubernetes.io", "example.com", 1),
+		},
+		{
 			name: "equal routes",
 			manifests: proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: a.example.com}, routes: [{services: [{name: web, port: 80}]}, " +
 				"{conditions: [{prefix: /b}], services: [{name: web, port: 80}]}, {conditions: [{prefix: /}], services: [{name: api, port: 80}]}]}",
