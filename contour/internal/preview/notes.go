@@ -31,10 +31,14 @@ type notes struct {
 // addNotes adds the notes about objects that are served.
 func (p *Preview) addNotes(served map[kobj.Key]bool, references func(kobj.Kind, metav1.Object) []kind.Reference) {
 	n := notes{Preview: p, references: references, proxies: map[string]kobj.Key{}, ready: map[kobj.Name]bool{}}
+	invalid := map[kobj.Key]bool{} // such as those whose host is of another one
+	for _, f := range p.Findings {
+		invalid[f.Object] = invalid[f.Object] || f.Severity == Error
+	}
 	for k, o := range p.objects {
 		switch o := o.(type) {
 		case *contourv1.HTTPProxy:
-			if served[k] && o.Spec.VirtualHost != nil {
+			if served[k] && !invalid[k] && o.Spec.VirtualHost != nil {
 				n.addProxy(strings.ToLower(o.Spec.VirtualHost.Fqdn), k)
 			}
 		case *discoveryv1.EndpointSlice:

@@ -17,6 +17,7 @@ func TestNotes(t *testing.T) {
 	const plain = proxy + "metadata: {name: a}\nspec: {virtualhost: {fqdn: A.example.com}, routes: [{services: [{name: web, port: 80}]}]}"
 	for _, c := range []struct {
 		name, manifests string
+		invalid         bool // one of the objects
 		want            []string
 	}{
 		{name: "nothing", manifests: strings.Replace(plain, "A.", "a.", 1)},
@@ -30,6 +31,15 @@ func TestNotes(t *testing.T) {
 			name: "another host of an HTTPProxy",
 			manifests: proxy + "metadata: {name: c}\nspec: {virtualhost: {fqdn: b.example.com}, routes: [{services: [{name: web, port: 80}]}]}\n---\n" +
 				strings.Replace(annotated, "nginx.ingress.kubernetes.io", "example.com", 1),
+		},
+		{
+			name: "a host that an HTTPProxy has lost to another one", invalid: true,
+			manifests: strings.NewReplacer("A.", "a.", "{name: a}", "{name: b, creationTimestamp: '2020-01-01T00:00:00Z'}").Replace(plain) + "\n---\n" +
+				strings.NewReplacer("A.", "a.", "{name: a}", "{name: a, creationTimestamp: '2021-01-01T00:00:00Z'}").Replace(plain) + "\n---\n" +
+				strings.Replace(annotated, "nginx.ingress.kubernetes.io", "example.com", 1),
+			want: []string{
+				`Ingress default/i spec.rules[0].host: Host "a.example.com" is also of HTTPProxy default/b, whose routes take precedence over those of Ingresses with equal conditions.`,
+			},
 		},
 		{
 			name: "equal routes",
@@ -54,6 +64,9 @@ func TestNotes(t *testing.T) {
 		}
 		var got []string
 		for _, f := range p.Findings {
+			if c.invalid && f.Severity == preview.Error {
+				continue
+			}
 			if f.Severity != preview.Note {
 				t.Errorf("%s: %s: %s", c.name, f.Severity, f.Message)
 			}
